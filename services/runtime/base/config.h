@@ -1,0 +1,50 @@
+/* Configuration: environment variables, each also a flag, the flag winning.
+ *
+ * ORDERSHOP_REDIS_URL is --redis-url. A value that does not parse, or a flag that nobody knows, is an error that names
+ * it and tells what is allowed. Used at start only, by one thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+enum setting_kind {
+  SETTING_TEXT,    /* target: const char * */
+  SETTING_INTEGER, /* target: int64_t, within least..most */
+  SETTING_BOOLEAN, /* target: bool; true false 1 0 yes no on off */
+  SETTING_CHOICE,  /* target: int, the index in `choices` */
+};
+
+struct setting {
+  const char *variable; /* ORDERSHOP_... */
+  enum setting_kind kind;
+  void *target;
+  const char
+      *fallback;       /* default, as text; NULL: the setting is required unless kind is TEXT (then target gets NULL) */
+  const char *unit;    /* "ms", "bytes" ...; NULL: none */
+  const char *help;    /* one line */
+  int64_t least, most; /* SETTING_INTEGER */
+  const char *const *choices; /* SETTING_CHOICE; ends with NULL */
+  /* Further rule for SETTING_TEXT: returns what is allowed ("a URL redis://host:port/db") if the value isn't, else
+   * NULL. */
+  const char *(*check)(const char *value);
+};
+
+enum config_outcome { CONFIG_RUN, CONFIG_HELP };
+
+/* Fills all targets from flags and environment. Values live in `arena`. With --help: prints usage, every setting with
+ * default and unit, to standard output, and says CONFIG_HELP. Errors: INVALID_ARGUMENT with a message for the terminal.
+ */
+struct status config_read(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
+                          size_t count, int argc, char **argv, enum config_outcome *ret_outcome);
+
+/* Logs one warning for each ORDERSHOP_ variable of the environment that is neither among `settings` nor matches one of
+ * `known` (shell patterns, ends with NULL): a typo would otherwise go unnoticed. */
+void config_warn_of_unknown(const struct setting *settings, size_t count, const char *const *known);
+
+/* The first line of a file without its line end, for secrets. At most 4 KiB. Errors: INVALID_ARGUMENT naming the file.
+ */
+struct status config_read_secret(struct arena *arena, const char *path, const char **ret_secret);

@@ -1,0 +1,17 @@
+/* Context: what travels with one call or one event through all layers. Belongs to one coroutine. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+/* A deadline that never comes. */
+#define DEADLINE_NEVER INT64_MAX
+
+struct context {
+  struct arena *arena;     /* memory of the call or event */
+  int64_t deadline_us;     /* monotonic microseconds (clock_monotonic_us); every wait ends by then */
+  const char *after;       /* position that reads must have seen (`ordershop-after`); NULL: none */
+  const char *traceparent; /* W3C trace context, passed on to peers and into events; NULL: none */
+};

@@ -1,0 +1,27 @@
+/* Structured log on standard error, one line an event: logfmt (default) or JSON.
+ *
+ * Logging never blocks: a thread writes, a full buffer drops lines and the next line that fits tells how many.
+ * Any thread may log. Values are escaped; secrets never belong into a field. */
+#pragma once
+
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+enum log_format { LOG_LOGFMT, LOG_JSON };
+
+/* Starts the writer thread. `name` is the service's name, on every line. Before that, and after log_stop, lines are
+ * written directly. */
+void log_start(const char *name, enum log_level least, enum log_format format);
+
+/* Writes what is left, for at most a second, and ends the thread. */
+void log_stop(void);
+
+/* One line: message, then pairs of key and value, then NULL. A NULL value is written as empty.
+ *   log_event(LOG_WARN, "redis is away", "address", address, "attempt", log_number(attempt), NULL); */
+void log_event(enum log_level level, const char *message, ...) __attribute__((sentinel));
+
+/* A number as text for log_event; valid until the eighth next call in the same thread. */
+const char *log_number(int64_t value);
+
+/* Lines dropped since the start. */
+uint64_t log_dropped(void);

@@ -1,0 +1,110 @@
+/* Status: what everything that can fail returns, by value.
+ *
+ * Codes are gRPC's (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). Details follow AIP-193 and are sent as
+ * google.rpc.Status in `grpc-status-details-bin`: ErrorInfo always (reason, domain "ordershop", metadata), BadRequest,
+ * ResourceInfo, PreconditionFailure and RetryInfo where they apply.
+ * Lifetime: message and details live in the arena that the status was made with; a status made without an arena holds
+ * literals only. Outputs named ret_x are untouched when a function returns an error. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+enum status_code {
+  STATUS_OK = 0,
+  STATUS_CANCELLED = 1,
+  STATUS_UNKNOWN = 2,
+  STATUS_INVALID_ARGUMENT = 3,
+  STATUS_DEADLINE_EXCEEDED = 4,
+  STATUS_NOT_FOUND = 5,
+  STATUS_ALREADY_EXISTS = 6,
+  STATUS_PERMISSION_DENIED = 7,
+  STATUS_RESOURCE_EXHAUSTED = 8,
+  STATUS_FAILED_PRECONDITION = 9,
+  STATUS_ABORTED = 10,
+  STATUS_OUT_OF_RANGE = 11,
+  STATUS_UNIMPLEMENTED = 12,
+  STATUS_INTERNAL = 13,
+  STATUS_UNAVAILABLE = 14,
+  STATUS_DATA_LOSS = 15,
+  STATUS_UNAUTHENTICATED = 16,
+};
+
+/* One entry of ErrorInfo.metadata. */
+struct error_metadata {
+  const char *key;
+  const char *value;
+  const struct error_metadata *next;
+};
+
+/* One entry of BadRequest.field_violations: path of the field as in the proto ("customer.email"), and what is wrong. */
+struct field_violation {
+  const char *field;
+  const char *description;
+  const struct field_violation *next;
+};
+
+/* One entry of PreconditionFailure.violations. */
+struct precondition_violation {
+  const char *type;    /* e.g. "STOCK" */
+  const char *subject; /* e.g. "product/6f1c..." */
+  const char *description;
+  const struct precondition_violation *next;
+};
+
+struct error_details {
+  const char *reason; /* ErrorInfo.reason, UPPER_SNAKE_CASE */
+  const struct error_metadata *metadata;
+  const struct field_violation *violations;
+  const struct precondition_violation *preconditions;
+  const char *resource_type; /* ResourceInfo: "customer"; NULL: none */
+  const char *resource_name; /* ResourceInfo: the id */
+  int64_t retry_delay_ms;    /* RetryInfo; 0: none */
+};
+
+struct status {
+  enum status_code code;
+  const char *message;                 /* for people; never NULL when code is not OK */
+  const struct error_details *details; /* may be NULL */
+};
+
+static inline struct status status_ok(void) {
+  return (struct status){.code = STATUS_OK};
+}
+
+static inline bool status_is_ok(struct status status) {
+  return status.code == STATUS_OK;
+}
+
+/* An error with reason and printf message. */
+struct status status_error(struct arena *arena, enum status_code code, const char *reason, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The same status with one more detail; the details are copied, never changed in place. No-ops on an OK status. */
+struct status status_with_metadata(struct status status, struct arena *arena, const char *key, const char *value);
+struct status status_with_resource(struct status status, struct arena *arena, const char *type, const char *name);
+struct status status_with_retry(struct status status, struct arena *arena, int64_t delay_ms);
+struct status status_with_precondition(struct status status, struct arena *arena, const char *type, const char *subject,
+                                       const char *description);
+
+/* NOT_FOUND with reason "<TYPE>_NOT_FOUND", ResourceInfo, and a message that names type and id. */
+struct status status_not_found(struct arena *arena, const char *type, const char *id);
+
+/* ALREADY_EXISTS with reason "<TYPE>_ALREADY_EXISTS", likewise. */
+struct status status_already_exists(struct arena *arena, const char *type, const char *id);
+
+/* ErrorInfo.reason, or "" where there is none. */
+const char *status_reason(struct status status);
+
+/* Deep copy into another arena: for a status that outlives the one it was made in. */
+struct status status_copy(struct status status, struct arena *arena);
+
+/* "NOT_FOUND" etc.; "UNKNOWN" for numbers that are none of gRPC's. */
+const char *status_code_name(enum status_code code);
+
+/* True for what an outage or overload causes and a later try may cure: UNAVAILABLE, DEADLINE_EXCEEDED,
+ * RESOURCE_EXHAUSTED, ABORTED, CANCELLED. Everything else says that the request is wrong. */
+bool status_is_transient(struct status status);

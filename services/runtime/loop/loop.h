@@ -1,0 +1,56 @@
+/* Loop: the one thread that runs all coroutines of a service, on libuv.
+ *
+ * Everything here is for the loop's thread, except loop_post. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct loop;
+
+struct loop_options {
+  size_t stack_bytes;    /* of a coroutine; 0: 64 KiB (256 KiB under sanitizers) */
+  size_t max_coroutines; /* living at once; 0: 10,000 */
+};
+
+/* `options` may be NULL. The caller owns the result. */
+struct loop *loop_new(const struct loop_options *options);
+
+/* Runs until loop_stop. All coroutines must have ended before loop_free. */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+void loop_free(struct loop *loop);
+
+/* The libuv loop, for handles of other parts (Redis, curl, signals). */
+uv_loop_t *loop_uv(struct loop *loop);
+
+/* A task handed over from another thread: embed it, set `run`, post it. It runs on the loop's own stack, in the order
+ * of posting; the loop does not touch it after calling `run`. */
+struct loop_task {
+  void (*run)(struct loop_task *task);
+  struct loop_task *next; /* the loop's */
+};
+
+/* Any thread. */
+void loop_post(struct loop *loop, struct loop_task *task);
+
+/* Registers a function that is called at the end of every turn of the loop, before it sleeps: the place to flush what
+ * the turn's coroutines have buffered. Embed the struct. */
+struct loop_flush {
+  void (*run)(struct loop_flush *flush);
+  struct loop_flush *next;
+};
+void loop_flush_add(struct loop *loop, struct loop_flush *flush);
+void loop_flush_remove(struct loop *loop, struct loop_flush *flush);
+
+/* Starts a coroutine, which first runs when the caller next gives way. False: max_coroutines live already. */
+bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument);
+
+struct loop_figures {
+  size_t coroutines;       /* living */
+  size_t coroutines_most;  /* at once since the start */
+  size_t stack_bytes_most; /* deepest use of a stack that was measured (test builds), else 0 */
+};
+struct loop_figures loop_figures(const struct loop *loop);

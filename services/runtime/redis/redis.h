@@ -1,0 +1,81 @@
+/* Redis: one asynchronous connection, shared by all coroutines of the loop.
+ *
+ * Commands of many coroutines travel in one write at the end of the loop's turn and are answered in order. The
+ * connection resolves names anew at every connect, reconnects by itself with backoff (50 ms doubling to 2 s, with
+ * jitter) and logs once when it is lost and once when it is back. While it is away, commands are refused at once with
+ * UNAVAILABLE (REDIS_UNREACHABLE). A command that may have been executed is never sent again. Several connections
+ * serve different purposes, so that a long read never holds up a command.
+ * Threads: the loop's. Functions that say "parks" are for coroutines. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/context.h"
+#include "base/status.h"
+#include "loop/loop.h"
+#include "redis/redis_arguments.h"
+#include "redis/redis_reply.h"
+
+struct redis;
+
+struct redis_options {
+  const char *url;            /* redis://[user@]host[:port][/db]; see redis_url.h */
+  const char *password;       /* NULL: none. Never part of the URL, never logged */
+  const char *key_prefix;     /* prepended to every key by redis_key; NULL: none */
+  const char *purpose;        /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
+  const char *client_name;    /* the service's name, for CLIENT SETNAME */
+  size_t max_pending;         /* commands waiting for an answer; beyond: RESOURCE_EXHAUSTED (OVERLOADED). 0: 10,000 */
+  int64_t connect_timeout_ms; /* 0: 2,000 */
+  int64_t reply_timeout_ms;   /* no byte for so long while answers are due: the connection counts as dead. 0: 5,000 */
+};
+
+/* Opens the connection in the background; redis_is_ready tells when it is up. Errors: INVALID_ARGUMENT (URL). */
+struct status redis_open(struct loop *loop, struct arena *arena, const struct redis_options *options,
+                         struct redis **ret_redis);
+
+/* Ends the connection; waiting commands are answered UNAVAILABLE. Frees when the loop has turned. */
+void redis_close(struct redis *redis);
+
+/* Connected, authenticated, database selected. */
+bool redis_is_ready(const struct redis *redis);
+
+/* Counts connects; changes whenever what a connection knew (blocking client id, loaded functions) is gone. */
+uint64_t redis_generation(const struct redis *redis);
+
+/* Why it isn't ready, for health and errors; "" when it is. */
+const char *redis_reason(const struct redis *redis);
+
+/* CLIENT ID of the present connection; 0 when there is none. */
+int64_t redis_client_id(const struct redis *redis);
+
+/* Parks until ready. Errors: UNAVAILABLE at the deadline. */
+struct status redis_wait_ready(struct redis *redis, int64_t deadline_us);
+
+/* Told on the loop's stack whenever the connection comes or goes. One listener. */
+void redis_on_change(struct redis *redis, void (*changed)(void *argument, bool ready), void *argument);
+
+/* `format` with the prefix before it, in `arena`: the one place where keys are made. */
+const char *redis_key(const struct redis *redis, struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+const char *redis_key_prefix(const struct redis *redis);
+
+/* Sends a command and parks until its answer, which lives in the context's arena.
+ * Errors: UNAVAILABLE REDIS_UNREACHABLE (not sent, or the connection broke: it may have been executed),
+ *   DEADLINE_EXCEEDED (likewise: it may be executed), RESOURCE_EXHAUSTED (OVERLOADED: queue full, nothing sent;
+ *   REDIS_OUT_OF_MEMORY: maxmemory), and for other error replies the mapping in redis_reply.h. */
+struct status redis_command(struct redis *redis, struct context *context, const struct redis_arguments *arguments,
+                            const struct redis_reply **ret_reply);
+
+/* The same in two steps, so that one coroutine can have several commands under way: each redis_send is followed by
+ * exactly one redis_receive, in any order, in the same coroutine and context. */
+struct redis_pending;
+struct redis_pending *redis_send(struct redis *redis, struct context *context, const struct redis_arguments *arguments);
+struct status redis_receive(struct redis_pending *pending, const struct redis_reply **ret_reply);
+
+/* Sends a command that may take `extra_ms` longer than the reply timeout (BLOCK); otherwise as redis_command. */
+struct status redis_command_blocking(struct redis *redis, struct context *context,
+                                     const struct redis_arguments *arguments, int64_t extra_ms,
+                                     const struct redis_reply **ret_reply);

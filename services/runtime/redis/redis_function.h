@@ -1,0 +1,30 @@
+/* Redis function libraries (https://redis.io/docs/manual/programmability/functions-intro/).
+ *
+ * A library is named by owner and content hash (`ordershop_runtime_1f3a9c02`) and its functions
+ * `ordershop_runtime_1f3a9c02_<function>`, so that programs of different versions live side by side on one server; it
+ * is never replaced. In the Lua source the word @LIBRARY@ stands for that name; the source starts with
+ * `#!lua name=@LIBRARY@`. It is loaded at start and again whenever Redis says that the function is unknown (an emptied
+ * or failed-over server), after which the call, which cannot have run, is made once more. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "redis/redis.h"
+
+struct redis_library;
+
+/* `owner` is the name before the hash; `source` the Lua text. Lives as long as the arena. */
+struct redis_library *redis_library_new(struct arena *arena, const char *owner, const char *source);
+
+/* Loads it unless it is there. Parks. */
+struct status redis_library_load(struct redis *redis, struct context *context, const struct redis_library *library);
+
+/* FCALL <library>_<function> with these keys and values. Parks. Errors: as redis_command. */
+struct status redis_function_call(struct redis *redis, struct context *context, const struct redis_library *library,
+                                  const char *function, const struct redis_arguments *keys,
+                                  const struct redis_arguments *values, const struct redis_reply **ret_reply);
+
+/* The server-wide name of a function of the library. */
+const char *redis_function_name(struct arena *arena, const struct redis_library *library, const char *function);

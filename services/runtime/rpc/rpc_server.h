@@ -1,0 +1,103 @@
+/* gRPC server, driven by protobuf-c descriptors.
+ *
+ * A service is a protobuf-c service descriptor and a table that gives each method a handler. Every call is a coroutine
+ * on the loop: the handler gets the decoded request and returns a status; on OK the reply is sent, otherwise the status
+ * with its details (`grpc-status-details-bin`). The path of a method is "/<service>/<method>". Unknown methods are
+ * UNIMPLEMENTED. Before the handler runs, the request has been checked: size, decodable, every string valid UTF-8
+ * without NUL. gRPC's own threads only hand calls to the loop.
+ * Threads: the loop's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "loop/loop.h"
+
+struct rpc_server;
+struct rpc_method;
+
+struct rpc_call {
+  struct context context; /* arena, deadline (the caller's, at most max_deadline), ordershop-after, traceparent */
+  const struct rpc_method *method;
+  void *service; /* rpc_service.user */
+};
+
+/* A unary handler. `request` is the decoded input, `*ret_reply` the output message (the types that the method names);
+ * both live in the call's arena. Returning OK without a reply is an error of the program. */
+typedef struct status rpc_handler(struct rpc_call *call, const void *request, const void **ret_reply);
+
+/* A handler of a streaming method: reads and writes as it likes, then returns the call's status. */
+struct rpc_stream;
+typedef struct status rpc_stream_handler(struct rpc_call *call, struct rpc_stream *stream);
+
+struct rpc_method {
+  const char *name;     /* as in the proto: "CreateCustomer" */
+  rpc_handler *handler; /* one of the two */
+  rpc_stream_handler *stream_handler;
+  const ProtobufCMessageDescriptor *input; /* what the handler expects; checked against the descriptor at start */
+  const ProtobufCMessageDescriptor *output;
+  unsigned flags; /* free for the layer above (rpc_server_options.before) */
+};
+
+struct rpc_service {
+  const ProtobufCServiceDescriptor *descriptor;
+  const struct rpc_method *methods;
+  size_t method_count; /* each method of the descriptor exactly once */
+  void *user;          /* handed to handlers as call->service */
+};
+
+struct rpc_server_options {
+  const char *listen;        /* "127.0.0.1:50051", "[::]:50051"; port 0: any free one */
+  int64_t max_message_bytes; /* a request's size; beyond: RESOURCE_EXHAUSTED. 0: 1 MiB + 64 KiB */
+  int64_t max_deadline_ms;   /* for calls without a deadline or with a longer one; streams are exempt. 0: 60,000 */
+  size_t max_calls;          /* in flight; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
+  int io_threads;            /* that poll gRPC's completion queues. 0: 1 */
+  int64_t keepalive_ms;      /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
+  /* Runs in the call's coroutine before each unary handler (not for health and reflection); an error ends the call.
+   * May park. NULL: none. */
+  struct status (*before)(struct rpc_call *call, void *argument);
+  void *before_argument;
+};
+
+/* Binds the port. `services` must outlive the server. Errors: INVALID_ARGUMENT (address; a table that does not fit its
+ * descriptor), UNAVAILABLE (port taken: the message names it). */
+struct status rpc_server_open(struct loop *loop, struct arena *arena, const struct rpc_server_options *options,
+                              const struct rpc_service *services, size_t service_count, struct rpc_server **ret_server);
+
+/* The port that was bound. */
+int rpc_server_port(const struct rpc_server *server);
+
+/* Starts accepting calls. */
+void rpc_server_start(struct rpc_server *server);
+
+/* Parks. Graceful end: no new calls (GOAWAY), those in flight finish; after `grace_ms` the rest is cancelled. Streams
+ * (Watch, reflection) are told at once: rpc_stream_read and the waits of rpc_stream_closed end. */
+void rpc_server_drain(struct rpc_server *server, int64_t grace_ms);
+
+/* After drain; the loop has to turn until it returns true in *done (internal threads joined here). */
+void rpc_server_free(struct rpc_server *server);
+
+/* Calls in flight, for tests and drain. */
+size_t rpc_server_calls(const struct rpc_server *server);
+
+/* Trailing metadata of a unary call; key and value are copied. Text only (no -bin keys). */
+void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *value);
+
+/* Metadata sent by the caller: the first value of `key` (lower case) or NULL. */
+const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
+
+/* The caller has gone away or the server drains. Handlers with long waits look at it; see also rpc_call_on_cancel. */
+bool rpc_call_cancelled(const struct rpc_call *call);
+
+/* Reads the next message. Parks. *ret_message NULL: the client has sent its last (or the call was cancelled). */
+struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message);
+
+/* Sends a message. Parks until gRPC took it. Errors: CANCELLED. */
+struct status rpc_stream_write(struct rpc_stream *stream, const void *message);
+
+/* Parks until the call is cancelled or the server drains (true), `*condition` is signalled or the deadline (false). */
+struct condition;
+bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us);
