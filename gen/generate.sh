@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Makes gen/ out of proto/ and of the well-known protos that the runtime needs:
+#   <path>.pb-c.h, <path>.pb-c.c   messages, enums and services in C, by protoc-c
+#   descriptor_set.pb              a FileDescriptorSet of all that is served, comments included, by protoc
+#   VERSION                        the versions of both
+#
+#   generate.sh            rewrites gen/
+#   generate.sh FOLDER     writes the same into FOLDER, which is made if need be (a test compares it with gen/)
+set -euo pipefail
+
+gen=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$gen")
+out=${1:-$gen}
+made=(ordershop google grpc descriptor_set.pb VERSION)
+
+own=$root/proto
+well_known=/usr/include
+google_rpc=/usr/share/gocode/src/github.com/gogo/googleapis
+grpc=/usr/share/grpc-proto
+
+missing=()
+need() { # need FILE_OR_COMMAND DEBIAN_PACKAGE
+  [ -e "$1" ] || command -v "$1" >/dev/null || missing+=("$1 (Debian package $2)")
+}
+need protoc protobuf-compiler
+need protoc-c protobuf-c-compiler
+need "$well_known/google/protobuf/descriptor.proto" libprotobuf-dev
+need "$google_rpc/google/rpc/error_details.proto" golang-github-gogo-googleapis-dev
+need "$grpc/grpc/reflection/v1/reflection.proto" grpc-proto
+if [ ${#missing[@]} -gt 0 ]; then
+  printf 'generate.sh: missing: %s\n' "${missing[@]}" >&2
+  exit 1
+fi
+
+mapfile -t services < <(cd "$own" && find ordershop -name '*.proto' | LC_ALL=C sort)
+served=(
+  "${services[@]}"
+  google/rpc/{status,error_details}.proto # what errors carry: reflection lets clients decode it
+  grpc/health/v1/health.proto
+  grpc/reflection/{v1,v1alpha}/reflection.proto
+)
+imported=(google/protobuf/{any,descriptor,duration,empty,field_mask,timestamp}.proto)
+paths=("-I$own" "-I$grpc" "-I$google_rpc" "-I$well_known")
+
+# Made aside and moved at the end: a proto with a mistake leaves gen/ as it was.
+aside=$(mktemp -d)
+trap 'rm -rf "$aside"' EXIT
+protoc-c "${paths[@]}" --c_out="$aside" "${served[@]}" "${imported[@]}"
+protoc "${paths[@]}" --include_imports --include_source_info --descriptor_set_out="$aside/descriptor_set.pb" "${served[@]}"
+{
+  protoc-c --version | head -n 1
+  protoc --version
+} >"$aside/VERSION"
+
+mkdir -p "$out"
+for name in "${made[@]}"; do
+  rm -rf "${out:?}/$name"
+  mv "$aside/$name" "$out/$name"
+done
