@@ -6,12 +6,23 @@
 #
 #   generate.sh            rewrites gen/
 #   generate.sh FOLDER     writes the same into FOLDER, which is made if need be (a test compares it with gen/)
+#   generate.sh --version  prints what VERSION would say
+#
+# Exit status: 0; 69 something that it needs is not installed (it says what, and the Debian package); 1 any other fault.
 set -euo pipefail
 
 gen=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$gen")
 out=${1:-$gen}
-made=(ordershop google grpc descriptor_set.pb VERSION)
+
+print_versions() {
+  protoc-c --version | head -n 1
+  protoc --version
+}
+if [ "$out" = --version ]; then
+  print_versions
+  exit
+fi
 
 own=$root/proto
 well_known=/usr/include
@@ -29,7 +40,7 @@ need "$google_rpc/google/rpc/error_details.proto" golang-github-gogo-googleapis-
 need "$grpc/grpc/reflection/v1/reflection.proto" grpc-proto
 if [ ${#missing[@]} -gt 0 ]; then
   printf 'generate.sh: missing: %s\n' "${missing[@]}" >&2
-  exit 1
+  exit 69
 fi
 
 mapfile -t services < <(cd "$own" && find ordershop -name '*.proto' | LC_ALL=C sort)
@@ -47,13 +58,10 @@ aside=$(mktemp -d)
 trap 'rm -rf "$aside"' EXIT
 protoc-c "${paths[@]}" --c_out="$aside" "${served[@]}" "${imported[@]}"
 protoc "${paths[@]}" --include_imports --include_source_info --descriptor_set_out="$aside/descriptor_set.pb" "${served[@]}"
-{
-  protoc-c --version | head -n 1
-  protoc --version
-} >"$aside/VERSION"
+print_versions >"$aside/VERSION"
 
 mkdir -p "$out"
-for name in "${made[@]}"; do
-  rm -rf "${out:?}/$name"
-  mv "$aside/$name" "$out/$name"
+for made in "$aside"/*; do
+  rm -rf "${out:?}/$(basename "$made")"
+  mv "$made" "$out/"
 done

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Lints proto/ and refuses changes that break callers or stored events, compared with the last landed state:
+#   BASE_REF   a git ref; default origin/main. Where that is missing or the very commit at hand (a fresh clone), what is
+#              compared with is the commit before, or the commit at hand if proto/ was edited since.
+# buf is the one on PATH, else a pinned one from npm, kept in the user's cache folder.
+# Exit status: 0 fine; 1 not; 77 there is no buf and none could be installed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+buf_version=1.75.0
+
+skip() {
+  echo "buf: skipped: $1"
+  exit 77
+}
+
+find_buf() {
+  buf=$(command -v buf) && return
+  local cache=${XDG_CACHE_HOME:-$HOME/.cache}/ordershop-buf/$buf_version
+  buf=$cache/node_modules/.bin/buf
+  [ -x "$buf" ] && return
+  command -v npm >/dev/null || skip "neither buf nor npm on this machine"
+  echo "buf: installing buf $buf_version into $cache"
+  mkdir -p "$(dirname "$cache")"
+  local aside
+  aside=$(mktemp -d "$cache.XXXXXX")
+  npm install --prefix "$aside" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error \
+    "@bufbuild/buf@$buf_version" >/dev/null || { rm -rf "$aside"; skip "npm could not install buf"; }
+  # Another run may have been faster.
+  mv -T "$aside" "$cache" 2>/dev/null || rm -rf "$aside"
+}
+
+base_ref() {
+  if [ -n "${BASE_REF:-}" ]; then
+    echo "$BASE_REF"
+  elif ! git diff --quiet HEAD -- proto; then
+    git rev-parse -q --verify --symbolic origin/main || echo HEAD
+  elif [ "$(git rev-parse -q --verify origin/main)" != "$(git rev-parse HEAD)" ]; then
+    git rev-parse -q --verify --symbolic origin/main || echo HEAD~
+  else
+    echo HEAD~
+  fi
+}
+
+find_buf
+"$buf" lint
+echo "buf: lint: fine"
+
+base=$(base_ref)
+if ! git cat-file -e "$base:proto" 2>/dev/null; then
+  echo "buf: breaking: skipped: no proto/ in $base, or no such ref"
+  exit 0
+fi
+landed=$(mktemp -d)
+trap 'rm -rf "$landed"' EXIT
+git archive "$base" -- proto | tar -x -C "$landed"
+cp buf.yaml "$landed"
+"$buf" breaking --against "$landed"
+echo "buf: breaking: fine, compared with $base ($(git rev-parse --short "$base"))"
