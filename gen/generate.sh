@@ -16,7 +16,7 @@ root=$(dirname "$gen")
 out=${1:-$gen}
 
 print_versions() {
-  protoc-c --version | head -n 1
+  protoc-c --version | sed -n 1p # not head: it would leave protoc-c with a broken pipe
   protoc --version
 }
 if [ "$out" = --version ]; then

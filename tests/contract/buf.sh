@@ -31,15 +31,13 @@ find_buf() {
 }
 
 base_ref() {
-  if [ -n "${BASE_REF:-}" ]; then
-    echo "$BASE_REF"
-  elif ! git diff --quiet HEAD -- proto; then
-    git rev-parse -q --verify --symbolic origin/main || echo HEAD
-  elif [ "$(git rev-parse -q --verify origin/main)" != "$(git rev-parse HEAD)" ]; then
-    git rev-parse -q --verify --symbolic origin/main || echo HEAD~
-  else
-    echo HEAD~
+  local base=${BASE_REF:-} before=HEAD~
+  git diff --quiet HEAD -- proto || before=HEAD
+  if [ -z "$base" ] && git rev-parse -q --verify origin/main >/dev/null &&
+    { [ "$before" = HEAD ] || [ "$(git rev-parse origin/main)" != "$(git rev-parse HEAD)" ]; }; then
+    base=origin/main
   fi
+  echo "${base:-$before}"
 }
 
 find_buf
