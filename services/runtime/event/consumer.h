@@ -1,0 +1,85 @@
+/* Consumer: handles the events that a service subscribes to, each exactly once, in log order over all streams.
+ *
+ * One replica of a service is active, by a lease with an epoch (lease.h); the others stand by. The active one reads its
+ * consumer group's pages (XREADGROUP; groups are made from id 0), merges the streams by log time up to a watermark
+ * (event_merge.h), hands the events to their handlers and commits the page with one transaction (work.h) that moves the
+ * stored positions, acknowledges, and refuses an older epoch. Whatever fails on the way (an outage, a lost answer, a
+ * lost lease) ends the round: positions are read again and only what lies behind them is handled.
+ *
+ * Stored, per service: Hash `<service>_position`: field `log` (everything up to it has been applied), `epoch`, and one
+ * per stream; String `<service>_lease`, `<service>_lease_epoch`; Hash `<service>_attempts`; List
+ * `<service>_parked:<key>` (dead letters, see parking below) and Set `<service>_parked_keys`; List `<service>_outbox`.
+ *
+ * Parking: an event that can't be decoded, that its handler refuses for good (not status_is_transient), or that ended
+ * the process three times while it ran alone, is appended to `<service>_parked:<key>` with the reason, and so are the
+ * later events of its key; all are acknowledged, and other keys go on. Outages park nothing.
+ *
+ * A log that lost its tail (the stored position lies past the clock's, or in another epoch): the consumer stops, says
+ * so (log, readiness) and goes on only when an operator has set the stored position right. Threads: the loop's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "event/event.h"
+#include "event/event_store.h"
+#include "event/outbox.h"
+#include "event/work.h"
+
+struct subscription {
+  const char *stream; /* "customer_created" */
+  const ProtobufCMessageDescriptor *entity;
+  const char *source; /* the service that owns the stream: "customer" */
+  /* The ordering key of an event, e.g. the customer's id: parked events hold up those of the same key only. */
+  const char *(*key)(const struct event *event);
+  /* Optional: work_want for each record that the handler will read. */
+  void (*want)(struct work *work, const struct event *event);
+  /* The effect. An error that is not transient parks the event. */
+  struct status (*apply)(struct work *work, const struct event *event);
+  /* Instead of `apply`: handles a run of consecutive events of subscriptions with the same apply_run by fenced
+   * functions of its own, which move nothing but its own keys and are idempotent by entry id; the positions follow in
+   * the commit. */
+  struct status (*apply_run)(struct work *work, const struct event *const *events, size_t count);
+};
+
+struct consumer;
+
+struct consumer_options {
+  struct event_store *store; /* own Redis: effects, positions, lease */
+  const struct subscription *subscriptions;
+  size_t subscription_count;
+  void *user;                         /* work_user */
+  const struct outbox_route *outbox;  /* NULL: none */
+  struct rpc_channel *outbox_channel; /* to the peer of the outbox */
+  /* Optional: called by the active consumer about once a second and after a tick, when everything up to `position` has
+   * been applied. `epoch` is the lease's, for fenced functions. Parks at will; errors are retried at the next turn. */
+  struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch, bool *ret_tick);
+  int64_t lease_ms;  /* 0: 3,000 */
+  int64_t linger_ms; /* pause after a page so that the next one is fuller; 0: 5; skipped when somebody waits */
+};
+
+/* Starts its coroutines; they wait for Redis by themselves. */
+struct consumer *consumer_start(struct loop *loop, struct arena *arena, const struct consumer_options *options);
+
+/* Parks until the page in hand is committed, gives the lease back, ends the coroutines. */
+void consumer_stop(struct consumer *consumer);
+
+/* Active and reading, or standing by. False (with the reason): Redis away, log reset. */
+bool consumer_is_ready(const struct consumer *consumer);
+const char *consumer_reason(const struct consumer *consumer);
+
+/* Parks until everything up to `after` (a text of position_text) has been applied, by whichever replica is active. An
+ * idle log is moved on by a tick. Errors: INVALID_ARGUMENT (POSITION_INVALID: not one of ours), FAILED_PRECONDITION
+ * (LOG_RESET: another epoch, or past the end of the log), DEADLINE_EXCEEDED. */
+struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
+
+/* The key of the lease's epoch, and the epoch that this replica holds (0: none), for the service's own fenced
+ * functions. */
+const char *consumer_epoch_key(const struct event_store *store, struct arena *arena);
+int64_t consumer_epoch(const struct consumer *consumer);
+
+/* For work.apply_run and housekeep: the epoch as text. */
+const char *work_epoch(struct work *work);

@@ -1,0 +1,41 @@
+/* Event merge: pages of several streams in one order, by log time, up to a watermark.
+ *
+ * XREADGROUP's COUNT is per stream, so a backlog arrives skewed: a stream that gave a full page may have more before
+ * the last entries of the others. An entry may be handed out only when every stream is known to have nothing before it:
+ * a stream that gave less than a full page in the latest read is complete (all streams of a read are one snapshot, and
+ * later entries are later in log time); one that gave a full page, or was not read because it still holds a page, is
+ * complete up to its last entry. Pure logic, no I/O. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct merge_entry {
+  int64_t log_time;
+  void *value; /* the caller's */
+};
+
+struct event_merge;
+
+/* The caller owns it. */
+struct event_merge *event_merge_new(size_t stream_count, size_t page_size);
+void event_merge_free(struct event_merge *merge);
+
+/* Which streams the next read must ask for: those that hold less than a page. */
+bool event_merge_wants(const struct event_merge *merge, size_t stream);
+
+/* An entry that was read, in the stream's order. */
+void event_merge_add(struct event_merge *merge, size_t stream, int64_t log_time, void *value);
+
+/* The read is over: `read[i]` tells whether stream i was asked, `full[i]` whether it gave a full page. */
+void event_merge_read_done(struct event_merge *merge, const bool *read, const bool *full);
+
+/* The next entry in log order at or below the watermark. False: none until the next read. */
+bool event_merge_next(struct event_merge *merge, struct merge_entry *ret_entry, size_t *ret_stream);
+
+/* True when nothing is held and every stream was complete in the latest read. */
+bool event_merge_is_caught_up(const struct event_merge *merge);
+
+/* Entries held. */
+size_t event_merge_held(const struct event_merge *merge);

@@ -1,0 +1,61 @@
+/* Event store: a service's view of the shop's log in one Redis.
+ *
+ * Holds the connections (by purpose, so that nothing slow is in front of a command), the Redis functions, the service's
+ * name and the latest log time seen. Threads: the loop's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "event/log_time.h"
+#include "redis/redis.h"
+#include "redis/redis_function.h"
+
+struct event_store {
+  const char *service;    /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
+  struct redis *commands; /* short commands and functions */
+  struct redis *reads;    /* lists and catching up */
+  struct redis *blocking; /* XREADGROUP with BLOCK; NULL in services without subscriptions */
+  struct redis_library *library; /* the generic functions (event/lua) */
+  int64_t request_seconds;       /* how long a request record is kept */
+  struct position latest;        /* the latest log time that an answer told */
+};
+
+struct event_store_options {
+  const char *service;
+  const char *redis_url;
+  const char *redis_password; /* NULL: none */
+  const char *key_prefix;
+  int64_t request_seconds;
+  bool subscribes; /* opens the blocking connection */
+};
+
+/* Opens the connections in the background. Errors: INVALID_ARGUMENT. */
+struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
+                               struct event_store **ret_store);
+void event_store_close(struct event_store *store);
+
+/* All connections are up. */
+bool event_store_is_ready(const struct event_store *store);
+const char *event_store_reason(const struct event_store *store);
+
+/* A library whose Lua source `source` may use the functions of event/lua/log_time.lua, which is put before it. */
+struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);
+
+/* Moves the clock to max(TIME, last) and tells it. Makes the clock if there is none: anew in an empty Redis, rebuilt
+ * from the streams' last ids with a new epoch otherwise. Parks. */
+struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
+
+/* The clock as it is, not moved. */
+struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
+
+/* The key of the clock, first key of every function that appends. */
+const char *clock_key(const struct event_store *store, struct arena *arena);
+
+/* Remembers what an answer told of the log. */
+void event_store_saw(struct event_store *store, const struct position *position);
+
+/* Wall clock or latest log time seen, whichever is later, in microseconds: the base of expiry times. */
+int64_t event_store_now(const struct event_store *store);

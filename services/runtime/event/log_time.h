@@ -1,0 +1,27 @@
+/* Log time: the order of all events of one shop.
+ *
+ * An entry's id `<unix ms>-<0..999>` is also a number: microseconds since the Unix epoch, ms * 1000 + the second part,
+ * pushed up where needed to stay unique and increasing. It promises order, not time. The clock is the key
+ * `ordershop_clock`: "<last id> <epoch>", where the epoch is random and changes when the log had to be rebuilt.
+ * A position is epoch and log time together: how far a reader is, or what an answer's reader must have seen. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+/* "1548699678802-91" from 1548699678802091 and back. False: no such id. */
+const char *log_time_text(struct arena *arena, int64_t log_time);
+bool log_time_parse(const char *text, int64_t *ret_log_time);
+
+#define LOG_EPOCH_SIZE 17 /* 16 hex digits and a NUL */
+
+struct position {
+  char epoch[LOG_EPOCH_SIZE];
+  int64_t log_time;
+};
+
+/* The opaque text of the metadata `ordershop-position` and `ordershop-after`. False: not one of ours. */
+const char *position_text(struct arena *arena, const struct position *position);
+bool position_parse(const char *text, struct position *ret_position);

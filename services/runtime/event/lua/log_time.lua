@@ -1,0 +1,32 @@
+-- Log time inside Redis: the clock of the shop is the string `ordershop_clock`, "<last id> <epoch>". A log time is a
+-- number, microseconds since the Unix epoch (below 2^53); an entry's id is "<ms>-<us>" of it.
+
+local function log_time_id(log_time)
+  return string.format('%d-%d', math.floor(log_time / 1000), log_time % 1000)
+end
+
+local function number_text(number)
+  return string.format('%.0f', number)
+end
+
+local function time_now()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- Last log time and epoch; nil when there is no clock (an empty Redis, or one that lost it).
+local function clock_read(clock)
+  local value = redis.call('GET', clock)
+  if not value then return nil end
+  local ms, us, epoch = string.match(value, '^(%d+)-(%d+) (%x+)$')
+  return ms * 1000 + us, epoch
+end
+
+local function clock_write(clock, log_time, epoch)
+  redis.call('SET', clock, log_time_id(log_time) .. ' ' .. epoch)
+end
+
+-- The log time of the next entry: later than all before it and than `after`, whatever the server's clock does.
+local function clock_next(last, after)
+  return math.max(time_now(), last + 1, after + 1)
+end

@@ -1,0 +1,80 @@
+/* Transaction: one Redis function that checks guards and then makes all changes, or none.
+ *
+ * Built in an arena, run once. Guards are checked in the order in which they were added, before any change. Every event
+ * gets the next log time; sorted-set entries without a score of their own are scored with the log time of the first
+ * event, so sorted sets keep the order of creation.
+ * Redis' time is the number of commands and keys: one transaction must stay below 10 ms, about 300 small changes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "event/event_store.h"
+#include "redis/redis_arguments.h"
+
+struct transaction {
+  struct event_store *store;
+  struct arena *arena;
+  struct redis_arguments keys, guards, changes;
+  size_t guard_count, change_count, event_count;
+  int64_t after;             /* log time that the events must be later than */
+  const char *request_key;   /* NULL: no request record */
+  const char *request_value; /* what the record starts with; the first event's log time is put behind it */
+  size_t request_value_size;
+};
+
+struct transaction transaction_of(struct event_store *store, struct arena *arena);
+
+/* Guards. Each returns its number, by which transaction_result.refused_by tells the one that failed. */
+int transaction_require_absent(struct transaction *transaction, const char *key);
+int transaction_require_field(struct transaction *transaction, const char *key, const char *field, const char *value);
+int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field);
+/* The string at `key` is `value`: a lease's epoch. */
+int transaction_require_value(struct transaction *transaction, const char *key, const char *value);
+/* The first event's log time is below `log_time`. */
+int transaction_require_before(struct transaction *transaction, int64_t log_time);
+
+/* The request record: when `key` exists already nothing is changed and the outcome is REPLAYED, whatever the other
+ * guards say. */
+void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size);
+
+/* Changes, made in the order in which they were added. */
+void transaction_set_value(struct transaction *transaction, const char *key, const char *value);
+/* `fields` alternates field and value. */
+void transaction_set_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
+void transaction_set_field(struct transaction *transaction, const char *key, const char *field, const void *value,
+                           size_t size);
+void transaction_remove_field(struct transaction *transaction, const char *key, const char *field);
+void transaction_add_member(struct transaction *transaction, const char *key, const char *member);
+void transaction_remove_member(struct transaction *transaction, const char *key, const char *member);
+/* Sorted set; `score` 0: the log time of the transaction's first event. */
+void transaction_add_scored(struct transaction *transaction, const char *key, const char *member, int64_t score);
+void transaction_remove_scored(struct transaction *transaction, const char *key, const char *member);
+/* Appends to a list; trim removes the first `count`. */
+void transaction_push(struct transaction *transaction, const char *key, const struct redis_arguments *values);
+void transaction_trim(struct transaction *transaction, const char *key, int64_t count);
+void transaction_delete(struct transaction *transaction, const char *key);
+/* XACK in the consumer group of the store's service. */
+void transaction_acknowledge(struct transaction *transaction, const char *key, const struct redis_arguments *ids);
+/* An event: `fields` alternates field and value (see event.h). */
+void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
+
+enum transaction_outcome { TRANSACTION_DONE, TRANSACTION_REPLAYED, TRANSACTION_REFUSED };
+
+struct transaction_result {
+  enum transaction_outcome outcome;
+  struct position position; /* DONE: of the last event; without events: log_time 0 */
+  int64_t first;            /* DONE: log time of the first event, 0 without events */
+  const char *record;       /* REPLAYED: the request record's value */
+  size_t record_size;
+  int refused_by;     /* REFUSED: number of the guard */
+  const char *actual; /* REFUSED: what it found there; NULL: nothing */
+};
+
+/* Runs it. Parks. Errors: as redis_command; then it is unknown whether it ran, unless the code is RESOURCE_EXHAUSTED.
+ */
+struct status transaction_run(struct transaction *transaction, struct context *context,
+                              struct transaction_result *ret_result);

@@ -1,0 +1,46 @@
+/* Work: everything that handling a page of events changes, committed at once (unit of work).
+ *
+ * Handlers read views through it, seeing what earlier events of the page have put, and add changes: records of views,
+ * entities with their events, messages for the outbox. One transaction then makes all of it, moves the consumer's
+ * positions and acknowledges the events, if the consumer still holds the lease: each event has its effect exactly once,
+ * however often it is delivered. A work that isn't committed leaves nothing.
+ * Belongs to the consumer's coroutine. Memory: the work's arena. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "event/entity_store.h"
+#include "event/event.h"
+#include "event/view.h"
+
+struct work;
+
+struct context *work_context(struct work *work);
+struct event_store *work_store(struct work *work);
+struct arena *work_arena(struct work *work);
+
+/* The service literal's user pointer. */
+void *work_user(struct work *work);
+
+/* Says that a record will be needed, so that a page's records are fetched together. For subscription.want. */
+void work_want(struct work *work, const struct view *view, const char *key);
+
+/* The record as of this event, or NULL where there is none. The message may be changed and put back. May park. */
+struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record);
+void work_put(struct work *work, const struct view *view, const char *key, const void *record);
+void work_remove(struct work *work, const struct view *view, const char *key);
+
+/* Creates an entity of the service's own (its id derived from the event), with its event caused by `event`. */
+void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
+
+/* Changes an own entity that was loaded in this coroutine; nothing else may write such entities meanwhile. */
+void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
+
+/* The transaction itself, for changes of the service's own keys. No guards may be added. */
+struct transaction *work_transaction(struct work *work);
+
+/* Puts a message into the service's outbox (outbox.h): it is delivered to the peer after the commit, in order, until
+ * the peer has taken it. */
+void work_send(struct work *work, const void *message);
