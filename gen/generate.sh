@@ -8,6 +8,7 @@
 #   generate.sh FOLDER     writes the same into FOLDER, which is made if need be (a test compares it with gen/)
 #   generate.sh --version  prints what VERSION would say
 #
+# Debian 12 has packages of all that it needs; Debian 13 has none of grpc-proto, and builds from the gen/ in the repository.
 # Exit status: 0; 69 something that it needs is not installed (it says what, and the Debian package); 1 any other fault.
 set -euo pipefail
 

@@ -3,7 +3,7 @@
 #   BASE_REF   a git ref; default origin/main. Where that is missing or the very commit at hand (a fresh clone), what is
 #              compared with is the commit before, or the commit at hand if proto/ was edited since.
 # buf is the one on PATH, else a pinned one from npm, kept in the user's cache folder.
-# Exit status: 0 fine; 1 not; 77 there is no buf and none could be installed.
+# Exit status: 0 fine; 77 there is no buf and none could be installed; any other: not fine, and said why.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

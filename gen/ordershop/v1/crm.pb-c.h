@@ -101,11 +101,11 @@ struct  Ordershop__V1__Interaction
    */
   int64_t version;
   /*
-   * When it was created, in log time (microseconds). Output only.
+   * When it was created: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, in log time (microseconds). Output only.
+   * When it was last changed: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -181,7 +181,8 @@ struct  Ordershop__V1__ListInteractionsRequest
    */
   char *customer_id;
   /*
-   * At most this many; fewer may come. 0 means 50, above 1000 means 1000, negative is INVALID_ARGUMENT.
+   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
+   * negative is INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
@@ -207,7 +208,7 @@ struct  Ordershop__V1__ListInteractionsResponse
   size_t n_interactions;
   Ordershop__V1__Interaction **interactions;
   /*
-   * Give it as page_token to get the next page; empty: this was the last one. Opaque.
+   * Opaque; as page_token it gets the next page. Empty: this was the last one.
    */
   char *next_page_token;
 };

@@ -59,11 +59,11 @@ struct  Ordershop__V1__Customer
    */
   int64_t version;
   /*
-   * When it was created, in log time (microseconds). Output only.
+   * When it was created: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, in log time (microseconds). Output only.
+   * When it was last changed: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -83,7 +83,7 @@ struct  Ordershop__V1__CreateCustomerRequest
    */
   Ordershop__V1__Customer *customer;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -104,7 +104,7 @@ struct  Ordershop__V1__BatchCreateCustomersRequest
   size_t n_customers;
   Ordershop__V1__Customer **customers;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -153,7 +153,8 @@ struct  Ordershop__V1__ListCustomersRequest
 {
   ProtobufCMessage base;
   /*
-   * At most this many; fewer may come. 0 means 50, above 1000 means 1000, negative is INVALID_ARGUMENT.
+   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
+   * negative is INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
@@ -179,7 +180,7 @@ struct  Ordershop__V1__ListCustomersResponse
   size_t n_customers;
   Ordershop__V1__Customer **customers;
   /*
-   * Give it as page_token to get the next page; empty: this was the last one. Opaque.
+   * Opaque; as page_token it gets the next page. Empty: this was the last one.
    */
   char *next_page_token;
 };
@@ -200,12 +201,12 @@ struct  Ordershop__V1__UpdateCustomerRequest
   Ordershop__V1__Customer *customer;
   /*
    * Fields to change: `name`, `email`. Empty: those that are set in `customer`, that is, not empty or 0; `*`:
-   * all of them, set or not. Output-only paths are ignored; unknown and immutable ones are INVALID_ARGUMENT
-   * FIELD_INVALID.
+   * all of them, set or not (AIP-161). Output-only paths are ignored; unknown and immutable ones are
+   * INVALID_ARGUMENT FIELD_INVALID.
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -230,7 +231,7 @@ struct  Ordershop__V1__DeleteCustomerRequest
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };

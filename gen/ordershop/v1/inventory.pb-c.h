@@ -63,11 +63,11 @@ struct  Ordershop__V1__Inventory
    */
   int64_t version;
   /*
-   * When it was created, in log time (microseconds). Output only.
+   * When it was created: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, in log time (microseconds). Output only.
+   * When it was last changed: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -87,7 +87,7 @@ struct  Ordershop__V1__CreateInventoryRequest
    */
   Ordershop__V1__Inventory *inventory;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -108,7 +108,7 @@ struct  Ordershop__V1__BatchCreateInventoriesRequest
   size_t n_inventories;
   Ordershop__V1__Inventory **inventories;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -157,7 +157,8 @@ struct  Ordershop__V1__ListInventoriesRequest
 {
   ProtobufCMessage base;
   /*
-   * At most this many; fewer may come. 0 means 50, above 1000 means 1000, negative is INVALID_ARGUMENT.
+   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
+   * negative is INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
@@ -187,7 +188,7 @@ struct  Ordershop__V1__ListInventoriesResponse
   size_t n_inventories;
   Ordershop__V1__Inventory **inventories;
   /*
-   * Give it as page_token to get the next page; empty: this was the last one. Opaque.
+   * Opaque; as page_token it gets the next page. Empty: this was the last one.
    */
   char *next_page_token;
 };
@@ -209,12 +210,12 @@ struct  Ordershop__V1__UpdateInventoryRequest
   Ordershop__V1__Inventory *inventory;
   /*
    * Fields to change: `amount`. Empty: those that are set in `inventory`, that is, not empty or 0; `*`: all of
-   * them, set or not. Output-only paths are ignored; unknown and immutable ones are INVALID_ARGUMENT
+   * them, set or not (AIP-161). Output-only paths are ignored; unknown and immutable ones are INVALID_ARGUMENT
    * FIELD_INVALID.
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -239,7 +240,7 @@ struct  Ordershop__V1__DeleteInventoryRequest
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -263,7 +264,7 @@ struct  Ordershop__V1__AdjustStockRequest
    */
   int64_t delta;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };

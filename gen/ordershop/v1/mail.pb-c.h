@@ -92,11 +92,11 @@ struct  Ordershop__V1__Mail
    */
   int64_t version;
   /*
-   * When it was created, in log time (microseconds). Output only.
+   * When it was created: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, in log time (microseconds). Output only.
+   * When it was last changed: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -116,7 +116,7 @@ struct  Ordershop__V1__SendMailRequest
    */
   Ordershop__V1__Mail *mail;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -132,12 +132,13 @@ struct  Ordershop__V1__BatchSendMailsRequest
 {
   ProtobufCMessage base;
   /*
-   * What to send: 1 to 1000, each id once, the request at most 1 MiB.
+   * What to send: 1 to 1000, each id once, the request at most 1 MiB; a mail that is too big for it goes by
+   * SendMail.
    */
   size_t n_mails;
   Ordershop__V1__Mail **mails;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -194,7 +195,8 @@ struct  Ordershop__V1__ListMailsRequest
    */
   char *cause;
   /*
-   * At most this many; fewer may come. 0 means 50, above 1000 means 1000, negative is INVALID_ARGUMENT.
+   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
+   * negative is INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
@@ -220,7 +222,7 @@ struct  Ordershop__V1__ListMailsResponse
   size_t n_mails;
   Ordershop__V1__Mail **mails;
   /*
-   * Give it as page_token to get the next page; empty: this was the last one. Opaque.
+   * Opaque; as page_token it gets the next page. Empty: this was the last one.
    */
   char *next_page_token;
 };

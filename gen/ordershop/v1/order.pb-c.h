@@ -69,11 +69,11 @@ struct  Ordershop__V1__Order
    */
   int64_t version;
   /*
-   * When it was created, in log time (microseconds). Output only.
+   * When it was created: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, in log time (microseconds). Output only.
+   * When it was last changed: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -121,7 +121,7 @@ struct  Ordershop__V1__CreateOrderRequest
    */
   Ordershop__V1__Order *order;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -153,7 +153,8 @@ struct  Ordershop__V1__ListOrdersRequest
 {
   ProtobufCMessage base;
   /*
-   * At most this many; fewer may come. 0 means 50, above 1000 means 1000, negative is INVALID_ARGUMENT.
+   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
+   * negative is INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
@@ -183,7 +184,7 @@ struct  Ordershop__V1__ListOrdersResponse
   size_t n_orders;
   Ordershop__V1__Order **orders;
   /*
-   * Give it as page_token to get the next page; empty: this was the last one. Opaque.
+   * Opaque; as page_token it gets the next page. Empty: this was the last one.
    */
   char *next_page_token;
 };
@@ -205,12 +206,12 @@ struct  Ordershop__V1__UpdateOrderRequest
   Ordershop__V1__Order *order;
   /*
    * Fields to change: `product_ids`. Empty: those that are set in `order`, that is, not empty or 0; `*`: all of
-   * them, set or not. Output-only paths are ignored; unknown and immutable ones are INVALID_ARGUMENT
+   * them, set or not (AIP-161). Output-only paths are ignored; unknown and immutable ones are INVALID_ARGUMENT
    * FIELD_INVALID.
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -235,7 +236,7 @@ struct  Ordershop__V1__DeleteOrderRequest
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -251,7 +252,8 @@ struct  Ordershop__V1__ListUnbilledOrdersRequest
 {
   ProtobufCMessage base;
   /*
-   * At most this many; fewer may come. 0 means 50, above 1000 means 1000, negative is INVALID_ARGUMENT.
+   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
+   * negative is INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
@@ -277,7 +279,7 @@ struct  Ordershop__V1__ListUnbilledOrdersResponse
   size_t n_orders;
   Ordershop__V1__Order **orders;
   /*
-   * Give it as page_token to get the next page; empty: this was the last one. Opaque.
+   * Opaque; as page_token it gets the next page. Empty: this was the last one.
    */
   char *next_page_token;
 };

@@ -60,11 +60,11 @@ struct  Ordershop__V1__Product
    */
   int64_t version;
   /*
-   * When it was created, in log time (microseconds). Output only.
+   * When it was created: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, in log time (microseconds). Output only.
+   * When it was last changed: the log time of its event, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -84,7 +84,7 @@ struct  Ordershop__V1__CreateProductRequest
    */
   Ordershop__V1__Product *product;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -105,7 +105,7 @@ struct  Ordershop__V1__BatchCreateProductsRequest
   size_t n_products;
   Ordershop__V1__Product **products;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -188,7 +188,8 @@ struct  Ordershop__V1__ListProductsRequest
 {
   ProtobufCMessage base;
   /*
-   * At most this many; fewer may come. 0 means 50, above 1000 means 1000, negative is INVALID_ARGUMENT.
+   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
+   * negative is INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
@@ -214,7 +215,7 @@ struct  Ordershop__V1__ListProductsResponse
   size_t n_products;
   Ordershop__V1__Product **products;
   /*
-   * Give it as page_token to get the next page; empty: this was the last one. Opaque.
+   * Opaque; as page_token it gets the next page. Empty: this was the last one.
    */
   char *next_page_token;
 };
@@ -235,12 +236,12 @@ struct  Ordershop__V1__UpdateProductRequest
   Ordershop__V1__Product *product;
   /*
    * Fields to change: `name`, `price_cents`. Empty: those that are set in `product`, that is, not empty or 0;
-   * `*`: all of them, set or not. Output-only paths are ignored; unknown and immutable ones are INVALID_ARGUMENT
-   * FIELD_INVALID.
+   * `*`: all of them, set or not (AIP-161). Output-only paths are ignored; unknown and immutable ones are
+   * INVALID_ARGUMENT FIELD_INVALID.
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -265,7 +266,7 @@ struct  Ordershop__V1__DeleteProductRequest
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155): see the service.
+   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
