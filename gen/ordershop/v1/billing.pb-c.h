@@ -57,11 +57,11 @@ struct  Ordershop__V1__Billing
    */
   int64_t version;
   /*
-   * When it was created: the log time of its event, in microseconds. Output only.
+   * When it was created, by the service's clock, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed: the log time of its event, in microseconds. Output only.
+   * When it was last changed, by the service's clock, in microseconds. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };

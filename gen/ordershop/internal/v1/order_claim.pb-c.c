@@ -206,7 +206,7 @@ const ProtobufCMessageDescriptor ordershop__internal__v1__claim_order_request__d
   (ProtobufCMessageInit) ordershop__internal__v1__claim_order_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor ordershop__internal__v1__release_order_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor ordershop__internal__v1__release_order_request__field_descriptors[3] =
 {
   {
     "order_id",
@@ -232,15 +232,28 @@ static const ProtobufCFieldDescriptor ordershop__internal__v1__release_order_req
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "expire_log_time",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__Internal__V1__ReleaseOrderRequest, expire_log_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned ordershop__internal__v1__release_order_request__field_indices_by_name[] = {
   1,   /* field[1] = billing_id */
+  2,   /* field[2] = expire_log_time */
   0,   /* field[0] = order_id */
 };
 static const ProtobufCIntRange ordershop__internal__v1__release_order_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor ordershop__internal__v1__release_order_request__descriptor =
 {
@@ -250,7 +263,7 @@ const ProtobufCMessageDescriptor ordershop__internal__v1__release_order_request_
   "Ordershop__Internal__V1__ReleaseOrderRequest",
   "ordershop.internal.v1",
   sizeof(Ordershop__Internal__V1__ReleaseOrderRequest),
-  2,
+  3,
   ordershop__internal__v1__release_order_request__field_descriptors,
   ordershop__internal__v1__release_order_request__field_indices_by_name,
   1,  ordershop__internal__v1__release_order_request__number_ranges,

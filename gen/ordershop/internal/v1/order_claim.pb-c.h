@@ -66,10 +66,14 @@ struct  Ordershop__Internal__V1__ReleaseOrderRequest
    * Id of the billing whose claim to give up. Required.
    */
   char *billing_id;
+  /*
+   * The expiry that the claim was made with. Required, positive.
+   */
+  int64_t expire_log_time;
 };
 #define ORDERSHOP__INTERNAL__V1__RELEASE_ORDER_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__internal__v1__release_order_request__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
