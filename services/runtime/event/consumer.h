@@ -39,9 +39,10 @@ struct subscription {
   void (*want)(struct work *work, const struct event *event);
   /* The effect. An error that is not transient parks the event. */
   struct status (*apply)(struct work *work, const struct event *event);
-  /* Instead of `apply`: handles a run of consecutive events of subscriptions with the same apply_run by fenced
-   * functions of its own, which move nothing but its own keys and are idempotent by entry id; the positions follow in
-   * the commit. */
+  /* Instead of `apply`: handles a run of consecutive events of subscriptions with the same apply_run, by fenced
+   * functions of the service's own. Such a function refuses an older epoch, skips an event that is not behind the
+   * stored position of its stream, and moves that position together with the effect (hash consumer_position_key, field
+   * = stream, value = the entry's id). What the page has put before the run is committed before it. */
   struct status (*apply_run)(struct work *work, const struct event *const *events, size_t count);
 };
 
@@ -80,6 +81,9 @@ struct status consumer_wait_for(struct consumer *consumer, struct context *conte
  * functions. */
 const char *consumer_epoch_key(const struct event_store *store, struct arena *arena);
 int64_t consumer_epoch(const struct consumer *consumer);
+
+/* The hash of the stored positions. */
+const char *consumer_position_key(const struct event_store *store, struct arena *arena);
 
 /* For work.apply_run and housekeep: the epoch as text. */
 const char *work_epoch(struct work *work);

@@ -71,12 +71,3 @@ struct entity_page {
 struct status entity_list(struct event_store *store, struct context *context, const struct entity_type *type,
                           const char *index_key, const char *scope, int32_t page_size, const char *page_token,
                           struct entity_page *ret_page);
-
-/* Packs any message into the arena. */
-void *message_pack(struct arena *arena, const void *message, size_t *ret_size);
-
-/* Deep copy, by packing and unpacking. */
-void *message_copy(struct arena *arena, const void *message);
-
-/* Unpacks; NULL if the bytes are not of that type. */
-void *message_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, const void *bytes, size_t size);

@@ -44,6 +44,17 @@ const char *event_store_reason(const struct event_store *store);
 /* A library whose Lua source `source` may use the functions of event/lua/log_time.lua, which is put before it. */
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);
 
+/* Calls a function of a library whose first key is the clock. An answer of {'no clock'} has changed nothing: the clock
+ * is made and the call is made once more. Parks. Errors: as redis_command. */
+struct status event_function_call(struct event_store *store, struct context *context,
+                                  const struct redis_library *library, const char *function,
+                                  const struct redis_arguments *keys, const struct redis_arguments *values,
+                                  const struct redis_reply **ret_reply);
+
+/* From the numbers and texts in which functions tell a log time and an epoch; zeros where they are missing. */
+void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
+                         struct position *ret_position);
+
 /* Moves the clock to max(TIME, last) and tells it. Makes the clock if there is none: anew in an empty Redis, rebuilt
  * from the streams' last ids with a new epoch otherwise. Parks. */
 struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);

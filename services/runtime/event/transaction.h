@@ -18,7 +18,7 @@
 struct transaction {
   struct event_store *store;
   struct arena *arena;
-  struct redis_arguments keys, guards, changes;
+  struct redis_arguments guard_keys, guards, change_keys, changes;
   size_t guard_count, change_count, event_count;
   int64_t after;             /* log time that the events must be later than */
   const char *request_key;   /* NULL: no request record */

@@ -1,0 +1,45 @@
+/* Messages by descriptor: what generic code needs of protobuf-c messages whose types it does not know. Any thread. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+/* Packs into the arena. */
+void *message_pack(struct arena *arena, const void *message, size_t *ret_size);
+
+/* Unpacks; NULL if the bytes are not of that type. */
+void *message_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, const void *bytes, size_t size);
+
+/* A deep copy, by packing and unpacking. */
+void *message_copy(struct arena *arena, const void *message);
+
+/* An empty message of that type. */
+void *message_new(struct arena *arena, const ProtobufCMessageDescriptor *descriptor);
+
+/* True when both would pack to the same bytes. */
+bool message_equal(struct arena *arena, const void *left, const void *right);
+
+/* The descriptor of a field. Ends the process when there is none: a type that does not fit its use is an error of the
+ * program. */
+const ProtobufCFieldDescriptor *message_field(const ProtobufCMessageDescriptor *descriptor, const char *name);
+
+/* Where the field's value (or pointer) is. */
+void *message_member(const void *message, const ProtobufCFieldDescriptor *field);
+
+/* Singular fields by name. Texts are never NULL. Timestamps are Unix microseconds. */
+const char *message_text(const void *message, const char *name);
+int64_t message_number(const void *message, const char *name);
+void message_set_text(void *message, const char *name, const char *value);
+void message_set_number(void *message, const char *name, int64_t value);
+void message_set_time(struct arena *arena, void *message, const char *name, int64_t unix_us);
+
+/* Sets a field to its default. */
+void message_clear(void *message, const ProtobufCFieldDescriptor *field);
+
+/* A singular field's value for people: texts as they are, numbers, enum value names, timestamps as RFC 3339. NULL for
+ * repeated fields and other messages. */
+const char *message_field_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field);

@@ -1,0 +1,198 @@
+#include "event/event_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "event/event.h"
+
+extern const unsigned char event_lua_log_time[], event_lua_transaction[], event_lua_clock[], event_lua_lease[];
+
+struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source) {
+  const char *whole = arena_printf(arena, "#!lua name=@LIBRARY@\n%s\n%s", (const char *)event_lua_log_time, source);
+  return redis_library_new(arena, owner, whole);
+}
+
+static struct redis_library *generic_library(struct arena *arena) {
+  const char *source = arena_printf(arena, "%s\n%s\n%s", (const char *)event_lua_transaction,
+                                    (const char *)event_lua_clock, (const char *)event_lua_lease);
+  return event_library_new(arena, "ordershop_runtime", source);
+}
+
+static struct status open_connection(struct loop *loop, struct arena *arena, const struct event_store_options *options,
+                                     const char *purpose, struct redis **ret_redis) {
+  struct redis_options redis_options = {.url = options->redis_url,
+                                        .password = options->redis_password,
+                                        .key_prefix = options->key_prefix,
+                                        .purpose = purpose,
+                                        .client_name = options->service};
+  return redis_open(loop, arena, &redis_options, ret_redis);
+}
+
+struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
+                               struct event_store **ret_store) {
+  struct event_store *store = arena_calloc(arena, 1, sizeof *store);
+  store->service = options->service;
+  store->request_seconds = options->request_seconds;
+  store->library = generic_library(arena);
+  struct status status = open_connection(loop, arena, options, "commands", &store->commands);
+  if (status_is_ok(status)) status = open_connection(loop, arena, options, "reads", &store->reads);
+  if (status_is_ok(status) && options->subscribes) {
+    status = open_connection(loop, arena, options, "blocking", &store->blocking);
+  }
+  if (!status_is_ok(status)) {
+    event_store_close(store);
+    return status;
+  }
+  *ret_store = store;
+  return status_ok();
+}
+
+void event_store_close(struct event_store *store) {
+  if (store->commands) redis_close(store->commands);
+  if (store->reads) redis_close(store->reads);
+  if (store->blocking) redis_close(store->blocking);
+}
+
+bool event_store_is_ready(const struct event_store *store) {
+  return redis_is_ready(store->commands) && redis_is_ready(store->reads) &&
+         (!store->blocking || redis_is_ready(store->blocking));
+}
+
+const char *event_store_reason(const struct event_store *store) {
+  if (!redis_is_ready(store->commands)) return redis_reason(store->commands);
+  if (!redis_is_ready(store->reads)) return redis_reason(store->reads);
+  if (store->blocking && !redis_is_ready(store->blocking)) return redis_reason(store->blocking);
+  return "";
+}
+
+const char *clock_key(const struct event_store *store, struct arena *arena) {
+  return redis_key(store->commands, arena, "ordershop_clock");
+}
+
+void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
+                         struct position *ret_position) {
+  struct position position = {.log_time = redis_reply_number(log_time, 0)};
+  const char *text = redis_reply_text(epoch);
+  snprintf(position.epoch, sizeof position.epoch, "%s", text ? text : "");
+  *ret_position = position;
+}
+
+void event_store_saw(struct event_store *store, const struct position *position) {
+  bool same_log = strcmp(store->latest.epoch, position->epoch) == 0;
+  if (!same_log || position->log_time > store->latest.log_time) store->latest = *position;
+}
+
+int64_t event_store_now(const struct event_store *store) {
+  int64_t wall = clock_wall_us();
+  return wall > store->latest.log_time ? wall : store->latest.log_time;
+}
+
+/* SCAN's pattern for all streams of the shop; the prefix may hold characters that mean something there. */
+static const char *streams_pattern(const struct event_store *store, struct arena *arena) {
+  const char *prefix = redis_key_prefix(store->commands);
+  char *pattern = arena_alloc(arena, 2 * strlen(prefix) + sizeof "events:*");
+  char *end = pattern;
+  for (const char *c = prefix; *c; c++) {
+    if (strchr("*?[]\\", *c)) *end++ = '\\';
+    *end++ = *c;
+  }
+  memcpy(end, "events:*", sizeof "events:*");
+  return pattern;
+}
+
+static struct status find_streams(struct event_store *store, struct context *context, struct redis_arguments *keys) {
+  struct arena *arena = context->arena;
+  const char *cursor = "0", *pattern = streams_pattern(store, arena);
+  do {
+    struct redis_arguments scan =
+        redis_command_of(arena, "SCAN", cursor, "MATCH", pattern, "TYPE", "stream", "COUNT", "1000", NULL);
+    const struct redis_reply *reply;
+    struct status status = redis_command(store->reads, context, &scan, &reply);
+    if (!status_is_ok(status)) return status;
+    cursor = redis_reply_text(redis_reply_at(reply, 0));
+    const struct redis_reply *page = redis_reply_at(reply, 1);
+    for (size_t i = 0; page && i < page->count; i++) redis_add_text(keys, page->elements[i]->text);
+  } while (cursor && strcmp(cursor, "0") != 0);
+  return status_ok();
+}
+
+static struct status clock_make(struct event_store *store, struct context *context, struct position *ret_now) {
+  struct arena *arena = context->arena;
+  struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
+  redis_add_text(&keys, clock_key(store, arena));
+  struct status status = find_streams(store, context, &keys);
+  if (!status_is_ok(status)) return status;
+
+  char epoch[LOG_EPOCH_SIZE] = "";
+  for (const char *c = uuid_random(arena); *c && strlen(epoch) < LOG_EPOCH_SIZE - 1; c++) {
+    if (*c != '-') strncat(epoch, c, 1);
+  }
+  redis_add_text(&values, epoch);
+  const struct redis_reply *reply;
+  status = redis_function_call(store->commands, context, store->library, "clock_make", &keys, &values, &reply);
+  if (!status_is_ok(status)) return status;
+  position_from_reply(redis_reply_at(reply, 0), redis_reply_at(reply, 1), ret_now);
+  if (strcmp(ret_now->epoch, epoch) == 0) {
+    log_event(LOG_WARN, "made the log's clock", "epoch", epoch, "streams", log_number((int64_t)keys.count - 1), NULL);
+  }
+  return status_ok();
+}
+
+struct status event_function_call(struct event_store *store, struct context *context,
+                                  const struct redis_library *library, const char *function,
+                                  const struct redis_arguments *keys, const struct redis_arguments *values,
+                                  const struct redis_reply **ret_reply) {
+  const struct redis_reply *reply;
+  struct status status = redis_function_call(store->commands, context, library, function, keys, values, &reply);
+  if (!status_is_ok(status)) return status;
+  const char *outcome = redis_reply_text(redis_reply_at(reply, 0));
+  if (outcome && strcmp(outcome, "no clock") == 0) {
+    struct position now;
+    status = clock_make(store, context, &now);
+    if (status_is_ok(status)) {
+      status = redis_function_call(store->commands, context, library, function, keys, values, &reply);
+    }
+    if (!status_is_ok(status)) return status;
+  }
+  *ret_reply = reply;
+  return status_ok();
+}
+
+struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena), none = redis_arguments_empty(context->arena);
+  redis_add_text(&keys, clock_key(store, context->arena));
+  const struct redis_reply *reply;
+  struct status status =
+      redis_function_call(store->commands, context, store->library, "clock_tick", &keys, &none, &reply);
+  if (!status_is_ok(status)) return status;
+  struct position now;
+  if (reply->count == 0) {
+    status = clock_make(store, context, &now);
+    if (!status_is_ok(status)) return status;
+  } else {
+    position_from_reply(redis_reply_at(reply, 0), redis_reply_at(reply, 1), &now);
+  }
+  event_store_saw(store, &now);
+  *ret_now = now;
+  return status_ok();
+}
+
+struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last) {
+  struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(store, context->arena), NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(store->commands, context, &get, &reply);
+  if (!status_is_ok(status)) return status;
+  const char *text = redis_reply_text(reply);
+  const char *space = text ? strchr(text, ' ') : NULL;
+  struct position last;
+  if (!space || !log_time_parse(arena_memdup(context->arena, text, (size_t)(space - text)), &last.log_time)) {
+    return clock_tick(store, context, ret_last);
+  }
+  snprintf(last.epoch, sizeof last.epoch, "%s", space + 1);
+  event_store_saw(store, &last);
+  *ret_last = last;
+  return status_ok();
+}

@@ -1,0 +1,75 @@
+/* Service: the life of one executable, from a literal of configuration.
+ *
+ *   static const struct service_definition customer = {.name = "customer", .port = 50051, .services = ..., ...};
+ *   int main(int argc, char **argv) { return service_main(&customer, argc, argv); }
+ *
+ * service_main reads the configuration, opens Redis and the peers, serves the RPCs with health and reflection, runs the
+ * consumer, and ends gracefully on SIGTERM or SIGINT: health NOT_SERVING, calls in flight finish, consumers stop, exit
+ * status 0. It is ready (health) while Redis is reachable and the consumer runs or stands by. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/config.h"
+#include "base/status.h"
+#include "event/consumer.h"
+#include "event/event_store.h"
+#include "loop/loop.h"
+#include "rpc/rpc_client.h"
+#include "rpc/rpc_server.h"
+
+#define SERVICE_PEERS 4
+
+/* Flag of an rpc_method that reads the service's views: a call with `ordershop-after` waits until they have seen it. */
+#define METHOD_READS_VIEWS 1u
+
+struct service;
+
+/* Another service that this one calls: ORDERSHOP_<NAME>_ADDRESS, by default dns:///localhost:<port>. */
+struct service_peer {
+  const char *name; /* NULL ends the list */
+  int port;
+};
+
+struct service_definition {
+  const char *name;    /* "customer": executable ordershop-customer, prefix of its own keys */
+  const char *purpose; /* one line for --help */
+  int port;            /* default of ORDERSHOP_LISTEN */
+  /* The gRPC services; their `user` is set to the struct service. */
+  const struct rpc_service *services;
+  size_t service_count;
+  const struct subscription *subscriptions; /* NULL: the service has no consumer */
+  size_t subscription_count;
+  struct service_peer peers[SERVICE_PEERS];
+  const struct outbox_route *outbox; /* NULL: none */
+  const char *outbox_peer;           /* name of a peer */
+  const struct setting *settings;    /* the service's own, beside those of all services; may be NULL */
+  size_t setting_count;
+  /* Optional: after configuration and connections are made, before anything is served. Sets service->user. */
+  struct status (*start)(struct service *service);
+  /* Optional: see consumer_options.housekeep; `user` is the struct service. */
+  struct status (*housekeep)(void *service, struct context *context, int64_t position, const char *epoch,
+                             bool *ret_tick);
+  /* Optional: after everything has been stopped. */
+  void (*stop)(struct service *service);
+};
+
+struct service {
+  const struct service_definition *definition;
+  struct loop *loop;
+  struct arena *arena; /* lives as long as the process */
+  struct event_store *store;
+  struct consumer *consumer; /* NULL without subscriptions */
+  struct rpc_channel *peers[SERVICE_PEERS];
+  void *user; /* the service's own; also for handlers of events: work_user is the struct service */
+};
+
+int service_main(const struct service_definition *definition, int argc, char **argv);
+
+/* The channel to a peer of the definition. */
+struct rpc_channel *service_peer(struct service *service, const char *name);
+
+/* The service of a call. */
+static inline struct service *service_of(const struct rpc_call *call) {
+  return call->service;
+}
