@@ -1,0 +1,74 @@
+/* Redis connection: keeps one link to a Redis server up; for this folder only.
+ *
+ * Resolves the name, tries its addresses in turn, greets (AUTH, SELECT, CLIENT SETNAME, CLIENT ID, PING) and tells that
+ * it is ready. When the link is lost, or the attempt failed, it waits (50 ms doubling to 2 s, with jitter) and starts
+ * again. One log line when Redis goes away, one when it is back.
+ * Embedded by its owner, whose memory must last until `stopped`. All events come on the loop's stack, but `lost` also
+ * from within redis_connection_fail and redis_connection_stop. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "loop/loop.h"
+#include "redis/redis_greeting.h"
+#include "redis/redis_link.h"
+#include "redis/redis_url.h"
+
+enum redis_connection_state {
+  REDIS_CONNECTION_WAITING,    /* for the next attempt */
+  REDIS_CONNECTION_RESOLVING,  /* the host's name */
+  REDIS_CONNECTION_CONNECTING, /* and greeting */
+  REDIS_CONNECTION_READY,
+  REDIS_CONNECTION_STOPPED,
+};
+
+struct redis_connection_events {
+  void (*ready)(void *owner);
+  void (*lost)(void *owner); /* after `ready` only */
+  void (*stopped)(void *owner);
+  void *owner;
+};
+
+struct redis_connection {
+  /* Set by the owner before redis_connection_start. */
+  struct loop *loop;
+  struct redis_url url;
+  const char *password; /* NULL: none */
+  const char *name;     /* for CLIENT SETNAME */
+  const char *purpose;  /* for the log */
+  int64_t connect_timeout_ms;
+  struct redis_connection_events events;
+
+  /* For the owner to read. */
+  enum redis_connection_state state;
+  struct redis_link *link; /* NULL: none */
+  char reason[256];        /* why it isn't ready; "" when it is */
+  uint64_t generation;     /* times it became ready */
+  int64_t client_id;       /* CLIENT ID; 0: none */
+
+  /* Its own. */
+  uv_timer_t timer; /* next attempt, or the end of this one */
+  uv_getaddrinfo_t resolve;
+  struct addrinfo *addresses, *next_address;
+  struct redis_greeting greeting;
+  bool resolving;
+  bool failing; /* redis_connection_fail has closed the link */
+  bool timer_closed;
+  bool away;             /* and the log has said so */
+  int64_t away_since_us; /* for the log */
+  int64_t ready_since_us;
+  int64_t backoff_ms;
+};
+
+void redis_connection_start(struct redis_connection *connection);
+
+/* Declares the link dead, for `reason`; the connection starts anew. Not from `ready`. */
+void redis_connection_fail(struct redis_connection *connection, const char *reason);
+
+/* Keeps `reason` for `reason`, unless it is empty. */
+void redis_connection_note(struct redis_connection *connection, const char *reason);
+
+/* Ends it; `stopped` follows when nothing of libuv refers to it any more. */
+void redis_connection_stop(struct redis_connection *connection);

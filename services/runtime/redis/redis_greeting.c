@@ -1,0 +1,82 @@
+#include "redis/redis_greeting.h"
+
+#include <string.h>
+
+#include "redis/redis_protocol.h"
+
+static bool is_error(const redisReply *reply) {
+  return reply->type == REDIS_REPLY_ERROR;
+}
+
+static void refuse(struct redis_greeting *greeting, const redisReply *reply) {
+  bool error = is_error(reply);
+  greeting->refused(greeting->owner, error ? reply->str : "the server does not answer as Redis does");
+}
+
+/* AUTH and SELECT. A NULL reply says that the link closes, in all of these. */
+static void on_required(redisAsyncContext *hiredis, void *data, void *greeting) {
+  const redisReply *reply = data;
+  (void)hiredis;
+  if (reply && reply->type != REDIS_REPLY_STATUS) refuse(greeting, reply);
+}
+
+static void on_client_id(redisAsyncContext *hiredis, void *data, void *owner) {
+  const redisReply *reply = data;
+  struct redis_greeting *greeting = owner;
+  (void)hiredis;
+  if (reply && reply->type == REDIS_REPLY_INTEGER) greeting->client_id = reply->integer;
+}
+
+/* PING reports troubles that only some commands meet, too (MISCONF: no writes); those commands report them. */
+static bool is_unusable(const redisReply *reply) {
+  static const char *const words[] = {"LOADING", "MASTERDOWN", "NOAUTH"};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+    if (strncmp(reply->str, words[i], strlen(words[i])) == 0) return true;
+  }
+  return false;
+}
+
+static void on_ping(redisAsyncContext *hiredis, void *data, void *owner) {
+  const redisReply *reply = data;
+  struct redis_greeting *greeting = owner;
+  (void)hiredis;
+  if (!reply) return;
+  if (is_error(reply) ? is_unusable(reply) : reply->type != REDIS_REPLY_STATUS) {
+    refuse(greeting, reply);
+    return;
+  }
+  greeting->welcomed(greeting->owner, greeting->client_id);
+}
+
+static void send_command(struct redis_greeting *greeting, struct redis_link *link,
+                         const struct redis_arguments *arguments, redisCallbackFn *answered) {
+  struct redis_buffer buffer = {0};
+  redis_protocol_format(&buffer, arguments);
+  redis_link_send(link, buffer.bytes, buffer.size, answered, greeting);
+  redis_buffer_free(&buffer);
+}
+
+static void send_auth(struct redis_greeting *greeting, struct redis_link *link, struct arena *arena) {
+  struct redis_arguments arguments = redis_arguments_of(arena, "AUTH");
+  if (greeting->url->user) redis_add_text(&arguments, greeting->url->user);
+  redis_add_text(&arguments, greeting->password);
+  send_command(greeting, link, &arguments, on_required);
+}
+
+void redis_greeting_send(struct redis_greeting *greeting, struct redis_link *link) {
+  struct arena *arena = arena_new();
+  greeting->client_id = 0;
+  if (greeting->password) send_auth(greeting, link, arena);
+  if (greeting->url->database != 0) {
+    struct redis_arguments select = redis_arguments_of(arena, "SELECT");
+    redis_add_number(&select, greeting->url->database);
+    send_command(greeting, link, &select, on_required);
+  }
+  struct redis_arguments name = redis_command_of(arena, "CLIENT", "SETNAME", greeting->name, NULL);
+  struct redis_arguments id = redis_command_of(arena, "CLIENT", "ID", NULL);
+  struct redis_arguments ping = redis_arguments_of(arena, "PING");
+  send_command(greeting, link, &name, NULL);
+  send_command(greeting, link, &id, on_client_id);
+  send_command(greeting, link, &ping, on_ping);
+  arena_free(arena);
+}

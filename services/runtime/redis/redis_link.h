@@ -1,0 +1,36 @@
+/* Redis link: one TCP connection of hiredis, driven by the loop; for this folder only.
+ *
+ * What a turn of the loop sends is written at its end with one write(2); libuv is asked to report the socket as
+ * writable only when it took no more. The link frees itself after `closed`, which comes exactly once, on the loop's
+ * stack or in redis_link_close; answers that are due get a NULL reply before. */
+#pragma once
+
+#include <hiredis/async.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+
+struct redis_link;
+
+struct redis_link_events {
+  void (*connected)(void *owner);
+  void (*closed)(void *owner, const char *reason); /* reason: "" if redis_link_close was called */
+  void *owner;
+};
+
+/* Starts to connect to a numeric address; hiredis would resolve a name blockingly. NULL with `ret_reason` (a text of
+ * `size` bytes) if that fails at once; then no event comes. */
+struct redis_link *redis_link_open(struct loop *loop, const char *address, int port,
+                                   const struct redis_link_events *events, char *ret_reason, size_t size);
+
+/* Queues a command in the protocol's form; `answered` is called on the loop's stack. False: the link is closing. */
+bool redis_link_send(struct redis_link *link, const char *bytes, size_t size, redisCallbackFn *answered, void *data);
+
+/* Writes what is queued; for the end of the loop's turn. */
+void redis_link_flush(struct redis_link *link);
+
+/* Closes at once, or when hiredis' callback returns if called from one. */
+void redis_link_close(struct redis_link *link);
+
+/* When the last bytes came (clock_monotonic_us); 0: none yet. */
+int64_t redis_link_last_read_us(const struct redis_link *link);

@@ -1,0 +1,211 @@
+/* Redis commands under way: sending, the line of due answers, and the watchdog over it. */
+#include "base/clock.h"
+#include "redis/redis_private.h"
+#include "redis/redis_reply_copy.h"
+
+enum {
+  OVERLOAD_RETRY_MS = 100,
+  SECOND_LOOK_MS = 10,
+  MOST_PENDING_BYTES = 64 * 1024 * 1024, /* of unanswered commands, unless a single one is bigger */
+};
+
+/* A command's fate, in its context's arena. */
+struct redis_pending {
+  struct context *context;
+  const char *name;            /* of the command */
+  struct redis_ticket *ticket; /* NULL: not sent, or answered */
+  struct coroutine *waiter;    /* NULL: not parked for this one */
+  struct status status;        /* once answered */
+  const struct redis_reply *reply;
+  bool answered;
+};
+
+static struct redis_ticket *ticket_push(struct redis *redis) {
+  struct redis_ticket *ticket = redis->spare;
+  if (ticket) {
+    redis->spare = ticket->next;
+  } else {
+    ticket = arena_alloc(redis->arena, sizeof *ticket);
+  }
+  ticket->next = NULL;
+  if (redis->last) {
+    redis->last->next = ticket;
+  } else {
+    redis->first = ticket;
+  }
+  redis->last = ticket;
+  redis->pending++;
+  return ticket;
+}
+
+/* Takes the oldest off and tells whose it was. */
+static struct redis_pending *ticket_pop(struct redis *redis) {
+  struct redis_ticket *ticket = redis->first;
+  redis->first = ticket->next;
+  if (!redis->first) redis->last = NULL;
+  redis->pending--;
+  redis->pending_bytes -= ticket->size;
+  ticket->next = redis->spare;
+  redis->spare = ticket;
+  return ticket->pending;
+}
+
+static struct status answer_status(struct redis_pending *pending, const char *error) {
+  struct status status = redis_error_status(pending->context->arena, error);
+  if (status.code == STATUS_INTERNAL) {
+    log_event(LOG_ERROR, "redis refuses a command", "command", pending->name, "error", error, NULL);
+  }
+  return status;
+}
+
+static struct status broken(const struct redis *redis, struct arena *arena) {
+  return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE",
+                      "the connection to Redis broke, the command may have been executed: %s",
+                      redis->connection.reason);
+}
+
+static void answer(struct redis *redis, struct redis_pending *pending, const redisReply *reply) {
+  if (!reply) {
+    pending->status = broken(redis, pending->context->arena);
+  } else if (reply->type == REDIS_REPLY_ERROR) {
+    pending->status = answer_status(pending, reply->str);
+  } else {
+    pending->reply = redis_reply_copy(pending->context->arena, reply);
+  }
+  pending->ticket = NULL;
+  pending->answered = true;
+  if (pending->waiter) coroutine_wake(pending->waiter);
+}
+
+/* Answers come in the order of the commands; hiredis passes NULL when the link goes. */
+static void on_answer(redisAsyncContext *hiredis, void *reply, void *owner) {
+  struct redis *redis = owner;
+  if (!reply && hiredis->err) redis_connection_note(&redis->connection, hiredis->errstr);
+  struct redis_pending *pending = ticket_pop(redis);
+  if (pending) answer(redis, pending, reply);
+}
+
+/* When the link counts as dead, unless bytes come before. */
+static int64_t silence_ends_us(const struct redis *redis) {
+  int64_t since_us = redis_link_last_read_us(redis->connection.link);
+  if (since_us < redis->first->sent_us) since_us = redis->first->sent_us;
+  return since_us + (redis->reply_timeout_ms + redis->first->extra_ms) * 1000;
+}
+
+/* One timer for all commands: it is not moved with each of them but looks, when it fires, how long it still has. */
+static void on_watchdog(uv_timer_t *timer) {
+  struct redis *redis = timer->data;
+  if (!redis->first || !redis->connection.link) return;
+  int64_t left_us = silence_ends_us(redis) - clock_monotonic_us();
+  if (left_us > 0) {
+    redis->suspected = false;
+    uv_timer_start(timer, on_watchdog, (uint64_t)left_us / 1000 + 1, 0);
+    return;
+  }
+  if (!redis->suspected) {
+    /* This process itself may have stood still, with the answers waiting in the socket: read first. */
+    redis->suspected = true;
+    uv_timer_start(timer, on_watchdog, SECOND_LOOK_MS, 0);
+    return;
+  }
+  redis->suspected = false;
+  redis_connection_fail(&redis->connection, "the server does not answer");
+}
+
+static void watch(struct redis *redis) {
+  if (uv_is_active((const uv_handle_t *)&redis->watchdog)) return;
+  redis->suspected = false;
+  uint64_t timeout_ms = (uint64_t)(redis->reply_timeout_ms + redis->first->extra_ms);
+  uv_timer_start(&redis->watchdog, on_watchdog, timeout_ms, 0);
+}
+
+static bool is_full(const struct redis *redis, size_t size) {
+  if (redis->pending >= redis->max_pending) return true;
+  return redis->pending > 0 && redis->pending_bytes + size > MOST_PENDING_BYTES;
+}
+
+/* OK, or why the command is not sent. */
+static struct status may_send(const struct redis *redis, const struct context *context, size_t size, int64_t now_us) {
+  if (redis->connection.state != REDIS_CONNECTION_READY) return redis_unreachable(redis, context->arena);
+  if (now_us >= context->deadline_us) {
+    return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+                        "the deadline was over before Redis was asked");
+  }
+  if (!is_full(redis, size)) return status_ok();
+  struct status status = status_error(context->arena, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED",
+                                      "too many commands wait for Redis (%s)", redis->connection.purpose);
+  return status_with_retry(status, context->arena, OVERLOAD_RETRY_MS);
+}
+
+static bool transmit(struct redis *redis, const struct redis_arguments *arguments) {
+  redis_protocol_format(&redis->buffer, arguments);
+  bool sent = redis_link_send(redis->connection.link, redis->buffer.bytes, redis->buffer.size, on_answer, redis);
+  redis_buffer_shrink(&redis->buffer);
+  return sent;
+}
+
+static struct redis_pending *refused(struct redis_pending *pending, struct status status) {
+  pending->status = status;
+  pending->answered = true;
+  return pending;
+}
+
+static struct redis_pending *send_command(struct redis *redis, struct context *context,
+                                          const struct redis_arguments *arguments, int64_t extra_ms) {
+  struct redis_pending *pending = arena_calloc(context->arena, 1, sizeof *pending);
+  pending->context = context;
+  pending->name = arguments->values[0];
+
+  size_t size = redis_protocol_size(arguments);
+  int64_t now_us = clock_monotonic_us();
+  struct status status = may_send(redis, context, size, now_us);
+  if (!status_is_ok(status)) return refused(pending, status);
+  if (!transmit(redis, arguments)) return refused(pending, redis_unreachable(redis, context->arena));
+
+  struct redis_ticket *ticket = ticket_push(redis);
+  ticket->pending = pending;
+  ticket->sent_us = now_us;
+  ticket->extra_ms = extra_ms;
+  ticket->size = size;
+  redis->pending_bytes += size;
+  pending->ticket = ticket;
+  watch(redis);
+  return pending;
+}
+
+struct redis_pending *redis_send(struct redis *redis, struct context *context,
+                                 const struct redis_arguments *arguments) {
+  return send_command(redis, context, arguments, 0);
+}
+
+/* The answer, when it comes, is dropped; its place in the line stays. */
+static struct status give_up(struct redis_pending *pending) {
+  pending->ticket->pending = NULL;
+  pending->ticket = NULL;
+  pending->answered = true;
+  pending->status = status_error(pending->context->arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+                                 "Redis has not answered within the deadline");
+  return pending->status;
+}
+
+struct status redis_receive(struct redis_pending *pending, const struct redis_reply **ret_reply) {
+  while (!pending->answered) {
+    pending->waiter = coroutine_self();
+    bool in_time = coroutine_park_until(pending->context->deadline_us);
+    pending->waiter = NULL;
+    if (!in_time && !pending->answered) return give_up(pending);
+  }
+  if (status_is_ok(pending->status) && ret_reply) *ret_reply = pending->reply;
+  return pending->status;
+}
+
+struct status redis_command(struct redis *redis, struct context *context, const struct redis_arguments *arguments,
+                            const struct redis_reply **ret_reply) {
+  return redis_receive(send_command(redis, context, arguments, 0), ret_reply);
+}
+
+struct status redis_command_blocking(struct redis *redis, struct context *context,
+                                     const struct redis_arguments *arguments, int64_t extra_ms,
+                                     const struct redis_reply **ret_reply) {
+  return redis_receive(send_command(redis, context, arguments, extra_ms), ret_reply);
+}

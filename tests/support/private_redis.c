@@ -1,0 +1,314 @@
+#include "private_redis.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <hiredis/hiredis.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "loop/coroutine.h"
+
+enum {
+  START_MS = 15000,
+  START_TRIES = 10,
+  COMMAND_SECONDS = 15,
+  MOST_ARGUMENTS = 64,
+  /* Below the ports that Linux gives to outgoing connections (32768 and above): while the server is away, nobody else
+   * gets its port, least of all a client that tries to connect to it. A cluster's bus needs port + 10000, too. */
+  FIRST_PORT = 12000,
+  PORTS = 10000,
+};
+
+struct private_redis {
+  pid_t process; /* 0: not running */
+  int port;
+  char folder[64];
+  char url[64];
+  char *password, *arguments;
+  bool persistent;
+  redisContext *connection; /* of private_redis_command; NULL: none */
+  char *answer;
+};
+
+static _Noreturn void fail(const char *what) {
+  fprintf(stderr, "private redis: %s (%s)\n", what, strerror(errno));
+  exit(2);
+}
+
+/* ---- the process ------------------------------------------------------------------------------------------------ */
+
+static bool is_free(int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int on = 1, socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  setsockopt(socket_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  bool bound = bind(socket_fd, (struct sockaddr *)&address, sizeof address) == 0;
+  close(socket_fd);
+  return bound;
+}
+
+static int choose_port(void) {
+  while (true) {
+    uint32_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) fail("no random number");
+    int port = FIRST_PORT + (int)(random % PORTS);
+    if (is_free(port)) return port;
+  }
+}
+
+static _Noreturn void become_server(const struct private_redis *redis, pid_t parent) {
+  char port[8], log[96], *rest = NULL;
+  snprintf(port, sizeof port, "%d", redis->port);
+  snprintf(log, sizeof log, "%s/redis.log", redis->folder);
+  const char *append = redis->persistent ? "yes" : "no";
+  const char *arguments[MOST_ARGUMENTS] = {
+      "redis-server", "--port",      port, "--bind",       "127.0.0.1", "--dir",
+      redis->folder,  "--save",      "",   "--appendonly", append,      "--appendfsync",
+      "always",       "--daemonize", "no", "--logfile",    log};
+  int count = 17;
+  if (redis->password) {
+    arguments[count++] = "--requirepass";
+    arguments[count++] = redis->password;
+  }
+  char *more = strdup(redis->arguments ? redis->arguments : "");
+  for (char *word = strtok_r(more, " ", &rest); word && count < MOST_ARGUMENTS - 1; word = strtok_r(NULL, " ", &rest)) {
+    arguments[count++] = word;
+  }
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  int null = open("/dev/null", O_RDWR);
+  for (int fd = 0; fd <= 2; fd++) dup2(null, fd);
+  execvp("redis-server", (char **)arguments);
+  _exit(1);
+}
+
+static void spawn(struct private_redis *redis) {
+  pid_t parent = getpid(), child = fork();
+  if (child < 0) fail("fork");
+  if (child == 0) become_server(redis, parent);
+  redis->process = child;
+}
+
+static void disconnect(struct private_redis *redis) {
+  if (redis->connection) redisFree(redis->connection);
+  redis->connection = NULL;
+}
+
+static void end_process(struct private_redis *redis, int with) {
+  disconnect(redis);
+  if (redis->process == 0) return;
+  kill(redis->process, with);
+  waitpid(redis->process, NULL, 0);
+  redis->process = 0;
+}
+
+/* ---- commands --------------------------------------------------------------------------------------------------- */
+
+static bool connect_to(struct private_redis *redis) {
+  struct timeval timeout = {.tv_sec = COMMAND_SECONDS};
+  redis->connection = redisConnectWithTimeout("127.0.0.1", redis->port, timeout);
+  if (!redis->connection || redis->connection->err) {
+    disconnect(redis);
+    return false;
+  }
+  redisSetTimeout(redis->connection, timeout);
+  if (redis->password) freeReplyObject(redisCommand(redis->connection, "AUTH %s", redis->password));
+  return true;
+}
+
+static void write_reply(FILE *file, const redisReply *reply) {
+  if (reply->type == REDIS_REPLY_INTEGER) {
+    fprintf(file, "%lld", reply->integer);
+  } else if (reply->type == REDIS_REPLY_ARRAY) {
+    for (size_t i = 0; i < reply->elements; i++) {
+      if (i > 0) fputc('\n', file);
+      write_reply(file, reply->element[i]);
+    }
+  } else if (reply->str) {
+    fwrite(reply->str, 1, reply->len, file);
+  }
+}
+
+static char *reply_text(const redisReply *reply) {
+  if (reply->type == REDIS_REPLY_NIL) return NULL;
+  char *text;
+  size_t size;
+  FILE *file = open_memstream(&text, &size);
+  if (!file) fail("open_memstream");
+  write_reply(file, reply);
+  fclose(file);
+  return text;
+}
+
+struct call {
+  struct private_redis *redis;
+  const char *format;
+  va_list *values;
+  bool answered;
+};
+
+/* On the loop's stack if a coroutine asks: hiredis reads into 16 KiB there. */
+static void run_command(void *argument) {
+  struct call *call = argument;
+  struct private_redis *redis = call->redis;
+  free(redis->answer);
+  redis->answer = NULL;
+  if (!redis->connection && !connect_to(redis)) return;
+  redisReply *reply = redisvCommand(redis->connection, call->format, *call->values);
+  if (!reply) {
+    disconnect(redis);
+    return;
+  }
+  call->answered = true;
+  redis->answer = reply_text(reply);
+  freeReplyObject(reply);
+}
+
+static bool command(struct private_redis *redis, const char *format, va_list *values) {
+  struct call call = {.redis = redis, .format = format, .values = values};
+  coroutine_on_loop_stack(run_command, &call);
+  return call.answered;
+}
+
+const char *private_redis_command(struct private_redis *redis, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  if (!command(redis, format, &values)) fail("the server does not answer");
+  va_end(values);
+  return redis->answer;
+}
+
+int64_t private_redis_number(struct private_redis *redis, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  if (!command(redis, format, &values)) fail("the server does not answer");
+  va_end(values);
+  if (!redis->answer || *redis->answer == '\0') return -1;
+  char *end;
+  int64_t number = strtoll(redis->answer, &end, 10);
+  return *end == '\0' ? number : -1;
+}
+
+/* ---- starting --------------------------------------------------------------------------------------------------- */
+
+static bool asks(struct private_redis *redis, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  bool answered = command(redis, format, &values);
+  va_end(values);
+  return answered && redis->answer;
+}
+
+/* It has loaded its data, and it is this process' child rather than another program's at the same port. */
+static bool answers(struct private_redis *redis) {
+  if (!asks(redis, "PING") || strcmp(redis->answer, "PONG") != 0) return false;
+  char own[32];
+  snprintf(own, sizeof own, "process_id:%d\r", (int)redis->process);
+  return asks(redis, "INFO server") && strstr(redis->answer, own);
+}
+
+/* False: it ended, because another took the port meanwhile. */
+static bool wait_until_it_answers(struct private_redis *redis) {
+  int64_t deadline_us = clock_monotonic_us() + START_MS * 1000;
+  while (!answers(redis)) {
+    if (waitpid(redis->process, NULL, WNOHANG) == redis->process) {
+      redis->process = 0;
+      return false;
+    }
+    if (clock_monotonic_us() > deadline_us) fail("redis-server does not get ready");
+    usleep(2000);
+  }
+  return true;
+}
+
+static char *copy(const char *text) {
+  return text ? memory_strdup(text) : NULL;
+}
+
+struct private_redis *private_redis_start(const struct private_redis_options *options) {
+  struct private_redis *redis = memory_calloc(1, sizeof *redis);
+  if (options) {
+    redis->persistent = options->persistent;
+    redis->password = copy(options->password);
+    redis->arguments = copy(options->arguments);
+  }
+  strcpy(redis->folder, "/tmp/private_redis.XXXXXX");
+  if (!mkdtemp(redis->folder)) fail("mkdtemp");
+  for (int i = 0; i < START_TRIES; i++) {
+    redis->port = choose_port();
+    snprintf(redis->url, sizeof redis->url, "redis://127.0.0.1:%d/0", redis->port);
+    spawn(redis);
+    if (wait_until_it_answers(redis)) return redis;
+  }
+  fail("redis-server does not start; is it installed?");
+}
+
+void private_redis_restart(struct private_redis *redis) {
+  end_process(redis, SIGKILL);
+  for (int i = 0; i < START_TRIES; i++) {
+    spawn(redis);
+    if (wait_until_it_answers(redis)) return;
+  }
+  fail("redis-server does not start again");
+}
+
+static int remove_file(const char *path, const struct stat *status, int type, struct FTW *walk) {
+  (void)status, (void)type, (void)walk;
+  return remove(path);
+}
+
+void private_redis_free(struct private_redis *redis) {
+  if (!redis) return;
+  end_process(redis, SIGKILL);
+  nftw(redis->folder, remove_file, 16, FTW_DEPTH | FTW_PHYS);
+  free(redis->password);
+  free(redis->arguments);
+  free(redis->answer);
+  free(redis);
+}
+
+void private_redis_stop(struct private_redis *redis) {
+  end_process(redis, SIGTERM);
+}
+
+void private_redis_kill(struct private_redis *redis) {
+  end_process(redis, SIGKILL);
+}
+
+void private_redis_pause(struct private_redis *redis) {
+  kill(redis->process, SIGSTOP);
+}
+
+void private_redis_resume(struct private_redis *redis) {
+  kill(redis->process, SIGCONT);
+}
+
+int private_redis_port(const struct private_redis *redis) {
+  return redis->port;
+}
+
+const char *private_redis_url(const struct private_redis *redis) {
+  return redis->url;
+}
+
+const char *private_redis_folder(const struct private_redis *redis) {
+  return redis->folder;
+}
+
+void private_redis_use_password(struct private_redis *redis, const char *password) {
+  disconnect(redis);
+  free(redis->password);
+  redis->password = copy(password);
+}

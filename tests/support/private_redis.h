@@ -1,0 +1,45 @@
+/* Private Redis: a real redis-server of one test program, in a folder of its own, on a free port of 127.0.0.1.
+ *
+ * It ends with the program, however that ends. What cannot be done (no redis-server, no free port ...) ends the test
+ * program with a message: no test makes sense then. Functions block, but for milliseconds; they may be called from
+ * coroutines. One thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct private_redis;
+
+struct private_redis_options {
+  bool persistent;       /* append-only file, synced at every write: survives private_redis_kill */
+  const char *password;  /* of the default user; NULL: none */
+  const char *arguments; /* more for redis-server, separated by blanks: "--cluster-enabled yes"; NULL: none */
+};
+
+/* Starts it and waits until it answers. `options` may be NULL. */
+struct private_redis *private_redis_start(const struct private_redis_options *options);
+
+/* Kills it and removes its folder. NULL is allowed. */
+void private_redis_free(struct private_redis *redis);
+
+void private_redis_stop(struct private_redis *redis); /* SIGTERM; returns when it has ended */
+void private_redis_kill(struct private_redis *redis); /* SIGKILL; likewise */
+/* Starts it again on the same port and folder; kills it before if it runs. */
+void private_redis_restart(struct private_redis *redis);
+
+void private_redis_pause(struct private_redis *redis); /* SIGSTOP: connections stay, nothing answers */
+void private_redis_resume(struct private_redis *redis);
+
+int private_redis_port(const struct private_redis *redis);
+const char *private_redis_url(const struct private_redis *redis); /* redis://127.0.0.1:<port>/0 */
+const char *private_redis_folder(const struct private_redis *redis);
+
+/* Runs a command in hiredis' format ("SET %s %b") on a connection of its own and returns the answer as text: numbers in
+ * decimals, elements of lists one a line, errors as they are; NULL for nil. Valid until the next call. */
+const char *private_redis_command(struct private_redis *redis, const char *format, ...);
+
+/* The same for answers that are numbers; -1 for others. */
+int64_t private_redis_number(struct private_redis *redis, const char *format, ...);
+
+/* Tells the helper the password that it must use from now on (after CONFIG SET requirepass). */
+void private_redis_use_password(struct private_redis *redis, const char *password);
