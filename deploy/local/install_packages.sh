@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Installs Debian packages, as root, for packages.sh: install_packages.sh PACKAGE... (`PACKAGE?`: if Debian has it)
+#
+# No service of the distribution is started, nor enabled if it is us who brought it: a redis-server of the system would
+# take port 6379 and memory that nobody asked for. One such run at a time; others that use apt are waited for.
+set -euo pipefail
+
+policy=/usr/sbin/policy-rc.d
+redis_unit=redis-server.service
+log=$(mktemp)
+made_policy=no
+cleanup() {
+  rm -f "$log"
+  [ $made_policy = no ] || rm -f "$policy"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+
+exec 9>/run/lock/ordershop-packages
+flock 9
+
+apt() {
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@" 9>&- </dev/null
+}
+
+has_lists() {
+  [ -n "$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -print -quit 2>/dev/null)" ]
+}
+
+# A mirror that does not answer is no matter as long as the installation works.
+update_lists() {
+  apt update >"$log" 2>&1 || cat "$log" >&2
+}
+
+choose() {
+  packages=()
+  local package
+  for package in "$@"; do
+    case $package in
+    *\?) apt-cache policy "${package%\?}" | grep -q 'Candidate: [^(]' && packages+=("${package%\?}") ;;
+    *) packages+=("$package") ;;
+    esac
+  done
+}
+
+install() {
+  choose "$@"
+  apt install -y --no-install-recommends "${packages[@]}" >"$log" 2>&1
+}
+
+# This is how Debian lets one say that services are not to be started by an installation.
+if [ ! -e "$policy" ]; then
+  made_policy=yes
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+fi
+redis_before=$(dpkg-query -W -f '${db:Status-Status}' redis-server 2>/dev/null || true)
+
+has_lists || update_lists
+# Old lists name versions that the mirror no longer has.
+if ! install "$@"; then
+  update_lists
+  if ! install "$@"; then
+    tail -n 30 "$log" >&2
+    echo "install_packages.sh: apt-get could not install these packages." >&2
+    exit 1
+  fi
+fi
+
+redis_now=$(dpkg-query -W -f '${db:Status-Status}' redis-server 2>/dev/null || true)
+if [ "$redis_before" != installed ] && [ "$redis_now" = installed ]; then
+  deb-systemd-helper disable "$redis_unit" >/dev/null 2>&1 || true
+fi

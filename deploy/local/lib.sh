@@ -1,0 +1,218 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # some of the variables are for those who source this
+# What up.sh, down.sh and status.sh share: the shop's parts, where they lie and listen, and what runs of them.
+#
+# Parts are `redis` and the seven services. State lies under ORDERSHOP_HOME: run/<part>.pid, log/<part>.log, redis/, mail/.
+# A process counts as the shop's part only if it bears the part's name and stands in this shop's folder: a pid file
+# may be stale and its number somebody else's by now.
+set -euo pipefail
+
+services=(customer product inventory order billing crm mail)
+parts=(redis "${services[@]}")
+
+local_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+source_dir=$(cd "$local_dir/../.." && pwd -P)
+redis_conf=$source_dir/deploy/redis/transactional.conf
+
+say() { printf '%s\n' "$*"; }
+fail() { # ends the script
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 1
+}
+misuse() {
+  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  exit 2
+}
+
+# The comment at the top of the script is its help.
+print_help() {
+  sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+}
+
+# --- What was asked for ---
+
+contains() { # contains WORD LIST...
+  local word=$1 other
+  shift
+  for other in "$@"; do
+    [ "$other" != "$word" ] || return 0
+  done
+  return 1
+}
+
+# Puts the parts that are named, each once, in the order of `parts`, into `chosen`; all of them if none is named.
+choose_parts() {
+  local part
+  for part in "$@"; do
+    contains "$part" "${parts[@]}" || misuse "there is no service '$part'; there are: ${parts[*]}"
+  done
+  chosen=()
+  for part in "${parts[@]}"; do
+    if [ $# -eq 0 ] || contains "$part" "$@"; then chosen+=("$part"); fi
+  done
+}
+
+# --- Where things lie and listen ---
+
+read_port() { # read_port VARIABLE DEFAULT MOST
+  local value=${!1:-$2}
+  if ! [[ $value =~ ^[0-9]{1,5}$ ]] || [ "$((10#$value))" -lt 1 ] || [ "$((10#$value))" -gt "$3" ]; then
+    misuse "$1 is '$value', but must be a number from 1 to $3"
+  fi
+  printf '%s' "$((10#$value))"
+}
+
+home=${ORDERSHOP_HOME:-${HOME:?neither ORDERSHOP_HOME nor HOME is set}/.local/state/ordershop}
+port_base=$(read_port ORDERSHOP_PORT_BASE 50050 65528)
+redis_port=$(read_port ORDERSHOP_REDIS_PORT 6380 65535)
+build_dir=${ORDERSHOP_BUILD:-$source_dir/build}
+bin=${ORDERSHOP_BIN:-$build_dir/bin}
+
+# Somebody else's Redis, given by its address, is used as it is and neither started nor stopped.
+redis_is_ours() { [ -z "${ORDERSHOP_REDIS_URL:-}" ]; }
+redis_url=${ORDERSHOP_REDIS_URL:-redis://127.0.0.1:$redis_port/0}
+
+# Makes the folders; from here on `home` is the true path, which is what /proc shows.
+make_home() {
+  (umask 077 && mkdir -p "$home") || fail "can't make the folder $home"
+  home=$(cd "$home" && pwd -P)
+  mkdir -p "$home/run" "$home/log" "$home/redis" "$home/mail"
+}
+
+find_home() {
+  [ -d "$home/run" ] || return 1
+  home=$(cd "$home" && pwd -P)
+}
+
+# One script at a time works on a shop; the lock is not handed on to what it starts.
+lock_home() {
+  exec 9>"$home/run/lock"
+  flock -n 9 && return
+  say "Another up.sh or down.sh is at work on this shop; waiting for it ..."
+  flock -w 600 9 || fail "the other one has not ended within 10 minutes"
+}
+
+part_port() {
+  local i
+  if [ "$1" = redis ]; then
+    printf '%s' "$redis_port"
+    return
+  fi
+  for i in "${!services[@]}"; do
+    [ "${services[i]}" != "$1" ] || printf '%s' "$((port_base + 1 + i))"
+  done
+}
+
+part_command() {
+  if [ "$1" = redis ]; then printf redis-server; else printf 'ordershop-%s' "$1"; fi
+}
+
+part_folder() {
+  if [ "$1" = redis ]; then printf '%s' "$home/redis"; else printf '%s' "$home"; fi
+}
+
+# --- What runs ---
+
+# Is process $2 the part $1 of this shop?
+is_part() {
+  local name command
+  command=$(part_command "$1")
+  { read -r name <"/proc/$2/comm"; } 2>/dev/null || return 1
+  # the kernel keeps 15 characters of a name
+  [ "$name" = "${command:0:15}" ] && [ "$(readlink "/proc/$2/cwd" 2>/dev/null)" = "$(part_folder "$1")" ]
+}
+
+# Prints the process id of a part; fails if it does not run.
+part_pid() {
+  local pid
+  { read -r pid <"$home/run/$1.pid"; } 2>/dev/null || return 1
+  [[ $pid =~ ^[0-9]+$ ]] && is_part "$1" "$pid" && printf '%s' "$pid"
+}
+
+# Prints who listens at a TCP port, as far as this user may know; fails if nobody does.
+port_owner() {
+  local hex inode fd pid
+  hex=$(printf '%04X' "$1")
+  inode=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+    awk -v port=":$hex" '$4 == "0A" && substr($2, length($2) - 4) == port { print $10; exit }')
+  [ -n "$inode" ] || return 1
+  fd=$(find /proc/[0-9]*/fd -lname "socket:\[$inode\]" -print -quit 2>/dev/null || true)
+  if [ -z "$fd" ]; then
+    printf "another user's process"
+    return
+  fi
+  pid=${fd#/proc/}
+  pid=${pid%%/*}
+  printf '%s (process %s)' "$(cat "/proc/$pid/comm" 2>/dev/null || echo a process)" "$pid"
+}
+
+# wait_until SECONDS COMMAND...: polls; fails when the time is over.
+wait_until() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.05
+  done
+}
+
+# Asks the shop's Redis; the password travels by environment, never as an argument.
+shop_redis_cli() {
+  local password=
+  if [ -n "${ORDERSHOP_REDIS_PASSWORD_FILE:-}" ]; then IFS= read -r password <"$ORDERSHOP_REDIS_PASSWORD_FILE" || true; fi
+  env ${password:+REDISCLI_AUTH="$password"} redis-cli --no-auth-warning -u "$redis_url" "$@"
+}
+
+redis_answers() {
+  [ "$(shop_redis_cli ping 2>/dev/null </dev/null)" = PONG ]
+}
+
+# Where each service is, for services and for the command line; what the user has set wins.
+export_addresses() {
+  local service variable
+  for service in "${services[@]}"; do
+    variable=ORDERSHOP_${service^^}_ADDRESS
+    [ -n "${!variable:-}" ] || export "$variable=dns:///127.0.0.1:$(part_port "$service")"
+  done
+}
+
+# `ordershop health`: one line a service; fails unless all of them are SERVING. After export_addresses.
+shop_health() {
+  "$bin/ordershop" health "$@"
+}
+
+# Stops parts, services before redis; says so. Fails if one had to be killed.
+stop_parts() {
+  local part pid pids=() status=0
+  for part in "$@"; do
+    [ "$part" != redis ] || continue
+    if pid=$(part_pid "$part"); then
+      kill -TERM "$pid" 2>/dev/null || true
+      pids+=("$part $pid")
+    fi
+  done
+  for part in "${pids[@]}"; do
+    # shellcheck disable=SC2086 # name and process id
+    await_end $part 40 || status=1
+  done
+  if contains redis "$@" && pid=$(part_pid redis); then
+    kill -TERM "$pid" 2>/dev/null || true
+    await_end redis "$pid" 120 || status=1
+  fi
+  return $status
+}
+
+part_has_ended() { ! is_part "$1" "$2"; }
+
+await_end() { # await_end PART PID SECONDS
+  if wait_until "$3" part_has_ended "$1" "$2"; then
+    rm -f "$home/run/$1.pid"
+    say "$1 has stopped"
+    return 0
+  fi
+  kill -KILL "$2" 2>/dev/null || true
+  wait_until 10 part_has_ended "$1" "$2" || true
+  rm -f "$home/run/$1.pid"
+  say "$1 did not stop within $3 seconds and was killed; see $home/log/$1.log"
+  return 1
+}

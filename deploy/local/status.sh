@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Says what of the shop runs, serves and lags: a line for each part.
+#
+#   status.sh
+#
+#   health  what the service itself says (grpc.health.v1): SERVING, NOT_SERVING; for redis: whether it answers
+#   lag     events that the service has not dealt with yet; - for a service that listens to none
+#   parked  events that were set aside because they can't be handled (Lists <service>_parked:<key>)
+#   outbox  messages to other services that wait to be sent
+#
+# Which shop: ORDERSHOP_HOME, ORDERSHOP_PORT_BASE, ORDERSHOP_REDIS_PORT, as with up.sh.
+# Exit status: 0 all parts run and serve; 1 not; 2 misuse.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+prefix=${ORDERSHOP_KEY_PREFIX:-}
+declare -A health lag parked outbox
+
+read_health() {
+  local service state
+  while read -r service state _; do
+    health[$service]=$state
+  done < <(shop_health "${services[@]}" 2>/dev/null || true)
+}
+
+# The event streams of this shop; the prefix taken literally.
+list_streams() {
+  local literal
+  literal=$(printf '%s' "$prefix" | sed 's/[][*?\\]/\\&/g')
+  shop_redis_cli --scan --pattern "${literal}events:*"
+}
+
+# Unread and unacknowledged entries of each consumer group, summed up over all streams: "<group> <sum>" lines.
+# An unknown lag (Redis can't always tell) makes the sum unknown.
+sum_lags() {
+  list_streams | sed 's/.*/XINFO GROUPS "&"/' | shop_redis_cli |
+    awk 'NR % 2 { key = $0; next }
+         key == "name" { group = $0; sum[group] += 0 }
+         key == "pending" { sum[group] += $0 }
+         key == "lag" { if ($0 == "") unknown[group] = 1; else sum[group] += $0 }
+         END { for (group in sum) print group, unknown[group] ? "?" : sum[group] }'
+}
+
+read_lags() {
+  local group sum
+  while read -r group sum; do
+    lag[$group]=$sum
+  done < <(sum_lags)
+}
+
+# The lengths of the Lists named on standard input, summed up.
+sum_lengths() {
+  sed 's/.*/LLEN "&"/' | shop_redis_cli | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+read_set_aside() {
+  local service
+  for service in "${services[@]}"; do
+    [ -n "${lag[$service]:-}" ] || continue
+    parked[$service]=$(shop_redis_cli smembers "${prefix}${service}_parked_keys" </dev/null |
+      sed "s/^/${prefix}${service}_parked:/" | sum_lengths)
+    outbox[$service]=$(shop_redis_cli llen "${prefix}${service}_outbox" </dev/null)
+  done
+}
+
+print_line() {
+  printf '%-10s %-8s %-6s %-8s %-12s %8s %7s %7s\n' "$@"
+}
+
+if contains --help "$@" || contains -h "$@"; then
+  print_help
+  exit 0
+fi
+[ $# -eq 0 ] || misuse "takes no arguments; see status.sh --help"
+find_home || true
+export_addresses
+status=0
+if redis_answers; then
+  health[redis]=answers
+  read_lags
+  read_set_aside
+else
+  health[redis]=silent
+  status=1
+fi
+read_health
+
+print_line part pid port process health lag parked outbox
+for part in "${parts[@]}"; do
+  process=running
+  pid=$(part_pid "$part") || {
+    pid=- process=stopped
+    if [ "$part" = redis ] && ! redis_is_ours; then process=foreign; fi
+    # a process that was stopped takes its pid file with it
+    [ ! -e "$home/run/$part.pid" ] || process=DIED
+  }
+  [[ $process == running || $process == foreign ]] || status=1
+  [[ ${health[$part]:-unknown} == @(SERVING|answers) ]] || status=1
+  print_line "$part" "$pid" "$(part_port "$part")" "$process" "${health[$part]:-unknown}" \
+    "${lag[$part]:--}" "${parked[$part]:--}" "${outbox[$part]:--}"
+done
+exit $status

@@ -1,0 +1,266 @@
+#!/usr/bin/env bash
+# Starts the shop on this machine: all of it, or the named parts only.
+#
+#   up.sh [--no-install] [redis|customer|product|inventory|order|billing|crm|mail ...]
+#
+# Installs missing Debian packages (as root or with sudo; --no-install: doesn't), builds, starts a private Redis and the
+# services, waits until all that was named is SERVING, plays the demo the first time, and says what to try. What runs
+# already is left as it is, so a second run is harmless. If a part can't start, what this run started is stopped again.
+#
+#   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/   (default ~/.local/state/ordershop)
+#   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, on loopback   (default 50050)
+#   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380)
+#   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started
+#   ORDERSHOP_BUILD       the build folder   (default build/ in the source tree)
+#   ORDERSHOP_BIN         a folder of executables to use instead of building
+#
+# Other ORDERSHOP_ variables go to the services as they are: see `ordershop-customer --help`.
+# Exit status: 0 all that was named is SERVING; 1 not, and said why; 2 misuse.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=packages.sh
+. "$local_dir/packages.sh"
+
+# How long a start may take. Loading the log of a large shop has its own limit.
+readonly serving_seconds=60 loading_seconds=600
+
+started=()
+scratch=
+
+end_run() {
+  local status=$?
+  trap - EXIT INT TERM HUP
+  [ -z "$scratch" ] || rm -f "$scratch"
+  if [ $status -ne 0 ] && [ ${#started[@]} -gt 0 ]; then
+    say "Stopping what this run has started: ${started[*]}" >&2
+    stop_parts "${started[@]}" >&2 || true
+    for part in "${started[@]}"; do rm -f "$home/run/$part.pid"; done
+  fi
+  exit $status
+}
+
+# --- Build ---
+
+build_shop() {
+  [ -z "${ORDERSHOP_BIN:-}" ] || return 0
+  if ! mkdir -p "$build_dir" 2>/dev/null || [ ! -w "$build_dir" ]; then
+    fail "can't write to $build_dir: set ORDERSHOP_BUILD to a folder of yours"
+  fi
+  exec 8>"$build_dir/.lock"
+  flock 8
+  if [ ! -x "$bin/ordershop" ]; then say "Building (some minutes the first time) ..."; fi
+  if ! run_build >"$build_dir/build.log" 2>&1; then
+    tail -n 40 "$build_dir/build.log" >&2
+    fail "the build failed; all of it is in $build_dir/build.log"
+  fi
+  exec 8>&-
+}
+
+run_build() {
+  if [ ! -f "$build_dir/build.ninja" ]; then
+    cmake -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo || return 1
+  fi
+  cmake --build "$build_dir"
+}
+
+# --- Start ---
+
+check_ports() {
+  local part owner
+  for part in "$@"; do
+    if owner=$(port_owner "$(part_port "$part")"); then
+      fail "port $(part_port "$part"), which $part needs, is taken by $owner: stop that," \
+        "or choose other ports with ORDERSHOP_PORT_BASE and ORDERSHOP_REDIS_PORT"
+    fi
+  done
+}
+
+# Runs a command as a part, in a session of its own so that it outlives the terminal.
+launch() { # launch PART COMMAND...
+  local part=$1
+  shift
+  (
+    cd "$(part_folder "$part")" || exit
+    exec setsid "$@" </dev/null >>"$home/log/$part.log" 2>&1 8>&- 9>&-
+  ) &
+  started+=("$part")
+  printf '%s\n' $! >"$home/run/$part.pid"
+  # Until then the process is still this shell, and nobody would know it for the part.
+  wait_until 5 has_become "$part" $! || give_up_on "$part"
+}
+
+has_become() { is_part "$1" "$2" || [ ! -e "/proc/$2/exe" ]; }
+
+give_up_on() {
+  say "The end of $home/log/$1.log:" >&2
+  tail -n 15 "$home/log/$1.log" | sed 's/^/  /' >&2
+  fail "$1 ${2:-has ended right after its start}"
+}
+
+# What belongs to this place: its file is made anew at each start. Only this user can read it.
+write_redis_conf() {
+  local password=
+  if [ -n "${ORDERSHOP_REDIS_PASSWORD_FILE:-}" ]; then
+    IFS= read -r password <"$ORDERSHOP_REDIS_PASSWORD_FILE" || [ -n "$password" ] ||
+      fail "can't read a password from ORDERSHOP_REDIS_PASSWORD_FILE=$ORDERSHOP_REDIS_PASSWORD_FILE"
+  fi
+  (
+    umask 077
+    {
+      printf 'include "%s"\n' "$redis_conf"
+      printf 'bind 127.0.0.1\nport %s\ndir "%s"\n' "$redis_port" "$home/redis"
+      # in hexadecimal, so that no character of it means anything
+      [ -z "$password" ] ||
+        printf 'requirepass "%s"\n' "$(printf %s "$password" | od -An -v -tx1 | tr -d ' \n' | sed 's/../\\x&/g')"
+    } >"$home/redis/redis.conf"
+  )
+}
+
+start_redis() {
+  say "Starting redis at 127.0.0.1:$redis_port"
+  write_redis_conf
+  launch redis redis-server "$home/redis/redis.conf"
+  wait_until $loading_seconds redis_answers_or_ended
+  part_pid redis >/dev/null || give_up_on redis
+  redis_answers || give_up_on redis "does not answer"
+}
+
+redis_answers_or_ended() { redis_answers || ! part_pid redis >/dev/null; }
+
+start_service() {
+  local service=$1
+  say "Starting $service at 127.0.0.1:$(part_port "$service")"
+  # The variables taken away are this script's own.
+  launch "$service" env -u ORDERSHOP_HOME -u ORDERSHOP_PORT_BASE -u ORDERSHOP_REDIS_PORT -u ORDERSHOP_BUILD \
+    -u ORDERSHOP_BIN ORDERSHOP_LISTEN="127.0.0.1:$(part_port "$service")" ORDERSHOP_REDIS_URL="$redis_url" \
+    ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" "$bin/$(part_command "$service")"
+}
+
+all_serve_or_one_ended() {
+  local service
+  shop_health "${wanted_services[@]}" >"$scratch" 2>&1 && return
+  for service in "${wanted_services[@]}"; do
+    part_pid "$service" >/dev/null || return 0
+  done
+  return 1
+}
+
+await_services() {
+  local service
+  wait_until $serving_seconds all_serve_or_one_ended || true
+  if shop_health "${wanted_services[@]}" >"$scratch" 2>&1; then
+    return
+  fi
+  for service in "${wanted_services[@]}"; do
+    part_pid "$service" >/dev/null || give_up_on "$service" "has ended"
+  done
+  cat "$scratch" >&2
+  fail "not all are SERVING within $serving_seconds seconds; see the logs in $home/log"
+}
+
+# An executable that was built anew since its process started.
+note_old_builds() {
+  local part old=()
+  for part in "${wanted_services[@]}"; do
+    [[ $(readlink "/proc/$(part_pid "$part")/exe") != *' (deleted)' ]] || old+=("$part")
+  done
+  [ ${#old[@]} -eq 0 ] ||
+    say "Note: running from before the last build: ${old[*]}. To renew: down.sh ${old[*]} && up.sh ${old[*]}"
+}
+
+# --- Demo and last words ---
+
+play_demo() {
+  [ ! -e "$home/demo-played" ] || return 0
+  say ""
+  say "Playing the demo (the first time only): ordershop demo"
+  if ! "$bin/ordershop" demo; then
+    started=()
+    fail "the demo failed; the shop runs all the same"
+  fi
+  touch "$home/demo-played"
+}
+
+print_what_to_try() {
+  local base='' cli="redis-cli -p $redis_port"
+  [ "$port_base" -eq 50050 ] || base="ORDERSHOP_PORT_BASE=$port_base "
+  redis_is_ours || cli="redis-cli -u $redis_url"
+  say ""
+  say "Three things to try:"
+  say "  grpcurl -plaintext localhost:$(part_port customer) ordershop.v1.CustomerService/ListCustomers"
+  command -v grpcurl >/dev/null ||
+    say "      (grpcurl is not installed: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9)"
+  say "  $base$bin/ordershop --help"
+  say "  $cli XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
+  say ""
+  say "Logs are in $home/log. To see how it does: $local_dir/status.sh. To stop it: $local_dir/down.sh"
+}
+
+# --- Main ---
+
+install=yes
+names=()
+for argument in "$@"; do
+  case $argument in
+  -h | --help)
+    print_help
+    exit 0
+    ;;
+  --no-install) install=no ;;
+  -*) misuse "unknown option '$argument'; see up.sh --help" ;;
+  *) names+=("$argument") ;;
+  esac
+done
+choose_parts "${names[@]}"
+wanted_services=()
+for part in "${chosen[@]}"; do
+  [ "$part" = redis ] || wanted_services+=("$part")
+done
+
+if [ $install = yes ]; then
+  needed=("${run_packages[@]}")
+  [ -n "${ORDERSHOP_BIN:-}" ] || needed+=("${build_packages[@]}")
+  install_missing "${needed[@]}" || exit 1
+fi
+make_home
+lock_home
+export_addresses
+build_shop
+trap end_run EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+scratch=$(mktemp)
+
+to_start=()
+for part in "${chosen[@]}"; do
+  if [ "$part" = redis ] && ! redis_is_ours; then
+    say "Using the Redis of ORDERSHOP_REDIS_URL, starting none."
+  elif part_pid "$part" >/dev/null; then
+    say "$part runs already"
+  else
+    to_start+=("$part")
+  fi
+done
+check_ports "${to_start[@]}"
+if contains redis "${to_start[@]}"; then
+  start_redis
+elif [ ${#wanted_services[@]} -gt 0 ] && ! redis_answers; then
+  if redis_is_ours; then
+    fail "Redis does not answer at 127.0.0.1:$redis_port; start it first: up.sh redis"
+  fi
+  fail "Redis does not answer at the address in ORDERSHOP_REDIS_URL"
+fi
+for part in "${to_start[@]}"; do
+  [ "$part" = redis ] || start_service "$part"
+done
+if [ ${#wanted_services[@]} -gt 0 ]; then
+  await_services
+  say ""
+  cat "$scratch"
+  note_old_builds
+fi
+if [ ${#wanted_services[@]} -eq ${#services[@]} ]; then
+  play_demo
+  print_what_to_try
+fi
