@@ -47,6 +47,7 @@ struct rpc_service {
   const struct rpc_method *methods;
   size_t method_count; /* each method of the descriptor exactly once */
   void *user;          /* handed to handlers as call->service */
+  bool exempt;         /* from rpc_server_options.before and, up to a reserve, from max_calls: health, reflection */
 };
 
 struct rpc_server_options {
@@ -56,7 +57,7 @@ struct rpc_server_options {
   size_t max_calls;          /* in flight; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
   int io_threads;            /* that poll gRPC's completion queues. 0: 1 */
   int64_t keepalive_ms;      /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
-  /* Runs in the call's coroutine before each unary handler (not for health and reflection); an error ends the call.
+  /* Runs in the call's coroutine before each unary handler of a service that is not exempt; an error ends the call.
    * May park. NULL: none. */
   struct status (*before)(struct rpc_call *call, void *argument);
   void *before_argument;
@@ -73,11 +74,13 @@ int rpc_server_port(const struct rpc_server *server);
 /* Starts accepting calls. */
 void rpc_server_start(struct rpc_server *server);
 
-/* Parks. Graceful end: no new calls (GOAWAY), those in flight finish; after `grace_ms` the rest is cancelled. Streams
- * (Watch, reflection) are told at once: rpc_stream_read and the waits of rpc_stream_closed end. */
+/* Parks. Graceful end: no new calls (GOAWAY), those in flight finish; after `grace_ms` the rest is cancelled, which
+ * handlers see by rpc_call_cancelled. Streams are told at once: rpc_stream_read and rpc_stream_wait end. Returns when
+ * no call is in flight any more, at the latest a second after the grace: a handler that is stuck (rpc_server_calls is
+ * not 0 then) keeps nobody from ending the process, only rpc_server_free must not be called. */
 void rpc_server_drain(struct rpc_server *server, int64_t grace_ms);
 
-/* After drain; the loop has to turn until it returns true in *done (internal threads joined here). */
+/* Ends what rpc_server_open has begun. No call is in flight: after drain, or never started. Before loop_free. */
 void rpc_server_free(struct rpc_server *server);
 
 /* Calls in flight, for tests and drain. */
@@ -89,15 +92,21 @@ void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *va
 /* Metadata sent by the caller: the first value of `key` (lower case) or NULL. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 
-/* The caller has gone away or the server drains. Handlers with long waits look at it; see also rpc_call_on_cancel. */
+/* The caller has gone away, or the server has ended the call (a drain: at its grace's end, streams at once). Handlers
+ * with long waits look at it. */
 bool rpc_call_cancelled(const struct rpc_call *call);
 
-/* Reads the next message. Parks. *ret_message NULL: the client has sent its last (or the call was cancelled). */
+/* Reads the next message, which lives until the next read. Parks. *ret_message NULL: the client has sent its last.
+ * Errors: CANCELLED, UNAVAILABLE (SHUTTING_DOWN: the server drains), INVALID_ARGUMENT (as for requests). */
 struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message);
 
 /* Sends a message. Parks until gRPC took it. Errors: CANCELLED. */
 struct status rpc_stream_write(struct rpc_stream *stream, const void *message);
 
-/* Parks until the call is cancelled or the server drains (true), `*condition` is signalled or the deadline (false). */
+/* Parks until the call is cancelled or the server drains (true), `*condition` is signalled or the deadline (false);
+ * wakes can be spurious. A call that is cancelled signals the condition: its other waiters look, and wait again. */
 struct condition;
 bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us);
+
+/* What a stream that has waited ends with: CANCELLED, or UNAVAILABLE (SHUTTING_DOWN) when the server drains. */
+struct status rpc_stream_end(struct rpc_stream *stream);

@@ -1,0 +1,31 @@
+/* Index of a packed FileDescriptorSet: which file has that name, which file defines that symbol, what a file imports.
+ *
+ * Each file's packed bytes stay as they are in the set, so that nothing of them is lost on their way to a client.
+ * Immutable once made. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+struct descriptor_index;
+
+/* `set` outlives the index, which lives in the arena. Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID). */
+struct status descriptor_index_new(struct arena *arena, const void *set, size_t size,
+                                   struct descriptor_index **ret_index);
+
+/* Files are known by a number: 0 to descriptor_index_files - 1. -1: there is none. */
+int descriptor_index_files(const struct descriptor_index *index);
+int descriptor_index_file(const struct descriptor_index *index, const char *name);
+
+/* The file that defines a message, field, oneof, enum, enum value, service, method or extension, by its full name. */
+int descriptor_index_symbol(const struct descriptor_index *index, const char *name);
+
+/* The file's packed FileDescriptorProto; it is the set's memory. */
+ProtobufCBinaryData descriptor_index_bytes(const struct descriptor_index *index, int file);
+
+/* Numbers of the files that it imports; -1 for what is not in the set. */
+size_t descriptor_index_imports(const struct descriptor_index *index, int file, const int **ret_imports);

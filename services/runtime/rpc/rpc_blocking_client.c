@@ -1,0 +1,104 @@
+#include "rpc/rpc_blocking_client.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "rpc/client_call.h"
+#include "rpc/client_stub.h"
+#include "rpc/rpc_runtime.h"
+
+/* gRPC lets at most six threads pluck from one queue: each call takes a queue of its own for its time. */
+struct resting_queue {
+  grpc_completion_queue *grpc;
+  struct resting_queue *next;
+};
+
+struct rpc_blocking_channel {
+  struct client_channel channel;
+  pthread_mutex_t mutex;
+  struct resting_queue *queues;
+};
+
+/* What a client hands to its calls; in the client's arena. */
+struct blocking_client {
+  struct rpc_blocking_channel *channel;
+  bool wait_for_ready;
+};
+
+struct status rpc_blocking_channel_open(struct arena *arena, const char *target,
+                                        const struct rpc_channel_options *options,
+                                        struct rpc_blocking_channel **ret_channel) {
+  struct rpc_blocking_channel *channel = memory_calloc(1, sizeof(*channel));
+  rpc_library_acquire();
+  struct status status = client_channel_open(arena, target, options, &channel->channel);
+  if (!status_is_ok(status)) {
+    rpc_library_release();
+    free(channel);
+    return status;
+  }
+  pthread_mutex_init(&channel->mutex, NULL);
+  *ret_channel = channel;
+  return status;
+}
+
+static void queue_free(grpc_completion_queue *queue) {
+  grpc_completion_queue_shutdown(queue);
+  while (grpc_completion_queue_pluck(queue, NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL).type !=
+         GRPC_QUEUE_SHUTDOWN) {
+    continue;
+  }
+  grpc_completion_queue_destroy(queue);
+}
+
+void rpc_blocking_channel_close(struct rpc_blocking_channel *channel) {
+  if (!channel) return;
+  client_channel_close(&channel->channel);
+  while (channel->queues) {
+    struct resting_queue *queue = channel->queues;
+    channel->queues = queue->next;
+    queue_free(queue->grpc);
+    free(queue);
+  }
+  pthread_mutex_destroy(&channel->mutex);
+  free(channel);
+  rpc_library_release();
+}
+
+static struct resting_queue *queue_take(struct rpc_blocking_channel *channel) {
+  pthread_mutex_lock(&channel->mutex);
+  struct resting_queue *queue = channel->queues;
+  if (queue) channel->queues = queue->next;
+  pthread_mutex_unlock(&channel->mutex);
+  if (queue) return queue;
+  queue = memory_alloc(sizeof(*queue));
+  queue->grpc = grpc_completion_queue_create_for_pluck(NULL);
+  return queue;
+}
+
+static void queue_give(struct rpc_blocking_channel *channel, struct resting_queue *queue) {
+  pthread_mutex_lock(&channel->mutex);
+  queue->next = channel->queues;
+  channel->queues = queue;
+  pthread_mutex_unlock(&channel->mutex);
+}
+
+static void blocking_call(void *argument, struct client_call *call) {
+  struct blocking_client *client = argument;
+  struct rpc_blocking_channel *channel = client->channel;
+  call->channel = &channel->channel;
+  call->wait_for_ready = client->wait_for_ready;
+  struct resting_queue *queue = queue_take(channel);
+  if (client_call_start(call, queue->grpc, call)) {
+    grpc_completion_queue_pluck(queue->grpc, call, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    client_call_finish(call);
+  }
+  queue_give(channel, queue);
+}
+
+ProtobufCService *rpc_blocking_client_new(struct arena *arena, struct rpc_blocking_channel *channel,
+                                          const ProtobufCServiceDescriptor *descriptor, bool wait_for_ready) {
+  struct blocking_client *client = arena_alloc(arena, sizeof(*client));
+  *client = (struct blocking_client){.channel = channel, .wait_for_ready = wait_for_ready};
+  return client_stub_new(arena, descriptor, blocking_call, client);
+}

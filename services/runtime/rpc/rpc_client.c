@@ -1,0 +1,92 @@
+#include "rpc/rpc_client.h"
+
+#include <stddef.h>
+
+#include "loop/coroutine.h"
+#include "rpc/client_call.h"
+#include "rpc/client_stub.h"
+#include "rpc/rpc_runtime.h"
+
+struct rpc_channel {
+  struct client_channel channel;
+  struct loop *loop;
+  grpc_completion_queue *queue;
+};
+
+/* A call, on the stack of the coroutine that waits for it. */
+struct waiting_call {
+  struct client_call call;
+  struct rpc_arrival arrival;
+  grpc_completion_queue *queue;
+  struct coroutine *coroutine;
+  bool over;
+};
+
+struct status rpc_channel_open(struct loop *loop, struct arena *arena, const char *target,
+                               const struct rpc_channel_options *options, struct rpc_channel **ret_channel) {
+  struct rpc_channel *channel = arena_calloc(arena, 1, sizeof(*channel));
+  channel->loop = loop;
+  channel->queue = rpc_runtime_acquire(1);
+  struct status status = client_channel_open(arena, target, options, &channel->channel);
+  if (!status_is_ok(status)) {
+    rpc_runtime_release();
+    return status;
+  }
+  *ret_channel = channel;
+  return status;
+}
+
+static void close_channel(void *argument) {
+  struct rpc_channel *channel = argument;
+  client_channel_close(&channel->channel);
+  rpc_runtime_release();
+}
+
+void rpc_channel_close(struct rpc_channel *channel) {
+  if (channel) coroutine_on_loop_stack(close_channel, channel);
+}
+
+static void call_over(struct loop_task *task) {
+  struct waiting_call *waiting = (struct waiting_call *)((char *)task - offsetof(struct waiting_call, arrival.task));
+  client_call_finish(&waiting->call);
+  waiting->over = true;
+  coroutine_wake(waiting->coroutine);
+}
+
+static void start_call(void *argument) {
+  struct waiting_call *waiting = argument;
+  waiting->over = !client_call_start(&waiting->call, waiting->queue, &waiting->arrival);
+}
+
+static void make_call(struct rpc_channel *channel, struct client_call *call) {
+  struct waiting_call waiting = {
+      .call = *call,
+      .arrival = {.task.run = call_over, .loop = channel->loop, .arrived = rpc_arrival_to_loop},
+      .queue = channel->queue,
+      .coroutine = coroutine_self(),
+  };
+  coroutine_on_loop_stack(start_call, &waiting);
+  while (!waiting.over) coroutine_park();
+  *call = waiting.call;
+}
+
+struct status rpc_client_call(struct rpc_channel *channel, struct context *context,
+                              const ProtobufCServiceDescriptor *service, const ProtobufCMethodDescriptor *method,
+                              const void *request, const void **ret_reply) {
+  struct client_call call = {
+      .channel = &channel->channel, .context = context, .service = service, .method = method, .request = request};
+  make_call(channel, &call);
+  if (status_is_ok(call.status)) *ret_reply = call.reply;
+  return call.status;
+}
+
+static void stub_call(void *channel, struct client_call *call) {
+  struct rpc_channel *own = channel;
+  call->channel = &own->channel;
+  make_call(own, call);
+}
+
+ProtobufCService *rpc_client_new(struct arena *arena, struct rpc_channel *channel,
+                                 const ProtobufCServiceDescriptor *descriptor) {
+  return client_stub_new(arena, descriptor, stub_call, channel);
+}

@@ -1,0 +1,268 @@
+#include "rpc/rpc_server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "rpc/error_details.h"
+#include "rpc/rpc_credentials.h"
+#include "rpc/server_call.h"
+#include "rpc/service_table.h"
+
+enum {
+  DEFAULT_MESSAGE_BYTES = 1024 * 1024 + 64 * 1024,
+  DEFAULT_DEADLINE_MS = 60000,
+  DEFAULT_CALLS = 5000,
+  DEFAULT_KEEPALIVE_MS = 30000,
+  EXEMPT_RESERVE = 100, /* calls that exempt services may have beyond max_calls */
+  UNARY_REQUESTS = 32,  /* posted ahead, per method: calls that gRPC can hand over at once */
+  STREAM_REQUESTS = 2,
+  METADATA_BYTES = 16 * 1024,
+  STREAMS_PER_CONNECTION = 1000,
+  HANDSHAKE_MS = 10000,
+  KEEPALIVE_TIMEOUT_MS = 10000,
+  CLIENT_PING_MS = 10000, /* the most often that clients may ping */
+  RETRY_MS = 200,         /* what an overloaded server asks for */
+  CANCEL_US = 1000000,    /* how long drain waits for cancelled calls */
+};
+
+static struct rpc_server_options with_defaults(struct arena *arena, const struct rpc_server_options *given) {
+  struct rpc_server_options options = *given;
+  options.listen = arena_strdup(arena, given->listen);
+  if (options.max_message_bytes <= 0) options.max_message_bytes = DEFAULT_MESSAGE_BYTES;
+  if (options.max_message_bytes > INT32_MAX) options.max_message_bytes = INT32_MAX;
+  if (options.max_deadline_ms <= 0) options.max_deadline_ms = DEFAULT_DEADLINE_MS;
+  if (options.max_calls == 0) options.max_calls = DEFAULT_CALLS;
+  if (options.io_threads <= 0) options.io_threads = 1;
+  if (options.keepalive_ms <= 0) options.keepalive_ms = DEFAULT_KEEPALIVE_MS;
+  return options;
+}
+
+static struct fixed_answer fixed_answer_of(struct arena *arena, struct status status) {
+  const void *bytes;
+  size_t size = error_details_pack(arena, status, &bytes);
+  return (struct fixed_answer){
+      .code = (grpc_status_code)status.code,
+      .message = grpc_slice_from_copied_string(status.message),
+      .details = grpc_slice_from_copied_buffer(bytes, size),
+  };
+}
+
+static void fixed_answer_drop(struct fixed_answer *answer) {
+  grpc_slice_unref(answer->message);
+  grpc_slice_unref(answer->details);
+}
+
+static void make_fixed_answers(struct arena *arena, struct rpc_server *server) {
+  struct status overloaded = status_error(arena, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED",
+                                          "The server has too many calls in flight (%zu).", server->options.max_calls);
+  server->overloaded = fixed_answer_of(arena, status_with_retry(overloaded, arena, RETRY_MS));
+  struct status unknown = status_error(arena, STATUS_UNIMPLEMENTED, "METHOD_UNKNOWN", "The server has no such method.");
+  server->unimplemented = fixed_answer_of(arena, unknown);
+}
+
+static grpc_arg integer(const char *key, int64_t value) {
+  grpc_arg argument = {.type = GRPC_ARG_INTEGER, .key = (char *)key};
+  argument.value.integer = (int)value;
+  return argument;
+}
+
+static grpc_server *create_server(const struct rpc_server_options *options) {
+  grpc_arg arguments[] = {
+      integer(GRPC_ARG_ALLOW_REUSEPORT, 0), /* or a second server would take half of the connections */
+      integer(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->max_message_bytes),
+      integer(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES),
+      integer(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_PER_CONNECTION),
+      integer(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS),
+      integer(GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms),
+      integer(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
+      integer(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
+      integer(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, CLIENT_PING_MS),
+      integer(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
+      integer(GRPC_ARG_ENABLE_CHANNELZ, 0),
+  };
+  grpc_channel_args list = {.num_args = sizeof(arguments) / sizeof(arguments[0]), .args = arguments};
+  return grpc_server_create(&list, NULL);
+}
+
+static struct server_method method_of(struct rpc_server *server, const struct rpc_service *service,
+                                      const struct rpc_method *method) {
+  size_t most = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
+  return (struct server_method){.server = server, .service = service, .method = method, .calls_most = most};
+}
+
+static void register_methods(struct rpc_server *server, struct arena *arena, const struct rpc_service *services,
+                             size_t service_count) {
+  size_t count = 0;
+  for (size_t i = 0; i < service_count; i++) count += services[i].method_count;
+  server->methods = arena_calloc(arena, count, sizeof(server->methods[0]));
+  for (size_t i = 0; i < service_count; i++) {
+    for (size_t j = 0; j < services[i].method_count; j++) {
+      const struct rpc_method *method = &services[i].methods[j];
+      struct server_method *entry = &server->methods[server->method_count++];
+      *entry = method_of(server, &services[i], method);
+      const char *path = arena_printf(arena, "/%s/%s", services[i].descriptor->name, method->name);
+      entry->registered = grpc_server_register_method(
+          server->grpc, path, NULL, method->handler ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE,
+          0);
+    }
+  }
+  server->unknown = (struct server_method){.server = server, .calls_most = server->options.max_calls};
+}
+
+/* "host:port" with a port of 0..65535; gRPC itself takes names of services and more. */
+static bool address_is_valid(const char *address) {
+  const char *colon = address ? strrchr(address, ':') : NULL;
+  if (!colon || colon == address || strlen(colon + 1) > 5) return false;
+  if (strspn(colon + 1, "0123456789") != strlen(colon + 1) || !colon[1]) return false;
+  return atoi(colon + 1) <= 65535;
+}
+
+static struct status bind_port(struct rpc_server *server, struct arena *arena) {
+  grpc_server_credentials *credentials = rpc_credentials_for_server();
+  server->port = grpc_server_add_http2_port(server->grpc, server->options.listen, credentials);
+  grpc_server_credentials_release(credentials);
+  if (server->port > 0) return status_ok();
+  return status_error(arena, STATUS_UNAVAILABLE, "ADDRESS_UNAVAILABLE",
+                      "Can't listen on %s: the port is taken, or the address is none of this machine's.",
+                      server->options.listen);
+}
+
+static bool shutdown_arrived(struct rpc_arrival *arrival) {
+  struct rpc_server *server = (struct rpc_server *)((char *)arrival - offsetof(struct rpc_server, shutdown));
+  pthread_mutex_lock(&server->mutex);
+  server->shut = true;
+  pthread_cond_signal(&server->returned);
+  pthread_mutex_unlock(&server->mutex);
+  return server->draining;
+}
+
+static void shutdown_seen(struct loop_task *task) {
+  struct rpc_server *server = (struct rpc_server *)((char *)task - offsetof(struct rpc_server, shutdown.task));
+  server->stopped = true;
+  condition_signal_all(&server->changed);
+}
+
+static struct rpc_server *server_new(struct loop *loop, struct arena *arena, const struct rpc_server_options *options) {
+  struct rpc_server *server = arena_calloc(arena, 1, sizeof(*server));
+  server->loop = loop;
+  server->options = with_defaults(arena, options);
+  pthread_mutex_init(&server->mutex, NULL);
+  pthread_cond_init(&server->returned, NULL);
+  server->shutdown = (struct rpc_arrival){.task.run = shutdown_seen, .loop = loop, .arrived = shutdown_arrived};
+  server->queue = rpc_runtime_acquire(server->options.io_threads);
+  server->grpc = create_server(&server->options);
+  grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
+  make_fixed_answers(arena, server);
+  return server;
+}
+
+struct status rpc_server_open(struct loop *loop, struct arena *arena, const struct rpc_server_options *options,
+                              const struct rpc_service *services, size_t service_count,
+                              struct rpc_server **ret_server) {
+  if (!address_is_valid(options->listen)) {
+    return status_error(arena, STATUS_INVALID_ARGUMENT, "ADDRESS_INVALID", "%s is no address: host:port is.",
+                        options->listen ? options->listen : "\"\"");
+  }
+  for (size_t i = 0; i < service_count; i++) {
+    struct status status = service_table_check(arena, &services[i]);
+    if (!status_is_ok(status)) return status;
+  }
+  struct rpc_server *server = server_new(loop, arena, options);
+  register_methods(server, arena, services, service_count);
+  struct status status = bind_port(server, arena);
+  if (!status_is_ok(status)) {
+    rpc_server_free(server);
+    return status;
+  }
+  *ret_server = server;
+  return status;
+}
+
+int rpc_server_port(const struct rpc_server *server) {
+  return server->port;
+}
+
+size_t rpc_server_calls(const struct rpc_server *server) {
+  return atomic_load(&server->calls);
+}
+
+void rpc_server_start(struct rpc_server *server) {
+  grpc_server_start(server->grpc);
+  for (size_t i = 0; i < server->method_count; i++) {
+    int requests = server->methods[i].method->handler ? UNARY_REQUESTS : STREAM_REQUESTS;
+    for (int j = 0; j < requests; j++) server_call_request(&server->methods[i]);
+  }
+  for (int i = 0; i < STREAM_REQUESTS; i++) server_call_request(&server->unknown);
+}
+
+static void begin_shutdown(void *argument) {
+  struct rpc_server *server = argument;
+  grpc_server_shutdown_and_notify(server->grpc, server->queue, &server->shutdown);
+}
+
+static void cancel_calls(void *argument) {
+  struct rpc_server *server = argument;
+  grpc_server_cancel_all_calls(server->grpc);
+}
+
+/* Parks until no call is in flight and gRPC has closed all connections. False: the deadline came first. */
+static bool wait_for_end(struct rpc_server *server, int64_t deadline_us) {
+  while (!server->stopped || rpc_server_calls(server) > 0) {
+    if (!condition_wait(&server->changed, deadline_us)) return false;
+  }
+  return true;
+}
+
+void rpc_server_drain(struct rpc_server *server, int64_t grace_ms) {
+  int64_t deadline_us = clock_monotonic_us() + grace_ms * 1000;
+  server->draining = true;
+  coroutine_on_loop_stack(begin_shutdown, server);
+  stream_calls_end(server);
+  if (wait_for_end(server, deadline_us)) return;
+  coroutine_on_loop_stack(cancel_calls, server);
+  wait_for_end(server, clock_monotonic_us() + CANCEL_US);
+}
+
+static void wait_for_shutdown(struct rpc_server *server) {
+  pthread_mutex_lock(&server->mutex);
+  while (!server->shut) pthread_cond_wait(&server->returned, &server->mutex);
+  pthread_mutex_unlock(&server->mutex);
+}
+
+/* Polling threads bring back the last call structs: requests that met no call, calls whose answer has been sent. */
+static void wait_for_returns(struct rpc_server *server) {
+  pthread_mutex_lock(&server->mutex);
+  while (server->out > 0) pthread_cond_wait(&server->returned, &server->mutex);
+  pthread_mutex_unlock(&server->mutex);
+}
+
+static void free_pool(struct rpc_server *server) {
+  while (server->pool) {
+    struct server_call *call = server->pool;
+    server->pool = call->pooled;
+    free(call);
+  }
+}
+
+static void free_server(void *argument) {
+  struct rpc_server *server = argument;
+  if (!server->draining) {
+    begin_shutdown(server);
+    cancel_calls(server);
+  }
+  wait_for_shutdown(server);
+  grpc_server_destroy(server->grpc);
+  wait_for_returns(server);
+  free_pool(server);
+  fixed_answer_drop(&server->overloaded);
+  fixed_answer_drop(&server->unimplemented);
+  rpc_runtime_release();
+  pthread_cond_destroy(&server->returned);
+  pthread_mutex_destroy(&server->mutex);
+}
+
+void rpc_server_free(struct rpc_server *server) {
+  if (!server) return;
+  coroutine_on_loop_stack(free_server, server);
+}

@@ -1,0 +1,229 @@
+#include "rpc/server_call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "rpc/error_details.h"
+#include "rpc/rpc_wire.h"
+
+static const char details_key[] = "grpc-status-details-bin";
+
+static struct server_call *pool_take(struct rpc_server *server) {
+  pthread_mutex_lock(&server->mutex);
+  struct server_call *call = server->pool;
+  if (call) server->pool = call->pooled;
+  server->out++;
+  pthread_mutex_unlock(&server->mutex);
+  return call ? call : memory_alloc(sizeof(*call));
+}
+
+static void pool_give(struct rpc_server *server, struct server_call *call) {
+  pthread_mutex_lock(&server->mutex);
+  call->pooled = server->pool;
+  server->pool = call;
+  if (--server->out == 0) pthread_cond_signal(&server->returned);
+  pthread_mutex_unlock(&server->mutex);
+}
+
+static void set_up(struct server_call *call, const struct server_method *method) {
+  memset(call, 0, sizeof(*call));
+  call->method = method;
+  call->call.method = method->method;
+  call->call.service = method->service ? method->service->user : NULL;
+  call->arrival.loop = call->answered.loop = call->closed.loop = method->server->loop;
+  grpc_metadata_array_init(&call->metadata);
+  if (!method->method)
+    unknown_call_set_up(call);
+  else if (method->method->handler)
+    unary_call_set_up(call);
+  else
+    stream_call_set_up(call);
+}
+
+void server_call_request(const struct server_method *method) {
+  struct rpc_server *server = method->server;
+  struct server_call *call = pool_take(server);
+  set_up(call, method);
+  grpc_call_error error;
+  if (method->method) {
+    grpc_byte_buffer **request = method->method->handler ? &call->request : NULL;
+    error = grpc_server_request_registered_call(server->grpc, method->registered, &call->grpc, &call->deadline,
+                                                &call->metadata, request, server->queue, server->queue, &call->arrival);
+  } else {
+    grpc_call_details_init(&call->details);
+    error = grpc_server_request_call(server->grpc, &call->grpc, &call->details, &call->metadata, server->queue,
+                                     server->queue, &call->arrival);
+  }
+  if (error == GRPC_CALL_OK) return;
+  log_event(LOG_ERROR, "no request for calls", "error", grpc_call_error_to_string(error), NULL);
+  server_call_release(call);
+}
+
+void server_call_release(struct server_call *call) {
+  if (call->grpc) grpc_call_unref(call->grpc);
+  if (call->request) grpc_byte_buffer_destroy(call->request);
+  if (call->reply) grpc_byte_buffer_destroy(call->reply);
+  if (!call->method->method) grpc_call_details_destroy(&call->details);
+  grpc_metadata_array_destroy(&call->metadata);
+  pool_give(call->method->server, call);
+}
+
+void server_call_start_batch(struct server_call *call, const grpc_op *ops, size_t count, struct rpc_arrival *arrival) {
+  grpc_call_error error = grpc_call_start_batch(call->grpc, ops, count, arrival, NULL);
+  if (error == GRPC_CALL_OK) return;
+  /* Metadata has been checked, the queue lives as long as the server: only a fault in this program gets here. */
+  log_event(LOG_ERROR, "gRPC refuses a batch", "error", grpc_call_error_to_string(error), NULL);
+  abort();
+}
+
+static grpc_op op_close(struct server_call *call) {
+  grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER};
+  op.data.recv_close_on_server.cancelled = &call->cancelled;
+  return op;
+}
+
+void server_call_watch_close(struct server_call *call) {
+  grpc_op op = op_close(call);
+  server_call_start_batch(call, &op, 1, &call->closed);
+}
+
+static const char *metadata_text(const struct server_call *call, const char *key) {
+  const grpc_slice *value = rpc_wire_metadata(&call->metadata, key);
+  return value ? rpc_wire_text(call->call.context.arena, *value) : NULL;
+}
+
+void server_call_begin(struct server_call *call, int64_t latest_us) {
+  struct context *context = &call->call.context;
+  int64_t deadline_us = rpc_wire_time_us(call->deadline);
+  context->arena = arena_new();
+  context->deadline_us = deadline_us < latest_us ? deadline_us : latest_us;
+  context->after = metadata_text(call, "ordershop-after");
+  context->traceparent = metadata_text(call, "traceparent");
+}
+
+static size_t trailer_count(const struct server_call *call) {
+  size_t count = 0;
+  for (const struct trailer *trailer = call->trailers; trailer; trailer = trailer->next) count++;
+  return count;
+}
+
+static grpc_metadata metadata_entry(const char *key, grpc_slice value) {
+  grpc_metadata entry = {.key = grpc_slice_from_static_string(key), .value = value};
+  return entry;
+}
+
+/* The trailers, and the error's details if there is one. gRPC takes references of its own to the values. */
+static size_t make_trailers(struct server_call *call, grpc_metadata **ret_entries) {
+  struct arena *arena = call->call.context.arena;
+  size_t count = 0;
+  grpc_metadata *entries = arena_calloc(arena, trailer_count(call) + 1, sizeof(*entries));
+  for (const struct trailer *trailer = call->trailers; trailer; trailer = trailer->next) {
+    entries[count].key = grpc_slice_from_copied_string(trailer->key);
+    entries[count++].value = grpc_slice_from_copied_string(trailer->value);
+  }
+  if (!status_is_ok(call->status)) {
+    const void *bytes;
+    size_t size = error_details_pack(arena, call->status, &bytes);
+    entries[count++] = metadata_entry(details_key, grpc_slice_from_copied_buffer(bytes, size));
+  }
+  *ret_entries = entries;
+  return count;
+}
+
+static void drop_trailers(grpc_metadata *entries, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    grpc_slice_unref(entries[i].key);
+    grpc_slice_unref(entries[i].value);
+  }
+}
+
+void server_call_answer(struct server_call *call, bool headers_sent) {
+  grpc_op ops[3] = {0};
+  size_t count = 0;
+  grpc_metadata *trailers = NULL;
+  size_t trailer_number = 0;
+  grpc_slice message = grpc_empty_slice();
+  bool failed = !status_is_ok(call->status);
+  if (failed || call->trailers) trailer_number = make_trailers(call, &trailers);
+  if (failed) message = grpc_slice_from_copied_string(error_message(call->call.context.arena, call->status));
+  if (!headers_sent) ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+  if (!failed && call->output) {
+    call->reply = rpc_wire_pack(call->output);
+    ops[count].op = GRPC_OP_SEND_MESSAGE;
+    ops[count++].data.send_message.send_message = call->reply;
+  }
+  ops[count].op = GRPC_OP_SEND_STATUS_FROM_SERVER;
+  ops[count].data.send_status_from_server.status = (grpc_status_code)call->status.code;
+  ops[count].data.send_status_from_server.status_details = failed ? &message : NULL;
+  ops[count].data.send_status_from_server.trailing_metadata_count = trailer_number;
+  ops[count++].data.send_status_from_server.trailing_metadata = trailers;
+  server_call_start_batch(call, ops, count, &call->answered);
+  drop_trailers(trailers, trailer_number);
+  grpc_slice_unref(message);
+}
+
+static void answer_fixed(struct server_call *call, const struct fixed_answer *answer, bool with_close) {
+  grpc_op ops[3] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_SEND_STATUS_FROM_SERVER}, op_close(call)};
+  grpc_metadata details = metadata_entry(details_key, answer->details);
+  grpc_slice message = answer->message;
+  ops[1].data.send_status_from_server.status = answer->code;
+  ops[1].data.send_status_from_server.status_details = &message;
+  ops[1].data.send_status_from_server.trailing_metadata_count = 1;
+  ops[1].data.send_status_from_server.trailing_metadata = &details;
+  server_call_start_batch(call, ops, with_close ? 3 : 2, &call->answered);
+}
+
+void server_call_answer_fixed(struct server_call *call, const struct fixed_answer *answer) {
+  answer_fixed(call, answer, false);
+}
+
+static bool refused(struct rpc_arrival *arrival) {
+  server_call_release(SERVER_CALL_OF(arrival, answered));
+  return false;
+}
+
+void server_call_refuse(struct server_call *call, const struct fixed_answer *answer) {
+  call->answered.arrived = refused;
+  answer_fixed(call, answer, true);
+}
+
+bool server_call_admit(const struct server_method *method) {
+  atomic_size_t *calls = &method->server->calls;
+  size_t count = atomic_load(calls);
+  while (count < method->calls_most) {
+    if (atomic_compare_exchange_weak(calls, &count, count + 1)) return true;
+  }
+  return false;
+}
+
+void server_call_ended(struct rpc_server *server) {
+  atomic_fetch_sub(&server->calls, 1);
+  if (server->draining) condition_signal_all(&server->changed);
+}
+
+void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *value) {
+  struct server_call *own = (struct server_call *)call;
+  grpc_slice name = grpc_slice_from_static_string(key), text = grpc_slice_from_static_string(value);
+  if (!grpc_header_key_is_legal(name) || grpc_is_binary_header(name) || !grpc_header_nonbin_value_is_legal(text)) {
+    log_event(LOG_ERROR, "no legal trailing metadata", "key", key, "value", value, NULL);
+    return;
+  }
+  struct arena *arena = call->context.arena;
+  struct trailer *trailer = arena_alloc(arena, sizeof(*trailer));
+  *trailer =
+      (struct trailer){.key = arena_strdup(arena, key), .value = arena_strdup(arena, value), .next = own->trailers};
+  own->trailers = trailer;
+}
+
+const char *rpc_call_metadata(const struct rpc_call *call, const char *key) {
+  return metadata_text((const struct server_call *)call, key);
+}
+
+bool rpc_call_cancelled(const struct rpc_call *call) {
+  const struct server_call *own = (const struct server_call *)call;
+  if (atomic_load_explicit(&own->gone, memory_order_relaxed)) return true;
+  return own->stream && own->method->server->draining;
+}

@@ -1,0 +1,134 @@
+/* The inside of the server: its calls and how they come and go. For rpc/rpc_server.c, unary_call.c, stream_call.c.
+ *
+ *   polling thread                          loop
+ *   a call arrives -------------------------> arena, request decoded, coroutine: handler
+ *     and a new request for one is posted       |
+ *   the caller cancels: flag                    v
+ *   answer sent, close seen <---------------- one batch: headers, message, status
+ *     call goes back to the pool
+ *
+ * A unary call belongs to the loop from its arrival until its answer's batch is started, then to gRPC until both
+ * batches (answer, close) have completed. All completions of a stream go to the loop; its coroutine waits for them. */
+#pragma once
+
+#include <grpc/grpc.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "loop/coroutine.h"
+#include "rpc/rpc_runtime.h"
+#include "rpc/rpc_server.h"
+
+struct server_call;
+
+/* The call that an arrival, or the task in it, is a member of. */
+#define SERVER_CALL_OF(pointer, member) ((struct server_call *)((char *)(pointer)-offsetof(struct server_call, member)))
+
+/* An answer that is made once: sent without loop, coroutine or arena. */
+struct fixed_answer {
+  grpc_status_code code;
+  grpc_slice message;
+  grpc_slice details; /* packed google.rpc.Status */
+};
+
+/* A method as the server knows it. */
+struct server_method {
+  struct rpc_server *server;
+  const struct rpc_service *service; /* NULL: the one for unknown methods */
+  const struct rpc_method *method;
+  void *registered;  /* gRPC's handle */
+  size_t calls_most; /* in flight on the server for this method to take one more */
+};
+
+struct rpc_server {
+  struct loop *loop;
+  struct rpc_server_options options;
+  grpc_completion_queue *queue;
+  grpc_server *grpc;
+  int port;
+  struct server_method *methods;
+  size_t method_count;
+  struct server_method unknown;
+  struct fixed_answer overloaded, unimplemented;
+
+  atomic_size_t calls;        /* in flight: arrived, handler not yet ended */
+  bool draining;              /* loop; set before the shutdown begins */
+  bool stopped;               /* loop: gRPC's side of the shutdown is done */
+  struct condition changed;   /* `stopped`, or calls while draining */
+  struct rpc_stream *streams; /* living; loop */
+  struct rpc_arrival shutdown;
+
+  pthread_mutex_t mutex;
+  pthread_cond_t returned;
+  struct server_call *pool; /* call structs that rest */
+  size_t out;               /* call structs that don't */
+  bool shut;                /* gRPC's side of the shutdown is done */
+};
+
+struct trailer {
+  const char *key, *value;
+  struct trailer *next;
+};
+
+/* What unary calls and streams have in common. */
+struct server_call {
+  struct rpc_call call; /* first: handlers hold a pointer to it */
+  const struct server_method *method;
+  struct rpc_arrival arrival, answered, closed;
+  grpc_call *grpc;
+  gpr_timespec deadline;
+  grpc_metadata_array metadata;
+  grpc_call_details details; /* of unknown methods only */
+  grpc_byte_buffer *request;
+  grpc_byte_buffer *reply;
+  int cancelled;      /* gRPC's answer to "has it been closed properly"; valid once `closed` has arrived */
+  atomic_bool gone;   /* the same, to be read at any time */
+  atomic_int pending; /* batches of a unary call that have not completed */
+  struct trailer *trailers;
+
+  const void *input; /* decoded request */
+  const void *output;
+  struct status status;
+  struct rpc_stream *stream;
+  struct server_call *pooled;
+};
+
+/* Posts a request for the next call of a method. Any thread. */
+void server_call_request(const struct server_method *method);
+
+/* Asks gRPC to tell when the call is closed. Loop's stack or polling thread. */
+void server_call_watch_close(struct server_call *call);
+
+/* Fills the call's context from what has arrived; the caller's deadline counts as far as it is before `latest_us`. */
+void server_call_begin(struct server_call *call, int64_t latest_us);
+
+/* Sends the call's status, its reply if it has one, and the headers if they are not sent yet. Neither the arena nor,
+ * for a unary call, the call may be used afterwards by whoever does not own the arena. Loop's stack. */
+void server_call_answer(struct server_call *call, bool headers_sent);
+
+/* Sends an answer that is made already, for a call whose close is being watched. Any thread. */
+void server_call_answer_fixed(struct server_call *call, const struct fixed_answer *answer);
+
+/* The same for a call that nothing has been started for; the call releases itself when the answer is sent. */
+void server_call_refuse(struct server_call *call, const struct fixed_answer *answer);
+
+/* grpc_call_start_batch, which can't fail here. Loop's stack or polling thread. */
+void server_call_start_batch(struct server_call *call, const grpc_op *ops, size_t count, struct rpc_arrival *arrival);
+
+/* Ends the life of a call whose batches have completed; its struct goes back to the pool. Any thread. */
+void server_call_release(struct server_call *call);
+
+/* Counts a call as in flight; false: there are too many. Any thread. */
+bool server_call_admit(const struct server_method *method);
+
+/* A call is no longer in flight. Loop. */
+void server_call_ended(struct rpc_server *server);
+
+/* The arrivals of a call: what its kind does with them. */
+void unary_call_set_up(struct server_call *call);
+void unknown_call_set_up(struct server_call *call);
+void stream_call_set_up(struct server_call *call);
+
+/* Wakes all streams because the server drains. Loop. */
+void stream_calls_end(struct rpc_server *server);

@@ -1,0 +1,228 @@
+/* Streaming calls: each is a coroutine; every completion wakes it. */
+#include <stddef.h>
+
+#include "rpc/rpc_wire.h"
+#include "rpc/server_call.h"
+
+#define STREAM_OF(task, member) ((struct rpc_stream *)((char *)(task)-offsetof(struct rpc_stream, member.task)))
+
+/* Lives in the call's arena; loop only. */
+struct rpc_stream {
+  struct server_call *call;
+  struct coroutine *coroutine; /* NULL until it runs */
+  struct rpc_arrival read, written;
+  grpc_byte_buffer *incoming;
+  grpc_byte_buffer *outgoing;
+  bool reading, writing; /* a batch of that kind has not completed */
+  bool headers_sent;
+  bool answered, closed;
+  struct arena *arena;         /* of the message that was read last */
+  struct condition *condition; /* that the coroutine waits for in rpc_stream_wait */
+  const void *message;         /* arguments and results of what runs on the loop's stack */
+  struct status status;
+  struct rpc_stream *next, **link; /* in rpc_server.streams */
+};
+
+static bool stream_over(const struct rpc_stream *stream) {
+  return rpc_call_cancelled(&stream->call->call);
+}
+
+static void stream_wake(struct rpc_stream *stream) {
+  if (stream->coroutine) coroutine_wake(stream->coroutine);
+}
+
+/* Ends all waits of a stream that is over. */
+static void stream_interrupt(struct rpc_stream *stream) {
+  if (stream->condition) condition_signal_all(stream->condition);
+  stream_wake(stream);
+}
+
+static void stream_link(struct rpc_stream *stream) {
+  struct rpc_stream **first = &stream->call->method->server->streams;
+  stream->next = *first;
+  stream->link = first;
+  if (*first) (*first)->link = &stream->next;
+  *first = stream;
+}
+
+static void stream_unlink(struct rpc_stream *stream) {
+  *stream->link = stream->next;
+  if (stream->next) stream->next->link = stream->link;
+}
+
+void stream_calls_end(struct rpc_server *server) {
+  for (struct rpc_stream *stream = server->streams; stream; stream = stream->next) stream_interrupt(stream);
+}
+
+static void stream_read_done(struct loop_task *task) {
+  struct rpc_stream *stream = STREAM_OF(task, read);
+  stream->reading = false;
+  stream_wake(stream);
+}
+
+static void stream_written(struct loop_task *task) {
+  struct rpc_stream *stream = STREAM_OF(task, written);
+  stream->writing = false;
+  stream_wake(stream);
+}
+
+static void stream_answered(struct loop_task *task) {
+  struct rpc_stream *stream = SERVER_CALL_OF(task, answered.task)->stream;
+  stream->answered = true;
+  stream_wake(stream);
+}
+
+static void stream_closed(struct loop_task *task) {
+  struct server_call *call = SERVER_CALL_OF(task, closed.task);
+  call->stream->closed = true;
+  if (call->cancelled) atomic_store(&call->gone, true);
+  stream_interrupt(call->stream);
+}
+
+struct status rpc_stream_end(struct rpc_stream *stream) {
+  struct arena *arena = stream->call->call.context.arena;
+  if (atomic_load(&stream->call->gone)) {
+    return status_error(arena, STATUS_CANCELLED, "CANCELLED", "The caller has gone away.");
+  }
+  return status_error(arena, STATUS_UNAVAILABLE, "SHUTTING_DOWN", "The server is shutting down.");
+}
+
+static void start_read(void *argument) {
+  struct rpc_stream *stream = argument;
+  grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
+  op.data.recv_message.recv_message = &stream->incoming;
+  stream->reading = true;
+  server_call_start_batch(stream->call, &op, 1, &stream->read);
+}
+
+static void decode(void *argument) {
+  struct rpc_stream *stream = argument;
+  arena_reset(stream->arena);
+  stream->status =
+      rpc_wire_unpack_checked(stream->arena, stream->call->method->method->input, stream->incoming, &stream->message);
+  grpc_byte_buffer_destroy(stream->incoming);
+  stream->incoming = NULL;
+}
+
+struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message) {
+  if (!stream->reading) coroutine_on_loop_stack(start_read, stream);
+  while (stream->reading && !stream_over(stream)) coroutine_park();
+  if (stream->reading) return rpc_stream_end(stream);
+  if (!stream->incoming && atomic_load(&stream->call->gone)) return rpc_stream_end(stream);
+  if (!stream->incoming) {
+    *ret_message = NULL;
+    return status_ok();
+  }
+  coroutine_on_loop_stack(decode, stream);
+  if (status_is_ok(stream->status)) *ret_message = stream->message;
+  return status_copy(stream->status, stream->call->call.context.arena);
+}
+
+static void start_write(void *argument) {
+  struct rpc_stream *stream = argument;
+  grpc_op ops[2] = {{.op = GRPC_OP_SEND_MESSAGE}, {.op = GRPC_OP_SEND_INITIAL_METADATA}};
+  stream->outgoing = rpc_wire_pack(stream->message);
+  ops[0].data.send_message.send_message = stream->outgoing;
+  size_t count = stream->headers_sent ? 1 : 2;
+  stream->headers_sent = true;
+  stream->writing = true;
+  server_call_start_batch(stream->call, ops, count, &stream->written);
+}
+
+static void end_write(void *argument) {
+  struct rpc_stream *stream = argument;
+  grpc_byte_buffer_destroy(stream->outgoing);
+}
+
+struct status rpc_stream_write(struct rpc_stream *stream, const void *message) {
+  if (atomic_load(&stream->call->gone)) return rpc_stream_end(stream);
+  stream->message = message;
+  coroutine_on_loop_stack(start_write, stream);
+  while (stream->writing) coroutine_park();
+  coroutine_on_loop_stack(end_write, stream);
+  if (stream->written.ok) return status_ok();
+  return status_error(stream->call->call.context.arena, STATUS_CANCELLED, "CANCELLED", "The caller has gone away.");
+}
+
+bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us) {
+  if (stream_over(stream)) return true;
+  stream->condition = condition;
+  condition_wait(condition, deadline_us);
+  stream->condition = NULL;
+  return stream_over(stream);
+}
+
+static void stream_answer(void *argument) {
+  struct rpc_stream *stream = argument;
+  server_call_answer(stream->call, stream->headers_sent);
+}
+
+static void stream_release(void *argument) {
+  struct rpc_stream *stream = argument;
+  struct server_call *call = stream->call;
+  struct arena *arena = call->call.context.arena;
+  if (stream->incoming) grpc_byte_buffer_destroy(stream->incoming);
+  arena_free(stream->arena);
+  server_call_release(call);
+  arena_free(arena);
+}
+
+/* Ends when gRPC has nothing left to say about the call: its completions need the stream. */
+static void stream_run(void *argument) {
+  struct rpc_stream *stream = argument;
+  struct rpc_server *server = stream->call->method->server;
+  stream->coroutine = coroutine_self();
+  stream->call->status = stream->call->method->method->stream_handler(&stream->call->call, stream);
+  coroutine_on_loop_stack(stream_answer, stream);
+  while (!stream->answered || !stream->closed || stream->reading) coroutine_park();
+  stream_unlink(stream);
+  coroutine_on_loop_stack(stream_release, stream);
+  server_call_ended(server);
+}
+
+static struct rpc_stream *stream_new(struct server_call *call) {
+  struct rpc_stream *stream = arena_calloc(call->call.context.arena, 1, sizeof(*stream));
+  stream->call = call;
+  stream->arena = arena_new();
+  stream->read =
+      (struct rpc_arrival){.task.run = stream_read_done, .loop = call->arrival.loop, .arrived = rpc_arrival_to_loop};
+  stream->written =
+      (struct rpc_arrival){.task.run = stream_written, .loop = call->arrival.loop, .arrived = rpc_arrival_to_loop};
+  return stream;
+}
+
+static void stream_start(struct loop_task *task) {
+  struct server_call *call = SERVER_CALL_OF(task, arrival.task);
+  struct rpc_server *server = call->method->server;
+  server_call_begin(call, DEADLINE_NEVER);
+  call->stream = stream_new(call);
+  if (loop_spawn(server->loop, stream_run, call->stream)) {
+    stream_link(call->stream);
+    server_call_watch_close(call);
+    return;
+  }
+  arena_free(call->stream->arena);
+  arena_free(call->call.context.arena);
+  server_call_refuse(call, &server->overloaded);
+  server_call_ended(server);
+}
+
+static bool stream_arrived(struct rpc_arrival *arrival) {
+  struct server_call *call = SERVER_CALL_OF(arrival, arrival);
+  if (!arrival->ok) {
+    server_call_release(call);
+    return false;
+  }
+  server_call_request(call->method);
+  if (server_call_admit(call->method)) return true;
+  server_call_refuse(call, &call->method->server->overloaded);
+  return false;
+}
+
+void stream_call_set_up(struct server_call *call) {
+  call->arrival.arrived = stream_arrived;
+  call->arrival.task.run = stream_start;
+  call->answered.arrived = call->closed.arrived = rpc_arrival_to_loop;
+  call->answered.task.run = stream_answered;
+  call->closed.task.run = stream_closed;
+}
