@@ -49,6 +49,8 @@ struct status redis_library_load(struct redis *redis, struct context *context, c
   redis_add_bytes(&arguments, library->source, library->source_size);
   struct status status = redis_command(redis, context, &arguments, NULL);
   if (strcmp(status_reason(status), "REDIS_LIBRARY_EXISTS") == 0) return status_ok();
+  /* Of many callers that miss it at once, only one gets here. */
+  if (status_is_ok(status)) log_event(LOG_INFO, "redis function library loaded", "library", library->name, NULL);
   return status;
 }
 
@@ -69,7 +71,6 @@ struct status redis_function_call(struct redis *redis, struct context *context, 
   struct status status = redis_command(redis, context, &call, ret_reply);
   if (strcmp(status_reason(status), "REDIS_FUNCTION_UNKNOWN") != 0) return status;
 
-  log_event(LOG_INFO, "redis has lost a function library, loading it again", "library", library->name, NULL);
   status = redis_library_load(redis, context, library);
   if (!status_is_ok(status)) return status;
   return redis_command(redis, context, &call, ret_reply);
