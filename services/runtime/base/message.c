@@ -94,23 +94,70 @@ void message_set_time(struct arena *arena, void *message, const char *name, int6
   *(Google__Protobuf__Timestamp **)member_named(message, name) = timestamp_new(arena, unix_us);
 }
 
-/* What protobuf-c's init would have put there: only strings, bytes and messages differ from zeros. */
-void message_clear(void *message, const ProtobufCFieldDescriptor *field) {
-  ProtobufCMessageDescriptor const *descriptor = ((ProtobufCMessage *)message)->descriptor;
-  void *empty = malloc(descriptor->sizeof_message);
-  if (!empty) abort();
-  protobuf_c_message_init(descriptor, empty);
-  size_t size = sizeof(void *);
-  if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-    memset(message_member(message, field), 0, sizeof(void *));
-    memset((char *)message + field->quantifier_offset, 0, sizeof(size_t));
-  } else {
-    if (field->type == PROTOBUF_C_TYPE_BYTES) size = sizeof(ProtobufCBinaryData);
-    if (field->type == PROTOBUF_C_TYPE_BOOL) size = sizeof(protobuf_c_boolean);
-    if (field->type == PROTOBUF_C_TYPE_INT32 || field->type == PROTOBUF_C_TYPE_ENUM) size = sizeof(int32_t);
-    memcpy(message_member(message, field), message_member(empty, field), size);
+const ProtobufCFieldDescriptor *message_field_of_type(const ProtobufCMessageDescriptor *descriptor,
+                                                      const ProtobufCMessageDescriptor *type) {
+  for (unsigned i = 0; i < descriptor->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE && field->descriptor == type) return field;
   }
-  free(empty);
+  return NULL;
+}
+
+static size_t member_size(const ProtobufCFieldDescriptor *field) {
+  if (field->label == PROTOBUF_C_LABEL_REPEATED) return sizeof(void *);
+  switch (field->type) {
+    case PROTOBUF_C_TYPE_BYTES:
+      return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_MESSAGE:
+      return sizeof(void *);
+    case PROTOBUF_C_TYPE_BOOL:
+      return sizeof(protobuf_c_boolean);
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+      return sizeof(int64_t);
+    default:
+      return sizeof(int32_t);
+  }
+}
+
+static size_t *repeated_count_of(const void *message, const ProtobufCFieldDescriptor *field) {
+  return (size_t *)((char *)(uintptr_t)message + field->quantifier_offset);
+}
+
+void message_share_field(void *to, const void *from, const ProtobufCFieldDescriptor *field) {
+  memcpy(message_member(to, field), message_member(from, field), member_size(field));
+  if (field->label == PROTOBUF_C_LABEL_REPEATED) *repeated_count_of(to, field) = *repeated_count_of(from, field);
+}
+
+void *message_share(struct arena *arena, const void *message) {
+  return arena_memdup(arena, message, ((const ProtobufCMessage *)message)->descriptor->sizeof_message);
+}
+
+bool message_field_equal(struct arena *arena, const void *left, const void *right,
+                         const ProtobufCFieldDescriptor *field) {
+  const ProtobufCMessageDescriptor *descriptor = ((const ProtobufCMessage *)left)->descriptor;
+  void *only_left = message_new(arena, descriptor), *only_right = message_new(arena, descriptor);
+  message_share_field(only_left, left, field);
+  message_share_field(only_right, right, field);
+  return message_equal(arena, only_left, only_right);
+}
+
+size_t message_repeated_count(const void *message, const ProtobufCFieldDescriptor *field) {
+  return *repeated_count_of(message, field);
+}
+
+void *const *message_repeated_values(const void *message, const ProtobufCFieldDescriptor *field) {
+  return *(void **const *)message_member(message, field);
+}
+
+void message_set_repeated(void *message, const ProtobufCFieldDescriptor *field, void **values, size_t count) {
+  *(void ***)message_member(message, field) = values;
+  *repeated_count_of(message, field) = count;
 }
 
 static const char *timestamp_text(struct arena *arena, const Google__Protobuf__Timestamp *timestamp) {

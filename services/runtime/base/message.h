@@ -37,8 +37,24 @@ void message_set_text(void *message, const char *name, const char *value);
 void message_set_number(void *message, const char *name, int64_t value);
 void message_set_time(struct arena *arena, void *message, const char *name, int64_t unix_us);
 
-/* Sets a field to its default. */
-void message_clear(void *message, const ProtobufCFieldDescriptor *field);
+/* The field whose type is `type`, singular or repeated, or NULL. */
+const ProtobufCFieldDescriptor *message_field_of_type(const ProtobufCMessageDescriptor *descriptor,
+                                                      const ProtobufCMessageDescriptor *type);
+
+/* Makes `to`'s field what `from`'s is; both of the same type. What the field points to is shared. */
+void message_share_field(void *to, const void *from, const ProtobufCFieldDescriptor *field);
+
+/* A copy of the message itself whose fields point to what the original's point to. */
+void *message_share(struct arena *arena, const void *message);
+
+/* Both have the same value in that field. */
+bool message_field_equal(struct arena *arena, const void *left, const void *right,
+                         const ProtobufCFieldDescriptor *field);
+
+/* A repeated message or string field. */
+size_t message_repeated_count(const void *message, const ProtobufCFieldDescriptor *field);
+void *const *message_repeated_values(const void *message, const ProtobufCFieldDescriptor *field);
+void message_set_repeated(void *message, const ProtobufCFieldDescriptor *field, void **values, size_t count);
 
 /* A singular field's value for people: texts as they are, numbers, enum value names, timestamps as RFC 3339. NULL for
  * repeated fields and other messages. */

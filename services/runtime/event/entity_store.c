@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/message.h"
+#include "base/uuid.h"
 
 const char *entity_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
                        const char *id) {
@@ -49,8 +50,8 @@ static void put_hash(struct transaction *transaction, const struct entity_type *
 
 static void put_list(struct transaction *transaction, const struct entity_type *type, const void *entity) {
   const ProtobufCFieldDescriptor *field = message_field(type->descriptor, type->list_field);
-  size_t count = *(const size_t *)((const char *)entity + field->quantifier_offset);
-  char *const *values = *(char **const *)message_member(entity, field);
+  size_t count = message_repeated_count(entity, field);
+  void *const *values = message_repeated_values(entity, field);
   if (count == 0) return;
   struct redis_arguments list = redis_arguments_empty(transaction->arena);
   for (size_t i = 0; i < count; i++) redis_add_text(&list, values[i]);
@@ -163,8 +164,9 @@ struct status entity_load_many(struct event_store *store, struct context *contex
   struct redis *redis = count > 1 ? store->reads : store->commands;
   struct redis_pending **pending = arena_calloc(arena, count, sizeof *pending);
   for (size_t i = 0; i < count; i++) {
+    const char *id = uuid_canonical(arena, ids[i]);
     struct redis_arguments get =
-        redis_command_of(arena, "HGET", entity_key(store, arena, type, ids[i]), "_entity", NULL);
+        redis_command_of(arena, "HGET", entity_key(store, arena, type, id ? id : ids[i]), "_entity", NULL);
     pending[i] = redis_send(redis, context, &get);
   }
   struct status result = status_ok();

@@ -83,8 +83,10 @@ void check_input(struct violations *violations, const struct resource *resource,
 /* page_size of a list request: negative is refused. */
 void check_page_size(struct violations *violations, int32_t page_size);
 
-/* The request record of a call (see request_record.h): of the request without request_id and output-only fields. */
-struct request_record command_record(struct rpc_call *call, const struct resource *resource, const void *request);
+/* The request record of a call (see request_record.h): of the request without request_id and output-only fields. Id and
+ * version of the resource count `with_identity` (update) and are output only otherwise (create). */
+struct request_record command_record(struct rpc_call *call, const struct resource *resource, const void *request,
+                                     bool with_identity);
 
 /* The id that a creating command gives: derived from its request_id, or random. `index` tells the entities of a batch
  * apart. */
@@ -113,8 +115,14 @@ struct status version_mismatch(struct arena *arena, const struct resource *resou
 bool version_differs(struct arena *arena, const struct resource *resource, const void *entity, int64_t wanted,
                      struct status *ret_status);
 
+/* ABORTED: tried again and again, and each time somebody else had been quicker. */
+struct status update_contended(struct arena *arena, const struct resource *resource, const char *id);
+
 /* The event origin of a call: its traceparent. */
 struct event_origin command_origin(const struct rpc_call *call);
+
+/* A new entity with the input fields of `given`; the rest is empty. */
+void *entity_of_input(struct arena *arena, const struct resource *resource, const void *given);
 
 /* google.protobuf.Empty. */
 const void *empty_reply(void);

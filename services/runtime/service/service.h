@@ -45,6 +45,8 @@ struct service_definition {
   const char *outbox_peer;           /* name of a peer */
   const struct setting *settings;    /* the service's own, beside those of all services; may be NULL */
   size_t setting_count;
+  const char *const *known_variables; /* patterns of ORDERSHOP_ variables that other programs of the shop know; ends
+                                         with NULL */
   /* Optional: after configuration and connections are made, before anything is served. Sets service->user. */
   struct status (*start)(struct service *service);
   /* Optional: see consumer_options.housekeep; `user` is the struct service. */

@@ -1,0 +1,146 @@
+/* command: what all commands of a resource share: request essence, record, replay, position. */
+#include <google/protobuf/empty.pb-c.h>
+#include <inttypes.h>
+
+#include "base/message.h"
+#include "base/uuid.h"
+#include "service/entity_command.h"
+
+void *entity_of_input(struct arena *arena, const struct resource *resource, const void *given) {
+  void *entity = message_new(arena, resource->type->descriptor);
+  for (int i = 0; i < RESOURCE_FIELDS && resource->input_fields[i]; i++) {
+    message_share_field(entity, given, message_field(resource->type->descriptor, resource->input_fields[i]));
+  }
+  return entity;
+}
+
+static void *resource_essence(struct arena *arena, const struct resource *resource, const void *given,
+                              bool with_identity) {
+  void *essence = entity_of_input(arena, resource, given);
+  if (!with_identity) return essence;
+  message_set_text(essence, "id", message_text(given, "id"));
+  message_set_number(essence, "version", message_number(given, "version"));
+  return essence;
+}
+
+/* The request as it counts for being the same request. */
+static const void *request_essence(struct arena *arena, const struct resource *resource, const void *request,
+                                   bool with_identity) {
+  void *essence = message_share(arena, request);
+  message_set_text(essence, "request_id", "");
+  const ProtobufCMessageDescriptor *descriptor = ((const ProtobufCMessage *)request)->descriptor;
+  const ProtobufCFieldDescriptor *field = message_field_of_type(descriptor, resource->type->descriptor);
+  if (!field) return essence;
+  if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+    size_t count = message_repeated_count(request, field);
+    void **entities = arena_calloc(arena, count, sizeof *entities);
+    for (size_t i = 0; i < count; i++) {
+      entities[i] = resource_essence(arena, resource, message_repeated_values(request, field)[i], with_identity);
+    }
+    message_set_repeated(essence, field, entities, count);
+  } else {
+    const void *given = request_resource(request, resource);
+    *(void **)message_member(essence, field) = resource_essence(arena, resource, given, with_identity);
+  }
+  return essence;
+}
+
+struct request_record command_record(struct rpc_call *call, const struct resource *resource, const void *request,
+                                     bool with_identity) {
+  const char *request_id = message_text(request, "request_id");
+  if (!*request_id) return (struct request_record){0};
+  struct arena *arena = call->context.arena;
+  const void *essence = request_essence(arena, resource, request, with_identity);
+  return request_record_of(service_of(call)->store, arena, call->method->name, essence, request_id);
+}
+
+const char *command_entity_id(struct rpc_call *call, const struct resource *resource,
+                              const struct request_record *record, size_t index) {
+  struct arena *arena = call->context.arena;
+  if (!record->key) return uuid_random(arena);
+  const char *text = index == 0 ? record->request_id : arena_printf(arena, "%s/%zu", record->request_id, index);
+  return uuid_derive_text(arena, resource->type->name, text);
+}
+
+void command_tell_position(struct rpc_call *call, const struct position *position) {
+  rpc_call_add_trailer(call, "ordershop-position", position_text(call->context.arena, position));
+}
+
+/* The position of an event that this log has had before; the epoch is the log's present one. */
+static struct status tell_earlier_position(struct rpc_call *call, int64_t log_time) {
+  struct event_store *store = service_of(call)->store;
+  struct position position = store->latest;
+  if (!*position.epoch) {
+    struct status status = clock_read(store, &call->context, &position);
+    if (!status_is_ok(status)) return status;
+  }
+  if (log_time) position.log_time = log_time;
+  command_tell_position(call, &position);
+  return status_ok();
+}
+
+static struct status replay_trace(struct rpc_call *call, const struct resource *resource,
+                                  const struct request_trace *trace, const char *what, const void **ret_reply) {
+  struct arena *arena = call->context.arena;
+  const ProtobufCMessageDescriptor *output = call->method->output;
+  struct status status = tell_earlier_position(call, trace->first);
+  if (!status_is_ok(status)) return status;
+  if (output == &google__protobuf__empty__descriptor) {
+    *ret_reply = empty_reply();
+    return status_ok();
+  }
+  if (trace->answer) {
+    *ret_reply = message_unpack(arena, output, trace->answer, trace->answer_size);
+    if (*ret_reply) return status_ok();
+    return status_error(arena, STATUS_DATA_LOSS, "REQUEST_RECORD_UNDECODABLE", "the first answer can't be decoded");
+  }
+  const char *stream = arena_printf(arena, "%s_%s", resource->type->name, what);
+  return request_trace_entities(trace, service_of(call)->store, &call->context, stream, resource->type->descriptor, 1,
+                                ret_reply);
+}
+
+struct status command_replay(struct rpc_call *call, const struct resource *resource,
+                             const struct request_record *record, const char *what, bool *ret_found,
+                             const void **ret_reply) {
+  struct request_trace trace;
+  bool found;
+  struct status status = request_record_find(record, service_of(call)->store, &call->context, &found, &trace);
+  if (status_is_ok(status) && found) status = replay_trace(call, resource, &trace, what, ret_reply);
+  if (status_is_ok(status)) *ret_found = found;
+  return status;
+}
+
+struct status command_replay_result(struct rpc_call *call, const struct resource *resource,
+                                    const struct request_record *record, const char *what,
+                                    const struct transaction_result *result, const void **ret_reply) {
+  struct request_trace trace;
+  struct status status = request_record_read(record, call->context.arena, result->record, result->record_size, &trace);
+  if (!status_is_ok(status)) return status;
+  return replay_trace(call, resource, &trace, what, ret_reply);
+}
+
+struct status version_mismatch(struct arena *arena, const struct resource *resource, const char *id, int64_t wanted,
+                               int64_t actual) {
+  struct status status =
+      status_error(arena, STATUS_ABORTED, "VERSION_MISMATCH", "%s %s has version %" PRId64 ", not %" PRId64,
+                   resource->type->name, id, actual, wanted);
+  status = status_with_metadata(status, arena, "wanted_version", arena_printf(arena, "%" PRId64, wanted));
+  return status_with_metadata(status, arena, "version", arena_printf(arena, "%" PRId64, actual));
+}
+
+bool version_differs(struct arena *arena, const struct resource *resource, const void *entity, int64_t wanted,
+                     struct status *ret_status) {
+  int64_t actual = message_number(entity, "version");
+  if (wanted == 0 || wanted == actual) return false;
+  *ret_status = version_mismatch(arena, resource, message_text(entity, "id"), wanted, actual);
+  return true;
+}
+
+struct event_origin command_origin(const struct rpc_call *call) {
+  return (struct event_origin){.traceparent = call->context.traceparent};
+}
+
+const void *empty_reply(void) {
+  static const Google__Protobuf__Empty empty = GOOGLE__PROTOBUF__EMPTY__INIT;
+  return &empty;
+}

@@ -1,0 +1,262 @@
+#include "service/entity_command.h"
+
+#include <stdio.h>
+
+#include "base/message.h"
+#include "base/uuid.h"
+
+enum { BATCH_MOST = 1000, UPDATE_TRIES = 20 };
+
+static struct status check_create(struct rpc_call *call, const struct resource *resource, const void *request,
+                                  const ProtobufCFieldDescriptor *field) {
+  struct violations violations = violations_of(call->context.arena);
+  check_optional_uuid(&violations, "request_id", message_text(request, "request_id"));
+  check_input(&violations, resource, field->name, request_resource(request, resource));
+  return violations_status(&violations);
+}
+
+struct status entity_create(struct rpc_call *call, const struct resource *resource, const void *request,
+                            const char *entity_id, const void **ret_reply) {
+  struct arena *arena = call->context.arena;
+  const ProtobufCFieldDescriptor *field =
+      message_field_of_type(((const ProtobufCMessage *)request)->descriptor, resource->type->descriptor);
+  struct status status = check_create(call, resource, request, field);
+  if (!status_is_ok(status)) return status;
+
+  struct request_record record = command_record(call, resource, request, false);
+  struct event_origin origin = command_origin(call);
+  void *entity = entity_of_input(arena, resource, request_resource(request, resource));
+  const char *id = entity_id ? entity_id : command_entity_id(call, resource, &record, 0);
+  message_set_text(entity, "id", id);
+  struct transaction transaction = transaction_of(service_of(call)->store, arena);
+  entity_put_created(&transaction, resource->type, entity, &origin);
+  request_record_add(&record, &transaction, NULL);
+
+  struct transaction_result result;
+  status = transaction_run(&transaction, &call->context, &result);
+  if (!status_is_ok(status)) return status;
+  if (result.outcome == TRANSACTION_REFUSED) return status_already_exists(arena, resource->type->name, id);
+  if (result.outcome == TRANSACTION_REPLAYED) {
+    return command_replay_result(call, resource, &record, "created", &result, ret_reply);
+  }
+  command_tell_position(call, &result.position);
+  *ret_reply = entity;
+  return status_ok();
+}
+
+static struct status check_batch(struct rpc_call *call, const struct resource *resource, const void *request,
+                                 const ProtobufCFieldDescriptor *field) {
+  struct arena *arena = call->context.arena;
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "request_id", message_text(request, "request_id"));
+  size_t count = message_repeated_count(request, field);
+  if (count == 0) violation_add(&violations, field->name, "must hold at least one");
+  if (count > BATCH_MOST) violation_add(&violations, field->name, "must hold at most %d", BATCH_MOST);
+  for (size_t i = 0; i < count && count <= BATCH_MOST; i++) {
+    const char *path = arena_printf(arena, "%s[%zu]", field->name, i);
+    check_input(&violations, resource, path, message_repeated_values(request, field)[i]);
+  }
+  return violations_status(&violations);
+}
+
+static const void *batch_reply(struct rpc_call *call, const struct resource *resource, void **entities, size_t count) {
+  void *reply = message_new(call->context.arena, call->method->output);
+  message_set_repeated(reply, message_field_of_type(call->method->output, resource->type->descriptor), entities, count);
+  return reply;
+}
+
+static struct status replay_batch(struct rpc_call *call, const struct resource *resource,
+                                  const struct request_record *record, const struct transaction_result *result,
+                                  size_t count, const void **ret_reply) {
+  struct arena *arena = call->context.arena;
+  struct event_store *store = service_of(call)->store;
+  struct request_trace trace;
+  struct status status = request_record_read(record, arena, result->record, result->record_size, &trace);
+  if (!status_is_ok(status)) return status;
+  const char *stream = arena_printf(arena, "%s_created", resource->type->name);
+  void **entities = arena_calloc(arena, count, sizeof *entities);
+  status = request_trace_entities(&trace, store, &call->context, stream, resource->type->descriptor, count,
+                                  (const void **)entities);
+  if (!status_is_ok(status)) return status;
+  struct position position = store->latest;
+  position.log_time = trace.first + (int64_t)count - 1;
+  command_tell_position(call, &position);
+  *ret_reply = batch_reply(call, resource, entities, count);
+  return status_ok();
+}
+
+struct status entity_batch_create(struct rpc_call *call, const struct resource *resource, const void *request,
+                                  const char *const *ids, const void **ret_reply) {
+  struct arena *arena = call->context.arena;
+  const ProtobufCFieldDescriptor *field =
+      message_field_of_type(((const ProtobufCMessage *)request)->descriptor, resource->type->descriptor);
+  struct status status = check_batch(call, resource, request, field);
+  if (!status_is_ok(status)) return status;
+
+  struct request_record record = command_record(call, resource, request, false);
+  struct event_origin origin = command_origin(call);
+  struct transaction transaction = transaction_of(service_of(call)->store, arena);
+  size_t count = message_repeated_count(request, field);
+  void **entities = arena_calloc(arena, count, sizeof *entities);
+  for (size_t i = 0; i < count; i++) {
+    entities[i] = entity_of_input(arena, resource, message_repeated_values(request, field)[i]);
+    message_set_text(entities[i], "id", ids ? ids[i] : command_entity_id(call, resource, &record, i));
+    entity_put_created(&transaction, resource->type, entities[i], &origin);
+  }
+  request_record_add(&record, &transaction, NULL);
+
+  struct transaction_result result;
+  status = transaction_run(&transaction, &call->context, &result);
+  if (!status_is_ok(status)) return status;
+  if (result.outcome == TRANSACTION_REFUSED) {
+    const void *refused = entities[result.refused_by - 1]; /* the only guards are those of the creations, in order */
+    return status_already_exists(arena, resource->type->name, message_text(refused, "id"));
+  }
+  if (result.outcome == TRANSACTION_REPLAYED) return replay_batch(call, resource, &record, &result, count, ret_reply);
+  command_tell_position(call, &result.position);
+  *ret_reply = batch_reply(call, resource, entities, count);
+  return status_ok();
+}
+
+static struct status check_update(struct rpc_call *call, const struct resource *resource, const void *request,
+                                  struct update_plan *ret_plan) {
+  struct violations violations = violations_of(call->context.arena);
+  check_optional_uuid(&violations, "request_id", message_text(request, "request_id"));
+  *ret_plan = update_plan_of(&violations, resource, request);
+  return violations_status(&violations);
+}
+
+/* Nothing changes: the entity is the answer, remembered as such. */
+static struct status answer_unchanged(struct rpc_call *call, const struct resource *resource,
+                                      const struct request_record *record, const void *current,
+                                      const void **ret_reply) {
+  struct event_store *store = service_of(call)->store;
+  if (record->key) {
+    struct transaction transaction = transaction_of(store, call->context.arena);
+    struct transaction_result result;
+    request_record_add(record, &transaction, current);
+    struct status status = transaction_run(&transaction, &call->context, &result);
+    if (!status_is_ok(status)) return status;
+    if (result.outcome == TRANSACTION_REPLAYED) {
+      return command_replay_result(call, resource, record, "updated", &result, ret_reply);
+    }
+  }
+  struct position position;
+  struct status status = clock_read(store, &call->context, &position);
+  if (!status_is_ok(status)) return status;
+  command_tell_position(call, &position);
+  *ret_reply = current;
+  return status_ok();
+}
+
+/* One try. *ret_again: somebody else has changed the entity since it was loaded. */
+static struct status try_update(struct rpc_call *call, const struct resource *resource, const void *request,
+                                const struct update_plan *plan, const struct request_record *record,
+                                const void **ret_reply, bool *ret_again) {
+  struct arena *arena = call->context.arena;
+  struct event_store *store = service_of(call)->store;
+  const void *given = request_resource(request, resource);
+  void *current, *changed;
+  struct status status = entity_load(store, &call->context, resource->type, message_text(given, "id"), &current);
+  if (!status_is_ok(status)) return status;
+  int64_t wanted = message_number(given, "version");
+  if (version_differs(arena, resource, current, wanted, &status)) return status;
+  status = update_plan_apply(plan, arena, resource, request, current, &changed);
+  if (!status_is_ok(status)) return status;
+  if (message_equal(arena, current, changed)) return answer_unchanged(call, resource, record, current, ret_reply);
+
+  struct transaction transaction = transaction_of(store, arena);
+  struct event_origin origin = command_origin(call);
+  struct transaction_result result;
+  entity_put_updated(&transaction, resource->type, changed, &origin);
+  request_record_add(record, &transaction, NULL);
+  status = transaction_run(&transaction, &call->context, &result);
+  if (!status_is_ok(status)) return status;
+  if (result.outcome == TRANSACTION_REPLAYED) {
+    return command_replay_result(call, resource, record, "updated", &result, ret_reply);
+  }
+  *ret_again = result.outcome == TRANSACTION_REFUSED;
+  if (*ret_again) return status_ok();
+  command_tell_position(call, &result.position);
+  *ret_reply = changed;
+  return status_ok();
+}
+
+struct status update_contended(struct arena *arena, const struct resource *resource, const char *id) {
+  return status_error(arena, STATUS_ABORTED, "VERSION_MISMATCH", "%s %s is being changed by too many at once",
+                      resource->type->name, id);
+}
+
+struct status entity_update(struct rpc_call *call, const struct resource *resource, const void *request,
+                            const void **ret_reply) {
+  struct update_plan plan;
+  struct status status = check_update(call, resource, request, &plan);
+  if (!status_is_ok(status)) return status;
+  struct request_record record = command_record(call, resource, request, true);
+  bool found = false;
+  status = command_replay(call, resource, &record, "updated", &found, ret_reply);
+  if (!status_is_ok(status) || found) return status;
+
+  for (int i = 0; i < UPDATE_TRIES; i++) {
+    bool again = false;
+    status = try_update(call, resource, request, &plan, &record, ret_reply, &again);
+    if (!status_is_ok(status) || !again) return status;
+  }
+  return update_contended(call->context.arena, resource, message_text(request_resource(request, resource), "id"));
+}
+
+static struct status check_delete(struct rpc_call *call, const void *request) {
+  struct violations violations = violations_of(call->context.arena);
+  check_uuid(&violations, "id", message_text(request, "id"));
+  check_optional_uuid(&violations, "request_id", message_text(request, "request_id"));
+  check_range(&violations, "version", message_number(request, "version"), 0, INT64_MAX);
+  return violations_status(&violations);
+}
+
+static struct status try_delete(struct rpc_call *call, const struct resource *resource, const void *request,
+                                const struct deletion_rule *rule, const struct request_record *record,
+                                const void **ret_reply, bool *ret_again) {
+  struct arena *arena = call->context.arena;
+  struct event_store *store = service_of(call)->store;
+  void *current;
+  struct status status = entity_load(store, &call->context, resource->type, message_text(request, "id"), &current);
+  if (!status_is_ok(status)) return status;
+  if (version_differs(arena, resource, current, message_number(request, "version"), &status)) return status;
+
+  struct transaction transaction = transaction_of(store, arena);
+  struct event_origin origin = command_origin(call);
+  struct transaction_result result;
+  int guard = rule ? rule->guard(&transaction, current) : 0;
+  entity_put_deleted(&transaction, resource->type, current, &origin);
+  request_record_add(record, &transaction, NULL);
+  status = transaction_run(&transaction, &call->context, &result);
+  if (!status_is_ok(status)) return status;
+  if (result.outcome == TRANSACTION_REPLAYED) {
+    return command_replay_result(call, resource, record, "deleted", &result, ret_reply);
+  }
+  if (result.outcome == TRANSACTION_REFUSED) {
+    if (guard && result.refused_by == guard) return rule->explain(call, current, result.actual);
+    *ret_again = true;
+    return status_ok();
+  }
+  command_tell_position(call, &result.position);
+  *ret_reply = empty_reply();
+  return status_ok();
+}
+
+struct status entity_delete(struct rpc_call *call, const struct resource *resource, const void *request,
+                            const struct deletion_rule *rule, const void **ret_reply) {
+  struct status status = check_delete(call, request);
+  if (!status_is_ok(status)) return status;
+  struct request_record record = command_record(call, resource, request, false);
+  bool found = false;
+  status = command_replay(call, resource, &record, "deleted", &found, ret_reply);
+  if (!status_is_ok(status) || found) return status;
+
+  for (int i = 0; i < UPDATE_TRIES; i++) {
+    bool again = false;
+    status = try_delete(call, resource, request, rule, &record, ret_reply, &again);
+    if (!status_is_ok(status) || !again) return status;
+  }
+  return update_contended(call->context.arena, resource, message_text(request, "id"));
+}

@@ -1,0 +1,8 @@
+/* Position gate: what a call with `ordershop-after` waits for before its handler runs (read your writes). */
+#pragma once
+
+#include "service/service.h"
+
+/* For rpc_server_options.before; `argument` is the struct service. Methods that read views wait for the consumer; all
+ * refuse a position that is not of this log: INVALID_ARGUMENT (POSITION_INVALID), FAILED_PRECONDITION (LOG_RESET). */
+struct status position_gate(struct rpc_call *call, void *argument);

@@ -1,0 +1,237 @@
+#include "service/service.h"
+
+#include <descriptor_set.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "loop/coroutine.h"
+#include "rpc/health.h"
+#include "rpc/reflection.h"
+#include "service/position_gate.h"
+#include "service/service_settings.h"
+
+enum { SERVICES_MOST = 8, READINESS_INTERVAL_US = 20 * 1000, LIBRARY_DEADLINE_US = 5 * 1000 * 1000 };
+
+/* The service and what only its life cycle needs. */
+struct life {
+  struct service service;
+  struct service_settings settings;
+  struct rpc_service rpc_services[SERVICES_MOST];
+  size_t rpc_service_count;
+  const char *names[SERVICES_MOST];
+  struct health *health;
+  struct rpc_server *server;
+  uv_signal_t terminate, interrupt;
+  struct condition change;
+  bool stopping;
+};
+
+static void on_signal(uv_signal_t *signal, int number) {
+  struct life *life = signal->data;
+  log_event(LOG_INFO, "stopping", "signal", number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
+  life->stopping = true;
+  condition_signal_all(&life->change);
+}
+
+static void watch_signals(struct life *life) {
+  signal(SIGPIPE, SIG_IGN);
+  uv_loop_t *uv = loop_uv(life->service.loop);
+  life->terminate.data = life->interrupt.data = life;
+  uv_signal_init(uv, &life->terminate);
+  uv_signal_init(uv, &life->interrupt);
+  uv_signal_start(&life->terminate, on_signal, SIGTERM);
+  uv_signal_start(&life->interrupt, on_signal, SIGINT);
+}
+
+static void unwatch_signals(struct life *life) {
+  uv_close((uv_handle_t *)&life->terminate, NULL);
+  uv_close((uv_handle_t *)&life->interrupt, NULL);
+}
+
+static struct status open_store(struct life *life) {
+  const struct service_settings *settings = &life->settings;
+  const struct event_store_options options = {
+      .service = life->service.definition->name,
+      .redis_url = settings->redis_url,
+      .redis_password = settings->redis_password,
+      .key_prefix = settings->key_prefix,
+      .request_seconds = settings->request_hours * 3600,
+      .subscribes = life->service.definition->subscription_count > 0,
+  };
+  return event_store_open(life->service.loop, life->service.arena, &options, &life->service.store);
+}
+
+static struct status open_peers(struct life *life) {
+  struct service *service = &life->service;
+  for (int i = 0; i < SERVICE_PEERS && service->definition->peers[i].name; i++) {
+    const struct rpc_channel_options options = {.peer = service->definition->peers[i].name};
+    struct status status =
+        rpc_channel_open(service->loop, service->arena, life->settings.peer_addresses[i], &options, &service->peers[i]);
+    if (!status_is_ok(status)) return status;
+  }
+  return status_ok();
+}
+
+/* The definition's services, then health and reflection, which tell of them. */
+static struct status list_services(struct life *life) {
+  struct service *service = &life->service;
+  const struct service_definition *definition = service->definition;
+  for (size_t i = 0; i < definition->service_count; i++) {
+    life->rpc_services[i] = definition->services[i];
+    life->rpc_services[i].user = service;
+    life->names[i] = definition->services[i].descriptor->name;
+  }
+  life->health = health_new(service->arena, life->names);
+  life->rpc_service_count = definition->service_count;
+  life->rpc_services[life->rpc_service_count++] = health_service(life->health);
+
+  const char **listed = arena_calloc(service->arena, SERVICES_MOST, sizeof *listed);
+  memcpy(listed, life->names, definition->service_count * sizeof *listed);
+  listed[definition->service_count] = "grpc.health.v1.Health";
+  struct reflection *reflection;
+  struct status status =
+      reflection_new(service->arena, ordershop_descriptor_set, ordershop_descriptor_set_size, listed, &reflection);
+  if (!status_is_ok(status)) return status;
+  reflection_services(reflection, life->rpc_services + life->rpc_service_count);
+  life->rpc_service_count += 2;
+  return status_ok();
+}
+
+static struct status open_server(struct life *life) {
+  struct status status = list_services(life);
+  if (!status_is_ok(status)) return status;
+  const struct rpc_server_options options = {
+      .listen = life->settings.listen, .before = position_gate, .before_argument = &life->service};
+  return rpc_server_open(life->service.loop, life->service.arena, &options, life->rpc_services, life->rpc_service_count,
+                         &life->server);
+}
+
+static void start_consumer(struct life *life) {
+  struct service *service = &life->service;
+  const struct service_definition *definition = service->definition;
+  if (definition->subscription_count == 0) return;
+  const struct consumer_options options = {
+      .store = service->store,
+      .subscriptions = definition->subscriptions,
+      .subscription_count = definition->subscription_count,
+      .user = service,
+      .outbox = definition->outbox,
+      .outbox_channel = definition->outbox ? service_peer(service, definition->outbox_peer) : NULL,
+      .housekeep = definition->housekeep,
+  };
+  service->consumer = consumer_start(service->loop, service->arena, &options);
+}
+
+static bool is_ready(const struct life *life) {
+  const struct service *service = &life->service;
+  return event_store_is_ready(service->store) && (!service->consumer || consumer_is_ready(service->consumer));
+}
+
+static const char *reason_of(const struct life *life) {
+  const struct service *service = &life->service;
+  if (!event_store_is_ready(service->store)) return event_store_reason(service->store);
+  return service->consumer ? consumer_reason(service->consumer) : "";
+}
+
+/* Loads the functions ahead of the first call that needs them; a failure shows there again. */
+static void load_library(struct life *life) {
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + LIBRARY_DEADLINE_US};
+  redis_library_load(life->service.store->commands, &context, life->service.store->library);
+  arena_free(context.arena);
+}
+
+static void tell_readiness(struct life *life, bool ready) {
+  health_set_ready(life->health, ready);
+  if (ready) {
+    log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
+  } else {
+    log_event(LOG_WARN, "not serving", "reason", reason_of(life), NULL);
+  }
+}
+
+static void serve_until_stopped(struct life *life) {
+  uint64_t loaded = 0;
+  bool told = false;
+  while (!life->stopping) {
+    uint64_t generation = redis_generation(life->service.store->commands);
+    if (redis_is_ready(life->service.store->commands) && generation != loaded) {
+      load_library(life);
+      loaded = generation;
+    }
+    bool ready = is_ready(life);
+    if (ready != told) tell_readiness(life, ready);
+    told = ready;
+    condition_wait(&life->change, clock_monotonic_us() + READINESS_INTERVAL_US);
+  }
+}
+
+/* The main coroutine. */
+static void run(void *argument) {
+  struct life *life = argument;
+  struct service *service = &life->service;
+  rpc_server_start(life->server);
+  start_consumer(life);
+  serve_until_stopped(life);
+
+  health_set_ready(life->health, false);
+  rpc_server_drain(life->server, life->settings.grace_seconds * 1000);
+  if (service->consumer) consumer_stop(service->consumer);
+  rpc_server_free(life->server);
+  for (int i = 0; i < SERVICE_PEERS && service->peers[i]; i++) rpc_channel_close(service->peers[i]);
+  if (service->definition->stop) service->definition->stop(service);
+  event_store_close(service->store);
+  unwatch_signals(life);
+  loop_stop(service->loop);
+}
+
+static struct status open_all(struct life *life) {
+  struct service *service = &life->service;
+  struct status status = open_store(life);
+  if (status_is_ok(status)) status = open_peers(life);
+  if (status_is_ok(status) && service->definition->start) status = service->definition->start(service);
+  if (status_is_ok(status)) status = open_server(life);
+  return status;
+}
+
+/* One line for the terminal; the log may be machine-read. */
+static int fail(const struct service_definition *definition, struct status status) {
+  log_stop();
+  fprintf(stderr, "ordershop-%s: %s\n", definition->name, status.message);
+  return EXIT_FAILURE;
+}
+
+int service_main(const struct service_definition *definition, int argc, char **argv) {
+  struct arena *arena = arena_new();
+  struct life *life = arena_calloc(arena, 1, sizeof *life);
+  life->service.definition = definition;
+  life->service.arena = arena;
+  enum config_outcome outcome;
+  struct status status = service_settings_read(definition, arena, argc, argv, &life->settings, &outcome);
+  if (!status_is_ok(status)) return fail(definition, status);
+  if (outcome == CONFIG_HELP) return EXIT_SUCCESS;
+
+  log_start(definition->name, (enum log_level)life->settings.log_level, (enum log_format)life->settings.log_format);
+  life->service.loop = loop_new(NULL);
+  watch_signals(life);
+  status = open_all(life);
+  if (!status_is_ok(status)) return fail(definition, status);
+  loop_spawn(life->service.loop, run, life);
+  loop_run(life->service.loop);
+  loop_free(life->service.loop);
+  log_event(LOG_INFO, "stopped", NULL);
+  log_stop();
+  arena_free(arena);
+  return EXIT_SUCCESS;
+}
+
+struct rpc_channel *service_peer(struct service *service, const char *name) {
+  for (int i = 0; i < SERVICE_PEERS && service->definition->peers[i].name; i++) {
+    if (strcmp(service->definition->peers[i].name, name) == 0) return service->peers[i];
+  }
+  log_event(LOG_ERROR, "no such peer in the service's definition", "peer", name, NULL);
+  abort();
+}

@@ -1,0 +1,21 @@
+/* The settings that all services have, read from environment and flags (config.h). */
+#pragma once
+
+#include "service/service.h"
+
+struct service_settings {
+  const char *listen;
+  const char *redis_url;
+  const char *redis_password; /* read from its file; NULL: none */
+  const char *key_prefix;
+  int log_level;
+  int log_format;
+  int64_t request_hours;
+  int64_t grace_seconds;
+  const char *peer_addresses[SERVICE_PEERS];
+};
+
+/* Fills `ret_settings` and the targets of the definition's own settings. Errors: INVALID_ARGUMENT for the terminal. */
+struct status service_settings_read(const struct service_definition *definition, struct arena *arena, int argc,
+                                    char **argv, struct service_settings *ret_settings,
+                                    enum config_outcome *ret_outcome);

@@ -1,0 +1,35 @@
+/* Shop: what the services of one shop agree on beside the contract: default ports, known variables. */
+#pragma once
+
+#include <stddef.h>
+
+enum shop_port {
+  SHOP_PORT_CUSTOMER = 50051,
+  SHOP_PORT_PRODUCT = 50052,
+  SHOP_PORT_INVENTORY = 50053,
+  SHOP_PORT_ORDER = 50054,
+  SHOP_PORT_BILLING = 50055,
+  SHOP_PORT_CRM = 50056,
+  SHOP_PORT_MAIL = 50057,
+};
+
+/* Money in euro cents. Sums stay below 2^53, so any JSON reader can carry them. */
+#define SHOP_PRICE_MOST INT64_C(1000000000000)
+#define SHOP_TOTAL_MOST INT64_C(1000000000000000)
+
+/* Variables that some program of the shop reads (shell patterns): a service warns of any other ORDERSHOP_ variable. */
+static const char *const shop_variables[] = {
+    "ORDERSHOP_*_ADDRESS",
+    "ORDERSHOP_HOME",
+    "ORDERSHOP_HOST",
+    "ORDERSHOP_PORT_BASE",
+    "ORDERSHOP_REDIS_PORT",
+    "ORDERSHOP_SMTP_*",
+    "ORDERSHOP_MAIL_FOLDER",
+    "ORDERSHOP_RESERVATION_SECONDS",
+    "ORDERSHOP_CLAIM_SECONDS",
+    "ORDERSHOP_BUILD",
+    "ORDERSHOP_FAIL_POINT_DIR",
+    "ORDERSHOP_TEST_*",
+    NULL,
+};
