@@ -1,9 +1,9 @@
 /* Lease: which replica of a service is its active consumer.
  *
  * `<service>_lease` ("<holder> <client id of its blocking connection>") lives `lease_ms` and is renewed by its holder
- * every third of it;
- * `<service>_lease_epoch` counts holders. Functions that make effects refuse an older epoch, so a holder that was
- * stopped and wakes up too late writes nothing. */
+ * every third of it; `<service>_lease_epoch` is a number that grows with every new holder and never comes again.
+ * Functions that make effects refuse an older epoch, so a holder that was stopped and wakes up too late writes nothing.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -27,4 +27,5 @@ struct status lease_acquire(struct lease *lease, struct context *context);
 /* Gives it back, if it is ours. Parks. */
 struct status lease_release(struct lease *lease, struct context *context);
 
+/* The key of the epoch, for guards. */
 const char *lease_epoch_key(const struct event_store *store, struct arena *arena);

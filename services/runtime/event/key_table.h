@@ -1,0 +1,19 @@
+/* Key table: texts and a pointer for each, in an arena. One owner, one thread. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/arena.h"
+
+struct key_table;
+
+struct key_table *key_table_new(struct arena *arena);
+
+/* The place of the key's value, for reading and setting; a new key is copied and starts with NULL. Valid until the next
+ * call. */
+void **key_table_at(struct key_table *table, const char *key);
+
+/* The key's value; NULL: not there. */
+void *key_table_find(const struct key_table *table, const char *key);
+
+size_t key_table_count(const struct key_table *table);
