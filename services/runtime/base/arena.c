@@ -1,0 +1,225 @@
+#include "base/arena.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/poison.h"
+
+enum {
+  FIRST_BLOCK_BYTES = 4096,
+  LARGEST_BLOCK_BYTES = 64 * 1024,
+  POOLED_MOST = 256, /* arenas that a thread keeps for later */
+};
+#define ALIGNMENT _Alignof(max_align_t)
+
+/* A block's header; the bytes that are handed out follow it. */
+struct block {
+  struct block *next;
+  size_t bytes; /* behind the header */
+} __attribute__((aligned(16)));
+
+/* The arena lies in its own first block, behind the header:
+ *
+ *   | block | arena | used | free ... |     | block | used | free ... |
+ *                          ^ at       ^ end
+ */
+struct arena {
+  char *at, *end;       /* free part of the block that is being filled */
+  struct block *blocks; /* further blocks, newest first */
+  size_t used;          /* bytes handed out */
+  size_t growth;        /* size of the next block */
+  struct arena *pooled; /* next in the pool */
+  ProtobufCAllocator allocator;
+} __attribute__((aligned(16)));
+
+struct pool {
+  struct arena *first;
+  size_t count;
+  bool registered; /* to be emptied when the thread ends */
+};
+
+static _Thread_local struct pool pool;
+static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
+static pthread_key_t pool_key;
+
+static struct block *block_of(struct arena *arena) {
+  return (struct block *)arena - 1;
+}
+
+static struct block *block_new(size_t bytes) {
+  struct block *block = memory_alloc(sizeof(*block) + bytes);
+  block->next = NULL;
+  block->bytes = bytes;
+  memory_poison(block + 1, bytes);
+  return block;
+}
+
+static void block_free(struct block *block) {
+  memory_unpoison(block + 1, block->bytes);
+  free(block);
+}
+
+static void pool_empty(void *argument) {
+  struct pool *ended = argument;
+  while (ended->first) {
+    struct arena *arena = ended->first;
+    ended->first = arena->pooled;
+    block_free(block_of(arena));
+  }
+  ended->count = 0;
+}
+
+static void pool_make_key(void) {
+  pthread_key_create(&pool_key, pool_empty);
+}
+
+static void pool_register(void) {
+  pthread_once(&pool_once, pool_make_key);
+  pthread_setspecific(pool_key, &pool);
+  pool.registered = true;
+}
+
+static void *allocator_alloc(void *arena, size_t size) {
+  return arena_alloc(arena, size);
+}
+
+static void allocator_free(void *arena, void *memory) {
+  (void)arena, (void)memory;
+}
+
+static struct arena *arena_make(void) {
+  struct block *block = block_new(FIRST_BLOCK_BYTES - sizeof(struct block));
+  struct arena *arena = (struct arena *)(block + 1);
+  memory_unpoison(arena, sizeof(*arena));
+  *arena = (struct arena){
+      .allocator = {.alloc = allocator_alloc, .free = allocator_free, .allocator_data = arena},
+  };
+  return arena;
+}
+
+static void arena_start(struct arena *arena) {
+  struct block *block = block_of(arena);
+  arena->at = (char *)(arena + 1);
+  arena->end = (char *)(block + 1) + block->bytes;
+  arena->blocks = NULL;
+  arena->used = 0;
+  arena->growth = FIRST_BLOCK_BYTES * 2;
+  memory_poison(arena->at, (size_t)(arena->end - arena->at));
+}
+
+struct arena *arena_new(void) {
+  struct arena *arena = pool.first;
+  if (arena) {
+    pool.first = arena->pooled;
+    pool.count--;
+  } else {
+    arena = arena_make();
+  }
+  arena_start(arena);
+  return arena;
+}
+
+void arena_reset(struct arena *arena) {
+  while (arena->blocks) {
+    struct block *block = arena->blocks;
+    arena->blocks = block->next;
+    block_free(block);
+  }
+  arena_start(arena);
+}
+
+void arena_free(struct arena *arena) {
+  if (!arena) return;
+  arena_reset(arena);
+  if (pool.count >= POOLED_MOST) {
+    block_free(block_of(arena));
+    return;
+  }
+  if (!pool.registered) pool_register();
+  arena->pooled = pool.first;
+  pool.first = arena;
+  pool.count++;
+}
+
+static char *arena_add_block(struct arena *arena, size_t bytes) {
+  struct block *block = block_new(bytes);
+  block->next = arena->blocks;
+  arena->blocks = block;
+  return (char *)(block + 1);
+}
+
+/* `room` is the rounded size. A large piece gets a block of its own, so that the rest of the current one is not lost.
+ */
+static char *arena_grow(struct arena *arena, size_t room) {
+  if (room > arena->growth / 4) return arena_add_block(arena, room);
+  size_t bytes = arena->growth - sizeof(struct block);
+  char *memory = arena_add_block(arena, bytes);
+  arena->at = memory + room;
+  arena->end = memory + bytes;
+  if (arena->growth < LARGEST_BLOCK_BYTES) arena->growth *= 2;
+  return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size) {
+  if (size > SIZE_MAX / 2) memory_exhausted(size);
+  size_t room = (size + POISON_GAP + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+  char *memory = arena->at;
+  if (room <= (size_t)(arena->end - memory)) {
+    arena->at = memory + room;
+  } else {
+    memory = arena_grow(arena, room);
+  }
+  arena->used += size;
+  memory_unpoison(memory, size);
+  return memory;
+}
+
+void *arena_calloc(struct arena *arena, size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) memory_exhausted(SIZE_MAX);
+  return memset(arena_alloc(arena, bytes), 0, bytes);
+}
+
+char *arena_strdup(struct arena *arena, const char *text) {
+  return text ? arena_memdup(arena, text, strlen(text)) : NULL;
+}
+
+char *arena_memdup(struct arena *arena, const void *bytes, size_t size) {
+  char *copy = arena_alloc(arena, size + 1);
+  if (size > 0) memcpy(copy, bytes, size);
+  copy[size] = '\0';
+  return copy;
+}
+
+char *arena_vprintf(struct arena *arena, const char *format, va_list values) {
+  va_list again;
+  va_copy(again, values);
+  int length = vsnprintf(NULL, 0, format, values);
+  size_t size = length < 0 ? 1 : (size_t)length + 1;
+  char *text = arena_alloc(arena, size);
+  text[0] = '\0';
+  vsnprintf(text, size, format, again);
+  va_end(again);
+  return text;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  char *text = arena_vprintf(arena, format, values);
+  va_end(values);
+  return text;
+}
+
+ProtobufCAllocator *arena_allocator(struct arena *arena) {
+  return &arena->allocator;
+}
+
+size_t arena_used(const struct arena *arena) {
+  return arena->used;
+}

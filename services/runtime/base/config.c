@@ -1,0 +1,265 @@
+#include "base/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define PREFIX "ORDERSHOP_"
+enum { SECRET_MOST = 4096 };
+
+/* Where a value came from, for messages: "--listen-port" or "ORDERSHOP_LISTEN_PORT". */
+struct origin {
+  const char *name;
+  const char *value; /* NULL: not given */
+};
+
+static const char *const boolean_words[] = {"true", "false", "1", "0", "yes", "no", "on", "off", NULL};
+
+static bool has_prefix(const char *text, const char *prefix) {
+  return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* ORDERSHOP_REDIS_URL -> redis-url */
+static const char *flag_of(struct arena *arena, const struct setting *setting) {
+  const char *variable = setting->variable;
+  char *flag = arena_strdup(arena, has_prefix(variable, PREFIX) ? variable + strlen(PREFIX) : variable);
+  for (char *at = flag; *at; at++) *at = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
+  return flag;
+}
+
+static struct status refuse(struct arena *arena, const char *name, const char *what) {
+  return status_error(arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID", "%s: %s", name, what);
+}
+
+/* What a message may show of a value: a password in a URL is left out. */
+static const char *value_shown(struct arena *arena, const char *value) {
+  const char *scheme = strstr(value, "://");
+  const char *at = scheme ? strrchr(scheme, '@') : NULL;
+  if (!at) return value;
+  return arena_printf(arena, "%.*s...%s", (int)(scheme + 3 - value), value, at);
+}
+
+static struct status refuse_value(struct arena *arena, struct origin origin, const char *allowed) {
+  const char *shown = value_shown(arena, origin.value);
+  return refuse(arena, origin.name, arena_printf(arena, "\"%s\" is not %s", shown, allowed));
+}
+
+/* ---- one value -------------------------------------------------------------------------------------------------- */
+
+static int word_index(const char *const *words, const char *value) {
+  for (int i = 0; words[i]; i++) {
+    if (strcasecmp(words[i], value) == 0) return i;
+  }
+  return -1;
+}
+
+/* "one of a, b, c" */
+static const char *words_list(struct arena *arena, const char *const *words) {
+  const char *list = "one of";
+  for (int i = 0; words[i]; i++) list = arena_printf(arena, "%s%s %s", list, i > 0 ? "," : "", words[i]);
+  return list;
+}
+
+static struct status set_integer(struct arena *arena, const struct setting *setting, struct origin origin) {
+  char *end;
+  errno = 0;
+  long long value = strtoll(origin.value, &end, 10);
+  bool plain = isdigit((unsigned char)origin.value[0]) || origin.value[0] == '-';
+  if (!plain || *end != '\0' || errno != 0 || value < setting->least || value > setting->most) {
+    return refuse_value(arena, origin,
+                        arena_printf(arena, "a number from %" PRId64 " to %" PRId64, setting->least, setting->most));
+  }
+  *(int64_t *)setting->target = value;
+  return status_ok();
+}
+
+static struct status set_boolean(struct arena *arena, const struct setting *setting, struct origin origin) {
+  int index = word_index(boolean_words, origin.value);
+  if (index < 0) return refuse_value(arena, origin, words_list(arena, boolean_words));
+  *(bool *)setting->target = index % 2 == 0;
+  return status_ok();
+}
+
+static struct status set_choice(struct arena *arena, const struct setting *setting, struct origin origin) {
+  int index = word_index(setting->choices, origin.value);
+  if (index < 0) return refuse_value(arena, origin, words_list(arena, setting->choices));
+  *(int *)setting->target = index;
+  return status_ok();
+}
+
+static struct status set_text(struct arena *arena, const struct setting *setting, struct origin origin) {
+  const char *allowed = setting->check ? setting->check(origin.value) : NULL;
+  if (allowed) return refuse_value(arena, origin, allowed);
+  *(const char **)setting->target = arena_strdup(arena, origin.value);
+  return status_ok();
+}
+
+static struct status set_value(struct arena *arena, const struct setting *setting, struct origin origin) {
+  if (!origin.value && setting->kind == SETTING_TEXT) {
+    *(const char **)setting->target = NULL;
+    return status_ok();
+  }
+  if (!origin.value) return refuse(arena, setting->variable, "is required");
+  switch (setting->kind) {
+    case SETTING_INTEGER:
+      return set_integer(arena, setting, origin);
+    case SETTING_BOOLEAN:
+      return set_boolean(arena, setting, origin);
+    case SETTING_CHOICE:
+      return set_choice(arena, setting, origin);
+    case SETTING_TEXT:
+      break;
+  }
+  return set_text(arena, setting, origin);
+}
+
+/* ---- flags ------------------------------------------------------------------------------------------------------ */
+
+/* The index of the setting whose flag is the first `size` bytes of `flag`, or -1. */
+static int flag_find(struct arena *arena, const struct setting *settings, size_t count, const char *flag, size_t size) {
+  for (size_t i = 0; i < count; i++) {
+    const char *name = flag_of(arena, &settings[i]);
+    if (strlen(name) == size && memcmp(name, flag, size) == 0) return (int)i;
+  }
+  return -1;
+}
+
+/* Reads the flags into origins[i] of the settings that they name; the last one of a name wins. */
+static struct status read_flags(struct arena *arena, const struct setting *settings, size_t count, int argc,
+                                char **argv, struct origin *origins) {
+  for (int i = 1; i < argc; i++) {
+    const char *argument = argv[i];
+    if (!has_prefix(argument, "--")) return refuse(arena, argument, "is not a flag; --help lists them");
+    size_t size = strcspn(argument, "=");
+    int index = flag_find(arena, settings, count, argument + 2, size - 2);
+    const char *name = arena_memdup(arena, argument, size);
+    if (index < 0) return refuse(arena, name, "there is no such flag; --help lists them");
+    bool joined = argument[size] == '=';
+    if (!joined && i + 1 >= argc) return refuse(arena, name, "needs a value");
+    origins[index] = (struct origin){.name = name, .value = joined ? argument + size + 1 : argv[++i]};
+  }
+  return status_ok();
+}
+
+static bool asks_for_help(int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+  }
+  return false;
+}
+
+/* ---- help ------------------------------------------------------------------------------------------------------- */
+
+static const char *allowed_of(struct arena *arena, const struct setting *setting) {
+  switch (setting->kind) {
+    case SETTING_INTEGER:
+      return arena_printf(arena, "%" PRId64 " to %" PRId64, setting->least, setting->most);
+    case SETTING_BOOLEAN:
+      return "true or false";
+    case SETTING_CHOICE:
+      return words_list(arena, setting->choices);
+    case SETTING_TEXT:
+      break;
+  }
+  return NULL;
+}
+
+static const char *fallback_of(struct arena *arena, const struct setting *setting) {
+  if (!setting->fallback) return setting->kind == SETTING_TEXT ? "not set" : "required";
+  return arena_printf(arena, "default %s", setting->fallback[0] ? setting->fallback : "empty");
+}
+
+static void print_setting(struct arena *arena, const struct setting *setting) {
+  const char *allowed = allowed_of(arena, setting);
+  const char *unit = setting->unit ? setting->unit : NULL;
+  printf("  --%s VALUE   (%s)\n", flag_of(arena, setting), setting->variable);
+  printf("      %s\n      ", setting->help);
+  if (allowed) printf("%s%s%s; ", allowed, unit ? " " : "", unit ? unit : "");
+  printf("%s%s%s\n", fallback_of(arena, setting), unit && setting->fallback ? " " : "",
+         unit && setting->fallback ? unit : "");
+}
+
+static void print_help(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
+                       size_t count) {
+  printf("Usage: %s [--FLAG VALUE | --FLAG=VALUE]...\n\n%s\n\n", program, purpose);
+  printf("Each flag can also be set by the environment variable behind it; the flag wins.\n\n");
+  for (size_t i = 0; i < count; i++) print_setting(arena, &settings[i]);
+  printf("  --help\n      Prints this.\n");
+  fflush(stdout);
+}
+
+/* ---- all -------------------------------------------------------------------------------------------------------- */
+
+static struct origin origin_without_flag(const struct setting *setting) {
+  const char *value = getenv(setting->variable);
+  return (struct origin){.name = setting->variable, .value = value ? value : setting->fallback};
+}
+
+struct status config_read(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
+                          size_t count, int argc, char **argv, enum config_outcome *ret_outcome) {
+  if (asks_for_help(argc, argv)) {
+    print_help(arena, program, purpose, settings, count);
+    *ret_outcome = CONFIG_HELP;
+    return status_ok();
+  }
+  struct origin *origins = arena_calloc(arena, count, sizeof(*origins));
+  struct status status = read_flags(arena, settings, count, argc, argv, origins);
+  for (size_t i = 0; i < count && status_is_ok(status); i++) {
+    struct origin origin = origins[i].value ? origins[i] : origin_without_flag(&settings[i]);
+    status = set_value(arena, &settings[i], origin);
+  }
+  if (status_is_ok(status)) *ret_outcome = CONFIG_RUN;
+  return status;
+}
+
+static bool is_setting(const struct setting *settings, size_t count, const char *variable) {
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(settings[i].variable, variable) == 0) return true;
+  }
+  return false;
+}
+
+static bool matches_any(const char *const *patterns, const char *variable) {
+  for (; patterns && *patterns; patterns++) {
+    if (fnmatch(*patterns, variable, 0) == 0) return true;
+  }
+  return false;
+}
+
+void config_warn_of_unknown(const struct setting *settings, size_t count, const char *const *known) {
+  struct arena *arena = arena_new();
+  for (char **entry = environ; *entry; entry++) {
+    if (!has_prefix(*entry, PREFIX)) continue;
+    const char *variable = arena_memdup(arena, *entry, strcspn(*entry, "="));
+    if (is_setting(settings, count, variable) || matches_any(known, variable)) continue;
+    log_event(LOG_WARN, "unknown environment variable", "variable", variable, NULL);
+  }
+  arena_free(arena);
+}
+
+struct status config_read_secret(struct arena *arena, const char *path, const char **ret_secret) {
+  FILE *file = fopen(path, "re");
+  if (!file) return refuse(arena, path, strerror(errno));
+  char *bytes = arena_alloc(arena, SECRET_MOST + 2);
+  size_t size = fread(bytes, 1, SECRET_MOST + 1, file);
+  int error = ferror(file) ? errno : 0;
+  fclose(file);
+  if (error != 0) return refuse(arena, path, strerror(error));
+  char *end = memchr(bytes, '\n', size);
+  size_t length = end ? (size_t)(end - bytes) : size;
+  if (length > 0 && bytes[length - 1] == '\r') length--;
+  if (length == 0) return refuse(arena, path, "its first line is empty");
+  if (length > SECRET_MOST) return refuse(arena, path, "its first line is longer than 4096 bytes");
+  if (memchr(bytes, '\0', length)) return refuse(arena, path, "its first line contains a NUL");
+  bytes[length] = '\0';
+  *ret_secret = bytes;
+  return status_ok();
+}

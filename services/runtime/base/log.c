@@ -1,0 +1,229 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log_line.h"
+
+enum {
+  RING_BYTES = 256 * 1024,
+  STOP_MOST_MS = 1000, /* what log_stop waits for a stopped reader */
+  POLL_MS = 100,
+};
+
+/* Lines on their way to the writer. Callers hold the lock for a memcpy only; the writer writes without it. */
+static struct {
+  pthread_mutex_t lock;
+  pthread_cond_t filled;
+  char bytes[RING_BYTES];
+  size_t first, size; /* where the oldest byte is, and how many there are */
+  bool stopping;
+} ring = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
+
+static pthread_t writer;
+static atomic_bool running;
+static char service[64];
+static _Atomic enum log_level level_least = LOG_INFO;
+static _Atomic enum log_format line_format = LOG_LOGFMT;
+static atomic_uint_fast64_t dropped;    /* since the start */
+static atomic_uint_fast64_t unreported; /* of these, not yet told by a line */
+
+/* ---- the ring --------------------------------------------------------------------------------------------------- */
+
+static bool ring_put(const char *bytes, size_t size) {
+  pthread_mutex_lock(&ring.lock);
+  bool fits = size <= RING_BYTES - ring.size;
+  if (fits) {
+    size_t at = (ring.first + ring.size) % RING_BYTES;
+    size_t head = size < RING_BYTES - at ? size : RING_BYTES - at;
+    memcpy(ring.bytes + at, bytes, head);
+    memcpy(ring.bytes, bytes + head, size - head);
+    ring.size += size;
+    if (ring.size == size) pthread_cond_signal(&ring.filled);
+  }
+  pthread_mutex_unlock(&ring.lock);
+  return fits;
+}
+
+/* Moves whole lines, at most LOG_LINE_MOST bytes of them, into `chunk`; waits for some. 0: stopping, and none left. */
+static size_t ring_take(char *chunk) {
+  pthread_mutex_lock(&ring.lock);
+  while (ring.size == 0 && !ring.stopping) pthread_cond_wait(&ring.filled, &ring.lock);
+  size_t size = ring.size < LOG_LINE_MOST ? ring.size : LOG_LINE_MOST;
+  size_t head = size < RING_BYTES - ring.first ? size : RING_BYTES - ring.first;
+  memcpy(chunk, ring.bytes + ring.first, head);
+  memcpy(chunk + head, ring.bytes, size - head);
+  while (size > 0 && chunk[size - 1] != '\n') size--;
+  ring.first = (ring.first + size) % RING_BYTES;
+  ring.size -= size;
+  pthread_mutex_unlock(&ring.lock);
+  return size;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+static uint64_t lines_in(const char *bytes, size_t size) {
+  uint64_t lines = 0;
+  for (size_t i = 0; i < size; i++) lines += bytes[i] == '\n';
+  return lines;
+}
+
+static void count_dropped(uint64_t lines) {
+  atomic_fetch_add(&dropped, lines);
+  atomic_fetch_add(&unreported, lines);
+}
+
+/* Waits until standard error takes bytes. A pipe that poll calls writable takes PIPE_BUF bytes without blocking. */
+static void wait_writable(void) {
+  struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
+  while (poll(&standard_error, 1, POLL_MS) <= 0) continue;
+}
+
+static void write_chunk(const char *bytes, size_t size) {
+  while (size > 0) {
+    wait_writable();
+    ssize_t written = write(STDERR_FILENO, bytes, size);
+    if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (written < 0) {
+      count_dropped(lines_in(bytes, size));
+      return;
+    }
+    bytes += written;
+    size -= (size_t)written;
+  }
+}
+
+/* Only waiting and writing can be cancelled, so that a cancelled writer holds no lock. */
+static void *writer_run(void *argument) {
+  char chunk[LOG_LINE_MOST];
+  size_t size;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+  while ((size = ring_take(chunk)) > 0) {
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+    write_chunk(chunk, size);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+  }
+  return argument;
+}
+
+static bool writer_start(void) {
+  /* Signals are the other threads'; a SIGPIPE blocked here becomes an EPIPE. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int error = pthread_create(&writer, NULL, writer_run, NULL);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return error == 0;
+}
+
+void log_start(const char *name, enum log_level least, enum log_format format) {
+  snprintf(service, sizeof(service), "%s", name);
+  atomic_store(&level_least, least);
+  atomic_store(&line_format, format);
+  if (atomic_load(&running)) return;
+  ring.stopping = false;
+  if (writer_start()) atomic_store(&running, true);
+}
+
+void log_stop(void) {
+  if (!atomic_exchange(&running, false)) return;
+  pthread_mutex_lock(&ring.lock);
+  ring.stopping = true;
+  pthread_cond_signal(&ring.filled);
+  pthread_mutex_unlock(&ring.lock);
+  struct timespec deadline;
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  deadline.tv_sec += STOP_MOST_MS / 1000;
+  if (pthread_clockjoin_np(writer, NULL, CLOCK_MONOTONIC, &deadline) == 0) return;
+  pthread_cancel(writer);
+  pthread_join(writer, NULL);
+  ring.size = 0;
+}
+
+/* ---- lines ------------------------------------------------------------------------------------------------------ */
+
+/* 2026-01-31T12:00:00.123456Z; the date part is made once a second. */
+static const char *time_text(void) {
+  static _Thread_local char text[40];
+  static _Thread_local time_t second = -1;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (now.tv_sec != second) {
+    struct tm parts;
+    gmtime_r(&now.tv_sec, &parts);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+    second = now.tv_sec;
+  }
+  enum { DATE_SIZE = sizeof("2026-01-31T12:00:00") - 1 };
+  snprintf(text + DATE_SIZE, sizeof(text) - DATE_SIZE, ".%06ldZ", now.tv_nsec / 1000);
+  return text;
+}
+
+static const char *level_name(enum log_level level) {
+  static const char *const names[] = {"debug", "info", "warn", "error"};
+  return names[level];
+}
+
+static void add_pairs(struct log_line *line, va_list pairs) {
+  const char *key;
+  while ((key = va_arg(pairs, const char *))) {
+    const char *value = va_arg(pairs, const char *);
+    log_line_add(line, key, value);
+  }
+}
+
+static void add_dropped(struct log_line *line, uint64_t missing) {
+  char text[24];
+  snprintf(text, sizeof(text), "%" PRIu64, missing);
+  log_line_add(line, "dropped_lines", text);
+}
+
+static void line_write(const struct log_line *line, uint64_t missing) {
+  if (!atomic_load(&running)) {
+    write_chunk(line->bytes, line->size);
+  } else if (!ring_put(line->bytes, line->size)) {
+    atomic_fetch_add(&dropped, 1);
+    atomic_fetch_add(&unreported, missing + 1);
+  }
+}
+
+void log_event(enum log_level level, const char *message, ...) {
+  if (level < atomic_load_explicit(&level_least, memory_order_relaxed)) return;
+  /* Not on the stack: coroutines have little of it. */
+  static _Thread_local struct log_line line;
+  log_line_begin(&line, atomic_load_explicit(&line_format, memory_order_relaxed));
+  log_line_add(&line, "time", time_text());
+  log_line_add(&line, "level", level_name(level));
+  if (service[0]) log_line_add(&line, "service", service);
+  log_line_add(&line, "message", message);
+  uint64_t missing = atomic_exchange(&unreported, 0);
+  if (missing > 0) add_dropped(&line, missing);
+  va_list pairs;
+  va_start(pairs, message);
+  add_pairs(&line, pairs);
+  va_end(pairs);
+  log_line_end(&line);
+  line_write(&line, missing);
+}
+
+const char *log_number(int64_t value) {
+  static _Thread_local char texts[8][24];
+  static _Thread_local unsigned next;
+  char *text = texts[next++ % 8];
+  snprintf(text, sizeof(texts[0]), "%" PRId64, value);
+  return text;
+}
+
+uint64_t log_dropped(void) {
+  return atomic_load(&dropped);
+}

@@ -1,0 +1,15 @@
+/* Memory that is not a call's: malloc and friends that never return NULL. Any thread.
+ *
+ * Memory that runs out ends the process with one log line: all state is in Redis, so a restarted service continues
+ * where this one stopped. Free with free(). */
+#pragma once
+
+#include <stddef.h>
+
+void *memory_alloc(size_t size);
+void *memory_calloc(size_t count, size_t size);
+void *memory_realloc(void *memory, size_t size);
+char *memory_strdup(const char *text);
+
+/* Ends the process after saying that `size` bytes could not be had. */
+_Noreturn void memory_exhausted(size_t size);

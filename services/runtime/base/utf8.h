@@ -1,0 +1,15 @@
+/* UTF-8 as RFC 3629 defines it: no surrogates, no overlong forms, nothing above U+10FFFF. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of the code point at the start of `bytes` (size > 0), or 0 if they are not valid UTF-8. */
+size_t utf8_decode(const unsigned char *bytes, size_t size, uint32_t *ret_point);
+
+/* C0, DEL, C1, and the line and paragraph separators U+2028 and U+2029. */
+bool utf8_is_control(uint32_t point);
+
+/* Unicode's White_Space property. */
+bool utf8_is_space(uint32_t point);

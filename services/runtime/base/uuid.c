@@ -1,0 +1,51 @@
+#include "base/uuid.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+/* OrderShop's own namespace for version 5; a random UUID, fixed for ever: derived ids depend on it. */
+static const uuid_t shop_namespace = {0xac, 0x6d, 0xe5, 0x8b, 0xc8, 0x45, 0x4c, 0x4d,
+                                      0xaa, 0x2c, 0x8b, 0xdd, 0xbc, 0x35, 0x6f, 0xc5};
+
+static const char *uuid_text(struct arena *arena, const uuid_t uuid) {
+  char *text = arena_alloc(arena, UUID_TEXT_SIZE);
+  uuid_unparse_lower(uuid, text);
+  return text;
+}
+
+const char *uuid_random(struct arena *arena) {
+  uuid_t uuid;
+  uuid_generate_random(uuid);
+  return uuid_text(arena, uuid);
+}
+
+const char *uuid_derive(struct arena *arena, const char *purpose, const void *bytes, size_t size) {
+  size_t prefix = strlen(purpose) + 1;
+  char *name = arena_alloc(arena, prefix + size);
+  memcpy(name, purpose, prefix);
+  if (size > 0) memcpy(name + prefix, bytes, size);
+  uuid_t uuid;
+  uuid_generate_sha1(uuid, shop_namespace, name, prefix + size);
+  return uuid_text(arena, uuid);
+}
+
+const char *uuid_derive_text(struct arena *arena, const char *purpose, const char *text) {
+  return uuid_derive(arena, purpose, text, strlen(text));
+}
+
+bool uuid_is_valid(const char *text) {
+  if (!text) return false;
+  for (int i = 0; i < UUID_TEXT_SIZE - 1; i++) {
+    bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
+    if (hyphen ? text[i] != '-' : !isxdigit((unsigned char)text[i])) return false;
+  }
+  return text[UUID_TEXT_SIZE - 1] == '\0';
+}
+
+const char *uuid_canonical(struct arena *arena, const char *text) {
+  if (!uuid_is_valid(text)) return NULL;
+  char *canonical = arena_strdup(arena, text);
+  for (char *at = canonical; *at; at++) *at = (char)tolower((unsigned char)*at);
+  return canonical;
+}

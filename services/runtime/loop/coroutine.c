@@ -1,0 +1,276 @@
+#include "loop/coroutine.h"
+
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/log.h"
+#include "base/poison.h"
+#include "loop/scheduler.h"
+
+#ifdef ORDERSHOP_ASAN
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+enum { POOLED_MOST = 512 };
+
+/* ---- the thread's loop ------------------------------------------------------------------------------------------ */
+
+static _Thread_local struct loop *thread_loop;
+
+void scheduler_enter(struct loop *loop) {
+  thread_loop = loop;
+}
+
+void scheduler_leave(void) {
+  thread_loop = NULL;
+}
+
+/* Not inlined: the address of a thread's variable must not be kept across a switch. */
+static __attribute__((noinline)) struct loop *loop_here(void) {
+  __asm__ volatile("");
+  return thread_loop;
+}
+
+struct loop *coroutine_loop(void) {
+  return loop_here();
+}
+
+struct coroutine *coroutine_self(void) {
+  struct loop *loop = loop_here();
+  return loop ? loop_scheduler(loop)->running : NULL;
+}
+
+static _Noreturn void misuse(const char *what) {
+  log_event(LOG_ERROR, what, NULL);
+  log_stop();
+  abort();
+}
+
+/* The running coroutine of a function that must not be called on the loop's stack. */
+static struct coroutine *self_or_abort(void) {
+  struct coroutine *self = coroutine_self();
+  if (!self) misuse("a function that parks was called outside a coroutine");
+  return self;
+}
+
+/* ---- switching --------------------------------------------------------------------------------------------------
+ *
+ * makecontext puts a coroutine on its stack once; from then on setjmp and longjmp switch, which save the registers but
+ * make no system call. AddressSanitizer is told of each switch before and after it. */
+
+#ifdef ORDERSHOP_ASAN
+static void switch_begins(void **fake_stack, const void *bottom, size_t size) {
+  __sanitizer_start_switch_fiber(fake_stack, bottom, size);
+}
+static void switch_ended(void *fake_stack, const void **ret_bottom, size_t *ret_size) {
+  __sanitizer_finish_switch_fiber(fake_stack, ret_bottom, ret_size);
+}
+#else
+static void switch_begins(void **fake_stack, const void *bottom, size_t size) {
+  (void)fake_stack, (void)bottom, (void)size;
+}
+static void switch_ended(void *fake_stack, const void **ret_bottom, size_t *ret_size) {
+  (void)fake_stack, (void)ret_bottom, (void)ret_size;
+}
+#endif
+
+/* From the coroutine's stack to the loop's; returns when the coroutine is resumed. `ending`: no frame of it is left. */
+static void switch_to_loop(struct scheduler *scheduler, struct coroutine *self, bool ending) {
+  switch_begins(ending ? NULL : &self->fake_stack, scheduler->stack_bottom, scheduler->stack_size);
+  if (_setjmp(self->registers) == 0) _longjmp(scheduler->registers, 1);
+  switch_ended(ending ? NULL : self->fake_stack, &scheduler->stack_bottom, &scheduler->stack_size);
+}
+
+/* Bottom frame of every coroutine; a pooled coroutine is parked in it. */
+static __attribute__((no_sanitize_address)) void coroutine_entry(void) {
+  struct scheduler *scheduler = loop_scheduler(loop_here());
+  struct coroutine *self = scheduler->running;
+  switch_ended(NULL, &scheduler->stack_bottom, &scheduler->stack_size);
+  while (true) {
+    self->run(self->argument);
+    self->state = COROUTINE_ENDED;
+    switch_to_loop(scheduler, self, true);
+  }
+}
+
+static void coroutine_start(struct coroutine *coroutine) {
+  ucontext_t context;
+  if (getcontext(&context) != 0) misuse("getcontext failed");
+  context.uc_link = NULL;
+  context.uc_stack.ss_sp = coroutine->stack.bottom;
+  context.uc_stack.ss_size = (size_t)((char *)coroutine - coroutine->stack.bottom);
+  coroutine->started = true;
+  makecontext(&context, coroutine_entry, 0);
+  setcontext(&context);
+}
+
+/* From the loop's stack to the coroutine's; returns when it parks, ends or wants a call on the loop's stack. */
+static void switch_to_coroutine(struct scheduler *scheduler, struct coroutine *coroutine) {
+  switch_begins(&scheduler->fake_stack, coroutine->stack.bottom, coroutine->stack.size);
+  if (_setjmp(scheduler->registers) == 0) {
+    if (!coroutine->started) coroutine_start(coroutine);
+    _longjmp(coroutine->registers, 1);
+  }
+  switch_ended(scheduler->fake_stack, NULL, NULL);
+}
+
+/* ---- birth and death -------------------------------------------------------------------------------------------- */
+
+static struct coroutine *coroutine_new(struct loop *loop, size_t stack_bytes) {
+  struct stack stack;
+  if (!stack_map(stack_bytes + sizeof(struct coroutine), &stack)) return NULL;
+  size_t offset = (stack.size - sizeof(struct coroutine)) & ~(size_t)63;
+  struct coroutine *coroutine = (struct coroutine *)(stack.bottom + offset);
+  *coroutine = (struct coroutine){.loop = loop, .stack = stack};
+  return coroutine;
+}
+
+static struct coroutine *coroutine_take(struct loop *loop, struct scheduler *scheduler) {
+  struct coroutine *coroutine = scheduler->pool;
+  if (!coroutine) return coroutine_new(loop, scheduler->stack_bytes);
+  scheduler->pool = coroutine->next;
+  scheduler->pooled--;
+  return coroutine;
+}
+
+static void coroutine_release(struct coroutine *coroutine) {
+  struct stack stack = coroutine->stack;
+  stack_unmap(&stack);
+}
+
+static void coroutine_put_back(struct scheduler *scheduler, struct coroutine *coroutine) {
+  scheduler->figures.coroutines--;
+  size_t used = stack_used(&coroutine->stack);
+  if (used > scheduler->figures.stack_bytes_most) scheduler->figures.stack_bytes_most = used;
+  if (scheduler->pooled >= POOLED_MOST) {
+    coroutine_release(coroutine);
+    return;
+  }
+  coroutine->next = scheduler->pool;
+  scheduler->pool = coroutine;
+  scheduler->pooled++;
+}
+
+void scheduler_clear(struct scheduler *scheduler) {
+  while (scheduler->pool) {
+    struct coroutine *coroutine = scheduler->pool;
+    scheduler->pool = coroutine->next;
+    coroutine_release(coroutine);
+  }
+  scheduler->pooled = 0;
+  timers_clear(&scheduler->timers);
+}
+
+static void make_ready(struct scheduler *scheduler, struct coroutine *coroutine) {
+  coroutine->next = NULL;
+  if (scheduler->ready_first) {
+    scheduler->ready_last->next = coroutine;
+  } else {
+    scheduler->ready_first = coroutine;
+  }
+  scheduler->ready_last = coroutine;
+}
+
+bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument) {
+  struct scheduler *scheduler = loop_scheduler(loop);
+  struct loop_figures *figures = &scheduler->figures;
+  if (figures->coroutines >= scheduler->max_coroutines) return false;
+  struct coroutine *coroutine = coroutine_take(loop, scheduler);
+  if (!coroutine) return false;
+  coroutine->run = run;
+  coroutine->argument = argument;
+  coroutine->state = COROUTINE_NEW;
+  coroutine->woken = false;
+  make_ready(scheduler, coroutine);
+  figures->coroutines++;
+  if (figures->coroutines > figures->coroutines_most) figures->coroutines_most = figures->coroutines;
+  return true;
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------- */
+
+static void resume(struct scheduler *scheduler, struct coroutine *coroutine) {
+  coroutine->state = COROUTINE_RUNNING;
+  while (true) {
+    scheduler->running = coroutine;
+    switch_to_coroutine(scheduler, coroutine);
+    scheduler->running = NULL;
+    void (*call)(void *argument) = scheduler->call;
+    if (!call) break;
+    scheduler->call = NULL;
+    call(scheduler->call_argument);
+  }
+  if (coroutine->state == COROUTINE_ENDED) coroutine_put_back(scheduler, coroutine);
+}
+
+void scheduler_run_ready(struct scheduler *scheduler, int most) {
+  for (int i = 0; i < most && scheduler->ready_first; i++) {
+    struct coroutine *coroutine = scheduler->ready_first;
+    scheduler->ready_first = coroutine->next;
+    resume(scheduler, coroutine);
+  }
+}
+
+void scheduler_expire(struct scheduler *scheduler, int64_t now_us) {
+  struct timer *timer;
+  while ((timer = timers_first(&scheduler->timers)) && timer->deadline_us <= now_us) {
+    struct coroutine *coroutine = (struct coroutine *)timer;
+    timers_remove(&scheduler->timers, timer);
+    /* Somebody who was woken in time was in time. */
+    if (coroutine->state != COROUTINE_PARKED) continue;
+    coroutine->timed_out = true;
+    coroutine->state = COROUTINE_READY;
+    make_ready(scheduler, coroutine);
+  }
+}
+
+/* ---- parking ---------------------------------------------------------------------------------------------------- */
+
+static void park(struct coroutine *self) {
+  self->timed_out = false;
+  self->state = COROUTINE_PARKED;
+  switch_to_loop(loop_scheduler(self->loop), self, false);
+}
+
+void coroutine_park(void) {
+  struct coroutine *self = self_or_abort();
+  if (!self->woken) park(self);
+  self->woken = false;
+}
+
+bool coroutine_park_until(int64_t deadline_us) {
+  struct coroutine *self = self_or_abort();
+  struct timers *timers = &loop_scheduler(self->loop)->timers;
+  bool timed_out = false;
+  if (!self->woken) {
+    if (deadline_us != DEADLINE_NEVER) timers_add(timers, &self->deadline, deadline_us);
+    park(self);
+    timers_remove(timers, &self->deadline);
+    timed_out = self->timed_out;
+  }
+  self->woken = false;
+  return !timed_out;
+}
+
+void coroutine_wake(struct coroutine *coroutine) {
+  if (coroutine->state == COROUTINE_PARKED) {
+    coroutine->state = COROUTINE_READY;
+    make_ready(loop_scheduler(coroutine->loop), coroutine);
+  } else if (coroutine->state != COROUTINE_READY) {
+    coroutine->woken = true;
+  }
+}
+
+void coroutine_on_loop_stack(void (*run)(void *argument), void *argument) {
+  struct coroutine *self = coroutine_self();
+  if (!self) {
+    run(argument);
+    return;
+  }
+  struct scheduler *scheduler = loop_scheduler(self->loop);
+  scheduler->call = run;
+  scheduler->call_argument = argument;
+  switch_to_loop(scheduler, self, false);
+}

@@ -1,0 +1,76 @@
+/* What loop.c and coroutine.c share: which coroutines live, which can run, and the switch between their stacks and the
+ * loop's. Loop thread. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "loop/coroutine.h"
+#include "loop/loop.h"
+#include "loop/stack.h"
+#include "loop/timers.h"
+
+enum coroutine_state {
+  COROUTINE_NEW,     /* queued for its first run */
+  COROUTINE_RUNNING, /* on its stack, or waiting for coroutine_on_loop_stack */
+  COROUTINE_PARKED,
+  COROUTINE_READY, /* woken, queued */
+  COROUTINE_ENDED, /* pooled */
+};
+
+/* A coroutine's place in the list of those that wait for a condition. */
+struct condition_waiter {
+  struct coroutine *coroutine;
+  struct condition_waiter *next;
+  struct condition_waiter **link; /* what points to this one; NULL: signalled */
+};
+
+/* Lies at the top of its own stack; a pooled one waits in its entry function for the next thing to run. */
+struct coroutine {
+  struct timer deadline; /* first: expired timers are cast back */
+  jmp_buf registers;     /* while it does not run */
+  struct loop *loop;
+  struct coroutine *next; /* in the ready queue or the pool */
+  void (*run)(void *argument);
+  void *argument;
+  enum coroutine_state state;
+  bool started;   /* has been on its stack */
+  bool woken;     /* a wake that no park has taken yet */
+  bool timed_out; /* made ready by its deadline */
+  struct condition_waiter waiter;
+  struct stack stack;
+  void *fake_stack; /* AddressSanitizer's */
+};
+
+struct scheduler {
+  struct coroutine *ready_first, *ready_last;
+  struct coroutine *running; /* NULL: the loop's own stack is in use */
+  struct coroutine *pool;
+  size_t pooled;
+  struct timers timers;
+  jmp_buf registers;            /* of the loop's stack, while a coroutine runs */
+  void (*call)(void *argument); /* to run on the loop's stack for `running` */
+  void *call_argument;
+  const void *stack_bottom; /* the loop's stack, for AddressSanitizer */
+  size_t stack_size;
+  void *fake_stack;
+  size_t stack_bytes, max_coroutines;
+  struct loop_figures figures;
+};
+
+/* Of a loop; loop.c */
+struct scheduler *loop_scheduler(struct loop *loop);
+
+/* The loop that runs in this thread says so around its run. */
+void scheduler_enter(struct loop *loop);
+void scheduler_leave(void);
+
+/* Runs ready coroutines until none is left, at most `most` times one; I/O has its turn in between. */
+void scheduler_run_ready(struct scheduler *scheduler, int most);
+
+/* Makes ready whose deadline is `now_us` or earlier. */
+void scheduler_expire(struct scheduler *scheduler, int64_t now_us);
+
+/* Frees pooled coroutines. */
+void scheduler_clear(struct scheduler *scheduler);
