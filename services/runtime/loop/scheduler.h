@@ -48,6 +48,7 @@ struct scheduler {
   struct coroutine *running; /* NULL: the loop's own stack is in use */
   struct coroutine *pool;
   size_t pooled;
+  size_t stacks_made;
   struct timers timers;
   jmp_buf registers;            /* of the loop's stack, while a coroutine runs */
   void (*call)(void *argument); /* to run on the loop's stack for `running` */
