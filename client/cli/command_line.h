@@ -1,0 +1,29 @@
+/* The arguments of a call of `ordershop`, taken apart. One thread: getopt_long keeps static state. */
+#pragma once
+
+#include <stddef.h>
+
+#include "client/cli/command.h"
+
+struct given_flag {
+  const struct flag *flag;
+  const char *value; /* NULL for switches */
+};
+
+struct invocation {
+  const struct noun *noun; /* NULL with help only */
+  const struct verb *verb; /* NULL: the noun has none, or help */
+  bool help, json, all;
+  int64_t timeout_ms; /* 0: not given */
+  struct given_flag *given;
+  size_t given_count;
+  char **operands;
+  size_t operand_count;
+};
+
+/* Permutes argv. What it returns points into argv and the arena. Errors: INVALID_ARGUMENT with one sentence for the
+ * terminal. */
+struct status command_line_parse(struct arena *arena, int argc, char **argv, struct invocation *ret_invocation);
+
+/* "customer create", for messages. */
+const char *invocation_name(struct arena *arena, const struct invocation *invocation);

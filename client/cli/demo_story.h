@@ -1,0 +1,24 @@
+/* What the demo tells: chapters, what happens in them and what has to hold. Plain, as it happens; or one JSON object at
+ * the end. One thread. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct story {
+  json_t *chapters; /* NULL: plain */
+  json_t *chapter;  /* borrowed: the one that is being told */
+  int chapter_count;
+  int broken; /* checks that did not hold */
+};
+
+void story_begin(struct story *story, bool json);
+
+void story_chapter(struct story *story, const char *title);
+void story_tell(struct story *story, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Something that has to be so; counts if it isn't. */
+void story_check(struct story *story, bool holds, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Says whether all of it held. False: not all. */
+bool story_end(struct story *story, bool told_to_the_end);

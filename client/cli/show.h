@@ -1,0 +1,18 @@
+/* Messages on the terminal: one as lines of field and value, many as a table. Values are made safe (terminal_text.h);
+ * amounts come as money, enum values without their prefix, times as RFC 3339. One thread: writes to standard output. */
+#pragma once
+
+#include "base/arena.h"
+
+/* Lines of name and value. `fields` ends with NULL; NULL: all. What is empty is left out; a list of messages comes as a
+ * table, a text of several lines by itself, both below their names. */
+void show_record(struct arena *arena, const void *message, const char *const *fields);
+
+/* A table of the messages' fields, with a line of headings. Nothing if there are no messages. `widths`, zeroed and as
+ * many as fields, lets further calls continue the table: without headings, columns at least as wide as before. NULL:
+ * the table is whole. */
+void show_table(struct arena *arena, const void *const *messages, size_t count, const char *const *fields,
+                size_t *widths);
+
+/* The message as JSON. */
+void show_json(const void *message);

@@ -1,0 +1,23 @@
+/* What a client is made of; for the files of the library only. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "client/ordershop_client.h"
+#include "client/position_memory.h"
+#include "client/retry.h"
+
+struct peer {
+  const char *address;
+  struct rpc_blocking_channel *channel;
+  ProtobufCService *stub;
+  ProtobufCService *health;
+};
+
+struct ordershop_client {
+  struct arena *arena; /* owns the client itself */
+  struct peer peers[ORDERSHOP_SERVICE_COUNT];
+  int64_t deadline_ms;
+  struct retry_policy retry;
+  struct position_memory position;
+};

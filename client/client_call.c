@@ -1,0 +1,101 @@
+/* The one way that all calls go: request id, position, tries. */
+#include <grpc/health/v1/health.pb-c.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "client/client.h"
+#include "client/request.h"
+#include "rpc/rpc_blocking_client.h"
+
+struct call {
+  struct ordershop_client *client;
+  ProtobufCService *stub;
+  unsigned method;
+  const ProtobufCMessage *request;
+  struct context context; /* deadline filled in; `after` as the caller gave it */
+  bool conditional;
+};
+
+static void sleep_ms(int64_t duration_ms) {
+  struct timespec left = {.tv_sec = duration_ms / 1000, .tv_nsec = duration_ms % 1000 * 1000000};
+  while (nanosleep(&left, &left) != 0) continue;
+}
+
+static struct rpc_reply send_once(const struct call *call, const char *after) {
+  struct context context = call->context;
+  context.after = after;
+  struct rpc_reply reply = {.context = &context};
+  call->stub->invoke(call->stub, call->method, call->request, rpc_reply_closure, &reply);
+  if (reply.position) position_memory_advance(&call->client->position, reply.position);
+  reply.context = NULL;
+  return reply;
+}
+
+static bool is_log_reset(struct status status) {
+  return status.code == STATUS_FAILED_PRECONDITION && strcmp(status_reason(status), "LOG_RESET") == 0;
+}
+
+/* One try; a second one at once if the position that the client remembers is of a log that is no more. */
+static struct rpc_reply try_call(const struct call *call) {
+  struct position_memory *memory = &call->client->position;
+  if (call->context.after) return send_once(call, call->context.after);
+  const char *remembered = position_memory_read(memory, call->context.arena);
+  struct rpc_reply reply = send_once(call, remembered);
+  if (!remembered || !is_log_reset(reply.status)) return reply;
+  position_memory_forget(memory, remembered);
+  return send_once(call, NULL);
+}
+
+static struct ordershop_answer call_until_done(const struct call *call) {
+  for (int tries = 1;; tries++) {
+    struct rpc_reply reply = try_call(call);
+    struct ordershop_answer answer = {.status = reply.status, .message = reply.message};
+    if (status_is_ok(reply.status)) return answer;
+    int64_t delay = retry_delay_ms(&call->client->retry, reply.status, call->conditional, tries, arc4random());
+    if (delay < 0 || clock_monotonic_us() + delay * 1000 >= call->context.deadline_us) return answer;
+    sleep_ms(delay);
+  }
+}
+
+static struct context with_deadline(const struct ordershop_client *client, const struct context *context) {
+  struct context result = *context;
+  if (!result.deadline_us) result.deadline_us = clock_monotonic_us() + client->deadline_ms * 1000;
+  return result;
+}
+
+static struct ordershop_answer refuse(const struct context *context, const char *method, const char *what) {
+  return (struct ordershop_answer){
+      .status = status_error(context->arena, STATUS_INVALID_ARGUMENT, "CALL_INVALID", "%s: %s", method, what)};
+}
+
+struct ordershop_answer ordershop_call(struct ordershop_client *client, const struct context *context,
+                                       enum ordershop_service service, const char *method, const void *request) {
+  const ProtobufCServiceDescriptor *descriptor = ordershop_service_descriptor(service);
+  const ProtobufCMethodDescriptor *found = protobuf_c_service_descriptor_get_method_by_name(descriptor, method);
+  if (!found) return refuse(context, method, "there is no such method");
+  const ProtobufCMessage *message = request;
+  if (message->descriptor != found->input) return refuse(context, method, "the request is of another type");
+  struct call call = {.client = client,
+                      .stub = client->peers[service].stub,
+                      .method = (unsigned)(found - descriptor->methods),
+                      .request = request_with_id(context->arena, message),
+                      .context = with_deadline(client, context),
+                      .conditional = request_is_conditional(message)};
+  return call_until_done(&call);
+}
+
+struct status ordershop_check_health(struct ordershop_client *client, const struct context *context,
+                                     enum ordershop_service service, bool *ret_serving) {
+  struct context limited = with_deadline(client, context);
+  struct rpc_reply reply = {.context = &limited};
+  Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+  request.service = arena_strdup(limited.arena, ordershop_service_descriptor(service)->name);
+  grpc__health__v1__health__check(client->peers[service].health, &request,
+                                  (Grpc__Health__V1__HealthCheckResponse_Closure)rpc_reply_closure, &reply);
+  if (!status_is_ok(reply.status)) return reply.status;
+  const Grpc__Health__V1__HealthCheckResponse *response = reply.message;
+  *ret_serving = response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+  return status_ok();
+}

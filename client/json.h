@@ -1,0 +1,20 @@
+/* Messages as JSON, by their descriptors, as protobuf's JSON mapping has it
+ * (https://protobuf.dev/programming-guides/json/): lowerCamelCase names, 64 bit integers as strings, enum values by
+ * name (unknown ones as numbers), bytes as base64, Timestamp as RFC 3339 in UTC, FieldMask as one string.
+ *
+ * Fields that are empty or 0 are written too, so that a script need not know the defaults; messages that are not set
+ * are left out. Maps come as lists of {key, value}, since protobuf-c does not tell them apart. Any thread. */
+#pragma once
+
+#include <google/protobuf/timestamp.pb-c.h>
+#include <jansson.h>
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/arena.h"
+
+/* The caller owns the result (json_decref). `message` must be initialised or unpacked. */
+json_t *json_of_message(const void *message);
+
+/* "2019-01-28T18:21:18.802091Z": with 0, 3, 6 or 9 digits of a second, as many as it needs. A time beyond the years 1
+ * to 9999 comes as "<seconds>s". */
+const char *timestamp_rfc3339(struct arena *arena, const Google__Protobuf__Timestamp *timestamp);

@@ -1,0 +1,91 @@
+#include "client/ordershop_client.h"
+
+#include <grpc/health/v1/health.pb-c.h>
+#include <ordershop/v1/billing.pb-c.h>
+#include <ordershop/v1/crm.pb-c.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/inventory.pb-c.h>
+#include <ordershop/v1/mail.pb-c.h>
+#include <ordershop/v1/order.pb-c.h>
+#include <ordershop/v1/product.pb-c.h>
+#include <string.h>
+
+#include "client/client.h"
+#include "rpc/rpc_blocking_client.h"
+
+static const struct {
+  const char *name;
+  const ProtobufCServiceDescriptor *descriptor;
+} services[ORDERSHOP_SERVICE_COUNT] = {
+    [ORDERSHOP_CUSTOMER] = {"customer", &ordershop__v1__customer_service__descriptor},
+    [ORDERSHOP_PRODUCT] = {"product", &ordershop__v1__product_service__descriptor},
+    [ORDERSHOP_INVENTORY] = {"inventory", &ordershop__v1__inventory_service__descriptor},
+    [ORDERSHOP_ORDER] = {"order", &ordershop__v1__order_service__descriptor},
+    [ORDERSHOP_BILLING] = {"billing", &ordershop__v1__billing_service__descriptor},
+    [ORDERSHOP_CRM] = {"crm", &ordershop__v1__crm_service__descriptor},
+    [ORDERSHOP_MAIL] = {"mail", &ordershop__v1__mail_service__descriptor},
+};
+
+const char *ordershop_service_name(enum ordershop_service service) {
+  return services[service].name;
+}
+
+const ProtobufCServiceDescriptor *ordershop_service_descriptor(enum ordershop_service service) {
+  return services[service].descriptor;
+}
+
+/* "host:port", an IPv6 address in brackets. */
+static const char *address_of(struct arena *arena, const struct ordershop_client_options *options,
+                              enum ordershop_service service) {
+  if (options->addresses[service]) return arena_strdup(arena, options->addresses[service]);
+  const char *host = options->host ? options->host : "127.0.0.1";
+  int port = (options->port_base ? options->port_base : 50050) + 1 + (int)service;
+  bool bare_ipv6 = strchr(host, ':') && host[0] != '[';
+  return arena_printf(arena, bare_ipv6 ? "[%s]:%d" : "%s:%d", host, port);
+}
+
+static struct status connect_service(struct ordershop_client *client, enum ordershop_service service) {
+  struct peer *peer = &client->peers[service];
+  struct rpc_channel_options options = {.peer = services[service].name};
+  struct status status = rpc_blocking_channel_open(client->arena, peer->address, &options, &peer->channel);
+  if (!status_is_ok(status)) return status;
+  peer->stub = rpc_blocking_client_new(client->arena, peer->channel, services[service].descriptor, false);
+  peer->health = rpc_blocking_client_new(client->arena, peer->channel, &grpc__health__v1__health__descriptor, false);
+  return status_ok();
+}
+
+struct status ordershop_client_open(struct arena *arena, const struct ordershop_client_options *options,
+                                    struct ordershop_client **ret_client) {
+  static const struct ordershop_client_options defaults;
+  if (!options) options = &defaults;
+  struct arena *own = arena_new();
+  struct ordershop_client *client = arena_calloc(own, 1, sizeof(*client));
+  client->arena = own;
+  client->deadline_ms = options->deadline_ms ? options->deadline_ms : 10000;
+  client->retry.attempts = options->attempts ? options->attempts : 5;
+  client->retry.first_backoff_ms = options->first_backoff_ms ? options->first_backoff_ms : 100;
+  position_memory_init(&client->position);
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    client->peers[service].address = address_of(own, options, service);
+    struct status status = connect_service(client, service);
+    if (status_is_ok(status)) continue;
+    status = status_copy(status, arena);
+    ordershop_client_close(client);
+    return status;
+  }
+  *ret_client = client;
+  return status_ok();
+}
+
+void ordershop_client_close(struct ordershop_client *client) {
+  if (!client) return;
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    if (client->peers[service].channel) rpc_blocking_channel_close(client->peers[service].channel);
+  }
+  position_memory_destroy(&client->position);
+  arena_free(client->arena);
+}
+
+const char *ordershop_client_address(const struct ordershop_client *client, enum ordershop_service service) {
+  return client->peers[service].address;
+}

@@ -1,0 +1,90 @@
+/* Client of the shop: typed, synchronous calls to its seven services.
+ *
+ *   struct ordershop_client *client;
+ *   struct status status = ordershop_client_open(&(struct ordershop_client_options){.host = "shop.example"}, &client);
+ *   struct context context = {.arena = arena};
+ *   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
+ *   request.id = id;
+ *   const Ordershop__V1__Customer *customer;
+ *   status = ordershop_get_customer(client, &context, &request, &customer);
+ *   ...
+ *   ordershop_client_close(client);
+ *
+ * The typed functions are in customer_client.h ... mail_client.h; ordershop_call below is what they all go through.
+ *
+ * Retries. A command without a request_id gets a random one, so that it is carried out once however often it is sent. A
+ * call is tried again, with jittered exponential backoff, when it was UNAVAILABLE; RESOURCE_EXHAUSTED with a RetryInfo,
+ * not before the time that it names; ABORTED, unless the caller gave a version: then it is his to decide anew. When
+ * tries or deadline don't suffice, the last error is returned.
+ *
+ * Read your writes. The client remembers the latest `ordershop-position` that a command of its own was answered with
+ * and sends it along with every later call, to whichever service, so that the answer has seen it. If the shop's log was
+ * reset meanwhile (FAILED_PRECONDITION LOG_RESET) it forgets the position and asks without one. A caller who sets
+ * `context.after` gets what he asked for, this error included.
+ *
+ * Threads: any number may share a client, each with arenas of its own; a call blocks its thread.
+ * Lifetime: answers and errors live in the context's arena; requests are only read, during the call. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/status.h"
+
+struct ordershop_client;
+
+enum ordershop_service {
+  ORDERSHOP_CUSTOMER,
+  ORDERSHOP_PRODUCT,
+  ORDERSHOP_INVENTORY,
+  ORDERSHOP_ORDER,
+  ORDERSHOP_BILLING,
+  ORDERSHOP_CRM,
+  ORDERSHOP_MAIL,
+  ORDERSHOP_SERVICE_COUNT,
+};
+
+/* "customer" ... "mail". */
+const char *ordershop_service_name(enum ordershop_service service);
+
+/* The descriptor of CustomerService ... MailService. */
+const ProtobufCServiceDescriptor *ordershop_service_descriptor(enum ordershop_service service);
+
+struct ordershop_client_options {
+  const char *host;         /* of all services: name, IPv4 or IPv6 address. NULL: "127.0.0.1" */
+  int port_base;            /* services listen on port_base + 1 (customer) ... + 7 (mail). 0: 50050 */
+  int64_t deadline_ms;      /* of a call whose context has none, with all its tries. 0: 10,000 */
+  int attempts;             /* tries of a call at most. 0: 5; 1: no retries */
+  int64_t first_backoff_ms; /* before the second try, doubled for each further one up to 5 s, jittered. 0: 100 */
+  /* gRPC names of single services that are elsewhere, e.g. "dns:///orders.example:443" or "10.0.0.7:50054". NULL: host
+   * and port_base. */
+  const char *addresses[ORDERSHOP_SERVICE_COUNT];
+};
+
+/* Connects on first use and again by itself. `options` may be NULL and is copied. The caller owns the result; close it
+ * with ordershop_client_close. Errors: INVALID_ARGUMENT (an address that is none). */
+struct status ordershop_client_open(struct arena *arena, const struct ordershop_client_options *options,
+                                    struct ordershop_client **ret_client);
+
+/* No call may be under way. NULL is allowed. */
+void ordershop_client_close(struct ordershop_client *client);
+
+/* Where a service is called: "127.0.0.1:50051". Lives as long as the client. */
+const char *ordershop_client_address(const struct ordershop_client *client, enum ordershop_service service);
+
+struct ordershop_answer {
+  struct status status;
+  const void *message; /* the method's output; NULL unless the status is OK */
+};
+
+/* A call by name, for code that does not know the types: `method` as in the proto ("CreateCustomer"), `request` its
+ * input message. Of the context, `arena` is required; a `deadline_us` of 0 stands for the client's default; `after`
+ * NULL for the remembered position. Errors: those of the method; INVALID_ARGUMENT CALL_INVALID (no such method, or a
+ * request of another type: an error of the program). */
+struct ordershop_answer ordershop_call(struct ordershop_client *client, const struct context *context,
+                                       enum ordershop_service service, const char *method, const void *request);
+
+/* Whether a service says that it is ready (grpc.health.v1). One try. Errors: UNAVAILABLE, DEADLINE_EXCEEDED. */
+struct status ordershop_check_health(struct ordershop_client *client, const struct context *context,
+                                     enum ordershop_service service, bool *ret_serving);

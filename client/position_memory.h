@@ -1,0 +1,25 @@
+/* The latest position in the shop's log that a client knows of. Any thread. */
+#pragma once
+
+#include <pthread.h>
+
+#include "base/arena.h"
+#include "event/log_time.h"
+
+struct position_memory {
+  pthread_mutex_t mutex;
+  struct position position; /* log_time 0: none */
+};
+
+void position_memory_init(struct position_memory *memory);
+void position_memory_destroy(struct position_memory *memory);
+
+/* Remembers `text` if it is later than what is remembered, or of another epoch: then the log was rebuilt, and the
+ * newest answer knows best. What is no position is ignored. */
+void position_memory_advance(struct position_memory *memory, const char *text);
+
+/* What is remembered, as text in the arena, or NULL. */
+const char *position_memory_read(struct position_memory *memory, struct arena *arena);
+
+/* Forgets `text`, unless another thread has learned something else meanwhile. */
+void position_memory_forget(struct position_memory *memory, const char *text);
