@@ -15,7 +15,7 @@
 # `# suite-seconds: N` in a script says, three times as long with --sanitize. It also fails if it leaves a process behind.
 #
 # Suites are told in the environment: ORDERSHOP_SOURCE (the tree), ORDERSHOP_BIN (the executables, with fail points),
-# ORDERSHOP_SLOWNESS (1, or 3 for sanitized ones: factor for deadlines), TMPDIR (their own; removed afterwards).
+# ORDERSHOP_TEST_SLOWNESS (1, or 3 for sanitized ones: factor for deadlines), TMPDIR (their own; removed afterwards).
 # ORDERSHOP_REQUIRE_TOOLS=1 makes a skipped suite a failed one, unless its last line says `not applicable`.
 # ORDERSHOP_TEST_BUILD is the build folder (default build-tests or build-tests-sanitize in the tree). Runs at the same
 # time share it: one that has to rebuild waits for those that test.
@@ -221,7 +221,7 @@ run_suites() {
 }
 
 prepare_environment() {
-  export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=$build/bin ORDERSHOP_SLOWNESS=$slowness PYTHONDONTWRITEBYTECODE=1
+  export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=$build/bin ORDERSHOP_TEST_SLOWNESS=$slowness PYTHONDONTWRITEBYTECODE=1
   if [ $sanitize = yes ]; then
     export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:check_initialization_order=1
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -234,7 +234,7 @@ prepare_environment() {
   local variable
   for variable in "${!ORDERSHOP_@}"; do
     case $variable in
-    ORDERSHOP_SOURCE | ORDERSHOP_BIN | ORDERSHOP_SLOWNESS | ORDERSHOP_REQUIRE_TOOLS) ;;
+    ORDERSHOP_SOURCE | ORDERSHOP_BIN | ORDERSHOP_TEST_SLOWNESS | ORDERSHOP_REQUIRE_TOOLS) ;;
     *) unset "$variable" ;;
     esac
   done

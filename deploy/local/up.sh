@@ -191,7 +191,7 @@ print_what_to_try() {
   say "  grpcurl -plaintext localhost:$(part_port customer) ordershop.v1.CustomerService/ListCustomers"
   command -v grpcurl >/dev/null ||
     say "      (grpcurl is not installed: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9)"
-  say "  $base$bin/ordershop --help"
+  say "  $base$bin/ordershop order list"
   say "  $cli XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
   say ""
   say "Logs are in $home/log. To see how it does: $local_dir/status.sh. To stop it: $local_dir/down.sh"

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# grpc-health-probe, which Kubernetes manifests use, gets along with every service.
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+. "$ORDERSHOP_SOURCE/tests/lib/go_tool.sh"
+
+probe=$(find_go_tool grpc-health-probe github.com/grpc-ecosystem/grpc-health-probe v0.4.57 2>"$shop_folder/why") ||
+  skip "no grpc-health-probe: $(tail -n 1 "$shop_folder/why")"
+
+shop_start
+
+says_not_serving() {
+  local status=0
+  "$probe" -addr="$1" -rpc-timeout=2s || status=$?
+  [ "$status" -eq 4 ]
+}
+
+refuses_unknown_name() {
+  local status=0
+  "$probe" -addr="$1" -service=nobody || status=$?
+  [ "$status" -ne 0 ]
+}
+
+for name in "${shop_services[@]}"; do
+  address=$(address_of "$name")
+  expect "$name is ready" "$probe" -addr="$address"
+  expect "$name is ready under its service's name" "$probe" -addr="$address" -service="ordershop.v1.${name^}Service"
+  expect "$name is alive" "$probe" -addr="$address" -service=liveness
+  expect "$name does not know other names" refuses_unknown_name "$address"
+done
+
+redis_kill
+expect "without Redis customer is not ready" wait_until 15 says_not_serving "$(address_of customer)"
+expect "without Redis customer is alive" "$probe" -addr="$(address_of customer)" -service=liveness
+redis_start
+expect "with Redis back customer is ready again" wait_until 15 "$probe" -addr="$(address_of customer)"
+shop_done

@@ -1,0 +1,302 @@
+# shellcheck shell=bash
+# A private shop for shell tests: a Redis with the shipped configuration and the services of the test build, on free
+# ports of loopback, in a temporary folder. Sourced by acceptance and fault tests:
+#
+#   . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+#   shop_start                              # Redis and all services, all SERVING
+#   expect "a customer is created" create_a_customer
+#   service_kill crm
+#   service_start crm ORDERSHOP_LOG_LEVEL=debug
+#   shop_done                               # stops all, prints `N passed, N failed`, ends the script
+#
+# Exported for clients: ORDERSHOP_<SERVICE>_ADDRESS. Other ORDERSHOP_ variables that a test exports go to every service
+# that starts after that. Whatever happens, everything ends with the script; logs are shown when something failed.
+set -euo pipefail
+
+shop_services=(customer product inventory order billing crm mail)
+shop_slowness=${ORDERSHOP_TEST_SLOWNESS:-1}
+shop_folder=$(mktemp -d)
+shop_passed=0 shop_failed=0 shop_failures=()
+declare -A shop_pid=()
+
+# --- Saying and checking ---
+
+say() { printf '%s\n' "$*"; }
+
+fail() { # ends the test
+  say "FAILED: $*"
+  exit 1
+}
+
+# skip REASON...: ends the test as skipped
+skip() {
+  say "skipped: $*"
+  exit 77
+}
+
+# expect SENTENCE COMMAND...: one test. What the command prints is shown if it fails; the test goes on then.
+expect() {
+  local sentence=$1 status=0
+  shift
+  "$@" >"$shop_folder/output" 2>&1 </dev/null || status=$?
+  if [ $status -eq 0 ]; then
+    shop_passed=$((shop_passed + 1))
+    say "passed: $sentence"
+  else
+    shop_failed=$((shop_failed + 1))
+    shop_failures+=("$sentence")
+    say "FAILED: $sentence"
+    say "  $* (exit status $status)"
+    sed 's/^/  | /' "$shop_folder/output"
+  fi
+}
+
+# wait_until SECONDS COMMAND...: polls until the command succeeds; fails when the time (times the slowness of a
+# sanitized build) is over.
+wait_until() {
+  local deadline=$(($(date +%s%N) / 1000000 + $1 * 1000 * shop_slowness))
+  shift
+  until "$@"; do
+    [ $(($(date +%s%N) / 1000000)) -lt $deadline ] || return 1
+    sleep 0.02
+  done
+}
+
+# --- Ports ---
+
+port_is_free() {
+  local hex
+  hex=$(printf '%04X' "$1")
+  ! awk -v port=":$hex" '$4 == "0A" && substr($2, length($2) - 4) == port { found = 1 } END { exit !found }' \
+    /proc/net/tcp /proc/net/tcp6 2>/dev/null
+}
+
+ports_are_free() {
+  local port
+  for port in $(seq "$1" $(($1 + 9))); do
+    port_is_free "$port" || return 1
+  done
+}
+
+# Ten ports, below those that the kernel gives to outgoing connections, that no other test of this user has reserved.
+# The reservation is a lock that ends with the script.
+reserve_ports() {
+  local folder=/tmp/ordershop-ports-$UID try
+  mkdir -p "$folder"
+  for try in $(seq 200); do
+    shop_port_base=$((20000 + RANDOM % 1200 * 10))
+    exec 5>"$folder/$shop_port_base"
+    if flock -n 5 && ports_are_free "$shop_port_base"; then return; fi
+    exec 5>&-
+  done
+  fail "no ten free ports in $try tries"
+}
+
+port_of() { # port_of redis|<service>; spare_port is for the test's own use
+  local i
+  [ "$1" != redis ] || echo $((shop_port_base + 8))
+  for i in "${!shop_services[@]}"; do
+    [ "${shop_services[i]}" != "$1" ] || echo $((shop_port_base + 1 + i))
+  done
+}
+
+address_of() { echo "127.0.0.1:$(port_of "$1")"; }
+
+spare_port() { echo $((shop_port_base + 9)); }
+
+# --- Processes ---
+
+log_of() { echo "$shop_folder/$1.log"; }
+
+# Has the child ended (it may be a zombie that nobody has waited for)?
+child_has_ended() {
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
+  [[ ${stat##*) } == Z* ]]
+}
+
+is_running() { [ -n "${shop_pid[$1]:-}" ] && ! child_has_ended "${shop_pid[$1]}"; }
+
+# launch NAME COMMAND...
+launch() {
+  local name=$1
+  shift
+  ! is_running "$name" || fail "$name runs already"
+  "$@" >>"$(log_of "$name")" 2>&1 </dev/null 5>&- &
+  shop_pid[$name]=$!
+}
+
+# Waits for a child to end and sets shop_status to its exit status; kills it when that takes too long.
+await_end() { # await_end NAME SECONDS
+  local pid=${shop_pid[$1]}
+  wait_until "$2" child_has_ended "$pid" || kill -KILL "$pid" 2>/dev/null || true
+  shop_status=0
+  wait "$pid" 2>/dev/null || shop_status=$?
+  shop_pid[$1]=
+}
+
+# --- Redis ---
+
+# Asks the shop's Redis.
+redis() { redis-cli -h 127.0.0.1 -p "$(port_of redis)" "$@"; }
+
+redis_answers() { [ "$(redis ping 2>/dev/null </dev/null)" = PONG ]; }
+
+# redis_start ARGUMENT...: more settings for redis-server, e.g. --cluster-enabled yes
+redis_start() {
+  mkdir -p "$shop_folder/redis"
+  launch redis redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
+    --port "$(port_of redis)" --dir "$shop_folder/redis" "$@"
+  wait_until 20 redis_answers || fail "redis does not answer"
+}
+
+redis_stop() {
+  kill -TERM "${shop_pid[redis]}"
+  await_end redis 20
+}
+
+redis_kill() {
+  kill -KILL "${shop_pid[redis]}"
+  await_end redis 20
+}
+
+# --- Services ---
+
+# service_start NAME [VARIABLE=VALUE...]: starts it and returns at once
+service_start() {
+  local name=$1
+  shift
+  launch "$name" env -u ORDERSHOP_SOURCE -u ORDERSHOP_BIN -u ORDERSHOP_REQUIRE_TOOLS \
+    ORDERSHOP_LISTEN="$(address_of "$name")" ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
+    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" ORDERSHOP_FAIL_POINT_DIR="$shop_folder/fail_points/$name" \
+    "$@" "$ORDERSHOP_BIN/ordershop-$name"
+}
+
+# service_stop NAME: SIGTERM; the test fails unless it ends gracefully
+service_stop() {
+  kill -TERM "${shop_pid[$1]}"
+  await_end "$1" 30
+  [ $shop_status -eq 0 ] || fail "$1 ended with status $shop_status at SIGTERM"
+}
+
+service_kill() {
+  kill -KILL "${shop_pid[$1]}"
+  await_end "$1" 10
+}
+
+service_pause() { kill -STOP "${shop_pid[$1]}"; }
+service_resume() { kill -CONT "${shop_pid[$1]}"; }
+
+# service_restart NAME [VARIABLE=VALUE...]: stops and starts it, and waits until it serves
+service_restart() {
+  service_stop "$1"
+  service_start "$@"
+  wait_for_serving "$1"
+}
+
+# Fail points (services/runtime/base/fail_point.h), for each service on its own: the next time that it passes the named
+# place it does what is said (kill, pause, error), once.
+fail_point_arm() { # fail_point_arm SERVICE NAME ACTION
+  rm -f "$shop_folder/fail_points/$1/$2.hit"
+  printf '%s' "$3" >"$shop_folder/fail_points/$1/.$2"
+  mv "$shop_folder/fail_points/$1/.$2" "$shop_folder/fail_points/$1/$2"
+}
+fail_point_was_hit() { [ -e "$shop_folder/fail_points/$1/$2.hit" ]; }
+fail_point_release() { rm -f "$shop_folder/fail_points/$1/$2.hit"; }
+
+serves_or_ended() {
+  local name
+  "$ORDERSHOP_BIN/ordershop" health "$@" >"$shop_folder/health" 2>&1 && return
+  for name in "$@"; do
+    is_running "$name" || return 0
+  done
+  return 1
+}
+
+serve() { "$ORDERSHOP_BIN/ordershop" health "$@" >"$shop_folder/health" 2>&1; }
+
+# wait_for_serving NAME...: until all of them say SERVING; the test fails when one ends or it takes too long
+wait_for_serving() {
+  wait_until 30 serves_or_ended "$@" || true
+  serve "$@" || fail "not all serve: $(tr '\n' ';' <"$shop_folder/health")"
+}
+
+# --- The whole ---
+
+# shop_prepare: ports and addresses, for a test that starts the parts itself
+shop_prepare() {
+  local name
+  [ -x "${ORDERSHOP_BIN:?}/ordershop" ] || fail "there are no executables in ORDERSHOP_BIN=$ORDERSHOP_BIN"
+  reserve_ports
+  mkdir -p "$shop_folder/mail"
+  for name in "${shop_services[@]}"; do
+    mkdir -p "$shop_folder/fail_points/$name"
+    export "ORDERSHOP_${name^^}_ADDRESS=dns:///$(address_of "$name")"
+  done
+}
+
+# shop_start [SERVICE...]: Redis and the services, all of them if none is named; returns when they serve
+shop_start() {
+  local name names=("$@")
+  [ $# -gt 0 ] || names=("${shop_services[@]}")
+  shop_prepare
+  redis_start
+  for name in "${names[@]}"; do service_start "$name"; done
+  wait_for_serving "${names[@]}"
+}
+
+# What a sanitizer has found in a process fails the test, however well everything else went.
+sanitizers_are_content() {
+  ! grep -l -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$shop_folder"/*.log 2>/dev/null
+}
+
+# Stops the services, then Redis. Services must end gracefully.
+shop_stop() {
+  local name
+  for name in "${shop_services[@]}"; do
+    if is_running "$name"; then kill -TERM "${shop_pid[$name]}"; fi
+  done
+  for name in "${shop_services[@]}"; do
+    [ -n "${shop_pid[$name]:-}" ] || continue
+    await_end "$name" 30
+    [ $shop_status -eq 0 ] || fail "$name ended with status $shop_status"
+  done
+  if is_running redis; then redis_stop; fi
+  sanitizers_are_content || fail "a sanitizer has found something in the logs named above"
+}
+
+# Ends the test.
+shop_done() {
+  shop_stop
+  say "$shop_passed passed, $shop_failed failed"
+  [ $shop_failed -eq 0 ] || exit 1
+  exit 0
+}
+
+shop_end() {
+  local status=$? name
+  trap - EXIT INT TERM HUP
+  for name in "${!shop_pid[@]}"; do
+    if is_running "$name"; then
+      kill -CONT "${shop_pid[$name]}" 2>/dev/null || true
+      kill -KILL "${shop_pid[$name]}" 2>/dev/null || true
+      wait "${shop_pid[$name]}" 2>/dev/null || true
+    fi
+  done
+  if [ $status -ne 0 ] && [ $status -ne 77 ]; then
+    for name in "$shop_folder"/*.log; do
+      [ -s "$name" ] || continue
+      say "--- the end of $(basename "$name")"
+      if [[ $name == */redis.log ]]; then tail -n 4 "$name"; else tail -n 30 "$name"; fi
+    done
+    if [ $shop_failed -gt 0 ]; then
+      printf 'FAILED: %s\n' "${shop_failures[@]}"
+      say "$shop_passed passed, $shop_failed failed"
+    fi
+  fi
+  rm -rf "$shop_folder"
+  exit $status
+}
+trap shop_end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
