@@ -1,0 +1,284 @@
+/* The server as a whole: opening, overload, strangers on its port, drain. */
+#include <arpa/inet.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "echo_call.h"
+#include "echo_server.h"
+#include "rpc/rpc_blocking_client.h"
+#include "suite.h"
+
+enum { US_PER_MS = 1000, PATIENCE_MS = 20000 };
+#define GET_PATH "/ordershop.v1.CustomerService/GetCustomer"
+
+/* A client of its own connection, for one server. */
+struct client {
+  struct arena *arena;
+  struct rpc_blocking_channel *channel;
+  ProtobufCService *customers;
+};
+
+static struct client client_open(int port) {
+  struct client client = {.arena = arena_new()};
+  const char *target = arena_printf(client.arena, "127.0.0.1:%d", port);
+  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(client.arena, target, NULL, &client.channel)));
+  client.customers =
+      rpc_blocking_client_new(client.arena, client.channel, &ordershop__v1__customer_service__descriptor, false);
+  return client;
+}
+
+static void client_close(struct client *client) {
+  rpc_blocking_channel_close(client->channel);
+  arena_free(client->arena);
+}
+
+static struct status get(struct client *client, const char *id) {
+  struct context context = {.arena = client->arena, .deadline_us = clock_monotonic_us() + PATIENCE_MS * US_PER_MS};
+  struct rpc_reply reply = {.context = &context};
+  Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
+  request.id = (char *)id;
+  ordershop__v1__customer_service__get_customer(client->customers, &request,
+                                                (Ordershop__V1__Customer_Closure)rpc_reply_closure, &reply);
+  return reply.status;
+}
+
+/* A call in flight: GetCustomer with id wait. */
+static struct echo_call *wait_begin(struct echo_server *server) {
+  Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
+  request.id = (char *)"wait";
+  struct echo_call *call = echo_call_open(server->port, GET_PATH, PATIENCE_MS, NULL, NULL);
+  echo_call_send(call, &request);
+  echo_call_send_end(call);
+  return call;
+}
+
+static int wait_end(struct echo_call *call) {
+  struct arena *arena = arena_new();
+  ProtobufCMessage *message;
+  echo_call_receive(call, PATIENCE_MS, arena, &ordershop__v1__customer__descriptor, &message);
+  int code = echo_call_finish(call);
+  echo_call_free(call);
+  arena_free(arena);
+  return code;
+}
+
+static bool reaches(atomic_int *counter, int value) {
+  int64_t until = clock_monotonic_us() + PATIENCE_MS * US_PER_MS;
+  while (atomic_load(counter) < value && clock_monotonic_us() < until) continue;
+  return atomic_load(counter) >= value;
+}
+
+static bool drains_by(struct echo_server *server, int64_t until_us) {
+  while (!echo_server_is_drained(server) && clock_monotonic_us() < until_us) continue;
+  return echo_server_is_drained(server);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+static void test_port_taken(void) {
+  struct echo_server *first = echo_server_start(NULL, NULL);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+  char listen[32];
+  snprintf(listen, sizeof(listen), "127.0.0.1:%d", first->port);
+  struct status status;
+  CU_ASSERT_PTR_NULL(echo_server_start(&(struct rpc_server_options){.listen = listen}, &status));
+  CU_ASSERT_EQUAL(status.code, STATUS_UNAVAILABLE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, listen));
+  struct client client = client_open(first->port);
+  CU_ASSERT_EQUAL(get(&client, "it").code, STATUS_OK);
+  client_close(&client);
+  echo_server_stop(first);
+}
+
+static void test_address(void) {
+  static const char *const addresses[] = {"",        "localhost",       "127.0.0.1:",   ":50051",
+                                          "[::1]:x", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:123456"};
+  for (size_t i = 0; i < SUITE_SIZE(addresses); i++) {
+    struct status status;
+    CU_ASSERT_PTR_NULL(echo_server_start(&(struct rpc_server_options){.listen = addresses[i]}, &status));
+    CU_ASSERT_EQUAL(status.code, STATUS_INVALID_ARGUMENT);
+  }
+}
+
+static struct status no_handler(struct rpc_call *call, const void *request, const void **ret_reply) {
+  (void)call, (void)request, (void)ret_reply;
+  return status_ok();
+}
+
+/* Opens a server whose table lacks or breaks something; it must refuse before it needs a loop. */
+static struct status open_with(const struct rpc_method *methods, size_t count) {
+  static struct arena *arena;
+  if (!arena) arena = arena_new();
+  struct rpc_service service = {
+      .descriptor = &ordershop__v1__customer_service__descriptor, .methods = methods, .method_count = count};
+  struct rpc_server *server;
+  struct rpc_server_options options = {.listen = "127.0.0.1:0"};
+  struct status status = rpc_server_open(NULL, arena, &options, &service, 1, &server);
+  struct status kept = {.code = status.code, .message = status.code ? strdup(status.message) : NULL};
+  arena_free(arena);
+  arena = NULL;
+  return kept;
+}
+
+static void check_table_fault(const struct rpc_method *methods, size_t count, const char *name) {
+  struct status status = open_with(methods, count);
+  CU_ASSERT_EQUAL_FATAL(status.code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, name));
+  free((char *)status.message);
+}
+
+static void test_table(void) {
+  struct rpc_method method = {.name = "GetCustomer",
+                              .handler = no_handler,
+                              .input = &ordershop__v1__get_customer_request__descriptor,
+                              .output = &ordershop__v1__customer__descriptor};
+  check_table_fault(&method, 1, "is missing");
+  struct rpc_method twice[7];
+  for (size_t i = 0; i < SUITE_SIZE(twice); i++) twice[i] = method;
+  check_table_fault(twice, 2, "is missing");
+  method.handler = NULL;
+  check_table_fault(&method, 1, "needs either");
+  method.handler = no_handler;
+  method.input = &ordershop__v1__customer__descriptor;
+  check_table_fault(&method, 1, "request type");
+  method.name = "Marry";
+  check_table_fault(&method, 1, "Marry is no method");
+}
+
+/* ---- load ------------------------------------------------------------------------------------------------------- */
+
+static void test_overload(void) {
+  struct echo_server *server = echo_server_start(&(struct rpc_server_options){.max_calls = 3}, NULL);
+  struct echo_call *calls[3];
+  for (int i = 0; i < 3; i++) calls[i] = wait_begin(server);
+  CU_ASSERT(reaches(&server->started, 3));
+  struct client client = client_open(server->port);
+  struct status status = get(&client, "one more");
+  CU_ASSERT_EQUAL(status.code, STATUS_RESOURCE_EXHAUSTED);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "OVERLOADED");
+  CU_ASSERT(status.details && status.details->retry_delay_ms > 0);
+  echo_server_open_gate(server);
+  for (int i = 0; i < 3; i++) CU_ASSERT_EQUAL(wait_end(calls[i]), STATUS_OK);
+  CU_ASSERT_EQUAL(get(&client, "now").code, STATUS_OK);
+  client_close(&client);
+  echo_server_stop(server);
+}
+
+static struct status refuse(struct rpc_call *call, void *argument) {
+  return status_error(call->context.arena, STATUS_PERMISSION_DENIED, "REFUSED", "%s", (const char *)argument);
+}
+
+static void test_before(void) {
+  struct rpc_server_options options = {.before = refuse, .before_argument = (void *)"not today"};
+  struct echo_server *server = echo_server_start(&options, NULL);
+  struct client client = client_open(server->port);
+  struct status status = get(&client, "it");
+  CU_ASSERT_EQUAL(status.code, STATUS_PERMISSION_DENIED);
+  CU_ASSERT_STRING_EQUAL(status.message, "not today");
+  client_close(&client);
+  echo_server_stop(server);
+}
+
+/* ---- strangers -------------------------------------------------------------------------------------------------- */
+
+static int connect_to(int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+  int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(connect(socket_fd, (struct sockaddr *)&address, sizeof(address)), 0);
+  return socket_fd;
+}
+
+static void test_garbage(void) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  char garbage[4096];
+  memset(garbage, 0xA5, sizeof(garbage));
+  int sockets[20];
+  for (size_t i = 0; i < SUITE_SIZE(sockets); i++) {
+    sockets[i] = connect_to(server->port);
+    const char *text = i % 2 ? "GET / HTTP/1.1\r\n\r\n" : garbage;
+    size_t size = i % 2 ? strlen(text) : sizeof(garbage);
+    CU_ASSERT(i % 4 == 3 || send(sockets[i], text, size, MSG_NOSIGNAL) > 0); /* every fourth says nothing */
+  }
+  struct client client = client_open(server->port);
+  CU_ASSERT_EQUAL(get(&client, "it").code, STATUS_OK);
+  client_close(&client);
+  for (size_t i = 0; i < SUITE_SIZE(sockets); i++) close(sockets[i]);
+  echo_server_stop(server);
+}
+
+static void test_large_metadata(void) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  char *value = malloc(40001);
+  memset(value, 'v', 40000);
+  value[40000] = '\0';
+  Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
+  struct echo_call *call = echo_call_open(server->port, GET_PATH, PATIENCE_MS, "x-ask", value);
+  echo_call_send(call, &request);
+  CU_ASSERT_EQUAL(wait_end(call), STATUS_RESOURCE_EXHAUSTED);
+  free(value);
+  echo_server_stop(server);
+}
+
+/* ---- drain ------------------------------------------------------------------------------------------------------ */
+
+static void test_drain_finishes(void) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct echo_call *call = wait_begin(server);
+  CU_ASSERT(reaches(&server->started, 1));
+  echo_server_drain(server, PATIENCE_MS);
+  struct client late = client_open(server->port);
+  CU_ASSERT_EQUAL(get(&late, "late").code, STATUS_UNAVAILABLE);
+  client_close(&late);
+  CU_ASSERT(!echo_server_is_drained(server));
+  echo_server_open_gate(server);
+  CU_ASSERT_EQUAL(wait_end(call), STATUS_OK);
+  CU_ASSERT(drains_by(server, clock_monotonic_us() + 5000 * US_PER_MS));
+  echo_server_stop(server);
+}
+
+static void test_drain_grace(void) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct echo_call *call = wait_begin(server);
+  CU_ASSERT(reaches(&server->started, 1));
+  int64_t begin_us = clock_monotonic_us();
+  echo_server_drain(server, 300);
+  CU_ASSERT(drains_by(server, begin_us + 5000 * US_PER_MS));
+  CU_ASSERT(clock_monotonic_us() - begin_us >= 300 * US_PER_MS);
+  CU_ASSERT_EQUAL(atomic_load(&server->cancelled), 1);
+  CU_ASSERT_NOT_EQUAL(wait_end(call), STATUS_OK);
+  echo_server_stop(server);
+}
+
+static void test_drain_idle(void) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct client client = client_open(server->port);
+  CU_ASSERT_EQUAL(get(&client, "connected").code, STATUS_OK);
+  int64_t begin_us = clock_monotonic_us();
+  echo_server_drain(server, PATIENCE_MS);
+  CU_ASSERT(drains_by(server, begin_us + 3000 * US_PER_MS));
+  client_close(&client);
+  echo_server_stop(server);
+}
+
+static const struct test tests[] = {
+    {"a port that is taken is UNAVAILABLE, and who has it goes on", test_port_taken},
+    {"an address that is none is INVALID_ARGUMENT", test_address},
+    {"a method table that does not fit its descriptor is refused", test_table},
+    {"a call beyond max_calls is RESOURCE_EXHAUSTED with a time to retry", test_overload},
+    {"what runs before each handler can refuse the call", test_before},
+    {"garbage, HTTP/1 and silence on the port leave the server serving", test_garbage},
+    {"metadata above the limit is refused", test_large_metadata},
+    {"a drain lets calls in flight finish and refuses new ones", test_drain_finishes},
+    {"a drain cancels what is left after its grace", test_drain_grace},
+    {"a drain with idle connections ends at once", test_drain_idle},
+};
+
+int main(int argc, char **argv) {
+  return suite_main("rpc server", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);
+}
