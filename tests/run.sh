@@ -93,7 +93,8 @@ build_all() {
   before=$(fingerprint)
   echo "Building in $build"
   if ! run_build >"$build/build.log" 2>&1; then
-    grep -A 30 -m 3 -E '^FAILED: |error: |CMake Error' "$build/build.log" || tail -n 40 "$build/build.log"
+    { grep -A 30 -m 3 -E '^FAILED: |error: |CMake Error' "$build/build.log" || tail -n 40 "$build/build.log"; } |
+      cut -c 1-300
     echo "The build failed; all of it is in $build/build.log"
     echo "0 passed, 1 failed, 0 skipped"
     exit 1

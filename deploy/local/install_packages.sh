@@ -6,7 +6,6 @@
 set -euo pipefail
 
 policy=/usr/sbin/policy-rc.d
-redis_unit=redis-server.service
 log=$(mktemp)
 made_policy=no
 cleanup() {
@@ -69,5 +68,6 @@ fi
 
 redis_now=$(dpkg-query -W -f '${db:Status-Status}' redis-server 2>/dev/null || true)
 if [ "$redis_before" != installed ] && [ "$redis_now" = installed ]; then
-  deb-systemd-helper disable "$redis_unit" >/dev/null 2>&1 || true
+  update-rc.d redis-server disable >/dev/null 2>&1 || true
+  ! command -v systemctl >/dev/null || systemctl disable redis-server.service >/dev/null 2>&1 || true
 fi

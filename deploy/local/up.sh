@@ -51,7 +51,7 @@ build_shop() {
   flock 8
   if [ ! -x "$bin/ordershop" ]; then say "Building (some minutes the first time) ..."; fi
   if ! run_build >"$build_dir/build.log" 2>&1; then
-    tail -n 40 "$build_dir/build.log" >&2
+    tail -n 40 "$build_dir/build.log" | cut -c 1-300 >&2
     fail "the build failed; all of it is in $build_dir/build.log"
   fi
   exec 8>&-
