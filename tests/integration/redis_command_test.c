@@ -182,12 +182,14 @@ static void given_up(struct context *context) {
   private_redis_pause(server);
   struct status status = run(redis, &hasty, NULL, "ECHO", "late", NULL);
   CU_ASSERT(status.code == STATUS_DEADLINE_EXCEEDED);
-  arena_free(hasty.arena); /* the late answer must not touch it */
+  size_t used = arena_used(hasty.arena);
   private_redis_resume(server);
 
   const struct redis_reply *reply = NULL;
   CU_ASSERT_FATAL(status_is_ok(run(redis, context, &reply, "ECHO", "own", NULL)));
   CU_ASSERT_STRING_EQUAL(redis_reply_text(reply), "own");
+  CU_ASSERT(arena_used(hasty.arena) == used); /* which the late answer must not touch */
+  arena_free(hasty.arena);
   CU_ASSERT(redis_generation(redis) == 1);
   redis_close(redis);
 }
@@ -244,6 +246,7 @@ static void full_of_bytes(struct context *context) {
   struct redis_pending *second = redis_send(redis, context, &set);
   CU_ASSERT_STRING_EQUAL(status_reason(redis_receive(second, NULL)), "OVERLOADED");
   CU_ASSERT(status_is_ok(redis_receive(first, NULL)));
+  CU_ASSERT(status_is_ok(redis_command(redis, context, &set, NULL)));
   private_redis_command(server, "DEL big");
   free(bytes);
   redis_close(redis);
@@ -323,6 +326,7 @@ static void long_block(struct context *context) {
   private_redis_command(server, "DEL stream");
   struct redis_arguments read =
       redis_command_of(context->arena, "XREAD", "BLOCK", "700", "STREAMS", "stream", "$", NULL);
+  CU_ASSERT(status_is_ok(run(redis, context, NULL, "PING", NULL, NULL))); /* the watch over silence begins here */
   int64_t start_us = clock_monotonic_us();
   const struct redis_reply *reply = NULL;
   CU_ASSERT_FATAL(status_is_ok(redis_command_blocking(redis, context, &read, 700, &reply)));

@@ -285,13 +285,16 @@ static void test_silent_at_connect(void) {
   in_coroutine(silent_at_connect);
 }
 
-/* The first answer is long due when the process goes on; it lies in the socket by then. */
+/* The answer is long due when the process goes on, but lies in the socket. */
 static void stood_still(struct context *context) {
   struct redis *redis = open_ready(context);
   struct redis_arguments ping = redis_arguments_of(context->arena, "PING");
+  private_redis_pause(server);
   struct redis_pending *pending = redis_send(redis, context, &ping);
   coroutine_sleep(0, context->deadline_us); /* the turn ends: the command is written */
-  usleep(500 * US_PER_MS);                  /* the whole loop stands still beyond the reply timeout */
+  usleep(500 * US_PER_MS);                  /* the whole loop stands still, beyond the reply timeout */
+  private_redis_resume(server);
+  private_redis_command(server, "PING");
   CU_ASSERT(status_is_ok(redis_receive(pending, NULL)));
   CU_ASSERT(redis_generation(redis) == 1);
   redis_close(redis);
@@ -317,6 +320,27 @@ static void counted_once(struct context *context) {
 
 static void test_counted_once(void) {
   in_coroutine(counted_once);
+}
+
+/* ---- failover --------------------------------------------------------------------------------------------------- */
+
+static void demoted(struct context *context) {
+  struct redis *redis = open_ready(context);
+  struct redis_arguments set = redis_command_of(context->arena, "SET", "key", "value", NULL);
+  private_redis_command(server, "REPLICAOF 127.0.0.1 1");
+  struct status status = redis_command(redis, context, &set, NULL);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "REDIS_READONLY");
+  CU_ASSERT(reason_becomes(redis, context, "replica") && !redis_is_ready(redis));
+  coroutine_sleep(200 * US_PER_MS, context->deadline_us);
+  CU_ASSERT(redis_generation(redis) == 1);
+  private_redis_command(server, "REPLICAOF NO ONE");
+  CU_ASSERT(status_is_ok(redis_wait_ready(redis, context->deadline_us)));
+  CU_ASSERT(status_is_ok(redis_command(redis, context, &set, NULL)));
+  redis_close(redis);
+}
+
+static void test_demoted(void) {
+  in_coroutine(demoted);
 }
 
 /* ---- password --------------------------------------------------------------------------------------------------- */
@@ -473,6 +497,7 @@ static const struct test tests[] = {
     {"A server that accepts but does not answer is tried again", test_silent_at_connect},
     {"A loop that stood still does not take its connection for dead", test_stood_still},
     {"A command in flight when the connection breaks is not sent twice", test_counted_once},
+    {"A server that became a replica is left, and taken again as master", test_demoted},
     {"A wrong password is told and recovers when it is corrected", test_password},
     {"User and database of the URL are used, and a user without CLIENT is served", test_user},
     {"A name that cannot be resolved is told and tried again", test_name},

@@ -89,7 +89,7 @@ static void on_welcomed(void *owner, int64_t client_id) {
   connection->events.ready(connection->events.owner);
 }
 
-/* Later refusals of the same greeting (NOAUTH after a failed AUTH) say less than the first. */
+/* hiredis closes before it looks at the greeting's other answers. */
 static void on_refused(void *owner, const char *reason) {
   redis_connection_fail(owner, reason);
 }
@@ -112,7 +112,6 @@ static void on_closed(void *owner, const char *reason) {
   struct redis_connection *connection = owner;
   enum redis_connection_state state = connection->state;
   connection->link = NULL;
-  connection->failing = false;
   if (state == REDIS_CONNECTION_STOPPED) return;
 
   uv_timer_stop(&connection->timer);
@@ -220,8 +219,7 @@ void redis_connection_start(struct redis_connection *connection) {
 }
 
 void redis_connection_fail(struct redis_connection *connection, const char *reason) {
-  if (!connection->link || connection->failing) return;
-  connection->failing = true;
+  if (!connection->link) return;
   redis_connection_note(connection, reason);
   redis_link_close(connection->link);
 }

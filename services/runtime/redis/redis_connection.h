@@ -54,7 +54,6 @@ struct redis_connection {
   struct addrinfo *addresses, *next_address;
   struct redis_greeting greeting;
   bool resolving;
-  bool failing; /* redis_connection_fail has closed the link */
   bool timer_closed;
   bool away;             /* and the log has said so */
   int64_t away_since_us; /* for the log */

@@ -20,6 +20,23 @@ static void on_required(redisAsyncContext *hiredis, void *data, void *greeting) 
   if (reply && reply->type != REDIS_REPLY_STATUS) refuse(greeting, reply);
 }
 
+/* Errors that concern the connection as a whole. PING reports troubles that only some commands meet, too (MISCONF: no
+ * writes); those commands report them. */
+static bool is_unusable(const redisReply *reply) {
+  static const char *const starts[] = {"LOADING ", "NOAUTH ", "DENIED ", "ERR max number of clients"};
+  if (!is_error(reply)) return false;
+  for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+    if (strncmp(reply->str, starts[i], strlen(starts[i])) == 0) return true;
+  }
+  return false;
+}
+
+static void on_name(redisAsyncContext *hiredis, void *data, void *greeting) {
+  const redisReply *reply = data;
+  (void)hiredis;
+  if (reply && is_unusable(reply)) refuse(greeting, reply);
+}
+
 static void on_client_id(redisAsyncContext *hiredis, void *data, void *owner) {
   const redisReply *reply = data;
   struct redis_greeting *greeting = owner;
@@ -27,13 +44,13 @@ static void on_client_id(redisAsyncContext *hiredis, void *data, void *owner) {
   if (reply && reply->type == REDIS_REPLY_INTEGER) greeting->client_id = reply->integer;
 }
 
-/* PING reports troubles that only some commands meet, too (MISCONF: no writes); those commands report them. */
-static bool is_unusable(const redisReply *reply) {
-  static const char *const words[] = {"LOADING", "MASTERDOWN", "NOAUTH"};
-  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-    if (strncmp(reply->str, words[i], strlen(words[i])) == 0) return true;
-  }
-  return false;
+static void on_role(redisAsyncContext *hiredis, void *data, void *owner) {
+  const redisReply *reply = data;
+  struct redis_greeting *greeting = owner;
+  (void)hiredis;
+  if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) return;
+  const char *role = reply->element[0]->str;
+  if (role && strcmp(role, "slave") == 0) greeting->refused(greeting->owner, "the server is a replica");
 }
 
 static void on_ping(redisAsyncContext *hiredis, void *data, void *owner) {
@@ -41,7 +58,7 @@ static void on_ping(redisAsyncContext *hiredis, void *data, void *owner) {
   struct redis_greeting *greeting = owner;
   (void)hiredis;
   if (!reply) return;
-  if (is_error(reply) ? is_unusable(reply) : reply->type != REDIS_REPLY_STATUS) {
+  if (is_unusable(reply) || (!is_error(reply) && reply->type != REDIS_REPLY_STATUS)) {
     refuse(greeting, reply);
     return;
   }
@@ -74,9 +91,11 @@ void redis_greeting_send(struct redis_greeting *greeting, struct redis_link *lin
   }
   struct redis_arguments name = redis_command_of(arena, "CLIENT", "SETNAME", greeting->name, NULL);
   struct redis_arguments id = redis_command_of(arena, "CLIENT", "ID", NULL);
+  struct redis_arguments role = redis_arguments_of(arena, "ROLE");
   struct redis_arguments ping = redis_arguments_of(arena, "PING");
-  send_command(greeting, link, &name, NULL);
+  send_command(greeting, link, &name, on_name);
   send_command(greeting, link, &id, on_client_id);
+  send_command(greeting, link, &role, on_role);
   send_command(greeting, link, &ping, on_ping);
   arena_free(arena);
 }

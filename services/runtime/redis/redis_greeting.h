@@ -1,8 +1,9 @@
 /* Redis greeting: what a fresh link says before it serves; for this folder only.
  *
  * RESP2, all in one write: AUTH where there is a password, SELECT where the database isn't 0, CLIENT SETNAME, CLIENT
- * ID, and PING, which a server that is still loading its data, or a replica without its master, refuses. The two about
- * the client are a convenience: a user who may not use them is served nevertheless. */
+ * ID, ROLE, and PING, which a server that is still loading its data refuses. A replica is of no use: it takes no
+ * writes, and consumer groups write even when they read. A user who may not use CLIENT and ROLE is served nevertheless.
+ */
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,6 @@
 /* Redis commands under way: sending, the line of due answers, and the watchdog over it. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "redis/redis_private.h"
 #include "redis/redis_reply_copy.h"
@@ -74,6 +76,10 @@ static void answer(struct redis *redis, struct redis_pending *pending, const red
   }
   pending->ticket = NULL;
   pending->answered = true;
+  if (strcmp(status_reason(pending->status), "REDIS_READONLY") == 0) {
+    /* A failover: the name may mean another server by now. The greeting refuses replicas. */
+    redis_connection_fail(&redis->connection, reply->str);
+  }
   if (pending->waiter) coroutine_wake(pending->waiter);
 }
 
@@ -115,8 +121,7 @@ static void on_watchdog(uv_timer_t *timer) {
 static void watch(struct redis *redis) {
   if (uv_is_active((const uv_handle_t *)&redis->watchdog)) return;
   redis->suspected = false;
-  uint64_t timeout_ms = (uint64_t)(redis->reply_timeout_ms + redis->first->extra_ms);
-  uv_timer_start(&redis->watchdog, on_watchdog, timeout_ms, 0);
+  uv_timer_start(&redis->watchdog, on_watchdog, (uint64_t)redis->reply_timeout_ms, 0);
 }
 
 static bool is_full(const struct redis *redis, size_t size) {

@@ -45,6 +45,3 @@ static inline bool redis_is_closing(const struct redis *redis) {
 
 /* UNAVAILABLE with the reason why the connection isn't ready. */
 struct status redis_unreachable(const struct redis *redis, struct arena *arena);
-
-/* redis_pending.c: the watchdog begins with the first command. */
-void redis_watchdog_start(struct redis *redis);
