@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# deploy/local/up.sh, down.sh and status.sh: a shop of their own, with the executables of the test build.
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+scripts=$ORDERSHOP_SOURCE/deploy/local
+reserve_ports
+export ORDERSHOP_HOME=$shop_folder/home ORDERSHOP_PORT_BASE=$shop_port_base
+ORDERSHOP_REDIS_PORT=$(port_of redis)
+export ORDERSHOP_REDIS_PORT
+
+all_down_and_end() {
+  "$scripts/down.sh" >/dev/null 2>&1 || true
+  shop_end
+}
+trap all_down_and_end EXIT
+
+up() { "$scripts/up.sh" --no-install "$@"; }
+down() { "$scripts/down.sh" "$@"; }
+pid_of() { cat "$ORDERSHOP_HOME/run/$1.pid"; }
+all_pids() { cat "$ORDERSHOP_HOME"/run/*.pid; }
+
+# prints COMMAND... in quotes: exits with STATUS and prints the PATTERN
+ends_with() { # ends_with STATUS PATTERN COMMAND...
+  local wanted=$1 pattern=$2 status=0 output
+  shift 2
+  output=$("$@" 2>&1) || status=$?
+  printf '%s\n(exit status %s)\n' "$output" "$status"
+  [ "$status" -eq "$wanted" ] && grep -q -- "$pattern" <<<"$output"
+}
+
+status_of() { # status_of PART COLUMN
+  { "$scripts/status.sh" || true; } | awk -v part="$1" -v column="$2" '$1 == part { print $column }'
+}
+
+part_is() { [ "$(status_of "$1" 4) $(status_of "$1" 5)" = "$2" ]; }
+
+redis_says() { # redis_says SETTING VALUE
+  [ "$(redis config get "$1" | sed -n 2p)" = "$2" ]
+}
+
+expect "an unknown service is refused in one sentence" ends_with 2 "there is no service 'cashier'" up cashier
+expect "a port that is none is refused" ends_with 2 ORDERSHOP_PORT_BASE env ORDERSHOP_PORT_BASE=x "$scripts/up.sh"
+expect "there is help" ends_with 0 ORDERSHOP_HOME up --help
+expect "before the first start nothing runs, which is no mistake" ends_with 0 "Nothing" down
+expect "a service without Redis is not started, and says what to do" ends_with 1 "up.sh redis" up customer
+
+expect "everything starts" ends_with 0 "redis-cli -p $(port_of redis)" up
+expect "the demo was played" test -e "$ORDERSHOP_HOME/demo-played"
+expect "status.sh finds that all run and serve" ends_with 0 SERVING "$scripts/status.sh"
+expect "Redis syncs every write" redis_says appendfsync always
+expect "Redis keeps its data in the shop's folder" redis_says dir "$ORDERSHOP_HOME/redis"
+expect "Redis listens on loopback only" redis_says bind 127.0.0.1
+
+before=$(all_pids)
+expect "a second start is harmless" ends_with 0 "redis runs already" up
+expect "and has started nothing anew" test "$(all_pids)" = "$before"
+expect "nor played the demo again" test "$(grep -c 'Playing the demo' <(up 2>&1))" = 0
+
+customers=$(redis scard customer_ids)
+expect "the demo has left customers" test "$customers" -gt 0
+expect "one service stops" down crm
+expect "the others stay up" part_is order "running SERVING"
+expect "it is stopped" part_is crm "stopped UNREACHABLE"
+expect "status.sh says so by its exit status" ends_with 1 stopped "$scripts/status.sh"
+expect "it starts again alone" up crm
+expect "and serves" part_is crm "running SERVING"
+
+sleep 1000 &
+stranger=$!
+down mail >/dev/null
+echo $stranger >"$ORDERSHOP_HOME/run/mail.pid"
+expect "a pid file that names somebody else's process is no matter" down mail
+expect "that process lives" kill -0 $stranger
+kill $stranger
+
+kill -KILL "$(pid_of billing)"
+wait_until 5 part_is billing "DIED UNREACHABLE"
+expect "a service that died is told" part_is billing "DIED UNREACHABLE"
+
+down redis >/dev/null
+expect "everything starts where it is missing: Redis, billing, mail" up
+expect "what was acknowledged is there" test "$(redis scard customer_ids)" = "$customers"
+
+down product mail >/dev/null
+/usr/bin/python3 -c 'import socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+time.sleep(1000)' "$(port_of mail)" &
+squatter=$!
+wait_until 5 eval "! port_is_free $(port_of mail)"
+expect "a port that is taken is told, and by whom" ends_with 1 "port $(port_of mail), which mail needs, is taken by python3" up
+kill $squatter
+wait $squatter 2>/dev/null || true
+
+expect "a setting that does not parse is told" ends_with 1 LOG_LEVEL env ORDERSHOP_LOG_LEVEL=loud "$scripts/up.sh" --no-install
+expect "and what that run has started is stopped again" part_is product "stopped UNREACHABLE"
+expect "but not what ran before" part_is customer "running SERVING"
+
+up >"$shop_folder/first" 2>&1 &
+first=$!
+expect "two starts at once get along" up
+expect "both of them" wait $first
+
+expect "everything stops" ends_with 0 "redis has stopped" down
+expect "and nothing is left" test -z "$(find "$ORDERSHOP_HOME/run" -name '*.pid')"
+expect "stopping again is harmless" ends_with 0 "Nothing to stop" down
+say "$shop_passed passed, $shop_failed failed"
+[ $shop_failed -eq 0 ]
