@@ -119,6 +119,28 @@ struct status command_replay_result(struct rpc_call *call, const struct resource
   return replay_trace(call, resource, &trace, what, ret_reply);
 }
 
+struct status command_answer_unchanged(struct rpc_call *call, const struct resource *resource,
+                                       const struct request_record *record, const void *current,
+                                       const void **ret_reply) {
+  struct event_store *store = service_of(call)->store;
+  if (record->key) {
+    struct transaction transaction = transaction_of(store, call->context.arena);
+    struct transaction_result result;
+    request_record_add(record, &transaction, current);
+    struct status status = transaction_run(&transaction, &call->context, &result);
+    if (!status_is_ok(status)) return status;
+    if (result.outcome == TRANSACTION_REPLAYED) {
+      return command_replay_result(call, resource, record, "updated", &result, ret_reply);
+    }
+  }
+  struct position position;
+  struct status status = clock_read(store, &call->context, &position);
+  if (!status_is_ok(status)) return status;
+  command_tell_position(call, &position);
+  *ret_reply = current;
+  return status_ok();
+}
+
 struct status version_mismatch(struct arena *arena, const struct resource *resource, const char *id, int64_t wanted,
                                int64_t actual) {
   struct status status =

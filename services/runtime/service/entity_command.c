@@ -126,29 +126,6 @@ static struct status check_update(struct rpc_call *call, const struct resource *
   return violations_status(&violations);
 }
 
-/* Nothing changes: the entity is the answer, remembered as such. */
-static struct status answer_unchanged(struct rpc_call *call, const struct resource *resource,
-                                      const struct request_record *record, const void *current,
-                                      const void **ret_reply) {
-  struct event_store *store = service_of(call)->store;
-  if (record->key) {
-    struct transaction transaction = transaction_of(store, call->context.arena);
-    struct transaction_result result;
-    request_record_add(record, &transaction, current);
-    struct status status = transaction_run(&transaction, &call->context, &result);
-    if (!status_is_ok(status)) return status;
-    if (result.outcome == TRANSACTION_REPLAYED) {
-      return command_replay_result(call, resource, record, "updated", &result, ret_reply);
-    }
-  }
-  struct position position;
-  struct status status = clock_read(store, &call->context, &position);
-  if (!status_is_ok(status)) return status;
-  command_tell_position(call, &position);
-  *ret_reply = current;
-  return status_ok();
-}
-
 /* One try. *ret_again: somebody else has changed the entity since it was loaded. */
 static struct status try_update(struct rpc_call *call, const struct resource *resource, const void *request,
                                 const struct update_plan *plan, const struct request_record *record,
@@ -163,7 +140,8 @@ static struct status try_update(struct rpc_call *call, const struct resource *re
   if (version_differs(arena, resource, current, wanted, &status)) return status;
   status = update_plan_apply(plan, arena, resource, request, current, &changed);
   if (!status_is_ok(status)) return status;
-  if (message_equal(arena, current, changed)) return answer_unchanged(call, resource, record, current, ret_reply);
+  if (message_equal(arena, current, changed))
+    return command_answer_unchanged(call, resource, record, current, ret_reply);
 
   struct transaction transaction = transaction_of(store, arena);
   struct event_origin origin = command_origin(call);

@@ -104,6 +104,12 @@ struct status command_replay_result(struct rpc_call *call, const struct resource
                                     const struct request_record *record, const char *what,
                                     const struct transaction_result *result, const void **ret_reply);
 
+/* Answers `current` for an update that changes nothing: no event; under a request_id the answer is remembered. Parks.
+ */
+struct status command_answer_unchanged(struct rpc_call *call, const struct resource *resource,
+                                       const struct request_record *record, const void *current,
+                                       const void **ret_reply);
+
 /* Puts `ordershop-position` into the trailing metadata. */
 void command_tell_position(struct rpc_call *call, const struct position *position);
 

@@ -1,0 +1,121 @@
+/* What billing listens to: orders, for which it asks the customer for payment; its own billings, for which it thanks;
+ * customers, to know where to write. */
+#include <ordershop/v1/billing.pb-c.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/order.pb-c.h>
+
+#include "billing_service.h"
+#include "event/projection.h"
+#include "shop_mail.h"
+
+static const struct view customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};
+/* Of an order only its id, customer and total. */
+static const struct view known_orders = {.name = "orders", .record = &ordershop__v1__order__descriptor};
+
+static struct status keep_customer(struct work *work, const struct event *event) {
+  projection_keep(work, &customers, event);
+  return status_ok();
+}
+
+static void keep_order(struct work *work, const Ordershop__V1__Order *order) {
+  Ordershop__V1__Order known = ORDERSHOP__V1__ORDER__INIT;
+  known.id = order->id;
+  known.customer_id = order->customer_id;
+  known.total_cents = order->total_cents;
+  work_put(work, &known_orders, order->id, &known);
+}
+
+static void want_customer(struct work *work, const struct event *event) {
+  work_want(work, &customers, ((const Ordershop__V1__Order *)event->entity)->customer_id);
+}
+
+/* Asks the customer for payment. One who is gone is not asked. */
+static struct status request_payment(struct work *work, const struct event *event) {
+  const Ordershop__V1__Order *order = event->entity;
+  void *found;
+  struct status status = work_get(work, &customers, order->customer_id, &found);
+  if (!status_is_ok(status)) return status;
+  keep_order(work, order);
+  const Ordershop__V1__Customer *customer = found;
+  if (!customer) return status_ok();
+  struct arena *arena = work_arena(work);
+  const char *body = arena_printf(arena, "Dear %s,\n\nplease pay %s for your order %s.\n\nYour OrderShop\n",
+                                  customer->name, shop_amount_text(arena, order->total_cents), order->id);
+  work_send(work, shop_mail_new(arena, SHOP_MAIL_PAYMENT_REQUEST, event->event_id, customer->email,
+                                "Please pay for your order", body));
+  return status_ok();
+}
+
+static struct status change_order(struct work *work, const struct event *event) {
+  keep_order(work, event->entity);
+  return status_ok();
+}
+
+static struct status forget_order(struct work *work, const struct event *event) {
+  work_remove(work, &known_orders, event_entity_id(event));
+  return status_ok();
+}
+
+static void want_order(struct work *work, const struct event *event) {
+  work_want(work, &known_orders, ((const Ordershop__V1__Billing *)event->entity)->order_id);
+}
+
+/* Thanks for the payment. */
+static struct status acknowledge_payment(struct work *work, const struct event *event) {
+  const Ordershop__V1__Billing *billing = event->entity;
+  void *order, *found = NULL;
+  struct status status = work_get(work, &known_orders, billing->order_id, &order);
+  if (status_is_ok(status) && order) {
+    status = work_get(work, &customers, ((Ordershop__V1__Order *)order)->customer_id, &found);
+  }
+  if (!status_is_ok(status)) return status;
+  const Ordershop__V1__Customer *customer = found;
+  if (!customer) return status_ok();
+  struct arena *arena = work_arena(work);
+  const char *body =
+      arena_printf(arena, "Dear %s,\n\nwe have received %s for your order %s. Thank you.\n\nYour OrderShop\n",
+                   customer->name, shop_amount_text(arena, billing->amount_cents), billing->order_id);
+  work_send(work, shop_mail_new(arena, SHOP_MAIL_PAYMENT_RECEIVED, event->event_id, customer->email,
+                                "We have received your payment", body));
+  return status_ok();
+}
+
+static const char *order_customer(const struct event *event) {
+  return ((const Ordershop__V1__Order *)event->entity)->customer_id;
+}
+
+#define CUSTOMER &ordershop__v1__customer__descriptor
+#define ORDER &ordershop__v1__order__descriptor
+#define BILLING &ordershop__v1__billing__descriptor
+
+const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS] = {
+    {.stream = "customer_created",
+     .entity = CUSTOMER,
+     .source = "customer",
+     .key = event_entity_id,
+     .apply = keep_customer},
+    {.stream = "customer_updated",
+     .entity = CUSTOMER,
+     .source = "customer",
+     .key = event_entity_id,
+     .apply = keep_customer},
+    {.stream = "customer_deleted",
+     .entity = CUSTOMER,
+     .source = "customer",
+     .key = event_entity_id,
+     .apply = keep_customer},
+    {.stream = "order_created",
+     .entity = ORDER,
+     .source = "order",
+     .key = order_customer,
+     .want = want_customer,
+     .apply = request_payment},
+    {.stream = "order_updated", .entity = ORDER, .source = "order", .key = order_customer, .apply = change_order},
+    {.stream = "order_deleted", .entity = ORDER, .source = "order", .key = order_customer, .apply = forget_order},
+    {.stream = "billing_created",
+     .entity = BILLING,
+     .source = "billing",
+     .key = event_entity_id,
+     .want = want_order,
+     .apply = acknowledge_payment},
+};

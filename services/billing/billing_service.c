@@ -1,0 +1,283 @@
+/* Billing: the records that orders were paid (proto/ordershop/v1/billing.proto).
+ *
+ * CreateBilling claims the order first: from then on it can't change, so its total is what is recorded. The claim ends
+ * by the event of the record or expires; the record is refused from the expiry on. */
+#include "billing_service.h"
+
+#include <google/protobuf/empty.pb-c.h>
+#include <ordershop/internal/v1/order_claim.pb-c.h>
+#include <ordershop/v1/billing.pb-c.h>
+#include <string.h>
+
+#include "base/fail_point.h"
+#include "base/message.h"
+#include "base/uuid.h"
+#include "shop.h"
+#include "shop_mail.h"
+
+enum { CLAIM_TRIES = 3 };
+
+static int64_t claim_seconds;
+
+static const struct entity_type billing_type = {
+    .name = "billing",
+    .descriptor = &ordershop__v1__billing__descriptor,
+    .ids_set = true,
+};
+
+static void check_billing(struct violations *violations, const char *path, const void *entity, const char *field) {
+  if (strcmp(field, "order_id") == 0) check_uuid(violations, path, ((const Ordershop__V1__Billing *)entity)->order_id);
+}
+
+const struct resource billings = {
+    .type = &billing_type,
+    .input_fields = {"order_id"},
+    .check = check_billing,
+};
+
+/* Hash: the billing of each billed order. */
+static const char *by_order_key(const struct event_store *store, struct arena *arena) {
+  return redis_key(store->commands, arena, "billing_by_order");
+}
+
+static struct status already_billed(struct arena *arena, const char *order_id) {
+  struct status status =
+      status_error(arena, STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS", "order %s is billed already", order_id);
+  return status_with_resource(status, arena, "billing", order_id);
+}
+
+static struct status is_billed(struct rpc_call *call, const char *order_id, bool *ret_billed) {
+  struct event_store *store = service_of(call)->store;
+  struct arena *arena = call->context.arena;
+  struct redis_arguments exists = redis_command_of(arena, "HEXISTS", by_order_key(store, arena), order_id, NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(store->commands, &call->context, &exists, &reply);
+  if (status_is_ok(status)) *ret_billed = redis_reply_number(reply, 0) != 0;
+  return status;
+}
+
+/* A billing on its way: one try to record it. */
+struct try {
+  struct rpc_call *call;
+  const struct request_record *record;
+  const char *order_id;
+  const char *billing_id;
+  int64_t expire; /* of the claim, a log time */
+};
+
+static struct status claim_order(const struct try *try, const Ordershop__V1__Order **ret_order) {
+  Ordershop__Internal__V1__ClaimOrderRequest request = ORDERSHOP__INTERNAL__V1__CLAIM_ORDER_REQUEST__INIT;
+  request.order_id = (char *)try->order_id;
+  request.billing_id = (char *)try->billing_id;
+  request.expire_log_time = try->expire;
+  struct rpc_reply reply = {.context = &try->call->context};
+  ordershop__internal__v1__order_claim_service__claim_order(service_of(try->call)->user, &request,
+                                                            (Ordershop__V1__Order_Closure)rpc_reply_closure, &reply);
+  if (status_is_ok(reply.status)) *ret_order = reply.message;
+  return reply.status;
+}
+
+/* After the record was refused because the claim had expired. Should it fail, the claim expires. */
+static void release_order(const struct try *try) {
+  Ordershop__Internal__V1__ReleaseOrderRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_ORDER_REQUEST__INIT;
+  request.order_id = (char *)try->order_id;
+  request.billing_id = (char *)try->billing_id;
+  request.expire_log_time = try->expire;
+  struct rpc_reply reply = {.context = &try->call->context};
+  ordershop__internal__v1__order_claim_service__release_order(
+      service_of(try->call)->user, &request, (Ordershop__Internal__V1__ReleaseOrderResponse_Closure)rpc_reply_closure,
+      &reply);
+}
+
+/* The order service says billed, but no billing is on record here: one was deleted, and the order service has not seen
+ * it yet. It is asked once more after it has. */
+static struct status claim_after_deletion(const struct try *try, const Ordershop__V1__Order **ret_order) {
+  struct rpc_call *call = try->call;
+  struct arena *arena = call->context.arena;
+  bool billed;
+  struct status status = is_billed(call, try->order_id, &billed);
+  if (!status_is_ok(status)) return status;
+  if (billed) return already_billed(arena, try->order_id);
+  struct position now;
+  status = clock_read(service_of(call)->store, &call->context, &now);
+  if (!status_is_ok(status)) return status;
+  call->context.after = position_text(arena, &now);
+  status = claim_order(try, ret_order);
+  if (strcmp(status_reason(status), "ORDER_BILLED") != 0) return status;
+  return status_error(arena, STATUS_ABORTED, "ORDER_CLAIMED", "order %s is being billed at this moment", try->order_id);
+}
+
+static void put_billing(struct transaction *transaction, const struct try *try, Ordershop__V1__Billing *billing,
+                        int *ret_before) {
+  struct event_origin origin = command_origin(try->call);
+  const char *by_order = by_order_key(transaction->store, transaction->arena);
+  *ret_before = transaction_require_before(transaction, try->expire);
+  transaction_require_no_field(transaction, by_order, try->order_id);
+  entity_put_created(transaction, &billing_type, billing, &origin);
+  transaction_set_field(transaction, by_order, try->order_id, billing->id, strlen(billing->id));
+  request_record_add(try->record, transaction, NULL);
+}
+
+/* Records the billing of a claimed order. *ret_again: the claim has expired meanwhile. */
+static struct status record_billing(const struct try *try, const Ordershop__V1__Order *order, const void **ret_billing,
+                                    bool *ret_again) {
+  struct rpc_call *call = try->call;
+  struct arena *arena = call->context.arena;
+  struct event_store *store = service_of(call)->store;
+  Ordershop__V1__Billing *billing = message_new(arena, &ordershop__v1__billing__descriptor);
+  message_set_text(billing, "id", try->billing_id);
+  message_set_text(billing, "order_id", try->order_id);
+  billing->amount_cents = order->total_cents;
+  message_set_time(arena, billing, "done_time", event_store_now(store));
+
+  struct transaction transaction = transaction_of(store, arena);
+  struct transaction_result result;
+  int before;
+  put_billing(&transaction, try, billing, &before);
+  struct status status = transaction_run(&transaction, &call->context, &result);
+  if (fail_point("billing.after_record")) {
+    return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
+  }
+  if (!status_is_ok(status)) return status; /* unknown whether it was recorded: the claim stays until it expires */
+  if (result.outcome == TRANSACTION_REPLAYED) {
+    return command_replay_result(call, &billings, try->record, "created", &result, ret_billing);
+  }
+  if (result.outcome == TRANSACTION_REFUSED) {
+    *ret_again = result.refused_by == before;
+    return *ret_again ? status_ok() : already_billed(arena, try->order_id);
+  }
+  command_tell_position(call, &result.position);
+  *ret_billing = billing;
+  return status_ok();
+}
+
+static struct status claim_and_record(const struct try *try, const void **ret_billing, bool *ret_again) {
+  const Ordershop__V1__Order *order;
+  struct status status = claim_order(try, &order);
+  if (strcmp(status_reason(status), "ORDER_BILLED") == 0) status = claim_after_deletion(try, &order);
+  if (!status_is_ok(status)) return status;
+  fail_point("billing.after_claim");
+  status = record_billing(try, order, ret_billing, ret_again);
+  if (*ret_again) release_order(try);
+  return status;
+}
+
+static struct status create_billing(struct rpc_call *call, const void *input, const void **ret_billing) {
+  const Ordershop__V1__CreateBillingRequest *request = input;
+  struct arena *arena = call->context.arena;
+  struct event_store *store = service_of(call)->store;
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "request_id", request->request_id);
+  check_input(&violations, &billings, "billing", request->billing);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  struct request_record record = command_record(call, &billings, request, false);
+  bool found = false, billed = false;
+  status = command_replay(call, &billings, &record, "created", &found, ret_billing);
+  if (!status_is_ok(status) || found) return status;
+  struct try try = {.call = call, .record = &record};
+  try.order_id = uuid_canonical(arena, request->billing->order_id);
+  try.billing_id = command_entity_id(call, &billings, &record, 0);
+  status = is_billed(call, try.order_id, &billed);
+  if (!status_is_ok(status)) return status;
+  if (billed) return already_billed(arena, try.order_id);
+
+  for (int i = 0; i < CLAIM_TRIES; i++) {
+    bool again = false;
+    try.expire = event_store_now(store) + claim_seconds * 1000000;
+    status = claim_and_record(&try, ret_billing, &again);
+    if (!status_is_ok(status) || !again) return status;
+    struct position now; /* the log is ahead of what this service has seen: the next expiry counts from there */
+    status = clock_tick(store, &call->context, &now);
+    if (!status_is_ok(status)) return status;
+  }
+  return status_error(arena, STATUS_ABORTED, "CLAIM_EXPIRED",
+                      "the billing of order %s could not be recorded before its claim expired", try.order_id);
+}
+
+static struct status get_billing(struct rpc_call *call, const void *request, const void **ret_billing) {
+  return entity_get(call, &billings, request, ret_billing);
+}
+
+static struct status list_billings(struct rpc_call *call, const void *request, const void **ret_response) {
+  return entity_page_list(call, &billings, request, NULL, "", ret_response);
+}
+
+/* With the billing goes its entry in the index by order. */
+static int extend_deletion(struct transaction *transaction, const void *entity) {
+  const Ordershop__V1__Billing *billing = entity;
+  const char *by_order = by_order_key(transaction->store, transaction->arena);
+  transaction_remove_field(transaction, by_order, billing->order_id);
+  return transaction_require_field(transaction, by_order, billing->order_id, billing->id);
+}
+
+static struct status explain_deletion(struct rpc_call *call, const void *entity, const char *actual) {
+  (void)actual;
+  return status_not_found(call->context.arena, "billing", ((const Ordershop__V1__Billing *)entity)->id);
+}
+
+static struct status delete_billing(struct rpc_call *call, const void *request, const void **ret_empty) {
+  const struct deletion_rule rule = {.guard = extend_deletion, .explain = explain_deletion};
+  return entity_delete(call, &billings, request, &rule, ret_empty);
+}
+
+static const struct rpc_method methods[] = {
+    {.name = "CreateBilling",
+     .handler = create_billing,
+     .input = &ordershop__v1__create_billing_request__descriptor,
+     .output = &ordershop__v1__billing__descriptor},
+    {.name = "GetBilling",
+     .handler = get_billing,
+     .input = &ordershop__v1__get_billing_request__descriptor,
+     .output = &ordershop__v1__billing__descriptor},
+    {.name = "ListBillings",
+     .handler = list_billings,
+     .input = &ordershop__v1__list_billings_request__descriptor,
+     .output = &ordershop__v1__list_billings_response__descriptor},
+    {.name = "DeleteBilling",
+     .handler = delete_billing,
+     .input = &ordershop__v1__delete_billing_request__descriptor,
+     .output = &google__protobuf__empty__descriptor},
+};
+
+static const struct rpc_service services[] = {{
+    .descriptor = &ordershop__v1__billing_service__descriptor,
+    .methods = methods,
+    .method_count = sizeof methods / sizeof *methods,
+}};
+
+/* service->user is the client of the order service. */
+static struct status start(struct service *service) {
+  service->user = rpc_client_new(service->arena, service_peer(service, "order"),
+                                 &ordershop__internal__v1__order_claim_service__descriptor);
+  return status_ok();
+}
+
+static const struct setting settings[] = {{
+    .variable = "ORDERSHOP_CLAIM_SECONDS",
+    .kind = SETTING_INTEGER,
+    .target = &claim_seconds,
+    .fallback = "60",
+    .unit = "seconds",
+    .help = "how long an order is claimed for a billing that is being recorded",
+    .least = 1,
+    .most = 3600,
+}};
+
+const struct service_definition billing_service = {
+    .name = "billing",
+    .purpose = "records that orders were paid, and asks customers for payment",
+    .port = SHOP_PORT_BILLING,
+    .services = services,
+    .service_count = 1,
+    .subscriptions = billing_subscriptions,
+    .subscription_count = BILLING_SUBSCRIPTIONS,
+    .peers = {{"order", SHOP_PORT_ORDER}, {"mail", SHOP_PORT_MAIL}},
+    .outbox = &shop_mail_route,
+    .outbox_peer = "mail",
+    .settings = settings,
+    .setting_count = 1,
+    .known_variables = shop_variables,
+    .start = start,
+};

@@ -1,0 +1,13 @@
+/* Billing: what the files of the billing service share. */
+#pragma once
+
+#include "event/view.h"
+#include "service/entity_command.h"
+#include "service/service.h"
+
+extern const struct service_definition billing_service;
+extern const struct resource billings;
+
+/* billing_events.c */
+enum { BILLING_SUBSCRIPTIONS = 7 };
+extern const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS];

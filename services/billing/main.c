@@ -1,0 +1,5 @@
+#include "billing_service.h"
+
+int main(int argc, char **argv) {
+  return service_main(&billing_service, argc, argv);
+}

@@ -1,0 +1,269 @@
+/* What CRM listens to, and makes of it: interactions, profiles, mails. Profiles count the orders and billings that
+ * exist of customers that exist; what happens to a deleted customer's orders is an interaction without a mail. */
+#include <ordershop/v1/billing.pb-c.h>
+#include <ordershop/v1/crm.pb-c.h>
+#include <ordershop/v1/inventory.pb-c.h>
+
+#include "base/clock.h"
+#include "base/message.h"
+#include "base/uuid.h"
+#include "crm_mails.h"
+#include "crm_service.h"
+#include "event/projection.h"
+#include "shop_mail.h"
+
+/* Of an order only its id, customer and total, for what its billing and its changes mean to the profile. */
+static const struct view known_orders = {.name = "orders", .record = &ordershop__v1__order__descriptor};
+
+static void record_interaction(struct work *work, const struct event *event, Ordershop__V1__InteractionKind kind,
+                               const char *customer_id, const char *mail_id) {
+  struct arena *arena = work_arena(work);
+  Ordershop__V1__Interaction *interaction = message_new(arena, &ordershop__v1__interaction__descriptor);
+  message_set_text(interaction, "id", uuid_derive_text(arena, "interaction", event->event_id));
+  message_set_text(interaction, "customer_id", customer_id);
+  message_set_text(interaction, "subject_id", event_entity_id(event));
+  interaction->kind = kind;
+  message_set_text(interaction, "cause", event->event_id);
+  message_set_text(interaction, "mail_id", mail_id);
+  work_create(work, &crm_interaction_type, interaction, event);
+}
+
+/* Puts the profile back, with the event as its latest interaction. */
+static void touch_profile(struct work *work, const struct event *event, Ordershop__V1__CustomerProfile *profile) {
+  profile->last_interaction_time = timestamp_new(work_arena(work), event->log_time);
+  work_put(work, &crm_profiles, profile->customer_id, profile);
+}
+
+static struct status get_profile(struct work *work, const char *customer_id,
+                                 Ordershop__V1__CustomerProfile **ret_profile) {
+  void *profile;
+  struct status status = work_get(work, &crm_profiles, customer_id, &profile);
+  if (status_is_ok(status)) *ret_profile = profile;
+  return status;
+}
+
+/* --- customers --- */
+
+static struct status welcome_customer(struct work *work, const struct event *event) {
+  const Ordershop__V1__Customer *customer = event->entity;
+  Ordershop__V1__CustomerProfile profile = ORDERSHOP__V1__CUSTOMER_PROFILE__INIT;
+  profile.customer_id = customer->id;
+  profile.name = customer->name;
+  profile.email = customer->email;
+  touch_profile(work, event, &profile);
+  const char *mail_id = crm_send_welcome(work, event, customer);
+  record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_WELCOME, customer->id, mail_id);
+  return status_ok();
+}
+
+static struct status change_customer(struct work *work, const struct event *event) {
+  const Ordershop__V1__Customer *customer = event->entity;
+  Ordershop__V1__CustomerProfile *profile;
+  struct status status = get_profile(work, customer->id, &profile);
+  if (!status_is_ok(status) || !profile) return status;
+  profile->name = customer->name;
+  profile->email = customer->email;
+  work_put(work, &crm_profiles, customer->id, profile);
+  return status_ok();
+}
+
+static struct status dismiss_customer(struct work *work, const struct event *event) {
+  const Ordershop__V1__Customer *customer = event->entity;
+  work_remove(work, &crm_profiles, customer->id);
+  const char *mail_id = crm_send_good_bye(work, event, customer);
+  record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_GOOD_BYE, customer->id, mail_id);
+  return status_ok();
+}
+
+/* --- orders --- */
+
+static void keep_order(struct work *work, const Ordershop__V1__Order *order) {
+  Ordershop__V1__Order known = ORDERSHOP__V1__ORDER__INIT;
+  known.id = order->id;
+  known.customer_id = order->customer_id;
+  known.total_cents = order->total_cents;
+  work_put(work, &known_orders, order->id, &known);
+}
+
+static void want_order(struct work *work, const struct event *event) {
+  const Ordershop__V1__Order *order = event->entity;
+  work_want(work, &crm_profiles, order->customer_id);
+  work_want(work, &known_orders, order->id);
+}
+
+static struct status thank_for_order(struct work *work, const struct event *event) {
+  const Ordershop__V1__Order *order = event->entity;
+  Ordershop__V1__CustomerProfile *profile;
+  struct status status = get_profile(work, order->customer_id, &profile);
+  if (!status_is_ok(status)) return status;
+  const char *mail_id = "";
+  if (profile) {
+    profile->order_count++;
+    profile->ordered_cents += order->total_cents;
+    touch_profile(work, event, profile);
+    mail_id = crm_send_thank_you(work, event, profile->name, profile->email, order);
+  }
+  keep_order(work, order);
+  record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_THANK_YOU, order->customer_id,
+                     mail_id);
+  return status_ok();
+}
+
+static struct status change_order(struct work *work, const struct event *event) {
+  const Ordershop__V1__Order *order = event->entity;
+  Ordershop__V1__CustomerProfile *profile;
+  void *before;
+  struct status status = get_profile(work, order->customer_id, &profile);
+  if (status_is_ok(status)) status = work_get(work, &known_orders, order->id, &before);
+  if (!status_is_ok(status)) return status;
+  if (profile && before) {
+    profile->ordered_cents += order->total_cents - ((Ordershop__V1__Order *)before)->total_cents;
+    work_put(work, &crm_profiles, order->customer_id, profile);
+  }
+  keep_order(work, order);
+  return status_ok();
+}
+
+static struct status cancel_order(struct work *work, const struct event *event) {
+  const Ordershop__V1__Order *order = event->entity;
+  Ordershop__V1__CustomerProfile *profile;
+  struct status status = get_profile(work, order->customer_id, &profile);
+  if (!status_is_ok(status)) return status;
+  if (profile) {
+    profile->order_count--;
+    profile->ordered_cents -= order->total_cents;
+    touch_profile(work, event, profile);
+  }
+  work_remove(work, &known_orders, order->id);
+  record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_ORDER_CANCELLED, order->customer_id,
+                     "");
+  return status_ok();
+}
+
+/* --- billings --- */
+
+static void want_billed_order(struct work *work, const struct event *event) {
+  work_want(work, &known_orders, ((const Ordershop__V1__Billing *)event->entity)->order_id);
+}
+
+/* The order of a billing and its customer's profile; either may be NULL. */
+static struct status get_billed(struct work *work, const Ordershop__V1__Billing *billing,
+                                Ordershop__V1__Order **ret_order, Ordershop__V1__CustomerProfile **ret_profile) {
+  void *order;
+  Ordershop__V1__CustomerProfile *profile = NULL;
+  struct status status = work_get(work, &known_orders, billing->order_id, &order);
+  if (status_is_ok(status) && order) status = get_profile(work, ((Ordershop__V1__Order *)order)->customer_id, &profile);
+  if (!status_is_ok(status)) return status;
+  *ret_order = order;
+  *ret_profile = profile;
+  return status_ok();
+}
+
+static struct status note_payment(struct work *work, const struct event *event) {
+  const Ordershop__V1__Billing *billing = event->entity;
+  Ordershop__V1__Order *order;
+  Ordershop__V1__CustomerProfile *profile;
+  struct status status = get_billed(work, billing, &order, &profile);
+  if (!status_is_ok(status)) return status;
+  const char *mail_id = "";
+  if (profile) {
+    profile->billed_cents += billing->amount_cents;
+    touch_profile(work, event, profile);
+    /* Billing writes this mail; its id is the same wherever it is derived. */
+    mail_id = shop_mail_id(work_arena(work), SHOP_MAIL_PAYMENT_RECEIVED, event->event_id);
+  }
+  record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_PAYMENT_RECEIVED,
+                     order ? order->customer_id : "", mail_id);
+  return status_ok();
+}
+
+static struct status take_payment_back(struct work *work, const struct event *event) {
+  const Ordershop__V1__Billing *billing = event->entity;
+  Ordershop__V1__Order *order;
+  Ordershop__V1__CustomerProfile *profile;
+  struct status status = get_billed(work, billing, &order, &profile);
+  if (!status_is_ok(status) || !profile) return status;
+  profile->billed_cents -= billing->amount_cents;
+  work_put(work, &crm_profiles, profile->customer_id, profile);
+  return status_ok();
+}
+
+/* --- inventories --- */
+
+static struct status note_inventory_added(struct work *work, const struct event *event) {
+  record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_INVENTORY_ADDED, "", "");
+  return status_ok();
+}
+
+static struct status note_inventory_removed(struct work *work, const struct event *event) {
+  record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_INVENTORY_REMOVED, "", "");
+  return status_ok();
+}
+
+static const char *order_customer(const struct event *event) {
+  return ((const Ordershop__V1__Order *)event->entity)->customer_id;
+}
+
+#define CUSTOMER &ordershop__v1__customer__descriptor
+#define ORDER &ordershop__v1__order__descriptor
+#define BILLING &ordershop__v1__billing__descriptor
+#define INVENTORY &ordershop__v1__inventory__descriptor
+
+/* inventory_updated is left out: stock moves with every order, and means nothing to a customer. */
+const struct subscription crm_subscriptions[CRM_SUBSCRIPTIONS] = {
+    {.stream = "customer_created",
+     .entity = CUSTOMER,
+     .source = "customer",
+     .key = event_entity_id,
+     .apply = welcome_customer},
+    {.stream = "customer_updated",
+     .entity = CUSTOMER,
+     .source = "customer",
+     .key = event_entity_id,
+     .apply = change_customer},
+    {.stream = "customer_deleted",
+     .entity = CUSTOMER,
+     .source = "customer",
+     .key = event_entity_id,
+     .apply = dismiss_customer},
+    {.stream = "order_created",
+     .entity = ORDER,
+     .source = "order",
+     .key = order_customer,
+     .want = want_order,
+     .apply = thank_for_order},
+    {.stream = "order_updated",
+     .entity = ORDER,
+     .source = "order",
+     .key = order_customer,
+     .want = want_order,
+     .apply = change_order},
+    {.stream = "order_deleted",
+     .entity = ORDER,
+     .source = "order",
+     .key = order_customer,
+     .want = want_order,
+     .apply = cancel_order},
+    {.stream = "billing_created",
+     .entity = BILLING,
+     .source = "billing",
+     .key = event_entity_id,
+     .want = want_billed_order,
+     .apply = note_payment},
+    {.stream = "billing_deleted",
+     .entity = BILLING,
+     .source = "billing",
+     .key = event_entity_id,
+     .want = want_billed_order,
+     .apply = take_payment_back},
+    {.stream = "inventory_created",
+     .entity = INVENTORY,
+     .source = "inventory",
+     .key = event_entity_id,
+     .apply = note_inventory_added},
+    {.stream = "inventory_deleted",
+     .entity = INVENTORY,
+     .source = "inventory",
+     .key = event_entity_id,
+     .apply = note_inventory_removed},
+};

@@ -1,0 +1,84 @@
+/* CRM: interactions with customers and their profiles (proto/ordershop/v1/crm.proto). All of it comes from events:
+ * crm_events.c. */
+#include "crm_service.h"
+
+#include <ordershop/v1/crm.pb-c.h>
+
+#include "base/uuid.h"
+#include "shop.h"
+#include "shop_mail.h"
+
+const struct view crm_profiles = {.name = "profiles", .record = &ordershop__v1__customer_profile__descriptor};
+
+const struct entity_type crm_interaction_type = {
+    .name = "interaction",
+    .descriptor = &ordershop__v1__interaction__descriptor,
+    .indexes = {"customer_id"},
+};
+
+static const struct resource interactions = {.type = &crm_interaction_type};
+
+static struct status get_customer_profile(struct rpc_call *call, const void *input, const void **ret_profile) {
+  const Ordershop__V1__GetCustomerProfileRequest *request = input;
+  struct arena *arena = call->context.arena;
+  struct violations violations = violations_of(arena);
+  check_uuid(&violations, "customer_id", request->customer_id);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  const char *customer_id = uuid_canonical(arena, request->customer_id);
+  void *profile;
+  status = view_read(service_of(call)->store, &call->context, &crm_profiles, customer_id, &profile);
+  if (!status_is_ok(status)) return status;
+  if (!profile) return status_not_found(arena, "customer_profile", customer_id);
+  *ret_profile = profile;
+  return status_ok();
+}
+
+static struct status list_interactions(struct rpc_call *call, const void *input, const void **ret_response) {
+  const Ordershop__V1__ListInteractionsRequest *request = input;
+  struct arena *arena = call->context.arena;
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "customer_id", request->customer_id);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+  if (!*request->customer_id) return entity_page_list(call, &interactions, request, NULL, "", ret_response);
+
+  const char *customer_id = uuid_canonical(arena, request->customer_id);
+  const char *index =
+      entity_index_key(service_of(call)->store, arena, &crm_interaction_type, "customer_id", customer_id);
+  return entity_page_list(call, &interactions, request, index, customer_id, ret_response);
+}
+
+static const struct rpc_method methods[] = {
+    {.name = "GetCustomerProfile",
+     .handler = get_customer_profile,
+     .input = &ordershop__v1__get_customer_profile_request__descriptor,
+     .output = &ordershop__v1__customer_profile__descriptor,
+     .flags = METHOD_READS_VIEWS},
+    {.name = "ListInteractions",
+     .handler = list_interactions,
+     .input = &ordershop__v1__list_interactions_request__descriptor,
+     .output = &ordershop__v1__list_interactions_response__descriptor,
+     .flags = METHOD_READS_VIEWS},
+};
+
+static const struct rpc_service services[] = {{
+    .descriptor = &ordershop__v1__crm_service__descriptor,
+    .methods = methods,
+    .method_count = sizeof methods / sizeof *methods,
+}};
+
+const struct service_definition crm_service = {
+    .name = "crm",
+    .purpose = "keeps interactions with customers and their profiles, and writes to them",
+    .port = SHOP_PORT_CRM,
+    .services = services,
+    .service_count = 1,
+    .subscriptions = crm_subscriptions,
+    .subscription_count = CRM_SUBSCRIPTIONS,
+    .peers = {{"mail", SHOP_PORT_MAIL}},
+    .outbox = &shop_mail_route,
+    .outbox_peer = "mail",
+    .known_variables = shop_variables,
+};

@@ -1,0 +1,16 @@
+/* CRM: what the files of the crm service share. */
+#pragma once
+
+#include "event/view.h"
+#include "service/entity_command.h"
+#include "service/service.h"
+
+extern const struct service_definition crm_service;
+
+/* CustomerProfile by customer id. */
+extern const struct view crm_profiles;
+extern const struct entity_type crm_interaction_type;
+
+/* crm_events.c */
+enum { CRM_SUBSCRIPTIONS = 10 };
+extern const struct subscription crm_subscriptions[CRM_SUBSCRIPTIONS];

@@ -1,0 +1,35 @@
+/* Order claims: an order is fixed while its billing is being recorded, and after.
+ *
+ * Hash `order_claims`: field = order id, value "<billing id> <expiry>", expiry 0 once the billing is recorded. Sorted
+ * set `order_claim_expiries`: order ids with an open claim by its expiry, a log time. An open claim ends when the
+ * service's position over the billing events has passed its expiry: whatever was recorded under it has then been seen,
+ * and everything later is refused. */
+#pragma once
+
+#include "event/work.h"
+#include "order_service.h"
+
+const char *order_claims_key(const struct event_store *store, struct arena *arena);
+
+/* The RPCs of OrderClaimService. */
+enum { ORDER_CLAIM_METHODS = 2 };
+extern const struct rpc_method order_claim_methods[ORDER_CLAIM_METHODS];
+
+/* Adds the guard that an order is not claimed; its number. */
+int order_require_unclaimed(struct transaction *transaction, const char *order_id);
+
+/* Why a claimed order does not change: FAILED_PRECONDITION ORDER_BILLED, or ABORTED ORDER_CLAIMED while open. `claim`
+ * is the field's value. */
+struct status order_claim_refusal(struct arena *arena, const char *order_id, const char *claim);
+
+/* The claim's value, or NULL. Parks. */
+struct status order_claim_read(struct event_store *store, struct context *context, const char *order_id,
+                               const char **ret_claim);
+
+/* Effects of billing_created and billing_deleted. */
+struct status order_claim_settle(struct work *work, const struct event *event);
+struct status order_claim_free(struct work *work, const struct event *event);
+
+/* service_definition.housekeep: drops expired claims. */
+struct status order_claims_expire(void *service, struct context *context, int64_t position, const char *epoch,
+                                  bool *ret_tick);

@@ -1,0 +1,141 @@
+#include "order_record.h"
+
+#include <ordershop/internal/v1/stock.pb-c.h>
+#include <string.h>
+
+#include "base/fail_point.h"
+#include "base/message.h"
+#include "base/uuid.h"
+#include "order_claims.h"
+
+enum { ATTEMPTS = 3 };
+
+struct attempt {
+  struct rpc_call *call;
+  const struct request_record *record;
+  const struct order_change *change;
+  const char *id;
+  int64_t expire;
+};
+
+static struct status reserve_stock(const struct attempt *attempt) {
+  Ordershop__Internal__V1__ReserveStockRequest request = ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_REQUEST__INIT;
+  request.order_id = attempt->change->order->id;
+  request.attempt_id = (char *)attempt->id;
+  request.product_ids = attempt->change->order->product_ids;
+  request.n_product_ids = attempt->change->order->n_product_ids;
+  request.expire_log_time = attempt->expire;
+  struct rpc_reply reply = {.context = &attempt->call->context};
+  ordershop__internal__v1__stock_service__reserve_stock(
+      order_service_of(attempt->call)->stock, &request,
+      (Ordershop__Internal__V1__ReserveStockResponse_Closure)rpc_reply_closure, &reply);
+  return reply.status;
+}
+
+/* Only after a definite refusal. Should it fail, the attempt expires. */
+static void release_stock(const struct attempt *attempt) {
+  Ordershop__Internal__V1__ReleaseStockRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_REQUEST__INIT;
+  request.order_id = attempt->change->order->id;
+  request.attempt_id = (char *)attempt->id;
+  struct rpc_reply reply = {.context = &attempt->call->context};
+  ordershop__internal__v1__stock_service__release_stock(
+      order_service_of(attempt->call)->stock, &request,
+      (Ordershop__Internal__V1__ReleaseStockResponse_Closure)rpc_reply_closure, &reply);
+}
+
+struct guards {
+  int before, unclaimed, entity;
+};
+
+static struct guards put_order(struct transaction *transaction, const struct attempt *attempt,
+                               Ordershop__V1__Order *order) {
+  struct event_origin origin = command_origin(attempt->call);
+  origin.attempt_id = attempt->id;
+  struct guards guards = {.before = transaction_require_before(transaction, attempt->expire)};
+  if (strcmp(attempt->change->what, "created") == 0) {
+    guards.entity = entity_put_created(transaction, orders.type, order, &origin);
+    transaction_add_scored(transaction, order_unbilled_key(transaction->store, transaction->arena), order->id, 0);
+  } else {
+    guards.unclaimed = order_require_unclaimed(transaction, order->id);
+    guards.entity = entity_put_updated(transaction, orders.type, order, &origin);
+  }
+  request_record_add(attempt->record, transaction, NULL);
+  return guards;
+}
+
+static struct status expired(struct arena *arena, const char *order_id) {
+  return status_error(arena, STATUS_ABORTED, "RESERVATION_EXPIRED",
+                      "order %s could not be recorded before its stock reservation expired", order_id);
+}
+
+/* What a refusal by a guard means. *ret_again: try with a new attempt. */
+static struct status explain_refusal(const struct attempt *attempt, const struct guards *guards,
+                                     const struct transaction_result *result, enum order_outcome *ret_outcome,
+                                     bool *ret_again) {
+  struct arena *arena = attempt->call->context.arena;
+  const char *id = attempt->change->order->id;
+  if (result->refused_by == guards->before) {
+    *ret_again = true;
+    return status_ok();
+  }
+  if (result->refused_by == guards->unclaimed) return order_claim_refusal(arena, id, result->actual);
+  if (strcmp(attempt->change->what, "created") == 0) return status_already_exists(arena, "order", id);
+  *ret_outcome = ORDER_CHANGED;
+  return status_ok();
+}
+
+/* One attempt from reservation to answer. */
+static struct status try_attempt(const struct attempt *attempt, enum order_outcome *ret_outcome, const void **ret_reply,
+                                 bool *ret_again) {
+  struct rpc_call *call = attempt->call;
+  struct event_store *store = service_of(call)->store;
+  struct status status = reserve_stock(attempt);
+  if (!status_is_ok(status)) return status;
+  fail_point("order.after_reserve");
+
+  Ordershop__V1__Order *order = message_share(call->context.arena, attempt->change->order);
+  struct transaction transaction = transaction_of(store, call->context.arena);
+  struct guards guards = put_order(&transaction, attempt, order);
+  struct transaction_result result;
+  status = transaction_run(&transaction, &call->context, &result);
+  if (fail_point("order.after_record")) {
+    return status_error(call->context.arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
+  }
+  if (!status_is_ok(status)) return status; /* unknown whether it was recorded: nothing is given back */
+  if (result.outcome == TRANSACTION_DONE) {
+    command_tell_position(call, &result.position);
+    *ret_outcome = ORDER_RECORDED;
+    *ret_reply = order;
+    return status_ok();
+  }
+  release_stock(attempt);
+  if (result.outcome == TRANSACTION_REFUSED) {
+    return explain_refusal(attempt, &guards, &result, ret_outcome, ret_again);
+  }
+  *ret_outcome = ORDER_RECORDED;
+  return command_replay_result(call, &orders, attempt->record, attempt->change->what, &result, ret_reply);
+}
+
+/* The order service's log may be ahead of what it has seen: a refusal says so, and the next expiry counts from there.
+ */
+static struct status look_at_the_clock(struct rpc_call *call) {
+  struct position now;
+  return clock_tick(service_of(call)->store, &call->context, &now);
+}
+
+struct status order_reserve_and_record(struct rpc_call *call, const struct request_record *record,
+                                       const struct order_change *change, enum order_outcome *ret_outcome,
+                                       const void **ret_reply) {
+  struct arena *arena = call->context.arena;
+  for (int i = 0; i < ATTEMPTS; i++) {
+    struct attempt attempt = {.call = call, .record = record, .change = change, .id = uuid_random(arena)};
+    attempt.expire = event_store_now(service_of(call)->store) + order_reservation_seconds * 1000000;
+    bool again = false;
+    struct status status = try_attempt(&attempt, ret_outcome, ret_reply, &again);
+    if (!status_is_ok(status) && strcmp(status_reason(status), "RESERVATION_EXPIRED") == 0) again = true;
+    if (!again) return status;
+    status = look_at_the_clock(call);
+    if (!status_is_ok(status)) return status;
+  }
+  return expired(arena, change->order->id);
+}

@@ -1,0 +1,24 @@
+/* Order record: how an order gets its stock and is recorded: reserve, record, answer (see README, "Stock").
+ *
+ * Each try has an attempt id of its own. What the inventory holds for an attempt is settled by the order's event, which
+ * carries the attempt id; given back here only after a definite refusal; and expires otherwise. */
+#pragma once
+
+#include "order_service.h"
+
+/* How a change of an order is recorded; both take the entity as it shall be. */
+struct order_change {
+  const char *what; /* "created", "updated": for the answer of an earlier same request */
+  Ordershop__V1__Order *order;
+};
+
+enum order_outcome {
+  ORDER_RECORDED, /* *ret_reply is the answer */
+  ORDER_CHANGED,  /* somebody else has changed the order meanwhile: read it again */
+};
+
+/* Parks. Errors: FAILED_PRECONDITION (OUT_OF_STOCK, ORDER_BILLED), ABORTED (RESERVATION_EXPIRED, ORDER_CLAIMED),
+ * ALREADY_EXISTS (created), UNAVAILABLE and the like: then it is unknown whether it was recorded. */
+struct status order_reserve_and_record(struct rpc_call *call, const struct request_record *record,
+                                       const struct order_change *change, enum order_outcome *ret_outcome,
+                                       const void **ret_reply);

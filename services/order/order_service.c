@@ -1,0 +1,278 @@
+/* Order: what customers have ordered (proto/ordershop/v1/order.proto). */
+#include "order_service.h"
+
+#include <google/protobuf/empty.pb-c.h>
+#include <ordershop/internal/v1/order_claim.pb-c.h>
+#include <ordershop/internal/v1/stock.pb-c.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/product.pb-c.h>
+#include <string.h>
+
+#include "base/uuid.h"
+#include "order_claims.h"
+#include "order_items.h"
+#include "order_lookup.h"
+#include "order_record.h"
+#include "shop.h"
+
+enum { PRODUCTS_MOST = 1000, UPDATE_TRIES = 20 };
+
+int64_t order_reservation_seconds;
+
+static const struct entity_type order_type = {
+    .name = "order",
+    .descriptor = &ordershop__v1__order__descriptor,
+    .ids_set = true,
+    .list_field = "product_ids",
+    .indexes = {"customer_id"},
+};
+
+const char *order_unbilled_key(const struct event_store *store, struct arena *arena) {
+  return redis_key(store->commands, arena, "order_unbilled");
+}
+
+static void check_product_ids(struct violations *violations, const char *path, const Ordershop__V1__Order *order) {
+  if (order->n_product_ids == 0) violation_add(violations, path, "must hold at least one product id");
+  if (order->n_product_ids > PRODUCTS_MOST) {
+    violation_add(violations, path, "must hold at most %d product ids", PRODUCTS_MOST);
+    return;
+  }
+  for (size_t i = 0; i < order->n_product_ids; i++) {
+    check_uuid(violations, arena_printf(violations->arena, "%s[%zu]", path, i), order->product_ids[i]);
+  }
+}
+
+static void check_order(struct violations *violations, const char *path, const void *entity, const char *field) {
+  const Ordershop__V1__Order *order = entity;
+  if (strcmp(field, "customer_id") == 0) check_uuid(violations, path, order->customer_id);
+  if (strcmp(field, "product_ids") == 0) check_product_ids(violations, path, order);
+}
+
+const struct resource orders = {
+    .type = &order_type,
+    .input_fields = {"customer_id", "product_ids"},
+    .mutable_fields = {"product_ids"},
+    .check = check_order,
+};
+
+/* Ids of the request in the form in which they are stored. */
+static void make_ids_canonical(struct arena *arena, Ordershop__V1__Order *order) {
+  char **ids = arena_calloc(arena, order->n_product_ids, sizeof *ids);
+  for (size_t i = 0; i < order->n_product_ids; i++) ids[i] = (char *)uuid_canonical(arena, order->product_ids[i]);
+  order->product_ids = ids;
+  order->customer_id = (char *)uuid_canonical(arena, order->customer_id);
+}
+
+/* Items and total: products that `before` has keep their price, the others come at their present one. */
+static struct status price_order(struct rpc_call *call, Ordershop__V1__Order *order,
+                                 const Ordershop__V1__Order *before) {
+  struct arena *arena = call->context.arena;
+  struct product_list list = distinct_products(arena, order->product_ids, order->n_product_ids);
+  struct product_list fresh = {.ids = arena_calloc(arena, list.count, sizeof *fresh.ids)};
+  for (size_t i = 0; i < list.count; i++) {
+    if (!order_item_of(before, list.ids[i])) fresh.ids[fresh.count++] = list.ids[i];
+  }
+  Ordershop__V1__Product **products = arena_calloc(arena, fresh.count, sizeof *products);
+  struct status status = order_lookup_products(call, &fresh, products);
+  if (!status_is_ok(status)) return status;
+  order_price(arena, order, before, products, fresh.count);
+  return status_ok();
+}
+
+static struct status create_order(struct rpc_call *call, const void *input, const void **ret_order) {
+  const Ordershop__V1__CreateOrderRequest *request = input;
+  struct arena *arena = call->context.arena;
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "request_id", request->request_id);
+  check_input(&violations, &orders, "order", request->order);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  struct request_record record = command_record(call, &orders, request, false);
+  bool found = false;
+  status = command_replay(call, &orders, &record, "created", &found, ret_order);
+  if (!status_is_ok(status) || found) return status;
+
+  Ordershop__V1__Order *order = entity_of_input(arena, &orders, request->order);
+  make_ids_canonical(arena, order);
+  order->id = (char *)command_entity_id(call, &orders, &record, 0);
+  status = order_lookup_customer(call, order->customer_id);
+  if (status_is_ok(status)) status = price_order(call, order, NULL);
+  if (!status_is_ok(status)) return status;
+
+  const struct order_change change = {.what = "created", .order = order};
+  enum order_outcome outcome;
+  return order_reserve_and_record(call, &record, &change, &outcome, ret_order);
+}
+
+static struct status get_order(struct rpc_call *call, const void *request, const void **ret_order) {
+  return entity_get(call, &orders, request, ret_order);
+}
+
+static struct status list_orders(struct rpc_call *call, const void *input, const void **ret_response) {
+  const Ordershop__V1__ListOrdersRequest *request = input;
+  struct arena *arena = call->context.arena;
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "customer_id", request->customer_id);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+  if (!*request->customer_id) return entity_page_list(call, &orders, request, NULL, "", ret_response);
+
+  const char *customer_id = uuid_canonical(arena, request->customer_id);
+  const char *index = entity_index_key(service_of(call)->store, arena, &order_type, "customer_id", customer_id);
+  return entity_page_list(call, &orders, request, index, customer_id, ret_response);
+}
+
+static struct status list_unbilled_orders(struct rpc_call *call, const void *request, const void **ret_response) {
+  const char *index = order_unbilled_key(service_of(call)->store, call->context.arena);
+  return entity_page_list(call, &orders, request, index, "", ret_response);
+}
+
+static bool same_products(const Ordershop__V1__Order *left, const Ordershop__V1__Order *right) {
+  if (left->n_product_ids != right->n_product_ids) return false;
+  for (size_t i = 0; i < left->n_product_ids; i++) {
+    if (strcmp(left->product_ids[i], right->product_ids[i]) != 0) return false;
+  }
+  return true;
+}
+
+/* One try. ORDER_CHANGED: somebody else was quicker. */
+static struct status try_update(struct rpc_call *call, const Ordershop__V1__UpdateOrderRequest *request,
+                                const struct update_plan *plan, const struct request_record *record,
+                                enum order_outcome *ret_outcome, const void **ret_order) {
+  struct arena *arena = call->context.arena;
+  struct event_store *store = service_of(call)->store;
+  void *current, *changed;
+  const char *claim;
+  struct status status = entity_load(store, &call->context, &order_type, request->order->id, &current);
+  if (!status_is_ok(status)) return status;
+  if (version_differs(arena, &orders, current, request->order->version, &status)) return status;
+  status = update_plan_apply(plan, arena, &orders, request, current, &changed);
+  if (!status_is_ok(status)) return status;
+  make_ids_canonical(arena, changed);
+  if (same_products(current, changed)) {
+    *ret_outcome = ORDER_RECORDED;
+    return command_answer_unchanged(call, &orders, record, current, ret_order);
+  }
+  status = order_claim_read(store, &call->context, ((Ordershop__V1__Order *)current)->id, &claim);
+  if (!status_is_ok(status)) return status;
+  if (claim) return order_claim_refusal(arena, request->order->id, claim);
+  status = price_order(call, changed, current);
+  if (!status_is_ok(status)) return status;
+
+  const struct order_change change = {.what = "updated", .order = changed};
+  return order_reserve_and_record(call, record, &change, ret_outcome, ret_order);
+}
+
+static struct status update_order(struct rpc_call *call, const void *input, const void **ret_order) {
+  const Ordershop__V1__UpdateOrderRequest *request = input;
+  struct violations violations = violations_of(call->context.arena);
+  check_optional_uuid(&violations, "request_id", request->request_id);
+  struct update_plan plan = update_plan_of(&violations, &orders, request);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  struct request_record record = command_record(call, &orders, request, true);
+  bool found = false;
+  status = command_replay(call, &orders, &record, "updated", &found, ret_order);
+  if (!status_is_ok(status) || found) return status;
+  for (int i = 0; i < UPDATE_TRIES; i++) {
+    enum order_outcome outcome;
+    status = try_update(call, request, &plan, &record, &outcome, ret_order);
+    if (!status_is_ok(status) || outcome == ORDER_RECORDED) return status;
+  }
+  return update_contended(call->context.arena, &orders, request->order->id);
+}
+
+static int guard_deletion(struct transaction *transaction, const void *entity) {
+  const Ordershop__V1__Order *order = entity;
+  transaction_remove_scored(transaction, order_unbilled_key(transaction->store, transaction->arena), order->id);
+  return order_require_unclaimed(transaction, order->id);
+}
+
+static struct status explain_deletion(struct rpc_call *call, const void *entity, const char *claim) {
+  return order_claim_refusal(call->context.arena, ((const Ordershop__V1__Order *)entity)->id, claim);
+}
+
+static struct status delete_order(struct rpc_call *call, const void *request, const void **ret_empty) {
+  const struct deletion_rule rule = {.guard = guard_deletion, .explain = explain_deletion};
+  return entity_delete(call, &orders, request, &rule, ret_empty);
+}
+
+static const struct rpc_method methods[] = {
+    {.name = "CreateOrder",
+     .handler = create_order,
+     .input = &ordershop__v1__create_order_request__descriptor,
+     .output = &ordershop__v1__order__descriptor,
+     .flags = METHOD_READS_VIEWS},
+    {.name = "GetOrder",
+     .handler = get_order,
+     .input = &ordershop__v1__get_order_request__descriptor,
+     .output = &ordershop__v1__order__descriptor},
+    {.name = "ListOrders",
+     .handler = list_orders,
+     .input = &ordershop__v1__list_orders_request__descriptor,
+     .output = &ordershop__v1__list_orders_response__descriptor},
+    {.name = "UpdateOrder",
+     .handler = update_order,
+     .input = &ordershop__v1__update_order_request__descriptor,
+     .output = &ordershop__v1__order__descriptor,
+     .flags = METHOD_READS_VIEWS},
+    {.name = "DeleteOrder",
+     .handler = delete_order,
+     .input = &ordershop__v1__delete_order_request__descriptor,
+     .output = &google__protobuf__empty__descriptor,
+     .flags = METHOD_READS_VIEWS},
+    {.name = "ListUnbilledOrders",
+     .handler = list_unbilled_orders,
+     .input = &ordershop__v1__list_unbilled_orders_request__descriptor,
+     .output = &ordershop__v1__list_unbilled_orders_response__descriptor,
+     .flags = METHOD_READS_VIEWS},
+};
+
+static struct status start(struct service *service) {
+  struct order_service *order = arena_calloc(service->arena, 1, sizeof *order);
+  order->customers =
+      rpc_client_new(service->arena, service_peer(service, "customer"), &ordershop__v1__customer_service__descriptor);
+  order->products =
+      rpc_client_new(service->arena, service_peer(service, "product"), &ordershop__v1__product_service__descriptor);
+  order->stock = rpc_client_new(service->arena, service_peer(service, "inventory"),
+                                &ordershop__internal__v1__stock_service__descriptor);
+  service->user = order;
+  return status_ok();
+}
+
+static const struct setting settings[] = {{
+    .variable = "ORDERSHOP_RESERVATION_SECONDS",
+    .kind = SETTING_INTEGER,
+    .target = &order_reservation_seconds,
+    .fallback = "60",
+    .unit = "seconds",
+    .help = "how long stock is held for an order that is being recorded",
+    .least = 1,
+    .most = 3600,
+}};
+
+const struct service_definition order_service = {
+    .name = "order",
+    .purpose = "keeps the orders of the shop",
+    .port = SHOP_PORT_ORDER,
+    .services =
+        (const struct rpc_service[]){
+            {.descriptor = &ordershop__v1__order_service__descriptor,
+             .methods = methods,
+             .method_count = sizeof methods / sizeof *methods},
+            {.descriptor = &ordershop__internal__v1__order_claim_service__descriptor,
+             .methods = order_claim_methods,
+             .method_count = ORDER_CLAIM_METHODS},
+        },
+    .service_count = 2,
+    .subscriptions = order_subscriptions,
+    .subscription_count = ORDER_SUBSCRIPTIONS,
+    .peers = {{"customer", SHOP_PORT_CUSTOMER}, {"product", SHOP_PORT_PRODUCT}, {"inventory", SHOP_PORT_INVENTORY}},
+    .settings = settings,
+    .setting_count = 1,
+    .known_variables = shop_variables,
+    .start = start,
+    .housekeep = order_claims_expire,
+};
