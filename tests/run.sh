@@ -85,7 +85,7 @@ fingerprint() {
 }
 
 run_build() {
-  cmake -S "$root" -B "$build" -G Ninja "${options[@]}" && cmake --build "$build"
+  cmake -S "$root" -B "$build" -G Ninja "${options[@]}" && cmake --build "$build" --parallel "$(nproc)"
 }
 
 build_all() {

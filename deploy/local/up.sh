@@ -61,7 +61,7 @@ run_build() {
   if [ ! -f "$build_dir/build.ninja" ]; then
     cmake -S "$source_dir" -B "$build_dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo || return 1
   fi
-  cmake --build "$build_dir"
+  cmake --build "$build_dir" --parallel "$(nproc)"
 }
 
 # --- Start ---
