@@ -1,18 +1,22 @@
 /* Consumer: handles the events that a service subscribes to, each exactly once, in log order over all streams.
  *
- * One replica of a service is active, by a lease with an epoch (lease.h); the others stand by. The active one reads its
- * consumer group's pages (XREADGROUP; groups are made from id 0), merges the streams by log time up to a watermark
- * (event_merge.h), hands the events to their handlers and commits the page with one transaction (work.h) that moves the
- * stored positions, acknowledges, and refuses an older epoch. Whatever fails on the way (an outage, a lost answer, a
- * lost lease) ends the round: positions are read again and only what lies behind them is handled.
+ * One replica of a service is active, by a lease with an epoch (lease.h); the others stand by. The active one reads the
+ * streams from the stored positions on, merges them by log time up to a watermark (event_merge.h), hands the events to
+ * their handlers and commits the page with one transaction (work.h) that moves the positions together with the effects
+ * and refuses an older epoch. Whatever fails on the way (an outage, a lost answer, a lost lease) ends the round:
+ * positions are read again and only what lies behind them is handled.
+ *
+ * The positions alone decide what is handled; the consumer groups follow them, for operators (XINFO GROUPS: lag) and
+ * for trimming. It does not read by XREADGROUP: a replica that was stopped and wakes up after its lease would take
+ * entries out of the group that its successor then never sees, and nothing can refuse it that.
  *
  * Stored, per service: Hash `<service>_position`: field `log` (everything up to it has been applied), `epoch`, and one
  * per stream; String `<service>_lease`, `<service>_lease_epoch`; Hash `<service>_attempts`; List
- * `<service>_parked:<key>` (dead letters, see parking below) and Set `<service>_parked_keys`; List `<service>_outbox`.
+ * `<service>_parked:<key>` (dead letters, see parking.h) and Set `<service>_parked_keys`; List `<service>_outbox`.
  *
- * Parking: an event that can't be decoded, that its handler refuses for good (not status_is_transient), or that ended
- * the process three times while it ran alone, is appended to `<service>_parked:<key>` with the reason, and so are the
- * later events of its key; all are acknowledged, and other keys go on. Outages park nothing.
+ * Parking: an event that can't be decoded, that its handler refuses for good (neither status_is_transient nor a trouble
+ * of Redis), or that ended the process three times while it ran alone, is appended to `<service>_parked:<key>` with the
+ * reason, and so are the later events of its key; other keys go on. Outages park nothing.
  *
  * A log that lost its tail (the stored position lies past the clock's, or in another epoch): the consumer stops, says
  * so (log, readiness) and goes on only when an operator has set the stored position right. Threads: the loop's. */
@@ -37,12 +41,14 @@ struct subscription {
   const char *(*key)(const struct event *event);
   /* Optional: work_want for each record that the handler will read. */
   void (*want)(struct work *work, const struct event *event);
-  /* The effect. An error that is not transient parks the event. */
+  /* The effect. An error that is neither transient nor Redis' (REDIS_...) parks the event. */
   struct status (*apply)(struct work *work, const struct event *event);
   /* Instead of `apply`: handles a run of consecutive events of subscriptions with the same apply_run, by fenced
    * functions of the service's own. Such a function refuses an older epoch, skips an event that is not behind the
    * stored position of its stream, and moves that position together with the effect (hash consumer_position_key, field
-   * = stream, value = the entry's id). What the page has put before the run is committed before it. */
+   * = stream, value = the entry's id). What the page has put before the run is committed before it. When an error
+   * parks, the run is made again event by event. work_lease_lost is the status for a function that found another epoch.
+   */
   struct status (*apply_run)(struct work *work, const struct event *const *events, size_t count);
 };
 
@@ -85,5 +91,14 @@ int64_t consumer_epoch(const struct consumer *consumer);
 /* The hash of the stored positions. */
 const char *consumer_position_key(const struct event_store *store, struct arena *arena);
 
-/* For work.apply_run and housekeep: the epoch as text. */
-const char *work_epoch(struct work *work);
+/* The set of the keys that have parked events. */
+const char *consumer_parked_keys_key(const struct event_store *store, struct arena *arena);
+
+/* How the consumer is doing, for metrics and tests. */
+struct consumer_figures {
+  uint64_t events; /* handled by this replica, parked ones included */
+  uint64_t parked; /* events that were parked by this replica */
+  uint64_t pages;
+  struct position position; /* everything up to it has been applied; as far as this replica knows */
+};
+struct consumer_figures consumer_figures(const struct consumer *consumer);

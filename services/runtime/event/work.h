@@ -24,6 +24,12 @@ struct arena *work_arena(struct work *work);
 /* The service literal's user pointer. */
 void *work_user(struct work *work);
 
+/* The lease's epoch as text, for fenced functions of the service's own (subscription.apply_run). */
+const char *work_epoch(struct work *work);
+
+/* What apply_run answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. Parks no event. */
+struct status work_lease_lost(struct work *work);
+
 /* Says that a record will be needed, so that a page's records are fetched together. For subscription.want. */
 void work_want(struct work *work, const struct view *view, const char *key);
 
@@ -35,7 +41,9 @@ void work_remove(struct work *work, const struct view *view, const char *key);
 /* Creates an entity of the service's own (its id derived from the event), with its event caused by `event`. */
 void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
-/* Changes an own entity that was loaded in this coroutine; nothing else may write such entities meanwhile. */
+/* Changes an own entity that the handler has loaded; nothing else may write such entities meanwhile. What was loaded
+ * does not show what earlier events of the page have done to entities; but a second change of an entity, however it was
+ * loaded, makes the page commit first and the handler run again, on what is then stored. */
 void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
 /* The transaction itself, for changes of the service's own keys. No guards may be added. */

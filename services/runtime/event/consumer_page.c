@@ -1,0 +1,323 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fail_point.h"
+#include "base/log.h"
+#include "event/consumer_parts.h"
+#include "event/work_page.h"
+
+/* A transaction with more changes would hold up Redis; the part of the page before it is committed then. */
+enum { PART_CHANGES = 400 };
+
+struct page_event {
+  struct event event;
+  struct consumer_stream *stream;
+  struct incoming *incoming;
+  const char *key;
+  const char *refusal; /* why it is parked; NULL: it is handled */
+  bool single;         /* its run was refused: find out which event is at fault */
+};
+
+/* events[0 .. done-1] are committed or will be by the last commit of the page; a part ends before `end` at the latest.
+ */
+struct page {
+  struct consumer *consumer;
+  struct context context;
+  struct work *work;
+  struct page_event *events;
+  size_t count, done, end;
+  bool alone;       /* one event, around whose handler notes are made */
+  bool uncommitted; /* a run has moved its streams, `log` is still to follow */
+};
+
+/* ---- taking ----------------------------------------------------------------------------------------------------- */
+
+static void decode(struct page *page, struct page_event *slot) {
+  const struct subscription *subscription = slot->stream->subscription;
+  struct status status = event_decode(page->context.arena, subscription->stream, subscription->entity,
+                                      slot->incoming->entry, &slot->event);
+  if (status_is_ok(status)) {
+    slot->key = subscription->key(&slot->event);
+    if (!slot->key) slot->key = "";
+  } else {
+    slot->key = PARKING_KEY_UNDECODABLE;
+    slot->refusal = status.message;
+  }
+}
+
+static void take_events(struct page *page, size_t most) {
+  struct consumer *consumer = page->consumer;
+  struct merge_entry entry;
+  size_t stream;
+  page->events = arena_calloc(page->context.arena, most, sizeof *page->events);
+  while (page->count < most && event_merge_next(consumer->merge, &entry, &stream)) {
+    struct page_event *slot = &page->events[page->count++];
+    slot->stream = &consumer->streams[stream];
+    slot->incoming = entry.value;
+    decode(page, slot);
+    slot->event.log_time = entry.log_time;
+  }
+  page->end = page->count;
+}
+
+/* ---- committing ------------------------------------------------------------------------------------------------- */
+
+static void note_applied(const struct page_event *slot) {
+  struct consumer_stream *stream = slot->stream;
+  stream->position = slot->event.log_time;
+  snprintf(stream->applied, ENTRY_ID_SIZE, "%s", slot->event.id);
+  stream->group_behind++;
+}
+
+/* Positions that the events before `end` lead to. */
+static void add_positions(struct page *page, size_t end) {
+  struct consumer *consumer = page->consumer;
+  struct arena *arena = page->context.arena;
+  const char **last = arena_calloc(arena, consumer->stream_count, sizeof *last);
+  for (size_t i = page->done; i < end; i++) {
+    last[page->events[i].stream - consumer->streams] = page->events[i].event.id;
+  }
+  struct redis_arguments fields = redis_arguments_empty(arena);
+  redis_add_text(&fields, "epoch");
+  redis_add_text(&fields, consumer->position.epoch);
+  redis_add_text(&fields, "log");
+  int64_t log = page->events[end - 1].event.log_time;
+  redis_add_text(&fields, log_time_text(arena, log > consumer->position.log_time ? log : consumer->position.log_time));
+  for (size_t i = 0; i < consumer->stream_count; i++) {
+    if (!last[i]) continue;
+    redis_add_text(&fields, consumer->streams[i].subscription->stream);
+    redis_add_text(&fields, last[i]);
+  }
+  transaction_set_fields(work_transaction(page->work), consumer->position_key, &fields);
+}
+
+static void committed(struct page *page, size_t end) {
+  struct consumer *consumer = page->consumer;
+  for (size_t i = page->done; i < end; i++) {
+    const struct page_event *slot = &page->events[i];
+    note_applied(slot);
+    if (!slot->refusal) continue;
+    consumer->figures.parked++;
+    log_event(LOG_ERROR, "parked an event", "stream", slot->event.stream, "entry", slot->event.id, "key", slot->key,
+              "reason", slot->refusal, NULL);
+  }
+  consumer->starts_counted = false;
+  if (page->alone) consumer->attempt_left[0] = '\0';
+  page->done = end;
+  page->end = page->count;
+  page->uncommitted = false;
+  consumer_moved_to(consumer, page->events[end - 1].event.log_time);
+  consumer->stored_log = consumer->position.log_time;
+  consumer->stored_us = clock_monotonic_us();
+}
+
+static struct status lost_answer(struct page *page, const char *where) {
+  return status_error(page->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point %s", where);
+}
+
+/* Commits the events before `end`; `end` is at least 1. */
+static struct status commit(struct page *page, size_t end) {
+  struct consumer *consumer = page->consumer;
+  add_positions(page, end);
+  alone_commit(consumer, work_transaction(page->work));
+  bool sends = work_sends(page->work) > 0;
+  if (fail_point("consumer.before_commit")) return lost_answer(page, "consumer.before_commit");
+  struct status status = work_commit(page->work);
+  if (!status_is_ok(status)) return status;
+  if (fail_point("consumer.after_commit")) return lost_answer(page, "consumer.after_commit");
+  committed(page, end);
+  if (sends) outbox_wake(consumer->outbox);
+  return status_ok();
+}
+
+/* ---- handling --------------------------------------------------------------------------------------------------- */
+
+/* True for what says that the event is wrong, rather than that something is away or that Redis has a trouble. */
+static bool is_refusal(struct status status) {
+  if (status_is_ok(status) || status_is_transient(status)) return false;
+  return strncmp(status_reason(status), "REDIS_", 6) != 0 && strcmp(status_reason(status), "LEASE_LOST") != 0;
+}
+
+static const char *refusal_text(struct page *page, struct status status) {
+  const char *reason = status_reason(status);
+  if (!*reason) reason = status_code_name(status.code);
+  return arena_printf(page->context.arena, "%s: %s", reason, status.message);
+}
+
+static bool is_parked(struct page *page, struct page_event *slot) {
+  if (!slot->refusal && parking_holds(page->consumer->parking, slot->key)) {
+    slot->refusal = "after a parked event of its key";
+  }
+  return slot->refusal != NULL;
+}
+
+static struct status want_all(struct page *page) {
+  for (size_t i = page->done; i < page->end; i++) {
+    struct page_event *slot = &page->events[i];
+    if (slot->stream->subscription->want && !is_parked(page, slot)) {
+      slot->stream->subscription->want(page->work, &slot->event);
+    }
+  }
+  return work_fetch(page->work);
+}
+
+/* Notes an event that runs alone; one that ended the process too often is refused. */
+static struct status begin_alone(struct page *page, struct page_event *slot) {
+  int64_t attempts;
+  struct status status = alone_attempt(page->consumer, &page->context, slot->event.id, &attempts);
+  if (status_is_ok(status) && attempts > ALONE_ATTEMPTS) slot->refusal = "ended the process three times";
+  return status;
+}
+
+static struct status apply(struct page *page, struct page_event *slot) {
+  if (!page->alone) return slot->stream->subscription->apply(page->work, &slot->event);
+  struct status status = slot->stream->subscription->apply(page->work, &slot->event);
+  struct status over = alone_over(page->consumer, &page->context, slot->event.id);
+  return status_is_ok(over) ? status : over;
+}
+
+/* Ends the present part before `slot`, which conflicts with an earlier change of the part. */
+static void end_before(struct page *page, struct page_event *slot) {
+  page->end = (size_t)(slot - page->events);
+  if (page->end == page->done) {
+    slot->refusal = "its handler changes an entity twice";
+    page->end = page->count;
+  }
+  work_discard(page->work);
+}
+
+/* ---- runs ------------------------------------------------------------------------------------------------------- */
+
+/* The events from `done` on that one call may handle. */
+static size_t run_of(struct page *page, const struct event **events) {
+  const struct subscription *first = page->events[page->done].stream->subscription;
+  size_t count = 0;
+  for (size_t i = page->done; i < page->end; i++) {
+    struct page_event *slot = &page->events[i];
+    if (slot->stream->subscription->apply_run != first->apply_run || is_parked(page, slot)) break;
+    if (slot->single && count > 0) break;
+    events[count++] = &slot->event;
+    if (slot->single) break;
+  }
+  return count;
+}
+
+static void run_refused(struct page *page, size_t count, struct status status) {
+  struct page_event *first = &page->events[page->done];
+  if (count == 1) first->refusal = refusal_text(page, status);
+  for (size_t i = 0; i < count; i++) first[i].single = true;
+}
+
+static struct status apply_run(struct page *page) {
+  struct page_event *first = &page->events[page->done];
+  const struct event **events = arena_calloc(page->context.arena, page->count, sizeof *events);
+  size_t count = run_of(page, events);
+  struct status status = first->stream->subscription->apply_run(page->work, events, count);
+  if (page->alone) {
+    struct status over = alone_over(page->consumer, &page->context, first->event.id);
+    if (!status_is_ok(over)) return over;
+  }
+  if (is_refusal(status)) {
+    run_refused(page, count, status);
+    return status_ok();
+  }
+  if (!status_is_ok(status)) return status;
+  for (size_t i = 0; i < count; i++) note_applied(&first[i]);
+  consumer_moved_to(page->consumer, events[count - 1]->log_time);
+  page->done += count;
+  page->uncommitted = true;
+  return status_ok();
+}
+
+/* ---- parts ------------------------------------------------------------------------------------------------------ */
+
+/* Handles one event. *ret_done false: the part ends here, either to be begun again or because a run was made. */
+static struct status handle(struct page *page, struct page_event *slot, bool *ret_done) {
+  *ret_done = true;
+  struct status status = status_ok();
+  if (page->alone && !is_parked(page, slot)) status = begin_alone(page, slot);
+  if (!status_is_ok(status)) return status;
+  if (is_parked(page, slot)) {
+    parking_add(page->consumer->parking, work_transaction(page->work), &slot->event, slot->key, slot->refusal);
+    if (page->alone)
+      transaction_remove_field(work_transaction(page->work), page->consumer->attempts_key, slot->event.id);
+    return status_ok();
+  }
+  if (slot->stream->subscription->apply_run) {
+    *ret_done = false;
+    return apply_run(page);
+  }
+  status = apply(page, slot);
+  if (work_conflicts(page->work)) {
+    *ret_done = false;
+    end_before(page, slot);
+    return status_ok();
+  }
+  if (!is_refusal(status)) return status;
+  *ret_done = false;
+  slot->refusal = refusal_text(page, status);
+  work_discard(page->work);
+  return status_ok();
+}
+
+/* A run begins a part of its own: what is before it must be committed first. */
+static bool begins_run(struct page *page, size_t i) {
+  return i > page->done && page->events[i].stream->subscription->apply_run && !is_parked(page, &page->events[i]);
+}
+
+static struct status handle_part(struct page *page) {
+  page->context.deadline_us = clock_monotonic_us() + CALL_US;
+  struct status status = want_all(page);
+  if (!status_is_ok(status)) return status;
+  size_t i = page->done;
+  for (; i < page->end && work_changes(page->work) < PART_CHANGES && !begins_run(page, i); i++) {
+    bool done;
+    status = handle(page, &page->events[i], &done);
+    if (!status_is_ok(status) || !done) return status;
+  }
+  return commit(page, i);
+}
+
+static struct status handle_all(struct page *page) {
+  struct status status = status_ok();
+  while (status_is_ok(status) && page->done < page->count) status = handle_part(page);
+  if (status_is_ok(status) && page->uncommitted) status = commit(page, page->count);
+  return status;
+}
+
+static struct work *page_work(struct page *page) {
+  struct consumer *consumer = page->consumer;
+  struct work_options options = {.store = consumer->store,
+                                 .context = &page->context,
+                                 .user = consumer->options.user,
+                                 .epoch = consumer->epoch,
+                                 .outbox_key = consumer->outbox_key};
+  return work_new(&options);
+}
+
+struct status consumer_page(struct consumer *consumer, size_t *ret_events) {
+  struct page page = {.consumer = consumer};
+  page.context = (struct context){.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
+  page.alone = consumer->alone_left > 0;
+  take_events(&page, page.alone ? 1 : PAGE_EVENTS);
+  struct status status = status_ok();
+  if (page.count > 0) {
+    status = alone_begin(consumer, &page.context);
+    page.work = page_work(&page);
+  }
+  if (status_is_ok(status) && page.count > 0 && fail_point("consumer.after_read")) {
+    status = lost_answer(&page, "consumer.after_read");
+  }
+  if (status_is_ok(status)) status = handle_all(&page);
+  if (status_is_ok(status)) {
+    for (size_t i = 0; i < page.count; i++) incoming_release(page.events[i].incoming);
+    if (page.alone) consumer->alone_left -= page.count;
+    consumer->figures.events += page.count;
+    consumer->figures.pages += page.count > 0;
+    *ret_events = page.count;
+  }
+  status = status_copy(status, consumer->round_arena);
+  arena_free(page.context.arena);
+  return status;
+}

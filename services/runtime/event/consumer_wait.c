@@ -1,0 +1,109 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "event/consumer_parts.h"
+#include "event/position_store.h"
+
+enum { LOOK_FIRST_US = 1000 };
+
+/* Which connection the active replica reads on while it blocks; 0: none. */
+static int64_t blocked_client(const struct consumer *consumer) {
+  if (consumer->blocked) return redis_client_id(consumer->store->blocking);
+  return consumer->lease.epoch != 0 ? 0 : consumer->lease.holder_client;
+}
+
+void consumer_poke(struct consumer *consumer) {
+  consumer->poked = true;
+  condition_signal_all(&consumer->wake);
+  int64_t client = blocked_client(consumer);
+  if (client == 0 || consumer->unblocking || !redis_is_ready(consumer->store->commands)) return;
+  consumer->unblocking = true;
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
+  struct redis_arguments command = redis_command_of(context.arena, "CLIENT", "UNBLOCK", NULL);
+  redis_add_number(&command, client);
+  const struct redis_reply *reply;
+  /* Whatever becomes of it: whoever waits pokes again. */
+  (void)redis_command(consumer->store->commands, &context, &command, &reply);
+  arena_free(context.arena);
+  consumer->unblocking = false;
+}
+
+static bool has_seen(const struct position *position, const struct position *after) {
+  return strcmp(position->epoch, after->epoch) == 0 && position->log_time >= after->log_time;
+}
+
+/* That the position is one that this log has told. */
+static struct status check_token(struct consumer *consumer, struct context *context, const struct position *after) {
+  if (has_seen(&consumer->store->latest, after)) return status_ok();
+  struct position last;
+  struct status status = clock_read(consumer->store, context, &last);
+  if (!status_is_ok(status) || has_seen(&last, after)) return status;
+  return status_error(context->arena, STATUS_FAILED_PRECONDITION, "LOG_RESET",
+                      "the position is of another log than the present one, or lies past its end");
+}
+
+static bool is_active(const struct consumer *consumer) {
+  return consumer->state == CONSUMER_ACTIVE && consumer->lease.epoch != 0;
+}
+
+static struct status position_now(struct consumer *consumer, struct context *context, struct position *ret_position) {
+  if (is_active(consumer)) {
+    *ret_position = consumer->position;
+    return status_ok();
+  }
+  return position_read(consumer->store, context, ret_position);
+}
+
+static struct status cannot_wait(struct consumer *consumer, struct context *context) {
+  if (clock_monotonic_us() >= context->deadline_us) {
+    return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "POSITION_NOT_REACHED",
+                        "the position was not reached in time");
+  }
+  if (consumer->state == CONSUMER_HALTED) {
+    return status_error(context->arena, STATUS_UNAVAILABLE, "CONSUMER_HALTED", "events are not handled: %s",
+                        consumer->halt_reason);
+  }
+  return status_ok();
+}
+
+/* The active replica says when it has moved; elsewhere it is looked for, with growing pauses. */
+static void pause_until(struct consumer *consumer, int64_t deadline_us, int64_t *pause_us) {
+  bool here = is_active(consumer);
+  int64_t end_us = clock_monotonic_us() + (here ? POKE_US : *pause_us);
+  if (end_us > deadline_us) end_us = deadline_us;
+  if (here) {
+    condition_wait(&consumer->moved, end_us);
+  } else {
+    coroutine_sleep(end_us - clock_monotonic_us(), end_us);
+  }
+  *pause_us = *pause_us * 2 < POKE_US ? *pause_us * 2 : POKE_US;
+}
+
+static struct status wait_for(struct consumer *consumer, struct context *context, const struct position *after) {
+  int64_t pause_us = LOOK_FIRST_US;
+  while (true) {
+    struct position position;
+    struct status status = position_now(consumer, context, &position);
+    if (!status_is_ok(status) || has_seen(&position, after)) return status;
+    status = cannot_wait(consumer, context);
+    if (!status_is_ok(status)) return status;
+    consumer_poke(consumer);
+    if (is_active(consumer) && has_seen(&consumer->position, after)) return status_ok();
+    pause_until(consumer, context->deadline_us, &pause_us);
+  }
+}
+
+struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after) {
+  struct position position;
+  if (!position_parse(after, &position)) {
+    return status_error(context->arena, STATUS_INVALID_ARGUMENT, "POSITION_INVALID",
+                        "ordershop-after is no position that this shop has told");
+  }
+  if (is_active(consumer) && has_seen(&consumer->position, &position)) return status_ok();
+  struct status status = check_token(consumer, context, &position);
+  if (!status_is_ok(status)) return status;
+  consumer->waiters++;
+  status = wait_for(consumer, context, &position);
+  consumer->waiters--;
+  return status;
+}
