@@ -1,0 +1,337 @@
+#include "base/config.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "suite.h"
+
+static const char *redis_url;
+static const char *key_prefix;
+static const char *certificate;
+static int64_t listen_port;
+static bool tls;
+static int log_format;
+static int64_t needed;
+
+static const char *const formats[] = {"logfmt", "json", NULL};
+
+static const char *check_url(const char *value) {
+  return strncmp(value, "redis://", 8) == 0 ? NULL : "a URL redis://host:port/db";
+}
+
+static const struct setting settings[] = {
+    {.variable = "ORDERSHOP_REDIS_URL",
+     .kind = SETTING_TEXT,
+     .target = &redis_url,
+     .fallback = "redis://127.0.0.1:6380/0",
+     .check = check_url,
+     .help = "where the data is"},
+    {.variable = "ORDERSHOP_KEY_PREFIX",
+     .kind = SETTING_TEXT,
+     .target = &key_prefix,
+     .fallback = "",
+     .help = "before every key"},
+    {.variable = "ORDERSHOP_TLS_CERTIFICATE", .kind = SETTING_TEXT, .target = &certificate, .help = "PEM file"},
+    {.variable = "ORDERSHOP_LISTEN_PORT",
+     .kind = SETTING_INTEGER,
+     .target = &listen_port,
+     .fallback = "50051",
+     .least = 1,
+     .most = 65535,
+     .help = "port"},
+    {.variable = "ORDERSHOP_TLS", .kind = SETTING_BOOLEAN, .target = &tls, .fallback = "false", .help = "TLS"},
+    {.variable = "ORDERSHOP_LOG_FORMAT",
+     .kind = SETTING_CHOICE,
+     .target = &log_format,
+     .fallback = "logfmt",
+     .choices = formats,
+     .help = "form of the log"},
+};
+
+static const struct setting required[] = {
+    {.variable = "ORDERSHOP_NEEDED_MS",
+     .kind = SETTING_INTEGER,
+     .target = &needed,
+     .unit = "ms",
+     .least = -10,
+     .most = 10,
+     .help = "has no default"},
+};
+
+static struct arena *arena;
+
+static int set_up(void) {
+  arena = arena_new();
+  return 0;
+}
+
+static int tear_down(void) {
+  arena_free(arena);
+  return 0;
+}
+
+/* Reads `flags`, which ends with NULL, in an environment without settings but the one given. */
+static struct status read_with(const char *variable, const char *value, const char *const *flags,
+                               enum config_outcome *ret_outcome) {
+  for (size_t i = 0; i < SUITE_SIZE(settings); i++) unsetenv(settings[i].variable);
+  if (variable) setenv(variable, value, 1);
+  char *argv[16] = {"ordershop-test"};
+  int argc = 1;
+  for (; flags && flags[argc - 1]; argc++) argv[argc] = arena_strdup(arena, flags[argc - 1]);
+  struct status status =
+      config_read(arena, "ordershop-test", "Tests.", settings, SUITE_SIZE(settings), argc, argv, ret_outcome);
+  if (variable) unsetenv(variable);
+  return status;
+}
+
+static void expect_refused(struct status status, const char *message) {
+  CU_ASSERT_EQUAL(status.code, STATUS_INVALID_ARGUMENT);
+  const char *answer = status.message ? status.message : "(none)";
+  if (strcmp(answer, message) != 0) printf("\n    %s ", answer);
+  CU_ASSERT_STRING_EQUAL(answer, message);
+}
+
+static void refuse_variable(const char *variable, const char *value, const char *message) {
+  enum config_outcome outcome;
+  expect_refused(read_with(variable, value, NULL, &outcome), message);
+}
+
+static void refuse_flags(const char *const *flags, const char *message) {
+  enum config_outcome outcome;
+  expect_refused(read_with(NULL, NULL, flags, &outcome), message);
+}
+
+static void test_defaults(void) {
+  enum config_outcome outcome = CONFIG_HELP;
+  certificate = "something";
+  CU_ASSERT(status_is_ok(read_with(NULL, NULL, NULL, &outcome)));
+  CU_ASSERT_EQUAL(outcome, CONFIG_RUN);
+  CU_ASSERT_STRING_EQUAL(redis_url, "redis://127.0.0.1:6380/0");
+  CU_ASSERT_STRING_EQUAL(key_prefix, "");
+  CU_ASSERT_PTR_NULL(certificate);
+  CU_ASSERT(listen_port == 50051 && !tls && log_format == 0);
+}
+
+static void test_environment(void) {
+  enum config_outcome outcome;
+  CU_ASSERT(status_is_ok(read_with("ORDERSHOP_LISTEN_PORT", "1", NULL, &outcome)));
+  CU_ASSERT_EQUAL(listen_port, 1);
+  CU_ASSERT(status_is_ok(read_with("ORDERSHOP_KEY_PREFIX", "{shop1}:", NULL, &outcome)));
+  CU_ASSERT_STRING_EQUAL(key_prefix, "{shop1}:");
+  CU_ASSERT(status_is_ok(read_with("ORDERSHOP_LOG_FORMAT", "json", NULL, &outcome)));
+  CU_ASSERT_EQUAL(log_format, 1);
+}
+
+static void test_flags(void) {
+  enum config_outcome outcome;
+  const char *const flags[] = {"--listen-port",     "2",     "--redis-url=redis://h:1/0?a=b",
+                               "--key-prefix=",     "--tls", "yes",
+                               "--tls-certificate", "--odd", NULL};
+  CU_ASSERT(status_is_ok(read_with("ORDERSHOP_LISTEN_PORT", "1", flags, &outcome)));
+  CU_ASSERT_EQUAL(listen_port, 2);
+  CU_ASSERT_STRING_EQUAL(redis_url, "redis://h:1/0?a=b");
+  CU_ASSERT_STRING_EQUAL(key_prefix, "");
+  CU_ASSERT_STRING_EQUAL(certificate, "--odd");
+  CU_ASSERT(tls);
+}
+
+static void test_booleans(void) {
+  static const char *const yes[] = {"true", "1", "yes", "on", "TRUE"}, *const no[] = {"false", "0", "no", "off"};
+  enum config_outcome outcome;
+  for (size_t i = 0; i < SUITE_SIZE(yes); i++) {
+    tls = false;
+    CU_ASSERT(status_is_ok(read_with("ORDERSHOP_TLS", yes[i], NULL, &outcome)) && tls);
+  }
+  for (size_t i = 0; i < SUITE_SIZE(no); i++) {
+    tls = true;
+    CU_ASSERT(status_is_ok(read_with("ORDERSHOP_TLS", no[i], NULL, &outcome)) && !tls);
+  }
+}
+
+static void test_refused_values(void) {
+  static const char *const numbers[] = {"abc",  "",   "0",  "65536", "-1",  "1x",
+                                        "0x10", " 1", "1 ", "+1",    "1.0", "99999999999999999999"};
+  for (size_t i = 0; i < SUITE_SIZE(numbers); i++) {
+    refuse_variable("ORDERSHOP_LISTEN_PORT", numbers[i],
+                    arena_printf(arena, "ORDERSHOP_LISTEN_PORT: \"%s\" is not a number from 1 to 65535", numbers[i]));
+  }
+  refuse_variable("ORDERSHOP_TLS", "maybe",
+                  "ORDERSHOP_TLS: \"maybe\" is not one of true, false, 1, 0, yes, no, on, off");
+  refuse_variable("ORDERSHOP_LOG_FORMAT", "xml", "ORDERSHOP_LOG_FORMAT: \"xml\" is not one of logfmt, json");
+  refuse_variable("ORDERSHOP_REDIS_URL", "localhost",
+                  "ORDERSHOP_REDIS_URL: \"localhost\" is not a URL redis://host:port/db");
+}
+
+static void test_passwords(void) {
+  refuse_variable("ORDERSHOP_REDIS_URL", "http://user:p@ss@host:1/0",
+                  "ORDERSHOP_REDIS_URL: \"http://...@host:1/0\" is not a URL redis://host:port/db");
+}
+
+static void test_refused_flags(void) {
+  refuse_flags((const char *[]){"--listen-port=abc", NULL}, "--listen-port: \"abc\" is not a number from 1 to 65535");
+  refuse_flags((const char *[]){"--listen-port", "abc", NULL},
+               "--listen-port: \"abc\" is not a number from 1 to 65535");
+  refuse_flags((const char *[]){"--listen-port", NULL}, "--listen-port: needs a value");
+  refuse_flags((const char *[]){"--port=1", NULL}, "--port: there is no such flag; --help lists them");
+  refuse_flags((const char *[]){"--listen", NULL}, "--listen: there is no such flag; --help lists them");
+  refuse_flags((const char *[]){"--", NULL}, "--: there is no such flag; --help lists them");
+  refuse_flags((const char *[]){"start", NULL}, "start: is not a flag; --help lists them");
+}
+
+static void test_required(void) {
+  char *argv[] = {"ordershop-test", NULL};
+  enum config_outcome outcome = CONFIG_HELP;
+  struct status status = config_read(arena, "ordershop-test", "Tests.", required, 1, 1, argv, &outcome);
+  expect_refused(status, "ORDERSHOP_NEEDED_MS: is required");
+  CU_ASSERT_EQUAL(outcome, CONFIG_HELP);
+  setenv("ORDERSHOP_NEEDED_MS", "-10", 1);
+  CU_ASSERT(status_is_ok(config_read(arena, "ordershop-test", "Tests.", required, 1, 1, argv, &outcome)));
+  CU_ASSERT_EQUAL(needed, -10);
+  unsetenv("ORDERSHOP_NEEDED_MS");
+}
+
+/* Runs `run` with one of the standard streams going to a file, and returns what was written. */
+static const char *output_of(FILE *stream, void (*run)(void)) {
+  int descriptor = fileno(stream), saved = dup(descriptor);
+  FILE *file = tmpfile();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  fflush(stream);
+  dup2(fileno(file), descriptor);
+  run();
+  fflush(stream);
+  dup2(saved, descriptor);
+  close(saved);
+  rewind(file);
+  char *text = arena_calloc(arena, 1, 64 * 1024);
+  size_t size = fread(text, 1, 64 * 1024 - 1, file);
+  text[size] = '\0';
+  fclose(file);
+  return text;
+}
+
+static void print_help(void) {
+  enum config_outcome outcome = CONFIG_RUN;
+  CU_ASSERT(status_is_ok(read_with(NULL, NULL, (const char *[]){"--port=wrong", "--help", NULL}, &outcome)));
+  CU_ASSERT_EQUAL(outcome, CONFIG_HELP);
+  char *argv[] = {"ordershop-test", "--help"};
+  CU_ASSERT(status_is_ok(config_read(arena, "ordershop-test", "Tests.", required, 1, 2, argv, &outcome)));
+}
+
+static void test_help(void) {
+  const char *text = output_of(stdout, print_help);
+  static const char *const parts[] = {"ordershop-test",
+                                      "Tests.",
+                                      "--redis-url",
+                                      "ORDERSHOP_REDIS_URL",
+                                      "where the data is",
+                                      "redis://127.0.0.1:6380/0",
+                                      "1 to 65535",
+                                      "50051",
+                                      "logfmt, json",
+                                      "not set",
+                                      "required",
+                                      "-10 to 10 ms",
+                                      "--help",
+                                      "default empty"};
+  for (size_t i = 0; i < SUITE_SIZE(parts); i++) {
+    if (!strstr(text, parts[i])) printf("\n    no \"%s\" ", parts[i]);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, parts[i]));
+  }
+}
+
+static void warn_of_unknown(void) {
+  setenv("ORDERSHOP_REDIS_URI", "redis://secret@host", 1);
+  setenv("ORDERSHOP_TLS", "yes", 1);
+  setenv("ORDERSHOP_ORDER_ADDRESS", "x", 1);
+  setenv("OTHER_ORDERSHOP_THING", "x", 1);
+  config_warn_of_unknown(settings, SUITE_SIZE(settings), (const char *const[]){"ORDERSHOP_*_ADDRESS", NULL});
+  unsetenv("ORDERSHOP_REDIS_URI");
+  unsetenv("ORDERSHOP_TLS");
+  unsetenv("ORDERSHOP_ORDER_ADDRESS");
+  unsetenv("OTHER_ORDERSHOP_THING");
+}
+
+static void test_unknown(void) {
+  for (char **entry = environ; *entry; entry++) {
+    /* What the test's own environment holds must not count. */
+    if (strncmp(*entry, "ORDERSHOP_", 10) == 0) {
+      unsetenv(arena_memdup(arena, *entry, strcspn(*entry, "=")));
+      entry = environ - 1;
+    }
+  }
+  const char *text = output_of(stderr, warn_of_unknown);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "level=warn"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "variable=ORDERSHOP_REDIS_URI\n"));
+  CU_ASSERT_PTR_EQUAL(strchr(text, '\n'), text + strlen(text) - 1); /* one line */
+}
+
+/* A file with these bytes; the caller unlinks it. */
+static const char *file_with(const void *bytes, size_t size) {
+  const char *folder = getenv("TMPDIR");
+  char *path = arena_printf(arena, "%s/ordershop-config-XXXXXX", folder ? folder : "/tmp");
+  int descriptor = mkstemp(path);
+  CU_ASSERT_FATAL(descriptor >= 0);
+  CU_ASSERT_FATAL(write(descriptor, bytes, size) == (ssize_t)size);
+  close(descriptor);
+  return path;
+}
+
+static struct status read_secret(const void *bytes, size_t size, const char **ret_secret) {
+  const char *path = file_with(bytes, size);
+  struct status status = config_read_secret(arena, path, ret_secret);
+  if (!status_is_ok(status)) CU_ASSERT_PTR_NOT_NULL(strstr(status.message, path));
+  unlink(path);
+  return status;
+}
+
+static void test_secrets(void) {
+  static const struct {
+    const char *content, *secret;
+  } cases[] = {
+      {"s3cret", "s3cret"}, {"s3cret\n", "s3cret"}, {"s3cret\r\n", "s3cret"}, {" two words \nmore\n", " two words "}};
+  for (size_t i = 0; i < SUITE_SIZE(cases); i++) {
+    const char *secret = NULL;
+    CU_ASSERT(status_is_ok(read_secret(cases[i].content, strlen(cases[i].content), &secret)));
+    CU_ASSERT_STRING_EQUAL(secret, cases[i].secret);
+  }
+  char longest[4098];
+  memset(longest, 'x', sizeof(longest));
+  const char *secret = NULL;
+  CU_ASSERT(status_is_ok(read_secret(longest, 4096, &secret)));
+  CU_ASSERT_EQUAL(strlen(secret), 4096);
+}
+
+static void test_secrets_refused(void) {
+  char too_long[4098];
+  memset(too_long, 'x', sizeof(too_long));
+  const char *secret = "untouched";
+  CU_ASSERT_EQUAL(read_secret(too_long, 4097, &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(read_secret(too_long, 4098, &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(read_secret("", 0, &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(read_secret("\nsecond", 7, &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(read_secret("a\0b\n", 4, &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(config_read_secret(arena, "/nowhere/at/all", &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(config_read_secret(arena, "/", &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_STRING_EQUAL(secret, "untouched");
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"without flags and variables the defaults hold", test_defaults},
+      {"variables win over defaults", test_environment},
+      {"flags win over variables, with a space or an equals sign", test_flags},
+      {"booleans have four words each", test_booleans},
+      {"a value that does not parse is answered with its name and what is allowed", test_refused_values},
+      {"an answer shows no password of a URL", test_passwords},
+      {"an answer about a flag's value names the flag", test_refused_flags},
+      {"a setting without a default is required", test_required},
+      {"help lists every setting with default, unit and range", test_help},
+      {"a variable that nobody knows is warned of, without its value", test_unknown},
+      {"a secret is the first line of its file", test_secrets},
+      {"a file that holds no usable secret is refused", test_secrets_refused},
+  };
+  return suite_main("config", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
