@@ -47,13 +47,17 @@ struct status reflection_new(struct arena *arena, const void *set, size_t set_si
 
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
-static void answer_error(struct session *session, response *reply, const char *what, const char *name) {
+static void answer_error(struct session *session, response *reply, enum status_code code, const char *text) {
   Grpc__Reflection__V1__ErrorResponse *error = arena_alloc(session->arena, sizeof(*error));
   grpc__reflection__v1__error_response__init(error);
-  error->error_code = STATUS_NOT_FOUND;
-  error->error_message = arena_printf(session->arena, "%s not found: %s", what, name);
+  error->error_code = (int32_t)code;
+  error->error_message = arena_strdup(session->arena, text);
   reply->message_response_case = ANSWERS(ERROR_RESPONSE);
   reply->error_response = error;
+}
+
+static void answer_not_found(struct session *session, response *reply, const char *what, const char *name) {
+  answer_error(session, reply, STATUS_NOT_FOUND, arena_printf(session->arena, "%s not found: %s", what, name));
 }
 
 /* Adds the file's bytes, then those of its imports and theirs, each once per stream. */
@@ -69,7 +73,7 @@ static void add_files(struct session *session, Grpc__Reflection__V1__FileDescrip
 
 static void answer_file(struct session *session, response *reply, int file, const char *what, const char *name) {
   if (file < 0) {
-    answer_error(session, reply, what, name);
+    answer_not_found(session, reply, what, name);
     return;
   }
   const struct descriptor_index *index = session->reflection->index;
@@ -102,7 +106,7 @@ static void answer_services(struct session *session, response *reply) {
 
 /* The shop's protos have no extensions. */
 static void answer_extension(struct session *session, response *reply, const char *type) {
-  answer_error(session, reply, "Extension of", type);
+  answer_not_found(session, reply, "Extension of", type);
 }
 
 static void answer(struct session *session, request_v1 *request, response *reply) {
@@ -126,7 +130,7 @@ static void answer(struct session *session, request_v1 *request, response *reply
       answer_services(session, reply);
       break;
     default:
-      answer_error(session, reply, "Question", "none was asked");
+      answer_error(session, reply, STATUS_INVALID_ARGUMENT, "The request asks nothing.");
       break;
   }
 }
