@@ -96,6 +96,18 @@ static struct status refuse_flag(struct arena *arena, const struct invocation *i
   return refuse(arena, arena_printf(arena, "%s has no flag %s; see %s --help", name, flag, line));
 }
 
+static struct status refuse_abbreviation(struct arena *arena, const struct flag *flag) {
+  return refuse(arena, arena_printf(arena, "flags are not abbreviated; there is --%s", flag->name));
+}
+
+/* getopt_long takes --mail for --mail-address; a script that relies on that breaks with the next flag. `argument` is
+ * what it read last: the flag, or its value. */
+static bool is_abbreviated(const struct flag *flag, char *const *argument) {
+  const char *text = flag->value && *argument == optarg ? argument[-1] : argument[0];
+  if (text[0] != '-' || text[1] != '-') return false; /* -h */
+  return strcspn(text + 2, "=") != strlen(flag->name);
+}
+
 /* Reads flags from argv[1] on: all of them, operands moved to the end, or with `until_operand` those before the first
  * operand. Then *ret_next is the index of the first operand. */
 static struct status read_flags(struct arena *arena, struct invocation *invocation, int argc, char **argv,
@@ -108,7 +120,9 @@ static struct status read_flags(struct arena *arena, struct invocation *invocati
     if (option == -1) break;
     if (option == 'h') option = OPTION_BASE; /* --help comes first in the table */
     if (option < OPTION_BASE) return refuse_flag(arena, invocation, argv[optind - 1], option == ':');
-    struct status status = take_flag(arena, invocation, set.flags[option - OPTION_BASE], optarg);
+    const struct flag *flag = set.flags[option - OPTION_BASE];
+    if (is_abbreviated(flag, &argv[optind - 1])) return refuse_abbreviation(arena, flag);
+    struct status status = take_flag(arena, invocation, flag, optarg);
     if (!status_is_ok(status)) return status;
   }
   *ret_next = optind;
