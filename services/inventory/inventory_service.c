@@ -1,0 +1,464 @@
+/* Inventory: the stock of each product, and what orders hold of it (proto/ordershop/v1/inventory.proto,
+ * proto/ordershop/internal/v1/stock.proto; stock.h). */
+#include "inventory_service.h"
+
+#include <google/protobuf/empty.pb-c.h>
+#include <inttypes.h>
+#include <ordershop/internal/v1/stock.pb-c.h>
+#include <ordershop/v1/inventory.pb-c.h>
+#include <ordershop/v1/product.pb-c.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/message.h"
+#include "base/uuid.h"
+#include "service/entity_command.h"
+#include "shop.h"
+#include "stock.h"
+
+static const int64_t AMOUNT_MOST = 1000000000;
+enum { ORDER_PRODUCTS_MOST = 1000 };
+
+static const struct entity_type inventory_type = {
+    .name = "inventory",
+    .descriptor = &ordershop__v1__inventory__descriptor,
+    .ids_set = true,
+};
+
+static void check_inventory(struct violations *violations, const char *path, const void *entity, const char *field) {
+  const Ordershop__V1__Inventory *inventory = entity;
+  if (strcmp(field, "product_id") == 0) check_uuid(violations, path, inventory->product_id);
+  if (strcmp(field, "amount") == 0) check_range(violations, path, inventory->amount, 0, AMOUNT_MOST);
+}
+
+static const struct resource inventories = {
+    .type = &inventory_type,
+    .input_fields = {"product_id", "amount"},
+    .mutable_fields = {"amount"},
+    .check = check_inventory,
+};
+
+static struct stock *stock_of(const struct rpc_call *call) {
+  return service_of(call)->user;
+}
+
+/* Order events that were not applied yet can only give stock back: what was possible without them stays so, but a
+ * refusal counts only when the caller's `ordershop-after` has been reached. */
+static bool refused_early(const struct rpc_call *call, struct status status) {
+  return status.code == STATUS_FAILED_PRECONDITION && call->context.after;
+}
+
+static struct status wait_for_orders(struct rpc_call *call) {
+  return consumer_wait_for(service_of(call)->consumer, &call->context, call->context.after);
+}
+
+/* ---- products --------------------------------------------------------------------------------------------------- */
+
+/* Asks the product service for those that the view lacks: made a moment ago, or no products. */
+static struct status ask_for_products(struct rpc_call *call, const char **ids, size_t count) {
+  struct arena *arena = call->context.arena;
+  struct rpc_channel *channel = service_peer(service_of(call), "product");
+  ProtobufCService *products = rpc_client_new(arena, channel, &ordershop__v1__product_service__descriptor);
+  Ordershop__V1__BatchGetProductsRequest request = ORDERSHOP__V1__BATCH_GET_PRODUCTS_REQUEST__INIT;
+  request.ids = (char **)ids;
+  request.n_ids = count;
+  struct rpc_reply reply = {.context = &call->context};
+  ordershop__v1__product_service__batch_get_products(
+      products, &request, (Ordershop__V1__BatchGetProductsResponse_Closure)rpc_reply_closure, &reply);
+  return reply.status;
+}
+
+/* Errors: NOT_FOUND PRODUCT_NOT_FOUND. */
+static struct status require_products(struct rpc_call *call, const char *const *ids, size_t count) {
+  struct arena *arena = call->context.arena;
+  void **records = arena_calloc(arena, count, sizeof *records);
+  struct status status =
+      view_read_many(service_of(call)->store, &call->context, &inventory_products, ids, count, records);
+  if (!status_is_ok(status)) return status;
+  const char **unknown = arena_calloc(arena, count, sizeof *unknown);
+  size_t unknown_count = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!records[i]) unknown[unknown_count++] = ids[i];
+  }
+  return unknown_count > 0 ? ask_for_products(call, unknown, unknown_count) : status_ok();
+}
+
+/* A request that was answered before is answered again, even if a product has been deleted since. */
+static struct status require_products_of(struct rpc_call *call, const void *request, const char *const *ids,
+                                         size_t count) {
+  struct status missing = require_products(call, ids, count);
+  if (missing.code != STATUS_NOT_FOUND) return missing;
+  struct request_record record = command_record(call, &inventories, request, false);
+  struct request_trace trace;
+  bool found;
+  struct status status = request_record_find(&record, service_of(call)->store, &call->context, &found, &trace);
+  if (!status_is_ok(status)) return status;
+  return found ? status_ok() : missing;
+}
+
+/* ---- creating --------------------------------------------------------------------------------------------------- */
+
+/* With the product's id in canonical form, from which the inventory's is derived. */
+static Ordershop__V1__Inventory *canonical_inventory(struct arena *arena, const Ordershop__V1__Inventory *given) {
+  Ordershop__V1__Inventory *inventory = message_share(arena, given);
+  const char *product_id = uuid_canonical(arena, given->product_id);
+  if (product_id) inventory->product_id = (char *)product_id;
+  return inventory;
+}
+
+static struct status create_inventory(struct rpc_call *call, const void *request, const void **ret_inventory) {
+  struct arena *arena = call->context.arena;
+  Ordershop__V1__CreateInventoryRequest *create = message_share(arena, request);
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "request_id", create->request_id);
+  check_input(&violations, &inventories, "inventory", create->inventory);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  create->inventory = canonical_inventory(arena, create->inventory);
+  const char *product_id = create->inventory->product_id;
+  status = require_products_of(call, create, &product_id, 1);
+  if (!status_is_ok(status)) return status;
+  return entity_create(call, &inventories, create, inventory_id(arena, product_id), ret_inventory);
+}
+
+struct place {
+  const char *product_id;
+  size_t index;
+};
+
+static int compare_places(const void *left, const void *right) {
+  const struct place *a = left, *b = right;
+  int order = strcmp(a->product_id, b->product_id);
+  return order ? order : (a->index > b->index) - (a->index < b->index);
+}
+
+static void check_products_differ(struct violations *violations, Ordershop__V1__Inventory *const *given, size_t count) {
+  struct place *places = arena_calloc(violations->arena, count, sizeof *places);
+  for (size_t i = 0; i < count; i++) places[i] = (struct place){given[i]->product_id, i};
+  qsort(places, count, sizeof *places, compare_places);
+  for (size_t i = 1; i < count; i++) {
+    if (!*places[i].product_id || strcmp(places[i].product_id, places[i - 1].product_id) != 0) continue;
+    const char *path = arena_printf(violations->arena, "inventories[%zu].product_id", places[i].index);
+    violation_add(violations, path, "comes twice");
+  }
+}
+
+static struct status check_batch(struct arena *arena, const Ordershop__V1__BatchCreateInventoriesRequest *create) {
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "request_id", create->request_id);
+  for (size_t i = 0; i < create->n_inventories; i++) {
+    check_input(&violations, &inventories, arena_printf(arena, "inventories[%zu]", i), create->inventories[i]);
+  }
+  check_products_differ(&violations, create->inventories, create->n_inventories);
+  return violations_status(&violations);
+}
+
+static struct status batch_create_inventories(struct rpc_call *call, const void *request, const void **ret_response) {
+  struct arena *arena = call->context.arena;
+  Ordershop__V1__BatchCreateInventoriesRequest *create = message_share(arena, request);
+  size_t count = create->n_inventories;
+  Ordershop__V1__Inventory **given = arena_calloc(arena, count, sizeof *given);
+  for (size_t i = 0; i < count; i++) given[i] = canonical_inventory(arena, create->inventories[i]);
+  create->inventories = given;
+  struct status status = check_batch(arena, create);
+  if (!status_is_ok(status)) return status;
+
+  const char **product_ids = arena_calloc(arena, count, sizeof *product_ids);
+  const char **ids = arena_calloc(arena, count, sizeof *ids);
+  for (size_t i = 0; i < count; i++) {
+    product_ids[i] = given[i]->product_id;
+    ids[i] = inventory_id(arena, given[i]->product_id);
+  }
+  if (count > 0) status = require_products_of(call, create, product_ids, count);
+  if (!status_is_ok(status)) return status;
+  return entity_batch_create(call, &inventories, create, ids, ret_response);
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+static struct status get_inventory(struct rpc_call *call, const void *request, const void **ret_inventory) {
+  return entity_get(call, &inventories, request, ret_inventory);
+}
+
+/* A product has one inventory, whose id is derived from its own: there is nothing to page through. */
+static struct status list_of_product(struct rpc_call *call, const Ordershop__V1__ListInventoriesRequest *list,
+                                     const void **ret_response) {
+  struct arena *arena = call->context.arena;
+  struct violations violations = violations_of(arena);
+  check_uuid(&violations, "product_id", list->product_id);
+  check_page_size(&violations, list->page_size);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+  if (*list->page_token) {
+    return status_error(arena, STATUS_INVALID_ARGUMENT, "PAGE_TOKEN_INVALID",
+                        "page_token is not one that this method gave for this filter");
+  }
+  Ordershop__V1__ListInventoriesResponse *response =
+      message_new(arena, &ordershop__v1__list_inventories_response__descriptor);
+  response->inventories = arena_calloc(arena, 1, sizeof *response->inventories);
+  const char *id = inventory_id(arena, uuid_canonical(arena, list->product_id));
+  status = entity_load(service_of(call)->store, &call->context, &inventory_type, id, (void **)response->inventories);
+  if (!status_is_ok(status) && status.code != STATUS_NOT_FOUND) return status;
+  response->n_inventories = status_is_ok(status) ? 1 : 0;
+  *ret_response = response;
+  return status_ok();
+}
+
+static struct status list_inventories(struct rpc_call *call, const void *request, const void **ret_response) {
+  const Ordershop__V1__ListInventoriesRequest *list = request;
+  if (*list->product_id) return list_of_product(call, list, ret_response);
+  return entity_page_list(call, &inventories, request, NULL, "", ret_response);
+}
+
+/* ---- changing --------------------------------------------------------------------------------------------------- */
+
+static struct status out_of_range(struct arena *arena, const struct stock_adjustment *adjustment, int64_t amount) {
+  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, "STOCK_OUT_OF_RANGE",
+                                      "the amount is %" PRId64 "; changed by %" PRId64 " it would leave 0 to %" PRId64,
+                                      amount, adjustment->number, AMOUNT_MOST);
+  status = status_with_metadata(status, arena, "available", arena_printf(arena, "%" PRId64, amount));
+  return status_with_precondition(status, arena, "STOCK", arena_printf(arena, "inventory/%s", adjustment->inventory_id),
+                                  status.message);
+}
+
+static struct status adjust(struct rpc_call *call, const struct stock_adjustment *adjustment,
+                            const struct request_record *record, const void **ret_inventory) {
+  struct arena *arena = call->context.arena;
+  struct stock_adjusted adjusted;
+  struct status status = stock_adjust(stock_of(call), &call->context, adjustment, record, &adjusted);
+  if (!status_is_ok(status)) return status;
+  struct transaction_result earlier = {
+      .outcome = TRANSACTION_REPLAYED, .record = adjusted.record, .record_size = adjusted.record_size};
+  switch (adjusted.outcome) {
+    case STOCK_REPLAYED:
+      return command_replay_result(call, &inventories, record, "updated", &earlier, ret_inventory);
+    case STOCK_MISSING:
+      return status_not_found(arena, "inventory", adjustment->inventory_id);
+    case STOCK_OTHER_VERSION:
+      return version_mismatch(arena, &inventories, adjustment->inventory_id, adjustment->version, adjusted.actual);
+    case STOCK_OUT_OF_RANGE:
+      return out_of_range(arena, adjustment, adjusted.actual);
+    case STOCK_DONE:
+      break;
+  }
+  command_tell_position(call, &adjusted.position);
+  *ret_inventory = message_unpack(arena, inventory_type.descriptor, adjusted.inventory, adjusted.inventory_size);
+  if (*ret_inventory) return status_ok();
+  return status_error(arena, STATUS_DATA_LOSS, "ENTITY_UNDECODABLE", "what is stored of inventory %s can't be decoded",
+                      adjustment->inventory_id);
+}
+
+/* An inventory's product can be told from its id, without reading it. */
+static void check_same_product(struct violations *violations, const Ordershop__V1__Inventory *given) {
+  const char *product_id = uuid_canonical(violations->arena, given->product_id);
+  const char *id = product_id ? inventory_id(violations->arena, product_id) : "";
+  if (strcasecmp(id, given->id) != 0) violation_add(violations, "inventory.product_id", "can't be changed");
+}
+
+static struct status update_inventory(struct rpc_call *call, const void *request, const void **ret_inventory) {
+  struct arena *arena = call->context.arena;
+  const Ordershop__V1__UpdateInventoryRequest *update = request;
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "request_id", update->request_id);
+  struct update_plan plan = update_plan_of(&violations, &inventories, request);
+  if (plan.unchanged_count > 0) check_same_product(&violations, update->inventory);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  const struct stock_adjustment adjustment = {
+      .inventory_id = uuid_canonical(arena, update->inventory->id),
+      .change = plan.field_count > 0 ? STOCK_SET : STOCK_KEEP,
+      .number = update->inventory->amount,
+      .version = update->inventory->version,
+  };
+  struct request_record record = command_record(call, &inventories, request, true);
+  return adjust(call, &adjustment, &record, ret_inventory);
+}
+
+static struct status adjust_stock(struct rpc_call *call, const void *request, const void **ret_inventory) {
+  struct arena *arena = call->context.arena;
+  const Ordershop__V1__AdjustStockRequest *given = request;
+  struct violations violations = violations_of(arena);
+  check_uuid(&violations, "product_id", given->product_id);
+  check_range(&violations, "delta", given->delta, -AMOUNT_MOST, AMOUNT_MOST);
+  if (given->delta == 0) violation_add(&violations, "delta", "must not be 0");
+  check_optional_uuid(&violations, "request_id", given->request_id);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  const struct stock_adjustment adjustment = {
+      .inventory_id = inventory_id(arena, uuid_canonical(arena, given->product_id)),
+      .change = STOCK_ADD,
+      .number = given->delta,
+  };
+  struct request_record record = command_record(call, &inventories, request, false);
+  status = adjust(call, &adjustment, &record, ret_inventory);
+  if (!refused_early(call, status)) return status;
+  status = wait_for_orders(call);
+  return status_is_ok(status) ? adjust(call, &adjustment, &record, ret_inventory) : status;
+}
+
+static int require_nothing_reserved(struct transaction *transaction, const void *entity) {
+  const Ordershop__V1__Inventory *inventory = entity;
+  const char *key = entity_key(transaction->store, transaction->arena, &inventory_type, inventory->id);
+  return transaction_require_field(transaction, key, "reserved_amount", "0");
+}
+
+static struct status explain_reserved(struct rpc_call *call, const void *entity, const char *actual) {
+  struct arena *arena = call->context.arena;
+  const Ordershop__V1__Inventory *inventory = entity;
+  /* Without the field it was deleted a moment ago. */
+  if (!actual) return status_not_found(arena, "inventory", inventory->id);
+  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, "STOCK_RESERVED",
+                                      "orders hold %s units of inventory %s", actual, inventory->id);
+  status = status_with_metadata(status, arena, "reserved_amount", actual);
+  return status_with_precondition(status, arena, "STOCK", arena_printf(arena, "inventory/%s", inventory->id),
+                                  status.message);
+}
+
+static struct status delete_inventory(struct rpc_call *call, const void *request, const void **ret_empty) {
+  static const struct deletion_rule rule = {.guard = require_nothing_reserved, .explain = explain_reserved};
+  struct status status = entity_delete(call, &inventories, request, &rule, ret_empty);
+  if (!refused_early(call, status)) return status;
+  status = wait_for_orders(call);
+  return status_is_ok(status) ? entity_delete(call, &inventories, request, &rule, ret_empty) : status;
+}
+
+/* ---- for the order service -------------------------------------------------------------------------------------- */
+
+static void check_reservation(struct violations *violations,
+                              const Ordershop__Internal__V1__ReserveStockRequest *reserve) {
+  check_uuid(violations, "order_id", reserve->order_id);
+  check_uuid(violations, "attempt_id", reserve->attempt_id);
+  check_range(violations, "product_ids.size", (int64_t)reserve->n_product_ids, 1, ORDER_PRODUCTS_MOST);
+  for (size_t i = 0; i < reserve->n_product_ids && i < ORDER_PRODUCTS_MOST; i++) {
+    if (uuid_is_valid(reserve->product_ids[i])) continue;
+    check_uuid(violations, arena_printf(violations->arena, "product_ids[%zu]", i), reserve->product_ids[i]);
+  }
+  check_range(violations, "expire_log_time", reserve->expire_log_time, 1, (INT64_C(1) << 53) - 1);
+}
+
+static struct status reserve_stock(struct rpc_call *call, const void *request, const void **ret_response) {
+  static const Ordershop__Internal__V1__ReserveStockResponse response =
+      ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_RESPONSE__INIT;
+  struct arena *arena = call->context.arena;
+  const Ordershop__Internal__V1__ReserveStockRequest *reserve = request;
+  struct violations violations = violations_of(arena);
+  check_reservation(&violations, reserve);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  const struct stock_reservation reservation = {
+      .order_id = uuid_canonical(arena, reserve->order_id),
+      .attempt_id = uuid_canonical(arena, reserve->attempt_id),
+      .product_ids = reserve->product_ids,
+      .product_count = reserve->n_product_ids,
+      .expire_log_time = reserve->expire_log_time,
+  };
+  struct position position = {0};
+  status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
+  if (refused_early(call, status)) {
+    status = wait_for_orders(call);
+    if (status_is_ok(status)) status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
+  }
+  if (position.log_time) command_tell_position(call, &position);
+  *ret_response = &response;
+  return status;
+}
+
+static struct status release_stock(struct rpc_call *call, const void *request, const void **ret_response) {
+  static const Ordershop__Internal__V1__ReleaseStockResponse response =
+      ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_RESPONSE__INIT;
+  struct arena *arena = call->context.arena;
+  const Ordershop__Internal__V1__ReleaseStockRequest *release = request;
+  struct violations violations = violations_of(arena);
+  check_uuid(&violations, "order_id", release->order_id);
+  check_uuid(&violations, "attempt_id", release->attempt_id);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  struct position position;
+  status = stock_release(stock_of(call), &call->context, uuid_canonical(arena, release->order_id),
+                         uuid_canonical(arena, release->attempt_id), &position);
+  if (!status_is_ok(status)) return status;
+  command_tell_position(call, &position);
+  *ret_response = &response;
+  return status_ok();
+}
+
+/* ---- the service ------------------------------------------------------------------------------------------------ */
+
+static const struct rpc_method inventory_methods[] = {
+    {.name = "CreateInventory",
+     .handler = create_inventory,
+     .input = &ordershop__v1__create_inventory_request__descriptor,
+     .output = &ordershop__v1__inventory__descriptor,
+     .flags = METHOD_READS_VIEWS},
+    {.name = "BatchCreateInventories",
+     .handler = batch_create_inventories,
+     .input = &ordershop__v1__batch_create_inventories_request__descriptor,
+     .output = &ordershop__v1__batch_create_inventories_response__descriptor,
+     .flags = METHOD_READS_VIEWS},
+    {.name = "GetInventory",
+     .handler = get_inventory,
+     .input = &ordershop__v1__get_inventory_request__descriptor,
+     .output = &ordershop__v1__inventory__descriptor,
+     .flags = METHOD_READS_VIEWS},
+    {.name = "ListInventories",
+     .handler = list_inventories,
+     .input = &ordershop__v1__list_inventories_request__descriptor,
+     .output = &ordershop__v1__list_inventories_response__descriptor,
+     .flags = METHOD_READS_VIEWS},
+    {.name = "UpdateInventory",
+     .handler = update_inventory,
+     .input = &ordershop__v1__update_inventory_request__descriptor,
+     .output = &ordershop__v1__inventory__descriptor},
+    {.name = "DeleteInventory",
+     .handler = delete_inventory,
+     .input = &ordershop__v1__delete_inventory_request__descriptor,
+     .output = &google__protobuf__empty__descriptor},
+    {.name = "AdjustStock",
+     .handler = adjust_stock,
+     .input = &ordershop__v1__adjust_stock_request__descriptor,
+     .output = &ordershop__v1__inventory__descriptor},
+};
+
+static const struct rpc_method stock_methods[] = {
+    {.name = "ReserveStock",
+     .handler = reserve_stock,
+     .input = &ordershop__internal__v1__reserve_stock_request__descriptor,
+     .output = &ordershop__internal__v1__reserve_stock_response__descriptor},
+    {.name = "ReleaseStock",
+     .handler = release_stock,
+     .input = &ordershop__internal__v1__release_stock_request__descriptor,
+     .output = &ordershop__internal__v1__release_stock_response__descriptor},
+};
+
+static const struct rpc_service services[] = {
+    {.descriptor = &ordershop__v1__inventory_service__descriptor,
+     .methods = inventory_methods,
+     .method_count = sizeof inventory_methods / sizeof *inventory_methods},
+    {.descriptor = &ordershop__internal__v1__stock_service__descriptor,
+     .methods = stock_methods,
+     .method_count = sizeof stock_methods / sizeof *stock_methods},
+};
+
+static struct status start(struct service *service) {
+  service->user = stock_new(service->store, service->arena);
+  return status_ok();
+}
+
+const struct service_definition inventory_service = {
+    .name = "inventory",
+    .purpose = "keeps the stock of the shop and what orders hold of it",
+    .port = SHOP_PORT_INVENTORY,
+    .services = services,
+    .service_count = sizeof services / sizeof *services,
+    .subscriptions = inventory_subscriptions,
+    .subscription_count = INVENTORY_SUBSCRIPTIONS,
+    .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT}},
+    .known_variables = shop_variables,
+    .start = start,
+    .housekeep = inventory_housekeep,
+};

@@ -1,0 +1,29 @@
+/* What stock.c and stock_consumer.c share: keys, and how candidates are passed to stock.lua. */
+#pragma once
+
+#include "reservation.h"
+#include "stock.h"
+
+struct stock {
+  struct event_store *store;
+  struct redis_library *library;
+};
+
+const char *stock_reservation_key(const struct stock *stock, struct arena *arena, const char *order_id);
+const char *stock_attempts_key(const struct stock *stock, struct arena *arena);
+
+/* The keys that all functions begin with: clock and stream. */
+struct redis_arguments stock_keys(const struct stock *stock, struct arena *arena);
+
+/* The inventories that a change of a reservation may concern: their keys, and in `values` how many, then product, index
+ * of the key and event id of each. */
+void stock_add_candidates(const struct stock *stock, struct redis_arguments *keys, struct redis_arguments *values,
+                          const struct product_set *products);
+
+/* Calls a function and remembers the position that it tells. *ret_answer: its first word. */
+struct status stock_call(struct stock *stock, struct context *context, const char *function,
+                         const struct redis_arguments *keys, const struct redis_arguments *values,
+                         const struct redis_reply **ret_reply, const char **ret_answer);
+
+/* ABORTED STOCK_CONTENDED: others were quicker each time; safe to retry. */
+struct status stock_contended(struct arena *arena, const char *order_id);
