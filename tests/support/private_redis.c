@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "loop/coroutine.h"
+#include "redis/redis_reply_copy.h"
 
 enum {
   START_MS = 15000,
@@ -65,6 +66,14 @@ static int choose_port(void) {
     if (getrandom(&random, sizeof random, 0) != sizeof random) fail("no random number");
     int port = FIRST_PORT + (int)(random % PORTS);
     if (is_free(port)) return port;
+  }
+}
+
+int private_redis_free_ports(int count) {
+  while (true) {
+    int first = choose_port(), free_count = 1;
+    while (free_count < count && is_free(first + free_count)) free_count++;
+    if (free_count == count) return first;
   }
 }
 
@@ -156,6 +165,8 @@ struct call {
   struct private_redis *redis;
   const char *format;
   va_list *values;
+  struct arena *arena; /* NULL: the answer is wanted as text, else as `reply` */
+  const struct redis_reply *reply;
   bool answered;
 };
 
@@ -172,7 +183,11 @@ static void run_command(void *argument) {
     return;
   }
   call->answered = true;
-  redis->answer = reply_text(reply);
+  if (call->arena) {
+    call->reply = redis_reply_copy(call->arena, reply);
+  } else {
+    redis->answer = reply_text(reply);
+  }
   freeReplyObject(reply);
 }
 
@@ -188,6 +203,17 @@ const char *private_redis_command(struct private_redis *redis, const char *forma
   if (!command(redis, format, &values)) fail("the server does not answer");
   va_end(values);
   return redis->answer;
+}
+
+const struct redis_reply *private_redis_reply(struct private_redis *redis, struct arena *arena, const char *format,
+                                              ...) {
+  va_list values;
+  va_start(values, format);
+  struct call call = {.redis = redis, .format = format, .values = &values, .arena = arena};
+  coroutine_on_loop_stack(run_command, &call);
+  va_end(values);
+  if (!call.answered) fail("the server does not answer");
+  return call.reply;
 }
 
 int64_t private_redis_number(struct private_redis *redis, const char *format, ...) {

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "redis/redis_reply.h"
+
 struct private_redis;
 
 struct private_redis_options {
@@ -18,6 +20,9 @@ struct private_redis_options {
 
 /* Starts it and waits until it answers. `options` may be NULL. */
 struct private_redis *private_redis_start(const struct private_redis_options *options);
+
+/* The first of `count` neighbouring ports that are free at this moment, for servers of the test besides Redis. */
+int private_redis_free_ports(int count);
 
 /* Kills it and removes its folder. NULL is allowed. */
 void private_redis_free(struct private_redis *redis);
@@ -40,6 +45,10 @@ const char *private_redis_command(struct private_redis *redis, const char *forma
 
 /* The same for answers that are numbers; -1 for others. */
 int64_t private_redis_number(struct private_redis *redis, const char *format, ...);
+
+/* The answer as it is, binary-safe, in `arena`. */
+const struct redis_reply *private_redis_reply(struct private_redis *redis, struct arena *arena, const char *format,
+                                              ...);
 
 /* Tells the helper the password that it must use from now on (after CONFIG SET requirepass). */
 void private_redis_use_password(struct private_redis *redis, const char *password);

@@ -1,0 +1,298 @@
+#include "watcher.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/mail.pb-c.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/message.h"
+#include "loop/coroutine.h"
+
+enum { POLL_US = 2000, APPEND_AT_ONCE = 250 };
+
+const struct view watcher_seen = {.name = "seen", .record = &ordershop__v1__customer__descriptor};
+
+static const struct entity_type finding_type = {.name = "finding", .descriptor = &ordershop__v1__customer__descriptor};
+
+/* ---- handlers --------------------------------------------------------------------------------------------------- */
+
+static const char *key_of(const struct event *event) {
+  return ((const Ordershop__V1__Customer *)event->entity)->id;
+}
+
+static void want(struct work *work, const struct event *event) {
+  work_want(work, &watcher_seen, key_of(event));
+}
+
+static struct status away(struct work *work) {
+  struct arena *arena = work_arena(work);
+  struct redis *redis = work_store(work)->commands;
+  struct redis_arguments exists = redis_command_of(arena, "EXISTS", redis_key(redis, arena, "watcher_away"), NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(redis, work_context(work), &exists, &reply);
+  if (!status_is_ok(status) || reply->number == 0) return status;
+  return status_error(arena, STATUS_UNAVAILABLE, "AWAY", "what the handler needs is away");
+}
+
+static void send_mail(struct work *work, const struct event *event) {
+  Ordershop__V1__Mail mail = ORDERSHOP__V1__MAIL__INIT;
+  mail.id = (char *)event->event_id;
+  mail.subject = (char *)event->id;
+  work_send(work, &mail);
+}
+
+static void create_finding(struct work *work, const struct event *event) {
+  Ordershop__V1__Customer *finding = message_new(work_arena(work), &ordershop__v1__customer__descriptor);
+  finding->id = (char *)event->event_id;
+  work_create(work, &finding_type, finding, event);
+}
+
+static struct status obey(struct work *work, const struct event *event, const char *name) {
+  if (strcmp(name, "refuse") == 0) {
+    return status_error(work_arena(work), STATUS_INVALID_ARGUMENT, "REFUSED", "as asked");
+  }
+  if (strcmp(name, "crash") == 0) kill(getpid(), SIGKILL);
+  if (strcmp(name, "away") == 0) return away(work);
+  if (strcmp(name, "mail") == 0) send_mail(work, event);
+  if (strcmp(name, "found") == 0) create_finding(work, event);
+  return status_ok();
+}
+
+static void note_effect(struct work *work, const struct event *event) {
+  struct redis_arguments values = redis_arguments_empty(work_arena(work));
+  redis_add_text(&values, event->id);
+  transaction_push(work_transaction(work), redis_key(work_store(work)->commands, work_arena(work), "watcher_effects"),
+                   &values);
+}
+
+static struct status apply(struct work *work, const struct event *event) {
+  const Ordershop__V1__Customer *customer = event->entity;
+  note_effect(work, event);
+  void *seen;
+  struct status status = work_get(work, &watcher_seen, customer->id, &seen);
+  if (!status_is_ok(status)) return status;
+  work_put(work, &watcher_seen, customer->id, customer);
+  return obey(work, event, customer->name);
+}
+
+static struct status apply_deleted(struct work *work, const struct event *event) {
+  note_effect(work, event);
+  work_remove(work, &watcher_seen, key_of(event));
+  return status_ok();
+}
+
+/* ---- runs: effects made by a fenced function of the watcher's own -------------------------------------------------
+ */
+
+/* KEYS: lease's epoch, positions, effects. ARGV: epoch, then stream and entry id of each event. */
+static const char run_source[] =
+    "redis.register_function('@LIBRARY@_run', function(keys, argv)\n"
+    "  if redis.call('GET', keys[1]) ~= argv[1] then return 0 end\n"
+    "  local positions = {}\n"
+    "  for i = 2, #argv, 2 do\n"
+    "    local stream, id = argv[i], argv[i + 1]\n"
+    "    local position = redis.call('HGET', keys[2], stream) or '0-0'\n"
+    "    local ms, us = string.match(position, '(%d+)-(%d+)')\n"
+    "    local id_ms, id_us = string.match(id, '(%d+)-(%d+)')\n"
+    "    if id_ms * 1000 + id_us > ms * 1000 + us then\n"
+    "      redis.call('RPUSH', keys[3], id)\n"
+    "      redis.call('HSET', keys[2], stream, id)\n"
+    "    end\n"
+    "  end\n"
+    "  return 1\n"
+    "end)\n";
+
+static struct status apply_run(struct work *work, const struct event *const *events, size_t count) {
+  struct event_store *store = work_store(work);
+  struct arena *arena = work_arena(work);
+  struct redis_library *library = event_library_new(arena, "watcher", run_source);
+  struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
+  redis_add_text(&keys, consumer_epoch_key(store, arena));
+  redis_add_text(&keys, consumer_position_key(store, arena));
+  redis_add_text(&keys, redis_key(store->commands, arena, "watcher_effects"));
+  redis_add_text(&values, work_epoch(work));
+  for (size_t i = 0; i < count; i++) {
+    const Ordershop__V1__Customer *customer = events[i]->entity;
+    struct status status = obey(work, events[i], customer->name);
+    if (!status_is_ok(status)) return status;
+    redis_add_text(&values, events[i]->stream);
+    redis_add_text(&values, events[i]->id);
+  }
+  const struct redis_reply *reply;
+  struct status status =
+      redis_function_call(store->commands, work_context(work), library, "run", &keys, &values, &reply);
+  if (!status_is_ok(status)) return status;
+  return reply->number == 1 ? status_ok() : work_lease_lost(work);
+}
+
+#define CUSTOMER_STREAM(name) .stream = name, .entity = &ordershop__v1__customer__descriptor, .source = "customer"
+
+static const struct subscription by_events[] = {
+    {CUSTOMER_STREAM("customer_created"), .key = key_of, .want = want, .apply = apply},
+    {CUSTOMER_STREAM("customer_updated"), .key = key_of, .want = want, .apply = apply},
+    {CUSTOMER_STREAM("customer_deleted"), .key = key_of, .apply = apply_deleted},
+};
+
+static const struct subscription by_runs[] = {
+    {CUSTOMER_STREAM("customer_created"), .key = key_of, .apply_run = apply_run},
+    {CUSTOMER_STREAM("customer_updated"), .key = key_of, .apply_run = apply_run},
+    {CUSTOMER_STREAM("customer_deleted"), .key = key_of, .apply = apply_deleted},
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+static const struct outbox_route mails = {.service = &ordershop__v1__mail_service__descriptor,
+                                          .method = "BatchSendMails",
+                                          .message = &ordershop__v1__mail__descriptor,
+                                          .batch_messages = 10};
+
+static struct rpc_channel *open_channel(struct arena *arena, const char *address) {
+  static const struct rpc_channel_options options = {.peer = "mail"};
+  struct rpc_channel *channel = NULL;
+  rpc_channel_open(coroutine_loop(), arena, address, &options, &channel);
+  return channel;
+}
+
+struct watcher watcher_start(struct arena *arena, const struct watcher_options *options) {
+  struct watcher watcher = {0};
+  const struct event_store_options store = {
+      .service = "watcher", .redis_url = options->url, .request_seconds = 100, .subscribes = true};
+  if (!status_is_ok(event_store_open(coroutine_loop(), arena, &store, &watcher.store))) abort();
+  struct consumer_options consumer = {.store = watcher.store,
+                                      .subscriptions = options->by_runs ? by_runs : by_events,
+                                      .subscription_count = sizeof by_events / sizeof *by_events,
+                                      .housekeep = options->housekeep,
+                                      .user = options->user,
+                                      .lease_ms = options->lease_ms};
+  if (options->mail_address) {
+    consumer.outbox = &mails;
+    consumer.outbox_channel = watcher.channel = open_channel(arena, options->mail_address);
+  }
+  watcher.consumer = consumer_start(coroutine_loop(), arena, &consumer);
+  return watcher;
+}
+
+void watcher_stop(struct watcher *watcher) {
+  consumer_stop(watcher->consumer);
+  if (watcher->channel) rpc_channel_close(watcher->channel);
+  event_store_close(watcher->store);
+}
+
+/* ---- as a process ----------------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t terminated;
+
+static void on_terminate(int number) {
+  (void)number;
+  terminated = 1;
+}
+
+static void run_process(void *argument) {
+  struct arena *arena = arena_new();
+  struct watcher watcher = watcher_start(arena, argument);
+  while (!terminated) coroutine_sleep(POLL_US, DEADLINE_NEVER);
+  watcher_stop(&watcher);
+  loop_stop(coroutine_loop());
+  arena_free(arena);
+}
+
+static void silence(const char *log) {
+  int file = open(log ? log : "/dev/null", O_WRONLY | O_CREAT | O_APPEND, 0600);
+  dup2(file, STDERR_FILENO);
+  dup2(open("/dev/null", O_RDWR), STDOUT_FILENO);
+}
+
+pid_t watcher_fork(const struct watcher_options *options, const char *log) {
+  pid_t parent = getpid(), child = fork();
+  if (child != 0) return child;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  silence(log);
+  signal(SIGTERM, on_terminate);
+  signal(SIGPIPE, SIG_IGN);
+  struct watcher_options copy = *options;
+  struct loop *loop = loop_new(NULL);
+  loop_spawn(loop, run_process, &copy);
+  loop_run(loop);
+  _exit(0);
+}
+
+void watcher_end(pid_t process, int with) {
+  kill(process, with);
+  waitpid(process, NULL, 0);
+}
+
+/* ---- events ----------------------------------------------------------------------------------------------------- */
+
+static void append_one(struct transaction *transaction, const char *stream, const char *id, const char *name) {
+  Ordershop__V1__Customer customer = ORDERSHOP__V1__CUSTOMER__INIT;
+  customer.id = (char *)id;
+  customer.name = (char *)name;
+  size_t size;
+  void *bytes = message_pack(transaction->arena, &customer, &size);
+  event_append(transaction, stream, bytes, size, NULL, NULL);
+}
+
+static struct position append_part(struct event_store *store, const char *stream, const char *id, int64_t first,
+                                   size_t count, const char *name) {
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + 10000000};
+  struct transaction transaction = transaction_of(store, context.arena);
+  for (size_t i = 0; i < count; i++) {
+    const char *numbered = arena_printf(context.arena, "%s-%" PRId64, id, first + (int64_t)i);
+    append_one(&transaction, stream, first < 0 ? id : numbered, name);
+  }
+  struct transaction_result result = {0};
+  if (!status_is_ok(transaction_run(&transaction, &context, &result))) abort();
+  arena_free(context.arena);
+  return result.position;
+}
+
+struct position watcher_append(struct event_store *store, struct context *context, const char *stream, const char *id,
+                               int64_t first, size_t count, const char *name) {
+  struct position position = {0};
+  if (!status_is_ok(redis_wait_ready(store->commands, context->deadline_us))) abort();
+  for (size_t done = 0; done < count; done += APPEND_AT_ONCE) {
+    size_t part = count - done < APPEND_AT_ONCE ? count - done : APPEND_AT_ONCE;
+    position = append_part(store, stream, id, count == 1 ? -1 : first + (int64_t)done, part, name);
+  }
+  return position;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------- */
+
+bool eventually(struct context *context, bool (*holds)(void *argument), void *argument) {
+  while (!holds(argument)) {
+    if (clock_monotonic_us() >= context->deadline_us) return false;
+    coroutine_sleep(POLL_US, context->deadline_us);
+  }
+  return true;
+}
+
+static int64_t effects_of(struct private_redis *redis) {
+  return private_redis_number(redis, "LLEN watcher_effects");
+}
+
+bool watcher_handles(struct private_redis *redis, struct context *context, int64_t effects) {
+  while (effects_of(redis) < effects) {
+    if (clock_monotonic_us() >= context->deadline_us) return false;
+    coroutine_sleep(POLL_US, context->deadline_us);
+  }
+  return effects_of(redis) == effects;
+}
+
+bool watcher_handles_within(struct private_redis *redis, int64_t effects, int seconds) {
+  int64_t end_us = clock_monotonic_us() + seconds * INT64_C(1000000);
+  while (effects_of(redis) < effects) {
+    if (clock_monotonic_us() >= end_us) return false;
+    usleep(POLL_US);
+  }
+  return effects_of(redis) == effects;
+}

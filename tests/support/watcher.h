@@ -1,0 +1,64 @@
+/* The watcher: a small service for tests of consumers, with customers as its events' entity.
+ *
+ * It subscribes to customer_created, customer_updated and customer_deleted. For each event it appends the entry's id to
+ * the list `watcher_effects` (each event once, in the order of handling) and puts the customer into the view `seen`
+ * (deleted: removes it). A customer's name may ask for more:
+ *   refuse    the handler answers INVALID_ARGUMENT
+ *   crash     the handler kills the process
+ *   away      the handler answers UNAVAILABLE while the key `watcher_away` exists
+ *   mail      a mail with the event's id is sent through the outbox
+ *   found     an entity `finding` with the event's id is created
+ * Run in a coroutine of the test, or as a process of its own that can be killed. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/context.h"
+#include "event/consumer.h"
+#include "private_redis.h"
+
+struct watcher {
+  struct event_store *store;
+  struct consumer *consumer;
+  struct rpc_channel *channel; /* to the mails; NULL: none */
+};
+
+struct watcher_options {
+  const char *url;
+  int64_t lease_ms;
+  const char *mail_address; /* where mails are sent; NULL: the watcher has no outbox */
+  bool by_runs;             /* handle created and updated events by apply_run, with a function of the watcher's own */
+  struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch, bool *ret_tick);
+  void *user;
+};
+
+extern const struct view watcher_seen;
+
+/* Starts it on the loop of the running coroutine. */
+struct watcher watcher_start(struct arena *arena, const struct watcher_options *options);
+void watcher_stop(struct watcher *watcher);
+
+/* A process that does nothing else; ends by SIGTERM (gracefully) and SIGKILL. Call it outside of coroutines. `log`:
+ * file that its log is appended to; NULL: none. */
+pid_t watcher_fork(const struct watcher_options *options, const char *log);
+
+/* Sends the signal and waits for the end. */
+void watcher_end(pid_t process, int with);
+
+/* Appends events to a stream (customer_...), one for each of the `count` customers "<id>-<first>" and following (or
+ * just
+ * "<id>" when count is 1), at most 250 in a transaction. Returns the last one's log time. */
+struct position watcher_append(struct event_store *store, struct context *context, const char *stream, const char *id,
+                               int64_t first, size_t count, const char *name);
+
+/* Parks until the list of effects has so many elements, or the deadline comes: false. */
+bool watcher_handles(struct private_redis *redis, struct context *context, int64_t effects);
+
+/* The same outside of coroutines, for at most `seconds`. */
+bool watcher_handles_within(struct private_redis *redis, int64_t effects, int seconds);
+
+/* Parks until `holds(argument)`, or the deadline: false. */
+bool eventually(struct context *context, bool (*holds)(void *argument), void *argument);
