@@ -1,0 +1,238 @@
+/* Each event has its effect exactly once, whatever happens to the consumer meanwhile. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "in_coroutine.h"
+#include "loop/coroutine.h"
+#include "suite.h"
+#include "watcher.h"
+
+static struct private_redis *redis;
+
+static struct watcher_options options(void) {
+  return (struct watcher_options){.url = private_redis_url(redis), .lease_ms = 300};
+}
+
+static struct event_store *open_store(struct context *context) {
+  const struct event_store_options store_options = {
+      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+  struct event_store *store;
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
+  return store;
+}
+
+/* The effects' entry ids, each once and ascending: what exactly once, in order, means. */
+static bool effects_ascend(void) {
+  const char *text = private_redis_command(redis, "LRANGE watcher_effects 0 -1");
+  long long last_ms = 0, last_us = -1, ms, us;
+  int read;
+  while (text && sscanf(text, "%lld-%lld%n", &ms, &us, &read) == 2) {
+    if (ms < last_ms || (ms == last_ms && us <= last_us)) return false;
+    last_ms = ms, last_us = us;
+    text += read;
+    if (*text == '\n') text++;
+  }
+  return true;
+}
+
+static void begin(void) {
+  private_redis_command(redis, "FLUSHALL");
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------ */
+
+static void handle_live_events(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 600, "Ann");
+  watcher_append(watcher.store, context, "customer_updated", "a", 0, 600, "Ann");
+  watcher_append(watcher.store, context, "customer_deleted", "a", 0, 100, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1300));
+  CU_ASSERT_TRUE(effects_ascend());
+  CU_ASSERT_EQUAL(private_redis_number(redis, "HLEN watcher_seen"), 500);
+  watcher_stop(&watcher);
+}
+
+static void test_handles_live_events(void) {
+  begin();
+  in_coroutine(handle_live_events);
+}
+
+static bool groups_are_through(void *argument) {
+  (void)argument;
+  const char *groups = private_redis_command(redis, "XINFO GROUPS events:customer_created");
+  return groups && strstr(groups, "name\nwatcher") && strstr(groups, "lag\n0") && strstr(groups, "pending\n0");
+}
+
+static void follow_with_groups(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 700, "Ann");
+  CU_ASSERT_TRUE(eventually(context, groups_are_through, NULL));
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 700));
+  watcher_stop(&watcher);
+}
+
+static void test_groups_follow(void) {
+  begin();
+  in_coroutine(follow_with_groups);
+}
+
+static void begin_before_the_streams(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  struct event_store *store = open_store(context);
+  while (private_redis_number(redis, "EXISTS events:customer_deleted") == 0) coroutine_sleep(2000, DEADLINE_NEVER);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS events:customer_updated"), 1);
+  watcher_append(store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  event_store_close(store);
+  watcher_stop(&watcher);
+}
+
+static void test_makes_groups_of_streams_to_come(void) {
+  begin();
+  in_coroutine(begin_before_the_streams);
+}
+
+/* An idle consumer is blocked in Redis; the event must not wait for the end of the block. */
+static void handle_at_once(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  int64_t slowest_us = 0;
+  for (int i = 2; i < 12; i++) {
+    coroutine_sleep(20000, DEADLINE_NEVER);
+    int64_t begin_us = clock_monotonic_us();
+    watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+    CU_ASSERT_TRUE(watcher_handles(redis, context, i));
+    if (clock_monotonic_us() - begin_us > slowest_us) slowest_us = clock_monotonic_us() - begin_us;
+  }
+  CU_ASSERT(slowest_us < 500000);
+  watcher_stop(&watcher);
+}
+
+static void test_idle_consumer_handles_at_once(void) {
+  begin();
+  in_coroutine(handle_at_once);
+}
+
+enum { KILLED_EVENTS = 30000, KILLS = 20 };
+
+static void load_events(struct context *context) {
+  struct event_store *store = open_store(context);
+  for (int i = 0; i < KILLED_EVENTS / 3000; i++) {
+    watcher_append(store, context, "customer_created", "a", i * 2000, 2000, "found");
+    watcher_append(store, context, "customer_updated", "a", i * 2000, 1000, "Ann");
+  }
+  event_store_close(store);
+}
+
+static void kill_again_and_again(bool by_runs) {
+  begin();
+  in_coroutine(load_events);
+  struct watcher_options watcher_options = options();
+  watcher_options.lease_ms = 100;
+  watcher_options.by_runs = by_runs;
+  srand(3);
+  for (int i = 0; i < KILLS; i++) {
+    pid_t process = watcher_fork(&watcher_options, NULL);
+    int64_t before = private_redis_number(redis, "LLEN watcher_effects");
+    /* Not before it has done something: else it would be killed while it waits for the lease. */
+    for (int wait = 0; wait < 400 && private_redis_number(redis, "LLEN watcher_effects") == before; wait++)
+      usleep(1000);
+    usleep((useconds_t)(rand() % 8000));
+    watcher_end(process, SIGKILL);
+  }
+  int64_t done = private_redis_number(redis, "LLEN watcher_effects");
+  CU_ASSERT(done > 0);
+  pid_t process = watcher_fork(&watcher_options, NULL);
+  CU_ASSERT_TRUE(watcher_handles_within(redis, KILLED_EVENTS, 20));
+  watcher_end(process, SIGTERM);
+  CU_ASSERT_TRUE(effects_ascend());
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), KILLED_EVENTS);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 0);
+}
+
+static void test_killed_consumer_repeats_and_loses_nothing(void) {
+  kill_again_and_again(false);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:finding_created"), KILLED_EVENTS / 3 * 2);
+}
+
+static void test_killed_runs_repeat_and_lose_nothing(void) {
+  kill_again_and_again(true);
+}
+
+enum { RESTARTS = 200 };
+
+/* Redis refuses what would need memory, as in an outage; the handler's need is away as well. */
+static void test_restarts_during_an_outage_park_nothing(void) {
+  begin();
+  in_coroutine(load_events);
+  private_redis_command(redis, "SET watcher_away 1");
+  struct watcher_options watcher_options = options();
+  watcher_options.lease_ms = 60;
+  for (int i = 0; i < RESTARTS; i++) {
+    private_redis_command(redis, "CONFIG SET maxmemory %s", i % 2 ? "1" : "0");
+    pid_t process = watcher_fork(&watcher_options, NULL);
+    usleep((useconds_t)(3000 + rand() % 20000));
+    if (i % 4 == 3) private_redis_command(redis, "CLIENT KILL TYPE normal SKIPME yes");
+    watcher_end(process, i % 3 ? SIGKILL : SIGTERM);
+  }
+  private_redis_command(redis, "CONFIG SET maxmemory 0");
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 0);
+  pid_t process = watcher_fork(&watcher_options, NULL);
+  CU_ASSERT_TRUE(watcher_handles_within(redis, KILLED_EVENTS, 20));
+  watcher_end(process, SIGTERM);
+  CU_ASSERT_TRUE(effects_ascend());
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 0);
+}
+
+static void survive_a_restart_of_redis(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 1000, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1000));
+  private_redis_kill(redis);
+  while (consumer_is_ready(watcher.consumer)) coroutine_sleep(2000, DEADLINE_NEVER);
+  private_redis_restart(redis);
+  watcher_append(watcher.store, context, "customer_created", "b", 0, 1000, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2000));
+  CU_ASSERT_TRUE(consumer_is_ready(watcher.consumer));
+  watcher_stop(&watcher);
+}
+
+static void test_goes_on_when_redis_is_back(void) {
+  begin();
+  in_coroutine(survive_a_restart_of_redis);
+  CU_ASSERT_TRUE(effects_ascend());
+}
+
+static int set_up(void) {
+  redis = private_redis_start(&(struct private_redis_options){.persistent = true});
+  return 0;
+}
+
+static int tear_down(void) {
+  private_redis_free(redis);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"live events are handled once, in order", test_handles_live_events},
+      {"consumer groups show what has been applied", test_groups_follow},
+      {"groups are made before their streams exist", test_makes_groups_of_streams_to_come},
+      {"an idle consumer handles an event at once", test_idle_consumer_handles_at_once},
+      {"a consumer killed 20 times repeats and loses nothing", test_killed_consumer_repeats_and_loses_nothing},
+      {"runs of a consumer killed 20 times repeat and lose nothing", test_killed_runs_repeat_and_lose_nothing},
+      {"200 restarts during an outage park nothing", test_restarts_during_an_outage_park_nothing},
+      {"the consumer goes on when Redis is back", test_goes_on_when_redis_is_back},
+  };
+  return suite_main("consumer, exactly once", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
