@@ -1,0 +1,171 @@
+#include "mail_delivery.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "mail_folder.h"
+#include "mail_message.h"
+#include "mail_smtp.h"
+
+struct mail_delivery {
+  struct mail_smtp *smtp; /* one of the two */
+  struct mail_folder *folder;
+  bool in_trouble; /* said so in the log */
+};
+
+/* ---- settings --------------------------------------------------------------------------------------------------- */
+
+enum tls { TLS_TRY, TLS_REQUIRE };
+static const char *const tls_words[] = {"try", "require", NULL};
+
+static struct {
+  const char *url, *from, *user, *password_file, *ca_file, *folder;
+  int tls;
+  int64_t timeout_seconds;
+} settings;
+
+static bool starts_with(const char *text, const char *start) {
+  return strncmp(text, start, strlen(start)) == 0;
+}
+
+static const char *check_url(const char *value) {
+  static const char *const allowed = "a URL smtp://host:port or smtps://host:port (user and password are settings)";
+  bool secure = starts_with(value, "smtps://");
+  if (!secure && !starts_with(value, "smtp://")) return *value ? allowed : NULL;
+  const char *host = strstr(value, "://") + 3;
+  bool good = *host && !strpbrk(host, "@/?# \t\r\n");
+  return good ? NULL : allowed;
+}
+
+static const char *check_from(const char *value) {
+  struct arena *arena = arena_new();
+  bool good = mail_sender_parse(arena, value);
+  arena_free(arena);
+  return good ? NULL : "an address, as in \"OrderShop <shop@example.com>\"";
+}
+
+const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS] = {
+    {.variable = "ORDERSHOP_SMTP_URL",
+     .kind = SETTING_TEXT,
+     .target = &settings.url,
+     .help = "mail server, smtp://host:port or smtps://host:port; without one mails go to the folder",
+     .check = check_url},
+    {.variable = "ORDERSHOP_SMTP_FROM",
+     .kind = SETTING_TEXT,
+     .target = &settings.from,
+     .fallback = "OrderShop <shop@localhost>",
+     .help = "sender of all mails",
+     .check = check_from},
+    {.variable = "ORDERSHOP_SMTP_USER",
+     .kind = SETTING_TEXT,
+     .target = &settings.user,
+     .help = "login at the mail server, if it wants one"},
+    {.variable = "ORDERSHOP_SMTP_PASSWORD_FILE",
+     .kind = SETTING_TEXT,
+     .target = &settings.password_file,
+     .help = "file with the password of that login"},
+    {.variable = "ORDERSHOP_SMTP_TLS",
+     .kind = SETTING_CHOICE,
+     .target = &settings.tls,
+     .fallback = "try",
+     .help = "smtp:// only: whether to go on without TLS where the server offers none",
+     .choices = tls_words},
+    {.variable = "ORDERSHOP_SMTP_CA_FILE",
+     .kind = SETTING_TEXT,
+     .target = &settings.ca_file,
+     .help = "PEM file with the authorities that the mail server's certificate may be from; the system's without"},
+    {.variable = "ORDERSHOP_SMTP_TIMEOUT",
+     .kind = SETTING_INTEGER,
+     .target = &settings.timeout_seconds,
+     .fallback = "30",
+     .unit = "s",
+     .help = "for one mail, connecting included",
+     .least = 1,
+     .most = 600},
+    {.variable = "ORDERSHOP_MAIL_FOLDER",
+     .kind = SETTING_TEXT,
+     .target = &settings.folder,
+     .fallback = "mail",
+     .help = "folder for mails where there is no mail server"},
+};
+
+struct status mail_delivery_options_read(struct arena *arena, struct mail_delivery_options *ret_options) {
+  struct mail_delivery_options options = {
+      .smtp_url = settings.url,
+      .smtp_user = settings.user,
+      .smtp_tls_required = settings.tls == TLS_REQUIRE,
+      .smtp_ca_file = settings.ca_file,
+      .smtp_timeout_seconds = settings.timeout_seconds,
+      .from = settings.from,
+      .folder = settings.folder,
+  };
+  if (settings.password_file) {
+    struct status status = config_read_secret(arena, settings.password_file, &options.smtp_password);
+    if (!status_is_ok(status)) return status;
+  }
+  *ret_options = options;
+  return status_ok();
+}
+
+/* ---- delivery --------------------------------------------------------------------------------------------------- */
+
+static struct status open_folder(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
+                                 const struct mail_sender *from, struct mail_delivery *delivery) {
+  struct status status = mail_folder_open(loop, arena, options->folder, from, &delivery->folder);
+  if (status_is_ok(status)) log_event(LOG_INFO, "mails go to a folder", "folder", options->folder, NULL);
+  return status;
+}
+
+static void open_smtp(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
+                      const struct mail_sender *from, struct mail_delivery *delivery) {
+  delivery->smtp = mail_smtp_open(loop, arena, options, from);
+  log_event(LOG_INFO, "mails go to a server", "server", options->smtp_url, NULL);
+  if (options->smtp_password && !options->smtp_tls_required && !starts_with(options->smtp_url, "smtps:")) {
+    log_event(LOG_WARN, "the mail server gets the password unencrypted if it offers no TLS; ORDERSHOP_SMTP_TLS=require",
+              NULL);
+  }
+}
+
+struct status mail_delivery_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
+                                 struct mail_delivery **ret_delivery) {
+  const struct mail_sender *from = mail_sender_parse(arena, options->from);
+  if (!from) {
+    return status_error(arena, STATUS_INVALID_ARGUMENT, "MAIL_SENDER_INVALID", "\"%s\" is no sender", options->from);
+  }
+  struct mail_delivery *delivery = arena_calloc(arena, 1, sizeof *delivery);
+  if (options->smtp_url && *options->smtp_url) {
+    open_smtp(loop, arena, options, from, delivery);
+  } else {
+    struct status status = open_folder(loop, arena, options, from, delivery);
+    if (!status_is_ok(status)) return status;
+  }
+  *ret_delivery = delivery;
+  return status_ok();
+}
+
+void mail_delivery_close(struct mail_delivery *delivery) {
+  if (delivery->smtp) mail_smtp_close(delivery->smtp);
+}
+
+static void say(struct mail_delivery *delivery, struct status status) {
+  bool trouble = !status_is_ok(status);
+  if (trouble == delivery->in_trouble) return;
+  delivery->in_trouble = trouble;
+  if (trouble) {
+    log_event(LOG_WARN, "mails can't be delivered, they are tried again", "reason", status.message, NULL);
+  } else {
+    log_event(LOG_INFO, "mails are delivered again", NULL);
+  }
+}
+
+struct status mail_deliver(struct mail_delivery *delivery, struct context *context, struct mail_parcel *parcels,
+                           size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    parcels[i].outcome = MAIL_NOT_TRIED;
+    parcels[i].reason = NULL;
+  }
+  struct status status = delivery->smtp ? mail_smtp_deliver(delivery->smtp, context, parcels, count)
+                                        : mail_folder_deliver(delivery->folder, context, parcels, count);
+  say(delivery, status);
+  return status;
+}

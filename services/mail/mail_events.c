@@ -1,0 +1,254 @@
+/* Delivery: each mail that was recorded is handed on, then recorded as SENT or FAILED, in the order of recording.
+ *
+ *   mail_created -> deliver, several at once -> one transaction: statuses, events, deferrals, position
+ *
+ * Delivered first and recorded then, a mail goes out at least once, and is recorded once: by the version that its
+ * record had, and by the lease's epoch. When the server is away nothing moves; what was already taken is recorded.
+ * A mail that the server defers (4xx) keeps no other one waiting: it goes into `mail_deferred`, a sorted set of ids by
+ * the time (Unix microseconds) of the next try, which comes the later the older the mail is. */
+#include "mail_events.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fail_point.h"
+#include "base/log.h"
+#include "event/projection.h"
+#include "mail_delivery.h"
+#include "mail_record.h"
+#include "service/service.h"
+
+enum { RUN_MAILS = 128 }; /* a transaction of so many stays below 10 ms of Redis' time */
+static const size_t RUN_BYTES = 1 << 20;
+static const int64_t CALL_US = 5 * INT64_C(1000000);
+static const int64_t RETRY_LEAST_US = INT64_C(1000000), RETRY_MOST_US = 900 * INT64_C(1000000);
+
+/* Some mails on their way. */
+struct run {
+  struct event_store *store;
+  struct mail_delivery *delivery;
+  struct arena *arena;
+  const char *epoch;
+  size_t count;
+  const char **ids;
+  const char **causes;         /* the events that asked for delivery; NULL: none */
+  void **mails;                /* as recorded; NULL: gone, or not to be delivered (any more) */
+  struct mail_parcel *parcels; /* one for each mail that is delivered, in order */
+  size_t *places;              /* of the parcels in `ids` */
+  size_t parcel_count;
+};
+
+static struct run run_of(const struct service *service, const char *epoch, size_t room) {
+  struct arena *arena = arena_new();
+  return (struct run){.store = service->store,
+                      .delivery = service->user,
+                      .arena = arena,
+                      .epoch = epoch,
+                      .ids = arena_calloc(arena, room, sizeof(char *)),
+                      .causes = arena_calloc(arena, room, sizeof(char *)),
+                      .mails = arena_calloc(arena, room, sizeof(void *)),
+                      .parcels = arena_calloc(arena, room, sizeof(struct mail_parcel)),
+                      .places = arena_calloc(arena, room, sizeof(size_t))};
+}
+
+/* Each call of Redis gets its own time: delivery may take any. */
+static struct context context_of(const struct run *run) {
+  return (struct context){.arena = run->arena, .deadline_us = clock_monotonic_us() + CALL_US};
+}
+
+static struct status load(struct run *run) {
+  struct context context = context_of(run);
+  struct status status = entity_load_many(run->store, &context, &mail_type, run->ids, run->count, run->mails);
+  for (size_t i = 0; status_is_ok(status) && i < run->count; i++) {
+    const Ordershop__V1__Mail *mail = run->mails[i];
+    if (!mail || mail->status != ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING) continue;
+    run->places[run->parcel_count] = i;
+    run->parcels[run->parcel_count++].mail = mail;
+  }
+  return status;
+}
+
+static struct status deliver(struct run *run) {
+  if (run->parcel_count == 0) return status_ok();
+  struct context context = {.arena = run->arena, .deadline_us = DEADLINE_NEVER};
+  struct status status = mail_deliver(run->delivery, &context, run->parcels, run->parcel_count);
+  if (fail_point("mail.after_delivery")) {
+    for (size_t i = 0; i < run->parcel_count; i++) run->parcels[i].outcome = MAIL_NOT_TRIED;
+    return status_error(run->arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point mail.after_delivery");
+  }
+  return status;
+}
+
+/* ---- recording -------------------------------------------------------------------------------------------------- */
+
+static const char *deferred_key(const struct run *run) {
+  return redis_key(run->store->commands, run->arena, "mail_deferred");
+}
+
+static void log_outcome(const char *what, const struct mail_parcel *parcel) {
+  log_event(LOG_WARN, what, "mail", parcel->mail->id, "reason", parcel->reason, NULL);
+}
+
+static void put_status(struct run *run, struct transaction *transaction, size_t place,
+                       Ordershop__V1__MailStatus status) {
+  Ordershop__V1__Mail *mail = run->mails[place];
+  struct event_origin origin = {.cause = run->causes[place]};
+  mail->status = status;
+  if (status == ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT) {
+    mail->sent_time = timestamp_new(run->arena, event_store_now(run->store));
+  }
+  entity_put_updated(transaction, &mail_type, mail, &origin);
+}
+
+/* Later and later: after a second at first, then each time when the mail is twice as old. */
+static void put_deferral(struct run *run, struct transaction *transaction, const Ordershop__V1__Mail *mail) {
+  int64_t now = clock_wall_us(), age = now - timestamp_unix_us(mail->create_time);
+  if (age < RETRY_LEAST_US) age = RETRY_LEAST_US;
+  if (age > RETRY_MOST_US) age = RETRY_MOST_US;
+  transaction_add_scored(transaction, deferred_key(run), mail->id, now + age);
+}
+
+static void put_outcome(struct run *run, struct transaction *transaction, size_t parcel) {
+  switch (run->parcels[parcel].outcome) {
+    case MAIL_TAKEN:
+      put_status(run, transaction, run->places[parcel], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+      break;
+    case MAIL_REFUSED:
+      log_outcome("mail server refuses a mail", &run->parcels[parcel]);
+      put_status(run, transaction, run->places[parcel], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED);
+      break;
+    case MAIL_DEFERRED:
+      log_outcome("mail server defers a mail", &run->parcels[parcel]);
+      put_deferral(run, transaction, run->parcels[parcel].mail);
+      break;
+    case MAIL_NOT_TRIED:
+      break;
+  }
+}
+
+static struct transaction transaction_of_run(struct run *run) {
+  struct transaction transaction = transaction_of(run->store, run->arena);
+  transaction_require_value(&transaction, consumer_epoch_key(run->store, run->arena), run->epoch);
+  return transaction;
+}
+
+static struct status commit(struct run *run, struct transaction *transaction) {
+  if (transaction->change_count == 0) return status_ok();
+  struct context context = context_of(run);
+  struct transaction_result result;
+  struct status status = transaction_run(transaction, &context, &result);
+  if (!status_is_ok(status) || result.outcome == TRANSACTION_DONE) return status;
+  bool lease = result.refused_by == 1;
+  return status_error(run->arena, STATUS_ABORTED, lease ? "LEASE_LOST" : "MAIL_CHANGED", "%s",
+                      lease ? "another replica delivers mails now" : "a mail was recorded by somebody else meanwhile");
+}
+
+/* How many of the mails from the first on need no further try here. */
+static size_t count_settled(const struct run *run) {
+  for (size_t i = 0; i < run->parcel_count; i++) {
+    if (run->parcels[i].outcome == MAIL_NOT_TRIED) return run->places[i];
+  }
+  return run->count;
+}
+
+/* ---- mails as they are recorded --------------------------------------------------------------------------------- */
+
+static struct status record_run(struct run *run, const struct event *const *events) {
+  struct transaction transaction = transaction_of_run(run);
+  for (size_t i = 0; i < run->parcel_count; i++) put_outcome(run, &transaction, i);
+  size_t settled = count_settled(run);
+  if (settled > 0) {
+    const struct event *last = events[settled - 1];
+    transaction_set_field(&transaction, consumer_position_key(run->store, run->arena), last->stream, last->id,
+                          strlen(last->id));
+  }
+  return commit(run, &transaction);
+}
+
+static struct status handle_run(struct run *run, const struct event *const *events) {
+  for (size_t i = 0; i < run->count; i++) {
+    run->ids[i] = ((const Ordershop__V1__Mail *)events[i]->entity)->id;
+    run->causes[i] = events[i]->event_id;
+  }
+  struct status status = load(run);
+  if (!status_is_ok(status)) return status;
+  struct status delivered = deliver(run);
+  status = record_run(run, events);
+  return status_is_ok(status) ? delivered : status;
+}
+
+/* How many events make a run: not too many mails, nor too much of them. */
+static size_t run_size(const struct event *const *events, size_t count) {
+  size_t bytes = 0, size = 0;
+  while (size < count && size < RUN_MAILS && (size == 0 || bytes + events[size]->entity_size <= RUN_BYTES)) {
+    bytes += events[size++]->entity_size;
+  }
+  return size;
+}
+
+static struct status deliver_created(struct work *work, const struct event *const *events, size_t count) {
+  struct status status = status_ok();
+  for (size_t done = 0; status_is_ok(status) && done < count;) {
+    struct run run = run_of(work_user(work), work_epoch(work), RUN_MAILS);
+    run.count = run_size(events + done, count - done);
+    status = status_copy(handle_run(&run, events + done), work_arena(work));
+    done += run.count;
+    arena_free(run.arena);
+  }
+  /* what is left of the page begins only now */
+  work_context(work)->deadline_us = clock_monotonic_us() + CALL_US;
+  return status;
+}
+
+const struct subscription mail_subscriptions[MAIL_SUBSCRIPTIONS] = {
+    {.stream = "mail_created",
+     .entity = &ordershop__v1__mail__descriptor,
+     .source = "mail",
+     .key = event_entity_id,
+     .apply_run = deliver_created},
+};
+
+/* ---- mails that were deferred ----------------------------------------------------------------------------------- */
+
+static struct status load_due(struct run *run) {
+  struct context context = context_of(run);
+  const char *now = arena_printf(run->arena, "%" PRId64, clock_wall_us());
+  struct redis_arguments range =
+      redis_command_of(run->arena, "ZRANGEBYSCORE", deferred_key(run), "-inf", now, "LIMIT", "0", NULL);
+  redis_add_number(&range, RUN_MAILS);
+  const struct redis_reply *reply;
+  struct status status = redis_command(run->store->commands, &context, &range, &reply);
+  if (!status_is_ok(status) || reply->count == 0) return status;
+  run->count = reply->count;
+  for (size_t i = 0; i < run->count; i++) run->ids[i] = redis_reply_text(redis_reply_at(reply, i));
+  return load(run);
+}
+
+static struct status record_due(struct run *run) {
+  struct transaction transaction = transaction_of_run(run);
+  bool *waits = arena_calloc(run->arena, run->count, sizeof *waits);
+  for (size_t i = 0; i < run->parcel_count; i++) {
+    enum mail_outcome outcome = run->parcels[i].outcome;
+    waits[run->places[i]] = outcome == MAIL_NOT_TRIED || outcome == MAIL_DEFERRED;
+    put_outcome(run, &transaction, i);
+  }
+  for (size_t i = 0; i < run->count; i++) {
+    if (!waits[i]) transaction_remove_scored(&transaction, deferred_key(run), run->ids[i]);
+  }
+  return commit(run, &transaction);
+}
+
+struct status mail_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
+                             bool *ret_tick) {
+  (void)position, (void)ret_tick;
+  struct run run = run_of(service, epoch, RUN_MAILS);
+  struct status status = load_due(&run);
+  if (status_is_ok(status) && run.count > 0) {
+    deliver(&run); /* a server that is away has been told of, and these are tried again */
+    status = record_due(&run);
+  }
+  status = status_copy(status, context->arena);
+  arena_free(run.arena);
+  return status;
+}

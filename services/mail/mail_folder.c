@@ -1,0 +1,158 @@
+#include "mail_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/uuid.h"
+#include "loop/coroutine.h"
+
+enum {
+  FOLDER_MODE = 0700, /* mails are nobody else's business */
+  FILE_MODE = 0600,
+  NAME_ROOM = UUID_TEXT_SIZE + 8,
+};
+
+struct mail_folder {
+  struct loop *loop;
+  const char *path;
+  const struct mail_sender *from;
+};
+
+/* What one of libuv's threads does while the coroutine that made it is parked. */
+struct batch {
+  uv_work_t work;
+  const struct mail_folder *folder;
+  struct arena *arena; /* the coroutine's, which leaves it alone meanwhile */
+  struct mail_parcel *parcels;
+  size_t count;
+  const char *failed; /* the step that failed; NULL: none */
+  int error;
+  struct coroutine *coroutine;
+  bool done;
+};
+
+/* ---- on the thread ---------------------------------------------------------------------------------------------- */
+
+/* mkdir -p. False: errno. */
+static bool make_folders(const char *path) {
+  char part[PATH_MAX];
+  size_t length = strlen(path);
+  if (length >= sizeof part) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  for (size_t i = 1; i <= length; i++) {
+    if (path[i] != '/' && path[i] != '\0') continue;
+    memcpy(part, path, i);
+    part[i] = '\0';
+    if (mkdir(part, FOLDER_MODE) != 0 && errno != EEXIST) return false;
+  }
+  return true;
+}
+
+static int open_folder(const char *path) {
+  int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0 || errno != ENOENT || !make_folders(path)) return folder;
+  return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool write_all(int file, const char *bytes, size_t size) {
+  while (size > 0) {
+    ssize_t written = write(file, bytes, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    bytes += written;
+    size -= (size_t)written;
+  }
+  return true;
+}
+
+/* NULL: done. Else what failed, and errno. */
+static const char *write_file(int folder, const char *id, const struct mail_message *message) {
+  char temporary[NAME_ROOM], name[NAME_ROOM];
+  snprintf(temporary, sizeof temporary, ".%s.tmp", id);
+  snprintf(name, sizeof name, "%s.eml", id);
+  int file = openat(folder, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+  if (file < 0) return "create a file in";
+  bool written = write_all(file, message->bytes, message->size);
+  int error = errno;
+  if (close(file) != 0 || !written) {
+    if (!written) errno = error;
+    return "write a file in";
+  }
+  return renameat(folder, temporary, folder, name) == 0 ? NULL : "rename a file in";
+}
+
+static const char *deliver_one(struct batch *batch, int folder, struct mail_parcel *parcel) {
+  if (!uuid_is_valid(parcel->mail->id)) { /* it shall be a file's name */
+    parcel->outcome = MAIL_REFUSED;
+    parcel->reason = "its id is no UUID";
+    return NULL;
+  }
+  struct mail_message message = mail_message_compose(batch->arena, parcel->mail, batch->folder->from, MAIL_FORM_FILE);
+  const char *failed = write_file(folder, parcel->mail->id, &message);
+  if (!failed) parcel->outcome = MAIL_TAKEN;
+  return failed;
+}
+
+static void deliver_batch(uv_work_t *work) {
+  struct batch *batch = work->data;
+  int folder = open_folder(batch->folder->path);
+  if (folder < 0) {
+    batch->failed = "open";
+    batch->error = errno;
+    return;
+  }
+  for (size_t i = 0; i < batch->count && !batch->failed; i++) {
+    batch->failed = deliver_one(batch, folder, &batch->parcels[i]);
+    batch->error = errno;
+  }
+  close(folder);
+}
+
+/* ---- on the loop ------------------------------------------------------------------------------------------------ */
+
+struct status mail_folder_open(struct loop *loop, struct arena *arena, const char *path, const struct mail_sender *from,
+                               struct mail_folder **ret_folder) {
+  int folder = open_folder(path);
+  bool writable = folder >= 0 && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) == 0;
+  int error = errno;
+  if (folder >= 0) close(folder);
+  if (!writable) {
+    return status_error(arena, STATUS_INVALID_ARGUMENT, "MAIL_FOLDER_UNWRITABLE",
+                        "can't write to the mail folder %s: %s", path, strerror(error));
+  }
+  struct mail_folder *result = arena_alloc(arena, sizeof *result);
+  *result = (struct mail_folder){.loop = loop, .path = path, .from = from};
+  *ret_folder = result;
+  return status_ok();
+}
+
+static void on_done(uv_work_t *work, int status) {
+  (void)status;
+  struct batch *batch = work->data;
+  batch->done = true;
+  coroutine_wake(batch->coroutine);
+}
+
+static void queue_batch(void *argument) {
+  struct batch *batch = argument;
+  uv_queue_work(loop_uv(batch->folder->loop), &batch->work, deliver_batch, on_done);
+}
+
+struct status mail_folder_deliver(struct mail_folder *folder, struct context *context, struct mail_parcel *parcels,
+                                  size_t count) {
+  struct batch batch = {
+      .folder = folder, .arena = context->arena, .parcels = parcels, .count = count, .coroutine = coroutine_self()};
+  batch.work.data = &batch;
+  coroutine_on_loop_stack(queue_batch, &batch);
+  while (!batch.done) coroutine_park();
+  if (!batch.failed) return status_ok();
+  return status_error(context->arena, STATUS_UNAVAILABLE, "MAIL_FOLDER_UNWRITABLE", "can't %s the mail folder %s: %s",
+                      batch.failed, folder->path, strerror(batch.error));
+}

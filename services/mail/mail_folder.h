@@ -1,0 +1,20 @@
+/* Mail folder: each mail becomes a file `<id>.eml` (RFC 5322, lines ending in LF), readable by its owner only.
+ *
+ * A file appears as a whole or not at all: it is written as `.<id>.tmp` and renamed. Delivering again writes the same
+ * file again, so however often a mail is delivered there is one file; what a killed process left is written over.
+ * Files are not synced to disk one by one: the mail's record in Redis is the truth, the folder a way to see it.
+ * The loop's thread hands batches to libuv's threads; its coroutines park meanwhile. */
+#pragma once
+
+#include "mail_delivery.h"
+#include "mail_message.h"
+
+struct mail_folder;
+
+/* Makes the folder if it isn't there. Errors: INVALID_ARGUMENT (MAIL_FOLDER_UNWRITABLE). */
+struct status mail_folder_open(struct loop *loop, struct arena *arena, const char *path, const struct mail_sender *from,
+                               struct mail_folder **ret_folder);
+
+/* As mail_deliver. */
+struct status mail_folder_deliver(struct mail_folder *folder, struct context *context, struct mail_parcel *parcels,
+                                  size_t count);

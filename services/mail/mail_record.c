@@ -1,0 +1,175 @@
+#include "mail_record.h"
+
+#include <string.h>
+
+#include "base/uuid.h"
+
+enum { TRIES = 5, BODY_MOST = 1 << 20 };
+
+const struct entity_type mail_type = {
+    .name = "mail",
+    .descriptor = &ordershop__v1__mail__descriptor,
+    .indexes = {"to", "cause"},
+};
+
+static void check_body(struct violations *violations, const char *path, const char *body) {
+  check_text(violations, path, body, BODY_MOST, true);
+  if (strlen(body) > BODY_MOST) violation_add(violations, path, "must have at most 1 MiB");
+}
+
+static void check_mail(struct violations *violations, const char *path, const void *entity, const char *field) {
+  const Ordershop__V1__Mail *mail = entity;
+  if (strcmp(field, "id") == 0) check_optional_uuid(violations, path, mail->id);
+  if (strcmp(field, "to") == 0) check_email(violations, path, mail->to);
+  if (strcmp(field, "subject") == 0) check_name(violations, path, mail->subject);
+  if (strcmp(field, "body") == 0) check_body(violations, path, mail->body);
+  if (strcmp(field, "cause") == 0) check_optional_uuid(violations, path, mail->cause);
+}
+
+const struct resource mails = {
+    .type = &mail_type,
+    .input_fields = {"id", "to", "subject", "body", "cause"},
+    .check = check_mail,
+};
+
+/* What one command records. */
+struct recording {
+  struct rpc_call *call;
+  struct event_store *store;
+  struct request_record record;
+  size_t count;
+  const char **ids;
+  Ordershop__V1__Mail **given;
+  void **known; /* the mails that exist; NULL: to be recorded */
+};
+
+static struct recording recording_of(struct rpc_call *call, const void *request, Ordershop__V1__Mail *const *given,
+                                     size_t count) {
+  struct arena *arena = call->context.arena;
+  struct recording recording = {.call = call,
+                                .store = service_of(call)->store,
+                                .record = command_record(call, &mails, request, false),
+                                .count = count,
+                                .ids = arena_calloc(arena, count, sizeof *recording.ids),
+                                .given = arena_calloc(arena, count, sizeof *recording.given),
+                                .known = arena_calloc(arena, count, sizeof *recording.known)};
+  for (size_t i = 0; i < count; i++) {
+    Ordershop__V1__Mail *mail = entity_of_input(arena, &mails, given[i]);
+    if (*mail->id) {
+      mail->id = (char *)uuid_canonical(arena, mail->id);
+    } else {
+      mail->id = (char *)command_entity_id(call, &mails, &recording.record, i);
+    }
+    if (*mail->cause) mail->cause = (char *)uuid_canonical(arena, mail->cause);
+    mail->status = ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING;
+    recording.ids[i] = mail->id;
+    recording.given[i] = mail;
+  }
+  return recording;
+}
+
+static struct status look_up(struct recording *recording) {
+  return entity_load_many(recording->store, &recording->call->context, &mail_type, recording->ids, recording->count,
+                          recording->known);
+}
+
+/* For answers that no event of this call tells: what they show has happened by now. */
+static struct status tell_present_position(struct recording *recording) {
+  struct position position;
+  struct status status = clock_read(recording->store, &recording->call->context, &position);
+  if (status_is_ok(status)) command_tell_position(recording->call, &position);
+  return status;
+}
+
+static void answer(const struct recording *recording, Ordershop__V1__Mail **ret_mails) {
+  for (size_t i = 0; i < recording->count; i++) {
+    ret_mails[i] = recording->known[i] ? recording->known[i] : recording->given[i];
+  }
+}
+
+/* ---- a request that was answered before ------------------------------------------------------------------------- */
+
+static void put_recorded(struct recording *recording, const Ordershop__V1__Mail *mail) {
+  for (size_t i = 0; i < recording->count; i++) {
+    if (strcmp(recording->ids[i], mail->id) == 0) recording->known[i] = (void *)mail;
+  }
+}
+
+/* What this request recorded is at the start of the stream from `first` on; mails of others may follow. */
+static struct status read_recorded(struct recording *recording, int64_t first) {
+  struct arena *arena = recording->call->context.arena;
+  struct redis_arguments range =
+      redis_command_of(arena, "XRANGE", event_stream_key(recording->store, arena, "mail_created"),
+                       log_time_text(arena, first), "+", "COUNT", NULL);
+  redis_add_number(&range, (int64_t)recording->count);
+  const struct redis_reply *reply;
+  struct status status = redis_command(recording->store->reads, &recording->call->context, &range, &reply);
+  for (size_t i = 0; status_is_ok(status) && i < reply->count; i++) {
+    struct event event;
+    status = event_decode(arena, "mail_created", mail_type.descriptor, reply->elements[i], &event);
+    if (!status_is_ok(status)) return status;
+    if (event.log_time != first + (int64_t)i) return status_ok();
+    put_recorded(recording, event.entity);
+  }
+  return status;
+}
+
+static struct status replay(struct recording *recording, const struct transaction_result *result,
+                            Ordershop__V1__Mail **ret_mails) {
+  struct request_trace trace;
+  struct arena *arena = recording->call->context.arena;
+  struct status status = request_record_read(&recording->record, arena, result->record, result->record_size, &trace);
+  if (status_is_ok(status)) status = look_up(recording);
+  if (status_is_ok(status) && trace.first) status = read_recorded(recording, trace.first);
+  if (status_is_ok(status)) status = tell_present_position(recording);
+  if (status_is_ok(status)) answer(recording, ret_mails);
+  return status;
+}
+
+/* ---- recording -------------------------------------------------------------------------------------------------- */
+
+/* All exist: nothing is changed, only the request is remembered. */
+static bool knows_all(const struct recording *recording) {
+  for (size_t i = 0; i < recording->count; i++) {
+    if (!recording->known[i]) return false;
+  }
+  return true;
+}
+
+/* One try. *ret_again: a mail that was taken for unknown exists. */
+static struct status try_record(struct recording *recording, Ordershop__V1__Mail **ret_mails, bool *ret_again) {
+  struct transaction transaction = transaction_of(recording->store, recording->call->context.arena);
+  struct event_origin origin = command_origin(recording->call);
+  for (size_t i = 0; i < recording->count; i++) {
+    if (!recording->known[i]) entity_put_created(&transaction, &mail_type, recording->given[i], &origin);
+  }
+  request_record_add(&recording->record, &transaction, NULL);
+  struct transaction_result result;
+  struct status status = transaction_run(&transaction, &recording->call->context, &result);
+  if (!status_is_ok(status)) return status;
+  if (result.outcome == TRANSACTION_REPLAYED) return replay(recording, &result, ret_mails);
+  *ret_again = result.outcome == TRANSACTION_REFUSED;
+  if (*ret_again) return status_ok();
+  if (knows_all(recording)) {
+    status = tell_present_position(recording);
+    if (!status_is_ok(status)) return status;
+  } else {
+    command_tell_position(recording->call, &result.position);
+  }
+  answer(recording, ret_mails);
+  return status_ok();
+}
+
+struct status mails_record(struct rpc_call *call, const void *request, Ordershop__V1__Mail *const *given, size_t count,
+                           Ordershop__V1__Mail **ret_mails) {
+  struct recording recording = recording_of(call, request, given, count);
+  /* At first all are taken for unknown, as they mostly are; a guard tells when not. */
+  for (int i = 0; i < TRIES; i++) {
+    bool again = false;
+    struct status status = try_record(&recording, ret_mails, &again);
+    if (!status_is_ok(status) || !again) return status;
+    status = look_up(&recording);
+    if (!status_is_ok(status)) return status;
+  }
+  return status_error(call->context.arena, STATUS_ABORTED, "MAIL_CONTENDED", "too many send the same mails at once");
+}

@@ -1,0 +1,174 @@
+/* Mail: the mails that the shop sends (proto/ordershop/v1/mail.proto). Commands record them; their own events then
+ * have them delivered (mail_events.c). */
+#include "mail_service.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/uuid.h"
+#include "mail_delivery.h"
+#include "mail_events.h"
+#include "mail_record.h"
+#include "shop.h"
+
+enum { BATCH_MOST = 1000 };
+static const size_t BATCH_BYTES_MOST = 1 << 20;
+
+static struct status send_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
+  const Ordershop__V1__SendMailRequest *send = request;
+  struct violations violations = violations_of(call->context.arena);
+  check_optional_uuid(&violations, "request_id", send->request_id);
+  check_input(&violations, &mails, "mail", send->mail);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+  Ordershop__V1__Mail *mail;
+  status = mails_record(call, request, &send->mail, 1, &mail);
+  if (status_is_ok(status)) *ret_mail = mail;
+  return status;
+}
+
+struct place {
+  const char *id;
+  size_t index;
+};
+
+static int compare_places(const void *left, const void *right) {
+  const struct place *a = left, *b = right;
+  int order = strcmp(a->id, b->id);
+  return order ? order : (a->index > b->index) - (a->index < b->index);
+}
+
+/* An id that comes twice would have to be two mails. */
+static void check_ids_differ(struct violations *violations, Ordershop__V1__Mail *const *given, size_t count) {
+  struct place *places = arena_calloc(violations->arena, count, sizeof *places);
+  size_t named = 0;
+  for (size_t i = 0; i < count; i++) {
+    const char *id = uuid_canonical(violations->arena, given[i]->id);
+    if (id) places[named++] = (struct place){.id = id, .index = i};
+  }
+  qsort(places, named, sizeof *places, compare_places);
+  for (size_t i = 1; i < named; i++) {
+    if (strcmp(places[i - 1].id, places[i].id) != 0) continue;
+    violation_add(violations, arena_printf(violations->arena, "mails[%zu].id", places[i].index),
+                  "is also that of mails[%zu]", places[i - 1].index);
+  }
+}
+
+static struct status check_batch(struct arena *arena, const Ordershop__V1__BatchSendMailsRequest *batch) {
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "request_id", batch->request_id);
+  if (batch->n_mails == 0) violation_add(&violations, "mails", "must hold at least one");
+  if (batch->n_mails > BATCH_MOST) violation_add(&violations, "mails", "must hold at most %d", BATCH_MOST);
+  if (protobuf_c_message_get_packed_size(&batch->base) > BATCH_BYTES_MOST) {
+    violation_add(&violations, "mails", "must have at most 1 MiB together");
+  }
+  if (violations.count > 0) return violations_status(&violations);
+  for (size_t i = 0; i < batch->n_mails; i++) {
+    check_input(&violations, &mails, arena_printf(arena, "mails[%zu]", i), batch->mails[i]);
+  }
+  check_ids_differ(&violations, batch->mails, batch->n_mails);
+  return violations_status(&violations);
+}
+
+static struct status batch_send_mails(struct rpc_call *call, const void *request, const void **ret_response) {
+  const Ordershop__V1__BatchSendMailsRequest *batch = request;
+  struct arena *arena = call->context.arena;
+  struct status status = check_batch(arena, batch);
+  if (!status_is_ok(status)) return status;
+  Ordershop__V1__BatchSendMailsResponse *response = arena_alloc(arena, sizeof *response);
+  ordershop__v1__batch_send_mails_response__init(response);
+  response->n_mails = batch->n_mails;
+  response->mails = arena_calloc(arena, batch->n_mails, sizeof *response->mails);
+  status = mails_record(call, request, batch->mails, batch->n_mails, response->mails);
+  if (status_is_ok(status)) *ret_response = response;
+  return status;
+}
+
+static struct status get_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
+  return entity_get(call, &mails, request, ret_mail);
+}
+
+/* Takes the mails to others out of a page; few are, for an event leads to few mails. */
+static void keep_addressee(Ordershop__V1__ListMailsResponse *response, const char *to) {
+  size_t kept = 0;
+  for (size_t i = 0; i < response->n_mails; i++) {
+    if (strcmp(response->mails[i]->to, to) == 0) response->mails[kept++] = response->mails[i];
+  }
+  response->n_mails = kept;
+}
+
+static struct status list_mails(struct rpc_call *call, const void *request, const void **ret_response) {
+  const Ordershop__V1__ListMailsRequest *list = request;
+  struct arena *arena = call->context.arena;
+  struct event_store *store = service_of(call)->store;
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, "cause", list->cause);
+  check_page_size(&violations, list->page_size);
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+
+  const char *index_key = NULL, *cause = *list->cause ? uuid_canonical(arena, list->cause) : "";
+  if (*list->to) index_key = entity_index_key(store, arena, &mail_type, "to", list->to);
+  if (*cause) index_key = entity_index_key(store, arena, &mail_type, "cause", cause);
+  const char *filter = arena_printf(arena, "%s %s", cause, list->to);
+  status = entity_page_list(call, &mails, request, index_key, filter, ret_response);
+  if (status_is_ok(status) && *cause && *list->to) {
+    keep_addressee((Ordershop__V1__ListMailsResponse *)*ret_response, list->to);
+  }
+  return status;
+}
+
+static const struct rpc_method methods[] = {
+    {.name = "SendMail",
+     .handler = send_mail,
+     .input = &ordershop__v1__send_mail_request__descriptor,
+     .output = &ordershop__v1__mail__descriptor},
+    {.name = "BatchSendMails",
+     .handler = batch_send_mails,
+     .input = &ordershop__v1__batch_send_mails_request__descriptor,
+     .output = &ordershop__v1__batch_send_mails_response__descriptor},
+    {.name = "GetMail",
+     .handler = get_mail,
+     .input = &ordershop__v1__get_mail_request__descriptor,
+     .output = &ordershop__v1__mail__descriptor},
+    {.name = "ListMails",
+     .handler = list_mails,
+     .input = &ordershop__v1__list_mails_request__descriptor,
+     .output = &ordershop__v1__list_mails_response__descriptor},
+};
+
+static const struct rpc_service services[] = {{
+    .descriptor = &ordershop__v1__mail_service__descriptor,
+    .methods = methods,
+    .method_count = sizeof methods / sizeof *methods,
+}};
+
+static struct status start(struct service *service) {
+  struct mail_delivery_options options;
+  struct status status = mail_delivery_options_read(service->arena, &options);
+  if (!status_is_ok(status)) return status;
+  struct mail_delivery *delivery;
+  status = mail_delivery_open(service->loop, service->arena, &options, &delivery);
+  if (status_is_ok(status)) service->user = delivery;
+  return status;
+}
+
+static void stop(struct service *service) {
+  mail_delivery_close(service->user);
+}
+
+const struct service_definition mail_service = {
+    .name = "mail",
+    .purpose = "records the shop's mails and delivers them",
+    .port = SHOP_PORT_MAIL,
+    .services = services,
+    .service_count = 1,
+    .subscriptions = mail_subscriptions,
+    .subscription_count = MAIL_SUBSCRIPTIONS,
+    .settings = mail_delivery_settings,
+    .setting_count = MAIL_DELIVERY_SETTINGS,
+    .known_variables = shop_variables,
+    .start = start,
+    .housekeep = mail_housekeep,
+    .stop = stop,
+};

@@ -1,0 +1,6 @@
+/* The mail service as a literal, for main.c. */
+#pragma once
+
+#include "service/service.h"
+
+extern const struct service_definition mail_service;
