@@ -32,6 +32,7 @@ static struct {
 
 static pthread_t writer;
 static atomic_bool running;
+static atomic_bool giving_up; /* log_stop has waited long enough: what is left is dropped */
 static char service[64];
 static _Atomic enum log_level level_least = LOG_INFO;
 static _Atomic enum log_format line_format = LOG_LOGFMT;
@@ -83,36 +84,32 @@ static void count_dropped(uint64_t lines) {
   atomic_fetch_add(&unreported, lines);
 }
 
-/* Waits until standard error takes bytes. A pipe that poll calls writable takes PIPE_BUF bytes without blocking. */
-static void wait_writable(void) {
+/* Waits until standard error takes bytes; a pipe that poll calls writable takes PIPE_BUF bytes without blocking.
+ * False: nobody has read for too long, and the log is to stop. */
+static bool wait_writable(void) {
   struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
-  while (poll(&standard_error, 1, POLL_MS) <= 0) continue;
+  while (true) {
+    bool last = atomic_load(&giving_up);
+    if (poll(&standard_error, 1, last ? 0 : POLL_MS) > 0) return true;
+    if (last) return false;
+  }
 }
 
 static void write_chunk(const char *bytes, size_t size) {
-  while (size > 0) {
-    wait_writable();
+  while (size > 0 && wait_writable()) {
     ssize_t written = write(STDERR_FILENO, bytes, size);
-    if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (written < 0) {
-      count_dropped(lines_in(bytes, size));
-      return;
-    }
+    if (written < 0 && errno != EINTR && errno != EAGAIN) break;
+    if (written < 0) continue;
     bytes += written;
     size -= (size_t)written;
   }
+  count_dropped(lines_in(bytes, size));
 }
 
-/* Only waiting and writing can be cancelled, so that a cancelled writer holds no lock. */
 static void *writer_run(void *argument) {
   char chunk[LOG_LINE_MOST];
   size_t size;
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-  while ((size = ring_take(chunk)) > 0) {
-    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-    write_chunk(chunk, size);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-  }
+  while ((size = ring_take(chunk)) > 0) write_chunk(chunk, size);
   return argument;
 }
 
@@ -132,7 +129,17 @@ void log_start(const char *name, enum log_level least, enum log_format format) {
   atomic_store(&line_format, format);
   if (atomic_load(&running)) return;
   ring.stopping = false;
+  atomic_store(&giving_up, false);
   if (writer_start()) atomic_store(&running, true);
+}
+
+static bool writer_ends(int within_ms) {
+  struct timespec deadline;
+  clock_gettime(CLOCK_MONOTONIC, &deadline);
+  deadline.tv_nsec += within_ms % 1000 * 1000000L;
+  deadline.tv_sec += within_ms / 1000 + deadline.tv_nsec / 1000000000L;
+  deadline.tv_nsec %= 1000000000L;
+  return pthread_clockjoin_np(writer, NULL, CLOCK_MONOTONIC, &deadline) == 0;
 }
 
 void log_stop(void) {
@@ -141,13 +148,10 @@ void log_stop(void) {
   ring.stopping = true;
   pthread_cond_signal(&ring.filled);
   pthread_mutex_unlock(&ring.lock);
-  struct timespec deadline;
-  clock_gettime(CLOCK_MONOTONIC, &deadline);
-  deadline.tv_sec += STOP_MOST_MS / 1000;
-  if (pthread_clockjoin_np(writer, NULL, CLOCK_MONOTONIC, &deadline) == 0) return;
-  pthread_cancel(writer);
-  pthread_join(writer, NULL);
-  ring.size = 0;
+  if (writer_ends(STOP_MOST_MS)) return;
+  atomic_store(&giving_up, true);
+  /* One that hangs in a write to a pipe which others fill as well is left behind. */
+  if (!writer_ends(3 * POLL_MS)) pthread_detach(writer);
 }
 
 /* ---- lines ------------------------------------------------------------------------------------------------------ */

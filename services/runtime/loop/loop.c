@@ -121,8 +121,9 @@ static void nothing_to_do(uv_idle_t *busy) {
 static void set_timer(struct loop *loop) {
   const struct timer *first = timers_first(&loop->scheduler.timers);
   if (!first || (loop->timer_us != 0 && loop->timer_us <= first->deadline_us)) return;
-  int64_t wait_us = first->deadline_us - clock_monotonic_us();
-  uint64_t wait_ms = wait_us > 0 ? ((uint64_t)wait_us + US_PER_MS - 1) / US_PER_MS : 0;
+  int64_t now_us = clock_monotonic_us();
+  int64_t wait_us = first->deadline_us > now_us ? first->deadline_us - now_us : 0;
+  uint64_t wait_ms = ((uint64_t)wait_us + US_PER_MS - 1) / US_PER_MS;
   uv_update_time(&loop->uv);
   uv_timer_start(&loop->timer, timer_fired, wait_ms, 0);
   loop->timer_us = first->deadline_us > 0 ? first->deadline_us : 1;
