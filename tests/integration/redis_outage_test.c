@@ -129,6 +129,19 @@ static void test_name(void) {
   in_coroutine(name_unknown_for_a_while);
 }
 
+static void ever_rarer(struct context *context) {
+  resolutions = 0;
+  failing_resolutions = 1000;
+  struct redis *redis = open_with(context, (struct redis_options){.url = "redis://flaky.test"});
+  coroutine_sleep(1000 * US_PER_MS, context->deadline_us);
+  CU_ASSERT(resolutions >= 3 && resolutions <= 7); /* at least 25 + 50 + 100 + 200 + 400 ms before the sixth */
+  redis_close(redis);
+}
+
+static void test_ever_rarer(void) {
+  in_coroutine(ever_rarer);
+}
+
 static void name_resolved_again(struct context *context) {
   resolutions = failing_resolutions = 0;
   const char *url = arena_printf(context->arena, "redis://flaky.test:%d", private_redis_port(server));
@@ -285,18 +298,27 @@ static void test_silent_at_connect(void) {
   in_coroutine(silent_at_connect);
 }
 
-/* The answer is long due when the process goes on, but lies in the socket. */
+static uv_check_t standstill;
+
+/* The whole loop stands still beyond the reply timeout, just before libuv looks at its timers. */
+static void stand_still(uv_check_t *check) {
+  uv_check_stop(check);
+  usleep(500 * US_PER_MS);
+  private_redis_resume(server);
+  for (int i = 0; i < 3; i++) private_redis_command(server, "PING"); /* meanwhile the answer gets into the socket */
+}
+
 static void stood_still(struct context *context) {
   struct redis *redis = open_ready(context);
   struct redis_arguments ping = redis_arguments_of(context->arena, "PING");
   private_redis_pause(server);
   struct redis_pending *pending = redis_send(redis, context, &ping);
-  coroutine_sleep(0, context->deadline_us); /* the turn ends: the command is written */
-  usleep(500 * US_PER_MS);                  /* the whole loop stands still, beyond the reply timeout */
-  private_redis_resume(server);
-  private_redis_command(server, "PING");
+  coroutine_sleep(20 * US_PER_MS, context->deadline_us); /* turns of the loop: the command is written */
+  uv_check_init(loop_uv(coroutine_loop()), &standstill);
+  uv_check_start(&standstill, stand_still);
   CU_ASSERT(status_is_ok(redis_receive(pending, NULL)));
   CU_ASSERT(redis_generation(redis) == 1);
+  uv_close((uv_handle_t *)&standstill, NULL);
   redis_close(redis);
 }
 
@@ -501,6 +523,7 @@ static const struct test tests[] = {
     {"A wrong password is told and recovers when it is corrected", test_password},
     {"User and database of the URL are used, and a user without CLIENT is served", test_user},
     {"A name that cannot be resolved is told and tried again", test_name},
+    {"Attempts get rarer the longer Redis is away", test_ever_rarer},
     {"The name is resolved anew at each connect", test_name_again},
     {"The next address of a name is tried at once, without a word in the log", test_second_address},
     {"Closing ends all waits", test_closed},
