@@ -1,0 +1,166 @@
+#include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/order.pb-c.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "client/load/load.h"
+#include "loop/coroutine.h"
+#include "loop/loop.h"
+#include "rpc/rpc_client.h"
+
+enum { CALL_MS = 10000, PAUSE_MS = 10 };
+
+struct run {
+  const struct load_options *options;
+  const struct load_shop *shop;
+  struct arena *arena;
+  const char *address;
+  struct rpc_channel **channels;
+  const ProtobufCServiceDescriptor *service;
+  const ProtobufCMethodDescriptor *method;
+  const ProtobufCMessage *(*make_request)(struct run *run, struct arena *arena);
+  int64_t measured_us, end_us; /* calls that end between these count */
+  uint64_t random;
+  struct load_result result;
+  struct status status;
+};
+
+/* One of those who keep a call under way. */
+struct caller {
+  struct run *run;
+  struct rpc_channel *channel;
+};
+
+/* ---- requests --------------------------------------------------------------------------------------------------- */
+
+/* xorshift64: the choice of products shall cost nothing. */
+static int pick(struct run *run, int count) {
+  uint64_t *random = &run->random;
+  *random ^= *random << 13;
+  *random ^= *random >> 7;
+  *random ^= *random << 17;
+  return (int)(*random % (uint64_t)count);
+}
+
+static const ProtobufCMessage *make_order(struct run *run, struct arena *arena) {
+  Ordershop__V1__Order *order = arena_alloc(arena, sizeof(*order));
+  ordershop__v1__order__init(order);
+  order->customer_id = run->shop->customer_ids[pick(run, run->options->customer_count)];
+  order->n_product_ids = (size_t)run->options->products;
+  order->product_ids = arena_calloc(arena, order->n_product_ids, sizeof(*order->product_ids));
+  for (size_t i = 0; i < order->n_product_ids; i++) {
+    order->product_ids[i] = run->shop->product_ids[pick(run, run->options->product_count)];
+  }
+  Ordershop__V1__CreateOrderRequest *request = arena_alloc(arena, sizeof(*request));
+  ordershop__v1__create_order_request__init(request);
+  request->order = order;
+  request->request_id = (char *)uuid_random(arena);
+  return &request->base;
+}
+
+static const ProtobufCMessage *make_customer(struct run *run, struct arena *arena) {
+  Ordershop__V1__Customer *customer = arena_alloc(arena, sizeof(*customer));
+  ordershop__v1__customer__init(customer);
+  customer->name = arena_strdup(arena, "Load");
+  customer->email = arena_printf(arena, "load.%d@example.com", pick(run, 1000000));
+  Ordershop__V1__CreateCustomerRequest *request = arena_alloc(arena, sizeof(*request));
+  ordershop__v1__create_customer_request__init(request);
+  request->customer = customer;
+  request->request_id = (char *)uuid_random(arena);
+  return &request->base;
+}
+
+static const ProtobufCMessage *make_get(struct run *run, struct arena *arena) {
+  Ordershop__V1__GetCustomerRequest *request = arena_alloc(arena, sizeof(*request));
+  ordershop__v1__get_customer_request__init(request);
+  request->id = run->shop->customer_ids[pick(run, run->options->customer_count)];
+  return &request->base;
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------------ */
+
+static void note(struct run *run, struct status status, int64_t begun_us, int64_t now_us) {
+  struct load_result *result = &run->result;
+  if (!status_is_ok(status)) {
+    if (result->failures++ == 0) result->first_failure = status_copy(status, run->arena);
+    return;
+  }
+  if (now_us >= run->measured_us && now_us < run->end_us) latency_add(&result->latency, now_us - begun_us);
+}
+
+static void keep_calling(void *argument) {
+  struct caller *caller = argument;
+  struct run *run = caller->run;
+  struct arena *arena = arena_new();
+  for (int64_t now_us; (now_us = clock_monotonic_us()) < run->end_us;) {
+    arena_reset(arena);
+    struct context context = {.arena = arena, .deadline_us = now_us + CALL_MS * 1000};
+    const void *reply;
+    struct status status =
+        rpc_client_call(caller->channel, &context, run->service, run->method, run->make_request(run, arena), &reply);
+    note(run, status, now_us, clock_monotonic_us());
+    if (!status_is_ok(status)) coroutine_sleep(PAUSE_MS * 1000, run->end_us); /* who is down is not hammered */
+  }
+  arena_free(arena);
+}
+
+static void call_all(struct run *run) {
+  int count = run->options->in_flight;
+  struct caller *callers = arena_calloc(run->arena, (size_t)count, sizeof(*callers));
+  void **items = arena_calloc(run->arena, (size_t)count, sizeof(*items));
+  for (int i = 0; i < count; i++) {
+    callers[i] = (struct caller){.run = run, .channel = run->channels[i % run->options->connections]};
+    items[i] = &callers[i];
+  }
+  int64_t now_us = clock_monotonic_us();
+  run->measured_us = now_us + run->options->warm_up_ms * 1000;
+  run->end_us = run->measured_us + run->options->duration_ms * 1000;
+  coroutine_for_each(keep_calling, items, count, count);
+  run->result.seconds = (double)run->options->duration_ms / 1000;
+}
+
+static void run_on_loop(void *argument) {
+  struct run *run = argument;
+  int opened = 0;
+  const struct rpc_channel_options options = {.peer = "the service"};
+  for (; opened < run->options->connections && status_is_ok(run->status); opened++) {
+    run->status = rpc_channel_open(coroutine_loop(), run->arena, run->address, &options, &run->channels[opened]);
+  }
+  if (status_is_ok(run->status)) call_all(run);
+  for (int i = 0; i < opened; i++) rpc_channel_close(run->channels[i]);
+  loop_stop(coroutine_loop());
+}
+
+static void choose_method(struct run *run) {
+  static const struct {
+    const ProtobufCServiceDescriptor *service;
+    const char *method;
+    const ProtobufCMessage *(*make_request)(struct run *run, struct arena *arena);
+  } modes[] = {
+      [LOAD_ORDER] = {&ordershop__v1__order_service__descriptor, "CreateOrder", make_order},
+      [LOAD_CUSTOMER] = {&ordershop__v1__customer_service__descriptor, "CreateCustomer", make_customer},
+      [LOAD_GET] = {&ordershop__v1__customer_service__descriptor, "GetCustomer", make_get},
+  };
+  run->service = modes[run->options->mode].service;
+  run->method = protobuf_c_service_descriptor_get_method_by_name(run->service, modes[run->options->mode].method);
+  run->make_request = modes[run->options->mode].make_request;
+}
+
+struct status load_run(struct arena *arena, const char *address, const struct load_options *options,
+                       const struct load_shop *shop, struct load_result *ret_result) {
+  struct run run = {.options = options,
+                    .shop = shop,
+                    .arena = arena,
+                    .address = address,
+                    .random = (uint64_t)clock_monotonic_us() | 1};
+  run.channels = arena_calloc(arena, (size_t)options->connections, sizeof(*run.channels));
+  choose_method(&run);
+  struct loop *loop = loop_new(NULL);
+  loop_spawn(loop, run_on_loop, &run);
+  loop_run(loop);
+  loop_free(loop);
+  if (status_is_ok(run.status)) *ret_result = run.result;
+  return run.status;
+}

@@ -1,0 +1,190 @@
+/* `ordershop-load`: how many commands a second a shop takes, how long they take, and beside it how long the disk takes.
+ */
+#include <argp.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/load/fsync_probe.h"
+#include "client/load/load.h"
+
+enum { PROBE_MS = 2000, OPTION_WARM_UP = 256, OPTION_JSON };
+
+struct arguments {
+  struct load_options load;
+  struct ordershop_client_options shop;
+};
+
+static const char *const mode_names[] = {[LOAD_ORDER] = "order", [LOAD_CUSTOMER] = "customer", [LOAD_GET] = "get"};
+
+/* ---- arguments -------------------------------------------------------------------------------------------------- */
+
+static const struct argp_option options[] = {
+    {"mode", 'm', "MODE", 0, "What to call: order (CreateOrder), customer (CreateCustomer) or get (GetCustomer)", 0},
+    {"in-flight", 'n', "N", 0, "Calls at once (64)", 0},
+    {"connections", 'c', "N", 0, "Connections that they share (4, or as many as calls)", 0},
+    {"seconds", 's', "N", 0, "How long it is measured (10)", 0},
+    {"warm-up", OPTION_WARM_UP, "N", 0, "Seconds before that (2)", 0},
+    {"products", 'p', "N", 0, "Units in an order (3), of 100 products", 0},
+    {"disk", 'd', "FOLDER", 0, "Also measure how long 4 KiB take to become durable there", 0},
+    {"host", 'H', "HOST", 0, "Where the services are (127.0.0.1)", 0},
+    {"port-base", 'P', "PORT", 0, "They listen on PORT + 1 ... (ORDERSHOP_PORT_BASE, or 50050)", 0},
+    {"json", OPTION_JSON, NULL, 0, "Print JSON", 0},
+    {0},
+};
+
+static int number(const char *text, int least, int most, struct argp_state *state) {
+  char *end;
+  long value = strtol(text, &end, 10);
+  if (end == text || *end != '\0' || value < least || value > most) {
+    argp_error(state, "\"%s\" is not a number from %d to %d", text, least, most);
+  }
+  return (int)value;
+}
+
+static enum load_mode mode_of(const char *text, struct argp_state *state) {
+  for (enum load_mode mode = LOAD_ORDER; mode <= LOAD_GET; mode++) {
+    if (strcmp(mode_names[mode], text) == 0) return mode;
+  }
+  argp_error(state, "\"%s\" is none of order, customer, get", text);
+  return LOAD_ORDER;
+}
+
+static error_t take_option(int key, char *value, struct argp_state *state) {
+  struct arguments *arguments = state->input;
+  struct load_options *load = &arguments->load;
+  switch (key) {
+    case 'm':
+      load->mode = mode_of(value, state);
+      return 0;
+    case 'n':
+      load->in_flight = number(value, 1, 5000, state);
+      return 0;
+    case 'c':
+      load->connections = number(value, 1, 100, state);
+      return 0;
+    case 's':
+      load->duration_ms = number(value, 1, 86400, state) * (int64_t)1000;
+      return 0;
+    case OPTION_WARM_UP:
+      load->warm_up_ms = number(value, 0, 86400, state) * (int64_t)1000;
+      return 0;
+    case 'p':
+      load->products = number(value, 1, 1000, state);
+      return 0;
+    case 'd':
+      load->folder = value;
+      return 0;
+    case 'H':
+      arguments->shop.host = value;
+      return 0;
+    case 'P':
+      arguments->shop.port_base = number(value, 1, 65528, state);
+      return 0;
+    case OPTION_JSON:
+      load->json = true;
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+/* ---- report ----------------------------------------------------------------------------------------------------- */
+
+static json_t *percentiles(struct latency *latency) {
+  return json_pack("{s:f, s:f, s:f, s:f}", "p50", latency_percentile(latency, 50), "p90",
+                   latency_percentile(latency, 90), "p99", latency_percentile(latency, 99), "max",
+                   latency_percentile(latency, 100));
+}
+
+static void print_json(const struct load_options *load, struct load_result *result, struct latency *disk) {
+  json_t *whole = json_pack("{s:s, s:i, s:i, s:f, s:I, s:I, s:f}", "mode", mode_names[load->mode], "inFlight",
+                            load->in_flight, "connections", load->connections, "seconds", result->seconds, "calls",
+                            (json_int_t)result->latency.count, "failures", (json_int_t)result->failures, "perSecond",
+                            (double)result->latency.count / result->seconds);
+  json_object_set_new(whole, "latencyMs", percentiles(&result->latency));
+  if (disk->count > 0) json_object_set_new(whole, "fsyncMs", percentiles(disk));
+  json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+  putchar('\n');
+  json_decref(whole);
+}
+
+static void print_percentiles(const char *what, struct latency *latency) {
+  printf("%-10s p50 %.2f ms  p90 %.2f ms  p99 %.2f ms  max %.2f ms\n", what, latency_percentile(latency, 50),
+         latency_percentile(latency, 90), latency_percentile(latency, 99), latency_percentile(latency, 100));
+}
+
+static void print_plain(const struct load_options *load, struct load_result *result, struct latency *disk) {
+  printf("%-10s %d calls in flight on %d connections, for %.0f s\n", mode_names[load->mode], load->in_flight,
+         load->connections, result->seconds);
+  printf("%-10s %.0f calls/s (%zu calls)\n", "rate", (double)result->latency.count / result->seconds,
+         result->latency.count);
+  print_percentiles("latency", &result->latency);
+  if (disk->count > 0) print_percentiles("fsync", disk);
+  printf("%-10s %llu\n", "failures", (unsigned long long)result->failures);
+}
+
+static int complain(struct status status) {
+  fprintf(stderr, "ordershop-load: %s (%s)\n", status.message, status_code_name(status.code));
+  return 1;
+}
+
+/* ---- all -------------------------------------------------------------------------------------------------------- */
+
+static struct status prepare_and_run(struct arena *arena, struct arguments *arguments, struct load_result *ret_result) {
+  struct ordershop_client *client;
+  struct status status = ordershop_client_open(arena, &arguments->shop, &client);
+  if (!status_is_ok(status)) return status;
+  struct load_shop shop;
+  enum ordershop_service service = arguments->load.mode == LOAD_ORDER ? ORDERSHOP_ORDER : ORDERSHOP_CUSTOMER;
+  status = load_prepare(arena, client, &arguments->load, &shop);
+  if (status_is_ok(status)) {
+    status = load_run(arena, ordershop_client_address(client, service), &arguments->load, &shop, ret_result);
+  }
+  ordershop_client_close(client);
+  return status;
+}
+
+static int run(struct arena *arena, struct arguments *arguments) {
+  struct load_options *load = &arguments->load;
+  struct latency disk = {.count = 0};
+  struct load_result result;
+  struct status status = load->folder ? fsync_probe(arena, load->folder, PROBE_MS, &disk) : status_ok();
+  if (status_is_ok(status)) status = prepare_and_run(arena, arguments, &result);
+  if (!status_is_ok(status)) {
+    latency_clear(&disk);
+    return complain(status);
+  }
+  if (load->json) print_json(load, &result, &disk);
+  if (!load->json) print_plain(load, &result, &disk);
+  int exit_status = result.failures > 0 ? complain(result.first_failure) : 0;
+  latency_clear(&result.latency);
+  latency_clear(&disk);
+  return exit_status;
+}
+
+int main(int argc, char **argv) {
+  struct arguments arguments = {.load = {.in_flight = 64,
+                                         .duration_ms = 10000,
+                                         .warm_up_ms = 2000,
+                                         .products = 3,
+                                         .customer_count = 100,
+                                         .product_count = 100}};
+  const char *port_base = getenv("ORDERSHOP_PORT_BASE");
+  if (port_base) arguments.shop.port_base = atoi(port_base);
+  const struct argp argp = {
+      .options = options,
+      .parser = take_option,
+      .doc =
+          "Calls a shop as fast as it answers and tells how fast that is. It makes customers, products with plenty "
+          "of stock, and orders: don't point it at a shop that matters.\vExit status: 0 if no call failed.",
+  };
+  argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+  if (arguments.load.connections == 0)
+    arguments.load.connections = arguments.load.in_flight < 4 ? arguments.load.in_flight : 4;
+  struct arena *arena = arena_new();
+  int exit_status = run(arena, &arguments);
+  arena_free(arena);
+  return exit_status;
+}
