@@ -251,15 +251,26 @@ static void linger(struct consumer *consumer) {
   condition_wait(&consumer->wake, clock_monotonic_us() + pause_us);
 }
 
-static struct status block(struct consumer *consumer, bool *ret_woken) {
-  int64_t ms = BLOCK_MS;
-  if (consumer->options.housekeep || parking_count(consumer->parking) > 0) {
-    int64_t due_ms = (consumer->housekeep_us + HOUSEKEEP_US - clock_monotonic_us()) / 1000 + 1;
-    if (due_ms < ms) ms = due_ms > 1 ? due_ms : 1;
+static bool groups_are_behind(const struct consumer *consumer) {
+  for (size_t i = 0; i < consumer->stream_count; i++) {
+    if (consumer->streams[i].group_behind > 0) return true;
   }
+  return false;
+}
+
+/* How long a block may last at most, for what is due then. */
+static int64_t block_ms(const struct consumer *consumer) {
+  int64_t now_us = clock_monotonic_us(), end_us = now_us + BLOCK_MS * 1000;
+  bool housekeeps = consumer->options.housekeep || parking_count(consumer->parking) > 0;
+  if (housekeeps && consumer->housekeep_us + HOUSEKEEP_US < end_us) end_us = consumer->housekeep_us + HOUSEKEEP_US;
+  if (groups_are_behind(consumer) && consumer->groups_us + GROUPS_US < end_us) end_us = consumer->groups_us + GROUPS_US;
+  return end_us > now_us ? (end_us - now_us) / 1000 + 1 : 1;
+}
+
+static struct status block(struct consumer *consumer, bool *ret_woken) {
   *ret_woken = false;
   if (consumer->poked || consumer->stopping) return status_ok();
-  return consumer_block(consumer, ms, ret_woken);
+  return consumer_block(consumer, block_ms(consumer), ret_woken);
 }
 
 struct turn {
