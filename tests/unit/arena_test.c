@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/poison.h"
 #include "suite.h"
 
 static bool is_aligned(const void *memory) {
@@ -122,6 +123,29 @@ static void test_exhausted(void) {
   CU_ASSERT_EQUAL(signal_of(alloc_too_much), SIGABRT);
 }
 
+#ifdef ORDERSHOP_ASAN
+static int status_of_overrun(size_t room, size_t size) {
+  pid_t child = fork();
+  if (child == 0) {
+    if (!freopen("/dev/null", "w", stderr)) _exit(0);
+    struct arena *arena = arena_new();
+    arena_alloc(arena, room);
+    volatile char *piece = arena_alloc(arena, size);
+    piece[size] = 'x';
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+static void test_overrun(void) {
+  CU_ASSERT_NOT_EQUAL(status_of_overrun(0, 5), 0);
+  CU_ASSERT_NOT_EQUAL(status_of_overrun(3000, 2000), 0);
+  CU_ASSERT_NOT_EQUAL(status_of_overrun(0, 100000), 0);
+}
+#endif
+
 static void test_copies(void) {
   struct arena *arena = arena_new();
   CU_ASSERT_PTR_NULL(arena_strdup(arena, NULL));
@@ -160,6 +184,9 @@ int main(int argc, char **argv) {
       {"an arena may be made in one thread and freed in another", test_threads},
       {"calloc zeroes memory that was used before", test_calloc},
       {"memory that can't be had ends the process", test_exhausted},
+#ifdef ORDERSHOP_ASAN
+      {"an overrun of a piece is found by AddressSanitizer", test_overrun},
+#endif
       {"copies end with a NUL and may hold some", test_copies},
       {"printf takes as much room as it needs", test_printf},
       {"protobuf-c's allocator takes from the arena and gives nothing back", test_allocator},

@@ -348,7 +348,8 @@ static void test_for_each_when_full(void) {
 
 /* ---- stacks ----------------------------------------------------------------------------------------------------- */
 
-static int descend(int levels) {
+/* Not instrumented, so that all of it lies on the stack. */
+static __attribute__((no_sanitize_address, noinline)) int descend(int levels) {
   char room[1024];
   memset(room, levels & 0xFF, sizeof(room));
   int below = levels > 0 ? descend(levels - 1) : 0;

@@ -11,22 +11,22 @@
 #include "base/poison.h"
 
 enum {
-  FIRST_BLOCK_BYTES = 4096,
+  FIRST_BYTES = 4096, /* of the block that the arena itself lies in */
   LARGEST_BLOCK_BYTES = 64 * 1024,
   POOLED_MOST = 256, /* arenas that a thread keeps for later */
 };
 #define ALIGNMENT _Alignof(max_align_t)
 
-/* A block's header; the bytes that are handed out follow it. */
+/* A further block's header; the bytes that are handed out follow it. */
 struct block {
   struct block *next;
   size_t bytes; /* behind the header */
 } __attribute__((aligned(16)));
 
-/* The arena lies in its own first block, behind the header:
+/* The arena lies at the start of its first block:
  *
- *   | block | arena | used | free ... |     | block | used | free ... |
- *                          ^ at       ^ end
+ *   | arena | used | free ... |     | block | used | free ... |
+ *                  ^ at       ^ end
  */
 struct arena {
   char *at, *end;       /* free part of the block that is being filled */
@@ -47,21 +47,9 @@ static _Thread_local struct pool pool;
 static pthread_once_t pool_once = PTHREAD_ONCE_INIT;
 static pthread_key_t pool_key;
 
-static struct block *block_of(struct arena *arena) {
-  return (struct block *)arena - 1;
-}
-
-static struct block *block_new(size_t bytes) {
-  struct block *block = memory_alloc(sizeof(*block) + bytes);
-  block->next = NULL;
-  block->bytes = bytes;
-  memory_poison(block + 1, bytes);
-  return block;
-}
-
-static void block_free(struct block *block) {
-  memory_unpoison(block + 1, block->bytes);
-  free(block);
+static void arena_destroy(struct arena *arena) {
+  memory_unpoison(arena, FIRST_BYTES);
+  free(arena);
 }
 
 static void pool_empty(void *argument) {
@@ -69,7 +57,7 @@ static void pool_empty(void *argument) {
   while (ended->first) {
     struct arena *arena = ended->first;
     ended->first = arena->pooled;
-    block_free(block_of(arena));
+    arena_destroy(arena);
   }
   ended->count = 0;
 }
@@ -93,9 +81,7 @@ static void allocator_free(void *arena, void *memory) {
 }
 
 static struct arena *arena_make(void) {
-  struct block *block = block_new(FIRST_BLOCK_BYTES - sizeof(struct block));
-  struct arena *arena = (struct arena *)(block + 1);
-  memory_unpoison(arena, sizeof(*arena));
+  struct arena *arena = memory_alloc(FIRST_BYTES);
   *arena = (struct arena){
       .allocator = {.alloc = allocator_alloc, .free = allocator_free, .allocator_data = arena},
   };
@@ -103,12 +89,11 @@ static struct arena *arena_make(void) {
 }
 
 static void arena_start(struct arena *arena) {
-  struct block *block = block_of(arena);
   arena->at = (char *)(arena + 1);
-  arena->end = (char *)(block + 1) + block->bytes;
+  arena->end = (char *)arena + FIRST_BYTES;
   arena->blocks = NULL;
   arena->used = 0;
-  arena->growth = FIRST_BLOCK_BYTES * 2;
+  arena->growth = FIRST_BYTES * 2;
   memory_poison(arena->at, (size_t)(arena->end - arena->at));
 }
 
@@ -128,7 +113,8 @@ void arena_reset(struct arena *arena) {
   while (arena->blocks) {
     struct block *block = arena->blocks;
     arena->blocks = block->next;
-    block_free(block);
+    memory_unpoison(block + 1, block->bytes);
+    free(block);
   }
   arena_start(arena);
 }
@@ -137,7 +123,7 @@ void arena_free(struct arena *arena) {
   if (!arena) return;
   arena_reset(arena);
   if (pool.count >= POOLED_MOST) {
-    block_free(block_of(arena));
+    arena_destroy(arena);
     return;
   }
   if (!pool.registered) pool_register();
@@ -147,9 +133,10 @@ void arena_free(struct arena *arena) {
 }
 
 static char *arena_add_block(struct arena *arena, size_t bytes) {
-  struct block *block = block_new(bytes);
-  block->next = arena->blocks;
+  struct block *block = memory_alloc(sizeof(*block) + bytes);
+  *block = (struct block){.next = arena->blocks, .bytes = bytes};
   arena->blocks = block;
+  memory_poison(block + 1, bytes);
   return (char *)(block + 1);
 }
 

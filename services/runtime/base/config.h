@@ -1,7 +1,7 @@
 /* Configuration: environment variables, each also a flag, the flag winning.
  *
  * ORDERSHOP_REDIS_URL is --redis-url. A value that does not parse, or a flag that nobody knows, is an error that names
- * it and tells what is allowed. Used at start only, by one thread. */
+ * it and tells what is allowed. A variable that is set but empty counts as set. Used at start only, by one thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,7 +1,8 @@
 /* Structured log on standard error, one line an event: logfmt (default) or JSON.
  *
- * Logging never blocks: a thread writes, a full buffer drops lines and the next line that fits tells how many.
- * Any thread may log. Values are escaped; secrets never belong into a field. */
+ * Logging never blocks: a thread writes, a full buffer drops lines and the next line that fits tells how many
+ * (`dropped_lines`). A line has at most 4096 bytes; longer values end in "...". Any thread may log. Values are escaped;
+ * secrets never belong into a field. */
 #pragma once
 
 #include <stdint.h>

@@ -79,11 +79,12 @@ static inline bool status_is_ok(struct status status) {
   return status.code == STATUS_OK;
 }
 
-/* An error with reason and printf message. */
+/* An error with reason and printf message. Without an arena (NULL): `format` itself is the message, and no reason. */
 struct status status_error(struct arena *arena, enum status_code code, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same status with one more detail; the details are copied, never changed in place. No-ops on an OK status. */
+/* The same status with one more detail; the details are copied, never changed in place, and lists have the newest entry
+ * first. No-ops on an OK status and without an arena. */
 struct status status_with_metadata(struct status status, struct arena *arena, const char *key, const char *value);
 struct status status_with_resource(struct status status, struct arena *arena, const char *type, const char *name);
 struct status status_with_retry(struct status status, struct arena *arena, int64_t delay_ms);
