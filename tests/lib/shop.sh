@@ -18,6 +18,7 @@ shop_slowness=${ORDERSHOP_TEST_SLOWNESS:-1}
 shop_folder=$(mktemp -d)
 shop_passed=0 shop_failed=0 shop_failures=()
 declare -A shop_pid=()
+readonly shop_sanitizer_report='ERROR: [A-Za-z]*Sanitizer\|runtime error:'
 
 # --- Saying and checking ---
 
@@ -247,7 +248,7 @@ shop_start() {
 
 # What a sanitizer has found in a process fails the test, however well everything else went.
 sanitizers_are_content() {
-  ! grep -l -E 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$shop_folder"/*.log 2>/dev/null
+  ! grep -l "$shop_sanitizer_report" "$shop_folder"/*.log 2>/dev/null
 }
 
 # Stops the services, then Redis. Services must end gracefully.
@@ -273,6 +274,22 @@ shop_done() {
   exit 0
 }
 
+show_logs() {
+  local log
+  for log in "$shop_folder"/*.log; do
+    [ -s "$log" ] || continue
+    say "--- the end of $(basename "$log")"
+    case $log in
+    */redis.log) tail -n 4 "$log" ;;
+    *) tail -n 30 "$log" | grep -v '^  0x\|^=>0x' || true ;;
+    esac
+    if grep -q "$shop_sanitizer_report" "$log"; then
+      say "--- what a sanitizer has found in $(basename "$log")"
+      grep -A 40 "$shop_sanitizer_report" "$log" | head -n 80
+    fi
+  done
+}
+
 shop_end() {
   local status=$? name
   trap - EXIT INT TERM HUP
@@ -284,11 +301,7 @@ shop_end() {
     fi
   done
   if [ $status -ne 0 ] && [ $status -ne 77 ]; then
-    for name in "$shop_folder"/*.log; do
-      [ -s "$name" ] || continue
-      say "--- the end of $(basename "$name")"
-      if [[ $name == */redis.log ]]; then tail -n 4 "$name"; else tail -n 30 "$name"; fi
-    done
+    show_logs
     if [ $shop_failed -gt 0 ]; then
       printf 'FAILED: %s\n' "${shop_failures[@]}"
       say "$shop_passed passed, $shop_failed failed"
