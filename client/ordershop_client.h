@@ -70,7 +70,8 @@ struct status ordershop_client_open(struct arena *arena, const struct ordershop_
 /* No call may be under way. NULL is allowed. */
 void ordershop_client_close(struct ordershop_client *client);
 
-/* Where a service is called: "127.0.0.1:50051". Lives as long as the client. */
+/* Where a service is called, as it was given: "127.0.0.1:50051", "dns:///orders.example:443". Lives as long as the
+ * client. */
 const char *ordershop_client_address(const struct ordershop_client *client, enum ordershop_service service);
 
 struct ordershop_answer {

@@ -2,17 +2,19 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "client/cli/command.h"
 #include "client/cli/terminal_text.h"
 
 /* ---- plain ------------------------------------------------------------------------------------------------------ */
 
-static void print_details(struct arena *arena, const struct error_details *details) {
+static void print_details(struct arena *arena, const char *message, const struct error_details *details) {
   for (const struct field_violation *at = details->violations; at; at = at->next) {
     fprintf(stderr, "  %s: %s\n", terminal_line(arena, at->field), terminal_line(arena, at->description));
   }
   for (const struct precondition_violation *at = details->preconditions; at; at = at->next) {
+    if (strcmp(at->description, message) == 0) continue; /* said already */
     fprintf(stderr, "  %s: %s\n", terminal_line(arena, at->subject), terminal_line(arena, at->description));
   }
   for (const struct error_metadata *at = details->metadata; at; at = at->next) {
@@ -25,7 +27,7 @@ static void print_plain(struct status status) {
   const char *reason = status_reason(status);
   fprintf(stderr, "ordershop: %s (%s%s%s)\n", terminal_line(arena, status.message), status_code_name(status.code),
           *reason ? " " : "", terminal_line(arena, reason));
-  if (status.details) print_details(arena, status.details);
+  if (status.details) print_details(arena, status.message, status.details);
   arena_free(arena);
 }
 

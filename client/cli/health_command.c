@@ -80,19 +80,25 @@ static bool wait_for_all(struct session *session, struct checked *checked, size_
   return all;
 }
 
+/* "dns:///127.0.0.1:50051" is 127.0.0.1:50051 to people. */
+static const char *address_of(const struct session *session, const struct checked *checked) {
+  static const char scheme[] = "dns:///";
+  const char *address = ordershop_client_address(session->client, checked->service);
+  return strncmp(address, scheme, strlen(scheme)) == 0 ? address + strlen(scheme) : address;
+}
+
 static void print_plain(const struct session *session, const struct checked *checked, size_t count) {
   for (size_t i = 0; i < count; i++) {
     printf("%s %s %s\n", ordershop_service_name(checked[i].service), checked[i].state,
-           ordershop_client_address(session->client, checked[i].service));
+           address_of(session, &checked[i]));
   }
 }
 
 static void print_json(const struct session *session, const struct checked *checked, size_t count) {
   json_t *list = json_array();
   for (size_t i = 0; i < count; i++) {
-    const char *address = ordershop_client_address(session->client, checked[i].service);
     json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "service", ordershop_service_name(checked[i].service),
-                                          "status", checked[i].state, "address", address));
+                                          "status", checked[i].state, "address", address_of(session, &checked[i])));
   }
   json_t *whole = json_pack("{s:o}", "services", list);
   json_dumpf(whole, stdout, JSON_INDENT(2));
