@@ -77,36 +77,67 @@ int private_redis_free_ports(int count) {
   }
 }
 
-static _Noreturn void become_server(const struct private_redis *redis, pid_t parent) {
-  char port[8], log[96], *rest = NULL;
-  snprintf(port, sizeof port, "%d", redis->port);
-  snprintf(log, sizeof log, "%s/redis.log", redis->folder);
-  const char *append = redis->persistent ? "yes" : "no";
-  const char *arguments[MOST_ARGUMENTS] = {
-      "redis-server", "--port",      port, "--bind",       "127.0.0.1", "--dir",
-      redis->folder,  "--save",      "",   "--appendonly", append,      "--appendfsync",
-      "always",       "--daemonize", "no", "--logfile",    log};
-  int count = 17;
+/* What the server is started with; made before fork, since a fork of a program with threads may not allocate. */
+struct command_line {
+  char port[8], log[96], *more;
+  const char *arguments[MOST_ARGUMENTS];
+  int count;
+};
+
+static void add_argument(struct command_line *line, const char *argument) {
+  if (line->count == MOST_ARGUMENTS - 1) fail("too many arguments");
+  line->arguments[line->count++] = argument;
+}
+
+static void fill_command_line(struct command_line *line, const struct private_redis *redis) {
+  const char *const fixed[] = {"redis-server",
+                               "--port",
+                               line->port,
+                               "--bind",
+                               "127.0.0.1",
+                               "--dir",
+                               redis->folder,
+                               "--logfile",
+                               line->log,
+                               "--daemonize",
+                               "no",
+                               "--save",
+                               "",
+                               "--appendfsync",
+                               "always",
+                               "--appendonly",
+                               redis->persistent ? "yes" : "no"};
+  snprintf(line->port, sizeof line->port, "%d", redis->port);
+  snprintf(line->log, sizeof line->log, "%s/redis.log", redis->folder);
+  for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) add_argument(line, fixed[i]);
   if (redis->password) {
-    arguments[count++] = "--requirepass";
-    arguments[count++] = redis->password;
+    add_argument(line, "--requirepass");
+    add_argument(line, redis->password);
   }
-  char *more = strdup(redis->arguments ? redis->arguments : "");
-  for (char *word = strtok_r(more, " ", &rest); word && count < MOST_ARGUMENTS - 1; word = strtok_r(NULL, " ", &rest)) {
-    arguments[count++] = word;
+  char *rest = NULL;
+  line->more = memory_strdup(redis->arguments ? redis->arguments : "");
+  for (char *word = strtok_r(line->more, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+    add_argument(line, word);
   }
+}
+
+static _Noreturn void become_server(const struct command_line *line, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   int null = open("/dev/null", O_RDWR);
   for (int fd = 0; fd <= 2; fd++) dup2(null, fd);
-  execvp("redis-server", (char **)arguments);
+  closefrom(3); /* or a listening socket of the test would live on in the server */
+  execvp(line->arguments[0], (char *const *)line->arguments);
   _exit(1);
 }
 
 static void spawn(struct private_redis *redis) {
+  struct command_line line = {0};
+  fill_command_line(&line, redis);
   pid_t parent = getpid(), child = fork();
   if (child < 0) fail("fork");
-  if (child == 0) become_server(redis, parent);
+  if (child == 0) become_server(&line, parent);
+  free(line.more);
   redis->process = child;
 }
 

@@ -4,7 +4,8 @@
  * connection resolves names anew at every connect, reconnects by itself with backoff (50 ms doubling to 2 s, with
  * jitter) and logs once when it is lost and once when it is back. While it is away, commands are refused at once with
  * UNAVAILABLE (REDIS_UNREACHABLE). A command that may have been executed is never sent again. Several connections
- * serve different purposes, so that a long read never holds up a command.
+ * serve different purposes, so that a long read never holds up a command. A server that is still loading its data, or
+ * that is a replica (it takes no writes, and consumer groups write even when they read), counts as unreachable.
  * Threads: the loop's. Functions that say "parks" are for coroutines. */
 #pragma once
 
@@ -27,19 +28,22 @@ struct redis_options {
   const char *key_prefix;     /* prepended to every key by redis_key; NULL: none */
   const char *purpose;        /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
   const char *client_name;    /* the service's name, for CLIENT SETNAME */
-  size_t max_pending;         /* commands waiting for an answer; beyond: RESOURCE_EXHAUSTED (OVERLOADED). 0: 10,000 */
+  size_t max_pending;         /* commands waiting for an answer; beyond, and beyond 64 MiB of them:
+                                 RESOURCE_EXHAUSTED (OVERLOADED). 0: 10,000 */
   int64_t connect_timeout_ms; /* 0: 2,000 */
   int64_t reply_timeout_ms;   /* no byte for so long while answers are due: the connection counts as dead. 0: 5,000 */
 };
 
-/* Opens the connection in the background; redis_is_ready tells when it is up. Errors: INVALID_ARGUMENT (URL). */
+/* Opens the connection in the background; redis_is_ready tells when it is up. `options` is copied. `arena` is for the
+ * status. Errors: INVALID_ARGUMENT (REDIS_URL_INVALID; REDIS_TLS_UNSUPPORTED: rediss:// without hiredis' TLS). */
 struct status redis_open(struct loop *loop, struct arena *arena, const struct redis_options *options,
                          struct redis **ret_redis);
 
-/* Ends the connection; waiting commands are answered UNAVAILABLE. Frees when the loop has turned. */
+/* Ends the connection; waiting commands and redis_wait_ready are answered UNAVAILABLE. Frees when the loop has turned;
+ * the listener is not told. Allowed on any stack, in the listener, too. */
 void redis_close(struct redis *redis);
 
-/* Connected, authenticated, database selected. */
+/* Connected, authenticated, database selected, and the server says that it serves. */
 bool redis_is_ready(const struct redis *redis);
 
 /* Counts connects; changes whenever what a connection knew (blocking client id, loaded functions) is gone. */
@@ -51,7 +55,8 @@ const char *redis_reason(const struct redis *redis);
 /* CLIENT ID of the present connection; 0 when there is none. */
 int64_t redis_client_id(const struct redis *redis);
 
-/* Parks until ready. Errors: UNAVAILABLE at the deadline. */
+/* Parks until ready. Errors: UNAVAILABLE (REDIS_UNREACHABLE) at the deadline, without an arena; redis_reason tells
+ * more. */
 struct status redis_wait_ready(struct redis *redis, int64_t deadline_us);
 
 /* Told on the loop's stack whenever the connection comes or goes. One listener. */
@@ -62,7 +67,7 @@ const char *redis_key(const struct redis *redis, struct arena *arena, const char
     __attribute__((format(printf, 3, 4)));
 const char *redis_key_prefix(const struct redis *redis);
 
-/* Sends a command and parks until its answer, which lives in the context's arena.
+/* Sends a command and parks until its answer, which lives in the context's arena. Not for SUBSCRIBE and MONITOR.
  * Errors: UNAVAILABLE REDIS_UNREACHABLE (not sent, or the connection broke: it may have been executed),
  *   DEADLINE_EXCEEDED (likewise: it may be executed), RESOURCE_EXHAUSTED (OVERLOADED: queue full, nothing sent;
  *   REDIS_OUT_OF_MEMORY: maxmemory), and for other error replies the mapping in redis_reply.h. */
