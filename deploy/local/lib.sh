@@ -172,7 +172,7 @@ export_addresses() {
   local service variable
   for service in "${services[@]}"; do
     variable=ORDERSHOP_${service^^}_ADDRESS
-    [ -n "${!variable:-}" ] || export "$variable=dns:///127.0.0.1:$(part_port "$service")"
+    [ -n "${!variable:-}" ] || export "$variable=127.0.0.1:$(part_port "$service")"
   done
 }
 

@@ -257,6 +257,7 @@ done
 if [ ${#wanted_services[@]} -gt 0 ]; then
   await_services
   say ""
+  redis_is_ours && contains redis "${chosen[@]}" && say "redis answers 127.0.0.1:$redis_port"
   cat "$scratch"
   note_old_builds
 fi
