@@ -230,6 +230,11 @@ void watcher_end(pid_t process, int with) {
   waitpid(process, NULL, 0);
 }
 
+static _Noreturn void fail(struct status status) {
+  fprintf(stderr, "watcher: %s %s\n", status_code_name(status.code), status.message);
+  exit(2);
+}
+
 /* ---- events ----------------------------------------------------------------------------------------------------- */
 
 static void append_one(struct transaction *transaction, const char *stream, const char *id, const char *name) {
@@ -250,7 +255,8 @@ static struct position append_part(struct event_store *store, const char *stream
     append_one(&transaction, stream, first < 0 ? id : numbered, name);
   }
   struct transaction_result result = {0};
-  if (!status_is_ok(transaction_run(&transaction, &context, &result))) abort();
+  struct status status = transaction_run(&transaction, &context, &result);
+  if (!status_is_ok(status)) fail(status);
   arena_free(context.arena);
   return result.position;
 }
@@ -258,7 +264,7 @@ static struct position append_part(struct event_store *store, const char *stream
 struct position watcher_append(struct event_store *store, struct context *context, const char *stream, const char *id,
                                int64_t first, size_t count, const char *name) {
   struct position position = {0};
-  if (!status_is_ok(redis_wait_ready(store->commands, context->deadline_us))) abort();
+  while (!event_store_is_ready(store)) coroutine_sleep(POLL_US, context->deadline_us);
   for (size_t done = 0; done < count; done += APPEND_AT_ONCE) {
     size_t part = count - done < APPEND_AT_ONCE ? count - done : APPEND_AT_ONCE;
     position = append_part(store, stream, id, count == 1 ? -1 : first + (int64_t)done, part, name);

@@ -99,6 +99,7 @@ static void committed(struct page *page, size_t end) {
     note_applied(slot);
     if (!slot->refusal) continue;
     consumer->figures.parked++;
+    if (slot->refusal == parking_follower) continue;
     log_event(LOG_ERROR, "parked an event", "stream", slot->event.stream, "entry", slot->event.id, "key", slot->key,
               "reason", slot->refusal, NULL);
   }
@@ -147,7 +148,7 @@ static const char *refusal_text(struct page *page, struct status status) {
 
 static bool is_parked(struct page *page, struct page_event *slot) {
   if (!slot->refusal && parking_holds(page->consumer->parking, slot->key)) {
-    slot->refusal = "after a parked event of its key";
+    slot->refusal = parking_follower;
   }
   return slot->refusal != NULL;
 }
@@ -296,27 +297,34 @@ static struct work *page_work(struct page *page) {
   return work_new(&options);
 }
 
+/* Takes and handles a page; its arena is the caller's. */
+static struct status make_page(struct page *page) {
+  struct consumer *consumer = page->consumer;
+  struct status status = alone_begin(consumer, &page->context);
+  if (!status_is_ok(status)) return status;
+  page->alone = consumer->alone_left > 0;
+  take_events(page, page->alone ? 1 : PAGE_EVENTS);
+  if (page->count == 0) return status_ok();
+  if (fail_point("consumer.after_read")) return lost_answer(page, "consumer.after_read");
+  page->work = page_work(page);
+  status = handle_all(page);
+  if (!status_is_ok(status)) return status;
+  for (size_t i = 0; i < page->count; i++) incoming_release(page->events[i].incoming);
+  if (page->alone) consumer->alone_left -= page->count;
+  consumer->figures.events += page->count;
+  consumer->figures.pages++;
+  return status_ok();
+}
+
 struct status consumer_page(struct consumer *consumer, size_t *ret_events) {
+  if (event_merge_held(consumer->merge) == 0) {
+    *ret_events = 0;
+    return status_ok();
+  }
   struct page page = {.consumer = consumer};
   page.context = (struct context){.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
-  page.alone = consumer->alone_left > 0;
-  take_events(&page, page.alone ? 1 : PAGE_EVENTS);
-  struct status status = status_ok();
-  if (page.count > 0) {
-    status = alone_begin(consumer, &page.context);
-    page.work = page_work(&page);
-  }
-  if (status_is_ok(status) && page.count > 0 && fail_point("consumer.after_read")) {
-    status = lost_answer(&page, "consumer.after_read");
-  }
-  if (status_is_ok(status)) status = handle_all(&page);
-  if (status_is_ok(status)) {
-    for (size_t i = 0; i < page.count; i++) incoming_release(page.events[i].incoming);
-    if (page.alone) consumer->alone_left -= page.count;
-    consumer->figures.events += page.count;
-    consumer->figures.pages += page.count > 0;
-    *ret_events = page.count;
-  }
+  struct status status = make_page(&page);
+  if (status_is_ok(status)) *ret_events = page.count;
   status = status_copy(status, consumer->round_arena);
   arena_free(page.context.arena);
   return status;

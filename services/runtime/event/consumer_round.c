@@ -330,6 +330,7 @@ static void say_well(struct consumer *consumer) {
 
 static struct status run_round(struct consumer *consumer, int64_t *backoff_us) {
   struct status status = take_up(consumer);
+  if (status_is_ok(status) && consumer->state != CONSUMER_HALTED) consumer->state = CONSUMER_ACTIVE;
   struct turn turn = {.woken = true};
   while (status_is_ok(status) && !consumer->stopping && holds_lease(consumer)) {
     status = take_turn(consumer, &turn);

@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "event/key_table.h"
 
+const char parking_follower[] = "after a parked event of its key";
+
 struct parking {
   struct event_store *store;
   struct arena *arena; /* of `keys` */
@@ -61,9 +63,11 @@ void parking_add(struct parking *parking, struct transaction *transaction, const
   struct event_store *store = parking->store;
   struct arena *arena = transaction->arena;
   const char *event_id = event->event_id ? event->event_id : "-";
+  bool first = reason != parking_follower;
   struct redis_arguments line = redis_arguments_empty(arena);
   redis_add_text(&line, arena_printf(arena, "%s %s %s %s", event->stream, event->id, event_id, reason));
   transaction_push(transaction, parking_list_key(store, arena, key), &line);
+  if (!first) return;
   transaction_add_member(transaction, parking_set_key(store, arena), key);
   *key_table_at(parking->keys, key) = parking;
 }

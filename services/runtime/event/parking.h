@@ -27,7 +27,11 @@ struct status parking_load(struct parking *parking, struct context *context);
 bool parking_holds(const struct parking *parking, const char *key);
 size_t parking_count(const struct parking *parking);
 
-/* Parks an event: adds the line to the transaction and the key to what is held. */
+/* The reason of an event that is parked because one of its key is. It does not park the key: an operator may have freed
+ * that meanwhile. */
+extern const char parking_follower[];
+
+/* Parks an event: adds the line, and its key to the set and to what is held. */
 void parking_add(struct parking *parking, struct transaction *transaction, const struct event *event, const char *key,
                  const char *reason);
 

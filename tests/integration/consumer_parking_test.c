@@ -1,0 +1,244 @@
+/* What can't be handled is parked with its reason, the later events of its key with it, and nothing else. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "in_coroutine.h"
+#include "loop/coroutine.h"
+#include "suite.h"
+#include "watcher.h"
+
+static struct private_redis *redis;
+
+static struct watcher_options options(void) {
+  return (struct watcher_options){.url = private_redis_url(redis), .lease_ms = 100};
+}
+
+static void run(void (*body)(struct context *context)) {
+  private_redis_command(redis, "FLUSHALL");
+  in_coroutine(body);
+}
+
+/* Line `index` of the list of a key's parked events; "" when there is none. */
+static const char *parked(const char *key, int index) {
+  const char *line = private_redis_command(redis, "LINDEX watcher_parked:%s %d", key, index);
+  return line ? line : "";
+}
+
+static bool is_parked(const char *key) {
+  return private_redis_number(redis, "SISMEMBER watcher_parked_keys %s", key) == 1;
+}
+
+static bool caught_up(void *argument) {
+  struct watcher *watcher = argument;
+  const struct position *latest = &watcher->store->latest;
+  return consumer_figures(watcher->consumer).position.log_time >= latest->log_time;
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------ */
+
+static void park_undecodable(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "before", 0, 1, "Ann");
+  private_redis_command(redis, "XADD events:customer_created * event_id 1234 entity %s", "\xff\xff");
+  private_redis_command(redis, "XADD events:customer_created * what else");
+  watcher_append(watcher.store, context, "customer_created", "after", 0, 1, "Ann");
+  watcher_append(watcher.store, context, "customer_updated", "before", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 3));
+  CU_ASSERT_TRUE(is_parked("undecodable"));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:undecodable"), 2);
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("undecodable", 0), "customer_created "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("undecodable", 0), " 1234 its entity is no ordershop.v1.Customer"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("undecodable", 1), " - it has no event_id"));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 1);
+  watcher_stop(&watcher);
+}
+
+static void test_undecodable_entry_is_parked(void) {
+  run(park_undecodable);
+}
+
+static void park_refused(struct context *context) {
+  struct event_store *store;
+  const struct event_store_options store_options = {
+      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
+  watcher_append(store, context, "customer_created", "good", 0, 1, "Ann");
+  watcher_append(store, context, "customer_created", "bad", 0, 1, "Ann");
+  watcher_append(store, context, "customer_updated", "bad", 0, 1, "refuse");
+  watcher_append(store, context, "customer_updated", "good", 0, 1, "Bob");
+  watcher_append(store, context, "customer_updated", "bad", 0, 1, "Cid");
+  watcher_append(store, context, "customer_deleted", "bad", 0, 1, "Cid");
+  watcher_append(store, context, "customer_updated", "good", 0, 1, "Dan");
+
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 4));
+  watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "Eve");
+  CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 4);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 4);
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "customer_updated "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "REFUSED: as asked"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 1), "after a parked event of its key"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 2), "customer_deleted "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 3), "customer_updated "));
+  /* Of the refused event nothing is left, though its handler had put the customer before it refused. */
+  CU_ASSERT_PTR_NOT_NULL(strstr(private_redis_command(redis, "HGET watcher_seen bad"), "Ann"));
+  CU_ASSERT_FALSE(is_parked("good"));
+  event_store_close(store);
+  watcher_stop(&watcher);
+}
+
+static void test_refused_event_is_parked(void) {
+  run(park_refused);
+}
+
+static void park_of_runs(struct context *context) {
+  struct watcher_options watcher_options = options();
+  watcher_options.by_runs = true;
+  struct event_store *store;
+  const struct event_store_options store_options = {
+      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
+  watcher_append(store, context, "customer_created", "a", 0, 50, "Ann");
+  watcher_append(store, context, "customer_updated", "a-7", 0, 1, "refuse");
+  watcher_append(store, context, "customer_updated", "a", 0, 50, "Ann");
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 99));
+  CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 99);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:a-7"), 2);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 1);
+  event_store_close(store);
+  watcher_stop(&watcher);
+}
+
+static void test_refused_event_of_a_run_is_found(void) {
+  run(park_of_runs);
+}
+
+static void stay_parked(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "refuse");
+  CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+  watcher_stop(&watcher);
+  watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "Ann");
+  watcher_append(watcher.store, context, "customer_updated", "good", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 2);
+
+  private_redis_command(redis, "SREM watcher_parked_keys bad");
+  int64_t effects = 1;
+  while (effects == 1 && clock_monotonic_us() < context->deadline_us) {
+    watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "Ann");
+    CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+    effects = private_redis_number(redis, "LLEN watcher_effects");
+  }
+  CU_ASSERT_EQUAL(effects, 2);
+  watcher_stop(&watcher);
+}
+
+static void test_key_stays_parked_until_freed(void) {
+  run(stay_parked);
+}
+
+static void outlast_an_outage(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  private_redis_command(redis, "SET watcher_away 1");
+  watcher_append(watcher.store, context, "customer_updated", "a", 0, 10, "Ann");
+  watcher_append(watcher.store, context, "customer_updated", "b", 0, 1, "away");
+  int64_t end_us = clock_monotonic_us() + 1500000;
+  while (clock_monotonic_us() < end_us) coroutine_sleep(100000, DEADLINE_NEVER);
+  CU_ASSERT_TRUE(consumer_is_ready(watcher.consumer));
+  private_redis_command(redis, "DEL watcher_away");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 11));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 0);
+  watcher_stop(&watcher);
+}
+
+static void test_outage_of_a_handler_parks_nothing(void) {
+  run(outlast_an_outage);
+}
+
+static void append_crash(struct context *context) {
+  struct event_store *store;
+  const struct event_store_options store_options = {
+      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
+  watcher_append(store, context, "customer_created", "a", 0, 100, "Ann");
+  watcher_append(store, context, "customer_created", "bad", 0, 1, "crash");
+  watcher_append(store, context, "customer_created", "b", 0, 100, "Ann");
+  watcher_append(store, context, "customer_updated", "bad", 0, 1, "Ann");
+  event_store_close(store);
+}
+
+/* Starts it again and again, as Kubernetes would, until it lives; returns how often it ended. */
+static int crash_until_parked(bool by_runs) {
+  struct watcher_options watcher_options = options();
+  watcher_options.by_runs = by_runs;
+  int crashes = 0;
+  for (; crashes < 20; crashes++) {
+    pid_t process = watcher_fork(&watcher_options, NULL);
+    while (kill(process, 0) == 0 && !is_parked("bad")) {
+      if (waitpid(process, NULL, WNOHANG) == process) break;
+      usleep(2000);
+    }
+    if (!is_parked("bad")) continue;
+    CU_ASSERT_TRUE(watcher_handles_within(redis, 200, 10));
+    watcher_end(process, SIGTERM);
+    return crashes;
+  }
+  return crashes;
+}
+
+static void park_what_crashes(bool by_runs) {
+  run(append_crash);
+  int crashes = crash_until_parked(by_runs);
+  printf("[%d crashes] ", crashes);
+  CU_ASSERT(crashes >= 3 && crashes <= 10);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 200);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 2);
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "ended the process three times"));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 1);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_attempts"), 0);
+}
+
+static void test_event_that_ends_the_process_is_parked(void) {
+  park_what_crashes(false);
+}
+
+static void test_event_whose_run_ends_the_process_is_parked(void) {
+  park_what_crashes(true);
+}
+
+static int set_up(void) {
+  redis = private_redis_start(&(struct private_redis_options){.persistent = true});
+  return 0;
+}
+
+static int tear_down(void) {
+  private_redis_free(redis);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"an undecodable entry is parked, others go on", test_undecodable_entry_is_parked},
+      {"a refused event is parked, with the later ones of its key", test_refused_event_is_parked},
+      {"a refused event of a run is found and parked", test_refused_event_of_a_run_is_found},
+      {"a key stays parked until an operator frees it", test_key_stays_parked_until_freed},
+      {"an outage of what a handler needs parks nothing", test_outage_of_a_handler_parks_nothing},
+      {"an event that ends the process is parked, others go on", test_event_that_ends_the_process_is_parked},
+      {"an event whose run ends the process is parked", test_event_whose_run_ends_the_process_is_parked},
+  };
+  return suite_main("consumer, parking", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
