@@ -1,7 +1,8 @@
-/* Mail by SMTP (RFC 5321): several connections to one server, kept open between mails, driven by libcurl.
+/* Mail by SMTP (RFC 5321), with libcurl: up to eight connections to one server, kept open between mails.
  *
- * curl runs on a thread of its own rather than on the loop: when it closes a connection (after each refusal) it waits
- * for the server's answer to QUIT and blocks meanwhile, which would hold up every call of the service.
+ * Each connection has a thread of its own, not the loop: when curl ends one, and after a refusal it does, it waits for
+ * the server's answer to QUIT and blocks meanwhile. On the loop that would hold up every call of the service, and on
+ * one thread for all every other mail.
  *
  * What an answer means:
  *   2xx at the end                        the server has taken the mail
@@ -12,7 +13,7 @@
  *   anything else (no connection, 421,    the server is away, or it is set up wrong: nothing is lost, nothing refused
  *   login refused, other 5xx to MAIL ...)
  *
- * The loop's thread hands batches over; its coroutines park meanwhile. */
+ * The loop's thread hands batches over; its coroutines park until they are done. */
 #pragma once
 
 #include "mail_delivery.h"
@@ -24,9 +25,9 @@ struct mail_smtp;
 struct mail_smtp *mail_smtp_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
                                  const struct mail_sender *from);
 
-/* Ends the connections and the thread. No delivery may be under way. */
+/* Ends connections and threads. No delivery may be under way. */
 void mail_smtp_close(struct mail_smtp *smtp);
 
-/* As mail_deliver. Batches of several coroutines run one after another. */
+/* As mail_deliver. Batches of several coroutines begin one after another. */
 struct status mail_smtp_deliver(struct mail_smtp *smtp, struct context *context, struct mail_parcel *parcels,
                                 size_t count);

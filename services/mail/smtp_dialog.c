@@ -13,32 +13,24 @@ static enum smtp_phase phase_of(const char *command, size_t size, enum smtp_phas
   if (starts_with(command, size, "MAIL ")) return SMTP_MAIL;
   if (starts_with(command, size, "RCPT ")) return SMTP_RCPT;
   if (starts_with(command, size, "DATA\r")) return SMTP_DATA;
-  if (starts_with(command, size, "QUIT\r")) return SMTP_QUIT;
   return before;
 }
 
-static void hear_command(struct smtp_dialog *dialog, const char *bytes, size_t size) {
-  enum smtp_phase phase = phase_of(bytes, size, dialog->phase);
-  dialog->phase = phase;
-  if (phase == SMTP_QUIT) return; /* the answer before it is the one that counts */
+void smtp_dialog_command(struct smtp_dialog *dialog, const char *bytes, size_t size) {
+  if (starts_with(bytes, size, "QUIT\r")) dialog->quit = true;
+  if (dialog->quit) return;
+  dialog->phase = phase_of(bytes, size, dialog->phase);
   dialog->reply = 0;
   dialog->text[0] = '\0';
 }
 
-static void hear_reply(struct smtp_dialog *dialog, const char *bytes, size_t size) {
-  if (dialog->phase == SMTP_QUIT || size < 3 || !isdigit((unsigned char)bytes[0])) return;
+void smtp_dialog_reply(struct smtp_dialog *dialog, const char *bytes, size_t size) {
+  if (dialog->quit || size < 3 || !isdigit((unsigned char)bytes[0])) return;
   if (size >= sizeof dialog->text) size = sizeof dialog->text - 1;
   memcpy(dialog->text, bytes, size);
   dialog->text[size] = '\0';
   dialog->text[strcspn(dialog->text, "\r\n")] = '\0';
   dialog->reply = atoi(dialog->text);
-}
-
-int smtp_dialog_listen(CURL *easy, curl_infotype type, char *bytes, size_t size, void *dialog) {
-  (void)easy;
-  if (type == CURLINFO_HEADER_OUT) hear_command(dialog, bytes, size);
-  if (type == CURLINFO_HEADER_IN) hear_reply(dialog, bytes, size);
-  return 0;
 }
 
 /* Answers that are about how we talk to the server (order of commands, login, TLS), not about what we send. */
