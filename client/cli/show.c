@@ -59,10 +59,9 @@ static const char *field_label(struct arena *arena, const ProtobufCFieldDescript
   return label;
 }
 
-static void print_padded(const char *text, size_t width, bool right) {
+static const char *padded(struct arena *arena, const char *text, size_t width, bool right) {
   int padding = (int)(width - terminal_width(text));
-  if (right) printf("%*s%s", padding, "", text);
-  if (!right) printf("%s%*s", text, padding, "");
+  return right ? arena_printf(arena, "%*s%s", padding, "", text) : arena_printf(arena, "%s%*s", text, padding, "");
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
@@ -90,11 +89,17 @@ static struct column make_column(struct arena *arena, const void *const *message
   return column;
 }
 
-static void print_cell(const struct column *column, const char *text, bool last) {
-  bool right = is_number(column->field);
-  bool open_end = last && !right; /* no spaces at the end of a line */
-  print_padded(text, open_end ? terminal_width(text) : column->width, right);
-  fputs(last ? "\n" : "  ", stdout);
+/* No spaces at the end of the line. */
+static void print_row(struct arena *arena, const struct column *columns, size_t width, const char *const *cells) {
+  char *line = arena_strdup(arena, "");
+  for (size_t i = 0; i < width; i++) {
+    const char *cell = padded(arena, cells[i], columns[i].width, is_number(columns[i].field));
+    line = arena_printf(arena, "%s%s%s", line, i > 0 ? "  " : "", cell);
+  }
+  size_t size = strlen(line);
+  while (size > 0 && line[size - 1] == ' ') size--;
+  line[size] = '\0';
+  puts(line);
 }
 
 void show_table(struct arena *arena, const void *const *messages, size_t count, const char *const *fields,
@@ -110,9 +115,12 @@ void show_table(struct arena *arena, const void *const *messages, size_t count, 
     if (columns[i].width < widths[i]) columns[i].width = widths[i];
     widths[i] = columns[i].width;
   }
-  for (size_t i = 0; begins && i < width; i++) print_cell(&columns[i], columns[i].heading, i + 1 == width);
-  for (size_t row = 0; row < count; row++) {
-    for (size_t i = 0; i < width; i++) print_cell(&columns[i], columns[i].cells[row], i + 1 == width);
+  const char **row = arena_calloc(arena, width, sizeof(*row));
+  for (size_t i = 0; i < width; i++) row[i] = columns[i].heading;
+  if (begins) print_row(arena, columns, width, row);
+  for (size_t at = 0; at < count; at++) {
+    for (size_t i = 0; i < width; i++) row[i] = columns[i].cells[at];
+    print_row(arena, columns, width, row);
   }
 }
 
@@ -168,8 +176,7 @@ void show_record(struct arena *arena, const void *message, const char *const *fi
     if (stands_alone(message, field) || field->label == PROTOBUF_C_LABEL_REPEATED) continue;
     const char *value = value_text(arena, message, field);
     if (!*value) continue;
-    print_padded(field_label(arena, field), width, false);
-    printf("  %s\n", value);
+    printf("%s  %s\n", padded(arena, field_label(arena, field), width, false), value);
   }
   for (size_t i = 0; fields[i]; i++) {
     const ProtobufCFieldDescriptor *field = message_field(descriptor, fields[i]);

@@ -1,0 +1,222 @@
+/* Commands of `ordershop` against a fake shop: what they print and how they end. */
+#include <ordershop/v1/customer.pb-c.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "client/cli/commands.h"
+#include "client/cli/failure.h"
+#include "client_fake_shop.h"
+#include "suite.h"
+
+static struct fake_shop *shop;
+static struct arena *arena;
+
+struct outcome {
+  int exit_status;
+  const char *out, *err;
+};
+
+/* ---- running ---------------------------------------------------------------------------------------------------- */
+
+struct capture {
+  FILE *stream, *file;
+  int kept;
+};
+
+static struct capture capture_begin(FILE *stream) {
+  struct capture capture = {.stream = stream, .file = tmpfile(), .kept = dup(fileno(stream))};
+  fflush(stream);
+  dup2(fileno(capture.file), fileno(stream));
+  return capture;
+}
+
+static const char *capture_end(struct capture *capture) {
+  enum { MOST = 65536 };
+  fflush(capture->stream);
+  dup2(capture->kept, fileno(capture->stream));
+  close(capture->kept);
+  rewind(capture->file);
+  char *text = arena_calloc(arena, 1, MOST);
+  text[fread(text, 1, MOST - 1, capture->file)] = '\0';
+  fclose(capture->file);
+  return text;
+}
+
+static int run_invocation(const struct invocation *invocation) {
+  struct session session;
+  struct status status = session_open(arena, invocation, &session);
+  if (!status_is_ok(status)) return failure_of_usage(invocation->json, status);
+  int exit_status = invocation->noun->run ? invocation->noun->run(&session) : command_resource(&session);
+  session_close(&session);
+  return exit_status;
+}
+
+/* Runs a line of words, separated by single spaces. */
+static struct outcome run(const char *line) {
+  char *rest = arena_strdup(arena, line);
+  char **argv = arena_calloc(arena, strlen(line) + 3, sizeof(*argv));
+  int argc = 0;
+  argv[argc++] = arena_strdup(arena, "ordershop");
+  for (char *word; (word = strsep(&rest, " "));) argv[argc++] = word;
+  struct invocation invocation;
+  CU_ASSERT_TRUE_FATAL(status_is_ok(command_line_parse(arena, argc, argv, &invocation)));
+  struct capture out = capture_begin(stdout), err = capture_begin(stderr);
+  struct outcome outcome = {.exit_status = run_invocation(&invocation)};
+  outcome.err = capture_end(&err);
+  outcome.out = capture_end(&out);
+  return outcome;
+}
+
+static char ada[] = "Ada", bob[] = "Bob", more[] = "t2", one[] = "1", two[] = "2";
+static Ordershop__V1__Customer first_customer = ORDERSHOP__V1__CUSTOMER__INIT;
+static Ordershop__V1__Customer second_customer = ORDERSHOP__V1__CUSTOMER__INIT;
+static Ordershop__V1__Customer *first_list[] = {&first_customer}, *second_list[] = {&second_customer};
+static Ordershop__V1__ListCustomersResponse first_page = ORDERSHOP__V1__LIST_CUSTOMERS_RESPONSE__INIT;
+static Ordershop__V1__ListCustomersResponse last_page = ORDERSHOP__V1__LIST_CUSTOMERS_RESPONSE__INIT;
+
+static void make_pages(void) {
+  first_customer.id = one;
+  first_customer.name = ada;
+  second_customer.id = two;
+  second_customer.name = bob;
+  first_page.n_customers = last_page.n_customers = 1;
+  first_page.customers = first_list;
+  first_page.next_page_token = more;
+  last_page.customers = second_list;
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------ */
+
+static void shows_what_it_made(void) {
+  const struct fake_answer answers[] = {{.message = &first_customer}};
+  fake_shop_script(shop, answers, 1);
+  struct outcome outcome = run("customer create --name Ada --email a@b");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_DONE);
+  CU_ASSERT_STRING_EQUAL(outcome.out, "id           1\nname         Ada\nversion      0\n");
+  CU_ASSERT_STRING_EQUAL(fake_shop_call(shop, 0).method, "CreateCustomer");
+}
+
+static void says_what_it_deleted(void) {
+  fake_shop_script(shop, NULL, 0);
+  CU_ASSERT_STRING_EQUAL(run("customer delete 1").out, "customer 1 is deleted\n");
+  CU_ASSERT_STRING_EQUAL(run("customer delete 1 --json").out, "{}\n");
+}
+
+static void shows_a_page_and_how_to_get_the_next(void) {
+  const struct fake_answer answers[] = {{.message = &first_page}};
+  fake_shop_script(shop, answers, 1);
+  struct outcome outcome = run("customer list");
+  CU_ASSERT_STRING_EQUAL(outcome.out, "ID  NAME  EMAIL  VERSION  CREATE TIME\n1   Ada                0\n");
+  CU_ASSERT_STRING_EQUAL(outcome.err, "more follow: --page-token t2, or --all\n");
+  CU_ASSERT_EQUAL(fake_shop_count(shop), 1);
+}
+
+static void shows_all_pages(void) {
+  const struct fake_answer answers[] = {{.message = &first_page}, {.message = &last_page}};
+  fake_shop_script(shop, answers, 2);
+  struct outcome outcome = run("customer list --all");
+  CU_ASSERT_STRING_EQUAL(
+      outcome.out, "ID  NAME  EMAIL  VERSION  CREATE TIME\n1   Ada                0\n2   Bob                0\n");
+  CU_ASSERT_STRING_EQUAL(outcome.err, "");
+  CU_ASSERT_EQUAL(fake_shop_count(shop), 2);
+}
+
+static void makes_one_json_of_all_pages(void) {
+  const struct fake_answer answers[] = {{.message = &first_page}, {.message = &last_page}};
+  fake_shop_script(shop, answers, 2);
+  struct outcome outcome = run("customer list --all --json");
+  const char *ada_at = strstr(outcome.out, "\"name\": \"Ada\""), *bob_at = strstr(outcome.out, "\"name\": \"Bob\"");
+  CU_ASSERT_TRUE(ada_at && bob_at && ada_at < bob_at);
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "\"nextPageToken\": \"\""));
+}
+
+static void says_that_there_is_nothing(void) {
+  fake_shop_script(shop, NULL, 0);
+  CU_ASSERT_STRING_EQUAL(run("order list --unbilled").out, "no orders\n");
+}
+
+static void a_failure_on_a_later_page_fails(void) {
+  const struct fake_answer answers[] = {{.message = &first_page},
+                                        {.status = {.code = STATUS_INVALID_ARGUMENT, .message = "bad token"}}};
+  fake_shop_script(shop, answers, 2);
+  struct outcome outcome = run("customer list --all --json");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
+  CU_ASSERT_STRING_EQUAL(outcome.out, "");
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "bad token"));
+}
+
+static void ends_at_the_timeout(void) {
+  const struct fake_answer answers[] = {{.delay_ms = 60000}};
+  fake_shop_script(shop, answers, 1);
+  int64_t begun = clock_monotonic_us();
+  struct outcome outcome = run("--timeout 0.2 customer delete 1 --request-id r1");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_UNAVAILABLE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "to repeat it safely: --request-id r1"));
+  CU_ASSERT_TRUE(clock_monotonic_us() - begun < 10 * 1000 * 1000);
+}
+
+static void says_who_serves(void) {
+  struct outcome outcome = run("health crm order");
+  const char *address = fake_shop_address(shop);
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_DONE);
+  CU_ASSERT_STRING_EQUAL(outcome.out, arena_printf(arena, "crm SERVING %s\norder SERVING %s\n", address, address));
+  outcome = run("health order mail --mail-address dns:///127.0.0.1:1 --json");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "\"status\": \"UNREACHABLE\""));
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "\"address\": \"127.0.0.1:1\""));
+}
+
+static void waits_only_where_that_was_asked_for(void) {
+  fake_shop_set_ready(shop, false);
+  struct outcome outcome = run("health mail");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
+  CU_ASSERT_STRING_EQUAL(outcome.out, arena_printf(arena, "mail NOT_SERVING %s\n", fake_shop_address(shop)));
+  int64_t begun = clock_monotonic_us();
+  CU_ASSERT_EQUAL(run("health mail --timeout 0.5").exit_status, EXIT_REFUSED);
+  CU_ASSERT_TRUE(clock_monotonic_us() - begun >= 300 * 1000);
+  fake_shop_set_ready(shop, true);
+}
+
+static void refuses_a_service_that_there_is_not(void) {
+  struct outcome outcome = run("health warehouse");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_USAGE);
+  CU_ASSERT_STRING_EQUAL(outcome.err, "ordershop: health: there is no service \"warehouse\"\n");
+}
+
+static int set_up(void) {
+  static const char *const names[] = {"CUSTOMER", "PRODUCT", "INVENTORY", "ORDER", "BILLING", "CRM", "MAIL"};
+  shop = fake_shop_start();
+  arena = arena_new();
+  make_pages();
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    setenv(arena_printf(arena, "ORDERSHOP_%s_ADDRESS", names[i]), fake_shop_address(shop), 1);
+  }
+  return 0;
+}
+
+static int tear_down(void) {
+  fake_shop_stop(shop);
+  arena_free(arena);
+  return 0;
+}
+
+static const struct test tests[] = {
+    {"create shows what it made", shows_what_it_made},
+    {"delete says what it deleted", says_what_it_deleted},
+    {"list shows a page and says how to get the next one", shows_a_page_and_how_to_get_the_next},
+    {"list --all shows all pages as one table", shows_all_pages},
+    {"list --all --json makes one answer of all pages", makes_one_json_of_all_pages},
+    {"an empty list says so", says_that_there_is_nothing},
+    {"a failure on a later page fails as a whole", a_failure_on_a_later_page_fails},
+    {"a command ends at its timeout and says how to repeat it", ends_at_the_timeout},
+    {"health says which services serve, and where", says_who_serves},
+    {"health waits only with --timeout", waits_only_where_that_was_asked_for},
+    {"health refuses a service that there is not", refuses_a_service_that_there_is_not},
+};
+
+int main(int argc, char **argv) {
+  return suite_main("commands", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
