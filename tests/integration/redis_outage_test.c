@@ -460,9 +460,12 @@ static void close_it(void *argument, bool ready) {
 
 static void closed_by_listener(struct context *context) {
   struct redis *redis = open_with(context, (struct redis_options){0});
+  struct waiter on_ready = {.redis = redis};
+  CU_ASSERT(loop_spawn(coroutine_loop(), wait_for_ready, &on_ready));
   redis_on_change(redis, close_it, &redis);
   while (redis && clock_monotonic_us() < context->deadline_us) coroutine_sleep(POLL_US, context->deadline_us);
   CU_ASSERT(redis == NULL);
+  CU_ASSERT(on_ready.ended == 1 && on_ready.ready.code == STATUS_UNAVAILABLE);
 
   redis = open_ready(context);
   redis_on_change(redis, close_it, &redis);
