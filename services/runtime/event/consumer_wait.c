@@ -54,16 +54,17 @@ static struct status position_now(struct consumer *consumer, struct context *con
   return position_read(consumer->store, context, ret_position);
 }
 
-static struct status cannot_wait(struct consumer *consumer, struct context *context) {
-  if (clock_monotonic_us() >= context->deadline_us) {
-    return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "POSITION_NOT_REACHED",
-                        "the position was not reached in time");
-  }
-  if (consumer->state == CONSUMER_HALTED) {
-    return status_error(context->arena, STATUS_UNAVAILABLE, "CONSUMER_HALTED", "events are not handled: %s",
-                        consumer->halt_reason);
-  }
-  return status_ok();
+/* A halted consumer's position says nothing, not even that something has been applied. */
+static struct status check_halted(struct consumer *consumer, struct context *context) {
+  if (consumer->state != CONSUMER_HALTED) return status_ok();
+  return status_error(context->arena, STATUS_UNAVAILABLE, "CONSUMER_HALTED", "events are not handled: %s",
+                      consumer->halt_reason);
+}
+
+static struct status check_deadline(struct context *context) {
+  if (clock_monotonic_us() < context->deadline_us) return status_ok();
+  return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "POSITION_NOT_REACHED",
+                      "the position was not reached in time");
 }
 
 /* The active replica says when it has moved; elsewhere it is looked for, with growing pauses. */
@@ -83,9 +84,10 @@ static struct status wait_for(struct consumer *consumer, struct context *context
   int64_t pause_us = LOOK_FIRST_US;
   while (true) {
     struct position position;
-    struct status status = position_now(consumer, context, &position);
+    struct status status = check_halted(consumer, context);
+    if (status_is_ok(status)) status = position_now(consumer, context, &position);
     if (!status_is_ok(status) || has_seen(&position, after)) return status;
-    status = cannot_wait(consumer, context);
+    status = check_deadline(context);
     if (!status_is_ok(status)) return status;
     consumer_poke(consumer);
     if (is_active(consumer) && has_seen(&consumer->position, after)) return status_ok();

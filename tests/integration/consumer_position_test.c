@@ -1,0 +1,323 @@
+/* Positions: waiting for one, and a log that is not the one that was seen. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "in_coroutine.h"
+#include "loop/coroutine.h"
+#include "suite.h"
+#include "watcher.h"
+
+enum { US_PER_MS = 1000 };
+
+static struct private_redis *redis;
+
+static struct watcher_options options(void) {
+  return (struct watcher_options){.url = private_redis_url(redis), .lease_ms = 300};
+}
+
+static void run(void (*body)(struct context *context)) {
+  private_redis_command(redis, "FLUSHALL");
+  in_coroutine(body);
+}
+
+static bool is_ready(void *argument) {
+  return consumer_is_ready(((struct watcher *)argument)->consumer);
+}
+
+static bool is_halted(void *argument) {
+  return strstr(consumer_reason(((struct watcher *)argument)->consumer), "the log was reset") != NULL;
+}
+
+static struct watcher start(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE_FATAL(eventually(context, is_ready, &watcher));
+  return watcher;
+}
+
+static struct position now_of(struct watcher *watcher, struct context *context) {
+  struct position now = {0};
+  CU_ASSERT_TRUE(status_is_ok(clock_tick(watcher->store, context, &now)));
+  return now;
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------- */
+
+static void wait_for_an_event(struct context *context) {
+  struct watcher watcher = start(context);
+  struct position position = watcher_append(watcher.store, context, "customer_created", "a", 0, 500, "Ann");
+  const char *after = position_text(context->arena, &position);
+  CU_ASSERT_TRUE(status_is_ok(consumer_wait_for(watcher.consumer, context, after)));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 500);
+  watcher_stop(&watcher);
+}
+
+static void test_wait_ends_when_the_event_is_applied(void) {
+  run(wait_for_an_event);
+}
+
+static int64_t wait_us(struct watcher *watcher, struct context *context) {
+  struct position now = now_of(watcher, context);
+  int64_t begin_us = clock_monotonic_us();
+  struct status status = consumer_wait_for(watcher->consumer, context, position_text(context->arena, &now));
+  CU_ASSERT_EQUAL(status.code, STATUS_OK);
+  return clock_monotonic_us() - begin_us;
+}
+
+/* The consumer is blocked in Redis then; nothing comes on its streams. */
+static void wait_on_an_idle_log(struct context *context) {
+  struct watcher watcher = start(context);
+  coroutine_sleep(100 * US_PER_MS, DEADLINE_NEVER);
+  int64_t slowest_us = 0;
+  for (int i = 0; i < 20; i++) {
+    int64_t us = wait_us(&watcher, context);
+    if (us > slowest_us) slowest_us = us;
+    coroutine_sleep(i * US_PER_MS, DEADLINE_NEVER);
+  }
+  printf("[slowest %.1f ms] ", (double)slowest_us / US_PER_MS);
+  CU_ASSERT(slowest_us < 100 * US_PER_MS);
+  watcher_stop(&watcher);
+}
+
+static void test_wait_on_an_idle_log_is_short(void) {
+  run(wait_on_an_idle_log);
+}
+
+static void wait_at_a_standby(struct context *context) {
+  struct watcher active = start(context), standby = start(context);
+  CU_ASSERT_EQUAL(consumer_epoch(standby.consumer), 0);
+  CU_ASSERT_NOT_EQUAL(consumer_epoch(active.consumer), 0);
+  int64_t slowest_us = 0;
+  for (int i = 0; i < 10; i++) {
+    int64_t us = wait_us(&standby, context);
+    if (us > slowest_us) slowest_us = us;
+  }
+  struct position position = watcher_append(standby.store, context, "customer_created", "a", 0, 500, "Ann");
+  const char *after = position_text(context->arena, &position);
+  CU_ASSERT_TRUE(status_is_ok(consumer_wait_for(standby.consumer, context, after)));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 500);
+  printf("[slowest %.1f ms] ", (double)slowest_us / US_PER_MS);
+  CU_ASSERT(slowest_us < 200 * US_PER_MS);
+  watcher_stop(&standby);
+  watcher_stop(&active);
+}
+
+static void test_wait_at_a_standby_is_short(void) {
+  run(wait_at_a_standby);
+}
+
+static const char *reason_of_wait(struct watcher *watcher, struct context *context, const char *after, int64_t ms) {
+  struct context hurried = *context;
+  hurried.deadline_us = clock_monotonic_us() + ms * US_PER_MS;
+  struct status status = consumer_wait_for(watcher->consumer, &hurried, after);
+  return arena_printf(context->arena, "%s %s", status_code_name(status.code), status_reason(status));
+}
+
+static void refuse_tokens(struct context *context) {
+  struct watcher watcher = start(context);
+  struct position now = now_of(&watcher, context);
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, "yesterday", 1000), "INVALID_ARGUMENT POSITION_INVALID");
+
+  struct position other = now;
+  other.epoch[0] = other.epoch[0] == '0' ? '1' : '0';
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &other), 1000),
+                         "FAILED_PRECONDITION LOG_RESET");
+  struct position beyond = now;
+  beyond.log_time += INT64_C(3600000000);
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &beyond), 1000),
+                         "FAILED_PRECONDITION LOG_RESET");
+  watcher_stop(&watcher);
+}
+
+static void test_positions_of_no_or_another_log_are_refused(void) {
+  run(refuse_tokens);
+}
+
+static void run_out_of_time(struct context *context) {
+  struct watcher watcher = start(context);
+  private_redis_command(redis, "SET watcher_away 1");
+  struct position position = watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "away");
+  int64_t begin_us = clock_monotonic_us();
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &position), 200),
+                         "DEADLINE_EXCEEDED POSITION_NOT_REACHED");
+  int64_t took_us = clock_monotonic_us() - begin_us;
+  CU_ASSERT(took_us >= 199 * US_PER_MS && took_us < 1000 * US_PER_MS);
+  watcher_stop(&watcher);
+}
+
+static void test_wait_ends_at_its_deadline(void) {
+  run(run_out_of_time);
+}
+
+/* ---- a log that is not the one that was seen -------------------------------------------------------------------- */
+
+static void halt_past_the_end(struct context *context) {
+  struct watcher watcher = start(context);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 10, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 10));
+  watcher_stop(&watcher);
+  const char *log = arena_strdup(context->arena, private_redis_command(redis, "HGET watcher_position log"));
+  private_redis_command(redis, "HSET watcher_position log 8000000000000-0");
+
+  struct watcher_options watcher_options = options();
+  watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "b", 0, 10, "Ann");
+  CU_ASSERT_TRUE(eventually(context, is_halted, &watcher));
+  CU_ASSERT_FALSE(consumer_is_ready(watcher.consumer));
+  CU_ASSERT_PTR_NOT_NULL(strstr(consumer_reason(watcher.consumer), "8000000000000-0"));
+  struct position now = now_of(&watcher, context);
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &now), 5000),
+                         "UNAVAILABLE CONSUMER_HALTED");
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 10);
+
+  private_redis_command(redis, "HSET watcher_position log %s", log);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 20));
+  CU_ASSERT_TRUE(eventually(context, is_ready, &watcher));
+  watcher_stop(&watcher);
+}
+
+static void test_position_past_the_end_stops_the_consumer(void) {
+  run(halt_past_the_end);
+}
+
+static void halt_when_the_stream_lost_its_tail(struct context *context) {
+  struct watcher watcher = start(context);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 10, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 10));
+  watcher_stop(&watcher);
+  private_redis_command(redis, "HSET watcher_position customer_created 8000000000000-0");
+  struct watcher_options watcher_options = options();
+  watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(eventually(context, is_halted, &watcher));
+  watcher_stop(&watcher);
+}
+
+static void test_stream_that_lost_its_tail_stops_the_consumer(void) {
+  run(halt_when_the_stream_lost_its_tail);
+}
+
+static void halt_in_another_epoch(struct context *context) {
+  struct watcher watcher = start(context);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 10, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 10));
+  /* The clock is lost; it is made anew with another epoch, while the consumer runs. */
+  private_redis_command(redis, "DEL ordershop_clock");
+  watcher_append(watcher.store, context, "customer_created", "b", 0, 10, "Ann");
+  CU_ASSERT_TRUE(eventually(context, is_halted, &watcher));
+  CU_ASSERT_PTR_NOT_NULL(strstr(consumer_reason(watcher.consumer), "epoch"));
+  watcher_stop(&watcher);
+}
+
+static void test_another_epoch_stops_the_consumer(void) {
+  run(halt_in_another_epoch);
+}
+
+/* By redis-cli XADD, for instance; its id is the server's time, past the clock's last. */
+static void accept_entries_by_hand(struct context *context) {
+  struct watcher watcher = start(context);
+  private_redis_command(redis, "XADD events:customer_created 4000000000000-0 event_id 1 entity %s", "");
+  while (private_redis_number(redis, "HLEN watcher_seen") == 0 && clock_monotonic_us() < context->deadline_us) {
+    coroutine_sleep(2 * US_PER_MS, DEADLINE_NEVER);
+  }
+  watcher_stop(&watcher);
+  watcher = start(context);
+  watcher_append(watcher.store, context, "customer_updated", "b", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2));
+  watcher_stop(&watcher);
+}
+
+static void test_entry_past_the_clock_is_no_lost_tail(void) {
+  run(accept_entries_by_hand);
+}
+
+static void recover_from_an_emptied_redis(struct context *context) {
+  struct watcher watcher = start(context);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 100, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 100));
+  private_redis_command(redis, "FLUSHALL");
+  struct position position = watcher_append(watcher.store, context, "customer_created", "b", 0, 50, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 50));
+  const char *after = position_text(context->arena, &position);
+  CU_ASSERT_EQUAL(consumer_wait_for(watcher.consumer, context, after).code, STATUS_OK);
+  CU_ASSERT_TRUE(eventually(context, is_ready, &watcher));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "HLEN watcher_seen"), 50);
+  watcher_stop(&watcher);
+}
+
+static void test_emptied_redis_begins_afresh(void) {
+  run(recover_from_an_emptied_redis);
+}
+
+/* ---- housekeeping ----------------------------------------------------------------------------------------------- */
+
+struct housekeeping {
+  int calls;
+  int64_t before, after; /* positions of the first call that asked for a tick and of the next one */
+  char epoch[32];
+};
+
+static struct status housekeep(void *user, struct context *context, int64_t position, const char *epoch,
+                               bool *ret_tick) {
+  (void)context;
+  struct housekeeping *seen = user;
+  if (++seen->calls == 1) seen->before = position;
+  if (seen->calls == 2) seen->after = position;
+  snprintf(seen->epoch, sizeof seen->epoch, "%s", epoch);
+  *ret_tick = true;
+  return status_ok();
+}
+
+static bool was_called(void *argument) {
+  return ((struct housekeeping *)argument)->calls >= 4;
+}
+
+static void keep_house(struct context *context) {
+  struct housekeeping seen = {0};
+  struct watcher_options watcher_options = options();
+  watcher_options.housekeep = housekeep;
+  watcher_options.user = &seen;
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  int64_t begin_us = clock_monotonic_us();
+  CU_ASSERT_TRUE(eventually(context, was_called, &seen));
+  CU_ASSERT(seen.after > seen.before);
+  CU_ASSERT_EQUAL(strtoll(seen.epoch, NULL, 10), consumer_epoch(watcher.consumer));
+  /* At once, after its tick; a second later, after its tick: a tick that follows a tick waits. */
+  int64_t took_us = clock_monotonic_us() - begin_us;
+  CU_ASSERT(took_us > 900 * US_PER_MS && took_us < 3000 * US_PER_MS);
+  watcher_stop(&watcher);
+}
+
+static void test_housekeeping_moves_an_idle_log_on(void) {
+  run(keep_house);
+}
+
+static int set_up(void) {
+  redis = private_redis_start(NULL);
+  return 0;
+}
+
+static int tear_down(void) {
+  private_redis_free(redis);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"a wait ends when the event is applied", test_wait_ends_when_the_event_is_applied},
+      {"a wait on an idle log is short", test_wait_on_an_idle_log_is_short},
+      {"a wait at a standby is short", test_wait_at_a_standby_is_short},
+      {"positions of no or another log are refused", test_positions_of_no_or_another_log_are_refused},
+      {"a wait ends at its deadline", test_wait_ends_at_its_deadline},
+      {"a position past the end of the log stops the consumer until it is set right",
+       test_position_past_the_end_stops_the_consumer},
+      {"a stream that lost its tail stops the consumer", test_stream_that_lost_its_tail_stops_the_consumer},
+      {"another epoch stops the consumer", test_another_epoch_stops_the_consumer},
+      {"an entry past the clock is no lost tail", test_entry_past_the_clock_is_no_lost_tail},
+      {"an emptied Redis is begun afresh", test_emptied_redis_begins_afresh},
+      {"housekeeping moves an idle log on", test_housekeeping_moves_an_idle_log_on},
+  };
+  return suite_main("consumer, positions", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
