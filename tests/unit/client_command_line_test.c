@@ -196,7 +196,14 @@ static const char *address_with(const char *line, enum ordershop_service service
   return address;
 }
 
+static void forget_settings(void) {
+  static const char *const variables[] = {"ORDERSHOP_HOST", "ORDERSHOP_PORT_BASE", "ORDERSHOP_CUSTOMER_ADDRESS",
+                                          "ORDERSHOP_MAIL_ADDRESS", "ORDERSHOP_CRM_ADDRESS"};
+  for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) unsetenv(variables[i]);
+}
+
 static void finds_the_shop(void) {
+  forget_settings();
   CU_ASSERT_STRING_EQUAL(address_with("demo", ORDERSHOP_CUSTOMER), "127.0.0.1:50051");
   setenv("ORDERSHOP_PORT_BASE", "6000", 1);
   setenv("ORDERSHOP_CRM_ADDRESS", "dns:///crm.example:443", 1);
@@ -210,8 +217,7 @@ static void finds_the_shop(void) {
   CU_ASSERT_TRUE(status_is_ok(parse("demo --port-base 0", &invocation)));
   CU_ASSERT_STRING_EQUAL(session_open(arena, &invocation, &session).message,
                          "--port-base: \"0\" is not a number from 1 to 65528");
-  unsetenv("ORDERSHOP_PORT_BASE");
-  unsetenv("ORDERSHOP_CRM_ADDRESS");
+  forget_settings();
 }
 
 static int set_up(void) {
