@@ -13,6 +13,7 @@ const struct view crm_profiles = {.name = "profiles", .record = &ordershop__v1__
 const struct entity_type crm_interaction_type = {
     .name = "interaction",
     .descriptor = &ordershop__v1__interaction__descriptor,
+    .life = ENTITY_FINAL,
     .indexes = {"customer_id"},
 };
 

@@ -9,6 +9,8 @@ enum { TRIES = 5, BODY_MOST = 1 << 20 };
 const struct entity_type mail_type = {
     .name = "mail",
     .descriptor = &ordershop__v1__mail__descriptor,
+    .life = ENTITY_REMAINS,
+    .packed_only = true,
     .indexes = {"to", "cause"},
 };
 

@@ -368,7 +368,7 @@ static int64_t files_in_mail_folder(void) {
 
 static void these_32_mails_arrive_and_no_other(void) {
   assert_the_mails_of_the_play();
-  CU_ASSERT_EQUAL(count_of("ZCARD", "mail_by_creation"), MAILS);
+  CU_ASSERT_EQUAL(count_of("XLEN", "events:mail_created"), MAILS);
   CU_ASSERT_EQUAL(files_in_mail_folder(), MAILS);
 }
 
@@ -396,7 +396,7 @@ static void mails_of_a_time_without_crm_arrive_when_it_is_back_each_once(void) {
   CU_ASSERT_EQUAL(all_mails(), COUNT + 1);
   private_shop_start_service(shop, ORDERSHOP_CRM);
   assert_the_mails_of_the_play();
-  CU_ASSERT_EQUAL(count_of("ZCARD", "mail_by_creation"), 2 * MAILS);
+  CU_ASSERT_EQUAL(count_of("XLEN", "events:mail_created"), 2 * MAILS);
   CU_ASSERT_EQUAL(files_in_mail_folder(), 2 * MAILS);
 }
 

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <sys/random.h>
 #include <uuid/uuid.h>
 
 /* OrderShop's own namespace for version 5; a random UUID, fixed for ever: derived ids depend on it. */
@@ -14,9 +15,28 @@ static const char *uuid_text(struct arena *arena, const uuid_t uuid) {
   return text;
 }
 
+/* Random bytes are taken from the kernel for many UUIDs at once: libuuid's uuid_generate_random asks for each, and
+ * seeds a second generator every time, which is 4 us. */
+static void random_bytes(uuid_t uuid) {
+  enum { SIZE = 256 * sizeof(uuid_t) };
+  static _Thread_local unsigned char pool[SIZE];
+  static _Thread_local size_t left;
+  if (left == 0) {
+    if (getrandom(pool, SIZE, 0) != SIZE) {
+      uuid_generate_random(uuid);
+      return;
+    }
+    left = SIZE;
+  }
+  left -= sizeof(uuid_t);
+  memcpy(uuid, pool + left, sizeof(uuid_t));
+}
+
 const char *uuid_random(struct arena *arena) {
   uuid_t uuid;
-  uuid_generate_random(uuid);
+  random_bytes(uuid);
+  uuid[6] = (unsigned char)((uuid[6] & 0x0f) | 0x40); /* version 4 */
+  uuid[8] = (unsigned char)((uuid[8] & 0x3f) | 0x80); /* the variant of RFC 9562 */
   return uuid_text(arena, uuid);
 }
 

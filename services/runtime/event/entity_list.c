@@ -1,8 +1,9 @@
-/* entity_list: pages over a sorted set of ids (AIP-158). */
+/* entity_list: pages over entities in their order of creation (AIP-158). */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/message.h"
 #include "base/uuid.h"
 #include "event/entity_store.h"
 
@@ -41,16 +42,26 @@ struct listing {
   struct event_store *store;
   struct context *context;
   const struct entity_type *type;
-  const char *index_key;
+  const char *index_key; /* NULL: the stream of creations */
   size_t wanted;
   size_t bytes;
-  int64_t last;  /* log time of creation of the last id looked at */
+  int64_t last;  /* log time of creation of the last entity looked at */
   bool complete; /* nothing is behind it */
 };
 
-/* Reads the next ids and their scores. */
-static struct status next_ids(struct listing *listing, size_t count, const char **ret_ids, int64_t *ret_scores,
-                              size_t *ret_count) {
+/* An entity of a page. */
+struct listed {
+  int64_t created; /* log time */
+  const char *id;
+  void *entity; /* NULL: not loaded yet, or deleted since the ids were read */
+};
+
+static const char *created_stream(struct arena *arena, const struct entity_type *type) {
+  return arena_printf(arena, "%s_created", type->name);
+}
+
+/* The next ids of the sorted set. */
+static struct status next_of_set(struct listing *listing, size_t count, struct listed *listed, size_t *ret_count) {
   struct arena *arena = listing->context->arena;
   struct redis_arguments range =
       redis_command_of(arena, "ZRANGEBYSCORE", listing->index_key, arena_printf(arena, "(%" PRId64, listing->last),
@@ -59,29 +70,92 @@ static struct status next_ids(struct listing *listing, size_t count, const char 
   struct status status = redis_command(listing->store->reads, listing->context, &range, &reply);
   if (!status_is_ok(status)) return status;
   for (size_t i = 0; i + 1 < reply->count; i += 2) {
-    ret_ids[i / 2] = reply->elements[i]->text;
-    ret_scores[i / 2] = redis_reply_number(reply->elements[i + 1], 0);
+    listed[i / 2] =
+        (struct listed){.id = reply->elements[i]->text, .created = redis_reply_number(reply->elements[i + 1], 0)};
   }
   *ret_count = reply->count / 2;
   return status_ok();
 }
 
-/* Adds the entities of one chunk of ids; those deleted since the ids were read are left out. */
-static struct status add_chunk(struct listing *listing, struct entity_page *page) {
+/* The next entities as they were created. */
+static struct status next_of_stream(struct listing *listing, size_t count, struct listed *listed, size_t *ret_count) {
+  struct arena *arena = listing->context->arena;
+  const char *stream = created_stream(arena, listing->type);
+  struct redis_arguments range = redis_command_of(arena, "XRANGE", event_stream_key(listing->store, arena, stream),
+                                                  arena_printf(arena, "(%s", log_time_text(arena, listing->last)), "+",
+                                                  "COUNT", arena_printf(arena, "%zu", count), NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(listing->store->reads, listing->context, &range, &reply);
+  if (!status_is_ok(status)) return status;
+  for (size_t i = 0; i < reply->count; i++) {
+    struct event event;
+    status = event_decode(arena, stream, listing->type->descriptor, reply->elements[i], &event);
+    if (!status_is_ok(status)) return status;
+    listed[i] = (struct listed){.id = message_text(event.entity, "id"), .created = event.log_time};
+    if (listing->type->life == ENTITY_FINAL) listed[i].entity = (void *)event.entity;
+  }
+  *ret_count = reply->count;
+  return status_ok();
+}
+
+static struct status next_listed(struct listing *listing, size_t count, struct listed *listed, size_t *ret_count) {
+  if (listing->index_key) return next_of_set(listing, count, listed, ret_count);
+  return next_of_stream(listing, count, listed, ret_count);
+}
+
+/* The created events at the log times that an index told. */
+static struct status load_events(struct listing *listing, struct listed *listed, size_t count) {
+  struct arena *arena = listing->context->arena;
+  const char *stream = created_stream(arena, listing->type);
+  const char *key = event_stream_key(listing->store, arena, stream);
+  struct redis_pending *pending[PAGE_CHUNK];
+  for (size_t i = 0; i < count; i++) {
+    const char *id = log_time_text(arena, listed[i].created);
+    struct redis_arguments range = redis_command_of(arena, "XRANGE", key, id, id, NULL);
+    pending[i] = redis_send(listing->store->reads, listing->context, &range);
+  }
+  struct status result = status_ok();
+  for (size_t i = 0; i < count; i++) {
+    const struct redis_reply *reply;
+    struct event event;
+    struct status status = redis_receive(pending[i], &reply);
+    if (!status_is_ok(result)) continue;
+    result = status;
+    if (!status_is_ok(status) || reply->count == 0) continue;
+    result = event_decode(arena, stream, listing->type->descriptor, reply->elements[0], &event);
+    listed[i].entity = (void *)event.entity;
+  }
+  return result;
+}
+
+static struct status load_hashes(struct listing *listing, struct listed *listed, size_t count) {
   const char *ids[PAGE_CHUNK];
-  int64_t scores[PAGE_CHUNK];
   void *entities[PAGE_CHUNK];
+  for (size_t i = 0; i < count; i++) ids[i] = listed[i].id;
+  struct status status = entity_load_many(listing->store, listing->context, listing->type, ids, count, entities);
+  for (size_t i = 0; status_is_ok(status) && i < count; i++) listed[i].entity = entities[i];
+  return status;
+}
+
+static struct status load_listed(struct listing *listing, struct listed *listed, size_t count) {
+  if (count == 0 || listed[0].entity) return status_ok();
+  if (listing->type->life == ENTITY_FINAL) return load_events(listing, listed, count);
+  return load_hashes(listing, listed, count);
+}
+
+/* Adds the next entities; those deleted since their ids were read are left out. */
+static struct status add_chunk(struct listing *listing, struct entity_page *page) {
+  struct listed listed[PAGE_CHUNK];
   size_t count, wanted = listing->wanted - page->count;
   if (wanted > PAGE_CHUNK) wanted = PAGE_CHUNK;
-  struct status status = next_ids(listing, wanted, ids, scores, &count);
-  if (!status_is_ok(status)) return status;
-  status = entity_load_many(listing->store, listing->context, listing->type, ids, count, entities);
+  struct status status = next_listed(listing, wanted, listed, &count);
+  if (status_is_ok(status)) status = load_listed(listing, listed, count);
   if (!status_is_ok(status)) return status;
   for (size_t i = 0; i < count && listing->bytes < PAGE_BYTES; i++) {
-    listing->last = scores[i];
-    if (!entities[i]) continue;
-    page->entities[page->count++] = entities[i];
-    listing->bytes += protobuf_c_message_get_packed_size(entities[i]);
+    listing->last = listed[i].created;
+    if (!listed[i].entity) continue;
+    page->entities[page->count++] = listed[i].entity;
+    listing->bytes += protobuf_c_message_get_packed_size(listed[i].entity);
   }
   listing->complete = count < wanted && listing->bytes < PAGE_BYTES;
   return status_ok();
@@ -89,10 +163,9 @@ static struct status add_chunk(struct listing *listing, struct entity_page *page
 
 /* Tells whether anything is behind the page, so that a last page has no token. */
 static struct status look_behind(struct listing *listing) {
-  const char *id;
-  int64_t score;
+  struct listed next;
   size_t count;
-  struct status status = next_ids(listing, 1, &id, &score, &count);
+  struct status status = next_listed(listing, 1, &next, &count);
   if (status_is_ok(status)) listing->complete = count == 0;
   return status;
 }
@@ -101,6 +174,7 @@ struct status entity_list(struct event_store *store, struct context *context, co
                           const char *index_key, const char *scope, int32_t page_size, const char *token,
                           struct entity_page *ret_page) {
   struct arena *arena = context->arena;
+  if (!index_key && type->life == ENTITY_CHANGES) index_key = entity_creation_key(store, arena, type);
   struct listing listing = {.store = store, .context = context, .type = type, .index_key = index_key};
   listing.wanted = page_size == 0 ? PAGE_SIZE_DEFAULT : page_size > PAGE_SIZE_MOST ? PAGE_SIZE_MOST : (size_t)page_size;
   struct status status = parse_page_token(arena, scope, token, &listing.last);

@@ -31,14 +31,15 @@ static const char *entity_list_key(const struct event_store *store, struct arena
   return redis_key(store->commands, arena, "%s_%s:%s", type->name, type->list_field, id);
 }
 
-/* All readable fields and `_entity`. */
+/* The readable fields and `_entity`. */
 static void put_hash(struct transaction *transaction, const struct entity_type *type, const void *entity,
                      const char *key, const void *bytes, size_t size) {
   struct arena *arena = transaction->arena;
   struct redis_arguments fields = redis_arguments_empty(arena);
   for (unsigned i = 0; i < type->descriptor->n_fields; i++) {
     const ProtobufCFieldDescriptor *field = &type->descriptor->fields[i];
-    const char *text = message_field_text(arena, entity, field);
+    bool is_wanted = !type->packed_only || strcmp(field->name, "version") == 0;
+    const char *text = is_wanted ? message_field_text(arena, entity, field) : NULL;
     if (!text) continue;
     redis_add_text(&fields, field->name);
     redis_add_text(&fields, text);
@@ -63,7 +64,9 @@ static void put_list(struct transaction *transaction, const struct entity_type *
 static void for_each_index(struct transaction *transaction, const struct entity_type *type, const void *entity,
                            void (*put)(struct transaction *transaction, const char *key, const char *id)) {
   const char *id = message_text(entity, "id");
-  put(transaction, entity_creation_key(transaction->store, transaction->arena, type), id);
+  if (type->life == ENTITY_CHANGES) {
+    put(transaction, entity_creation_key(transaction->store, transaction->arena, type), id);
+  }
   for (int i = 0; i < ENTITY_INDEXES && type->indexes[i]; i++) {
     const char *value = message_text(entity, type->indexes[i]);
     if (!*value) continue;
@@ -93,8 +96,11 @@ int entity_put_created(struct transaction *transaction, const struct entity_type
   size_t size;
   void *bytes = message_pack(arena, entity, &size);
 
-  int guard = transaction_require_absent(transaction, key);
-  put_hash(transaction, type, entity, key, bytes, size);
+  int guard = 0;
+  if (type->life != ENTITY_FINAL) {
+    guard = transaction_require_absent(transaction, key);
+    put_hash(transaction, type, entity, key, bytes, size);
+  }
   if (type->ids_set) transaction_add_member(transaction, entity_ids_key(transaction->store, arena, type), id);
   if (type->list_field) put_list(transaction, type, entity);
   for_each_index(transaction, type, entity, add_to_index);

@@ -1,4 +1,5 @@
-/* Entity store: maps any resource message to its keys in Redis and back, by its protobuf-c descriptor.
+/* Entity store: maps any resource message to its keys in Redis and back, by its protobuf-c descriptor. Which keys there
+ * are, its type says:
  *
  *   <entity>_entity:<id>          Hash: one readable field for each scalar field, and `_entity`, the packed message
  *   <entity>_ids                  Set of ids (where the type says so)
@@ -21,10 +22,20 @@
 
 #define ENTITY_INDEXES 3
 
+/* What becomes of the entities of a type: what never happens needs no key in Redis. */
+enum entity_life {
+  ENTITY_CHANGES, /* they are changed and deleted */
+  ENTITY_REMAINS, /* never deleted: the stream of creations is the order of creation, there is no <entity>_by_creation
+                   */
+  ENTITY_FINAL,   /* never changed either: the created event is the entity, there is no hash; no loading by id */
+};
+
 struct entity_type {
   const char *name; /* "customer" */
   const ProtobufCMessageDescriptor *descriptor;
-  bool ids_set;                        /* keep <entity>_ids */
+  bool ids_set; /* keep <entity>_ids */
+  enum entity_life life;
+  bool packed_only;                    /* the hash holds `version` and `_entity`, no other readable fields */
   const char *list_field;              /* repeated string field kept as a List; NULL: none */
   const char *indexes[ENTITY_INDEXES]; /* string fields with an index of their own; may be empty at the end */
 };
@@ -37,7 +48,7 @@ const char *entity_index_key(const struct event_store *store, struct arena *aren
                              const char *field, const char *value);
 
 /* Creation: sets version 1 and the times in `entity` (which must be writable), requires that the id is not alive (the
- * guard's number is returned), adds all keys and the event. */
+ * guard's number is returned; 0 for ENTITY_FINAL, where it is not checked), adds all keys and the event. */
 int entity_put_created(struct transaction *transaction, const struct entity_type *type, void *entity,
                        const struct event_origin *origin);
 
@@ -65,9 +76,9 @@ struct entity_page {
   const char *next_page_token; /* "" at the end */
 };
 
-/* One page of a sorted set of ids, oldest first. `scope` names method and filter: a token made for another one is
- * INVALID_ARGUMENT (PAGE_TOKEN_INVALID). page_size as in the proto: 0 means 50, at most 1000, negative is refused by
- * the caller's validation (check_page_size). A page also ends at 1 MiB. */
+/* One page of a sorted set of ids, or, with `index_key` NULL, of all entities; oldest first. `scope` names method and
+ * filter: a token made for another one is INVALID_ARGUMENT (PAGE_TOKEN_INVALID). page_size as in the proto: 0 means 50,
+ * at most 1000, negative is refused by the caller's validation (check_page_size). A page also ends at 1 MiB. */
 struct status entity_list(struct event_store *store, struct context *context, const struct entity_type *type,
                           const char *index_key, const char *scope, int32_t page_size, const char *page_token,
                           struct entity_page *ret_page);

@@ -61,7 +61,6 @@ struct status entity_page_list(struct rpc_call *call, const struct resource *res
   if (!status_is_ok(status)) return status;
 
   const char *scope = arena_printf(arena, "%s %s", call->method->name, filter);
-  if (!index_key) index_key = entity_creation_key(store, arena, resource->type);
   struct entity_page page;
   status = entity_list(store, &call->context, resource->type, index_key, scope, page_size,
                        message_text(request, "page_token"), &page);
