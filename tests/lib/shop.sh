@@ -303,7 +303,7 @@ shop_end() {
   if [ $status -ne 0 ] && [ $status -ne 77 ]; then
     show_logs
     if [ $shop_failed -gt 0 ]; then
-      printf 'FAILED: %s\n' "${shop_failures[@]}"
+      [ ${#shop_failures[@]} -eq 0 ] || printf 'FAILED: %s\n' "${shop_failures[@]}"
       say "$shop_passed passed, $shop_failed failed"
     fi
   fi
