@@ -12,6 +12,8 @@
 #include "client/cli/terminal_text.h"
 #include "client/json.h"
 
+enum { PAGE_MOST = 1000 }; /* what services give at most */
+
 static struct ordershop_answer call(struct session *session, struct arena *arena, const ProtobufCMessage *request) {
   const struct context context = {.arena = arena};
   return ordershop_call(session->client, &context, session->invocation->noun->service,
@@ -90,12 +92,20 @@ static void show_whole_json(json_t *whole) {
   putchar('\n');
 }
 
+/* Who wants all pages and did not say how large wants few. */
+static void choose_page_size(const struct session *session, ProtobufCMessage *request) {
+  const ProtobufCFieldDescriptor *field = message_field(request->descriptor, "page_size");
+  int32_t *page_size = message_member(request, field);
+  if (session->invocation->all && *page_size == 0) *page_size = PAGE_MOST;
+}
+
 /* Reads pages until the last, or one only without --all. Plain pages are shown as they come. */
 static int call_pages(struct session *session, ProtobufCMessage *request) {
   const struct invocation *invocation = session->invocation;
   size_t widths[COLUMNS_MOST] = {0};
   json_t *whole = NULL;
   struct status status = status_ok();
+  choose_page_size(session, request);
   for (bool more = true; more;) {
     struct arena *arena = arena_new();
     struct ordershop_answer answer = call(session, arena, request);
