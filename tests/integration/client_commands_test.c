@@ -118,8 +118,8 @@ static void shows_all_pages(void) {
   const struct fake_answer answers[] = {{.message = &first_page}, {.message = &last_page}};
   fake_shop_script(shop, answers, 2);
   struct outcome outcome = run("customer list --all");
-  CU_ASSERT_STRING_EQUAL(
-      outcome.out, "ID  NAME  EMAIL  VERSION  CREATE TIME\n1   Ada                0\n2   Bob                0\n");
+  CU_ASSERT_STRING_EQUAL(outcome.out,
+                         "ID  NAME  EMAIL  VERSION  CREATE TIME\n1   Ada                0\n2   Bob                0\n");
   CU_ASSERT_STRING_EQUAL(outcome.err, "");
   CU_ASSERT_EQUAL(fake_shop_count(shop), 2);
 }
