@@ -143,13 +143,17 @@ struct status mail_delivery_open(struct loop *loop, struct arena *arena, const s
   return status_ok();
 }
 
+void mail_delivery_stop(struct mail_delivery *delivery) {
+  if (delivery->smtp) mail_smtp_stop(delivery->smtp);
+}
+
 void mail_delivery_close(struct mail_delivery *delivery) {
   if (delivery->smtp) mail_smtp_close(delivery->smtp);
 }
 
 static void say(struct mail_delivery *delivery, struct status status) {
   bool trouble = !status_is_ok(status);
-  if (trouble == delivery->in_trouble) return;
+  if (trouble == delivery->in_trouble || strcmp(status_reason(status), "STOPPING") == 0) return;
   delivery->in_trouble = trouble;
   if (trouble) {
     log_event(LOG_WARN, "mails can't be delivered, they are tried again", "reason", status.message, NULL);

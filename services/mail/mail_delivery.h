@@ -52,6 +52,9 @@ struct status mail_delivery_options_read(struct arena *arena, struct mail_delive
 struct status mail_delivery_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
                                  struct mail_delivery **ret_delivery);
 
+/* From now on begins nothing more: deliveries under way end soon, with what has been taken, UNAVAILABLE (STOPPING). */
+void mail_delivery_stop(struct mail_delivery *delivery);
+
 /* No delivery may be under way. */
 void mail_delivery_close(struct mail_delivery *delivery);
 

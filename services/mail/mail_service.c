@@ -2,6 +2,7 @@
  * have them delivered (mail_events.c). */
 #include "mail_service.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,17 +144,37 @@ static const struct rpc_service services[] = {{
     .method_count = sizeof methods / sizeof *methods,
 }};
 
+/* The consumer is asked to stop only between two pages, and a slow mail server can take minutes for one: the delivery
+ * has its own watch for the end. */
+static uv_signal_t terminate, interrupt;
+
+static void on_signal(uv_signal_t *signal, int number) {
+  (void)number;
+  mail_delivery_stop(signal->data);
+}
+
+static void watch(struct service *service, uv_signal_t *signal, int number) {
+  uv_signal_init(loop_uv(service->loop), signal);
+  signal->data = service->user;
+  uv_signal_start(signal, on_signal, number);
+}
+
 static struct status start(struct service *service) {
   struct mail_delivery_options options;
   struct status status = mail_delivery_options_read(service->arena, &options);
   if (!status_is_ok(status)) return status;
   struct mail_delivery *delivery;
   status = mail_delivery_open(service->loop, service->arena, &options, &delivery);
-  if (status_is_ok(status)) service->user = delivery;
-  return status;
+  if (!status_is_ok(status)) return status;
+  service->user = delivery;
+  watch(service, &terminate, SIGTERM);
+  watch(service, &interrupt, SIGINT);
+  return status_ok();
 }
 
 static void stop(struct service *service) {
+  uv_close((uv_handle_t *)&terminate, NULL);
+  uv_close((uv_handle_t *)&interrupt, NULL);
   mail_delivery_close(service->user);
 }
 

@@ -6,11 +6,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "loop/coroutine.h"
 #include "smtp_dialog.h"
 
 enum { CONNECTIONS = 8, CONNECT_SECONDS_MOST = 10 };
+static const int64_t STOP_US = 5 * INT64_C(1000000); /* for what is under way when the service stops */
 
 /* What the threads do while the coroutine that made it is parked. Guarded by the mutex, but for the parcels, each of
  * which belongs to the thread that took it. */
@@ -21,7 +23,8 @@ struct batch {
   struct arena *arena;                              /* the coroutine's, which leaves it alone meanwhile */
   struct coroutine *coroutine;
   struct loop_task over;
-  bool done; /* the loop's */
+  bool stopped; /* the rest isn't tried because the service ends */
+  bool done;    /* the loop's */
   struct batch *next;
 };
 
@@ -46,7 +49,8 @@ struct mail_smtp {
   struct batch *first, *last; /* queue */
   int under_way;              /* mails */
   bool works;                 /* as far as known; a server that doesn't is tried by one mail at a time */
-  bool stopping;
+  int64_t give_up_us;         /* set by mail_smtp_stop; 0: not yet */
+  bool closing;
 };
 
 /* ---- the connection --------------------------------------------------------------------------------------------- */
@@ -76,6 +80,16 @@ static int listen_in(CURL *easy, curl_infotype type, char *bytes, size_t size, v
   if (type == CURLINFO_HEADER_IN) smtp_dialog_reply(&worker->dialog, bytes, size);
   if (worker->dialog.quit) stop_listening(worker);
   return 0;
+}
+
+/* curl asks about once a second whether to go on. */
+static int ask(void *user, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
+  (void)a, (void)b, (void)c, (void)d;
+  struct mail_smtp *smtp = ((struct worker *)user)->smtp;
+  pthread_mutex_lock(&smtp->mutex);
+  bool give_up = smtp->give_up_us && clock_monotonic_us() > smtp->give_up_us;
+  pthread_mutex_unlock(&smtp->mutex);
+  return give_up;
 }
 
 static size_t read_message(char *buffer, size_t size, size_t count, void *user) {
@@ -148,11 +162,15 @@ static void leave_queue(struct mail_smtp *smtp, struct batch *batch) {
   if (!smtp->first) smtp->last = NULL;
 }
 
+static void end_if_finished(struct mail_smtp *smtp, struct batch *batch) {
+  if (batch->finished == batch->count) loop_post(smtp->loop, &batch->over);
+}
+
 /* NULL: the end. */
 static struct mail_parcel *take(struct mail_smtp *smtp, struct batch **ret_batch) {
   struct mail_parcel *parcel = NULL;
   pthread_mutex_lock(&smtp->mutex);
-  while (!may_take(smtp) && !smtp->stopping) pthread_cond_wait(&smtp->changed, &smtp->mutex);
+  while (!may_take(smtp) && !smtp->closing) pthread_cond_wait(&smtp->changed, &smtp->mutex);
   if (may_take(smtp)) {
     struct batch *batch = *ret_batch = smtp->first;
     parcel = &batch->parcels[batch->taken++];
@@ -171,7 +189,7 @@ static void give_back(struct mail_smtp *smtp, struct batch *batch) {
     batch->count = batch->taken;
     leave_queue(smtp, batch);
   }
-  if (batch->finished == batch->count) loop_post(smtp->loop, &batch->over);
+  end_if_finished(smtp, batch);
   pthread_cond_broadcast(&smtp->changed);
   pthread_mutex_unlock(&smtp->mutex);
 }
@@ -203,6 +221,9 @@ static CURL *easy_of(struct worker *worker, const struct mail_delivery_options *
   curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(easy, CURLOPT_READFUNCTION, read_message);
   curl_easy_setopt(easy, CURLOPT_READDATA, worker);
+  curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, ask);
+  curl_easy_setopt(easy, CURLOPT_XFERINFODATA, worker);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT, seconds);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, seconds < CONNECT_SECONDS_MOST ? seconds : CONNECT_SECONDS_MOST);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, worker->error);
@@ -241,9 +262,22 @@ static void end_worker(struct worker *worker) {
   curl_easy_cleanup(worker->easy);
 }
 
+void mail_smtp_stop(struct mail_smtp *smtp) {
+  pthread_mutex_lock(&smtp->mutex);
+  smtp->give_up_us = clock_monotonic_us() + STOP_US;
+  for (struct batch *batch = smtp->first, *next; batch; batch = next) {
+    next = batch->next;
+    batch->stopped = true;
+    batch->count = batch->taken;
+    end_if_finished(smtp, batch);
+  }
+  smtp->first = smtp->last = NULL;
+  pthread_mutex_unlock(&smtp->mutex);
+}
+
 void mail_smtp_close(struct mail_smtp *smtp) {
   pthread_mutex_lock(&smtp->mutex);
-  smtp->stopping = true;
+  smtp->closing = true;
   pthread_cond_broadcast(&smtp->changed);
   pthread_mutex_unlock(&smtp->mutex);
   for (int i = 0; i < CONNECTIONS; i++) end_worker(&smtp->workers[i]);
@@ -260,12 +294,13 @@ static void on_over(struct loop_task *task) {
 
 static void queue_batch(struct mail_smtp *smtp, struct batch *batch) {
   pthread_mutex_lock(&smtp->mutex);
-  if (smtp->last) {
-    smtp->last->next = batch;
+  if (smtp->give_up_us) {
+    batch->stopped = batch->done = true;
   } else {
-    smtp->first = batch;
+    if (smtp->last) smtp->last->next = batch;
+    if (!smtp->first) smtp->first = batch;
+    smtp->last = batch;
   }
-  smtp->last = batch;
   pthread_cond_broadcast(&smtp->changed);
   pthread_mutex_unlock(&smtp->mutex);
 }
@@ -276,6 +311,7 @@ struct status mail_smtp_deliver(struct mail_smtp *smtp, struct context *context,
       .over.run = on_over, .arena = context->arena, .parcels = parcels, .count = count, .coroutine = coroutine_self()};
   queue_batch(smtp, &batch);
   while (!batch.done) coroutine_park();
+  if (batch.stopped) return status_error(context->arena, STATUS_UNAVAILABLE, "STOPPING", "the service is stopping");
   if (!batch.away[0]) return status_ok();
   return status_error(context->arena, STATUS_UNAVAILABLE, "SMTP_UNREACHABLE", "the mail server does not take mail: %s",
                       batch.away);

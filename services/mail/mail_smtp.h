@@ -25,6 +25,10 @@ struct mail_smtp;
 struct mail_smtp *mail_smtp_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
                                  const struct mail_sender *from);
 
+/* From now on nothing more is begun: deliveries under way end soon, with what has been taken, as if the server were
+ * away. A mail that the server doesn't answer for is given up after some seconds. */
+void mail_smtp_stop(struct mail_smtp *smtp);
+
 /* Ends connections and threads. No delivery may be under way. */
 void mail_smtp_close(struct mail_smtp *smtp);
 

@@ -1,0 +1,573 @@
+/* The mail service as a process, with a Redis, a mail server and a folder of its own: commands, delivery, failures. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "client/mail_client.h"
+#include "private_redis.h"
+#include "smtp_server.h"
+#include "suite.h"
+
+enum { WAIT_MS = 15000, POLL_US = 5000, MAILS = 100 };
+
+static struct arena *arena;
+static struct context context;
+static struct private_redis *redis;
+static struct smtp_server *server;
+static struct ordershop_client *client;
+static char folder[64];
+static pid_t process; /* 0: not running */
+static int port;
+static bool by_smtp;
+
+/* ---- the service ------------------------------------------------------------------------------------------------ */
+
+static _Noreturn void fail(const char *what) {
+  fprintf(stderr, "mail service test: %s\n", what);
+  exit(2);
+}
+
+static _Noreturn void become_service(pid_t parent) {
+  int log = open(arena_printf(arena, "%s/log", folder), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  dup2(log, STDERR_FILENO);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(1);
+  setenv("ORDERSHOP_LISTEN", arena_printf(arena, "127.0.0.1:%d", port), 1);
+  setenv("ORDERSHOP_REDIS_URL", private_redis_url(redis), 1);
+  setenv("ORDERSHOP_MAIL_FOLDER", arena_printf(arena, "%s/mail", folder), 1);
+  setenv("ORDERSHOP_FAIL_POINT_DIR", folder, 1);
+  setenv("ORDERSHOP_SMTP_URL", by_smtp ? smtp_server_url(server) : "", 1);
+  setenv("ORDERSHOP_SMTP_TIMEOUT", "2", 1);
+  execl(ORDERSHOP_MAIL_PROGRAM, ORDERSHOP_MAIL_PROGRAM, (char *)NULL);
+  _exit(1);
+}
+
+static bool serves(void) {
+  bool serving = false;
+  struct context once = {.arena = arena, .deadline_us = clock_monotonic_us() + 1000000};
+  return status_is_ok(ordershop_check_health(client, &once, ORDERSHOP_MAIL, &serving)) && serving;
+}
+
+static void start_service(void) {
+  pid_t parent = getpid();
+  process = fork();
+  if (process == 0) become_service(parent);
+  int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
+  while (!serves()) {
+    if (waitpid(process, NULL, WNOHANG) == process) fail("the service has ended");
+    if (clock_monotonic_us() > deadline_us) fail("the service does not serve");
+    usleep(POLL_US);
+  }
+}
+
+/* Returns the wait status. */
+static int end_service(int with) {
+  int status = 0;
+  if (process == 0) return 0;
+  kill(process, with);
+  waitpid(process, &status, 0);
+  process = 0;
+  return status;
+}
+
+static void open_client(void) {
+  struct ordershop_client_options options = {.deadline_ms = WAIT_MS,
+                                             .addresses[ORDERSHOP_MAIL] = arena_printf(arena, "127.0.0.1:%d", port)};
+  if (!status_is_ok(ordershop_client_open(arena, &options, &client))) fail("no client");
+}
+
+static int remove_file(const char *path, const struct stat *status, int type, struct FTW *walk) {
+  (void)status, (void)type, (void)walk;
+  return remove(path);
+}
+
+/* Everything of its own for each test. */
+static void begin(bool smtp) {
+  arena = arena_new();
+  context = (struct context){.arena = arena};
+  strcpy(folder, "/tmp/mail_service.XXXXXX");
+  if (!mkdtemp(folder)) fail("no folder");
+  redis = private_redis_start(&(struct private_redis_options){.persistent = true});
+  server = smtp_server_start();
+  by_smtp = smtp;
+  port = private_redis_port(redis) + 10000; /* free as its cluster bus isn't used */
+  open_client();
+  start_service();
+}
+
+static void end(void) {
+  int status = end_service(SIGTERM);
+  CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  ordershop_client_close(client);
+  smtp_server_free(server);
+  private_redis_free(redis);
+  nftw(folder, remove_file, 16, FTW_DEPTH | FTW_PHYS);
+  arena_free(arena);
+}
+
+/* ---- mails ------------------------------------------------------------------------------------------------------ */
+
+static Ordershop__V1__Mail *mail_of(const char *id, const char *to) {
+  Ordershop__V1__Mail *mail = arena_alloc(arena, sizeof *mail);
+  ordershop__v1__mail__init(mail);
+  mail->id = (char *)id;
+  mail->to = (char *)to;
+  mail->subject = (char *)"Hello";
+  mail->body = (char *)"Dear customer,\nhello.\n";
+  return mail;
+}
+
+static struct status try_send(Ordershop__V1__Mail *mail, const char *request_id, const Ordershop__V1__Mail **ret_mail) {
+  Ordershop__V1__SendMailRequest request = ORDERSHOP__V1__SEND_MAIL_REQUEST__INIT;
+  request.mail = mail;
+  request.request_id = (char *)request_id;
+  return ordershop_send_mail(client, &context, &request, ret_mail);
+}
+
+static const Ordershop__V1__Mail *send(Ordershop__V1__Mail *mail) {
+  const Ordershop__V1__Mail *sent = NULL;
+  struct status status = try_send(mail, "", &sent);
+  if (!status_is_ok(status)) fail(status.message);
+  return sent;
+}
+
+static const Ordershop__V1__Mail *get(const char *id) {
+  Ordershop__V1__GetMailRequest request = ORDERSHOP__V1__GET_MAIL_REQUEST__INIT;
+  request.id = (char *)id;
+  const Ordershop__V1__Mail *mail = NULL;
+  struct status status = ordershop_get_mail(client, &context, &request, &mail);
+  if (!status_is_ok(status)) fail(status.message);
+  return mail;
+}
+
+static const Ordershop__V1__Mail *wait_for(const char *id, Ordershop__V1__MailStatus status) {
+  int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
+  const Ordershop__V1__Mail *mail = get(id);
+  while (mail->status != status && clock_monotonic_us() < deadline_us) {
+    usleep(POLL_US);
+    mail = get(id);
+  }
+  CU_ASSERT_EQUAL(mail->status, status);
+  return mail;
+}
+
+static struct status try_batch(Ordershop__V1__Mail **mails, size_t count, const char *request_id,
+                               const Ordershop__V1__BatchSendMailsResponse **ret_response) {
+  Ordershop__V1__BatchSendMailsRequest request = ORDERSHOP__V1__BATCH_SEND_MAILS_REQUEST__INIT;
+  request.mails = mails;
+  request.n_mails = count;
+  request.request_id = (char *)request_id;
+  return ordershop_batch_send_mails(client, &context, &request, ret_response);
+}
+
+static const Ordershop__V1__BatchSendMailsResponse *batch(Ordershop__V1__Mail **mails, size_t count) {
+  const Ordershop__V1__BatchSendMailsResponse *response = NULL;
+  struct status status = try_batch(mails, count, "", &response);
+  if (!status_is_ok(status)) fail(status.message);
+  return response;
+}
+
+/* Sends `count` mails to different addresses; their ids. */
+static const char **send_many(size_t count) {
+  Ordershop__V1__Mail **mails = arena_calloc(arena, count, sizeof *mails);
+  const char **ids = arena_calloc(arena, count, sizeof *ids);
+  for (size_t i = 0; i < count; i++) {
+    ids[i] = uuid_random(arena);
+    mails[i] = mail_of(ids[i], arena_printf(arena, "customer%zu@example.com", i));
+  }
+  batch(mails, count);
+  return ids;
+}
+
+/* Sends each `to` a mail, in one batch; their ids. */
+static const char **send_to(const char *const *to, size_t count) {
+  Ordershop__V1__Mail **mails = arena_calloc(arena, count, sizeof *mails);
+  const char **ids = arena_calloc(arena, count, sizeof *ids);
+  for (size_t i = 0; i < count; i++) mails[i] = mail_of(ids[i] = uuid_random(arena), to[i]);
+  batch(mails, count);
+  return ids;
+}
+
+static Ordershop__V1__ListMailsResponse *list(const char *to, const char *cause, int32_t page_size) {
+  Ordershop__V1__ListMailsRequest request = ORDERSHOP__V1__LIST_MAILS_REQUEST__INIT;
+  request.to = (char *)to;
+  request.cause = (char *)cause;
+  request.page_size = page_size;
+  const Ordershop__V1__ListMailsResponse *response = NULL;
+  struct status status = ordershop_list_mails(client, &context, &request, &response);
+  if (!status_is_ok(status)) fail(status.message);
+  return (Ordershop__V1__ListMailsResponse *)response;
+}
+
+static size_t file_count(void) {
+  size_t count = 0;
+  DIR *open = opendir(arena_printf(arena, "%s/mail", folder));
+  for (struct dirent *entry; open && (entry = readdir(open));) count += entry->d_type == DT_REG;
+  if (open) closedir(open);
+  return count;
+}
+
+/* How many of the mails that the server took have this id in their Message-ID. */
+static size_t times_taken(const char *id) {
+  size_t times = 0;
+  const char *header = arena_printf(arena, "Message-ID: <%s@ordershop>\r\n", id);
+  for (size_t i = 0; i < smtp_server_count(server); i++) {
+    times += strstr(smtp_server_mail(server, i)->message, header) != NULL;
+  }
+  return times;
+}
+
+static int64_t recorded(const char *stream) {
+  return private_redis_number(redis, "XLEN events:%s", stream);
+}
+
+/* ---- commands --------------------------------------------------------------------------------------------------- */
+
+static void test_send(void) {
+  begin(false);
+  const Ordershop__V1__Mail *sent = send(mail_of("", "ada@example.com"));
+  CU_ASSERT_EQUAL(sent->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
+  CU_ASSERT_EQUAL(sent->version, 1);
+  CU_ASSERT(uuid_is_valid(sent->id));
+  const Ordershop__V1__Mail *mail = wait_for(sent->id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(mail->version, 2);
+  CU_ASSERT_PTR_NOT_NULL(mail->sent_time);
+  CU_ASSERT_STRING_EQUAL(mail->body, "Dear customer,\nhello.\n");
+  CU_ASSERT_EQUAL(file_count(), 1);
+  CU_ASSERT_EQUAL(recorded("mail_created"), 1);
+  CU_ASSERT_EQUAL(recorded("mail_updated"), 1);
+  end();
+}
+
+static void test_known_id(void) {
+  begin(false);
+  const char *id = uuid_random(arena), *request_id = uuid_random(arena);
+  send(mail_of(id, "ada@example.com"));
+  wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  Ordershop__V1__Mail *other = mail_of(id, "grace@example.com");
+  for (int i = 0; i < 3; i++) {
+    const Ordershop__V1__Mail *again;
+    CU_ASSERT_FATAL(status_is_ok(try_send(other, i < 2 ? request_id : "", &again)));
+    CU_ASSERT_STRING_EQUAL(again->to, "ada@example.com");
+    CU_ASSERT_EQUAL(again->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  }
+  CU_ASSERT_EQUAL(recorded("mail_created"), 1);
+  end();
+}
+
+static void test_request_id(void) {
+  begin(false);
+  const char *request_id = uuid_random(arena);
+  const Ordershop__V1__Mail *first, *again;
+  CU_ASSERT_FATAL(status_is_ok(try_send(mail_of("", "ada@example.com"), request_id, &first)));
+  wait_for(first->id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_FATAL(status_is_ok(try_send(mail_of("", "ada@example.com"), request_id, &again)));
+  CU_ASSERT_STRING_EQUAL(again->id, first->id);
+  CU_ASSERT_EQUAL(again->version, 1);
+  CU_ASSERT_EQUAL(recorded("mail_created"), 1);
+  struct status status = try_send(mail_of("", "grace@example.com"), request_id, &again);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "REQUEST_ID_REUSED");
+  status = try_send(mail_of(uuid_random(arena), "ada@example.com"), request_id, &again);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "REQUEST_ID_REUSED");
+  end();
+}
+
+static void test_rules(void) {
+  begin(false);
+  const Ordershop__V1__Mail *mail;
+  Ordershop__V1__Mail *bad = mail_of("no-uuid", "a@b\r\nBcc: c@d");
+  bad->subject = (char *)"a\r\nBcc: x";
+  bad->body = (char *)"bell \x07";
+  bad->cause = (char *)"no-uuid";
+  struct status status = try_send(bad, "", &mail);
+  CU_ASSERT_EQUAL(status.code, STATUS_INVALID_ARGUMENT);
+  static const char *const fields[] = {"mail.id", "mail.to", "mail.subject", "mail.body", "mail.cause"};
+  const struct field_violation *violation = status.details->violations;
+  for (size_t i = 0; i < SUITE_SIZE(fields) && violation; i++, violation = violation->next) {
+    CU_ASSERT_STRING_EQUAL(violation->field, fields[i]);
+  }
+  CU_ASSERT_PTR_NULL(violation);
+  CU_ASSERT_EQUAL(try_send(NULL, "", &mail).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(recorded("mail_created"), 0);
+  end();
+}
+
+static void test_batch(void) {
+  begin(false);
+  const char *known = uuid_random(arena);
+  send(mail_of(known, "known@example.com"));
+  wait_for(known, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  Ordershop__V1__Mail *mails[] = {mail_of("", "a@example.com"), mail_of(known, "x@example.com"),
+                                  mail_of(uuid_random(arena), "b@example.com")};
+  const Ordershop__V1__BatchSendMailsResponse *first, *again;
+  const char *request_id = uuid_random(arena);
+  CU_ASSERT_FATAL(status_is_ok(try_batch(mails, 3, request_id, &first)));
+  CU_ASSERT_EQUAL_FATAL(first->n_mails, 3);
+  CU_ASSERT_STRING_EQUAL(first->mails[0]->to, "a@example.com");
+  CU_ASSERT_STRING_EQUAL(first->mails[1]->to, "known@example.com");
+  CU_ASSERT_STRING_EQUAL(first->mails[2]->id, mails[2]->id);
+  CU_ASSERT_EQUAL(recorded("mail_created"), 3);
+  wait_for(first->mails[2]->id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_FATAL(status_is_ok(try_batch(mails, 3, request_id, &again)));
+  for (size_t i = 0; i < 3; i++) {
+    CU_ASSERT_STRING_EQUAL(again->mails[i]->id, first->mails[i]->id);
+    CU_ASSERT_EQUAL(again->mails[i]->version, first->mails[i]->version);
+  }
+  CU_ASSERT_EQUAL(recorded("mail_created"), 3);
+  end();
+}
+
+static void test_batch_rules(void) {
+  begin(false);
+  const Ordershop__V1__BatchSendMailsResponse *response;
+  const char *id = uuid_random(arena);
+  Ordershop__V1__Mail *twice[] = {mail_of(id, "a@example.com"), mail_of("", "b@example.com"),
+                                  mail_of(id, "c@example.com")};
+  struct status status = try_batch(twice, 3, "", &response);
+  CU_ASSERT_EQUAL(status.code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_STRING_EQUAL(status.details->violations->field, "mails[2].id");
+  twice[2] = mail_of("", "no address");
+  status = try_batch(twice, 3, "", &response);
+  CU_ASSERT_STRING_EQUAL(status.details->violations->field, "mails[2].to");
+  CU_ASSERT_EQUAL(try_batch(NULL, 0, "", &response).code, STATUS_INVALID_ARGUMENT);
+
+  Ordershop__V1__Mail **many = arena_calloc(arena, 1001, sizeof *many);
+  for (size_t i = 0; i < 1001; i++) many[i] = mail_of("", "a@example.com");
+  CU_ASSERT_EQUAL(try_batch(many, 1001, "", &response).code, STATUS_INVALID_ARGUMENT);
+  char *body = arena_alloc(arena, (1 << 20) + 1);
+  memset(body, 'x', 1 << 20);
+  body[1 << 20] = '\0';
+  many[0]->body = body;
+  CU_ASSERT_EQUAL(try_batch(many, 1, "", &response).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(recorded("mail_created"), 0);
+  const Ordershop__V1__Mail *big;
+  CU_ASSERT_FATAL(status_is_ok(try_send(many[0], "", &big)));
+  wait_for(big->id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  many[0]->body = (char *)"";
+  CU_ASSERT(status_is_ok(try_batch(many, 1000, "", &response)));
+  end();
+}
+
+static void test_list(void) {
+  begin(false);
+  const char *causes[] = {uuid_random(arena), uuid_random(arena)};
+  for (int i = 0; i < 8; i++) {
+    Ordershop__V1__Mail *mail = mail_of("", i % 4 < 2 ? "a@example.com" : "b@example.com");
+    mail->cause = (char *)causes[i % 2];
+    send(mail);
+  }
+  CU_ASSERT_EQUAL(list("", "", 0)->n_mails, 8);
+  CU_ASSERT_EQUAL(list("a@example.com", "", 0)->n_mails, 4);
+  CU_ASSERT_EQUAL(list("", causes[0], 0)->n_mails, 4);
+  CU_ASSERT_EQUAL(list("a@example.com", causes[1], 0)->n_mails, 2);
+  CU_ASSERT_EQUAL(list("c@example.com", causes[1], 0)->n_mails, 0);
+  CU_ASSERT_EQUAL(list("A@example.com", "", 0)->n_mails, 0);
+  Ordershop__V1__ListMailsResponse *page = list("a@example.com", "", 3);
+  CU_ASSERT_EQUAL(page->n_mails, 3);
+  Ordershop__V1__ListMailsRequest request = ORDERSHOP__V1__LIST_MAILS_REQUEST__INIT;
+  request.page_token = page->next_page_token;
+  const Ordershop__V1__ListMailsResponse *response;
+  struct status status = ordershop_list_mails(client, &context, &request, &response);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "PAGE_TOKEN_INVALID");
+  request.to = (char *)"a@example.com";
+  CU_ASSERT_FATAL(status_is_ok(ordershop_list_mails(client, &context, &request, &response)));
+  CU_ASSERT_EQUAL(response->n_mails, 1);
+  end();
+}
+
+/* ---- delivery --------------------------------------------------------------------------------------------------- */
+
+static void test_smtp(void) {
+  begin(true);
+  const char **ids = send_many(MAILS);
+  for (size_t i = 0; i < MAILS; i++) wait_for(ids[i], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  for (size_t i = 0; i < MAILS; i++) CU_ASSERT_EQUAL(times_taken(ids[i]), 1);
+  CU_ASSERT_EQUAL(recorded("mail_updated"), MAILS);
+  end();
+}
+
+static void test_refused(void) {
+  static const char *const to[] = {"a@example.com", "nobody@example.com", "b@example.com"};
+  begin(true);
+  smtp_server_answer(server, "RCPT", "nobody@example.com", "550 no such user", -1);
+  const char **ids = send_to(to, 3);
+  const Ordershop__V1__Mail *failed = wait_for(ids[1], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED);
+  CU_ASSERT_PTR_NULL(failed->sent_time);
+  wait_for(ids[0], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  wait_for(ids[2], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  const char *later = send(mail_of("", "c@example.com"))->id;
+  wait_for(later, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(smtp_server_count(server), 3);
+  end();
+}
+
+static void test_deferred(void) {
+  static const char *const to[] = {"grey@example.com", "b@example.com"};
+  begin(true);
+  smtp_server_answer(server, "RCPT", "grey@example.com", "451 come again", 2);
+  const char **ids = send_to(to, 2);
+  wait_for(ids[1], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(get(ids[0])->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
+  const char *later = send(mail_of("", "c@example.com"))->id; /* not held up */
+  wait_for(later, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(times_taken(ids[0]), 0);
+  wait_for(ids[0], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(times_taken(ids[0]), 1);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS mail_deferred"), 0);
+  end();
+}
+
+static void test_deferred_restart(void) {
+  begin(true);
+  smtp_server_answer(server, "data", "grey@example.com", "452 full", 1);
+  const char *id = send(mail_of("", "grey@example.com"))->id;
+  int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
+  while (private_redis_number(redis, "ZCARD mail_deferred") != 1 && clock_monotonic_us() < deadline_us) usleep(POLL_US);
+  end_service(SIGKILL);
+  start_service();
+  wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(times_taken(id), 1);
+  end();
+}
+
+static void test_server_down(void) {
+  begin(true);
+  smtp_server_stop(server);
+  const char **ids = send_many(MAILS);
+  CU_ASSERT_EQUAL(get(ids[0])->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
+  CU_ASSERT(serves());
+  end_service(SIGTERM);
+  start_service();
+  smtp_server_restart(server);
+  for (size_t i = 0; i < MAILS; i++) wait_for(ids[i], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  for (size_t i = 0; i < MAILS; i++) CU_ASSERT(times_taken(ids[i]) >= 1);
+  CU_ASSERT_EQUAL(recorded("mail_updated"), MAILS);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS mail_parked_keys"), 0);
+  end();
+}
+
+/* The server goes in the middle of a page: what it took is recorded, the rest follows. */
+static void test_server_goes(void) {
+  begin(true);
+  const char **ids = send_many(1000);
+  smtp_server_wait(server, 200, WAIT_MS);
+  smtp_server_stop(server);
+  smtp_server_restart(server);
+  for (size_t i = 0; i < 1000; i++) wait_for(ids[i], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  size_t more = smtp_server_count(server) - 1000;
+  CU_ASSERT(more <= 8); /* those on the way when it went */
+  CU_ASSERT_EQUAL(recorded("mail_updated"), 1000);
+  end();
+}
+
+static void test_redis_goes(void) {
+  begin(false);
+  const char **ids = send_many(MAILS);
+  private_redis_kill(redis);
+  private_redis_restart(redis);
+  for (size_t i = 0; i < MAILS; i++) wait_for(ids[i], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(file_count(), MAILS);
+  CU_ASSERT_EQUAL(recorded("mail_updated"), MAILS);
+  end();
+}
+
+/* A slow server and a long backlog: the service ends soon all the same, and goes on where it was. */
+static void test_stop(void) {
+  begin(true);
+  smtp_server_answer(server, "MAIL", NULL, SMTP_MUTE, 3);
+  const char **ids = send_many(MAILS);
+  int64_t begin_us = clock_monotonic_us();
+  int status = end_service(SIGTERM);
+  CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  CU_ASSERT(clock_monotonic_us() - begin_us < 6 * INT64_C(1000000));
+  start_service();
+  for (size_t i = 0; i < MAILS; i++) wait_for(ids[i], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  end();
+}
+
+#ifdef ORDERSHOP_FAIL_POINTS
+static void arm(const char *action) {
+  FILE *file = fopen(arena_printf(arena, "%s/mail.after_delivery", folder), "we");
+  fputs(action, file);
+  fclose(file);
+}
+
+static void kill_after_delivery(bool smtp) {
+  begin(smtp);
+  arm("kill");
+  const char *id = send(mail_of("", "ada@example.com"))->id;
+  waitpid(process, NULL, 0);
+  process = 0;
+  CU_ASSERT_EQUAL(recorded("mail_updated"), 0);
+  start_service();
+  const Ordershop__V1__Mail *mail = wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(mail->version, 2);
+  CU_ASSERT_EQUAL(recorded("mail_updated"), 1);
+}
+
+static void test_killed_smtp(void) {
+  kill_after_delivery(true);
+  CU_ASSERT_EQUAL(smtp_server_count(server), 2);
+  CU_ASSERT_STRING_EQUAL(smtp_server_mail(server, 0)->message, smtp_server_mail(server, 1)->message);
+  end();
+}
+
+static void test_killed_folder(void) {
+  kill_after_delivery(false);
+  CU_ASSERT_EQUAL(file_count(), 1);
+  end();
+}
+
+/* While one delivers, another takes the lease: the first one records nothing. */
+static void test_zombie(void) {
+  begin(false);
+  arm("pause");
+  const char *id = send(mail_of("", "ada@example.com"))->id;
+  int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
+  const char *hit = arena_printf(arena, "%s/mail.after_delivery.hit", folder);
+  while (access(hit, F_OK) != 0 && clock_monotonic_us() < deadline_us) usleep(POLL_US);
+  private_redis_command(redis, "SET mail_lease_epoch 9999999999999");
+  private_redis_command(redis, "DEL mail_lease");
+  unlink(hit);
+  wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_EQUAL(recorded("mail_updated"), 1);
+  CU_ASSERT_EQUAL(file_count(), 1);
+  end();
+}
+#endif
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"a mail is recorded as PENDING, delivered, and recorded as SENT", test_send},
+      {"SendMail with an id that exists answers the mail that exists", test_known_id},
+      {"SendMail with the same request_id answers what it answered first", test_request_id},
+      {"SendMail refuses what could get into a header, all at once", test_rules},
+      {"BatchSendMails records unknown mails and answers known ones", test_batch},
+      {"BatchSendMails is all or nothing and bounded", test_batch_rules},
+      {"ListMails filters by address, by cause, and by both", test_list},
+      {"a mail server gets every mail once", test_smtp},
+      {"a mail that the server refuses is FAILED, and others go on", test_refused},
+      {"a mail that the server defers is tried again and holds up no other", test_deferred},
+      {"a deferred mail is tried again after a restart", test_deferred_restart},
+      {"mails wait for a server that is down, over a restart, and nothing is parked", test_server_down},
+      {"a server that goes in the middle gets at most what was on the way again", test_server_goes},
+      {"a Redis that goes and comes back delays mails only", test_redis_goes},
+      {"the service stops soon, however slow the mail server is", test_stop},
+#ifdef ORDERSHOP_FAIL_POINTS
+      {"killed between delivery and record it delivers the same again, and records it once", test_killed_smtp},
+      {"in a folder a mail is one file, even so", test_killed_folder},
+      {"one that has lost its lease while it delivered records nothing", test_zombie},
+#endif
+  };
+  return suite_main("mail service", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);
+}
