@@ -148,6 +148,8 @@ static void test_overrun(void) {
 
 static void test_copies(void) {
   struct arena *arena = arena_new();
+  memset(arena_alloc(arena, 1000), 'x', 1000);
+  arena_reset(arena);
   CU_ASSERT_PTR_NULL(arena_strdup(arena, NULL));
   CU_ASSERT_STRING_EQUAL(arena_strdup(arena, ""), "");
   const char *copy = arena_memdup(arena, "a\0b", 3);

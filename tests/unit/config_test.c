@@ -193,6 +193,22 @@ static void test_required(void) {
   unsetenv("ORDERSHOP_NEEDED_MS");
 }
 
+static void test_widest_range(void) {
+  int64_t value = 0;
+  const struct setting wide = {.variable = "ORDERSHOP_WIDE",
+                               .kind = SETTING_INTEGER,
+                               .target = &value,
+                               .least = INT64_MIN,
+                               .most = INT64_MAX,
+                               .help = "any"};
+  char *most[] = {"ordershop-test", "--wide=9223372036854775807"};
+  char *more[] = {"ordershop-test", "--wide=9223372036854775808"};
+  enum config_outcome outcome;
+  CU_ASSERT(status_is_ok(config_read(arena, "ordershop-test", "Tests.", &wide, 1, 2, most, &outcome)));
+  CU_ASSERT_EQUAL(value, INT64_MAX);
+  CU_ASSERT(!status_is_ok(config_read(arena, "ordershop-test", "Tests.", &wide, 1, 2, more, &outcome)));
+}
+
 /* Runs `run` with one of the standard streams going to a file, and returns what was written. */
 static const char *output_of(FILE *stream, void (*run)(void)) {
   int descriptor = fileno(stream), saved = dup(descriptor);
@@ -328,6 +344,7 @@ int main(int argc, char **argv) {
       {"an answer shows no password of a URL", test_passwords},
       {"an answer about a flag's value names the flag", test_refused_flags},
       {"a setting without a default is required", test_required},
+      {"a number beyond 64 bits is refused even if everything is allowed", test_widest_range},
       {"help lists every setting with default, unit and range", test_help},
       {"a variable that nobody knows is warned of, without its value", test_unknown},
       {"a secret is the first line of its file", test_secrets},

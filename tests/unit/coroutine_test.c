@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/context.h"
+#include "base/poison.h"
 #include "loop/loop.h"
 #include "suite.h"
 
@@ -113,23 +114,32 @@ static void test_woken_before_deadline(void) {
   run_two(park_long, wake_parked, NULL);
 }
 
-/* Its deadline comes while it waits for its turn, after it was woken. */
-static void wake_then_dawdle(void *argument) {
-  int64_t *deadline = argument;
+/* Its deadline comes after it was woken and before it runs: a task runs ahead of the deadlines of its turn. */
+struct late_wake {
+  struct loop_task task;
+  int64_t deadline_us;
+};
+
+static void wake_then_dawdle(struct loop_task *task) {
+  struct late_wake *late = (struct late_wake *)task;
   coroutine_wake(parked);
-  while (clock_monotonic_us() <= *deadline) continue;
+  while (clock_monotonic_us() <= late->deadline_us) continue;
 }
 
-static void park_until_given(void *argument) {
-  int64_t *deadline = argument;
+static void park_until_late_wake(void *argument) {
+  struct late_wake *late = argument;
   parked = coroutine_self();
-  *deadline = in_ms(5);
-  CU_ASSERT(coroutine_park_until(*deadline));
+  late->deadline_us = in_ms(50);
+  loop_post(coroutine_loop(), &late->task);
+  CU_ASSERT(coroutine_park_until(late->deadline_us));
+  note("a");
+  CU_ASSERT(!coroutine_park_until(in_ms(5)));
 }
 
 static void test_woken_in_time(void) {
-  int64_t deadline = 0;
-  run_two(park_until_given, wake_then_dawdle, &deadline);
+  struct late_wake late = {.task.run = wake_then_dawdle};
+  run_two(park_until_late_wake, NULL, &late);
+  CU_ASSERT_STRING_EQUAL(trail, "a");
 }
 
 static void sleep_in_order(void *argument) {
@@ -165,21 +175,28 @@ static void test_sleep_bounds(void) {
   run_two(sleep_despite_wakes, wake_parked, NULL);
 }
 
-/* Deadlines that are passed over, and one that comes later than they would have. */
+/* Deadlines that are not needed, and one that comes later than they would have. */
 static void park_often(void *argument) {
-  struct coroutine *self = coroutine_self();
   (void)argument;
-  for (int i = 0; i < 1000; i++) {
-    coroutine_wake(self);
-    CU_ASSERT_FATAL(coroutine_park_until(in_ms(1)));
-  }
+  parked = coroutine_self();
+  for (int i = 0; i < 100; i++) CU_ASSERT(coroutine_park_until(in_ms(10000 + i)));
+  CU_ASSERT(coroutine_park_until(in_ms(20)));
+  parked = NULL;
   int64_t deadline = in_ms(50);
   CU_ASSERT(!coroutine_park_until(deadline));
   CU_ASSERT(clock_monotonic_us() >= deadline);
 }
 
+static void wake_often(void *argument) {
+  (void)argument;
+  while (parked) {
+    coroutine_wake(parked);
+    coroutine_sleep(0, DEADLINE_NEVER);
+  }
+}
+
 static void test_cancelled_deadlines(void) {
-  run_two(park_often, NULL, NULL);
+  run_two(park_often, wake_often, NULL);
 }
 
 /* ---- the loop's stack ------------------------------------------------------------------------------------------- */
@@ -290,6 +307,43 @@ static void test_condition_deadlines(void) {
   CU_ASSERT_PTR_NULL(condition.first);
 }
 
+static void wait_alone(void *argument) {
+  (void)argument;
+  CU_ASSERT(!condition_wait(&condition, in_ms(1)));
+  CU_ASSERT_PTR_NULL(condition.first);
+}
+
+static void test_condition_left(void) {
+  run_two(wait_alone, NULL, NULL);
+}
+
+/* Both deadlines have come when the loop gets to look; who is announced first is announced in time. */
+static void wait_until_late(void *argument) {
+  CU_ASSERT(condition_wait(&condition, *(int64_t *)argument));
+  note("a");
+}
+
+static void signal_then(void *argument) {
+  int64_t deadline = *(int64_t *)argument;
+  coroutine_sleep(INT64_MAX, deadline - 1);
+  condition_signal_all(&condition);
+}
+
+static void wait_and_dawdle(void *argument) {
+  int64_t deadline = in_ms(20);
+  (void)argument;
+  loop_spawn(coroutine_loop(), wait_until_late, &deadline);
+  loop_spawn(coroutine_loop(), signal_then, &deadline);
+  coroutine_sleep(0, DEADLINE_NEVER);
+  while (clock_monotonic_us() <= deadline) continue;
+  while (strlen(trail) < 1) coroutine_sleep(1000, DEADLINE_NEVER);
+}
+
+static void test_condition_at_deadline(void) {
+  run_two(wait_and_dawdle, NULL, NULL);
+  CU_ASSERT_STRING_EQUAL(trail, "a");
+}
+
 /* ---- for each --------------------------------------------------------------------------------------------------- */
 
 static int at_once, at_once_most, finished;
@@ -372,9 +426,14 @@ static void test_stack_use(void) {
 #endif
 }
 
+/* Some KiB too deep: into the guard, not beyond it. */
 static void overflow(void *argument) {
   (void)argument;
-  descend(100000);
+#ifdef ORDERSHOP_ASAN
+  descend(280);
+#else
+  descend(90);
+#endif
 }
 
 /* Ends a child with `run` as a coroutine, or on the loop's stack; returns the signal, or 1 for any other failure. */
@@ -484,6 +543,8 @@ int main(int argc, char **argv) {
       {"a wake on the loop's stack for the caller is kept", test_wake_from_loop_stack},
       {"a signal lets all that wait go on, in the order of their coming", test_condition},
       {"a wait for a condition ends at its deadline, and only by deadline or signal", test_condition_deadlines},
+      {"nothing is left of a wait that ended by its deadline", test_condition_left},
+      {"a signal counts even if the deadline comes before the waiter runs", test_condition_at_deadline},
       {"for each keeps to its width and returns after the last", test_for_each},
       {"for each works on when no more coroutines can be had", test_for_each_when_full},
       {"test builds measure the deepest use of a stack", test_stack_use},

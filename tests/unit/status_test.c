@@ -62,8 +62,9 @@ static void test_resources(void) {
 }
 
 static struct status full_status(struct arena *arena) {
-  static const struct field_violation second = {"order.product_ids", "must have at least 1", NULL};
-  static const struct field_violation first = {"order.id", "must be a UUID", &second};
+  struct field_violation *violations = arena_calloc(arena, 2, sizeof(*violations));
+  violations[0] = (struct field_violation){arena_strdup(arena, "order.id"), "must be a UUID", &violations[1]};
+  violations[1] = (struct field_violation){"order.product_ids", arena_strdup(arena, "must have at least 1"), NULL};
   struct status status = status_error(arena, STATUS_INVALID_ARGUMENT, "FIELD_INVALID", "order.id must be a UUID");
   status = status_with_metadata(status, arena, "one", "1");
   status = status_with_metadata(status, arena, "two", "2");
@@ -72,7 +73,7 @@ static struct status full_status(struct arena *arena) {
   status = status_with_resource(status, arena, "order", "6f1c");
   struct error_details *details = arena_alloc(arena, sizeof(*details));
   *details = *status.details;
-  details->violations = &first;
+  details->violations = violations;
   status.details = details;
   return status;
 }
