@@ -36,7 +36,7 @@ choose() {
   local package
   for package in "$@"; do
     case $package in
-    *\?) apt-cache policy "${package%\?}" | grep -q 'Candidate: [^(]' && packages+=("${package%\?}") ;;
+    *\?) [[ $(apt-cache policy "${package%\?}") != *'Candidate: '[!\(]* ]] || packages+=("${package%\?}") ;;
     *) packages+=("$package") ;;
     esac
   done

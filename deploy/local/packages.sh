@@ -35,7 +35,7 @@ package_is_installed() {
 
 # Does this Debian have it, as far as its package lists tell?
 package_exists() {
-  apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'
+  [[ $(apt-cache policy "$1" 2>/dev/null) == *'Candidate: '[!\(]* ]]
 }
 
 entry_is_satisfied() {

@@ -31,7 +31,10 @@ lists_itself() {
 }
 
 describes() { # describes SERVICE SYMBOL PATTERN
-  "$grpcurl" -plaintext "$(address_of "$1")" describe "$2" | tee /dev/stderr | grep -q "$3"
+  local described
+  described=$("$grpcurl" -plaintext "$(address_of "$1")" describe "$2")
+  printf '%s\n' "$described"
+  grep -q "$3" <<<"$described"
 }
 
 # fails_with CODE PATTERN COMMAND...: it prints that code, and the pattern somewhere
