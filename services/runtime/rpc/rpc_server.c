@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "rpc/error_details.h"
 #include "rpc/rpc_credentials.h"
 #include "rpc/server_call.h"
@@ -143,6 +144,19 @@ static void shutdown_seen(struct loop_task *task) {
   condition_signal_all(&server->changed);
 }
 
+static void collect_answers(struct loop_flush *flush) {
+  server_call_collect((struct rpc_server *)((char *)flush - offsetof(struct rpc_server, flush)));
+}
+
+static grpc_completion_queue *create_quiet_queue(void) {
+  grpc_completion_queue_attributes attributes = {
+      .version = GRPC_CQ_CURRENT_VERSION,
+      .cq_completion_type = GRPC_CQ_NEXT,
+      .cq_polling_type = GRPC_CQ_NON_POLLING,
+  };
+  return grpc_completion_queue_create(grpc_completion_queue_factory_lookup(&attributes), &attributes, NULL);
+}
+
 static struct rpc_server *server_new(struct loop *loop, struct arena *arena, const struct rpc_server_options *options) {
   struct rpc_server *server = arena_calloc(arena, 1, sizeof(*server));
   server->loop = loop;
@@ -151,6 +165,9 @@ static struct rpc_server *server_new(struct loop *loop, struct arena *arena, con
   pthread_cond_init(&server->returned, NULL);
   server->shutdown = (struct rpc_arrival){.task.run = shutdown_seen, .loop = loop, .arrived = shutdown_arrived};
   server->queue = rpc_runtime_acquire(server->options.io_threads);
+  server->quiet = create_quiet_queue();
+  server->flush.run = collect_answers;
+  loop_flush_add(loop, &server->flush);
   server->grpc = create_server(&server->options);
   grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
   make_fixed_answers(arena, server);
@@ -230,7 +247,19 @@ static void wait_for_shutdown(struct rpc_server *server) {
   pthread_mutex_unlock(&server->mutex);
 }
 
-/* Polling threads bring back the last call structs: requests that met no call, calls whose answer has been sent. */
+/* Takes the last completions of unary calls. */
+static void end_quiet_queue(struct rpc_server *server) {
+  grpc_event event;
+  grpc_completion_queue_shutdown(server->quiet);
+  while ((event = grpc_completion_queue_next(server->quiet, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL)).type !=
+         GRPC_QUEUE_SHUTDOWN) {
+    struct rpc_arrival *arrival = event.tag;
+    arrival->arrived(arrival);
+  }
+  grpc_completion_queue_destroy(server->quiet);
+}
+
+/* Polling threads bring back the requests that met no call. */
 static void wait_for_returns(struct rpc_server *server) {
   pthread_mutex_lock(&server->mutex);
   while (server->out > 0) pthread_cond_wait(&server->returned, &server->mutex);
@@ -253,6 +282,8 @@ static void free_server(void *argument) {
   }
   wait_for_shutdown(server);
   grpc_server_destroy(server->grpc);
+  loop_flush_remove(server->loop, &server->flush);
+  end_quiet_queue(server);
   wait_for_returns(server);
   free_pool(server);
   fixed_answer_drop(&server->overloaded);
@@ -264,5 +295,10 @@ static void free_server(void *argument) {
 
 void rpc_server_free(struct rpc_server *server) {
   if (!server) return;
+  if (rpc_server_calls(server) > 0) {
+    log_event(LOG_ERROR, "calls in flight: the server is not freed", "calls",
+              log_number((int64_t)rpc_server_calls(server)), NULL);
+    return;
+  }
   coroutine_on_loop_stack(free_server, server);
 }

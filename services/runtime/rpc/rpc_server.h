@@ -80,7 +80,8 @@ void rpc_server_start(struct rpc_server *server);
  * not 0 then) keeps nobody from ending the process, only rpc_server_free must not be called. */
 void rpc_server_drain(struct rpc_server *server, int64_t grace_ms);
 
-/* Ends what rpc_server_open has begun. No call is in flight: after drain, or never started. Before loop_free. */
+/* Ends what rpc_server_open has begun: after drain, or if the server was never started. Before loop_free. With a call
+ * still in flight nothing is freed, since its handler needs it; the process is about to end anyway. */
 void rpc_server_free(struct rpc_server *server);
 
 /* Calls in flight, for tests and drain. */
@@ -92,8 +93,9 @@ void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *va
 /* Metadata sent by the caller: the first value of `key` (lower case) or NULL. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 
-/* The caller has gone away, or the server has ended the call (a drain: at its grace's end, streams at once). Handlers
- * with long waits look at it. */
+/* The caller has gone away, or the server has ended the call (a drain: at its grace's end, streams at once). For
+ * handlers with long waits, which look again and again: for a unary call, being told of its end is not free, so it
+ * begins with the first look, which itself says false. */
 bool rpc_call_cancelled(const struct rpc_call *call);
 
 /* Reads the next message, which lives until the next read. Parks. *ret_message NULL: the client has sent its last.

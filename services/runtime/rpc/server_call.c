@@ -49,12 +49,14 @@ void server_call_request(const struct server_method *method) {
   set_up(call, method);
   grpc_call_error error;
   if (method->method) {
-    grpc_byte_buffer **request = method->method->handler ? &call->request : NULL;
+    bool unary = method->method->handler;
+    grpc_byte_buffer **request = unary ? &call->request : NULL;
     error = grpc_server_request_registered_call(server->grpc, method->registered, &call->grpc, &call->deadline,
-                                                &call->metadata, request, server->queue, server->queue, &call->arrival);
+                                                &call->metadata, request, unary ? server->quiet : server->queue,
+                                                server->queue, &call->arrival);
   } else {
     grpc_call_details_init(&call->details);
-    error = grpc_server_request_call(server->grpc, &call->grpc, &call->details, &call->metadata, server->queue,
+    error = grpc_server_request_call(server->grpc, &call->grpc, &call->details, &call->metadata, server->quiet,
                                      server->queue, &call->arrival);
   }
   if (error == GRPC_CALL_OK) return;
@@ -87,7 +89,18 @@ static grpc_op op_close(struct server_call *call) {
 
 void server_call_watch_close(struct server_call *call) {
   grpc_op op = op_close(call);
+  call->watched = true;
   server_call_start_batch(call, &op, 1, &call->closed);
+}
+
+void server_call_collect(struct rpc_server *server) {
+  while (true) {
+    grpc_event event = grpc_completion_queue_next(server->quiet, gpr_inf_past(GPR_CLOCK_MONOTONIC), NULL);
+    if (event.type != GRPC_OP_COMPLETE) return;
+    struct rpc_arrival *arrival = event.tag;
+    arrival->ok = event.success != 0;
+    arrival->arrived(arrival);
+  }
 }
 
 static const char *metadata_text(const struct server_call *call, const char *key) {
@@ -141,7 +154,7 @@ static void drop_trailers(grpc_metadata *entries, size_t count) {
 }
 
 void server_call_answer(struct server_call *call, bool headers_sent) {
-  grpc_op ops[3] = {0};
+  grpc_op ops[4] = {0};
   size_t count = 0;
   grpc_metadata *trailers = NULL;
   size_t trailer_number = 0;
@@ -160,24 +173,10 @@ void server_call_answer(struct server_call *call, bool headers_sent) {
   ops[count].data.send_status_from_server.status_details = failed ? &message : NULL;
   ops[count].data.send_status_from_server.trailing_metadata_count = trailer_number;
   ops[count++].data.send_status_from_server.trailing_metadata = trailers;
+  if (!call->watched) ops[count++] = op_close(call);
   server_call_start_batch(call, ops, count, &call->answered);
   drop_trailers(trailers, trailer_number);
   grpc_slice_unref(message);
-}
-
-static void answer_fixed(struct server_call *call, const struct fixed_answer *answer, bool with_close) {
-  grpc_op ops[3] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_SEND_STATUS_FROM_SERVER}, op_close(call)};
-  grpc_metadata details = metadata_entry(details_key, answer->details);
-  grpc_slice message = answer->message;
-  ops[1].data.send_status_from_server.status = answer->code;
-  ops[1].data.send_status_from_server.status_details = &message;
-  ops[1].data.send_status_from_server.trailing_metadata_count = 1;
-  ops[1].data.send_status_from_server.trailing_metadata = &details;
-  server_call_start_batch(call, ops, with_close ? 3 : 2, &call->answered);
-}
-
-void server_call_answer_fixed(struct server_call *call, const struct fixed_answer *answer) {
-  answer_fixed(call, answer, false);
 }
 
 static bool refused(struct rpc_arrival *arrival) {
@@ -186,8 +185,15 @@ static bool refused(struct rpc_arrival *arrival) {
 }
 
 void server_call_refuse(struct server_call *call, const struct fixed_answer *answer) {
+  grpc_op ops[3] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_SEND_STATUS_FROM_SERVER}, op_close(call)};
+  grpc_metadata details = metadata_entry(details_key, answer->details);
+  grpc_slice message = answer->message;
   call->answered.arrived = refused;
-  answer_fixed(call, answer, true);
+  ops[1].data.send_status_from_server.status = answer->code;
+  ops[1].data.send_status_from_server.status_details = &message;
+  ops[1].data.send_status_from_server.trailing_metadata_count = 1;
+  ops[1].data.send_status_from_server.trailing_metadata = &details;
+  server_call_start_batch(call, ops, 3, &call->answered);
 }
 
 bool server_call_admit(const struct server_method *method) {
@@ -222,8 +228,19 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key) {
   return metadata_text((const struct server_call *)call, key);
 }
 
+static void look_for_close(void *argument) {
+  struct server_call *call = argument;
+  if (!call->watched) {
+    call->pending++;
+    server_call_watch_close(call);
+  }
+  server_call_collect(call->method->server);
+}
+
 bool rpc_call_cancelled(const struct rpc_call *call) {
-  const struct server_call *own = (const struct server_call *)call;
-  if (atomic_load_explicit(&own->gone, memory_order_relaxed)) return true;
-  return own->stream && own->method->server->draining;
+  struct server_call *own = (struct server_call *)call;
+  if (own->gone) return true;
+  if (own->stream) return own->method->server->draining;
+  coroutine_on_loop_stack(look_for_close, own);
+  return own->gone;
 }

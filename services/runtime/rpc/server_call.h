@@ -3,12 +3,14 @@
  *   polling thread                          loop
  *   a call arrives -------------------------> arena, request decoded, coroutine: handler
  *     and a new request for one is posted       |
- *   the caller cancels: flag                    v
- *   answer sent, close seen <---------------- one batch: headers, message, status
- *     call goes back to the pool
+ *                                               v
+ *                                             one batch: headers, message, status, and "tell me of the close"
+ *                                               |
+ *                                             a later turn: batch completed, call goes back to the pool
  *
- * A unary call belongs to the loop from its arrival until its answer's batch is started, then to gRPC until both
- * batches (answer, close) have completed. All completions of a stream go to the loop; its coroutine waits for them. */
+ * Batches of unary calls complete on a queue that no thread waits for: the loop looks at it at the end of its turns.
+ * Nothing needs to be woken only to learn that an answer has left. All completions of a stream go through the polling
+ * threads to the loop; its coroutine waits for them. */
 #pragma once
 
 #include <grpc/grpc.h>
@@ -44,7 +46,9 @@ struct server_method {
 struct rpc_server {
   struct loop *loop;
   struct rpc_server_options options;
-  grpc_completion_queue *queue;
+  grpc_completion_queue *queue; /* polled: new calls, streams */
+  grpc_completion_queue *quiet; /* looked at: batches of unary calls */
+  struct loop_flush flush;
   grpc_server *grpc;
   int port;
   struct server_method *methods;
@@ -82,9 +86,10 @@ struct server_call {
   grpc_call_details details; /* of unknown methods only */
   grpc_byte_buffer *request;
   grpc_byte_buffer *reply;
-  int cancelled;      /* gRPC's answer to "has it been closed properly"; valid once `closed` has arrived */
-  atomic_bool gone;   /* the same, to be read at any time */
-  atomic_int pending; /* batches of a unary call that have not completed */
+  int cancelled;    /* gRPC's answer to "has it been closed properly"; valid once `closed` has arrived */
+  atomic_bool gone; /* the same, to be read at any time */
+  bool watched;     /* the close of a unary call has been asked for ahead of the answer */
+  int pending;      /* batches of a unary call that have not completed, its answer's always counted; loop */
   struct trailer *trailers;
 
   const void *input; /* decoded request */
@@ -97,20 +102,21 @@ struct server_call {
 /* Posts a request for the next call of a method. Any thread. */
 void server_call_request(const struct server_method *method);
 
-/* Asks gRPC to tell when the call is closed. Loop's stack or polling thread. */
+/* Asks gRPC to tell when the call is closed. Loop's stack. */
 void server_call_watch_close(struct server_call *call);
+
+/* Takes what has completed on the quiet queue. Loop's stack. */
+void server_call_collect(struct rpc_server *server);
 
 /* Fills the call's context from what has arrived; the caller's deadline counts as far as it is before `latest_us`. */
 void server_call_begin(struct server_call *call, int64_t latest_us);
 
-/* Sends the call's status, its reply if it has one, and the headers if they are not sent yet. Neither the arena nor,
- * for a unary call, the call may be used afterwards by whoever does not own the arena. Loop's stack. */
+/* Sends the call's status, its reply if it has one, the headers if they are not sent yet; and asks for the close if
+ * nobody has. Takes what it needs from the call's arena, which may be freed then. Loop's stack. */
 void server_call_answer(struct server_call *call, bool headers_sent);
 
-/* Sends an answer that is made already, for a call whose close is being watched. Any thread. */
-void server_call_answer_fixed(struct server_call *call, const struct fixed_answer *answer);
-
-/* The same for a call that nothing has been started for; the call releases itself when the answer is sent. */
+/* Sends an answer that is made already, for a call that nothing has been started for; the call is released when it is
+ * sent. Any thread. */
 void server_call_refuse(struct server_call *call, const struct fixed_answer *answer);
 
 /* grpc_call_start_batch, which can't fail here. Loop's stack or polling thread. */

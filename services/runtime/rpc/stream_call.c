@@ -75,13 +75,13 @@ static void stream_answered(struct loop_task *task) {
 static void stream_closed(struct loop_task *task) {
   struct server_call *call = SERVER_CALL_OF(task, closed.task);
   call->stream->closed = true;
-  if (call->cancelled) atomic_store(&call->gone, true);
+  if (call->cancelled) call->gone = true;
   stream_interrupt(call->stream);
 }
 
 struct status rpc_stream_end(struct rpc_stream *stream) {
   struct arena *arena = stream->call->call.context.arena;
-  if (atomic_load(&stream->call->gone)) {
+  if (stream->call->gone) {
     return status_error(arena, STATUS_CANCELLED, "CANCELLED", "The caller has gone away.");
   }
   return status_error(arena, STATUS_UNAVAILABLE, "SHUTTING_DOWN", "The server is shutting down.");
@@ -108,7 +108,7 @@ struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_messag
   if (!stream->reading) coroutine_on_loop_stack(start_read, stream);
   while (stream->reading && !stream_over(stream)) coroutine_park();
   if (stream->reading) return rpc_stream_end(stream);
-  if (!stream->incoming && atomic_load(&stream->call->gone)) return rpc_stream_end(stream);
+  if (!stream->incoming && stream->call->gone) return rpc_stream_end(stream);
   if (!stream->incoming) {
     *ret_message = NULL;
     return status_ok();
@@ -135,7 +135,7 @@ static void end_write(void *argument) {
 }
 
 struct status rpc_stream_write(struct rpc_stream *stream, const void *message) {
-  if (atomic_load(&stream->call->gone)) return rpc_stream_end(stream);
+  if (stream->call->gone) return rpc_stream_end(stream);
   stream->message = message;
   coroutine_on_loop_stack(start_write, stream);
   while (stream->writing) coroutine_park();

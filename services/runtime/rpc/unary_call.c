@@ -6,9 +6,10 @@
 #include "rpc/rpc_wire.h"
 #include "rpc/server_call.h"
 
-/* One of the call's batches has completed; the last one ends its life. */
+/* One of the call's batches has completed; the last one ends its life. Loop. */
 static void batch_completed(struct server_call *call) {
-  if (atomic_fetch_sub(&call->pending, 1) == 1) server_call_release(call);
+  if (call->cancelled) call->gone = true;
+  if (--call->pending == 0) server_call_release(call);
 }
 
 static bool unary_answered(struct rpc_arrival *arrival) {
@@ -17,9 +18,7 @@ static bool unary_answered(struct rpc_arrival *arrival) {
 }
 
 static bool unary_closed(struct rpc_arrival *arrival) {
-  struct server_call *call = SERVER_CALL_OF(arrival, closed);
-  if (call->cancelled) atomic_store_explicit(&call->gone, true, memory_order_relaxed);
-  batch_completed(call);
+  batch_completed(SERVER_CALL_OF(arrival, closed));
   return false;
 }
 
@@ -35,12 +34,10 @@ static bool unary_arrived(struct rpc_arrival *arrival) {
     server_call_refuse(call, &call->method->server->overloaded);
     return false;
   }
-  atomic_store(&call->pending, 2);
-  server_call_watch_close(call);
+  call->pending = 1;
   return true;
 }
 
-/* From the start of the batch on the call is gRPC's and may be gone any time. */
 static void unary_finish(void *argument) {
   struct server_call *call = argument;
   struct rpc_server *server = call->method->server;
@@ -90,7 +87,7 @@ static void unary_start(struct loop_task *task) {
   }
   if (loop_spawn(server->loop, unary_run, call)) return;
   arena_free(call->call.context.arena);
-  server_call_answer_fixed(call, &server->overloaded);
+  server_call_refuse(call, &server->overloaded);
   server_call_ended(server);
 }
 
