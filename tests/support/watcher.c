@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/message.h"
+#include "base/uuid.h"
 #include "loop/coroutine.h"
 
 enum { POLL_US = 2000, APPEND_AT_ONCE = 250 };
@@ -210,12 +211,20 @@ static void silence(const char *log) {
   dup2(open("/dev/null", O_RDWR), STDOUT_FILENO);
 }
 
+/* Random ids are drawn in advance (base/uuid.c); what the parent has drawn would come in every child. */
+static void forget_drawn_ids(void) {
+  struct arena *arena = arena_new();
+  for (int i = 0; i < 256; i++) uuid_random(arena);
+  arena_free(arena);
+}
+
 pid_t watcher_fork(const struct watcher_options *options, const char *log) {
   pid_t parent = getpid(), child = fork();
   if (child != 0) return child;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
   silence(log);
+  forget_drawn_ids();
   signal(SIGTERM, on_terminate);
   signal(SIGPIPE, SIG_IGN);
   struct watcher_options copy = *options;
