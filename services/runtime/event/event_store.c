@@ -27,6 +27,7 @@ static struct status open_connection(struct loop *loop, struct arena *arena, con
                                         .password = options->redis_password,
                                         .key_prefix = options->key_prefix,
                                         .purpose = purpose,
+                                        .quiet = strcmp(purpose, "commands") != 0,
                                         .client_name = options->service};
   return redis_open(loop, arena, &redis_options, ret_redis);
 }

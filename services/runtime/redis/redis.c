@@ -66,6 +66,7 @@ static void set_up_connection(struct redis *redis, const struct redis_options *o
   connection->url = *url;
   connection->password = arena_strdup(redis->arena, options->password);
   connection->purpose = arena_strdup(redis->arena, options->purpose ? options->purpose : "commands");
+  connection->quiet = options->quiet;
   connection->name = arena_printf(redis->arena, "%s-%s", options->client_name ? options->client_name : "ordershop",
                                   connection->purpose);
   connection->connect_timeout_ms = or_default(options->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS);

@@ -28,6 +28,7 @@ struct redis_options {
   const char *key_prefix;     /* prepended to every key by redis_key; NULL: none */
   const char *purpose;        /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
   const char *client_name;    /* the service's name, for CLIENT SETNAME */
+  bool quiet;                 /* one of several connections to the same server: log its loss and return at LOG_DEBUG */
   size_t max_pending;         /* commands waiting for an answer; beyond, and beyond 64 MiB of them:
                                  RESOURCE_EXHAUSTED (OVERLOADED). 0: 10,000 */
   int64_t connect_timeout_ms; /* 0: 2,000 */

@@ -33,8 +33,9 @@ static void log_away(struct redis_connection *connection) {
   char address[300];
   connection->away = true;
   connection->away_since_us = clock_monotonic_us();
-  log_event(LOG_WARN, "redis is away", "address", format_address(connection, address, sizeof address), "purpose",
-            connection->purpose, "reason", connection->reason, NULL);
+  log_event(connection->quiet ? LOG_DEBUG : LOG_WARN, "redis is away", "address",
+            format_address(connection, address, sizeof address), "purpose", connection->purpose, "reason",
+            connection->reason, NULL);
 }
 
 static void log_back(struct redis_connection *connection) {
@@ -42,8 +43,9 @@ static void log_back(struct redis_connection *connection) {
   char address[300];
   connection->away = false;
   int64_t away_ms = (clock_monotonic_us() - connection->away_since_us) / 1000;
-  log_event(LOG_INFO, "redis is back", "address", format_address(connection, address, sizeof address), "purpose",
-            connection->purpose, "away_ms", log_number(away_ms), NULL);
+  log_event(connection->quiet ? LOG_DEBUG : LOG_INFO, "redis is back", "address",
+            format_address(connection, address, sizeof address), "purpose", connection->purpose, "away_ms",
+            log_number(away_ms), NULL);
 }
 
 static void on_retry(uv_timer_t *timer) {

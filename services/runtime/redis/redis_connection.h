@@ -55,6 +55,7 @@ struct redis_connection {
   struct redis_greeting greeting;
   bool resolving;
   bool timer_closed;
+  bool quiet;            /* its coming and going is logged for debugging only */
   bool away;             /* and the log has said so */
   int64_t away_since_us; /* for the log */
   int64_t ready_since_us;

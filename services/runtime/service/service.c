@@ -27,6 +27,7 @@ struct life {
   struct rpc_server *server;
   uv_signal_t terminate, interrupt;
   struct condition change;
+  bool outage_told; /* not ready because Redis is away, which has been logged */
   bool stopping;
 };
 
@@ -89,9 +90,11 @@ static struct status list_services(struct life *life) {
   life->rpc_service_count = definition->service_count;
   life->rpc_services[life->rpc_service_count++] = health_service(life->health);
 
-  const char **listed = arena_calloc(service->arena, SERVICES_MOST, sizeof *listed);
+  const char **listed = arena_calloc(service->arena, 2 * SERVICES_MOST, sizeof *listed);
+  static const char *const common[] = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+                                       "grpc.reflection.v1alpha.ServerReflection"};
   memcpy(listed, life->names, definition->service_count * sizeof *listed);
-  listed[definition->service_count] = "grpc.health.v1.Health";
+  memcpy(listed + definition->service_count, common, sizeof common);
   struct reflection *reflection;
   struct status status =
       reflection_new(service->arena, ordershop_descriptor_set, ordershop_descriptor_set_size, listed, &reflection);
@@ -133,7 +136,6 @@ static bool is_ready(const struct life *life) {
 
 static const char *reason_of(const struct life *life) {
   const struct service *service = &life->service;
-  if (!event_store_is_ready(service->store)) return event_store_reason(service->store);
   return service->consumer ? consumer_reason(service->consumer) : "";
 }
 
@@ -144,13 +146,13 @@ static void load_library(struct life *life) {
   arena_free(context.arena);
 }
 
+/* An outage of Redis is told by the connection: one line when it begins, one when it ends. */
 static void tell_readiness(struct life *life, bool ready) {
   health_set_ready(life->health, ready);
-  if (ready) {
-    log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
-  } else {
-    log_event(LOG_WARN, "not serving", "reason", reason_of(life), NULL);
-  }
+  bool is_outage = !ready && !event_store_is_ready(life->service.store);
+  if (ready && !life->outage_told) log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
+  if (!ready && !is_outage) log_event(LOG_WARN, "not serving", "reason", reason_of(life), NULL);
+  life->outage_told = is_outage;
 }
 
 static void serve_until_stopped(struct life *life) {
