@@ -128,6 +128,7 @@ static void wake_then_dawdle(struct loop_task *task) {
 
 static void park_until_late_wake(void *argument) {
   struct late_wake *late = argument;
+  CU_ASSERT(!coroutine_park_until(in_ms(1)));
   parked = coroutine_self();
   late->deadline_us = in_ms(50);
   loop_post(coroutine_loop(), &late->task);

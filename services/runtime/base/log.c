@@ -128,7 +128,9 @@ void log_start(const char *name, enum log_level least, enum log_format format) {
   atomic_store(&level_least, least);
   atomic_store(&line_format, format);
   if (atomic_load(&running)) return;
+  pthread_mutex_lock(&ring.lock);
   ring.stopping = false;
+  pthread_mutex_unlock(&ring.lock);
   atomic_store(&giving_up, false);
   if (writer_start()) atomic_store(&running, true);
 }
