@@ -62,7 +62,7 @@ static void name_keys(struct consumer *consumer, struct arena *arena) {
   struct event_store *store = consumer->store;
   consumer->epoch_key = lease_epoch_key(store, arena);
   consumer->position_key = position_store_key(store, arena);
-  consumer->attempts_key = redis_key(store->commands, arena, "%s_attempts", store->service);
+  consumer->attempts_key = redis_key(store->commands, arena, "%s_alone", store->service);
   consumer->outbox_key = outbox_key(store, arena);
   consumer->stream_count = consumer->options.subscription_count;
   consumer->streams = arena_calloc(arena, consumer->stream_count, sizeof *consumer->streams);

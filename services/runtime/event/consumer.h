@@ -11,7 +11,7 @@
  * entries out of the group that its successor then never sees, and nothing can refuse it that.
  *
  * Stored, per service: Hash `<service>_position`: field `log` (everything up to it has been applied), `epoch`, and one
- * per stream; String `<service>_lease`, `<service>_lease_epoch`; Hash `<service>_attempts`; List
+ * per stream; String `<service>_lease`, `<service>_lease_epoch`; Hash `<service>_alone`; List
  * `<service>_parked:<key>` (dead letters, see parking.h) and Set `<service>_parked_keys`; List `<service>_outbox`.
  *
  * Parking: an event that can't be decoded, that its handler refuses for good (neither status_is_transient nor a trouble

@@ -1,6 +1,6 @@
 /* Suspicion: an event whose handler ends the process would end it again after every restart.
  *
- * Hash `<service>_attempts`: the field `starts` counts the times that a lease was taken up without a commit since, and
+ * Hash `<service>_alone`: the field `starts` counts the times that a lease was taken up without a commit since, and
  * a field named by an entry's id how often that event began to run alone without coming to an end. After more than five
  * such starts, or when there is such an event, the first events run alone, each with a durable note around its handler.
  * The third note without an end parks the event. Outages don't count: a handler that returns, with whatever status, has
@@ -44,7 +44,6 @@ struct status alone_load(struct consumer *consumer, struct context *context) {
   const struct redis_reply *reply;
   struct status status = redis_command(consumer->store->commands, context, &get, &reply);
   if (!status_is_ok(status)) return status;
-  consumer->alone_left = 0;
   for (size_t i = 0; i < reply->count; i++) {
     const char *field = redis_reply_text(redis_reply_at(reply, i));
     if (strcmp(field, STARTS) == 0) {
