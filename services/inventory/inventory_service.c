@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fail_point.h"
 #include "base/message.h"
 #include "base/uuid.h"
 #include "service/entity_command.h"
@@ -361,6 +362,9 @@ static struct status reserve_stock(struct rpc_call *call, const void *request, c
   if (refused_early(call, status)) {
     status = wait_for_orders(call);
     if (status_is_ok(status)) status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
+  }
+  if (fail_point("inventory.after_reserve")) {
+    return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
   }
   if (position.log_time) command_tell_position(call, &position);
   *ret_response = &response;

@@ -1,5 +1,6 @@
 #include "private_shop.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +16,7 @@
 
 #include "base/clock.h"
 
-enum { START_SECONDS = 30, MOST_VARIABLES = 64 };
+enum { START_SECONDS = 30, MOST_VARIABLES = 64, POLL_US = 2000 };
 
 struct private_shop {
   struct arena *arena;
@@ -25,6 +27,7 @@ struct private_shop {
   int variable_count;
   int port_base;
   pid_t processes[ORDERSHOP_SERVICE_COUNT]; /* 0: not running */
+  pid_t replica;                            /* likewise */
 };
 
 static _Noreturn void fail(const char *what, const char *detail) {
@@ -53,27 +56,59 @@ static const char *log_path(struct private_shop *shop, enum ordershop_service se
   return arena_printf(shop->arena, "%s/%s.log", shop->folder, ordershop_service_name(service));
 }
 
-static _Noreturn void become_service(struct private_shop *shop, enum ordershop_service service, pid_t parent) {
+int64_t private_shop_deadline_us(int seconds) {
+  const char *slowness = getenv("ORDERSHOP_TEST_SLOWNESS");
+  return clock_monotonic_us() + seconds * INT64_C(1000000) * (slowness ? atoi(slowness) : 1);
+}
+
+/* What a process of a service is started with; made before fork, since a fork of a program with threads may not
+ * allocate. */
+struct launch {
+  const char *log, *program;
+  char **environment;
+};
+
+/* Of a name that comes twice the first counts: a service's own, the latest that were set, then the test's. */
+static char **environment_of(struct private_shop *shop, const char *name, int port) {
+  size_t inherited = 0, count = 0;
+  while (environ[inherited]) inherited++;
+  char **result = arena_calloc(shop->arena, inherited + MOST_VARIABLES + 3, sizeof *result);
+  result[count++] = arena_printf(shop->arena, "ORDERSHOP_LISTEN=127.0.0.1:%d", port);
+  result[count++] = arena_printf(shop->arena, "ORDERSHOP_FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name);
+  for (int i = shop->variable_count; i > 0; i--) result[count++] = (char *)shop->variables[i - 1];
+  memcpy(result + count, environ, inherited * sizeof *result);
+  return result;
+}
+
+static struct launch launch_of(struct private_shop *shop, enum ordershop_service service, int port) {
   const char *name = ordershop_service_name(service);
-  int log = open(log_path(shop, service), O_WRONLY | O_CREAT | O_APPEND, 0600);
+  return (struct launch){.log = log_path(shop, service),
+                         .program = arena_printf(shop->arena, "%s/ordershop-%s", shop->bin, name),
+                         .environment = environment_of(shop, name, port)};
+}
+
+static _Noreturn void become_service(const struct launch *launch, pid_t parent) {
+  int log = open(launch->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
   dup2(log, STDERR_FILENO);
   dup2(log, STDOUT_FILENO);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
-  for (int i = 0; i < shop->variable_count; i++) putenv((char *)shop->variables[i]);
-  putenv(arena_printf(shop->arena, "ORDERSHOP_LISTEN=127.0.0.1:%d", private_shop_port(shop, service)));
-  putenv(arena_printf(shop->arena, "ORDERSHOP_FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name));
-  const char *program = arena_printf(shop->arena, "%s/ordershop-%s", shop->bin, name);
-  execl(program, program, (char *)NULL);
-  fail("can't run", program);
+  char *const arguments[] = {(char *)launch->program, NULL};
+  execve(launch->program, arguments, launch->environment);
+  _exit(127);
 }
 
-static void launch(struct private_shop *shop, enum ordershop_service service) {
+static pid_t spawn(struct private_shop *shop, enum ordershop_service service, int port) {
+  struct launch launch = launch_of(shop, service, port);
   pid_t parent = getpid();
   pid_t process = fork();
   if (process < 0) fail("can't fork for", ordershop_service_name(service));
-  if (process == 0) become_service(shop, service, parent);
-  shop->processes[service] = process;
+  if (process == 0) become_service(&launch, parent);
+  return process;
+}
+
+void private_shop_launch_service(struct private_shop *shop, enum ordershop_service service) {
+  shop->processes[service] = spawn(shop, service, private_shop_port(shop, service));
 }
 
 static void show_logs(struct private_shop *shop) {
@@ -84,9 +119,9 @@ static void show_logs(struct private_shop *shop) {
   }
 }
 
-static void wait_until_serving(struct private_shop *shop, enum ordershop_service service) {
+void private_shop_await_service(struct private_shop *shop, enum ordershop_service service) {
   struct arena *arena = arena_new();
-  int64_t deadline = clock_monotonic_us() + START_SECONDS * INT64_C(1000000);
+  int64_t deadline = private_shop_deadline_us(START_SECONDS);
   while (true) {
     arena_reset(arena);
     struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + 1000000};
@@ -97,9 +132,13 @@ static void wait_until_serving(struct private_shop *shop, enum ordershop_service
       show_logs(shop);
       fail("not serving:", ordershop_service_name(service));
     }
-    usleep(5000);
+    usleep(POLL_US);
   }
   arena_free(arena);
+}
+
+static void make_folder(const char *path) {
+  if (mkdir(path, 0700) != 0) fail("can't make", path);
 }
 
 static void make_folders(struct private_shop *shop) {
@@ -108,6 +147,11 @@ static void make_folders(struct private_shop *shop) {
   if (!mkdtemp(folder)) fail("can't make", folder);
   shop->folder = folder;
   shop->mail_folder = arena_printf(shop->arena, "%s/mail", folder);
+  make_folder(arena_printf(shop->arena, "%s/fail_points", folder));
+  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+    const char *name = ordershop_service_name((enum ordershop_service)i);
+    make_folder(arena_printf(shop->arena, "%s/fail_points/%s", folder, name));
+  }
   const char *bin = getenv("ORDERSHOP_BIN");
   shop->bin = bin ? bin : ORDERSHOP_BIN_BUILT;
 }
@@ -129,8 +173,8 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
   struct status status = ordershop_client_open(arena, &client, &shop->client);
   if (!status_is_ok(status)) fail("no client:", status.message);
   set_variables(shop, options);
-  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) launch(shop, (enum ordershop_service)i);
-  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) wait_until_serving(shop, (enum ordershop_service)i);
+  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) private_shop_launch_service(shop, (enum ordershop_service)i);
+  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) private_shop_await_service(shop, (enum ordershop_service)i);
   return shop;
 }
 
@@ -146,6 +190,7 @@ static int end_process(struct private_shop *shop, enum ordershop_service service
 void private_shop_free(struct private_shop *shop) {
   if (!shop) return;
   for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) end_process(shop, (enum ordershop_service)i, SIGKILL);
+  private_shop_kill_replica(shop);
   ordershop_client_close(shop->client);
   private_redis_free(shop->redis);
   if (CU_get_number_of_failures() > 0) show_logs(shop);
@@ -185,6 +230,104 @@ void private_shop_kill_service(struct private_shop *shop, enum ordershop_service
 }
 
 void private_shop_start_service(struct private_shop *shop, enum ordershop_service service) {
-  launch(shop, service);
-  wait_until_serving(shop, service);
+  private_shop_launch_service(shop, service);
+  private_shop_await_service(shop, service);
+}
+
+void private_shop_pause_service(struct private_shop *shop, enum ordershop_service service) {
+  kill(shop->processes[service], SIGSTOP);
+}
+
+void private_shop_resume_service(struct private_shop *shop, enum ordershop_service service) {
+  kill(shop->processes[service], SIGCONT);
+}
+
+void private_shop_await_end(struct private_shop *shop, enum ordershop_service service) {
+  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  while (waitpid(shop->processes[service], NULL, WNOHANG) == 0) {
+    if (clock_monotonic_us() > deadline) {
+      show_logs(shop);
+      fail("did not end:", ordershop_service_name(service));
+    }
+    usleep(POLL_US);
+  }
+  shop->processes[service] = 0;
+}
+
+void private_shop_set_variable(struct private_shop *shop, const char *variable) {
+  add_variable(shop, arena_strdup(shop->arena, variable));
+}
+
+/* ---- replica ---------------------------------------------------------------------------------------------------- */
+
+static bool listens(int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool connected = connect(probe, (struct sockaddr *)&address, sizeof address) == 0;
+  close(probe);
+  return connected;
+}
+
+void private_shop_start_replica(struct private_shop *shop, enum ordershop_service service) {
+  if (shop->replica) fail("there is a replica already, of another service than", ordershop_service_name(service));
+  int port = private_redis_free_ports(1);
+  shop->replica = spawn(shop, service, port);
+  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  while (!listens(port)) {
+    if (clock_monotonic_us() > deadline) fail("no replica of", ordershop_service_name(service));
+    usleep(POLL_US);
+  }
+}
+
+void private_shop_kill_replica(struct private_shop *shop) {
+  if (!shop->replica) return;
+  kill(shop->replica, SIGKILL);
+  waitpid(shop->replica, NULL, 0);
+  shop->replica = 0;
+}
+
+/* ---- fail points ------------------------------------------------------------------------------------------------ */
+
+static const char *point_path(struct private_shop *shop, enum ordershop_service service, const char *name,
+                              const char *suffix) {
+  return arena_printf(shop->arena, "%s/fail_points/%s/%s%s", shop->folder, ordershop_service_name(service), name,
+                      suffix);
+}
+
+void private_shop_arm(struct private_shop *shop, enum ordershop_service service, const char *name, const char *action) {
+  private_shop_release(shop, service, name);
+  const char *draft = point_path(shop, service, name, ".draft");
+  FILE *file = fopen(draft, "w");
+  if (!file || fputs(action, file) < 0 || fclose(file) != 0) fail("can't write", draft);
+  if (rename(draft, point_path(shop, service, name, "")) != 0) fail("can't arm", name);
+}
+
+bool private_shop_await_point(struct private_shop *shop, enum ordershop_service service, const char *name) {
+  const char *hit = point_path(shop, service, name, ".hit");
+  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  while (access(hit, F_OK) != 0) {
+    if (clock_monotonic_us() > deadline) return false;
+    usleep(POLL_US);
+  }
+  return true;
+}
+
+void private_shop_release(struct private_shop *shop, enum ordershop_service service, const char *name) {
+  unlink(point_path(shop, service, name, ""));
+  unlink(point_path(shop, service, name, ".hit"));
+}
+
+/* ---- logs ------------------------------------------------------------------------------------------------------- */
+
+int private_shop_log_lines(struct private_shop *shop, enum ordershop_service service, const char *text) {
+  FILE *file = fopen(log_path(shop, service), "r");
+  if (!file) return 0;
+  char *line = NULL;
+  size_t room = 0;
+  int count = 0;
+  while (getline(&line, &room, file) >= 0) count += strstr(line, text) != NULL;
+  free(line);
+  fclose(file);
+  return count;
 }

@@ -40,3 +40,36 @@ void private_shop_stop_service(struct private_shop *shop, enum ordershop_service
 void private_shop_kill_service(struct private_shop *shop, enum ordershop_service service);
 /* Starts it again, and waits until it is SERVING. */
 void private_shop_start_service(struct private_shop *shop, enum ordershop_service service);
+/* The two halves of that. */
+void private_shop_launch_service(struct private_shop *shop, enum ordershop_service service);
+void private_shop_await_service(struct private_shop *shop, enum ordershop_service service);
+
+/* SIGSTOP: connections stay, nothing answers. */
+void private_shop_pause_service(struct private_shop *shop, enum ordershop_service service);
+void private_shop_resume_service(struct private_shop *shop, enum ordershop_service service);
+
+/* Waits until it has ended without being told to, as at a fail point that kills; ends the test program when it does not
+ * within 30 seconds. */
+void private_shop_await_end(struct private_shop *shop, enum ordershop_service service);
+
+/* "NAME=value" for services that are started from now on. */
+void private_shop_set_variable(struct private_shop *shop, const char *variable);
+
+/* Another process of a service that runs, on a port of its own, not called by anybody: it stands by. One at a time;
+ * returns when it listens. */
+void private_shop_start_replica(struct private_shop *shop, enum ordershop_service service);
+void private_shop_kill_replica(struct private_shop *shop);
+
+/* Fail points of one service (base/fail_point.h): at the next pass of the place `name` it does `action` ("kill",
+ * "pause", "error"), once. */
+void private_shop_arm(struct private_shop *shop, enum ordershop_service service, const char *name, const char *action);
+/* Waits until the place was passed; false when that does not happen within 30 seconds. */
+bool private_shop_await_point(struct private_shop *shop, enum ordershop_service service, const char *name);
+/* Lets what paused there go on, or takes the action back. */
+void private_shop_release(struct private_shop *shop, enum ordershop_service service, const char *name);
+
+/* How many lines of a service's log contain `text`. */
+int private_shop_log_lines(struct private_shop *shop, enum ordershop_service service, const char *text);
+
+/* Seconds times ORDERSHOP_TEST_SLOWNESS (sanitized builds are slower), as a deadline from now on. */
+int64_t private_shop_deadline_us(int seconds);

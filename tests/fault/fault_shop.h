@@ -1,0 +1,93 @@
+/* Fault shop: a private shop, and the calls that tests of faults make of it: one by one, in the background, many at
+ * once.
+ *
+ * What can't be done ends the test (CU_ASSERT_*_FATAL). One thread, but for what ask_begin and ask_all do by
+ * themselves. What functions return lives until fault_shop_close. */
+#pragma once
+
+#include <ordershop/v1/billing.pb-c.h>
+#include <ordershop/v1/crm.pb-c.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/inventory.pb-c.h>
+#include <ordershop/v1/mail.pb-c.h>
+#include <ordershop/v1/order.pb-c.h>
+#include <ordershop/v1/product.pb-c.h>
+
+#include "private_shop.h"
+#include "suite.h"
+
+extern struct private_shop *shop;
+extern struct private_redis *redis;
+extern struct arena *arena;
+extern struct ordershop_client *client; /* tries again, and remembers positions */
+extern struct ordershop_client *once;   /* makes one try */
+
+/* `options` may be NULL. */
+void fault_shop_open(const struct private_shop_options *options);
+void fault_shop_close(void);
+
+/* ---- calls ------------------------------------------------------------------------------------------------------ */
+
+struct ordershop_answer ask(struct ordershop_client *by, enum ordershop_service service, const char *method,
+                            const void *request);
+
+/* The same with a deadline. */
+struct ordershop_answer ask_within(struct ordershop_client *by, int64_t deadline_ms, enum ordershop_service service,
+                                   const char *method, const void *request);
+
+/* The message of a call by `client` that must be OK. */
+const void *must(enum ordershop_service service, const char *method, const void *request);
+
+/* The code, and the reason of the ErrorInfo. */
+void assert_refused(struct ordershop_answer answer, enum status_code code, const char *reason);
+
+/* A call in a thread of its own. */
+struct asking;
+struct asking *ask_begin(struct ordershop_client *by, enum ordershop_service service, const char *method,
+                         const void *request);
+struct ordershop_answer ask_end(struct asking *asking);
+
+/* Calls that begin at the same moment, each in a thread of its own. */
+struct ordershop_answer *ask_all(struct ordershop_client *by, enum ordershop_service service, const char *method,
+                                 const void *const *requests, size_t count);
+
+/* How many were OK. */
+size_t count_ok(const struct ordershop_answer *answers, size_t count);
+
+/* What grpc.health.v1 says about `name` ("", a service's name, "liveness"): SERVING? */
+bool health_says(enum ordershop_service service, const char *name);
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------- */
+
+/* Polls until it holds, for 20 seconds (times the slowness of a sanitized build). */
+bool eventually(bool (*holds)(const void *argument), const void *argument);
+
+/* Until a number that Redis answers is `wanted`: eventually_number(3, "XLEN %s", key). */
+bool eventually_number(int64_t wanted, const char *format, const char *key);
+
+/* ---- things ----------------------------------------------------------------------------------------------------- */
+
+const char *new_id(void);
+const Ordershop__V1__Customer *new_customer(void);
+const Ordershop__V1__Product *new_product(int64_t price_cents);
+void new_stock(const char *product_id, int64_t amount);
+const Ordershop__V1__Product *new_stocked_product(int64_t amount); /* at 100 cents */
+const Ordershop__V1__Order *new_order(const char *customer_id, const char *product_id, size_t quantity);
+
+/* Requests; without a request_id (NULL) the client makes one. */
+const Ordershop__V1__CreateCustomerRequest *customer_request(const char *name, const char *request_id);
+const Ordershop__V1__CreateOrderRequest *order_request(const char *customer_id, const char *product_id, size_t quantity,
+                                                       const char *request_id);
+const Ordershop__V1__UpdateOrderRequest *update_request(const char *order_id, const char *product_id, size_t quantity);
+const Ordershop__V1__DeleteOrderRequest *cancel_request(const char *order_id);
+const Ordershop__V1__GetOrderRequest *get_order_request(const char *order_id);
+const Ordershop__V1__CreateBillingRequest *billing_request(const char *order_id, const char *request_id);
+
+/* ---- stock ------------------------------------------------------------------------------------------------------ */
+
+/* A product's stock as the inventory service tells it. */
+bool stock_is(const char *product_id, int64_t amount, int64_t reserved);
+bool stock_becomes(const char *product_id, int64_t amount, int64_t reserved);
+
+/* No attempt to order is open: nothing is left that could still expire and move stock. */
+bool attempts_end(void);
