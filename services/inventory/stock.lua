@@ -365,18 +365,16 @@ local function stock_expire(keys, argv)
   if not changes_begin(keys[1], keys[2]) then return {'no clock'} end
   local position, at, dropped = tonumber(argv[2]), 4, 0
   for a = 1, tonumber(argv[3]) do
-    local order, attempt = argv[at], argv[at + 1]
-    local member = order .. ' ' .. attempt
-    local score = redis.call('ZSCORE', keys[3], member)
-    if score and tonumber(score) <= position and redis.call('SISMEMBER', keys[5], order) == 0 then
-      local reservation = reservation_read(keys[5 + a])
-      local before = reservation_held(reservation)
-      attempt_close(reservation, attempt)
-      if candidates_move(keys, argv, at + 2, before, reservation_held(reservation), '', '') then
-        reservation_write(keys[5 + a], reservation)
-        redis.call('ZREM', keys[3], member)
-        dropped = dropped + 1
-      end
+    local order, attempt_id = argv[at], argv[at + 1]
+    local reservation = reservation_read(keys[5 + a])
+    local before = reservation_held(reservation)
+    local attempt = attempt_close(reservation, attempt_id)
+    local expired = not attempt or tonumber(attempt.expire) <= position
+    if expired and redis.call('SISMEMBER', keys[5], order) == 0
+      and candidates_move(keys, argv, at + 2, before, reservation_held(reservation), '', '') then
+      reservation_write(keys[5 + a], reservation)
+      redis.call('ZREM', keys[3], order .. ' ' .. attempt_id)
+      dropped = dropped + 1
     end
     at = at + 3 + 3 * argv[at + 2]
   end

@@ -166,16 +166,12 @@ static void dates(struct context *context) {
       {"6873148800000-0", "2187-10-20T08:00:00.000000Z"},   {"7258118400000-1", "2200-01-01T00:00:00.000001Z"},
   };
   struct stock_fixture *fixture = stock_fixture_open(context, TEN);
-  const char *clock = clock_key(fixture->store, context->arena);
   const char *inventory =
       arena_printf(context->arena, "inventory_entity:%s", inventory_id(context->arena, product_id(context->arena, 0)));
   for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
     int64_t log_time = 0;
     CU_ASSERT(log_time_parse(days[i][0], &log_time));
-    private_redis_command(
-        stock_redis(), "SET %s %b", clock,
-        arena_printf(context->arena, "%s 0123456789abcdef", log_time_text(context->arena, log_time - 1)),
-        strlen(log_time_text(context->arena, log_time - 1)) + 17);
+    set_clock(fixture, log_time - 1);
     CU_ASSERT_EQUAL(adjust(fixture, STOCK_ADD, 1, 0, &NO_RECORD).outcome, STOCK_DONE);
     CU_ASSERT_STRING_EQUAL(redis_text(fixture, "HGET", inventory, "update_time"), days[i][1]);
     figures_of(fixture, 0);

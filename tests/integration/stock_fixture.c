@@ -146,6 +146,24 @@ void assert_events(struct stock_fixture *fixture) {
   }
 }
 
+struct event last_change(struct stock_fixture *fixture) {
+  struct arena *arena = fixture->context->arena;
+  struct redis_arguments range = redis_command_of(
+      arena, "XREVRANGE", event_stream_key(fixture->store, arena, "inventory_updated"), "+", "-", "COUNT", "1", NULL);
+  const struct redis_reply *reply;
+  assert_ok(redis_command(fixture->store->reads, fixture->context, &range, &reply));
+  CU_ASSERT_FATAL(reply->count == 1);
+  struct event event;
+  assert_ok(event_decode(arena, "inventory_updated", inventory_type.descriptor, reply->elements[0], &event));
+  return event;
+}
+
+void set_clock(struct stock_fixture *fixture, int64_t log_time) {
+  struct arena *arena = fixture->context->arena;
+  const char *value = arena_printf(arena, "%s 0123456789abcdef", log_time_text(arena, log_time));
+  private_redis_command(server, "SET %s %b", clock_key(fixture->store, arena), value, strlen(value));
+}
+
 const char *redis_text(struct stock_fixture *fixture, const char *command, const char *key, const char *argument) {
   struct arena *arena = fixture->context->arena;
   const char *whole = redis_key(fixture->store->commands, arena, "%s", key);

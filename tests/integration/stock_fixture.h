@@ -70,5 +70,11 @@ void settle_one(struct stock_fixture *fixture, const struct event *event);
 /* Moves the stored position, as a consumer that has applied everything up to there, and drops expired attempts. */
 void pass(struct stock_fixture *fixture, int64_t position);
 
+/* The latest event of a change. */
+struct event last_change(struct stock_fixture *fixture);
+
+/* Sets the log's clock ahead of all others. */
+void set_clock(struct stock_fixture *fixture, int64_t log_time);
+
 /* A command on the fixture's keys: `key` gets the test's prefix. Nil is NULL. */
 const char *redis_text(struct stock_fixture *fixture, const char *command, const char *key, const char *argument);

@@ -136,6 +136,36 @@ static void ids_in_any_form(struct context *context) {
   stock_fixture_close(fixture);
 }
 
+/* The clock of the log is ahead of the server's. */
+static void clock_ahead(struct context *context) {
+  struct stock_fixture *fixture = stock_fixture_open(context, TEN);
+  int64_t ahead = later(fixture);
+  set_clock(fixture, ahead);
+  CU_ASSERT(status_is_ok(reserve(fixture, 1, 1, (struct units){{1, 1, 1}}, ahead + 1000)));
+  CU_ASSERT_EQUAL(last_change(fixture).log_time, ahead + 3);
+  CU_ASSERT_EQUAL(fixture->store->latest.log_time, ahead + 3);
+  release(fixture, 1, 1);
+  CU_ASSERT_EQUAL(last_change(fixture).log_time, ahead + 6);
+  const char *clock = redis_text(fixture, "GET", "ordershop_clock", NULL);
+  CU_ASSERT(strncmp(clock, last_change(fixture).id, strlen(last_change(fixture).id)) == 0);
+  assert_events(fixture);
+  stock_fixture_close(fixture);
+}
+
+static void traced(struct context *context) {
+  struct stock_fixture *fixture = stock_fixture_open(context, TEN);
+  context->traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  CU_ASSERT(status_is_ok(reserve(fixture, 1, 1, (struct units){{1, 0, 0}}, later(fixture))));
+  CU_ASSERT_STRING_EQUAL(last_change(fixture).traceparent, context->traceparent);
+  CU_ASSERT_PTR_NULL(last_change(fixture).cause);
+  release(fixture, 1, 1);
+  CU_ASSERT_STRING_EQUAL(last_change(fixture).traceparent, context->traceparent);
+  context->traceparent = NULL;
+  CU_ASSERT(status_is_ok(reserve(fixture, 1, 2, (struct units){{1, 0, 0}}, later(fixture))));
+  CU_ASSERT_PTR_NULL(last_change(fixture).traceparent);
+  stock_fixture_close(fixture);
+}
+
 /* ---- releasing -------------------------------------------------------------------------------------------------- */
 
 static void release_unknown(struct context *context) {
@@ -169,6 +199,7 @@ static void release_without_memory(struct context *context) {
   struct stock_fixture *fixture = stock_fixture_open(context, TEN);
   CU_ASSERT(status_is_ok(reserve(fixture, 1, 1, (struct units){{2, 0, 0}}, later(fixture))));
   CU_ASSERT(status_is_ok(reserve(fixture, 2, 2, (struct units){{1, 0, 0}}, later(fixture))));
+  CU_ASSERT(status_is_ok(reserve(fixture, 4, 4, (struct units){{0, 0, 1}}, later(fixture))));
   const struct event *created = record(fixture, "order_created", 2, 2, (struct units){{1, 0, 0}});
   private_redis_command(stock_redis(), "CONFIG SET maxmemory 1");
   struct status status = reserve(fixture, 3, 3, (struct units){{1, 0, 0}}, later(fixture));
@@ -272,6 +303,8 @@ TEST(largest_attempt)
 TEST(short_product)
 TEST(no_stock)
 TEST(ids_in_any_form)
+TEST(clock_ahead)
+TEST(traced)
 TEST(release_unknown)
 TEST(release_recorded)
 TEST(release_without_memory)
@@ -288,6 +321,8 @@ static const struct test tests[] = {
     {"a product that is short is told and nothing is held", test_short_product},
     {"a product without a stock has 0 available", test_no_stock},
     {"product ids count in any form", test_ids_in_any_form},
+    {"log times go on from a clock that is ahead", test_clock_ahead},
+    {"events carry the trace of the call", test_traced},
     {"releasing an unknown or released attempt changes nothing", test_release_unknown},
     {"releasing never touches recorded items", test_release_recorded},
     {"what gives back runs while Redis is out of memory", test_release_without_memory},

@@ -190,13 +190,44 @@ static void created_with_less(struct context *context) {
   stock_fixture_close(fixture);
 }
 
+/* An event of a Redis whose log is ahead of the own one. */
+static const struct event *from_afar(struct stock_fixture *fixture, const struct event *event, int64_t log_time) {
+  struct arena *arena = fixture->context->arena;
+  struct event *copy = (struct event *)arena_memdup(arena, event, sizeof *event);
+  copy->log_time = log_time;
+  copy->id = log_time_text(arena, log_time);
+  return copy;
+}
+
+static void causes(struct context *context) {
+  struct stock_fixture *fixture = stock_fixture_open(context, TEN);
+  int64_t afar = later(fixture);
+  const struct event *events[2];
+  assert_reserved(fixture, 1, 1, (struct units){{2, 0, 0}});
+  events[0] = from_afar(fixture, record(fixture, "order_created", 1, 1, (struct units){{1, 0, 0}}), afar);
+  events[1] = from_afar(fixture, record(fixture, "order_deleted", 1, 0, NONE), afar + 1000);
+  CU_ASSERT(status_is_ok(settle(fixture, events, 1)));
+  CU_ASSERT_EQUAL(last_change(fixture).log_time, afar + 1);
+  CU_ASSERT_STRING_EQUAL(last_change(fixture).cause, events[0]->event_id);
+
+  /* two in one step */
+  assert_reserved(fixture, 2, 2, (struct units){{2, 0, 0}});
+  events[0] = from_afar(fixture, record(fixture, "order_created", 2, 2, (struct units){{1, 0, 0}}), afar + 10);
+  CU_ASSERT(status_is_ok(settle(fixture, events, 2)));
+  CU_ASSERT_EQUAL(last_change(fixture).log_time, afar + 1001);
+  CU_ASSERT_STRING_EQUAL(last_change(fixture).cause, events[1]->event_id);
+  assert_events(fixture);
+  stock_fixture_close(fixture);
+}
+
 /* Reservations were lost (a restored backup): the order takes what there is, and gives back no more than that. */
 static void without_reservation(struct context *context) {
-  struct stock_fixture *fixture = stock_fixture_open(context, (struct units){{10, 2, 0}});
+  struct stock_fixture *fixture = stock_fixture_open(context, (struct units){{10, 6, 5}});
+  assert_reserved(fixture, 2, 2, (struct units){{0, 4, 5}});
   settle_one(fixture, record(fixture, "order_created", 1, 1, (struct units){{3, 3, 3}}));
-  assert_stock(fixture, (struct units){{7, 0, 0}}, (struct units){{3, 2, 0}});
+  assert_stock(fixture, (struct units){{7, 0, 0}}, (struct units){{3, 6, 5}});
   settle_one(fixture, record(fixture, "order_deleted", 1, 0, (struct units){{3, 3, 3}}));
-  assert_stock(fixture, (struct units){{10, 2, 0}}, NONE);
+  assert_stock(fixture, (struct units){{10, 2, 0}}, (struct units){{0, 4, 5}});
   assert_events(fixture);
   stock_fixture_close(fixture);
 }
@@ -240,6 +271,7 @@ TEST(other_attempt_stays)
 TEST(second_life)
 TEST(zombie)
 TEST(created_with_less)
+TEST(causes)
 TEST(without_reservation)
 TEST(long_backlog)
 
@@ -255,6 +287,7 @@ static const struct test tests[] = {
     {"the end of an order's first life leaves the attempt of its second", test_second_life},
     {"a consumer whose lease is over settles nothing", test_zombie},
     {"an order created with less than its attempt holds gives the rest back", test_created_with_less},
+    {"a change names the event that caused it, and is later", test_causes},
     {"an order without its reservation takes what there is", test_without_reservation},
     {"a backlog of many orders is settled in several steps", test_long_backlog},
 };
