@@ -194,6 +194,7 @@ static int crash_until_parked(bool by_runs) {
     }
     if (!is_parked("bad")) continue;
     CU_ASSERT_TRUE(watcher_handles_within(redis, 200, 10));
+    for (int i = 0; i < 1000 && private_redis_number(redis, "LLEN watcher_parked:bad") < 2; i++) usleep(5000);
     watcher_end(process, SIGTERM);
     return crashes;
   }
