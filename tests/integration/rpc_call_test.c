@@ -137,7 +137,9 @@ static void test_error(void) {
 
 static void test_no_reply(void) {
   struct context context = context_for(PATIENCE_MS);
-  CU_ASSERT_EQUAL(get(&context, "nothing").status.code, STATUS_INTERNAL);
+  struct status status = get(&context, "nothing").status;
+  CU_ASSERT_EQUAL(status.code, STATUS_INTERNAL);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "NO_REPLY");
 }
 
 static void test_deadline_passed_on(void) {

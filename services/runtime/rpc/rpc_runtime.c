@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "rpc/rpc_mutex.h"
 
 enum { THREADS_MOST = 16 };
 
@@ -26,6 +27,7 @@ static void log_grpc(gpr_log_func_args *entry) {
 
 void rpc_library_acquire(void) {
   gpr_set_log_function(log_grpc);
+  rpc_mutex_stop_detector();
   grpc_init();
 }
 
@@ -60,7 +62,7 @@ static void thread_start(void) {
     log_event(LOG_ERROR, "no thread for gRPC", "error", log_number(error), NULL);
     abort();
   }
-  runtime.thread_count++;
+  pthread_setname_np(runtime.threads[runtime.thread_count++], "grpc-io");
 }
 
 grpc_completion_queue *rpc_runtime_acquire(int threads) {

@@ -86,10 +86,10 @@ struct server_call {
   grpc_call_details details; /* of unknown methods only */
   grpc_byte_buffer *request;
   grpc_byte_buffer *reply;
-  int cancelled;    /* gRPC's answer to "has it been closed properly"; valid once `closed` has arrived */
-  atomic_bool gone; /* the same, to be read at any time */
-  bool watched;     /* the close of a unary call has been asked for ahead of the answer */
-  int pending;      /* batches of a unary call that have not completed, its answer's always counted; loop */
+  int cancelled; /* by gRPC, when the close has come: the call has not ended in the regular way */
+  bool gone;     /* the same, once the loop knows: the caller has gone, or the server has ended the call */
+  bool watched;  /* the close has been asked for ahead of the answer */
+  int pending;   /* batches of a unary call that have not completed, its answer's always counted; loop */
   struct trailer *trailers;
 
   const void *input; /* decoded request */
