@@ -8,10 +8,10 @@
 #include "base/utf8.h"
 
 enum {
-  LONGEST_ESCAPE = 12,                     /* \uD83D\uDE00 is never needed, but U+FFFD, "..." and a closing quote are */
-  TAIL = 16,                               /* kept for `..."}` and the line feed */
-  TEXT_MOST = LOG_LINE_MOST - TAIL,        /* up to which values may grow */
-  FIELD_MOST = TEXT_MOST - LONGEST_ESCAPE, /* up to which a field may start */
+  ESCAPE_MOST = 8,                   /* bytes that one code point may become: \u001b */
+  TAIL = 8,                          /* bytes kept for `..."}` and the line feed */
+  VALUE_END = LOG_LINE_MOST - TAIL,  /* values grow up to here */
+  FIELD_MOST = VALUE_END - 2 * TAIL, /* a field starts only if its key ends before this */
 };
 
 static void put(struct log_line *line, const char *bytes, size_t size) {
@@ -26,7 +26,7 @@ static void put_text(struct log_line *line, const char *text) {
 
 static void put_control(struct log_line *line, uint32_t point) {
   static const char short_forms[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-  char escape[LONGEST_ESCAPE];
+  char escape[ESCAPE_MOST];
   if (point < sizeof(short_forms) && short_forms[point]) {
     snprintf(escape, sizeof(escape), "\\%c", short_forms[point]);
   } else {
@@ -39,7 +39,7 @@ static void put_control(struct log_line *line, uint32_t point) {
 static void put_escaped(struct log_line *line, const char *value) {
   const unsigned char *at = (const unsigned char *)value, *end = at + strlen(value);
   while (at < end) {
-    if (line->size > TEXT_MOST - LONGEST_ESCAPE) {
+    if (line->size > VALUE_END - ESCAPE_MOST) {
       put_text(line, "...");
       return;
     }
@@ -94,7 +94,7 @@ static void add_logfmt(struct log_line *line, const char *key, const char *value
 }
 
 void log_line_add(struct log_line *line, const char *key, const char *value) {
-  if (line->size + strlen(key) > FIELD_MOST - LONGEST_ESCAPE) return;
+  if (line->size + strlen(key) > FIELD_MOST) return;
   if (!value) value = "";
   if (line->format == LOG_JSON) {
     add_json(line, key, value);
