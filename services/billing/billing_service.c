@@ -153,6 +153,7 @@ static struct status record_billing(const struct try *try, const Ordershop__V1__
 
 static struct status claim_and_record(const struct try *try, const void **ret_billing, bool *ret_again) {
   const Ordershop__V1__Order *order;
+  fail_point("billing.before_claim");
   struct status status = claim_order(try, &order);
   if (strcmp(status_reason(status), "ORDER_BILLED") == 0) status = claim_after_deletion(try, &order);
   if (!status_is_ok(status)) return status;

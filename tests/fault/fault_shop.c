@@ -157,6 +157,18 @@ bool health_says(enum ordershop_service service, const char *name) {
   return response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
 }
 
+static bool is_found_by_once(const void *service) {
+  struct context context = {.arena = arena, .deadline_us = private_shop_deadline_us(1)};
+  bool serving = false;
+  struct status status = ordershop_check_health(once, &context, *(const enum ordershop_service *)service, &serving);
+  return status_is_ok(status) && serving;
+}
+
+void start_service(enum ordershop_service service) {
+  private_shop_start_service(shop, service);
+  require(eventually(is_found_by_once, &service), "can't be reached again", status_ok());
+}
+
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
 
 bool eventually(bool (*holds)(const void *argument), const void *argument) {

@@ -54,6 +54,9 @@ struct ordershop_answer *ask_all(struct ordershop_client *by, enum ordershop_ser
 /* How many were OK. */
 size_t count_ok(const struct ordershop_answer *answers, size_t count);
 
+/* private_shop_start_service, and waits until `once` has found the new process: it makes no second try. */
+void start_service(enum ordershop_service service);
+
 /* What grpc.health.v1 says about `name` ("", a service's name, "liveness"): SERVING? */
 bool health_says(enum ordershop_service service, const char *name);
 

@@ -54,7 +54,7 @@ static void assert_same_request_makes_one_order(const Ordershop__V1__CreateOrder
   CU_ASSERT_EQUAL(lost.status.code, STATUS_UNAVAILABLE);
   if (ended != ORDERSHOP_SERVICE_COUNT) {
     private_shop_await_end(shop, ended);
-    private_shop_start_service(shop, ended);
+    start_service(ended);
   }
   const Ordershop__V1__Order *order = must(ORDERSHOP_ORDER, "CreateOrder", request);
   const Ordershop__V1__Order *again = must(ORDERSHOP_ORDER, "CreateOrder", request);
@@ -102,7 +102,7 @@ static void stock_of_an_order_service_killed_after_the_reservation_comes_back(vo
   CU_ASSERT_EQUAL(lost.status.code, STATUS_UNAVAILABLE);
   private_shop_await_end(shop, ORDERSHOP_ORDER);
   CU_ASSERT_TRUE(stock_becomes(product->id, 3, 0)); /* while it is still away */
-  private_shop_start_service(shop, ORDERSHOP_ORDER);
+  start_service(ORDERSHOP_ORDER);
 }
 
 static void an_order_created_and_deleted_while_the_inventory_is_down_leaves_nothing_behind(void) {
@@ -113,7 +113,7 @@ static void an_order_created_and_deleted_while_the_inventory_is_down_leaves_noth
   struct ordershop_answer created = ask_end(asking);
   CU_ASSERT_EQUAL_FATAL(created.status.code, STATUS_OK);
   must(ORDERSHOP_ORDER, "DeleteOrder", cancel_request(((const Ordershop__V1__Order *)created.message)->id));
-  private_shop_start_service(shop, ORDERSHOP_INVENTORY);
+  start_service(ORDERSHOP_INVENTORY);
   CU_ASSERT_TRUE(attempts_end());
   CU_ASSERT_TRUE(stock_becomes(product->id, 4, 0));
 }
