@@ -72,17 +72,22 @@ static bool send_text(struct connection *connection, const char *text) {
   return send(connection->socket, line, (size_t)size, MSG_NOSIGNAL) == size;
 }
 
-/* Answers; *ret_code is the first digit. False: the connection ends. */
-static bool answer(struct connection *connection, const char *command, const char *usual, char *ret_code) {
-  char text[128];
-  choose_answer(connection, command, usual, text);
-  *ret_code = text[0];
+/* False: the connection ends. */
+static bool say(struct connection *connection, const char *text) {
   if (strcmp(text, SMTP_CLOSE) == 0) return false;
   if (strcmp(text, SMTP_MUTE) == 0) {
     while (fgets(connection->line, sizeof connection->line, connection->in)) continue;
     return false;
   }
   return send_text(connection, text);
+}
+
+/* Answers; *ret_code is the first digit. False: the connection ends. */
+static bool answer(struct connection *connection, const char *command, const char *usual, char *ret_code) {
+  char text[128];
+  choose_answer(connection, command, usual, text);
+  *ret_code = text[0];
+  return say(connection, text);
 }
 
 /* ---- a connection ----------------------------------------------------------------------------------------------- */
@@ -134,13 +139,14 @@ static bool serve_data(struct connection *connection) {
   if (code != '3') return true;
   char *message = read_message(connection);
   if (!message) return false;
-  bool goes_on = answer(connection, "data", "250 taken", &code);
-  if (code == '2') {
+  char text[128];
+  choose_answer(connection, "data", "250 taken", text);
+  if (text[0] == '2') { /* before the client knows */
     keep_mail(connection, message);
   } else {
     free(message);
   }
-  return goes_on;
+  return say(connection, text);
 }
 
 static bool serve_auth(struct connection *connection) {
