@@ -25,6 +25,7 @@ enum {
   CLIENT_PING_MS = 10000, /* the most often that clients may ping */
   RETRY_MS = 200,         /* what an overloaded server asks for */
   CANCEL_US = 1000000,    /* how long drain waits for cancelled calls */
+  CLOSE_US = 300000,      /* and for connections without calls: a client that is asleep does not hear the GOAWAY */
 };
 
 static struct rpc_server_options with_defaults(struct arena *arena, const struct rpc_server_options *given) {
@@ -223,6 +224,14 @@ static void cancel_calls(void *argument) {
   grpc_server_cancel_all_calls(server->grpc);
 }
 
+/* Parks until no call is in flight. False: the deadline came first. */
+static bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
+  while (rpc_server_calls(server) > 0) {
+    if (!condition_wait(&server->changed, deadline_us)) return false;
+  }
+  return true;
+}
+
 /* Parks until no call is in flight and gRPC has closed all connections. False: the deadline came first. */
 static bool wait_for_end(struct rpc_server *server, int64_t deadline_us) {
   while (!server->stopped || rpc_server_calls(server) > 0) {
@@ -236,7 +245,10 @@ void rpc_server_drain(struct rpc_server *server, int64_t grace_ms) {
   server->draining = true;
   coroutine_on_loop_stack(begin_shutdown, server);
   stream_calls_end(server);
-  if (wait_for_end(server, deadline_us)) return;
+  if (wait_for_calls(server, deadline_us)) {
+    int64_t close_us = clock_monotonic_us() + CLOSE_US;
+    if (wait_for_end(server, close_us < deadline_us ? close_us : deadline_us)) return;
+  }
   coroutine_on_loop_stack(cancel_calls, server);
   wait_for_end(server, clock_monotonic_us() + CANCEL_US);
 }

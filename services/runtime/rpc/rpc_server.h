@@ -76,8 +76,9 @@ void rpc_server_start(struct rpc_server *server);
 
 /* Parks. Graceful end: no new calls (GOAWAY), those in flight finish; after `grace_ms` the rest is cancelled, which
  * handlers see by rpc_call_cancelled. Streams are told at once: rpc_stream_read and rpc_stream_wait end. Returns when
- * no call is in flight any more, at the latest a second after the grace: a handler that is stuck (rpc_server_calls is
- * not 0 then) keeps nobody from ending the process, only rpc_server_free must not be called. */
+ * no call is in flight any more (connections whose clients are asleep are cut then), at the latest a second after the
+ * grace: a handler that is stuck (rpc_server_calls is not 0 then) keeps nobody from ending the process, only
+ * rpc_server_free must not be called. */
 void rpc_server_drain(struct rpc_server *server, int64_t grace_ms);
 
 /* Ends what rpc_server_open has begun: after drain, or if the server was never started. Before loop_free. With a call
