@@ -122,6 +122,82 @@ static void test_idle_consumer_handles_at_once(void) {
   in_coroutine(handle_at_once);
 }
 
+/* The page holds many changes of one entity; a transaction can make only one of them. */
+static void change_one_entity(struct context *context) {
+  struct event_store *store = open_store(context);
+  watcher_append(store, context, "customer_created", "a", 0, 100, "again");
+  watcher_append(store, context, "customer_created", "b", 0, 100, "Ann");
+  watcher_append(store, context, "customer_updated", "a", 0, 100, "again");
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 300));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "HGET finding_entity:again version"), 200);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:finding_created"), 1);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:finding_updated"), 199);
+  event_store_close(store);
+  watcher_stop(&watcher);
+}
+
+static void test_changes_of_one_entity_follow_each_other(void) {
+  begin();
+  in_coroutine(change_one_entity);
+  CU_ASSERT_TRUE(effects_ascend());
+}
+
+static bool is_halted(void *argument) {
+  return strstr(consumer_reason(((struct watcher *)argument)->consumer), "refuses the work") != NULL;
+}
+
+static void meet_an_entity(struct context *context) {
+  struct event_store *store = open_store(context);
+  watcher_append(store, context, "customer_created", "a", 0, 10, "Ann");
+  watcher_append(store, context, "customer_created", "b", 0, 1, "found");
+  watcher_append(store, context, "customer_created", "c", 0, 10, "Ann");
+  const char *last = strstr(private_redis_command(redis, "XRANGE events:customer_created - + COUNT 11"), "event_id\n");
+  for (const char *next = last; (next = strstr(next + 1, "event_id\n"));) last = next;
+  const char *id = arena_printf(context->arena, "%.36s", last + strlen("event_id\n"));
+  private_redis_command(redis, "HSET finding_entity:%s version 7", id);
+
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(eventually(context, is_halted, &watcher));
+  CU_ASSERT_FALSE(consumer_is_ready(watcher.consumer));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 0);
+  private_redis_command(redis, "DEL finding_entity:%s", id);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 21));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 0);
+  event_store_close(store);
+  watcher_stop(&watcher);
+}
+
+static void test_inconsistency_is_not_skipped(void) {
+  begin();
+  in_coroutine(meet_an_entity);
+}
+
+static void stop_without_redis(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  struct position now = {0};
+  CU_ASSERT_TRUE(status_is_ok(clock_tick(watcher.store, context, &now)));
+  private_redis_kill(redis);
+  while (consumer_is_ready(watcher.consumer)) coroutine_sleep(2000, DEADLINE_NEVER);
+  now.log_time++;
+  struct status status = consumer_wait_for(watcher.consumer, context, position_text(context->arena, &now));
+  CU_ASSERT_EQUAL(status.code, STATUS_UNAVAILABLE);
+  int64_t begin_us = clock_monotonic_us();
+  watcher_stop(&watcher);
+  CU_ASSERT(clock_monotonic_us() - begin_us < 1000000);
+  private_redis_restart(redis);
+}
+
+static void test_stops_without_redis(void) {
+  begin();
+  in_coroutine(stop_without_redis);
+}
+
 enum { KILLED_EVENTS = 30000, KILLS = 20 };
 
 static void load_events(struct context *context) {
@@ -233,6 +309,9 @@ int main(int argc, char **argv) {
       {"runs of a consumer killed 20 times repeat and lose nothing", test_killed_runs_repeat_and_lose_nothing},
       {"200 restarts during an outage park nothing", test_restarts_during_an_outage_park_nothing},
       {"the consumer goes on when Redis is back", test_goes_on_when_redis_is_back},
+      {"many changes of one entity follow each other", test_changes_of_one_entity_follow_each_other},
+      {"an entity that should not exist stops the consumer, which skips nothing", test_inconsistency_is_not_skipped},
+      {"without Redis, waiting and stopping end at once", test_stops_without_redis},
   };
   return suite_main("consumer, exactly once", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
 }

@@ -56,6 +56,19 @@ static void create_finding(struct work *work, const struct event *event) {
   work_create(work, &finding_type, finding, event);
 }
 
+static struct status change_finding(struct work *work, const struct event *event) {
+  void *finding;
+  struct status status = entity_load(work_store(work), work_context(work), &finding_type, "again", &finding);
+  if (status.code == STATUS_NOT_FOUND) {
+    Ordershop__V1__Customer *first = message_new(work_arena(work), &ordershop__v1__customer__descriptor);
+    first->id = (char *)"again";
+    work_create(work, &finding_type, first, event);
+    return status_ok();
+  }
+  if (status_is_ok(status)) work_update(work, &finding_type, finding, event);
+  return status;
+}
+
 static struct status obey(struct work *work, const struct event *event, const char *name) {
   if (strcmp(name, "refuse") == 0) {
     return status_error(work_arena(work), STATUS_INVALID_ARGUMENT, "REFUSED", "as asked");
@@ -63,6 +76,7 @@ static struct status obey(struct work *work, const struct event *event, const ch
   if (strcmp(name, "crash") == 0) kill(getpid(), SIGKILL);
   if (strcmp(name, "away") == 0) return away(work);
   if (strcmp(name, "mail") == 0) send_mail(work, event);
+  if (strcmp(name, "again") == 0) return change_finding(work, event);
   if (strcmp(name, "found") == 0) create_finding(work, event);
   return status_ok();
 }

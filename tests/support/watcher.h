@@ -8,6 +8,7 @@
  *   away      the handler answers UNAVAILABLE while the key `watcher_away` exists
  *   mail      a mail with the event's id is sent through the outbox
  *   found     an entity `finding` with the event's id is created
+ *   again     the entity `finding` with the id "again" is created if there is none, else changed
  * Run in a coroutine of the test, or as a process of its own that can be killed. */
 #pragma once
 

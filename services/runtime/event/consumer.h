@@ -80,7 +80,8 @@ const char *consumer_reason(const struct consumer *consumer);
 
 /* Parks until everything up to `after` (a text of position_text) has been applied, by whichever replica is active. An
  * idle log is moved on by a tick. Errors: INVALID_ARGUMENT (POSITION_INVALID: not one of ours), FAILED_PRECONDITION
- * (LOG_RESET: another epoch, or past the end of the log), DEADLINE_EXCEEDED. */
+ * (LOG_RESET: another epoch, or past the end of the log), DEADLINE_EXCEEDED (POSITION_NOT_REACHED), UNAVAILABLE
+ * (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for an operator). */
 struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
 
 /* The key of the lease's epoch, and the epoch that this replica holds (0: none), for the service's own fenced

@@ -14,8 +14,9 @@ struct read_batch {
   struct read_batch *next, **at;
 };
 
-/* Above this, the next read asks for fewer entries; they are decoded and handled at once. */
+/* A read asks for as many entries of each stream as this is good for, by the size of those that came last. */
 static const size_t READ_BYTES = 2 * 1024 * 1024;
+enum { FIRST_COUNT = 64, LEAST_COUNT = 16 };
 
 static struct read_batch *batch_new(struct consumer *consumer) {
   struct read_batch *batch = memory_calloc(1, sizeof *batch);
@@ -47,7 +48,7 @@ void consumer_read_end(struct consumer *consumer) {
 void consumer_read_begin(struct consumer *consumer) {
   consumer_read_end(consumer);
   consumer->merge = event_merge_new(consumer->stream_count, PAGE_EVENTS);
-  consumer->read_count = PAGE_EVENTS;
+  consumer->read_count = FIRST_COUNT;
   for (size_t i = 0; i < consumer->stream_count; i++) {
     struct consumer_stream *stream = &consumer->streams[i];
     memcpy(stream->read_to, stream->applied, sizeof stream->read_to);
@@ -88,10 +89,10 @@ static size_t stream_of(const struct consumer *consumer, const char *key) {
   return i;
 }
 
-/* A page of big events is slow to send and to handle: ask for as many as fit. */
 static void adapt_count(struct consumer *consumer, size_t bytes, size_t entries) {
-  size_t count = bytes > 0 ? READ_BYTES * entries / bytes : PAGE_EVENTS;
-  if (count < 16) count = 16;
+  if (entries == 0) return;
+  size_t count = READ_BYTES * entries / bytes;
+  if (count < LEAST_COUNT) count = LEAST_COUNT;
   consumer->read_count = count < PAGE_EVENTS ? count : PAGE_EVENTS;
 }
 

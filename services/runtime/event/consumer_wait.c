@@ -54,8 +54,13 @@ static struct status position_now(struct consumer *consumer, struct context *con
   return position_read(consumer->store, context, ret_position);
 }
 
-/* A halted consumer's position says nothing, not even that something has been applied. */
-static struct status check_halted(struct consumer *consumer, struct context *context) {
+/* Whether the position can be reached at all. That of a halted consumer says nothing, not even that something has been
+ * applied. */
+static struct status check_running(struct consumer *consumer, struct context *context) {
+  if (!event_store_is_ready(consumer->store)) {
+    return status_error(context->arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "%s",
+                        event_store_reason(consumer->store));
+  }
   if (consumer->state != CONSUMER_HALTED) return status_ok();
   return status_error(context->arena, STATUS_UNAVAILABLE, "CONSUMER_HALTED", "events are not handled: %s",
                       consumer->halt_reason);
@@ -84,7 +89,7 @@ static struct status wait_for(struct consumer *consumer, struct context *context
   int64_t pause_us = LOOK_FIRST_US;
   while (true) {
     struct position position;
-    struct status status = check_halted(consumer, context);
+    struct status status = check_running(consumer, context);
     if (status_is_ok(status)) status = position_now(consumer, context, &position);
     if (!status_is_ok(status) || has_seen(&position, after)) return status;
     status = check_deadline(context);

@@ -1,6 +1,6 @@
 /* Event merge: pages of several streams in one order, by log time, up to a watermark.
  *
- * XREADGROUP's COUNT is per stream, so a backlog arrives skewed: a stream that gave a full page may have more before
+ * XREAD's COUNT is per stream, so a backlog arrives skewed: a stream that gave a full page may have more before
  * the last entries of the others. An entry may be handed out only when every stream is known to have nothing before it:
  * a stream that gave less than a full page in the latest read is complete (all streams of a read are one snapshot, and
  * later entries are later in log time); one that gave a full page, or was not read because it still holds a page, is

@@ -8,8 +8,10 @@
 #include "event/lease.h"
 #include "event/work_page.h"
 
-/* Lua hands at most some 8,000 values to a command. */
-enum { FIELDS_AT_ONCE = 2000 };
+enum {
+  FIELDS_AT_ONCE = 2000, /* Lua hands at most some 8,000 values to a command */
+  BYTES_LIKE_A_CHANGE = 4096,
+};
 
 /* One record of a view, as far as it is known. */
 struct work_record {
@@ -41,6 +43,7 @@ struct work {
   struct redis_arguments sends;
   struct key_table *changed; /* keys of the entities that the present part changes */
   bool conflict;
+  size_t bytes; /* that the present part puts into views and sends */
 };
 
 struct context *work_context(struct work *work) {
@@ -80,6 +83,7 @@ static void begin_part(struct work *work) {
   work->sends = redis_arguments_empty(arena);
   work->changed = key_table_new(arena);
   work->conflict = false;
+  work->bytes = 0;
 }
 
 struct work *work_new(const struct work_options *options) {
@@ -95,7 +99,7 @@ void work_discard(struct work *work) {
 }
 
 size_t work_changes(const struct work *work) {
-  size_t changes = work->transaction.change_count + work->sends.count;
+  size_t changes = work->transaction.change_count + work->sends.count + work->bytes / BYTES_LIKE_A_CHANGE;
   for (const struct work_view *view = work->views; view; view = view->next) changes += view->dirty.count;
   return changes;
 }
@@ -218,6 +222,7 @@ static void change_record(struct work *work, const struct view *view, const char
   record->bytes = bytes;
   record->size = size;
   record->message = NULL;
+  work->bytes += size;
   if (record->dirty) return;
   record->dirty = true;
   list_add(&of->dirty, record);
@@ -264,6 +269,7 @@ void work_send(struct work *work, const void *message) {
   size_t size;
   const void *bytes = message_pack(work_arena(work), message, &size);
   redis_add_bytes(&work->sends, bytes, size);
+  work->bytes += size;
 }
 
 /* ---- commit ----------------------------------------------------------------------------------------------------- */

@@ -22,7 +22,7 @@ struct work *work_new(const struct work_options *options);
 /* Reads the records that were wanted and are not known yet, one command for each view. Parks. */
 struct status work_fetch(struct work *work);
 
-/* How much the present part changes, in commands and fields. */
+/* How much the present part changes, in commands, fields, and the like of their bytes. */
 size_t work_changes(const struct work *work);
 
 /* True when the present part changes an entity that it has changed already. One transaction can't: its guards are all
