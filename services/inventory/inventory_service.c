@@ -332,8 +332,11 @@ static void check_reservation(struct violations *violations,
                               const Ordershop__Internal__V1__ReserveStockRequest *reserve) {
   check_uuid(violations, "order_id", reserve->order_id);
   check_uuid(violations, "attempt_id", reserve->attempt_id);
-  check_range(violations, "product_ids.size", (int64_t)reserve->n_product_ids, 1, ORDER_PRODUCTS_MOST);
-  for (size_t i = 0; i < reserve->n_product_ids && i < ORDER_PRODUCTS_MOST; i++) {
+  size_t count = reserve->n_product_ids;
+  if (count == 0) violation_add(violations, "product_ids", "must hold at least one");
+  if (count > ORDER_PRODUCTS_MOST)
+    violation_add(violations, "product_ids", "must hold at most %d", ORDER_PRODUCTS_MOST);
+  for (size_t i = 0; i < count && count <= ORDER_PRODUCTS_MOST; i++) {
     if (uuid_is_valid(reserve->product_ids[i])) continue;
     check_uuid(violations, arena_printf(violations->arena, "product_ids[%zu]", i), reserve->product_ids[i]);
   }
