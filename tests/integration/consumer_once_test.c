@@ -74,6 +74,11 @@ static void follow_with_groups(struct context *context) {
   watcher_append(watcher.store, context, "customer_created", "a", 0, 700, "Ann");
   CU_ASSERT_TRUE(eventually(context, groups_are_through, NULL));
   CU_ASSERT_TRUE(watcher_handles(redis, context, 700));
+  /* Nothing hangs on the groups: one that was destroyed is made again. */
+  private_redis_command(redis, "XGROUP DESTROY events:customer_created watcher");
+  watcher_append(watcher.store, context, "customer_created", "b", 0, 10, "Ann");
+  CU_ASSERT_TRUE(eventually(context, groups_are_through, NULL));
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 710));
   watcher_stop(&watcher);
 }
 
