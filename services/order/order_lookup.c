@@ -2,26 +2,38 @@
 
 #include <ordershop/v1/customer.pb-c.h>
 
-struct status order_lookup_customer(struct rpc_call *call, const char *customer_id) {
-  void *customer;
-  struct status status = view_read(service_of(call)->store, &call->context, &order_customers, customer_id, &customer);
-  if (!status_is_ok(status) || customer) return status;
+void order_lookup_send(struct order_lookup *lookup, struct rpc_call *call, const char *customer_id,
+                       const struct product_list *list) {
+  struct event_store *store = service_of(call)->store;
+  *lookup = (struct order_lookup){.call = call, .customer_id = customer_id, .list = *list};
+  lookup->products = arena_calloc(call->context.arena, list->count, sizeof *lookup->products);
+  lookup->customer_question =
+      view_ask(store, &call->context, &order_customers, &lookup->customer_id, customer_id ? 1 : 0);
+  lookup->product_question = view_ask(store, &call->context, &order_products, lookup->list.ids, list->count);
+}
 
+struct status order_lookup_receive(struct order_lookup *lookup) {
+  struct status customer = view_answer(&lookup->customer_question, &lookup->customer);
+  struct status products = view_answer(&lookup->product_question, (void **)lookup->products);
+  return status_is_ok(customer) ? products : customer;
+}
+
+static struct status ask_for_customer(const struct order_lookup *lookup) {
+  if (!lookup->customer_id || lookup->customer) return status_ok();
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
-  request.id = (char *)customer_id;
-  struct rpc_reply reply = {.context = &call->context};
-  ordershop__v1__customer_service__get_customer(order_service_of(call)->customers, &request,
+  request.id = (char *)lookup->customer_id;
+  struct rpc_reply reply = {.context = &lookup->call->context};
+  ordershop__v1__customer_service__get_customer(order_service_of(lookup->call)->customers, &request,
                                                 (Ordershop__V1__Customer_Closure)rpc_reply_closure, &reply);
   return reply.status;
 }
 
-/* Asks the product service for those that the view does not have. */
-static struct status ask_for_products(struct rpc_call *call, const struct product_list *list,
-                                      Ordershop__V1__Product **products) {
+static struct status ask_for_products(struct order_lookup *lookup) {
+  struct rpc_call *call = lookup->call;
   Ordershop__V1__BatchGetProductsRequest request = ORDERSHOP__V1__BATCH_GET_PRODUCTS_REQUEST__INIT;
-  request.ids = arena_calloc(call->context.arena, list->count, sizeof *request.ids);
-  for (size_t i = 0; i < list->count; i++) {
-    if (!products[i]) request.ids[request.n_ids++] = (char *)list->ids[i];
+  request.ids = arena_calloc(call->context.arena, lookup->list.count, sizeof *request.ids);
+  for (size_t i = 0; i < lookup->list.count; i++) {
+    if (!lookup->products[i]) request.ids[request.n_ids++] = (char *)lookup->list.ids[i];
   }
   if (request.n_ids == 0) return status_ok();
 
@@ -31,17 +43,13 @@ static struct status ask_for_products(struct rpc_call *call, const struct produc
                                                      &reply);
   if (!status_is_ok(reply.status)) return reply.status;
   const Ordershop__V1__BatchGetProductsResponse *response = reply.message;
-  for (size_t i = 0, next = 0; i < list->count && next < response->n_products; i++) {
-    if (!products[i]) products[i] = response->products[next++]; /* in the order of the ids */
+  for (size_t i = 0, next = 0; i < lookup->list.count && next < response->n_products; i++) {
+    if (!lookup->products[i]) lookup->products[i] = response->products[next++]; /* in the order of the ids */
   }
   return status_ok();
 }
 
-struct status order_lookup_products(struct rpc_call *call, const struct product_list *list,
-                                    Ordershop__V1__Product **ret_products) {
-  if (list->count == 0) return status_ok();
-  struct status status = view_read_many(service_of(call)->store, &call->context, &order_products, list->ids,
-                                        list->count, (void **)ret_products);
-  if (!status_is_ok(status)) return status;
-  return ask_for_products(call, list, ret_products);
+struct status order_lookup_complete(struct order_lookup *lookup) {
+  struct status status = ask_for_customer(lookup);
+  return status_is_ok(status) ? ask_for_products(lookup) : status;
 }

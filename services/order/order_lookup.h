@@ -1,5 +1,7 @@
 /* Order lookup: what an order needs to know of customers and products: from the service's views, or, where they don't
- * have it yet, from the owner. What an owner answers is used once and not stored: only events keep views. Parks. */
+ * have it yet, from the owner. What an owner answers is used once and not stored: only events keep views.
+ *
+ * In three steps, so that the questions travel to Redis together with others: send, receive (always), complete. */
 #pragma once
 
 #include <ordershop/v1/product.pb-c.h>
@@ -7,9 +9,22 @@
 #include "order_items.h"
 #include "order_service.h"
 
-/* Errors: NOT_FOUND (CUSTOMER_NOT_FOUND), UNAVAILABLE. */
-struct status order_lookup_customer(struct rpc_call *call, const char *customer_id);
+struct order_lookup {
+  struct rpc_call *call;
+  const char *customer_id;           /* NULL: none is asked for */
+  struct product_list list;          /* the products that are asked for */
+  void *customer;                    /* a Customer; NULL: the view does not have it */
+  Ordershop__V1__Product **products; /* in the order of the list; NULL where the view does not have it */
+  struct view_question customer_question, product_question;
+};
 
-/* ret_products[i] is the product ids[i]. Errors: NOT_FOUND (PRODUCT_NOT_FOUND), UNAVAILABLE. */
-struct status order_lookup_products(struct rpc_call *call, const struct product_list *list,
-                                    Ordershop__V1__Product **ret_products);
+/* Sends the questions; the lookup must live until they are received. */
+void order_lookup_send(struct order_lookup *lookup, struct rpc_call *call, const char *customer_id,
+                       const struct product_list *list);
+
+/* Receives what the views have. Parks. */
+struct status order_lookup_receive(struct order_lookup *lookup);
+
+/* Asks the owners for what is missing; then all of it is there. Parks. Errors: NOT_FOUND (CUSTOMER_NOT_FOUND,
+ * PRODUCT_NOT_FOUND), UNAVAILABLE. */
+struct status order_lookup_complete(struct order_lookup *lookup);

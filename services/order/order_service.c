@@ -8,6 +8,7 @@
 #include <ordershop/v1/product.pb-c.h>
 #include <string.h>
 
+#include "base/message.h"
 #include "base/uuid.h"
 #include "order_claims.h"
 #include "order_items.h"
@@ -55,28 +56,28 @@ const struct resource orders = {
     .check = check_order,
 };
 
+static char *canonical_id(struct arena *arena, char *id) {
+  const char *canonical = uuid_canonical(arena, id);
+  return canonical ? (char *)canonical : id; /* a field that the request leaves out, or that the mask does */
+}
+
 /* Ids of the request in the form in which they are stored. */
 static void make_ids_canonical(struct arena *arena, Ordershop__V1__Order *order) {
   char **ids = arena_calloc(arena, order->n_product_ids, sizeof *ids);
-  for (size_t i = 0; i < order->n_product_ids; i++) ids[i] = (char *)uuid_canonical(arena, order->product_ids[i]);
+  for (size_t i = 0; i < order->n_product_ids; i++) ids[i] = canonical_id(arena, order->product_ids[i]);
   order->product_ids = ids;
-  order->customer_id = (char *)uuid_canonical(arena, order->customer_id);
+  order->customer_id = canonical_id(arena, order->customer_id);
 }
 
-/* Items and total: products that `before` has keep their price, the others come at their present one. */
-static struct status price_order(struct rpc_call *call, Ordershop__V1__Order *order,
-                                 const Ordershop__V1__Order *before) {
-  struct arena *arena = call->context.arena;
+/* The products of an order that `before` (may be NULL) does not have. */
+static struct product_list new_products(struct arena *arena, const Ordershop__V1__Order *order,
+                                        const Ordershop__V1__Order *before) {
   struct product_list list = distinct_products(arena, order->product_ids, order->n_product_ids);
   struct product_list fresh = {.ids = arena_calloc(arena, list.count, sizeof *fresh.ids)};
   for (size_t i = 0; i < list.count; i++) {
     if (!order_item_of(before, list.ids[i])) fresh.ids[fresh.count++] = list.ids[i];
   }
-  Ordershop__V1__Product **products = arena_calloc(arena, fresh.count, sizeof *products);
-  struct status status = order_lookup_products(call, &fresh, products);
-  if (!status_is_ok(status)) return status;
-  order_price(arena, order, before, products, fresh.count);
-  return status_ok();
+  return fresh;
 }
 
 static struct status create_order(struct rpc_call *call, const void *input, const void **ret_order) {
@@ -89,17 +90,20 @@ static struct status create_order(struct rpc_call *call, const void *input, cons
   if (!status_is_ok(status)) return status;
 
   struct request_record record = command_record(call, &orders, request, false);
-  bool found = false;
-  status = command_replay(call, &orders, &record, "created", &found, ret_order);
-  if (!status_is_ok(status) || found) return status;
-
   Ordershop__V1__Order *order = entity_of_input(arena, &orders, request->order);
   make_ids_canonical(arena, order);
   order->id = (char *)command_entity_id(call, &orders, &record, 0);
-  status = order_lookup_customer(call, order->customer_id);
-  if (status_is_ok(status)) status = price_order(call, order, NULL);
-  if (!status_is_ok(status)) return status;
+  struct product_list list = new_products(arena, order, NULL);
+  struct order_lookup lookup;
+  order_lookup_send(&lookup, call, order->customer_id, &list);
+  bool found = false;
+  status = command_replay(call, &orders, &record, "created", &found, ret_order);
+  struct status known = order_lookup_receive(&lookup); /* came in the same trip */
+  if (!status_is_ok(status) || found) return status;
+  if (status_is_ok(known)) known = order_lookup_complete(&lookup);
+  if (!status_is_ok(known)) return known;
 
+  order_price(arena, order, NULL, lookup.products, list.count);
   const struct order_change change = {.what = "created", .order = order};
   enum order_outcome outcome;
   return order_reserve_and_record(call, &record, &change, &outcome, ret_order);
@@ -114,6 +118,7 @@ static struct status list_orders(struct rpc_call *call, const void *input, const
   struct arena *arena = call->context.arena;
   struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "customer_id", request->customer_id);
+  check_page_size(&violations, request->page_size);
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
   if (!*request->customer_id) return entity_page_list(call, &orders, request, NULL, "", ret_response);
@@ -149,7 +154,6 @@ static struct status try_update(struct rpc_call *call, const Ordershop__V1__Upda
   if (version_differs(arena, &orders, current, request->order->version, &status)) return status;
   status = update_plan_apply(plan, arena, &orders, request, current, &changed);
   if (!status_is_ok(status)) return status;
-  make_ids_canonical(arena, changed);
   if (same_products(current, changed)) {
     *ret_outcome = ORDER_RECORDED;
     return command_answer_unchanged(call, &orders, record, current, ret_order);
@@ -157,21 +161,29 @@ static struct status try_update(struct rpc_call *call, const Ordershop__V1__Upda
   status = order_claim_read(store, &call->context, ((Ordershop__V1__Order *)current)->id, &claim);
   if (!status_is_ok(status)) return status;
   if (claim) return order_claim_refusal(arena, request->order->id, claim);
-  status = price_order(call, changed, current);
+  struct product_list list = new_products(arena, changed, current);
+  struct order_lookup lookup;
+  order_lookup_send(&lookup, call, NULL, &list);
+  status = order_lookup_receive(&lookup);
+  if (status_is_ok(status)) status = order_lookup_complete(&lookup);
   if (!status_is_ok(status)) return status;
+  order_price(arena, changed, current, lookup.products, list.count);
 
   const struct order_change change = {.what = "updated", .order = changed};
   return order_reserve_and_record(call, record, &change, ret_outcome, ret_order);
 }
 
 static struct status update_order(struct rpc_call *call, const void *input, const void **ret_order) {
-  const Ordershop__V1__UpdateOrderRequest *request = input;
-  struct violations violations = violations_of(call->context.arena);
+  struct arena *arena = call->context.arena;
+  Ordershop__V1__UpdateOrderRequest *request = message_share(arena, input);
+  struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "request_id", request->request_id);
   struct update_plan plan = update_plan_of(&violations, &orders, request);
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
 
+  request->order = message_share(arena, request->order);
+  make_ids_canonical(arena, request->order);
   struct request_record record = command_record(call, &orders, request, true);
   bool found = false;
   status = command_replay(call, &orders, &record, "updated", &found, ret_order);
@@ -181,7 +193,7 @@ static struct status update_order(struct rpc_call *call, const void *input, cons
     status = try_update(call, request, &plan, &record, &outcome, ret_order);
     if (!status_is_ok(status) || outcome == ORDER_RECORDED) return status;
   }
-  return update_contended(call->context.arena, &orders, request->order->id);
+  return update_contended(arena, &orders, request->order->id);
 }
 
 static int guard_deletion(struct transaction *transaction, const void *entity) {

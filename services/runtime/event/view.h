@@ -24,3 +24,16 @@ struct status view_read(struct event_store *store, struct context *context, cons
 /* Several in one round trip. */
 struct status view_read_many(struct event_store *store, struct context *context, const struct view *view,
                              const char *const *keys, size_t count, void **ret_records);
+
+/* The same in two steps, so that several questions travel together: each view_ask is followed by exactly one
+ * view_answer, in the same coroutine. `keys` must live until then. Only the answer parks. */
+struct view_question {
+  struct context *context;
+  const struct view *view;
+  const char *const *keys;
+  size_t count;
+  struct redis_pending *pending; /* NULL: nothing was asked for */
+};
+struct view_question view_ask(struct event_store *store, struct context *context, const struct view *view,
+                              const char *const *keys, size_t count);
+struct status view_answer(const struct view_question *question, void **ret_records);
