@@ -41,6 +41,7 @@ static struct status list_interactions(struct rpc_call *call, const void *input,
   struct arena *arena = call->context.arena;
   struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "customer_id", request->customer_id);
+  check_page_size(&violations, request->page_size);
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
   if (!*request->customer_id) return entity_page_list(call, &interactions, request, NULL, "", ret_response);

@@ -15,8 +15,11 @@ const struct entity_type mail_type = {
 };
 
 static void check_body(struct violations *violations, const char *path, const char *body) {
-  check_text(violations, path, body, BODY_MOST, true);
-  if (strlen(body) > BODY_MOST) violation_add(violations, path, "must have at most 1 MiB");
+  if (strlen(body) > BODY_MOST) {
+    violation_add(violations, path, "must have at most 1 MiB");
+  } else {
+    check_text(violations, path, body, BODY_MOST, true);
+  }
 }
 
 static void check_mail(struct violations *violations, const char *path, const void *entity, const char *field) {

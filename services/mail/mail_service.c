@@ -12,9 +12,6 @@
 #include "mail_record.h"
 #include "shop.h"
 
-enum { BATCH_MOST = 1000 };
-static const size_t BATCH_BYTES_MOST = 1 << 20;
-
 static struct status send_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
   const Ordershop__V1__SendMailRequest *send = request;
   struct violations violations = violations_of(call->context.arena);
@@ -58,12 +55,7 @@ static void check_ids_differ(struct violations *violations, Ordershop__V1__Mail 
 static struct status check_batch(struct arena *arena, const Ordershop__V1__BatchSendMailsRequest *batch) {
   struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "request_id", batch->request_id);
-  if (batch->n_mails == 0) violation_add(&violations, "mails", "must hold at least one");
-  if (batch->n_mails > BATCH_MOST) violation_add(&violations, "mails", "must hold at most %d", BATCH_MOST);
-  if (protobuf_c_message_get_packed_size(&batch->base) > BATCH_BYTES_MOST) {
-    violation_add(&violations, "mails", "must have at most 1 MiB together");
-  }
-  if (violations.count > 0) return violations_status(&violations);
+  if (!check_batch_size(&violations, "mails", batch, batch->n_mails)) return violations_status(&violations);
   for (size_t i = 0; i < batch->n_mails; i++) {
     check_input(&violations, &mails, arena_printf(arena, "mails[%zu]", i), batch->mails[i]);
   }

@@ -5,6 +5,8 @@
 #include "base/message.h"
 #include "service/entity_command.h"
 
+enum { BATCH_MOST = 1000, BATCH_BYTES_MOST = 1 << 20 };
+
 static const ProtobufCFieldDescriptor *resource_field(const void *request, const struct resource *resource) {
   return message_field_of_type(((const ProtobufCMessage *)request)->descriptor, resource->type->descriptor);
 }
@@ -22,6 +24,16 @@ void check_input(struct violations *violations, const struct resource *resource,
     const char *field = resource->input_fields[i];
     resource->check(violations, arena_printf(violations->arena, "%s.%s", path, field), entity, field);
   }
+}
+
+bool check_batch_size(struct violations *violations, const char *path, const void *request, size_t count) {
+  if (count == 0) violation_add(violations, path, "must hold at least one");
+  if (count > BATCH_MOST) violation_add(violations, path, "must hold at most %d", BATCH_MOST);
+  if (count == 0 || count > BATCH_MOST) return false;
+  if (protobuf_c_message_get_packed_size(request) > BATCH_BYTES_MOST) {
+    violation_add(violations, path, "must have at most 1 MiB together");
+  }
+  return true;
 }
 
 void check_page_size(struct violations *violations, int32_t page_size) {

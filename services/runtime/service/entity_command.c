@@ -5,7 +5,7 @@
 #include "base/message.h"
 #include "base/uuid.h"
 
-enum { BATCH_MOST = 1000, UPDATE_TRIES = 20 };
+enum { UPDATE_TRIES = 20 };
 
 static struct status check_create(struct rpc_call *call, const struct resource *resource, const void *request,
                                   const ProtobufCFieldDescriptor *field) {
@@ -50,9 +50,8 @@ static struct status check_batch(struct rpc_call *call, const struct resource *r
   struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "request_id", message_text(request, "request_id"));
   size_t count = message_repeated_count(request, field);
-  if (count == 0) violation_add(&violations, field->name, "must hold at least one");
-  if (count > BATCH_MOST) violation_add(&violations, field->name, "must hold at most %d", BATCH_MOST);
-  for (size_t i = 0; i < count && count <= BATCH_MOST; i++) {
+  bool countable = check_batch_size(&violations, field->name, request, count);
+  for (size_t i = 0; countable && i < count; i++) {
     const char *path = arena_printf(arena, "%s[%zu]", field->name, i);
     check_input(&violations, resource, path, message_repeated_values(request, field)[i]);
   }

@@ -80,6 +80,10 @@ const void *request_resource(const void *request, const struct resource *resourc
 /* Checks all input fields of `entity`. */
 void check_input(struct violations *violations, const struct resource *resource, const char *path, const void *entity);
 
+/* Size of a batch: `count` resources, 1 to 1000, in a request of at most 1 MiB. False: the count itself is refused, and
+ * there is nothing to look at one by one. */
+bool check_batch_size(struct violations *violations, const char *path, const void *request, size_t count);
+
 /* page_size of a list request: negative is refused. */
 void check_page_size(struct violations *violations, int32_t page_size);
 
