@@ -1,5 +1,5 @@
-/* Inventory: the stock of each product, and what orders hold of it (proto/ordershop/v1/inventory.proto,
- * proto/ordershop/internal/v1/stock.proto; stock.h). */
+/* Inventory: the stock of each product (proto/ordershop/v1/inventory.proto). What orders hold of it is
+ * stock_service.c's and stock.h's. */
 #include "inventory_service.h"
 
 #include <google/protobuf/empty.pb-c.h>
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fail_point.h"
 #include "base/message.h"
 #include "base/uuid.h"
 #include "service/entity_command.h"
@@ -18,7 +17,6 @@
 #include "stock.h"
 
 static const int64_t AMOUNT_MOST = 1000000000;
-enum { ORDER_PRODUCTS_MOST = 1000 };
 
 static const struct entity_type inventory_type = {
     .name = "inventory",
@@ -39,17 +37,15 @@ static const struct resource inventories = {
     .check = check_inventory,
 };
 
-static struct stock *stock_of(const struct rpc_call *call) {
+struct stock *stock_of(const struct rpc_call *call) {
   return service_of(call)->user;
 }
 
-/* Order events that were not applied yet can only give stock back: what was possible without them stays so, but a
- * refusal counts only when the caller's `ordershop-after` has been reached. */
-static bool refused_early(const struct rpc_call *call, struct status status) {
+bool refused_early(const struct rpc_call *call, struct status status) {
   return status.code == STATUS_FAILED_PRECONDITION && call->context.after;
 }
 
-static struct status wait_for_orders(struct rpc_call *call) {
+struct status wait_for_orders(struct rpc_call *call) {
   return consumer_wait_for(service_of(call)->consumer, &call->context, call->context.after);
 }
 
@@ -326,74 +322,6 @@ static struct status delete_inventory(struct rpc_call *call, const void *request
   return status_is_ok(status) ? entity_delete(call, &inventories, request, &rule, ret_empty) : status;
 }
 
-/* ---- for the order service -------------------------------------------------------------------------------------- */
-
-static void check_reservation(struct violations *violations,
-                              const Ordershop__Internal__V1__ReserveStockRequest *reserve) {
-  check_uuid(violations, "order_id", reserve->order_id);
-  check_uuid(violations, "attempt_id", reserve->attempt_id);
-  size_t count = reserve->n_product_ids;
-  if (count == 0) violation_add(violations, "product_ids", "must hold at least one");
-  if (count > ORDER_PRODUCTS_MOST)
-    violation_add(violations, "product_ids", "must hold at most %d", ORDER_PRODUCTS_MOST);
-  for (size_t i = 0; i < count && count <= ORDER_PRODUCTS_MOST; i++) {
-    if (uuid_is_valid(reserve->product_ids[i])) continue;
-    check_uuid(violations, arena_printf(violations->arena, "product_ids[%zu]", i), reserve->product_ids[i]);
-  }
-  check_range(violations, "expire_log_time", reserve->expire_log_time, 1, (INT64_C(1) << 53) - 1);
-}
-
-static struct status reserve_stock(struct rpc_call *call, const void *request, const void **ret_response) {
-  static const Ordershop__Internal__V1__ReserveStockResponse response =
-      ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_RESPONSE__INIT;
-  struct arena *arena = call->context.arena;
-  const Ordershop__Internal__V1__ReserveStockRequest *reserve = request;
-  struct violations violations = violations_of(arena);
-  check_reservation(&violations, reserve);
-  struct status status = violations_status(&violations);
-  if (!status_is_ok(status)) return status;
-
-  const struct stock_reservation reservation = {
-      .order_id = uuid_canonical(arena, reserve->order_id),
-      .attempt_id = uuid_canonical(arena, reserve->attempt_id),
-      .product_ids = reserve->product_ids,
-      .product_count = reserve->n_product_ids,
-      .expire_log_time = reserve->expire_log_time,
-  };
-  struct position position = {0};
-  status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
-  if (refused_early(call, status)) {
-    status = wait_for_orders(call);
-    if (status_is_ok(status)) status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
-  }
-  if (fail_point("inventory.after_reserve")) {
-    return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
-  }
-  if (position.log_time) command_tell_position(call, &position);
-  *ret_response = &response;
-  return status;
-}
-
-static struct status release_stock(struct rpc_call *call, const void *request, const void **ret_response) {
-  static const Ordershop__Internal__V1__ReleaseStockResponse response =
-      ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_RESPONSE__INIT;
-  struct arena *arena = call->context.arena;
-  const Ordershop__Internal__V1__ReleaseStockRequest *release = request;
-  struct violations violations = violations_of(arena);
-  check_uuid(&violations, "order_id", release->order_id);
-  check_uuid(&violations, "attempt_id", release->attempt_id);
-  struct status status = violations_status(&violations);
-  if (!status_is_ok(status)) return status;
-
-  struct position position;
-  status = stock_release(stock_of(call), &call->context, uuid_canonical(arena, release->order_id),
-                         uuid_canonical(arena, release->attempt_id), &position);
-  if (!status_is_ok(status)) return status;
-  command_tell_position(call, &position);
-  *ret_response = &response;
-  return status_ok();
-}
-
 /* ---- the service ------------------------------------------------------------------------------------------------ */
 
 static const struct rpc_method inventory_methods[] = {
@@ -431,24 +359,13 @@ static const struct rpc_method inventory_methods[] = {
      .output = &ordershop__v1__inventory__descriptor},
 };
 
-static const struct rpc_method stock_methods[] = {
-    {.name = "ReserveStock",
-     .handler = reserve_stock,
-     .input = &ordershop__internal__v1__reserve_stock_request__descriptor,
-     .output = &ordershop__internal__v1__reserve_stock_response__descriptor},
-    {.name = "ReleaseStock",
-     .handler = release_stock,
-     .input = &ordershop__internal__v1__release_stock_request__descriptor,
-     .output = &ordershop__internal__v1__release_stock_response__descriptor},
-};
-
 static const struct rpc_service services[] = {
     {.descriptor = &ordershop__v1__inventory_service__descriptor,
      .methods = inventory_methods,
      .method_count = sizeof inventory_methods / sizeof *inventory_methods},
     {.descriptor = &ordershop__internal__v1__stock_service__descriptor,
      .methods = stock_methods,
-     .method_count = sizeof stock_methods / sizeof *stock_methods},
+     .method_count = STOCK_METHODS},
 };
 
 static struct status start(struct service *service) {

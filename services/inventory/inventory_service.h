@@ -3,6 +3,7 @@
 
 #include "event/view.h"
 #include "service/service.h"
+#include "stock.h"
 
 extern const struct service_definition inventory_service;
 
@@ -14,3 +15,17 @@ extern const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS
 /* Drops expired attempts; asks for a tick when the earliest one that is open is due. */
 struct status inventory_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
                                   bool *ret_tick);
+
+/* stock_service.c: the methods of StockService. */
+enum { STOCK_METHODS = 2 };
+extern const struct rpc_method stock_methods[STOCK_METHODS];
+
+/* The stock of the service that a call is for. */
+struct stock *stock_of(const struct rpc_call *call);
+
+/* Order events that were not applied yet can only give stock back: what was possible without them stays so, but a
+ * refusal counts only when the caller's `ordershop-after` has been reached. True when it has to be waited for. */
+bool refused_early(const struct rpc_call *call, struct status status);
+
+/* Parks until it has been reached. Errors: as consumer_wait_for. */
+struct status wait_for_orders(struct rpc_call *call);
