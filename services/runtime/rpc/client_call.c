@@ -151,6 +151,12 @@ bool client_call_start(struct client_call *call, grpc_completion_queue *queue, v
   return false;
 }
 
+/* No call is cancelled on this side, so without details it was gRPC that said CANCELLED: a server that shuts down drops
+ * calls that have just arrived. */
+static bool is_unreachable(enum status_code code) {
+  return code == STATUS_UNAVAILABLE || code == STATUS_CANCELLED;
+}
+
 /* An error as the peer has sent it, or as the channel has made it. */
 static struct status error_of(const struct client_call *call) {
   struct arena *arena = call->context->arena;
@@ -162,7 +168,7 @@ static struct status error_of(const struct client_call *call) {
   if (details) {
     status.details = error_details_unpack(arena, GRPC_SLICE_START_PTR(*details), GRPC_SLICE_LENGTH(*details));
   }
-  if (status.details || status.code != STATUS_UNAVAILABLE) return status;
+  if (status.details || !is_unreachable(status.code)) return status;
   return status_error(arena, STATUS_UNAVAILABLE, "PEER_UNREACHABLE", "Can't reach %s at %s: %s", call->channel->peer,
                       call->channel->target, status.message);
 }
