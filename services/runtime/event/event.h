@@ -38,7 +38,7 @@ void event_append(struct transaction *transaction, const char *stream, const voi
 /* The key of a stream. */
 const char *event_stream_key(const struct event_store *store, struct arena *arena, const char *stream);
 
-/* Decodes one element of an XRANGE or XREADGROUP answer. Errors: DATA_LOSS with what is wrong (then the event's
+/* Decodes one element of an XRANGE or XREAD answer. Errors: DATA_LOSS with what is wrong (then the event's
  * log_time, id and stream are set all the same). */
 struct status event_decode(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *descriptor,
                            const struct redis_reply *entry, struct event *ret_event);

@@ -17,7 +17,7 @@ struct event_store {
   const char *service;    /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
   struct redis *commands; /* short commands and functions */
   struct redis *reads;    /* lists and catching up */
-  struct redis *blocking; /* XREADGROUP with BLOCK; NULL in services without subscriptions */
+  struct redis *blocking; /* XREAD with BLOCK; NULL in services without subscriptions */
   struct redis_library *library; /* the generic functions (event/lua) */
   int64_t request_seconds;       /* how long a request record is kept */
   struct position latest;        /* the latest log time that an answer told */

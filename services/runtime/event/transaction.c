@@ -116,12 +116,6 @@ void transaction_delete(struct transaction *transaction, const char *key) {
   add_change(transaction, "del", key);
 }
 
-void transaction_acknowledge(struct transaction *transaction, const char *key, const struct redis_arguments *ids) {
-  struct redis_arguments *changes = add_change(transaction, "xack", key);
-  redis_add_text(changes, transaction->store->service);
-  add_list(changes, ids);
-}
-
 void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields) {
   add_list(add_change(transaction, "xadd", key), fields);
   transaction->event_count++;

@@ -57,8 +57,6 @@ void transaction_remove_scored(struct transaction *transaction, const char *key,
 void transaction_push(struct transaction *transaction, const char *key, const struct redis_arguments *values);
 void transaction_trim(struct transaction *transaction, const char *key, int64_t count);
 void transaction_delete(struct transaction *transaction, const char *key);
-/* XACK in the consumer group of the store's service. */
-void transaction_acknowledge(struct transaction *transaction, const char *key, const struct redis_arguments *ids);
 /* An event: `fields` alternates field and value (see event.h). */
 void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
 

@@ -68,11 +68,6 @@ local changes = {
     redis.call('ZADD', key, score, argv[i + 1])
     return i + 2
   end,
-  xack = function(key, argv, i)
-    local last = list_end(argv, i + 1)
-    redis.call('XACK', key, argv[i], unpack(argv, i + 2, last))
-    return last + 1
-  end,
   xadd = function(key, argv, i)
     local last = list_end(argv, i)
     redis.call('XADD', key, log_time_id(next_log_time), unpack(argv, i + 1, last))

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Measures a shop of its own, all services running: CreateOrder of three products with 1 and with 64 in flight,
+# CreateCustomer and GetCustomer with 64; the fsync latency of the disk beside them; what an order costs in CPU and in
+# Redis' memory until everything that follows from it is done; and the memory of each service.
+#
+#   orders.sh [BIN]     BIN: folder of the executables (default build/bin; not a test build: fail points cost time)
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=${1:-$root/build/bin}
+seconds=${ORDERS_SECONDS:-10}
+# shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
+. "$root/tests/lib/shop.sh"
+
+load() { "$ORDERSHOP_BIN/ordershop-load" --port-base "$shop_port_base" --disk "$shop_folder" "$@"; }
+
+orders() { redis ZCARD order_by_creation; }
+
+# Everything that follows from the orders is done: both mails of each are sent.
+all_is_done() { [ "$(redis XLEN events:mail_updated)" -ge $((2 * $(orders))) ]; }
+
+cpu_us() { # of a process, in microseconds
+  awk -v tick="$(getconf CLK_TCK)" '{ printf "%.0f", ($14 + $15) * 1000000 / tick }' "/proc/$1/stat"
+}
+
+memory_used() { redis INFO memory | tr -d '\r' | awk -F: '$1 == "used_memory" { print $2 }'; }
+
+shop_start
+declare -A before=()
+load --seconds 1 --warm-up 0 >/dev/null # makes what orders need
+wait_until 120 all_is_done
+for name in redis "${shop_services[@]}"; do before[$name]=$(cpu_us "${shop_pid[$name]}"); done
+orders_before=$(orders) memory_before=$(memory_used)
+
+say "--- CreateOrder, 64 in flight"
+load --in-flight 64 --seconds "$seconds"
+wait_until 300 all_is_done
+count=$(($(orders) - orders_before))
+say "--- per order, until everything that follows is done ($count orders)"
+for name in redis "${shop_services[@]}"; do
+  say "$(printf '%-10s %4d us of CPU' "$name" $((($(cpu_us "${shop_pid[$name]}") - before[$name]) / count)))"
+done
+say "$(printf '%-10s %4d bytes of memory' redis $((($(memory_used) - memory_before) / count)))"
+say "--- CreateOrder, 1 in flight"
+load --in-flight 1 --seconds "$seconds"
+say "--- CreateCustomer, 64 in flight"
+load --mode customer --in-flight 64 --seconds "$seconds"
+say "--- GetCustomer, 64 in flight"
+load --mode get --in-flight 64 --seconds "$seconds"
+say "--- memory of the services"
+for name in "${shop_services[@]}"; do
+  say "$(printf '%-10s %s' "$name" "$(awk '/VmRSS/ { print $2, $3 }' "/proc/${shop_pid[$name]}/status")")"
+done
