@@ -3,6 +3,7 @@
 #include <grpc/support/alloc.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "rpc/error_details.h"
 #include "rpc/rpc_credentials.h"
 #include "rpc/rpc_wire.h"
@@ -130,6 +131,11 @@ static void release(struct client_call *call) {
 
 bool client_call_start(struct client_call *call, grpc_completion_queue *queue, void *tag) {
   struct arena *arena = call->context->arena;
+  if (call->context->deadline_us <= clock_monotonic_us()) { /* gRPC would round up to a millisecond */
+    call->status = status_error(arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "No time is left to call %s.",
+                                call->channel->peer);
+    return false;
+  }
   if (!create_call(call, queue)) {
     call->status =
         status_error(arena, STATUS_INTERNAL, "CALL_REFUSED", "gRPC makes no call to %s.", call->channel->peer);

@@ -43,7 +43,7 @@ struct status client_channel_open(struct arena *arena, const char *target, const
                                   struct client_channel *ret_channel);
 void client_channel_close(struct client_channel *channel);
 
-/* False: gRPC refuses the call; call->status says why, and nothing has to be finished. */
+/* False: no time is left, or gRPC refuses the call; call->status says why, and nothing has to be finished. */
 bool client_call_start(struct client_call *call, grpc_completion_queue *queue, void *tag);
 
 /* After the tag came: fills what is out, frees what is gRPC's. */
