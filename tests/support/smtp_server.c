@@ -14,7 +14,7 @@
 
 #include "base/memory.h"
 
-enum { MOST_RULES = 32, MOST_CONNECTIONS = 64, LINE_ROOM = 4096 };
+enum { MOST_RULES = 32, MOST_CONNECTIONS = 64, LINE_ROOM = 4096, SLOW_US = 200000 };
 
 struct rule {
   char command[16], recipient[256], answer[128];
@@ -50,10 +50,10 @@ static _Noreturn void fail(const char *what) {
 
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
-/* What a rule says, or `usual`. */
-static void choose_answer(struct connection *connection, const char *command, const char *usual, char answer[128]) {
+/* What a rule says, or "". */
+static void find_rule(struct connection *connection, const char *command, char answer[128]) {
   struct smtp_server *server = connection->server;
-  snprintf(answer, 128, "%s", usual);
+  answer[0] = '\0';
   pthread_mutex_lock(&server->mutex);
   for (int i = 0; i < server->rule_count; i++) {
     struct rule *rule = &server->rules[i];
@@ -64,6 +64,13 @@ static void choose_answer(struct connection *connection, const char *command, co
     break;
   }
   pthread_mutex_unlock(&server->mutex);
+}
+
+static void choose_answer(struct connection *connection, const char *command, const char *usual, char answer[128]) {
+  find_rule(connection, command, answer);
+  bool slow = strcmp(answer, SMTP_SLOW) == 0;
+  if (slow) usleep(SLOW_US);
+  if (slow || !answer[0]) snprintf(answer, 128, "%s", usual);
 }
 
 static bool send_text(struct connection *connection, const char *text) {

@@ -23,6 +23,7 @@ const char *smtp_server_url(const struct smtp_server *server); /* smtp://127.0.0
 
 #define SMTP_CLOSE "close" /* instead of an answer: the connection ends */
 #define SMTP_MUTE "mute"   /* instead of an answer: nothing, until the client or the server goes */
+#define SMTP_SLOW "slow"   /* the usual answer, after 0.2 s */
 
 /* From now on answers `command` ("connect", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "data": the end of a message,
  * "QUIT") with `answer` ("550 no such user") `times` times, or for ever if that is negative; with a `recipient` only

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/violations.h"
 #include "suite.h"
 
 static struct arena *arena;
@@ -137,8 +138,9 @@ static const char *words_decoded(const char *value) {
     }
     const char *end = strstr(value, "?=");
     CU_ASSERT_FATAL(end && end + 2 - value <= 75);
-    const char *word = value + strlen(start);
+    const char *word = value + strlen(start), *begin = to;
     to = base64_decoded(word, (size_t)(end - word), to);
+    CU_ASSERT(utf8_length(begin, (size_t)(to - begin)) >= 0); /* characters are not divided (RFC 2047, 5) */
     value = end + 2;
     const char *next = value + strspn(value, " ");
     if (strncmp(next, start, strlen(start)) == 0) value = next;
@@ -231,7 +233,10 @@ static void check_only_own_headers(const char *message) {
   size_t lines = 0;
   for (const char *at = headers_of(message); *at; at++) lines += *at == '\n';
   CU_ASSERT_EQUAL(lines, SUITE_SIZE(names) + 1);
-  for (size_t i = 0; i < SUITE_SIZE(names); i++) value_of(message, names[i]);
+  for (size_t i = 0; i < SUITE_SIZE(names); i++) {
+    const char *value = words_decoded(value_of(message, names[i]));
+    CU_ASSERT_PTR_NULL(strpbrk(value, "\r\n\x0B\x0C\x1F\x7F"));
+  }
 }
 
 static void test_injection(void) {
