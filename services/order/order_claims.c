@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/consumer.h"
+#include "order_resource.h"
+
 enum { CLAIM_TRIES = 20, EXPIRE_AT_ONCE = 100 };
 
 const char *order_claims_key(const struct event_store *store, struct arena *arena) {

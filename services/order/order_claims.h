@@ -7,7 +7,7 @@
 #pragma once
 
 #include "event/work.h"
-#include "order_service.h"
+#include "rpc/rpc_server.h"
 
 const char *order_claims_key(const struct event_store *store, struct arena *arena);
 

@@ -1,11 +1,12 @@
 /* What the order service listens to: products and customers for its views, billings for its claims. */
+#include "order_events.h"
+
 #include <ordershop/v1/billing.pb-c.h>
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
 
 #include "event/projection.h"
 #include "order_claims.h"
-#include "order_service.h"
 
 const struct view order_products = {.name = "products", .record = &ordershop__v1__product__descriptor};
 const struct view order_customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};

@@ -2,6 +2,9 @@
 
 #include <ordershop/v1/customer.pb-c.h>
 
+#include "order_events.h"
+#include "order_peers.h"
+
 void order_lookup_send(struct order_lookup *lookup, struct rpc_call *call, const char *customer_id,
                        const struct product_list *list) {
   struct event_store *store = service_of(call)->store;
@@ -23,7 +26,7 @@ static struct status ask_for_customer(const struct order_lookup *lookup) {
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
   request.id = (char *)lookup->customer_id;
   struct rpc_reply reply = {.context = &lookup->call->context};
-  ordershop__v1__customer_service__get_customer(order_service_of(lookup->call)->customers, &request,
+  ordershop__v1__customer_service__get_customer(order_peers_of(lookup->call)->customers, &request,
                                                 (Ordershop__V1__Customer_Closure)rpc_reply_closure, &reply);
   return reply.status;
 }
@@ -38,7 +41,7 @@ static struct status ask_for_products(struct order_lookup *lookup) {
   if (request.n_ids == 0) return status_ok();
 
   struct rpc_reply reply = {.context = &call->context};
-  ordershop__v1__product_service__batch_get_products(order_service_of(call)->products, &request,
+  ordershop__v1__product_service__batch_get_products(order_peers_of(call)->products, &request,
                                                      (Ordershop__V1__BatchGetProductsResponse_Closure)rpc_reply_closure,
                                                      &reply);
   if (!status_is_ok(reply.status)) return reply.status;

@@ -6,8 +6,9 @@
 
 #include <ordershop/v1/product.pb-c.h>
 
+#include "event/view.h"
 #include "order_items.h"
-#include "order_service.h"
+#include "rpc/rpc_server.h"
 
 struct order_lookup {
   struct rpc_call *call;

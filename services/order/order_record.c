@@ -7,8 +7,12 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "order_claims.h"
+#include "order_peers.h"
+#include "order_resource.h"
 
 enum { ATTEMPTS = 3 };
+
+int64_t order_reservation_seconds;
 
 struct attempt {
   struct rpc_call *call;
@@ -27,7 +31,7 @@ static struct status reserve_stock(const struct attempt *attempt) {
   request.expire_log_time = attempt->expire;
   struct rpc_reply reply = {.context = &attempt->call->context};
   ordershop__internal__v1__stock_service__reserve_stock(
-      order_service_of(attempt->call)->stock, &request,
+      order_peers_of(attempt->call)->stock, &request,
       (Ordershop__Internal__V1__ReserveStockResponse_Closure)rpc_reply_closure, &reply);
   return reply.status;
 }
@@ -39,7 +43,7 @@ static void release_stock(const struct attempt *attempt) {
   request.attempt_id = (char *)attempt->id;
   struct rpc_reply reply = {.context = &attempt->call->context};
   ordershop__internal__v1__stock_service__release_stock(
-      order_service_of(attempt->call)->stock, &request,
+      order_peers_of(attempt->call)->stock, &request,
       (Ordershop__Internal__V1__ReleaseStockResponse_Closure)rpc_reply_closure, &reply);
 }
 

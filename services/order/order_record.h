@@ -4,7 +4,12 @@
  * carries the attempt id; given back here only after a definite refusal; and expires otherwise. */
 #pragma once
 
-#include "order_service.h"
+#include <ordershop/v1/order.pb-c.h>
+
+#include "service/entity_command.h"
+
+/* How long a stock reservation lasts (ORDERSHOP_RESERVATION_SECONDS). */
+extern int64_t order_reservation_seconds;
 
 /* How a change of an order is recorded; both take the entity as it shall be. */
 struct order_change {

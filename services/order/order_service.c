@@ -11,50 +11,15 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "order_claims.h"
+#include "order_events.h"
 #include "order_items.h"
 #include "order_lookup.h"
+#include "order_peers.h"
 #include "order_record.h"
+#include "order_resource.h"
 #include "shop.h"
 
-enum { PRODUCTS_MOST = 1000, UPDATE_TRIES = 20 };
-
-int64_t order_reservation_seconds;
-
-static const struct entity_type order_type = {
-    .name = "order",
-    .descriptor = &ordershop__v1__order__descriptor,
-    .ids_set = true,
-    .list_field = "product_ids",
-    .indexes = {"customer_id"},
-};
-
-const char *order_unbilled_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "order_unbilled");
-}
-
-static void check_product_ids(struct violations *violations, const char *path, const Ordershop__V1__Order *order) {
-  if (order->n_product_ids == 0) violation_add(violations, path, "must hold at least one product id");
-  if (order->n_product_ids > PRODUCTS_MOST) {
-    violation_add(violations, path, "must hold at most %d product ids", PRODUCTS_MOST);
-    return;
-  }
-  for (size_t i = 0; i < order->n_product_ids; i++) {
-    check_uuid(violations, arena_printf(violations->arena, "%s[%zu]", path, i), order->product_ids[i]);
-  }
-}
-
-static void check_order(struct violations *violations, const char *path, const void *entity, const char *field) {
-  const Ordershop__V1__Order *order = entity;
-  if (strcmp(field, "customer_id") == 0) check_uuid(violations, path, order->customer_id);
-  if (strcmp(field, "product_ids") == 0) check_product_ids(violations, path, order);
-}
-
-const struct resource orders = {
-    .type = &order_type,
-    .input_fields = {"customer_id", "product_ids"},
-    .mutable_fields = {"product_ids"},
-    .check = check_order,
-};
+enum { UPDATE_TRIES = 20 };
 
 static char *canonical_id(struct arena *arena, char *id) {
   const char *canonical = uuid_canonical(arena, id);
@@ -124,7 +89,7 @@ static struct status list_orders(struct rpc_call *call, const void *input, const
   if (!*request->customer_id) return entity_page_list(call, &orders, request, NULL, "", ret_response);
 
   const char *customer_id = uuid_canonical(arena, request->customer_id);
-  const char *index = entity_index_key(service_of(call)->store, arena, &order_type, "customer_id", customer_id);
+  const char *index = entity_index_key(service_of(call)->store, arena, orders.type, "customer_id", customer_id);
   return entity_page_list(call, &orders, request, index, customer_id, ret_response);
 }
 
@@ -149,7 +114,7 @@ static struct status try_update(struct rpc_call *call, const Ordershop__V1__Upda
   struct event_store *store = service_of(call)->store;
   void *current, *changed;
   const char *claim;
-  struct status status = entity_load(store, &call->context, &order_type, request->order->id, &current);
+  struct status status = entity_load(store, &call->context, orders.type, request->order->id, &current);
   if (!status_is_ok(status)) return status;
   if (version_differs(arena, &orders, current, request->order->version, &status)) return status;
   status = update_plan_apply(plan, arena, &orders, request, current, &changed);
@@ -243,14 +208,14 @@ static const struct rpc_method methods[] = {
 };
 
 static struct status start(struct service *service) {
-  struct order_service *order = arena_calloc(service->arena, 1, sizeof *order);
-  order->customers =
+  struct order_peers *peers = arena_calloc(service->arena, 1, sizeof *peers);
+  peers->customers =
       rpc_client_new(service->arena, service_peer(service, "customer"), &ordershop__v1__customer_service__descriptor);
-  order->products =
+  peers->products =
       rpc_client_new(service->arena, service_peer(service, "product"), &ordershop__v1__product_service__descriptor);
-  order->stock = rpc_client_new(service->arena, service_peer(service, "inventory"),
+  peers->stock = rpc_client_new(service->arena, service_peer(service, "inventory"),
                                 &ordershop__internal__v1__stock_service__descriptor);
-  service->user = order;
+  service->user = peers;
   return status_ok();
 }
 
