@@ -142,7 +142,7 @@ struct status consumer_block(struct consumer *consumer, int64_t ms, bool *ret_in
   struct status status = redis_command_blocking(consumer->store->blocking, &context, &command, ms, &reply);
   consumer->blocked = false;
   *ret_in_time = clock_monotonic_us() - begin_us < ms * 1000;
-  if (!status_is_ok(status)) status = (struct status){.code = status.code, .message = "the blocking read failed"};
+  status = status_copy(status, consumer->round_arena);
   arena_free(context.arena);
   return status;
 }
