@@ -57,8 +57,8 @@ static struct guards put_order(struct transaction *transaction, const struct att
   origin.attempt_id = attempt->id;
   struct guards guards = {.before = transaction_require_before(transaction, attempt->expire)};
   if (strcmp(attempt->change->what, "created") == 0) {
-    guards.entity = entity_put_created(transaction, orders.type, order, &origin);
     transaction_add_scored(transaction, order_unbilled_key(transaction->store, transaction->arena), order->id, 0);
+    guards.entity = entity_put_created(transaction, orders.type, order, &origin);
   } else {
     guards.unclaimed = order_require_unclaimed(transaction, order->id);
     guards.entity = entity_put_updated(transaction, orders.type, order, &origin);

@@ -80,7 +80,7 @@ struct status status_not_found(struct arena *arena, const char *type, const char
 
 struct status status_already_exists(struct arena *arena, const char *type, const char *id) {
   struct status status = status_error(arena, STATUS_ALREADY_EXISTS, reason_of(arena, type, "_ALREADY_EXISTS"),
-                                      "there is a %s %s already", type, id);
+                                      "%s %s exists already", type, id);
   return status_with_resource(status, arena, type, id);
 }
 

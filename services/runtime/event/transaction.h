@@ -1,8 +1,8 @@
 /* Transaction: one Redis function that checks guards and then makes all changes, or none.
  *
  * Built in an arena, run once. Guards are checked in the order in which they were added, before any change. Every event
- * gets the next log time; sorted-set entries without a score of their own are scored with the log time of the first
- * event, so sorted sets keep the order of creation.
+ * gets the next log time; sorted-set entries without a score of their own are scored with the log time of the
+ * event that is added after them, so sorted sets keep the order of creation.
  * Redis' time is the number of commands and keys: one transaction must stay below 10 ms, about 300 small changes. */
 #pragma once
 
@@ -34,7 +34,7 @@ int transaction_require_field(struct transaction *transaction, const char *key, 
 int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field);
 /* The string at `key` is `value`: a lease's epoch. */
 int transaction_require_value(struct transaction *transaction, const char *key, const char *value);
-/* The first event's log time is below `log_time`. */
+/* The first event's log time is below `log_time`. A refusal moves the clock there, so that no later try can be earlier. */
 int transaction_require_before(struct transaction *transaction, int64_t log_time);
 
 /* The request record: when `key` exists already nothing is changed and the outcome is REPLAYED, whatever the other
@@ -50,7 +50,7 @@ void transaction_set_field(struct transaction *transaction, const char *key, con
 void transaction_remove_field(struct transaction *transaction, const char *key, const char *field);
 void transaction_add_member(struct transaction *transaction, const char *key, const char *member);
 void transaction_remove_member(struct transaction *transaction, const char *key, const char *member);
-/* Sorted set; `score` 0: the log time of the transaction's first event. */
+/* Sorted set; `score` 0: the log time of the event that is added next. */
 void transaction_add_scored(struct transaction *transaction, const char *key, const char *member, int64_t score);
 void transaction_remove_scored(struct transaction *transaction, const char *key, const char *member);
 /* Appends to a list; trim removes the first `count`. */

@@ -34,9 +34,9 @@ size_t redis_protocol_size(const struct redis_arguments *arguments) {
 
 void redis_protocol_format(struct redis_buffer *buffer, const struct redis_arguments *arguments) {
   size_t size = redis_protocol_size(arguments);
-  if (size > buffer->capacity) {
+  if (size + 1 > buffer->capacity) {
     free(buffer->bytes);
-    buffer->capacity = size < KEPT_BYTES ? KEPT_BYTES : size;
+    buffer->capacity = size + 1 < KEPT_BYTES ? KEPT_BYTES : size + 1;
     buffer->bytes = memory_alloc(buffer->capacity);
   }
   char *at = write_header(buffer->bytes, '*', arguments->count);
@@ -46,6 +46,7 @@ void redis_protocol_format(struct redis_buffer *buffer, const struct redis_argum
     memcpy(at + arguments->sizes[i], "\r\n", 2);
     at += arguments->sizes[i] + 2;
   }
+  *at = '\0'; /* hiredis looks for the end of the command's name with strchr */
   buffer->size = size;
 }
 

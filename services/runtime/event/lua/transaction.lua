@@ -64,7 +64,7 @@ local changes = {
   end,
   zadd = function(key, argv, i)
     local score = argv[i]
-    if score == '0' then score = number_text(first) end
+    if score == '0' then score = number_text(next_log_time) end
     redis.call('ZADD', key, score, argv[i + 1])
     return i + 2
   end,
@@ -98,7 +98,8 @@ local function transaction(keys, argv)
 
   for guard = 1, guard_count do
     local holds, actual
-    if argv[i] == 'before' then
+    local guards_time = argv[i] == 'before'
+    if guards_time then
       holds, actual = first < tonumber(argv[i + 1]), first and number_text(first)
       i = i + 2
     else
@@ -108,6 +109,8 @@ local function transaction(keys, argv)
     if not holds then
       local record = request_replay(keys[2], life)
       if record then return {'replayed', record} end
+      -- What is refused as too late must stay so, even if the server's clock steps back.
+      if guards_time then clock_write(keys[1], first, epoch) end
       return {'refused', guard, actual}
     end
   end
