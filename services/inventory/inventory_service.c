@@ -144,6 +144,9 @@ static void check_products_differ(struct violations *violations, Ordershop__V1__
 static struct status check_batch(struct arena *arena, const Ordershop__V1__BatchCreateInventoriesRequest *create) {
   struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "request_id", create->request_id);
+  if (!check_batch_size(&violations, "inventories", create, create->n_inventories)) {
+    return violations_status(&violations);
+  }
   for (size_t i = 0; i < create->n_inventories; i++) {
     check_input(&violations, &inventories, arena_printf(arena, "inventories[%zu]", i), create->inventories[i]);
   }
@@ -167,7 +170,7 @@ static struct status batch_create_inventories(struct rpc_call *call, const void 
     product_ids[i] = given[i]->product_id;
     ids[i] = inventory_id(arena, given[i]->product_id);
   }
-  if (count > 0) status = require_products_of(call, create, product_ids, count);
+  status = require_products_of(call, create, product_ids, count);
   if (!status_is_ok(status)) return status;
   return entity_batch_create(call, &inventories, create, ids, ret_response);
 }
@@ -187,10 +190,7 @@ static struct status list_of_product(struct rpc_call *call, const Ordershop__V1_
   check_page_size(&violations, list->page_size);
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
-  if (*list->page_token) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "PAGE_TOKEN_INVALID",
-                        "page_token is not one that this method gave for this filter");
-  }
+  if (*list->page_token) return page_token_invalid(arena);
   Ordershop__V1__ListInventoriesResponse *response =
       message_new(arena, &ordershop__v1__list_inventories_response__descriptor);
   response->inventories = arena_calloc(arena, 1, sizeof *response->inventories);

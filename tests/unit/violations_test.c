@@ -157,6 +157,16 @@ static void test_utf8_every_point(void) {
   CU_ASSERT_EQUAL(wrong, 0);
 }
 
+static void test_single_violation(void) {
+  struct status status = violation_status(arena, "PAGE_TOKEN_INVALID", "page_token", "is another method's");
+  CU_ASSERT_EQUAL(status.code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "PAGE_TOKEN_INVALID");
+  CU_ASSERT_STRING_EQUAL(status.message, "page_token is another method's");
+  CU_ASSERT_STRING_EQUAL(status.details->violations->field, "page_token");
+  CU_ASSERT_STRING_EQUAL(status.details->violations->description, "is another method's");
+  CU_ASSERT_PTR_NULL(status.details->violations->next);
+}
+
 static void test_emails_allowed(void) {
   static const char *const emails[] = {
       "a@b",
@@ -316,6 +326,7 @@ int main(int argc, char **argv) {
       {"names have at most 256 code points, however many bytes", test_names_long},
       {"utf8_length counts code points, NUL included", test_utf8_length},
       {"every code point is decoded, every surrogate and cut sequence refused", test_utf8_every_point},
+      {"a single violation keeps a reason of its own", test_single_violation},
       {"e-mail addresses of dot-strings and host names are allowed", test_emails_allowed},
       {"e-mail addresses that a mail program could misread are refused", test_emails_refused},
       {"e-mail addresses keep to RFC 5321's lengths", test_emails_long},

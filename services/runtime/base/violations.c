@@ -51,6 +51,17 @@ struct status violations_status(const struct violations *violations) {
   return status;
 }
 
+struct status violation_status(struct arena *arena, const char *reason, const char *field, const char *description) {
+  struct status status = status_error(arena, STATUS_INVALID_ARGUMENT, reason, "%s %s", field, description);
+  struct field_violation *violation = arena_alloc(arena, sizeof(*violation));
+  *violation = (struct field_violation){.field = field, .description = description};
+  struct error_details *details = arena_alloc(arena, sizeof(*details));
+  *details = *status.details;
+  details->violations = violation;
+  status.details = details;
+  return status;
+}
+
 /* What a text is made of. */
 struct text_traits {
   int64_t length; /* code points; -1: not valid UTF-8 */

@@ -28,6 +28,10 @@ void violation_add(struct violations *violations, const char *field, const char 
 /* OK, or INVALID_ARGUMENT with reason FIELD_INVALID and all violations in BadRequest; the message names the first. */
 struct status violations_status(const struct violations *violations);
 
+/* INVALID_ARGUMENT with a reason other than FIELD_INVALID and this one violation: "page_token", "is not one that ...".
+ */
+struct status violation_status(struct arena *arena, const char *reason, const char *field, const char *description);
+
 /* Display name: 1 to 256 characters (code points), not only white space, no control characters (C0, DEL, C1, U+2028,
  * U+2029). */
 void check_name(struct violations *violations, const char *field, const char *value);

@@ -5,6 +5,7 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
+#include "base/violations.h"
 #include "event/entity_store.h"
 
 enum { PAGE_SIZE_DEFAULT = 50, PAGE_SIZE_MOST = 1000, PAGE_CHUNK = 100 };
@@ -21,6 +22,11 @@ static const char *page_token(struct arena *arena, const char *scope, int64_t la
   return arena_printf(arena, "%s.%" PRIx64, scope_tag(arena, scope), last);
 }
 
+struct status page_token_invalid(struct arena *arena) {
+  return violation_status(arena, "PAGE_TOKEN_INVALID", "page_token",
+                          "is not one that this method gave for this filter");
+}
+
 static struct status parse_page_token(struct arena *arena, const char *scope, const char *token, int64_t *ret_last) {
   if (!*token) {
     *ret_last = 0;
@@ -30,10 +36,7 @@ static struct status parse_page_token(struct arena *arena, const char *scope, co
   size_t digits = strlen(token) > SCOPE_TAG_SIZE ? strspn(token + SCOPE_TAG_SIZE + 1, "0123456789abcdef") : 0;
   bool ours = strncmp(token, tag, SCOPE_TAG_SIZE) == 0 && token[SCOPE_TAG_SIZE] == '.' && digits > 0 && digits < 16 &&
               !token[SCOPE_TAG_SIZE + 1 + digits];
-  if (!ours) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "PAGE_TOKEN_INVALID",
-                        "page_token is not one that this method gave for this filter");
-  }
+  if (!ours) return page_token_invalid(arena);
   *ret_last = strtoll(token + SCOPE_TAG_SIZE + 1, NULL, 16);
   return status_ok();
 }

@@ -82,3 +82,6 @@ struct entity_page {
 struct status entity_list(struct event_store *store, struct context *context, const struct entity_type *type,
                           const char *index_key, const char *scope, int32_t page_size, const char *page_token,
                           struct entity_page *ret_page);
+
+/* INVALID_ARGUMENT PAGE_TOKEN_INVALID, for listings that make no use of this one. */
+struct status page_token_invalid(struct arena *arena);

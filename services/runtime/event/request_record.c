@@ -6,6 +6,7 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
+#include "base/violations.h"
 
 /* A record is "<fingerprint> <first log time>" or "<fingerprint>=<packed answer>". */
 enum { FINGERPRINT_SIZE = UUID_TEXT_SIZE - 1 };
@@ -38,8 +39,8 @@ struct status request_record_read(const struct request_record *record, struct ar
                                   size_t size, struct request_trace *ret_trace) {
   bool same = size > FINGERPRINT_SIZE && memcmp(value, record->fingerprint, FINGERPRINT_SIZE) == 0;
   if (!same) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "REQUEST_ID_REUSED",
-                        "request_id %s was used for another request", record->request_id);
+    const char *description = arena_printf(arena, "%s was used for another request", record->request_id);
+    return violation_status(arena, "REQUEST_ID_REUSED", "request_id", description);
   }
   const char *rest = value + FINGERPRINT_SIZE + 1;
   struct request_trace trace = {0};
