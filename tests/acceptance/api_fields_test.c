@@ -411,6 +411,12 @@ static void *batch_of(const char *method, const char *text, size_t count) {
   return request;
 }
 
+static const Ordershop__V1__Inventory *request_inventory(const char *product_id) {
+  return ((Ordershop__V1__CreateInventoryRequest *)request_of("CreateInventory", "inventory {product_id $}",
+                                                              product_id))
+      ->inventory;
+}
+
 static void a_batch_creates_1_to_1000_resources(void) {
   static const struct {
     const char *method, *text, *field;
@@ -427,6 +433,9 @@ static void a_batch_creates_1_to_1000_resources(void) {
     assert_done(ask_message(batches[i].method, batch_of(batches[i].method, batches[i].text, 1000)));
   }
   assert_violations(ask("BatchCreateInventories", ""), "inventories");
+  const Ordershop__V1__Inventory *stocks[1001];
+  for (int i = 0; i < 1001; i++) stocks[i] = request_inventory(new_id());
+  assert_violations(ask("BatchCreateInventories", "inventories @", stocks, (size_t)1001), "inventories");
 }
 
 static void a_batch_has_at_most_1_MiB(void) {
