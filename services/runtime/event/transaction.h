@@ -34,7 +34,8 @@ int transaction_require_field(struct transaction *transaction, const char *key, 
 int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field);
 /* The string at `key` is `value`: a lease's epoch. */
 int transaction_require_value(struct transaction *transaction, const char *key, const char *value);
-/* The first event's log time is below `log_time`. A refusal moves the clock there, so that no later try can be earlier. */
+/* The first event's log time is below `log_time`. A refusal moves the clock there, so that no later try can be earlier.
+ */
 int transaction_require_before(struct transaction *transaction, int64_t log_time);
 
 /* The request record: when `key` exists already nothing is changed and the outcome is REPLAYED, whatever the other

@@ -2,8 +2,8 @@
  *
  * Handlers read views through it, seeing what earlier events of the page have put, and add changes: records of views,
  * entities with their events, messages for the outbox. One transaction then makes all of it, moves the consumer's
- * positions, if the consumer still holds the lease: each event has its effect exactly once, however often it is read. A work that isn't committed leaves nothing.
- * Belongs to the consumer's coroutine. Memory: the work's arena. */
+ * positions, if the consumer still holds the lease: each event has its effect exactly once, however often it is read. A
+ * work that isn't committed leaves nothing. Belongs to the consumer's coroutine. Memory: the work's arena. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
