@@ -1,5 +1,6 @@
 #include "rpc/rpc_blocking_client.h"
 
+#include <grpc/support/time.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -42,12 +43,10 @@ struct status rpc_blocking_channel_open(struct arena *arena, const char *target,
   return status;
 }
 
+/* No call uses the queue: the end is all that comes out of it. */
 static void queue_free(grpc_completion_queue *queue) {
   grpc_completion_queue_shutdown(queue);
-  while (grpc_completion_queue_pluck(queue, NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL).type !=
-         GRPC_QUEUE_SHUTDOWN) {
-    continue;
-  }
+  grpc_completion_queue_pluck(queue, NULL, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
   grpc_completion_queue_destroy(queue);
 }
 
@@ -81,6 +80,19 @@ static void queue_give(struct rpc_blocking_channel *channel, struct resting_queu
   queue->next = channel->queues;
   channel->queues = queue;
   pthread_mutex_unlock(&channel->mutex);
+}
+
+void rpc_blocking_channel_rest(struct rpc_blocking_channel *channel, int64_t duration_ms) {
+  grpc_channel *grpc = channel->channel.grpc;
+  gpr_timespec now = gpr_now(GPR_CLOCK_MONOTONIC);
+  gpr_timespec end = gpr_time_add(now, gpr_time_from_millis(duration_ms, GPR_TIMESPAN));
+  struct resting_queue *queue = queue_take(channel);
+  while (gpr_time_cmp(gpr_now(GPR_CLOCK_MONOTONIC), end) < 0) {
+    grpc_connectivity_state state = grpc_channel_check_connectivity_state(grpc, 1);
+    grpc_channel_watch_connectivity_state(grpc, state, end, queue->grpc, &end);
+    grpc_completion_queue_pluck(queue->grpc, &end, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+  }
+  queue_give(channel, queue);
 }
 
 static void blocking_call(void *argument, struct client_call *call) {

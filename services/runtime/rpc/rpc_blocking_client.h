@@ -12,6 +12,10 @@ struct status rpc_blocking_channel_open(struct arena *arena, const char *target,
                                         struct rpc_blocking_channel **ret_channel);
 void rpc_blocking_channel_close(struct rpc_blocking_channel *channel);
 
+/* Waits, for a caller who is going to try again: meanwhile the channel connects again if it must, which between calls
+ * nothing else drives. */
+void rpc_blocking_channel_rest(struct rpc_blocking_channel *channel, int64_t duration_ms);
+
 /* A client of one service over a channel; lives in the arena. Calls it makes wait for the connection at most until the
  * context's deadline when `wait_for_ready`, else fail at once when it is known to be down. */
 ProtobufCService *rpc_blocking_client_new(struct arena *arena, struct rpc_blocking_channel *channel,
