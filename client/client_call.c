@@ -2,7 +2,6 @@
 #include <grpc/health/v1/health.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "client/client.h"
@@ -11,17 +10,13 @@
 
 struct call {
   struct ordershop_client *client;
+  struct rpc_blocking_channel *channel;
   ProtobufCService *stub;
   unsigned method;
   const ProtobufCMessage *request;
   struct context context; /* deadline filled in; `after` as the caller gave it */
   bool conditional;
 };
-
-static void sleep_ms(int64_t duration_ms) {
-  struct timespec left = {.tv_sec = duration_ms / 1000, .tv_nsec = duration_ms % 1000 * 1000000};
-  while (nanosleep(&left, &left) != 0) continue;
-}
 
 static struct rpc_reply send_once(const struct call *call, const char *after) {
   struct context context = call->context;
@@ -55,7 +50,7 @@ static struct ordershop_answer call_until_done(const struct call *call) {
     if (status_is_ok(reply.status)) return answer;
     int64_t delay = retry_delay_ms(&call->client->retry, reply.status, call->conditional, tries, arc4random());
     if (delay < 0 || clock_monotonic_us() + delay * 1000 >= call->context.deadline_us) return answer;
-    sleep_ms(delay);
+    rpc_blocking_channel_rest(call->channel, delay);
   }
 }
 
@@ -78,6 +73,7 @@ struct ordershop_answer ordershop_call(struct ordershop_client *client, const st
   const ProtobufCMessage *message = request;
   if (message->descriptor != found->input) return refuse(context, method, "the request is of another type");
   struct call call = {.client = client,
+                      .channel = client->peers[service].channel,
                       .stub = client->peers[service].stub,
                       .method = (unsigned)(found - descriptor->methods),
                       .request = request_with_id(context->arena, message),
