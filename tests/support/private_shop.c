@@ -218,11 +218,31 @@ const char *private_shop_mail_folder(const struct private_shop *shop) {
   return shop->mail_folder;
 }
 
-void private_shop_stop_service(struct private_shop *shop, enum ordershop_service service) {
-  int status = end_process(shop, service, SIGTERM);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
+const char *private_shop_bin(const struct private_shop *shop) {
+  return shop->bin;
+}
+
+/* kill(0, ...) would end the test program itself. */
+static void signal_process(struct private_shop *shop, enum ordershop_service service, int signal) {
+  if (shop->processes[service] == 0) fail("does not run:", ordershop_service_name(service));
+  kill(shop->processes[service], signal);
+}
+
+void private_shop_terminate_service(struct private_shop *shop, enum ordershop_service service) {
+  signal_process(shop, service, SIGTERM);
+}
+
+int64_t private_shop_await_exit(struct private_shop *shop, enum ordershop_service service) {
+  int64_t begin = clock_monotonic_us();
+  int status = end_process(shop, service, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return (clock_monotonic_us() - begin) / 1000;
   show_logs(shop);
   fail("did not end gracefully:", ordershop_service_name(service));
+}
+
+void private_shop_stop_service(struct private_shop *shop, enum ordershop_service service) {
+  private_shop_terminate_service(shop, service);
+  private_shop_await_exit(shop, service);
 }
 
 void private_shop_kill_service(struct private_shop *shop, enum ordershop_service service) {
@@ -235,11 +255,11 @@ void private_shop_start_service(struct private_shop *shop, enum ordershop_servic
 }
 
 void private_shop_pause_service(struct private_shop *shop, enum ordershop_service service) {
-  kill(shop->processes[service], SIGSTOP);
+  signal_process(shop, service, SIGSTOP);
 }
 
 void private_shop_resume_service(struct private_shop *shop, enum ordershop_service service) {
-  kill(shop->processes[service], SIGCONT);
+  signal_process(shop, service, SIGCONT);
 }
 
 void private_shop_await_end(struct private_shop *shop, enum ordershop_service service) {

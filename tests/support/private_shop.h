@@ -34,8 +34,14 @@ int private_shop_port(const struct private_shop *shop, enum ordershop_service se
 /* Where mails are written: one file each. */
 const char *private_shop_mail_folder(const struct private_shop *shop);
 
+/* The folder of the executables. */
+const char *private_shop_bin(const struct private_shop *shop);
+
 /* SIGTERM; returns when it has ended. Ends the test program unless its exit status was 0. */
 void private_shop_stop_service(struct private_shop *shop, enum ordershop_service service);
+/* The two halves of that; the second returns the milliseconds that it waited. */
+void private_shop_terminate_service(struct private_shop *shop, enum ordershop_service service);
+int64_t private_shop_await_exit(struct private_shop *shop, enum ordershop_service service);
 /* SIGKILL. */
 void private_shop_kill_service(struct private_shop *shop, enum ordershop_service service);
 /* Starts it again, and waits until it is SERVING. */
