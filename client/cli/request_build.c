@@ -73,6 +73,7 @@ static void append_text(struct arena *arena, ProtobufCMessage *message, const Pr
 }
 
 static void set_text(struct arena *arena, struct target target, const char *text) {
+  // A target is only made with its field. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
   if (target.field->label == PROTOBUF_C_LABEL_REPEATED) {
     append_text(arena, target.message, target.field, text);
   } else {

@@ -30,6 +30,6 @@ struct status order_claim_read(struct event_store *store, struct context *contex
 struct status order_claim_settle(struct work *work, const struct event *event);
 struct status order_claim_free(struct work *work, const struct event *event);
 
-/* service_definition.housekeep: drops expired claims. */
-struct status order_claims_expire(void *service, struct context *context, int64_t position, const char *epoch,
+/* service_definition.housekeep: drops expired claims; `user` is the struct service. */
+struct status order_claims_expire(void *user, struct context *context, int64_t position, const char *epoch,
                                   bool *ret_tick);

@@ -154,7 +154,7 @@ static struct status update_order(struct rpc_call *call, const void *input, cons
   status = command_replay(call, &orders, &record, "updated", &found, ret_order);
   if (!status_is_ok(status) || found) return status;
   for (int i = 0; i < UPDATE_TRIES; i++) {
-    enum order_outcome outcome;
+    enum order_outcome outcome = ORDER_CHANGED;
     status = try_update(call, request, &plan, &record, &outcome, ret_order);
     if (!status_is_ok(status) || outcome == ORDER_RECORDED) return status;
   }

@@ -98,6 +98,7 @@ typedef int resolver(const char *, const char *, const struct addrinfo *, struct
 
 /* "flaky.test" cannot be resolved `failing_resolutions` times; then it is 127.0.0.2, where nobody listens, and
  * 127.0.0.1. */
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): glibc's names are its own
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **ret_addresses) {
   resolver *real = (resolver *)dlsym(RTLD_NEXT, "getaddrinfo");
   if (!name || strcmp(name, "flaky.test") != 0) return real(name, service, hints, ret_addresses);

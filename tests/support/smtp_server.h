@@ -26,9 +26,9 @@ const char *smtp_server_url(const struct smtp_server *server); /* smtp://127.0.0
 #define SMTP_SLOW "slow"   /* the usual answer, after 0.2 s */
 
 /* From now on answers `command` ("connect", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "data": the end of a message,
- * "QUIT") with `answer` ("550 no such user") `times` times, or for ever if that is negative; with a `recipient` only
+ * "QUIT") with `text` ("550 no such user") `times` times, or for ever if that is negative; with a `recipient` only
  * in mails to that address, from RCPT on. Texts are copied. */
-void smtp_server_answer(struct smtp_server *server, const char *command, const char *recipient, const char *answer,
+void smtp_server_answer(struct smtp_server *server, const char *command, const char *recipient, const char *text,
                         int times);
 void smtp_server_forget_answers(struct smtp_server *server);
 

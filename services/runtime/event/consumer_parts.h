@@ -136,7 +136,7 @@ enum { ALONE_ATTEMPTS = 3 };
 /* ---- consumer_round.c ---- */
 
 /* The consumer's coroutine. */
-void consumer_run(void *consumer);
+void consumer_run(void *argument);
 
 /* Everything up to `log_time` has been applied. */
 void consumer_moved_to(struct consumer *consumer, int64_t log_time);

@@ -148,7 +148,7 @@ static struct status load_listed(struct listing *listing, struct listed *listed,
 
 /* Adds the next entities; those deleted since their ids were read are left out. */
 static struct status add_chunk(struct listing *listing, struct entity_page *page) {
-  struct listed listed[PAGE_CHUNK];
+  struct listed listed[PAGE_CHUNK] = {0};
   size_t count, wanted = listing->wanted - page->count;
   if (wanted > PAGE_CHUNK) wanted = PAGE_CHUNK;
   struct status status = next_listed(listing, wanted, listed, &count);

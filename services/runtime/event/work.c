@@ -209,6 +209,7 @@ static void forget_want(struct work_view *view, struct work_record *record) {
   if (record->known) return;
   record->known = true;
   struct work_record **at = &view->wanted.first;
+  // What is not known is wanted. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
   while (*at != record) at = &(*at)->next;
   *at = record->next;
   if (!*at) view->wanted.end = at;
