@@ -1,4 +1,5 @@
 /* The mail service as a process, with a Redis, a mail server and a folder of its own: commands, delivery, failures. */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@ static char folder[64];
 static pid_t process; /* 0: not running */
 static int port;
 static bool by_smtp;
+static bool hopeless; /* a wait was in vain: the next ones of this test aren't made */
 
 /* ---- the service ------------------------------------------------------------------------------------------------ */
 
@@ -52,6 +55,16 @@ static _Noreturn void become_service(pid_t parent) {
   _exit(1);
 }
 
+/* gRPC waits for a second after a connection that failed: this asks before it does. */
+static bool listens(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool connected = connect(probe, (struct sockaddr *)&address, sizeof address) == 0;
+  close(probe);
+  return connected;
+}
+
 static bool serves(void) {
   bool serving = false;
   struct context once = {.arena = arena, .deadline_us = clock_monotonic_us() + 1000000};
@@ -63,7 +76,7 @@ static void start_service(void) {
   process = fork();
   if (process == 0) become_service(parent);
   int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
-  while (!serves()) {
+  while (!listens() || !serves()) {
     if (waitpid(process, NULL, WNOHANG) == process) fail("the service has ended");
     if (clock_monotonic_us() > deadline_us) fail("the service does not serve");
     usleep(POLL_US);
@@ -100,6 +113,7 @@ static void begin(bool smtp) {
   redis = private_redis_start(&(struct private_redis_options){.persistent = true});
   server = smtp_server_start();
   by_smtp = smtp;
+  hopeless = false;
   port = private_redis_port(redis) + 10000; /* free as its cluster bus isn't used */
   open_client();
   start_service();
@@ -134,7 +148,7 @@ static struct status try_send(Ordershop__V1__Mail *mail, const char *request_id,
   return ordershop_send_mail(client, &context, &request, ret_mail);
 }
 
-static const Ordershop__V1__Mail *send(Ordershop__V1__Mail *mail) {
+static const Ordershop__V1__Mail *send_one(Ordershop__V1__Mail *mail) {
   const Ordershop__V1__Mail *sent = NULL;
   struct status status = try_send(mail, "", &sent);
   if (!status_is_ok(status)) fail(status.message);
@@ -151,12 +165,13 @@ static const Ordershop__V1__Mail *get(const char *id) {
 }
 
 static const Ordershop__V1__Mail *wait_for(const char *id, Ordershop__V1__MailStatus status) {
-  int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
+  int64_t deadline_us = clock_monotonic_us() + (hopeless ? 0 : WAIT_MS * 1000);
   const Ordershop__V1__Mail *mail = get(id);
   while (mail->status != status && clock_monotonic_us() < deadline_us) {
     usleep(POLL_US);
     mail = get(id);
   }
+  hopeless = hopeless || mail->status != status;
   CU_ASSERT_EQUAL(mail->status, status);
   return mail;
 }
@@ -235,7 +250,7 @@ static int64_t recorded(const char *stream) {
 
 static void test_send(void) {
   begin(false);
-  const Ordershop__V1__Mail *sent = send(mail_of("", "ada@example.com"));
+  const Ordershop__V1__Mail *sent = send_one(mail_of("", "ada@example.com"));
   CU_ASSERT_EQUAL(sent->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
   CU_ASSERT_EQUAL(sent->version, 1);
   CU_ASSERT(uuid_is_valid(sent->id));
@@ -252,7 +267,7 @@ static void test_send(void) {
 static void test_known_id(void) {
   begin(false);
   const char *id = uuid_random(arena), *request_id = uuid_random(arena);
-  send(mail_of(id, "ada@example.com"));
+  send_one(mail_of(id, "ada@example.com"));
   wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   Ordershop__V1__Mail *other = mail_of(id, "grace@example.com");
   for (int i = 0; i < 3; i++) {
@@ -305,7 +320,7 @@ static void test_rules(void) {
 static void test_batch(void) {
   begin(false);
   const char *known = uuid_random(arena);
-  send(mail_of(known, "known@example.com"));
+  send_one(mail_of(known, "known@example.com"));
   wait_for(known, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   Ordershop__V1__Mail *mails[] = {mail_of("", "a@example.com"), mail_of(known, "x@example.com"),
                                   mail_of(uuid_random(arena), "b@example.com")};
@@ -364,7 +379,7 @@ static void test_list(void) {
   for (int i = 0; i < 8; i++) {
     Ordershop__V1__Mail *mail = mail_of("", i % 4 < 2 ? "a@example.com" : "b@example.com");
     mail->cause = (char *)causes[i % 2];
-    send(mail);
+    send_one(mail);
   }
   CU_ASSERT_EQUAL(list("", "", 0)->n_mails, 8);
   CU_ASSERT_EQUAL(list("a@example.com", "", 0)->n_mails, 4);
@@ -405,7 +420,7 @@ static void test_refused(void) {
   CU_ASSERT_PTR_NULL(failed->sent_time);
   wait_for(ids[0], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   wait_for(ids[2], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
-  const char *later = send(mail_of("", "c@example.com"))->id;
+  const char *later = send_one(mail_of("", "c@example.com"))->id;
   wait_for(later, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   CU_ASSERT_EQUAL(smtp_server_count(server), 3);
   end();
@@ -418,7 +433,7 @@ static void test_deferred(void) {
   const char **ids = send_to(to, 2);
   wait_for(ids[1], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   CU_ASSERT_EQUAL(get(ids[0])->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
-  const char *later = send(mail_of("", "c@example.com"))->id; /* not held up */
+  const char *later = send_one(mail_of("", "c@example.com"))->id; /* not held up */
   wait_for(later, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   CU_ASSERT_EQUAL(times_taken(ids[0]), 0);
   wait_for(ids[0], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
@@ -430,7 +445,7 @@ static void test_deferred(void) {
 static void test_deferred_restart(void) {
   begin(true);
   smtp_server_answer(server, "data", "grey@example.com", "452 full", 1);
-  const char *id = send(mail_of("", "grey@example.com"))->id;
+  const char *id = send_one(mail_of("", "grey@example.com"))->id;
   int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
   while (private_redis_number(redis, "ZCARD mail_deferred") != 1 && clock_monotonic_us() < deadline_us) usleep(POLL_US);
   end_service(SIGKILL);
@@ -479,7 +494,7 @@ static void test_replay(void) {
   private_redis_command(redis, "HDEL mail_position mail_created");
   private_redis_command(redis, "DEL mail_entity:%s", ids[0]);
   start_service();
-  const char *later = send(mail_of("", "later@example.com"))->id;
+  const char *later = send_one(mail_of("", "later@example.com"))->id;
   wait_for(later, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   CU_ASSERT_EQUAL(smtp_server_count(server), MAILS + 1);
   CU_ASSERT_EQUAL(recorded("mail_updated"), MAILS + 1);
@@ -500,6 +515,9 @@ static void test_redis_goes(void) {
 /* A slow server and a long backlog: the service ends soon all the same, and goes on where it was. */
 static void test_stop(void) {
   begin(true);
+  smtp_server_answer(server, "MAIL", NULL, SMTP_SLOW, -1);
+  smtp_server_answer(server, "RCPT", NULL, SMTP_SLOW, -1);
+  smtp_server_answer(server, "DATA", NULL, SMTP_SLOW, -1);
   smtp_server_answer(server, "data", NULL, SMTP_SLOW, -1);
   const char **ids = send_many(300);
   smtp_server_wait(server, 8, WAIT_MS);
@@ -507,7 +525,7 @@ static void test_stop(void) {
   int status = end_service(SIGTERM);
   CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   CU_ASSERT(clock_monotonic_us() - begin_us < 2 * INT64_C(1000000));
-  CU_ASSERT(smtp_server_count(server) < 100);
+  CU_ASSERT(smtp_server_count(server) < 50);
   CU_ASSERT_EQUAL(recorded("mail_updated"), (int64_t)smtp_server_count(server));
   smtp_server_forget_answers(server);
   start_service();
@@ -526,7 +544,7 @@ static void arm(const char *action) {
 static void kill_after_delivery(bool smtp) {
   begin(smtp);
   arm("kill");
-  const char *id = send(mail_of("", "ada@example.com"))->id;
+  const char *id = send_one(mail_of("", "ada@example.com"))->id;
   waitpid(process, NULL, 0);
   process = 0;
   CU_ASSERT_EQUAL(recorded("mail_updated"), 0);
@@ -553,7 +571,7 @@ static void test_killed_folder(void) {
 static void test_zombie(void) {
   begin(true);
   arm("pause");
-  const char *id = send(mail_of("", "ada@example.com"))->id;
+  const char *id = send_one(mail_of("", "ada@example.com"))->id;
   int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
   const char *hit = arena_printf(arena, "%s/mail.after_delivery.hit", folder);
   while (access(hit, F_OK) != 0 && clock_monotonic_us() < deadline_us) usleep(POLL_US);
