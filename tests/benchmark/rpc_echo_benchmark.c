@@ -1,7 +1,7 @@
 /* What a unary call costs without any work behind it: an echo server in a process of its own, and the client on the
  * loop.
  *
- *   rpc_echo_benchmark [calls in flight, 64] [connections, 4] [seconds, 5] [I/O threads of the server, 1]
+ *   rpc_echo_benchmark [calls in flight, 64] [connections, 4] [seconds, 5]
  *   rpc_echo_benchmark serve ADDRESS     only the server, with health and reflection, until it is killed
  *
  * Prints calls per second, CPU microseconds a call of server and client, latencies, and the server's memory. */
@@ -55,7 +55,7 @@ static struct rpc_method *methods_of(struct arena *arena, const ProtobufCService
   return methods;
 }
 
-static void serve(const char *address, int io_threads, int port_pipe) {
+static void serve(const char *address, int port_pipe) {
   static const char *const names[] = {"ordershop.v1.CustomerService", "grpc.health.v1.Health",
                                       "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
                                       NULL};
@@ -70,7 +70,7 @@ static void serve(const char *address, int io_threads, int port_pipe) {
   struct status status =
       reflection_new(arena, ordershop_descriptor_set, ordershop_descriptor_set_size, names, &reflection);
   if (status_is_ok(status)) reflection_services(reflection, services + 2);
-  struct rpc_server_options options = {.listen = address, .io_threads = io_threads};
+  struct rpc_server_options options = {.listen = address};
   struct rpc_server *server = NULL;
   if (status_is_ok(status)) status = rpc_server_open(loop, arena, &options, services, 4, &server);
   if (!status_is_ok(status)) {
@@ -84,13 +84,13 @@ static void serve(const char *address, int io_threads, int port_pipe) {
   loop_run(loop);
 }
 
-static pid_t start_server(int io_threads, int *ret_port) {
+static pid_t start_server(int *ret_port) {
   int ports[2];
   if (pipe(ports) != 0) exit(1);
   pid_t child = fork();
   if (child == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    serve("127.0.0.1:0", io_threads, ports[1]);
+    serve("127.0.0.1:0", ports[1]);
   }
   if (read(ports[0], ret_port, sizeof(*ret_port)) != sizeof(*ret_port)) exit(1);
   return child;
@@ -205,12 +205,12 @@ static int argument_of(int argc, char **argv, int index, int fallback) {
 
 int main(int argc, char **argv) {
   static struct bench bench;
-  if (argc == 3 && strcmp(argv[1], "serve") == 0) serve(argv[2], 1, -1);
+  if (argc == 3 && strcmp(argv[1], "serve") == 0) serve(argv[2], -1);
   bench.in_flight = argument_of(argc, argv, 1, 64);
   bench.connections = argument_of(argc, argv, 2, 4);
   int seconds = argument_of(argc, argv, 3, 5);
   if (bench.in_flight < 1 || bench.connections < 1 || bench.connections > CONNECTIONS_MOST || seconds < 1) return 2;
-  bench.server = start_server(argument_of(argc, argv, 4, 1), &bench.port);
+  bench.server = start_server(&bench.port);
   bench.begin_us = clock_monotonic_us() + WARM_UP_US;
   bench.end_us = bench.begin_us + (int64_t)seconds * US_PER_SECOND;
   struct loop *loop = loop_new(NULL);

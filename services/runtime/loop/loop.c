@@ -1,5 +1,6 @@
 #include "loop/loop.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/poison.h"
+#include "loop/fd_watch.h"
 #include "loop/scheduler.h"
 
 enum {
@@ -33,7 +35,10 @@ struct loop {
   bool stopping;
   /* Tasks of other threads, newest first. */
   _Atomic(struct loop_task *) posted;
-  atomic_bool asleep; /* is, or is about to be, in a poll that only `wakeup` ends */
+  atomic_bool asleep; /* is, or is about to be, in a poll that only `wakeup` or the poller's wake ends */
+  pthread_mutex_t poller_mutex;
+  struct loop_poller *poller;
+  struct fd_watch *watch; /* of libuv's descriptor, with a poller */
 };
 
 struct scheduler *loop_scheduler(struct loop *loop) {
@@ -50,13 +55,25 @@ struct loop_figures loop_figures(const struct loop *loop) {
 
 /* ---- tasks of other threads ------------------------------------------------------------------------------------- */
 
+/* Ends a sleep, or one that is about to begin; a loop that is awake needs nothing. The mutex keeps the poller there. */
+static void wake(struct loop *loop) {
+  if (!atomic_load(&loop->asleep) || !atomic_exchange(&loop->asleep, false)) return;
+  pthread_mutex_lock(&loop->poller_mutex);
+  if (loop->poller) {
+    loop->poller->wake(loop->poller);
+  } else {
+    uv_async_send(&loop->wakeup);
+  }
+  pthread_mutex_unlock(&loop->poller_mutex);
+}
+
 void loop_post(struct loop *loop, struct loop_task *task) {
   struct loop_task *first = atomic_load_explicit(&loop->posted, memory_order_relaxed);
   do {
     task->next = first;
   } while (!atomic_compare_exchange_weak(&loop->posted, &first, task));
   /* A loop that is awake looks at the list before it sleeps; that saves a system call per task under load. */
-  if (atomic_load(&loop->asleep) && atomic_exchange(&loop->asleep, false)) uv_async_send(&loop->wakeup);
+  wake(loop);
 }
 
 static void run_posted(struct loop *loop) {
@@ -129,6 +146,18 @@ static void set_timer(struct loop *loop) {
   loop->timer_us = first->deadline_us > 0 ? first->deadline_us : 1;
 }
 
+/* Sleeps in the poller, or, if the loop is busy, lets it look; libuv only looks afterwards. */
+static void poll_elsewhere(struct loop *loop, bool busy) {
+  int timeout_ms = 0;
+  if (!busy && !fd_watch_arm(loop->watch)) {
+    uv_idle_stop(&loop->busy);
+    uv_update_time(&loop->uv);
+    timeout_ms = uv_backend_timeout(&loop->uv);
+  }
+  loop->poller->poll(loop->poller, timeout_ms);
+  atomic_store(&loop->asleep, false);
+}
+
 /* Decides whether the poll that follows may sleep: an active idle handle makes libuv only look. */
 static void prepare_poll(struct loop *loop) {
   bool busy = loop->scheduler.ready_first != NULL;
@@ -136,6 +165,10 @@ static void prepare_poll(struct loop *loop) {
     set_timer(loop);
     atomic_store(&loop->asleep, true);
     busy = atomic_load(&loop->posted) != NULL;
+  }
+  if (loop->poller) {
+    poll_elsewhere(loop, busy);
+    busy = true;
   }
   if (busy) {
     uv_idle_start(&loop->busy, nothing_to_do);
@@ -170,6 +203,18 @@ void loop_run(struct loop *loop) {
   scheduler_leave();
 }
 
+static void descriptor_ready(void *argument) {
+  wake(argument);
+}
+
+void loop_set_poller(struct loop *loop, struct loop_poller *poller) {
+  if (loop->watch) fd_watch_free(loop->watch);
+  pthread_mutex_lock(&loop->poller_mutex);
+  loop->poller = poller;
+  pthread_mutex_unlock(&loop->poller_mutex);
+  loop->watch = poller ? fd_watch_new(uv_backend_fd(&loop->uv), descriptor_ready, loop) : NULL;
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
 static void check_uv(int error, const char *what) {
@@ -197,6 +242,7 @@ struct loop *loop_new(const struct loop_options *options) {
   struct scheduler *scheduler = &loop->scheduler;
   scheduler->stack_bytes = options && options->stack_bytes > 0 ? options->stack_bytes : STACK_BYTES;
   scheduler->max_coroutines = options && options->max_coroutines > 0 ? options->max_coroutines : MAX_COROUTINES;
+  pthread_mutex_init(&loop->poller_mutex, NULL);
   handles_init(loop);
   return loop;
 }
@@ -208,5 +254,6 @@ void loop_free(struct loop *loop) {
   while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) continue;
   check_uv(uv_loop_close(&loop->uv), "uv_loop_close");
   scheduler_clear(&loop->scheduler);
+  pthread_mutex_destroy(&loop->poller_mutex);
   free(loop);
 }

@@ -45,6 +45,19 @@ struct loop_flush {
 void loop_flush_add(struct loop *loop, struct loop_flush *flush);
 void loop_flush_remove(struct loop *loop, struct loop_flush *flush);
 
+/* Another library's way to wait for events (gRPC's completion queue), which takes the place of the loop's sleep in
+ * libuv: its events are then handled without changing threads. While the loop sleeps there, a thread watches libuv's
+ * descriptor and ends the sleep when libuv has something to do. At most one poller at a time. */
+struct loop_poller {
+  /* Handles what is there, on the loop's own stack. If nothing is, waits for at most `timeout_ms` (-1: no limit, 0: not
+   * at all) or until `wake`. Called once a turn, after the flushes. */
+  void (*poll)(struct loop_poller *poller, int timeout_ms);
+  void (*wake)(struct loop_poller *poller); /* any thread; may come when nobody sleeps any more */
+};
+
+/* NULL: none, the loop sleeps in libuv. After it has returned, the poller before is not called again. */
+void loop_set_poller(struct loop *loop, struct loop_poller *poller);
+
 /* Starts a coroutine, which first runs when the caller next gives way. False: max_coroutines live already. */
 bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument);
 

@@ -9,8 +9,7 @@
 
 struct rpc_channel {
   struct client_channel channel;
-  struct loop *loop;
-  grpc_completion_queue *queue;
+  struct rpc_runtime *runtime;
 };
 
 /* A call, on the stack of the coroutine that waits for it. */
@@ -25,11 +24,10 @@ struct waiting_call {
 struct status rpc_channel_open(struct loop *loop, struct arena *arena, const char *target,
                                const struct rpc_channel_options *options, struct rpc_channel **ret_channel) {
   struct rpc_channel *channel = arena_calloc(arena, 1, sizeof(*channel));
-  channel->loop = loop;
-  channel->queue = rpc_runtime_acquire(1);
+  channel->runtime = rpc_runtime_acquire(loop);
   struct status status = client_channel_open(arena, target, options, &channel->channel);
   if (!status_is_ok(status)) {
-    rpc_runtime_release();
+    rpc_runtime_release(channel->runtime);
     return status;
   }
   *ret_channel = channel;
@@ -39,15 +37,15 @@ struct status rpc_channel_open(struct loop *loop, struct arena *arena, const cha
 static void close_channel(void *argument) {
   struct rpc_channel *channel = argument;
   client_channel_close(&channel->channel);
-  rpc_runtime_release();
+  rpc_runtime_release(channel->runtime);
 }
 
 void rpc_channel_close(struct rpc_channel *channel) {
   if (channel) coroutine_on_loop_stack(close_channel, channel);
 }
 
-static void call_over(struct loop_task *task) {
-  struct waiting_call *waiting = (struct waiting_call *)((char *)task - offsetof(struct waiting_call, arrival.task));
+static void call_over(struct rpc_arrival *arrival) {
+  struct waiting_call *waiting = (struct waiting_call *)((char *)arrival - offsetof(struct waiting_call, arrival));
   client_call_finish(&waiting->call);
   waiting->over = true;
   coroutine_wake(waiting->coroutine);
@@ -61,8 +59,8 @@ static void start_call(void *argument) {
 static void make_call(struct rpc_channel *channel, struct client_call *call) {
   struct waiting_call waiting = {
       .call = *call,
-      .arrival = {.task.run = call_over, .loop = channel->loop, .arrived = rpc_arrival_to_loop},
-      .queue = channel->queue,
+      .arrival.run = call_over,
+      .queue = rpc_runtime_queue(channel->runtime),
       .coroutine = coroutine_self(),
   };
   coroutine_on_loop_stack(start_call, &waiting);

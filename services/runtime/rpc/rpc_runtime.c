@@ -2,21 +2,31 @@
 
 #include <grpc/support/log.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "rpc/rpc_mutex.h"
 
-enum { THREADS_MOST = 16 };
+enum { COMPLETIONS_PER_TURN = 512 };
 
-static struct {
-  pthread_mutex_t mutex;
-  int users;
+struct rpc_runtime {
+  struct loop_poller poller; /* first: the loop holds a pointer to it */
+  struct loop *loop;
   grpc_completion_queue *queue;
-  pthread_t threads[THREADS_MOST];
-  int thread_count;
-} runtime = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+  int users;
+  /* For waking: a call that is never made. An empty batch of it completes at once, which ends a sleep in the queue. */
+  grpc_channel *nowhere;
+  grpc_call *never;
+  struct rpc_arrival woken;
+  struct rpc_runtime *next;
+};
+
+/* By loop; a process has one, a test some. */
+static pthread_mutex_t runtimes_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct rpc_runtime *runtimes;
+
+/* ---- library ---------------------------------------------------------------------------------------------------- */
 
 /* gRPC's complaints (a peer that sends garbage, an address that is taken) are told to callers as statuses as well; in
  * the log they are for whoever looks for the cause. */
@@ -35,55 +45,98 @@ void rpc_library_release(void) {
   grpc_shutdown_blocking();
 }
 
-bool rpc_arrival_to_loop(struct rpc_arrival *arrival) {
-  (void)arrival;
+/* ---- polling ---------------------------------------------------------------------------------------------------- */
+
+/* Runs the next completion. False: none came in time. */
+static bool take(struct rpc_runtime *runtime, gpr_timespec until) {
+  grpc_event event = grpc_completion_queue_next(runtime->queue, until, NULL);
+  if (event.type != GRPC_OP_COMPLETE) return false;
+  struct rpc_arrival *arrival = event.tag;
+  arrival->ok = event.success != 0;
+  arrival->run(arrival);
   return true;
 }
 
-static void *poll_queue(void *argument) {
-  grpc_completion_queue *queue = argument;
-  for (;;) {
-    grpc_event event = grpc_completion_queue_next(queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
-    if (event.type == GRPC_QUEUE_SHUTDOWN) return NULL;
-    struct rpc_arrival *arrival = event.tag;
-    arrival->ok = event.success != 0;
-    if (arrival->arrived(arrival)) loop_post(arrival->loop, &arrival->task);
-  }
+static gpr_timespec time_in(int timeout_ms) {
+  if (timeout_ms < 0) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(timeout_ms, GPR_TIMESPAN));
 }
 
-/* Signals are the loop's: a polling thread takes none. */
-static void thread_start(void) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&runtime.threads[runtime.thread_count], NULL, poll_queue, runtime.queue);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (error) {
-    log_event(LOG_ERROR, "no thread for gRPC", "error", log_number(error), NULL);
-    abort();
-  }
-  pthread_setname_np(runtime.threads[runtime.thread_count++], "grpc-io");
+static void poll_queue(struct loop_poller *poller, int timeout_ms) {
+  struct rpc_runtime *runtime = (struct rpc_runtime *)poller;
+  if (timeout_ms != 0 && !take(runtime, time_in(timeout_ms))) return;
+  for (int i = 0; i < COMPLETIONS_PER_TURN && take(runtime, gpr_inf_past(GPR_CLOCK_MONOTONIC)); i++) continue;
 }
 
-grpc_completion_queue *rpc_runtime_acquire(int threads) {
-  pthread_mutex_lock(&runtime.mutex);
-  if (runtime.users++ == 0) {
-    rpc_library_acquire();
-    runtime.queue = grpc_completion_queue_create_for_next(NULL);
-  }
-  while (runtime.thread_count < threads && runtime.thread_count < THREADS_MOST) thread_start();
-  grpc_completion_queue *queue = runtime.queue;
-  pthread_mutex_unlock(&runtime.mutex);
-  return queue;
+void rpc_runtime_wait(struct rpc_runtime *runtime) {
+  take(runtime, gpr_inf_future(GPR_CLOCK_MONOTONIC));
 }
 
-void rpc_runtime_release(void) {
-  pthread_mutex_lock(&runtime.mutex);
-  if (--runtime.users == 0) {
-    grpc_completion_queue_shutdown(runtime.queue);
-    while (runtime.thread_count > 0) pthread_join(runtime.threads[--runtime.thread_count], NULL);
-    grpc_completion_queue_destroy(runtime.queue);
-    rpc_library_release();
+static void wake(struct loop_poller *poller) {
+  struct rpc_runtime *runtime = (struct rpc_runtime *)poller;
+  grpc_call_start_batch(runtime->never, NULL, 0, &runtime->woken, NULL);
+}
+
+static void ignore(struct rpc_arrival *arrival) {
+  (void)arrival;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+static struct rpc_runtime *runtime_new(struct loop *loop) {
+  struct rpc_runtime *runtime = memory_calloc(1, sizeof(*runtime));
+  rpc_library_acquire();
+  runtime->poller = (struct loop_poller){.poll = poll_queue, .wake = wake};
+  runtime->loop = loop;
+  runtime->queue = grpc_completion_queue_create_for_next(NULL);
+  runtime->woken.run = ignore;
+  runtime->nowhere = grpc_lame_client_channel_create("nowhere", GRPC_STATUS_UNAVAILABLE, "nowhere");
+  runtime->never =
+      grpc_channel_create_call(runtime->nowhere, NULL, 0, runtime->queue, grpc_slice_from_static_string("/never"), NULL,
+                               gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+  loop_set_poller(loop, &runtime->poller);
+  return runtime;
+}
+
+static void runtime_free(struct rpc_runtime *runtime) {
+  loop_set_poller(runtime->loop, NULL);
+  grpc_call_unref(runtime->never);
+  grpc_channel_destroy(runtime->nowhere);
+  grpc_completion_queue_shutdown(runtime->queue);
+  while (take(runtime, gpr_inf_future(GPR_CLOCK_MONOTONIC))) continue;
+  grpc_completion_queue_destroy(runtime->queue);
+  rpc_library_release();
+  free(runtime);
+}
+
+struct rpc_runtime *rpc_runtime_acquire(struct loop *loop) {
+  pthread_mutex_lock(&runtimes_mutex);
+  struct rpc_runtime *runtime = runtimes;
+  while (runtime && runtime->loop != loop) runtime = runtime->next;
+  if (!runtime) {
+    runtime = runtime_new(loop);
+    runtime->next = runtimes;
+    runtimes = runtime;
   }
-  pthread_mutex_unlock(&runtime.mutex);
+  runtime->users++;
+  pthread_mutex_unlock(&runtimes_mutex);
+  return runtime;
+}
+
+grpc_completion_queue *rpc_runtime_queue(struct rpc_runtime *runtime) {
+  return runtime->queue;
+}
+
+static void runtime_unlink(struct rpc_runtime *runtime) {
+  struct rpc_runtime **link = &runtimes;
+  while (*link != runtime) link = &(*link)->next;
+  *link = runtime->next;
+}
+
+void rpc_runtime_release(struct rpc_runtime *runtime) {
+  if (--runtime->users > 0) return;
+  pthread_mutex_lock(&runtimes_mutex);
+  runtime_unlink(runtime);
+  pthread_mutex_unlock(&runtimes_mutex);
+  runtime_free(runtime);
 }

@@ -1,8 +1,9 @@
-/* gRPC's library and the threads that poll for it: started at the first use, ended with the last.
+/* gRPC's library on a loop: started at the first use, ended with the last.
  *
- * All servers and channels of the process share one completion queue, so that one thread, mostly, both reads the
- * sockets and takes the completions. Such a thread never runs code of a handler: it hands events to their loops.
- * Any thread. */
+ * All servers and channels of a loop share one completion queue, and the loop's own thread polls it: the loop sleeps in
+ * gRPC (loop_set_poller), reads the sockets, takes the completions and runs what they wake, without changing threads.
+ * gRPC's remaining threads (timers, name resolution) only put completions into the queue, which ends the sleep.
+ * Threads: the loop's. */
 #pragma once
 
 #include <grpc/grpc.h>
@@ -10,25 +11,25 @@
 
 #include "loop/loop.h"
 
-/* The tag of an operation on the shared queue. Embed it; it must live until it has arrived. */
+/* The tag of an operation on a loop's queue. Embed it; it must live until it has arrived. */
 struct rpc_arrival {
-  struct loop_task task; /* run on the loop if `arrived` says so */
-  struct loop *loop;
-  bool ok; /* what gRPC said of the operation */
-  /* Runs on a polling thread. True: hand on to the loop. False: done; the arrival may be gone already. */
-  bool (*arrived)(struct rpc_arrival *arrival);
+  void (*run)(struct rpc_arrival *arrival); /* on the loop's own stack; the arrival may be gone afterwards */
+  bool ok;                                  /* what gRPC said of the operation */
 };
 
-/* For `arrived`: every completion is for the loop. */
-bool rpc_arrival_to_loop(struct rpc_arrival *arrival);
+struct rpc_runtime;
 
-/* Takes part in the library and its shared queue, polled by at least `threads` threads. Pair with
- * rpc_runtime_release. */
-grpc_completion_queue *rpc_runtime_acquire(int threads);
+/* Takes part in the library and the loop's queue. Pair with rpc_runtime_release. */
+struct rpc_runtime *rpc_runtime_acquire(struct loop *loop);
+grpc_completion_queue *rpc_runtime_queue(struct rpc_runtime *runtime);
 
-/* All operations of the caller must have completed. The last one ends threads and library; blocks until they have. */
-void rpc_runtime_release(void);
+/* Waits for one completion, however long, and runs it: for the end, when no turn of the loop would come. Loop's stack.
+ */
+void rpc_runtime_wait(struct rpc_runtime *runtime);
 
-/* Takes part in the library alone, for those who poll a queue of their own. */
+/* All operations of the caller must have completed. Loop's stack. */
+void rpc_runtime_release(struct rpc_runtime *runtime);
+
+/* Takes part in the library alone, for those who poll a queue of their own. Any thread. */
 void rpc_library_acquire(void);
 void rpc_library_release(void);

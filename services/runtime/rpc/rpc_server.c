@@ -35,7 +35,6 @@ static struct rpc_server_options with_defaults(struct arena *arena, const struct
   if (options.max_message_bytes > INT32_MAX) options.max_message_bytes = INT32_MAX;
   if (options.max_deadline_ms <= 0) options.max_deadline_ms = DEFAULT_DEADLINE_MS;
   if (options.max_calls == 0) options.max_calls = DEFAULT_CALLS;
-  if (options.io_threads <= 0) options.io_threads = 1;
   if (options.keepalive_ms <= 0) options.keepalive_ms = DEFAULT_KEEPALIVE_MS;
   return options;
 }
@@ -130,45 +129,19 @@ static struct status bind_port(struct rpc_server *server, struct arena *arena) {
                       server->options.listen);
 }
 
-static bool shutdown_arrived(struct rpc_arrival *arrival) {
+static void shutdown_arrived(struct rpc_arrival *arrival) {
   struct rpc_server *server = (struct rpc_server *)((char *)arrival - offsetof(struct rpc_server, shutdown));
-  pthread_mutex_lock(&server->mutex);
-  server->shut = true;
-  pthread_cond_signal(&server->returned);
-  pthread_mutex_unlock(&server->mutex);
-  return server->draining;
-}
-
-static void shutdown_seen(struct loop_task *task) {
-  struct rpc_server *server = (struct rpc_server *)((char *)task - offsetof(struct rpc_server, shutdown.task));
   server->stopped = true;
   condition_signal_all(&server->changed);
-}
-
-static void collect_answers(struct loop_flush *flush) {
-  server_call_collect((struct rpc_server *)((char *)flush - offsetof(struct rpc_server, flush)));
-}
-
-static grpc_completion_queue *create_quiet_queue(void) {
-  grpc_completion_queue_attributes attributes = {
-      .version = GRPC_CQ_CURRENT_VERSION,
-      .cq_completion_type = GRPC_CQ_NEXT,
-      .cq_polling_type = GRPC_CQ_NON_POLLING,
-  };
-  return grpc_completion_queue_create(grpc_completion_queue_factory_lookup(&attributes), &attributes, NULL);
 }
 
 static struct rpc_server *server_new(struct loop *loop, struct arena *arena, const struct rpc_server_options *options) {
   struct rpc_server *server = arena_calloc(arena, 1, sizeof(*server));
   server->loop = loop;
   server->options = with_defaults(arena, options);
-  pthread_mutex_init(&server->mutex, NULL);
-  pthread_cond_init(&server->returned, NULL);
-  server->shutdown = (struct rpc_arrival){.task.run = shutdown_seen, .loop = loop, .arrived = shutdown_arrived};
-  server->queue = rpc_runtime_acquire(server->options.io_threads);
-  server->quiet = create_quiet_queue();
-  server->flush.run = collect_answers;
-  loop_flush_add(loop, &server->flush);
+  server->shutdown.run = shutdown_arrived;
+  server->runtime = rpc_runtime_acquire(loop);
+  server->queue = rpc_runtime_queue(server->runtime);
   server->grpc = create_server(&server->options);
   grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
   make_fixed_answers(arena, server);
@@ -202,7 +175,7 @@ int rpc_server_port(const struct rpc_server *server) {
 }
 
 size_t rpc_server_calls(const struct rpc_server *server) {
-  return atomic_load(&server->calls);
+  return server->calls;
 }
 
 void rpc_server_start(struct rpc_server *server) {
@@ -253,31 +226,6 @@ void rpc_server_drain(struct rpc_server *server, int64_t grace_ms) {
   wait_for_end(server, clock_monotonic_us() + CANCEL_US);
 }
 
-static void wait_for_shutdown(struct rpc_server *server) {
-  pthread_mutex_lock(&server->mutex);
-  while (!server->shut) pthread_cond_wait(&server->returned, &server->mutex);
-  pthread_mutex_unlock(&server->mutex);
-}
-
-/* Takes the last completions of unary calls. */
-static void end_quiet_queue(struct rpc_server *server) {
-  grpc_event event;
-  grpc_completion_queue_shutdown(server->quiet);
-  while ((event = grpc_completion_queue_next(server->quiet, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL)).type !=
-         GRPC_QUEUE_SHUTDOWN) {
-    struct rpc_arrival *arrival = event.tag;
-    arrival->arrived(arrival);
-  }
-  grpc_completion_queue_destroy(server->quiet);
-}
-
-/* Polling threads bring back the requests that met no call. */
-static void wait_for_returns(struct rpc_server *server) {
-  pthread_mutex_lock(&server->mutex);
-  while (server->out > 0) pthread_cond_wait(&server->returned, &server->mutex);
-  pthread_mutex_unlock(&server->mutex);
-}
-
 static void free_pool(struct rpc_server *server) {
   while (server->pool) {
     struct server_call *call = server->pool;
@@ -292,17 +240,12 @@ static void free_server(void *argument) {
     begin_shutdown(server);
     cancel_calls(server);
   }
-  wait_for_shutdown(server);
+  while (!server->stopped || server->out > 0) rpc_runtime_wait(server->runtime);
   grpc_server_destroy(server->grpc);
-  loop_flush_remove(server->loop, &server->flush);
-  end_quiet_queue(server);
-  wait_for_returns(server);
   free_pool(server);
   fixed_answer_drop(&server->overloaded);
   fixed_answer_drop(&server->unimplemented);
-  rpc_runtime_release();
-  pthread_cond_destroy(&server->returned);
-  pthread_mutex_destroy(&server->mutex);
+  rpc_runtime_release(server->runtime);
 }
 
 void rpc_server_free(struct rpc_server *server) {

@@ -4,7 +4,7 @@
  * on the loop: the handler gets the decoded request and returns a status; on OK the reply is sent, otherwise the status
  * with its details (`grpc-status-details-bin`). The path of a method is "/<service>/<method>". Unknown methods are
  * UNIMPLEMENTED. Before the handler runs, the request has been checked: size, decodable, every string valid UTF-8
- * without NUL. gRPC's own threads only hand calls to the loop.
+ * without NUL. The loop's own thread does gRPC's work, too.
  * Threads: the loop's. */
 #pragma once
 
@@ -55,7 +55,6 @@ struct rpc_server_options {
   int64_t max_message_bytes; /* a request's size; beyond: RESOURCE_EXHAUSTED. 0: 1 MiB + 64 KiB */
   int64_t max_deadline_ms;   /* for calls without a deadline or with a longer one; streams are exempt. 0: 60,000 */
   size_t max_calls;          /* in flight; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
-  int io_threads;            /* that poll gRPC's completion queues. 0: 1 */
   int64_t keepalive_ms;      /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
   /* Runs in the call's coroutine before each unary handler of a service that is not exempt; an error ends the call.
    * May park. NULL: none. */

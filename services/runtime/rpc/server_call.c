@@ -12,20 +12,16 @@
 static const char details_key[] = "grpc-status-details-bin";
 
 static struct server_call *pool_take(struct rpc_server *server) {
-  pthread_mutex_lock(&server->mutex);
   struct server_call *call = server->pool;
   if (call) server->pool = call->pooled;
   server->out++;
-  pthread_mutex_unlock(&server->mutex);
   return call ? call : memory_alloc(sizeof(*call));
 }
 
 static void pool_give(struct rpc_server *server, struct server_call *call) {
-  pthread_mutex_lock(&server->mutex);
   call->pooled = server->pool;
   server->pool = call;
-  if (--server->out == 0) pthread_cond_signal(&server->returned);
-  pthread_mutex_unlock(&server->mutex);
+  server->out--;
 }
 
 static void set_up(struct server_call *call, const struct server_method *method) {
@@ -33,7 +29,6 @@ static void set_up(struct server_call *call, const struct server_method *method)
   call->method = method;
   call->call.method = method->method;
   call->call.service = method->service ? method->service->user : NULL;
-  call->arrival.loop = call->answered.loop = call->closed.loop = method->server->loop;
   grpc_metadata_array_init(&call->metadata);
   if (!method->method)
     unknown_call_set_up(call);
@@ -49,14 +44,12 @@ void server_call_request(const struct server_method *method) {
   set_up(call, method);
   grpc_call_error error;
   if (method->method) {
-    bool unary = method->method->handler;
-    grpc_byte_buffer **request = unary ? &call->request : NULL;
+    grpc_byte_buffer **request = method->method->handler ? &call->request : NULL;
     error = grpc_server_request_registered_call(server->grpc, method->registered, &call->grpc, &call->deadline,
-                                                &call->metadata, request, unary ? server->quiet : server->queue,
-                                                server->queue, &call->arrival);
+                                                &call->metadata, request, server->queue, server->queue, &call->arrival);
   } else {
     grpc_call_details_init(&call->details);
-    error = grpc_server_request_call(server->grpc, &call->grpc, &call->details, &call->metadata, server->quiet,
+    error = grpc_server_request_call(server->grpc, &call->grpc, &call->details, &call->metadata, server->queue,
                                      server->queue, &call->arrival);
   }
   if (error == GRPC_CALL_OK) return;
@@ -91,16 +84,6 @@ void server_call_watch_close(struct server_call *call) {
   grpc_op op = op_close(call);
   call->watched = true;
   server_call_start_batch(call, &op, 1, &call->closed);
-}
-
-void server_call_collect(struct rpc_server *server) {
-  while (true) {
-    grpc_event event = grpc_completion_queue_next(server->quiet, gpr_inf_past(GPR_CLOCK_MONOTONIC), NULL);
-    if (event.type != GRPC_OP_COMPLETE) return;
-    struct rpc_arrival *arrival = event.tag;
-    arrival->ok = event.success != 0;
-    arrival->arrived(arrival);
-  }
 }
 
 static const char *metadata_text(const struct server_call *call, const char *key) {
@@ -179,16 +162,15 @@ void server_call_answer(struct server_call *call, bool headers_sent) {
   grpc_slice_unref(message);
 }
 
-static bool refused(struct rpc_arrival *arrival) {
+static void refused(struct rpc_arrival *arrival) {
   server_call_release(SERVER_CALL_OF(arrival, answered));
-  return false;
 }
 
 void server_call_refuse(struct server_call *call, const struct fixed_answer *answer) {
   grpc_op ops[3] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_SEND_STATUS_FROM_SERVER}, op_close(call)};
   grpc_metadata details = metadata_entry(details_key, answer->details);
   grpc_slice message = answer->message;
-  call->answered.arrived = refused;
+  call->answered.run = refused;
   ops[1].data.send_status_from_server.status = answer->code;
   ops[1].data.send_status_from_server.status_details = &message;
   ops[1].data.send_status_from_server.trailing_metadata_count = 1;
@@ -197,16 +179,13 @@ void server_call_refuse(struct server_call *call, const struct fixed_answer *ans
 }
 
 bool server_call_admit(const struct server_method *method) {
-  atomic_size_t *calls = &method->server->calls;
-  size_t count = atomic_load(calls);
-  while (count < method->calls_most) {
-    if (atomic_compare_exchange_weak(calls, &count, count + 1)) return true;
-  }
-  return false;
+  if (method->server->calls >= method->calls_most) return false;
+  method->server->calls++;
+  return true;
 }
 
 void server_call_ended(struct rpc_server *server) {
-  atomic_fetch_sub(&server->calls, 1);
+  server->calls--;
   if (server->draining) condition_signal_all(&server->changed);
 }
 
@@ -228,19 +207,15 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key) {
   return metadata_text((const struct server_call *)call, key);
 }
 
-static void look_for_close(void *argument) {
+static void watch_close(void *argument) {
   struct server_call *call = argument;
-  if (!call->watched) {
-    call->pending++;
-    server_call_watch_close(call);
-  }
-  server_call_collect(call->method->server);
+  call->pending++;
+  server_call_watch_close(call);
 }
 
 bool rpc_call_cancelled(const struct rpc_call *call) {
   struct server_call *own = (struct server_call *)call;
-  if (own->gone) return true;
-  if (own->stream) return own->method->server->draining;
-  coroutine_on_loop_stack(look_for_close, own);
+  if (own->stream) return own->gone || own->method->server->draining;
+  if (!own->watched) coroutine_on_loop_stack(watch_close, own);
   return own->gone;
 }

@@ -1,21 +1,15 @@
 /* The inside of the server: its calls and how they come and go. For rpc/rpc_server.c, unary_call.c, stream_call.c.
  *
- *   polling thread                          loop
- *   a call arrives -------------------------> arena, request decoded, coroutine: handler
- *     and a new request for one is posted       |
- *                                               v
- *                                             one batch: headers, message, status, and "tell me of the close"
- *                                               |
- *                                             a later turn: batch completed, call goes back to the pool
+ *   a call arrives: a new request for one is posted, arena, request decoded
+ *     -> coroutine: handler
+ *       -> one batch: headers, message, status, and "tell me of the close"
+ *         -> batch completed: the call goes back to the pool
  *
- * Batches of unary calls complete on a queue that no thread waits for: the loop looks at it at the end of its turns.
- * Nothing needs to be woken only to learn that an answer has left. All completions of a stream go through the polling
- * threads to the loop; its coroutine waits for them. */
+ * All of it on the loop's own stack, but for the handler. The coroutine of a stream waits for all its batches.
+ * Threads: the loop's. */
 #pragma once
 
 #include <grpc/grpc.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stddef.h>
 
 #include "loop/coroutine.h"
@@ -24,10 +18,10 @@
 
 struct server_call;
 
-/* The call that an arrival, or the task in it, is a member of. */
+/* The call that an arrival is a member of. */
 #define SERVER_CALL_OF(pointer, member) ((struct server_call *)((char *)(pointer)-offsetof(struct server_call, member)))
 
-/* An answer that is made once: sent without loop, coroutine or arena. */
+/* An answer that is made once: sent without coroutine or arena. */
 struct fixed_answer {
   grpc_status_code code;
   grpc_slice message;
@@ -46,9 +40,8 @@ struct server_method {
 struct rpc_server {
   struct loop *loop;
   struct rpc_server_options options;
-  grpc_completion_queue *queue; /* polled: new calls, streams */
-  grpc_completion_queue *quiet; /* looked at: batches of unary calls */
-  struct loop_flush flush;
+  struct rpc_runtime *runtime;
+  grpc_completion_queue *queue; /* the runtime's */
   grpc_server *grpc;
   int port;
   struct server_method *methods;
@@ -56,18 +49,14 @@ struct rpc_server {
   struct server_method unknown;
   struct fixed_answer overloaded, unimplemented;
 
-  atomic_size_t calls;        /* in flight: arrived, handler not yet ended */
-  bool draining;              /* loop; set before the shutdown begins */
-  bool stopped;               /* loop: gRPC's side of the shutdown is done */
+  size_t calls; /* in flight: arrived, handler not yet ended */
+  bool draining;
+  bool stopped;               /* gRPC's side of the shutdown is done */
   struct condition changed;   /* `stopped`, or calls while draining */
-  struct rpc_stream *streams; /* living; loop */
+  struct rpc_stream *streams; /* living */
   struct rpc_arrival shutdown;
-
-  pthread_mutex_t mutex;
-  pthread_cond_t returned;
   struct server_call *pool; /* call structs that rest */
   size_t out;               /* call structs that don't */
-  bool shut;                /* gRPC's side of the shutdown is done */
 };
 
 struct trailer {
@@ -87,9 +76,9 @@ struct server_call {
   grpc_byte_buffer *request;
   grpc_byte_buffer *reply;
   int cancelled; /* by gRPC, when the close has come: the call has not ended in the regular way */
-  bool gone;     /* the same, once the loop knows: the caller has gone, or the server has ended the call */
+  bool gone;     /* the same, in time: the caller has gone, or the server has ended the call */
   bool watched;  /* the close has been asked for ahead of the answer */
-  int pending;   /* batches of a unary call that have not completed, its answer's always counted; loop */
+  int pending;   /* batches of a unary call that have not completed, its answer's always counted */
   struct trailer *trailers;
 
   const void *input; /* decoded request */
@@ -99,36 +88,33 @@ struct server_call {
   struct server_call *pooled;
 };
 
-/* Posts a request for the next call of a method. Any thread. */
+/* Posts a request for the next call of a method. */
 void server_call_request(const struct server_method *method);
 
-/* Asks gRPC to tell when the call is closed. Loop's stack. */
+/* Asks gRPC to tell when the call is closed. */
 void server_call_watch_close(struct server_call *call);
-
-/* Takes what has completed on the quiet queue. Loop's stack. */
-void server_call_collect(struct rpc_server *server);
 
 /* Fills the call's context from what has arrived; the caller's deadline counts as far as it is before `latest_us`. */
 void server_call_begin(struct server_call *call, int64_t latest_us);
 
 /* Sends the call's status, its reply if it has one, the headers if they are not sent yet; and asks for the close if
- * nobody has. Takes what it needs from the call's arena, which may be freed then. Loop's stack. */
+ * nobody has. Takes what it needs from the call's arena, which may be freed then. */
 void server_call_answer(struct server_call *call, bool headers_sent);
 
 /* Sends an answer that is made already, for a call that nothing has been started for; the call is released when it is
- * sent. Any thread. */
+ * sent. */
 void server_call_refuse(struct server_call *call, const struct fixed_answer *answer);
 
-/* grpc_call_start_batch, which can't fail here. Loop's stack or polling thread. */
+/* grpc_call_start_batch, which can't fail here. */
 void server_call_start_batch(struct server_call *call, const grpc_op *ops, size_t count, struct rpc_arrival *arrival);
 
-/* Ends the life of a call whose batches have completed; its struct goes back to the pool. Any thread. */
+/* Ends the life of a call whose batches have completed; its struct goes back to the pool. */
 void server_call_release(struct server_call *call);
 
-/* Counts a call as in flight; false: there are too many. Any thread. */
+/* Counts a call as in flight; false: there are too many. */
 bool server_call_admit(const struct server_method *method);
 
-/* A call is no longer in flight. Loop. */
+/* A call is no longer in flight. */
 void server_call_ended(struct rpc_server *server);
 
 /* The arrivals of a call: what its kind does with them. */
@@ -136,5 +122,5 @@ void unary_call_set_up(struct server_call *call);
 void unknown_call_set_up(struct server_call *call);
 void stream_call_set_up(struct server_call *call);
 
-/* Wakes all streams because the server drains. Loop. */
+/* Wakes all streams because the server drains. */
 void stream_calls_end(struct rpc_server *server);

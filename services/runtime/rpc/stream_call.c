@@ -4,7 +4,7 @@
 #include "rpc/rpc_wire.h"
 #include "rpc/server_call.h"
 
-#define STREAM_OF(task, member) ((struct rpc_stream *)((char *)(task)-offsetof(struct rpc_stream, member.task)))
+#define STREAM_OF(arrival, member) ((struct rpc_stream *)((char *)(arrival)-offsetof(struct rpc_stream, member)))
 
 /* Lives in the call's arena; loop only. */
 struct rpc_stream {
@@ -54,26 +54,26 @@ void stream_calls_end(struct rpc_server *server) {
   for (struct rpc_stream *stream = server->streams; stream; stream = stream->next) stream_interrupt(stream);
 }
 
-static void stream_read_done(struct loop_task *task) {
-  struct rpc_stream *stream = STREAM_OF(task, read);
+static void stream_read_done(struct rpc_arrival *arrival) {
+  struct rpc_stream *stream = STREAM_OF(arrival, read);
   stream->reading = false;
   stream_wake(stream);
 }
 
-static void stream_written(struct loop_task *task) {
-  struct rpc_stream *stream = STREAM_OF(task, written);
+static void stream_written(struct rpc_arrival *arrival) {
+  struct rpc_stream *stream = STREAM_OF(arrival, written);
   stream->writing = false;
   stream_wake(stream);
 }
 
-static void stream_answered(struct loop_task *task) {
-  struct rpc_stream *stream = SERVER_CALL_OF(task, answered.task)->stream;
+static void stream_answered(struct rpc_arrival *arrival) {
+  struct rpc_stream *stream = SERVER_CALL_OF(arrival, answered)->stream;
   stream->answered = true;
   stream_wake(stream);
 }
 
-static void stream_closed(struct loop_task *task) {
-  struct server_call *call = SERVER_CALL_OF(task, closed.task);
+static void stream_closed(struct rpc_arrival *arrival) {
+  struct server_call *call = SERVER_CALL_OF(arrival, closed);
   call->stream->closed = true;
   if (call->cancelled) call->gone = true;
   stream_interrupt(call->stream);
@@ -184,15 +184,12 @@ static struct rpc_stream *stream_new(struct server_call *call) {
   struct rpc_stream *stream = arena_calloc(call->call.context.arena, 1, sizeof(*stream));
   stream->call = call;
   stream->arena = arena_new();
-  stream->read =
-      (struct rpc_arrival){.task.run = stream_read_done, .loop = call->arrival.loop, .arrived = rpc_arrival_to_loop};
-  stream->written =
-      (struct rpc_arrival){.task.run = stream_written, .loop = call->arrival.loop, .arrived = rpc_arrival_to_loop};
+  stream->read.run = stream_read_done;
+  stream->written.run = stream_written;
   return stream;
 }
 
-static void stream_start(struct loop_task *task) {
-  struct server_call *call = SERVER_CALL_OF(task, arrival.task);
+static void stream_start(struct server_call *call) {
   struct rpc_server *server = call->method->server;
   server_call_begin(call, DEADLINE_NEVER);
   call->stream = stream_new(call);
@@ -207,22 +204,22 @@ static void stream_start(struct loop_task *task) {
   server_call_ended(server);
 }
 
-static bool stream_arrived(struct rpc_arrival *arrival) {
+static void stream_arrived(struct rpc_arrival *arrival) {
   struct server_call *call = SERVER_CALL_OF(arrival, arrival);
   if (!arrival->ok) {
     server_call_release(call);
-    return false;
+    return;
   }
   server_call_request(call->method);
-  if (server_call_admit(call->method)) return true;
-  server_call_refuse(call, &call->method->server->overloaded);
-  return false;
+  if (server_call_admit(call->method)) {
+    stream_start(call);
+  } else {
+    server_call_refuse(call, &call->method->server->overloaded);
+  }
 }
 
 void stream_call_set_up(struct server_call *call) {
-  call->arrival.arrived = stream_arrived;
-  call->arrival.task.run = stream_start;
-  call->answered.arrived = call->closed.arrived = rpc_arrival_to_loop;
-  call->answered.task.run = stream_answered;
-  call->closed.task.run = stream_closed;
+  call->arrival.run = stream_arrived;
+  call->answered.run = stream_answered;
+  call->closed.run = stream_closed;
 }

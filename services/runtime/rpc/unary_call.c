@@ -6,36 +6,18 @@
 #include "rpc/rpc_wire.h"
 #include "rpc/server_call.h"
 
-/* One of the call's batches has completed; the last one ends its life. Loop. */
+/* One of the call's batches has completed; the last one ends its life. */
 static void batch_completed(struct server_call *call) {
   if (call->cancelled) call->gone = true;
   if (--call->pending == 0) server_call_release(call);
 }
 
-static bool unary_answered(struct rpc_arrival *arrival) {
+static void unary_answered(struct rpc_arrival *arrival) {
   batch_completed(SERVER_CALL_OF(arrival, answered));
-  return false;
 }
 
-static bool unary_closed(struct rpc_arrival *arrival) {
+static void unary_closed(struct rpc_arrival *arrival) {
   batch_completed(SERVER_CALL_OF(arrival, closed));
-  return false;
-}
-
-/* On a polling thread. What is refused costs the loop nothing. */
-static bool unary_arrived(struct rpc_arrival *arrival) {
-  struct server_call *call = SERVER_CALL_OF(arrival, arrival);
-  if (!arrival->ok) {
-    server_call_release(call);
-    return false;
-  }
-  server_call_request(call->method);
-  if (!server_call_admit(call->method)) {
-    server_call_refuse(call, &call->method->server->overloaded);
-    return false;
-  }
-  call->pending = 1;
-  return true;
 }
 
 static void unary_finish(void *argument) {
@@ -76,9 +58,9 @@ static struct status unary_decode(struct server_call *call) {
 }
 
 /* Decoding happens here, on the loop's own stack: messages nest, and a coroutine's stack is small. */
-static void unary_start(struct loop_task *task) {
-  struct server_call *call = SERVER_CALL_OF(task, arrival.task);
+static void unary_start(struct server_call *call) {
   struct rpc_server *server = call->method->server;
+  call->pending = 1;
   server_call_begin(call, clock_monotonic_us() + server->options.max_deadline_ms * 1000);
   call->status = unary_decode(call);
   if (!status_is_ok(call->status)) {
@@ -91,11 +73,24 @@ static void unary_start(struct loop_task *task) {
   server_call_ended(server);
 }
 
+static void unary_arrived(struct rpc_arrival *arrival) {
+  struct server_call *call = SERVER_CALL_OF(arrival, arrival);
+  if (!arrival->ok) {
+    server_call_release(call);
+    return;
+  }
+  server_call_request(call->method);
+  if (server_call_admit(call->method)) {
+    unary_start(call);
+  } else {
+    server_call_refuse(call, &call->method->server->overloaded);
+  }
+}
+
 void unary_call_set_up(struct server_call *call) {
-  call->arrival.arrived = unary_arrived;
-  call->arrival.task.run = unary_start;
-  call->answered.arrived = unary_answered;
-  call->closed.arrived = unary_closed;
+  call->arrival.run = unary_arrived;
+  call->answered.run = unary_answered;
+  call->closed.run = unary_closed;
 }
 
 static void unknown_answer(struct server_call *call) {
@@ -109,17 +104,16 @@ static void unknown_answer(struct server_call *call) {
   grpc_slice_unref(answer.message);
 }
 
-static bool unknown_arrived(struct rpc_arrival *arrival) {
+static void unknown_arrived(struct rpc_arrival *arrival) {
   struct server_call *call = SERVER_CALL_OF(arrival, arrival);
   if (!arrival->ok) {
     server_call_release(call);
-    return false;
+    return;
   }
   server_call_request(call->method);
   unknown_answer(call);
-  return false;
 }
 
 void unknown_call_set_up(struct server_call *call) {
-  call->arrival.arrived = unknown_arrived;
+  call->arrival.run = unknown_arrived;
 }
