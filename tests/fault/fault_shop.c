@@ -40,15 +40,22 @@ static void require(bool holds, const char *what, struct status status) {
   CU_FAIL_FATAL("what the test needs can't be done");
 }
 
+static struct ordershop_client *open_client(int attempts) {
+  const struct ordershop_client_options options = {.port_base = private_shop_port(shop, ORDERSHOP_CUSTOMER) - 1,
+                                                   .attempts = attempts};
+  struct ordershop_client *result = NULL;
+  struct status status = ordershop_client_open(arena, &options, &result);
+  require(status_is_ok(status), "no client", status);
+  return result;
+}
+
 void fault_shop_open(const struct private_shop_options *options) {
   arena = arena_new();
   shop = private_shop_start(options);
   redis = private_shop_redis(shop);
-  client = private_shop_client(shop, arena);
-  const struct ordershop_client_options one_try = {.port_base = private_shop_port(shop, ORDERSHOP_CUSTOMER) - 1,
-                                                   .attempts = 1};
-  struct status status = ordershop_client_open(arena, &one_try, &once);
-  require(status_is_ok(status), "no client", status);
+  const char *slowness = getenv("ORDERSHOP_TEST_SLOWNESS");
+  client = open_client(slowness ? 5 * atoi(slowness) : 0); /* a slow build starts again slowly */
+  once = open_client(1);
 }
 
 void fault_shop_close(void) {
