@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/message.h"
 #include "base/uuid.h"
 
 enum { TRIES = 5, BODY_MOST = 1 << 20 };
@@ -94,29 +95,34 @@ static void answer(const struct recording *recording, Ordershop__V1__Mail **ret_
 
 /* ---- a request that was answered before ------------------------------------------------------------------------- */
 
-static void put_recorded(struct recording *recording, const Ordershop__V1__Mail *mail) {
-  for (size_t i = 0; i < recording->count; i++) {
-    if (strcmp(recording->ids[i], mail->id) == 0) recording->known[i] = (void *)mail;
-  }
+/* Mails that existed when they were asked for are remembered as they were then; new ones are in the stream. */
+static const Ordershop__V1__BatchSendMailsResponse *answer_to_remember(const struct recording *recording,
+                                                                       Ordershop__V1__Mail **answered) {
+  bool all_new = true;
+  for (size_t i = 0; i < recording->count; i++) all_new = all_new && !recording->known[i];
+  if (all_new) return NULL;
+  Ordershop__V1__BatchSendMailsResponse *response =
+      message_new(recording->call->context.arena, &ordershop__v1__batch_send_mails_response__descriptor);
+  response->mails = answered;
+  response->n_mails = recording->count;
+  return response;
 }
 
-/* What this request recorded is at the start of the stream from `first` on; mails of others may follow. */
-static struct status read_recorded(struct recording *recording, int64_t first) {
-  struct arena *arena = recording->call->context.arena;
-  struct redis_arguments range =
-      redis_command_of(arena, "XRANGE", event_stream_key(recording->store, arena, "mail_created"),
-                       log_time_text(arena, first), "+", "COUNT", NULL);
-  redis_add_number(&range, (int64_t)recording->count);
-  const struct redis_reply *reply;
-  struct status status = redis_command(recording->store->reads, &recording->call->context, &range, &reply);
-  for (size_t i = 0; status_is_ok(status) && i < reply->count; i++) {
-    struct event event;
-    status = event_decode(arena, "mail_created", mail_type.descriptor, reply->elements[i], &event);
-    if (!status_is_ok(status)) return status;
-    if (event.log_time != first + (int64_t)i) return status_ok();
-    put_recorded(recording, event.entity);
+static struct status read_remembered(const struct recording *recording, const struct request_trace *trace,
+                                     Ordershop__V1__Mail **ret_mails) {
+  struct context *context = &recording->call->context;
+  if (!trace->answer) {
+    return request_trace_entities(trace, recording->store, context, "mail_created", mail_type.descriptor,
+                                  recording->count, (const void **)ret_mails);
   }
-  return status;
+  const Ordershop__V1__BatchSendMailsResponse *response = message_unpack(
+      context->arena, &ordershop__v1__batch_send_mails_response__descriptor, trace->answer, trace->answer_size);
+  if (!response || response->n_mails != recording->count) {
+    return status_error(context->arena, STATUS_DATA_LOSS, "REQUEST_RECORD_UNDECODABLE",
+                        "the first answer can't be decoded");
+  }
+  memcpy(ret_mails, response->mails, recording->count * sizeof(*ret_mails));
+  return status_ok();
 }
 
 static struct status replay(struct recording *recording, const struct transaction_result *result,
@@ -124,10 +130,8 @@ static struct status replay(struct recording *recording, const struct transactio
   struct request_trace trace;
   struct arena *arena = recording->call->context.arena;
   struct status status = request_record_read(&recording->record, arena, result->record, result->record_size, &trace);
-  if (status_is_ok(status)) status = look_up(recording);
-  if (status_is_ok(status) && trace.first) status = read_recorded(recording, trace.first);
+  if (status_is_ok(status)) status = read_remembered(recording, &trace, ret_mails);
   if (status_is_ok(status)) status = tell_present_position(recording);
-  if (status_is_ok(status)) answer(recording, ret_mails);
   return status;
 }
 
@@ -148,7 +152,9 @@ static struct status try_record(struct recording *recording, Ordershop__V1__Mail
   for (size_t i = 0; i < recording->count; i++) {
     if (!recording->known[i]) entity_put_created(&transaction, &mail_type, recording->given[i], &origin);
   }
-  request_record_add(&recording->record, &transaction, NULL);
+  Ordershop__V1__Mail **answered = arena_calloc(transaction.arena, recording->count, sizeof *answered);
+  answer(recording, answered);
+  request_record_add(&recording->record, &transaction, answer_to_remember(recording, answered));
   struct transaction_result result;
   struct status status = transaction_run(&transaction, &recording->call->context, &result);
   if (!status_is_ok(status)) return status;
@@ -161,7 +167,7 @@ static struct status try_record(struct recording *recording, Ordershop__V1__Mail
   } else {
     command_tell_position(recording->call, &result.position);
   }
-  answer(recording, ret_mails);
+  memcpy(ret_mails, answered, recording->count * sizeof *answered);
   return status_ok();
 }
 

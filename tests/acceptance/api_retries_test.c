@@ -119,6 +119,29 @@ static void it_does_so_after_the_services_were_started_anew(void) {
   repeat_all();
 }
 
+static bool mail_has_been_sent(const void *id) {
+  const Ordershop__V1__Mail *mail = must("GetMail", "id $", id);
+  return mail->status == ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT;
+}
+
+static void a_mail_that_existed_when_it_was_sent_again_is_remembered_as_it_was_then(void) {
+  const char *folder = private_shop_mail_folder(shop), *away = arena_printf(arena, "%s.away", folder);
+  CU_ASSERT_EQUAL(rename(folder, away), 0);
+  fclose(fopen(folder, "w")); /* no folder: nothing is delivered */
+  const char *id = new_id(), *request_id = new_id(), *batch_id = new_id();
+  static const char one[] = "mail {id $ to 'a@b' subject 'Hello'} request_id $";
+  static const char two[] = "mails {to 'a@b' subject 'New'} mails {id $ to 'a@b' subject 'Hello'} request_id $";
+  must("SendMail", "mail {id $ to 'a@b' subject 'Hello'}", id);
+  const Ordershop__V1__Mail *mail = must("SendMail", one, id, request_id);
+  CU_ASSERT_EQUAL(mail->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
+  const void *mails = must("BatchSendMails", two, id, batch_id);
+  CU_ASSERT_EQUAL(remove(folder), 0);
+  CU_ASSERT_EQUAL(rename(away, folder), 0);
+  CU_ASSERT_TRUE(holds_soon(mail_has_been_sent, id));
+  assert_same_answer(ask("SendMail", one, id, request_id), mail);
+  assert_same_answer(ask("BatchSendMails", two, id, batch_id), mails);
+}
+
 /* ---- other requests --------------------------------------------------------------------------------------------- */
 
 static void assert_reused(struct answer answer) {
@@ -334,6 +357,8 @@ int main(int argc, char **argv) {
       {"a repeated command answers what it answered first, whatever has happened since",
        a_repeated_command_answers_what_it_answered_first_whatever_has_happened_since},
       {"it does so after everything has followed", it_does_so_after_everything_has_followed},
+      {"a mail that existed when it was sent again is remembered as it was then",
+       a_mail_that_existed_when_it_was_sent_again_is_remembered_as_it_was_then},
       {"it does so after the services were started anew", it_does_so_after_the_services_were_started_anew},
       {"a request id with another body or method is refused", a_request_id_with_another_body_or_method_is_refused},
       {"a part of the request that differs makes it another", a_part_of_the_request_that_differs_makes_it_another},

@@ -32,7 +32,7 @@ void request_record_add(const struct request_record *record, struct transaction 
   memcpy(value, record->fingerprint, FINGERPRINT_SIZE);
   value[FINGERPRINT_SIZE] = answer ? '=' : ' ';
   if (size) memcpy(value + FINGERPRINT_SIZE + 1, bytes, size);
-  transaction_request(transaction, record->key, value, FINGERPRINT_SIZE + 1 + size);
+  transaction_request(transaction, record->key, value, FINGERPRINT_SIZE + 1 + size, !answer);
 }
 
 struct status request_record_read(const struct request_record *record, struct arena *arena, const char *value,

@@ -1,8 +1,8 @@
 /* Request record: what makes a command idempotent by its request_id (`<service>_request:<request id>`).
  *
  * It holds a fingerprint of method and request, then what is needed to give the first answer again: the log time of the
- * event that the command made, or the answer itself where it made none. It lives for store->request_seconds, a little
- * longer than is promised to callers; nothing inside the shop relies on it. */
+ * event that the command made, or the answer itself where that does not tell it. It lives for store->request_seconds, a
+ * little longer than is promised to callers; nothing inside the shop relies on it. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -21,7 +21,8 @@ struct request_record {
 struct request_record request_record_of(const struct event_store *store, struct arena *arena, const char *method,
                                         const void *request, const char *request_id);
 
-/* Makes the transaction write the record. With `answer` the record holds it (a command without event). */
+/* Makes the transaction write the record. With `answer` the record holds it: that of a command without an event, or
+ * whose events don't tell all of it. */
 void request_record_add(const struct request_record *record, struct transaction *transaction, const void *answer);
 
 /* Reads it. *ret_found false: no such request yet (or no request_id). Else, if the fingerprint is the same, the

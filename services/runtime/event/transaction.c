@@ -48,10 +48,11 @@ int transaction_require_before(struct transaction *transaction, int64_t log_time
   return number;
 }
 
-void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size) {
+void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size, bool timed) {
   transaction->request_key = key;
   transaction->request_value = value;
   transaction->request_value_size = size;
+  transaction->request_timed = timed;
 }
 
 static struct redis_arguments *add_change(struct transaction *transaction, const char *name, const char *key) {
@@ -139,6 +140,7 @@ static struct redis_arguments all_values(const struct transaction *transaction) 
   redis_add_number(&values, transaction->request_key ? transaction->store->request_seconds * 1000 : 0);
   redis_add_bytes(&values, transaction->request_value ? transaction->request_value : "",
                   transaction->request_value_size);
+  redis_add_text(&values, transaction->request_timed ? "1" : "");
   redis_add_all(&values, &transaction->guards);
   redis_add_all(&values, &transaction->changes);
   return values;

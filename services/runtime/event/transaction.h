@@ -22,8 +22,9 @@ struct transaction {
   size_t guard_count, change_count, event_count;
   int64_t after;             /* log time that the events must be later than */
   const char *request_key;   /* NULL: no request record */
-  const char *request_value; /* what the record starts with; the first event's log time is put behind it */
+  const char *request_value; /* what the record holds or starts with */
   size_t request_value_size;
+  bool request_timed; /* the first event's log time goes behind it */
 };
 
 struct transaction transaction_of(struct event_store *store, struct arena *arena);
@@ -40,7 +41,7 @@ int transaction_require_before(struct transaction *transaction, int64_t log_time
 
 /* The request record: when `key` exists already nothing is changed and the outcome is REPLAYED, whatever the other
  * guards say. */
-void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size);
+void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size, bool timed);
 
 /* Changes, made in the order in which they were added. */
 void transaction_set_value(struct transaction *transaction, const char *key, const char *value);

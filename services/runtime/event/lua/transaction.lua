@@ -1,8 +1,9 @@
 -- Transaction: checks guards, then makes all changes; see event/transaction.h, which builds the arguments.
 --
 -- KEYS: the clock; the request record's key if there is one; then each guard's and each change's key in their order.
--- ARGV: number of guards, number of changes, number of events, `after`, request record's life in ms (0: none) and value,
--- then for each guard and change its name and arguments, a list being its length and then its elements.
+-- ARGV: number of guards, number of changes, number of events, `after`, request record's life in ms (0: none), its value
+-- and whether ('1') the first log time goes behind it, then for each guard and change its name and arguments, a list
+-- being its length and then its elements.
 -- Answers {'done', first log time, last log time, epoch}, {'replayed', record}, {'refused', guard, actual} or {'no clock'}.
 
 local guards = {
@@ -85,7 +86,7 @@ end
 local function transaction(keys, argv)
   local guard_count, change_count, event_count = tonumber(argv[1]), tonumber(argv[2]), tonumber(argv[3])
   local life = tonumber(argv[5])
-  local k, i = life == 0 and 2 or 3, 7
+  local k, i = life == 0 and 2 or 3, 8
   first = nil
 
   local last, epoch
@@ -117,7 +118,7 @@ local function transaction(keys, argv)
 
   if life > 0 then
     local record = argv[6]
-    if event_count > 0 then record = record .. number_text(first) end
+    if event_count > 0 and argv[7] == '1' then record = record .. number_text(first) end
     local present = redis.call('SET', keys[2], record, 'NX', 'GET', 'PX', life)
     if present then return {'replayed', present} end
   end
