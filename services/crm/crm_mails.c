@@ -6,6 +6,8 @@
 
 #include "shop_mail.h"
 
+enum { LINES_MOST = 256 * 1024 /* a mail takes 1 MiB */ };
+
 static const char *send_mail(struct work *work, enum shop_mail_purpose purpose, const struct event *event,
                              const char *to, const char *subject, const char *body) {
   Ordershop__V1__Mail *mail = shop_mail_new(work_arena(work), purpose, event->event_id, to, subject, body);
@@ -25,18 +27,23 @@ const char *crm_send_good_bye(struct work *work, const struct event *event, cons
   return send_mail(work, SHOP_MAIL_GOOD_BYE, event, customer->email, "Good-bye from OrderShop", body);
 }
 
-/* The products by name, with quantity and price. */
+/* The products by name, with quantity and price. A thousand of the longest names would be more than a mail may hold:
+ * the last ones are only counted then. */
 static const char *item_lines(struct arena *arena, const Ordershop__V1__Order *order) {
-  size_t size = 1;
-  const char **lines = arena_calloc(arena, order->n_items, sizeof *lines);
-  for (size_t i = 0; i < order->n_items; i++) {
+  const char **lines = arena_calloc(arena, order->n_items + 1, sizeof *lines);
+  size_t size = 1, count = 0;
+  for (size_t i = 0; i < order->n_items && size < LINES_MOST; i++) {
     const Ordershop__V1__OrderItem *item = order->items[i];
-    lines[i] = arena_printf(arena, "  %" PRId64 " x %s, %s each\n", item->quantity, item->product_name,
-                            shop_amount_text(arena, item->unit_price_cents));
-    size += strlen(lines[i]);
+    lines[count] = arena_printf(arena, "  %" PRId64 " x %s, %s each\n", item->quantity, item->product_name,
+                                shop_amount_text(arena, item->unit_price_cents));
+    size += strlen(lines[count++]);
+  }
+  if (count < order->n_items) {
+    lines[count] = arena_printf(arena, "  and %zu more products\n", order->n_items - count);
+    size += strlen(lines[count++]);
   }
   char *text = arena_alloc(arena, size), *end = text;
-  for (size_t i = 0; i < order->n_items; i++) end = stpcpy(end, lines[i]);
+  for (size_t i = 0; i < count; i++) end = stpcpy(end, lines[i]);
   *end = '\0';
   return text;
 }
