@@ -86,8 +86,21 @@ static const char *deferred_key(const struct run *run) {
   return redis_key(run->store->commands, run->arena, "mail_deferred");
 }
 
-static void log_outcome(const char *what, const struct mail_parcel *parcel) {
-  log_event(LOG_WARN, what, "mail", parcel->mail->id, "reason", parcel->reason, NULL);
+static void log_refusal(const struct mail_parcel *parcel) {
+  log_event(LOG_WARN, "the mail server refuses a mail", "mail", parcel->mail->id, "reason", parcel->reason, NULL);
+}
+
+/* One line for all of a run: a server may well defer everything. */
+static void log_deferrals(const struct run *run) {
+  int64_t count = 0;
+  const struct mail_parcel *first = NULL;
+  for (size_t i = 0; i < run->parcel_count; i++) {
+    if (run->parcels[i].outcome != MAIL_DEFERRED) continue;
+    if (count++ == 0) first = &run->parcels[i];
+  }
+  if (!first) return;
+  log_event(LOG_WARN, "the mail server defers mails", "count", log_number(count), "first", first->mail->id, "reason",
+            first->reason, NULL);
 }
 
 static void put_status(struct run *run, struct transaction *transaction, size_t place,
@@ -109,22 +122,26 @@ static void put_deferral(struct run *run, struct transaction *transaction, const
   transaction_add_scored(transaction, deferred_key(run), mail->id, now + age);
 }
 
-static void put_outcome(struct run *run, struct transaction *transaction, size_t parcel) {
+static void put_outcome_of(struct run *run, struct transaction *transaction, size_t parcel) {
   switch (run->parcels[parcel].outcome) {
     case MAIL_TAKEN:
       put_status(run, transaction, run->places[parcel], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
       break;
     case MAIL_REFUSED:
-      log_outcome("mail server refuses a mail", &run->parcels[parcel]);
+      log_refusal(&run->parcels[parcel]);
       put_status(run, transaction, run->places[parcel], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED);
       break;
     case MAIL_DEFERRED:
-      log_outcome("mail server defers a mail", &run->parcels[parcel]);
       put_deferral(run, transaction, run->parcels[parcel].mail);
       break;
     case MAIL_NOT_TRIED:
       break;
   }
+}
+
+static void put_outcomes(struct run *run, struct transaction *transaction) {
+  for (size_t i = 0; i < run->parcel_count; i++) put_outcome_of(run, transaction, i);
+  log_deferrals(run);
 }
 
 static struct transaction transaction_of_run(struct run *run) {
@@ -156,7 +173,7 @@ static size_t count_settled(const struct run *run) {
 
 static struct status record_run(struct run *run, const struct event *const *events) {
   struct transaction transaction = transaction_of_run(run);
-  for (size_t i = 0; i < run->parcel_count; i++) put_outcome(run, &transaction, i);
+  put_outcomes(run, &transaction);
   size_t settled = count_settled(run);
   if (settled > 0) {
     const struct event *last = events[settled - 1];
@@ -231,8 +248,8 @@ static struct status record_due(struct run *run) {
   for (size_t i = 0; i < run->parcel_count; i++) {
     enum mail_outcome outcome = run->parcels[i].outcome;
     waits[run->places[i]] = outcome == MAIL_NOT_TRIED || outcome == MAIL_DEFERRED;
-    put_outcome(run, &transaction, i);
   }
+  put_outcomes(run, &transaction);
   for (size_t i = 0; i < run->count; i++) {
     if (!waits[i]) transaction_remove_scored(&transaction, deferred_key(run), run->ids[i]);
   }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/message.h"
 #include "base/uuid.h"
 #include "client/mail_client.h"
 #include "private_redis.h"
@@ -342,6 +343,26 @@ static void test_batch(void) {
   end();
 }
 
+/* Also of mails that it didn't record: they are answered as they were. */
+static void test_batch_same(void) {
+  begin(true);
+  smtp_server_stop(server);
+  const char *id = uuid_random(arena), *request_id = uuid_random(arena);
+  send_one(mail_of(id, "known@example.com"));
+  Ordershop__V1__Mail *mails[] = {mail_of("", "a@example.com"), mail_of(id, "known@example.com")};
+  const Ordershop__V1__BatchSendMailsResponse *first, *again;
+  CU_ASSERT_FATAL(status_is_ok(try_batch(mails, 2, request_id, &first)));
+  smtp_server_restart(server);
+  wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  wait_for(first->mails[0]->id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_FATAL(status_is_ok(try_batch(mails, 2, request_id, &again)));
+  CU_ASSERT(message_equal(arena, first, again));
+  CU_ASSERT_EQUAL(again->mails[1]->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
+  const Ordershop__V1__Mail *mail;
+  CU_ASSERT_STRING_EQUAL(status_reason(try_send(mails[0], request_id, &mail)), "REQUEST_ID_REUSED");
+  end();
+}
+
 static void test_batch_rules(void) {
   begin(false);
   const Ordershop__V1__BatchSendMailsResponse *response;
@@ -592,6 +613,7 @@ int main(int argc, char **argv) {
       {"SendMail with the same request_id answers what it answered first", test_request_id},
       {"SendMail refuses what could get into a header, all at once", test_rules},
       {"BatchSendMails records unknown mails and answers known ones", test_batch},
+      {"BatchSendMails with the same request_id answers the same, whatever came since", test_batch_same},
       {"BatchSendMails is all or nothing and bounded", test_batch_rules},
       {"ListMails filters by address, by cause, and by both", test_list},
       {"a mail server gets every mail once", test_smtp},
