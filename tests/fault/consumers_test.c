@@ -204,6 +204,10 @@ static void with_crm_down_commands_go_on_and_their_effects_come_once_when_it_is_
 
 /* ---- the zombie ------------------------------------------------------------------------------------------------- */
 
+static bool has_another_epoch(const void *former) {
+  return strcmp(private_redis_command(redis, "GET crm_lease_epoch"), former) != 0;
+}
+
 /* crm stops (SIGSTOP) at a step of its work until another replica has taken its lease over, then it goes on. */
 static void assert_zombie_repeats_nothing(const char *point) {
   int64_t before = interactions();
@@ -211,8 +215,11 @@ static void assert_zombie_repeats_nothing(const char *point) {
   const Ordershop__V1__Customer *customer = a_customer();
   CU_ASSERT_TRUE_FATAL(private_shop_await_point(shop, ORDERSHOP_CRM, point));
   private_shop_pause_service(shop, ORDERSHOP_CRM);
+  const char *epoch = arena_strdup(arena, private_redis_command(redis, "GET crm_lease_epoch"));
   private_shop_start_replica(shop, ORDERSHOP_CRM);
-  CU_ASSERT_TRUE(eventually(is_welcomed, customer)); /* by the replica */
+  CU_ASSERT_TRUE(eventually(has_another_epoch, epoch));
+  CU_ASSERT_TRUE(eventually(is_welcomed, customer));
+  CU_ASSERT_TRUE(eventually_number(0, "LLEN %s", "crm_outbox")); /* the replica has finished what was begun */
   /* Something waits in the outbox that is not the zombie's to remove. */
   private_shop_kill_service(shop, ORDERSHOP_MAIL);
   const Ordershop__V1__Customer *next = a_customer();
