@@ -9,10 +9,11 @@
 #   --no-install    installs no packages
 #   --list          builds, and prints the names of the suites
 #
-# A suite is a CUnit program of the build (tests/CMakeLists.txt), or an executable *.sh or *.py in tests/contract, model,
-# acceptance or fault. It exits 0 if it passed, 77 if it was skipped (its last line says why), else it failed. A script
-# counts as one test unless its last line is `N passed, N failed`. A suite may take 300 seconds, or what a line
-# `# suite-seconds: N` in a script says, three times as long with --sanitize. It also fails if it leaves a process behind.
+# A suite is a CUnit program of the build (tests/CMakeLists.txt), or an executable *.sh or *.py in tests/contract,
+# model, acceptance, fault or quality. It exits 0 if it passed, 77 if it was skipped (its last line says why), else it
+# failed. A script counts as one test unless its last line is `N passed, N failed`. A suite may take 300 seconds, or
+# what a line `# suite-seconds: N` in a script says, three times as long with --sanitize. It also fails if it leaves a
+# process behind.
 #
 # Suites are told in the environment: ORDERSHOP_SOURCE (the tree), ORDERSHOP_BIN (the executables, with fail points),
 # ORDERSHOP_TEST_SLOWNESS (1, or 3 for sanitized ones: factor for deadlines), TMPDIR (their own; removed afterwards).
@@ -126,7 +127,7 @@ build_or_share() {
 list_suites() {
   local script
   ctest --test-dir "$build" -N | sed -n 's/^ *Test *#[0-9]*: //p' | sed "s,.*,& $build/tests/&,"
-  (cd "$root/tests" && find contract model acceptance fault -maxdepth 1 \( -name '*.sh' -o -name '*.py' \) \
+  (cd "$root/tests" && find contract model acceptance fault quality -maxdepth 1 \( -name '*.sh' -o -name '*.py' \) \
     -type f -perm -u=x 2>/dev/null | LC_ALL=C sort) |
     while read -r script; do printf '%s %s\n' "$script" "$root/tests/$script"; done
 }

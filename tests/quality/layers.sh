@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# The house is built as it says: gRPC, hiredis and libuv are included where they belong, a layer of the runtime knows only
+# those below it and nothing of the shop, and no service knows another.
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+cd "$ORDERSHOP_SOURCE"
+
+# Lines on standard input are what must not be: prints them and fails.
+nothing() { ! grep .; }
+
+but_not() { grep -v "$@" || true; }
+
+# includes PATTERN FOLDER...: places that include a header of that pattern (after the quote or bracket)
+includes() {
+  local pattern=$1
+  shift
+  grep -rnE "^ *# *include *[<\"]$pattern" --include='*.[ch]' "$@" || true
+}
+
+# C core itself; what protoc-c has made of grpc's own protos is a contract like ours.
+grpc_stays_in_rpc() { includes 'grpc/' services client | but_not '\.pb-c\.h>$\|^services/runtime/rpc/' | nothing; }
+hiredis_stays_in_redis() { includes 'hiredis' services client | but_not '^services/runtime/redis/' | nothing; }
+libuv_stays_low() {
+  includes 'uv\.h' services client | but_not '^services/runtime/\(loop\|redis\)/' | nothing
+}
+
+# The layers that each one may include beside itself. redis and rpc don't know each other; rpc knows nothing of events.
+declare -A below=([base]='' [loop]='base' [redis]='base loop' [rpc]='base loop' [event]='base loop redis rpc'
+  [service]='base loop redis rpc event')
+
+layer_includes_what_is_below() { # LAYER
+  local allowed=" $1 ${below[$1]} " layer
+  for layer in "${!below[@]}"; do
+    [[ $allowed == *" $layer "* ]] || includes "$layer/" "services/runtime/$1"
+  done | nothing
+}
+
+layers_are_all_known() {
+  local folder
+  for folder in services/runtime/*/; do
+    folder=${folder#services/runtime/}
+    [ -n "${below[${folder%/}]+known}" ] || echo "$folder"
+  done | nothing
+}
+
+# Programs link the client's library without Redis and without a loop; the load generator has a loop of its own.
+client_needs_no_redis_and_no_service() {
+  {
+    includes '(redis|service|loop)/' client
+    includes '[a-z]+_service\.h' client
+  } | but_not '^client/load/.*"loop/' | nothing
+}
+
+# Sources without comments; names in strings count.
+without_comments() {
+  case $1 in
+  *.lua) sed 's/--.*//' "$1" ;;
+  *) cc -w -fpreprocessed -dD -E -P -x c "$1" 2>/dev/null ;;
+  esac
+}
+
+# "order" is also how things follow each other: only its plural, and names that begin with it, are the shop's.
+readonly entities='customer|customers|product|products|inventory|inventories|orders|billing|billings|crm|mail|mails'
+runtime_names_no_entity() {
+  local file
+  while read -r file; do
+    without_comments "$file" | sed 's/[Oo][Rr][Dd][Ee][Rr][Ss][Hh][Oo][Pp]/shop/g; s/memory_order[a-z_]*//g; s/e-mail//g' |
+      { grep -nE "(^|[^a-zA-Z])($entities|order_[a-z]+)([^a-zA-Z]|$)" || true; } | sed "s,^,$file: ,"
+  done < <(find services/runtime -name '*.[ch]' -o -name '*.lua') | nothing
+}
+
+runtime_includes_no_contract_of_the_shop() { includes 'ordershop/' services/runtime | nothing; }
+
+services_know_no_other_service() {
+  local service header other
+  for service in "${shop_services[@]}"; do
+    for other in "${shop_services[@]}"; do
+      [ "$other" != "$service" ] || continue
+      for header in services/"$other"/*.h; do
+        [ -e "$header" ] || continue
+        includes "(.*/)?$(basename "$header")\"" "services/$service"
+      done
+      includes "(.*/)?$other/[a-z_]*\\.h\"" "services/$service"
+    done
+  done | nothing
+}
+
+shop_knows_no_service() { includes '[a-z]+_service\.h' services/shop | nothing; }
+
+internal_contract_is_not_in_the_public_one() { ! grep -rn 'ordershop/internal' proto/ordershop/v1; }
+
+every_service_has_the_same_face() {
+  local service
+  for service in "${shop_services[@]}"; do
+    for file in CMakeLists.txt main.c "${service}_service.c" "${service}_service.h"; do
+      [ -f "services/$service/$file" ] || echo "services/$service/$file is missing"
+    done
+    [ "$(wc -l <"services/$service/main.c")" -le 10 ] || echo "services/$service/main.c has more than 10 lines"
+  done | nothing
+}
+
+expect "only the rpc layer includes gRPC" grpc_stays_in_rpc
+expect "only the redis layer includes hiredis" hiredis_stays_in_redis
+expect "above the loop, only the redis layer includes libuv" libuv_stays_low
+expect "every layer is known" layers_are_all_known
+for layer in base loop redis rpc event service; do
+  expect "the $layer layer includes ${below[$layer]:-nothing} beside itself" layer_includes_what_is_below $layer
+done
+expect "the runtime includes nothing of the shop's contract" runtime_includes_no_contract_of_the_shop
+expect "the runtime names no entity of the shop" runtime_names_no_entity
+expect "no service includes anything of another" services_know_no_other_service
+expect "what services share knows none of them" shop_knows_no_service
+expect "the client needs neither loop nor Redis nor a service" client_needs_no_redis_and_no_service
+expect "the public contract does not know the internal one" internal_contract_is_not_in_the_public_one
+expect "all services have the same face" every_service_has_the_same_face
+shop_done
