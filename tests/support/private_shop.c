@@ -187,6 +187,21 @@ static int end_process(struct private_shop *shop, enum ordershop_service service
   return status;
 }
 
+/* However well the tests went: a process that a sanitizer ended is hardly missed where processes are killed. */
+static void check_sanitizers(struct private_shop *shop) {
+  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+    enum ordershop_service service = (enum ordershop_service)i;
+    int found =
+        private_shop_log_lines(shop, service, "Sanitizer: ") + private_shop_log_lines(shop, service, "runtime error: ");
+    if (found == 0) continue;
+    if (system(arena_printf(shop->arena, "grep -A 40 'Sanitizer: \\|runtime error: ' %s >&2",
+                            log_path(shop, service))) != 0) {
+      continue;
+    }
+    fail("a sanitizer has found something in", ordershop_service_name(service));
+  }
+}
+
 void private_shop_free(struct private_shop *shop) {
   if (!shop) return;
   for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) end_process(shop, (enum ordershop_service)i, SIGKILL);
@@ -194,6 +209,7 @@ void private_shop_free(struct private_shop *shop) {
   ordershop_client_close(shop->client);
   private_redis_free(shop->redis);
   if (CU_get_number_of_failures() > 0) show_logs(shop);
+  check_sanitizers(shop);
   if (system(arena_printf(shop->arena, "rm -rf %s", shop->folder)) != 0) fail("can't remove", shop->folder);
   arena_free(shop->arena);
 }
