@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -171,6 +172,15 @@ static void serve_until_stopped(struct life *life) {
   }
 }
 
+/* Calls that do not end within the grace time still use everything: the process ends around them, without taking
+ * anything down. What they have begun in Redis is whole or not there. */
+static _Noreturn void abandon_calls(const struct life *life) {
+  log_event(LOG_WARN, "stopped before all calls ended", "calls", log_number((int64_t)rpc_server_calls(life->server)),
+            NULL);
+  log_stop();
+  _exit(EXIT_SUCCESS);
+}
+
 /* The main coroutine. */
 static void run(void *argument) {
   struct life *life = argument;
@@ -182,6 +192,7 @@ static void run(void *argument) {
   health_set_ready(life->health, false);
   rpc_server_drain(life->server, life->settings.grace_seconds * 1000);
   if (service->consumer) consumer_stop(service->consumer);
+  if (rpc_server_calls(life->server) > 0) abandon_calls(life);
   rpc_server_free(life->server);
   for (int i = 0; i < SERVICE_PEERS && service->peers[i]; i++) rpc_channel_close(service->peers[i]);
   if (service->definition->stop) service->definition->stop(service);
