@@ -89,11 +89,14 @@ static void assert_billed(struct ordershop_answer answer, const Ordershop__V1__O
   assert_refused(bill(order), STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS");
 }
 
-/* Claims expire after so many seconds from now on. */
-static void restart_billing(const char *seconds_variable) {
+/* From now on claims expire after a second. */
+static void shorten_claims(void) {
+  static bool done;
+  if (done) return;
   private_shop_stop_service(shop, ORDERSHOP_BILLING);
-  private_shop_set_variable(shop, seconds_variable);
+  private_shop_set_variable(shop, "ORDERSHOP_CLAIM_SECONDS=1");
   start_service(ORDERSHOP_BILLING);
+  done = true;
 }
 
 /* ---- crossing --------------------------------------------------------------------------------------------------- */
@@ -270,7 +273,7 @@ static void the_same_request_after_a_kill_behind_the_claim_makes_the_billing(voi
 
 static void an_order_is_free_again_after_the_claim_of_a_killed_billing_has_expired(void) {
   const Ordershop__V1__Order *order = an_order(2);
-  restart_billing("ORDERSHOP_CLAIM_SECONDS=1");
+  shorten_claims();
   private_shop_arm(shop, ORDERSHOP_BILLING, "billing.after_claim", "kill");
   CU_ASSERT_EQUAL(bill(order).status.code, STATUS_UNAVAILABLE);
   private_shop_await_end(shop, ORDERSHOP_BILLING);
@@ -282,6 +285,7 @@ static void an_order_is_free_again_after_the_claim_of_a_killed_billing_has_expir
 
 static void a_billing_held_up_beyond_its_claim_finds_the_order_as_it_is_then(void) {
   const Ordershop__V1__Order *order = an_order(2), *taken = an_order(2);
+  shorten_claims();
   struct asking *late = begin_billing_and_pause(billing_request(order->id, NULL), "billing.after_claim");
   CU_ASSERT_TRUE(eventually(is_unbilled, order->id));
   CU_ASSERT_EQUAL(update(order, 8).status.code, STATUS_OK);
@@ -292,6 +296,19 @@ static void a_billing_held_up_beyond_its_claim_finds_the_order_as_it_is_then(voi
   assert_billed(bill(taken), taken, 200);
   assert_refused(release_and_end(late, "billing.after_claim"), STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS");
   CU_ASSERT_EQUAL(billings_of(taken->id), 1);
+}
+
+static void a_billing_whose_caller_has_given_up_is_recorded_or_lets_the_order_go(void) {
+  const Ordershop__V1__Order *order = an_order(2);
+  const Ordershop__V1__CreateBillingRequest *request = billing_request(order->id, new_id());
+  shorten_claims();
+  private_shop_arm(shop, ORDERSHOP_BILLING, "billing.after_claim", "pause");
+  struct ordershop_answer answer = ask_within(once, 200, ORDERSHOP_BILLING, "CreateBilling", request);
+  CU_ASSERT_EQUAL(answer.status.code, STATUS_DEADLINE_EXCEEDED);
+  private_shop_release(shop, ORDERSHOP_BILLING, "billing.after_claim");
+  CU_ASSERT_TRUE(eventually_number(0, "ZCARD %s", "order_claim_expiries"));
+  CU_ASSERT_NOT_EQUAL(is_unbilled(order->id), billings_of(order->id) == 1);
+  assert_billed(ask(client, ORDERSHOP_BILLING, "CreateBilling", request), order, 200);
 }
 
 static int set_up(void) {
@@ -339,6 +356,8 @@ int main(int argc, char **argv) {
        an_order_is_free_again_after_the_claim_of_a_killed_billing_has_expired},
       {"a billing held up beyond its claim finds the order as it is then",
        a_billing_held_up_beyond_its_claim_finds_the_order_as_it_is_then},
+      {"a billing whose caller has given up is recorded or lets the order go",
+       a_billing_whose_caller_has_given_up_is_recorded_or_lets_the_order_go},
   };
   return suite_main("billing interleavings", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
 }

@@ -14,13 +14,19 @@ static void release_order_consumer(void) {
   private_shop_release(shop, ORDERSHOP_ORDER, "consumer.after_read");
 }
 
+static const Ordershop__V1__UpdateProductRequest *price_request(const char *product_id, int64_t cents) {
+  Ordershop__V1__Product *changed = arena_alloc(arena, sizeof *changed);
+  ordershop__v1__product__init(changed);
+  changed->id = (char *)product_id;
+  changed->price_cents = cents;
+  Ordershop__V1__UpdateProductRequest *request = arena_alloc(arena, sizeof *request);
+  ordershop__v1__update_product_request__init(request);
+  request->product = changed;
+  return request;
+}
+
 static void change_price(const char *product_id, int64_t cents) {
-  Ordershop__V1__Product changed = ORDERSHOP__V1__PRODUCT__INIT;
-  changed.id = (char *)product_id;
-  changed.price_cents = cents;
-  Ordershop__V1__UpdateProductRequest request = ORDERSHOP__V1__UPDATE_PRODUCT_REQUEST__INIT;
-  request.product = &changed;
-  must(ORDERSHOP_PRODUCT, "UpdateProduct", &request);
+  must(ORDERSHOP_PRODUCT, "UpdateProduct", price_request(product_id, cents));
 }
 
 static void delete_product(const char *id) {
@@ -100,6 +106,27 @@ static void a_wait_for_a_position_ends_with_the_deadline(void) {
       ask_within(client, 200, ORDERSHOP_ORDER, "CreateOrder", order_request(customer->id, product->id, 1, NULL));
   CU_ASSERT_EQUAL(answer.status.code, STATUS_DEADLINE_EXCEEDED);
   release_order_consumer();
+}
+
+/* A replica that stands by reads what the active one has written, and waits for it as well. */
+static void an_order_taken_by_a_replica_has_the_new_price_too(void) {
+  const Ordershop__V1__Product *product = new_stocked_product(10);
+  const char *address = arena_printf(arena, "127.0.0.1:%d", private_shop_start_replica(shop, ORDERSHOP_ORDER));
+  const struct ordershop_client_options options = {.port_base = private_shop_port(shop, ORDERSHOP_CUSTOMER) - 1,
+                                                   .addresses = {[ORDERSHOP_ORDER] = address}};
+  struct ordershop_client *by_replica;
+  CU_ASSERT_TRUE_FATAL(status_is_ok(ordershop_client_open(arena, &options, &by_replica)));
+  for (int cents = 200; cents < 210; cents++) {
+    struct ordershop_answer changed =
+        ask(by_replica, ORDERSHOP_PRODUCT, "UpdateProduct", price_request(product->id, cents));
+    struct ordershop_answer order =
+        ask(by_replica, ORDERSHOP_ORDER, "CreateOrder", order_request(customer->id, product->id, 1, NULL));
+    CU_ASSERT_EQUAL(changed.status.code, STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(order.status.code, STATUS_OK);
+    CU_ASSERT_EQUAL(((const Ordershop__V1__Order *)order.message)->total_cents, cents);
+  }
+  ordershop_client_close(by_replica);
+  private_shop_kill_replica(shop);
 }
 
 /* ---- made anew -------------------------------------------------------------------------------------------------- */
@@ -183,6 +210,7 @@ int main(int argc, char **argv) {
       {"an order of what was created a moment ago asks the owner",
        an_order_of_what_was_created_a_moment_ago_asks_the_owner},
       {"a wait for a position ends with the deadline", a_wait_for_a_position_ends_with_the_deadline},
+      {"an order taken by a replica has the new price, too", an_order_taken_by_a_replica_has_the_new_price_too},
       {"a projection made anew from the log equals the former", a_projection_made_anew_from_the_log_equals_the_former},
   };
   return suite_main("projections", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);

@@ -118,6 +118,50 @@ static void an_order_created_and_deleted_while_the_inventory_is_down_leaves_noth
   CU_ASSERT_TRUE(stock_becomes(product->id, 4, 0));
 }
 
+static void an_order_whose_caller_has_given_up_holds_stock_only_if_it_exists(void) {
+  const Ordershop__V1__Product *product = new_stocked_product(5);
+  const Ordershop__V1__CreateOrderRequest *request = order_request(customer->id, product->id, 2, new_id());
+  private_shop_arm(shop, ORDERSHOP_ORDER, "order.after_reserve", "pause");
+  struct ordershop_answer answer = ask_within(once, 200, ORDERSHOP_ORDER, "CreateOrder", request);
+  CU_ASSERT_EQUAL(answer.status.code, STATUS_DEADLINE_EXCEEDED);
+  int64_t before = orders_created();
+  private_shop_release(shop, ORDERSHOP_ORDER, "order.after_reserve");
+  CU_ASSERT_TRUE(attempts_end());
+  int64_t made = orders_created() - before;
+  CU_ASSERT_TRUE(stock_is(product->id, 5 - 2 * made, 2 * made));
+  must(ORDERSHOP_ORDER, "CreateOrder", request);
+  CU_ASSERT_EQUAL(orders_created(), before + 1);
+  CU_ASSERT_TRUE(attempts_end());
+  CU_ASSERT_TRUE(stock_is(product->id, 3, 2));
+}
+
+static bool is_settled_by_another(const void *former_epoch) {
+  return strcmp(private_redis_command(redis, "GET inventory_lease_epoch"), former_epoch) != 0 &&
+         private_redis_number(redis, "ZCARD inventory_attempts") == 0;
+}
+
+/* It has read that an order was created; before it comes to, another replica has handled that, and the cancellation. */
+static void an_inventory_that_wakes_up_after_its_lease_takes_no_stock_for_an_order_that_is_gone(void) {
+  const Ordershop__V1__Product *product = new_stocked_product(5);
+  private_shop_arm(shop, ORDERSHOP_INVENTORY, "consumer.after_read", "pause");
+  const Ordershop__V1__Order *order = new_order(customer->id, product->id, 2);
+  CU_ASSERT_TRUE_FATAL(private_shop_await_point(shop, ORDERSHOP_INVENTORY, "consumer.after_read"));
+  private_shop_pause_service(shop, ORDERSHOP_INVENTORY);
+  const char *epoch = arena_strdup(arena, private_redis_command(redis, "GET inventory_lease_epoch"));
+  private_shop_start_replica(shop, ORDERSHOP_INVENTORY);
+  must(ORDERSHOP_ORDER, "DeleteOrder", cancel_request(order->id));
+  CU_ASSERT_TRUE(eventually(is_settled_by_another, epoch));
+  CU_ASSERT_TRUE(eventually_number(0, "EXISTS %s", arena_printf(arena, "inventory_reservation:%s", order->id)));
+  private_shop_release(shop, ORDERSHOP_INVENTORY, "consumer.after_read");
+  private_shop_resume_service(shop, ORDERSHOP_INVENTORY);
+  CU_ASSERT_TRUE(stock_becomes(product->id, 5, 0));
+  private_shop_kill_replica(shop);
+  private_redis_command(redis, "DEL inventory_lease"); /* as time would */
+  new_order(customer->id, product->id, 5);             /* handled by the former zombie */
+  CU_ASSERT_TRUE(attempts_end());
+  CU_ASSERT_TRUE(stock_is(product->id, 0, 5));
+}
+
 static void an_update_that_was_overtaken_by_another_holds_only_what_it_records(void) {
   const Ordershop__V1__Product *one = new_stocked_product(10), *other = new_stocked_product(10);
   const Ordershop__V1__Order *order = new_order(customer->id, one->id, 1);
@@ -213,6 +257,10 @@ int main(int argc, char **argv) {
        stock_of_an_order_service_killed_after_the_reservation_comes_back},
       {"an order created and deleted while the inventory is down leaves nothing behind",
        an_order_created_and_deleted_while_the_inventory_is_down_leaves_nothing_behind},
+      {"an order whose caller has given up holds stock only if it exists",
+       an_order_whose_caller_has_given_up_holds_stock_only_if_it_exists},
+      {"an inventory that wakes up after its lease takes no stock for an order that is gone",
+       an_inventory_that_wakes_up_after_its_lease_takes_no_stock_for_an_order_that_is_gone},
       {"an update that was overtaken by another holds only what it records",
        an_update_that_was_overtaken_by_another_holds_only_what_it_records},
       {"of updates of one order at once the last one decides what it holds",

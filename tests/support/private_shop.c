@@ -305,7 +305,7 @@ static bool listens(int port) {
   return connected;
 }
 
-void private_shop_start_replica(struct private_shop *shop, enum ordershop_service service) {
+int private_shop_start_replica(struct private_shop *shop, enum ordershop_service service) {
   if (shop->replica) fail("there is a replica already, of another service than", ordershop_service_name(service));
   int port = private_redis_free_ports(1);
   shop->replica = spawn(shop, service, port);
@@ -314,6 +314,7 @@ void private_shop_start_replica(struct private_shop *shop, enum ordershop_servic
     if (clock_monotonic_us() > deadline) fail("no replica of", ordershop_service_name(service));
     usleep(POLL_US);
   }
+  return port;
 }
 
 void private_shop_kill_replica(struct private_shop *shop) {

@@ -61,9 +61,9 @@ void private_shop_await_end(struct private_shop *shop, enum ordershop_service se
 /* "NAME=value" for services that are started from now on. */
 void private_shop_set_variable(struct private_shop *shop, const char *variable);
 
-/* Another process of a service that runs, on a port of its own, not called by anybody: it stands by. One at a time;
- * returns when it listens. */
-void private_shop_start_replica(struct private_shop *shop, enum ordershop_service service);
+/* Another process of a service that runs, which stands by; nobody calls it by itself. One at a time; waits until it
+ * listens and returns its port. */
+int private_shop_start_replica(struct private_shop *shop, enum ordershop_service service);
 void private_shop_kill_replica(struct private_shop *shop);
 
 /* Fail points of one service (base/fail_point.h): at the next pass of the place `name` it does `action` ("kill",
