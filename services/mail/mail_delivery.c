@@ -1,6 +1,7 @@
 #include "mail_delivery.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "mail_folder.h"
@@ -44,6 +45,10 @@ static const char *check_from(const char *value) {
   return good ? NULL : "an address, as in \"OrderShop <shop@example.com>\"";
 }
 
+static const char *check_readable(const char *value) {
+  return access(value, R_OK) == 0 ? NULL : "a file that can be read";
+}
+
 const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS] = {
     {.variable = "ORDERSHOP_SMTP_URL",
      .kind = SETTING_TEXT,
@@ -73,7 +78,8 @@ const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS] = {
     {.variable = "ORDERSHOP_SMTP_CA_FILE",
      .kind = SETTING_TEXT,
      .target = &settings.ca_file,
-     .help = "PEM file with the authorities that the mail server's certificate may be from; the system's without"},
+     .help = "PEM file with the authorities that the mail server's certificate may be from; the system's without",
+     .check = check_readable},
     {.variable = "ORDERSHOP_SMTP_TIMEOUT",
      .kind = SETTING_INTEGER,
      .target = &settings.timeout_seconds,

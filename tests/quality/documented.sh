@@ -10,6 +10,7 @@ table() { # table 'key | type'
 }
 
 # Names in backticks on standard input, one a line.
+# shellcheck disable=SC2016 # backticks as they are
 backticked() { grep -o '`[^`]*`' | tr -d '`'; }
 
 # --- Variables ---
@@ -46,6 +47,7 @@ default_of() {
 }
 
 # Rows of one variable and one default: `ORDERSHOP_X` | `default` |
+# shellcheck disable=SC2016 # likewise
 documented_defaults_are_true() {
   local variable default program actual wrong=0
   while read -r variable default; do
@@ -58,7 +60,7 @@ documented_defaults_are_true() {
       }
     done < <(programs)
   done < <(table 'variable | default' | sed -n 's/^| `\(ORDERSHOP_[A-Z_]*\)` | `\([^`]*\)` |.*/\1 \2/p' | grep -v _LISTEN)
-  return $wrong
+  return "$wrong"
 }
 
 # --- Keys ---
@@ -113,7 +115,7 @@ keys_are_documented() {
     redis --scan --pattern "${pattern/ID/*}" </dev/null | head -n 1
   done)
   say "$count kinds of keys"
-  [ $missing -eq 0 ] && [ $count -gt 30 ]
+  [ "$missing" -eq 0 ] && [ "$count" -gt 30 ]
 }
 
 # Every name that is in README.md was made by something in this test, but for those of things that went wrong.
@@ -127,20 +129,20 @@ documented_keys_exist() {
       missing=1
     }
   done <"$shop_folder/documented_keys"
-  return $missing
+  return "$missing"
 }
 
 client() { "$ORDERSHOP_BIN/ordershop" --timeout $((20 * shop_slowness)) "$@"; }
 
 # The demo, and what it leaves out: a mail that somebody sends.
 play() {
-  client demo --json >/dev/null
-  client mail send --to ada@example.com --subject Hello --cause "$(cat /proc/sys/kernel/random/uuid)" >/dev/null
+  client demo --json >/dev/null &&
+    client mail send --to ada@example.com --subject Hello --cause "$(cat /proc/sys/kernel/random/uuid)" >/dev/null
 }
 
 # A billing and an order that end between their two steps leave a claim and an attempt.
 leave_things_open() {
-  local customer product first second
+  local customer product first
   customer=$(client customer create --name Ada --email ada@example.com --json | field id)
   product=$(client product create --name Kettle --price 1 --json | field id)
   client inventory create --product "$product" --amount 10 >/dev/null

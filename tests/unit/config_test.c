@@ -170,6 +170,11 @@ static void test_passwords(void) {
                   "ORDERSHOP_REDIS_URL: \"http://...@host:1/0\" is not a URL redis://host:port/db");
 }
 
+static void test_controls(void) {
+  refuse_variable("ORDERSHOP_REDIS_URL", "a\nb\x1b[2J",
+                  "ORDERSHOP_REDIS_URL: \"a?b?[2J\" is not a URL redis://host:port/db");
+}
+
 static void test_refused_flags(void) {
   refuse_flags((const char *[]){"--listen-port=abc", NULL}, "--listen-port: \"abc\" is not a number from 1 to 65535");
   refuse_flags((const char *[]){"--listen-port", "abc", NULL},
@@ -342,6 +347,7 @@ int main(int argc, char **argv) {
       {"booleans have four words each", test_booleans},
       {"a value that does not parse is answered with its name and what is allowed", test_refused_values},
       {"an answer shows no password of a URL", test_passwords},
+      {"a refused value stays in its line", test_controls},
       {"an answer about a flag's value names the flag", test_refused_flags},
       {"a setting without a default is required", test_required},
       {"a number beyond 64 bits is refused even if everything is allowed", test_widest_range},

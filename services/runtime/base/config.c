@@ -39,12 +39,16 @@ static struct status refuse(struct arena *arena, const char *name, const char *w
   return status_error(arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID", "%s: %s", name, what);
 }
 
-/* What a message may show of a value: a password in a URL is left out. */
+/* What a message may show of a value: it stays in its line, and a password in a URL is left out. */
 static const char *value_shown(struct arena *arena, const char *value) {
   const char *scheme = strstr(value, "://");
   const char *at = scheme ? strrchr(scheme, '@') : NULL;
-  if (!at) return value;
-  return arena_printf(arena, "%.*s...%s", (int)(scheme + 3 - value), value, at);
+  char *shown =
+      at ? arena_printf(arena, "%.*s...%s", (int)(scheme + 3 - value), value, at) : arena_strdup(arena, value);
+  for (char *c = shown; *c; c++) {
+    if (iscntrl((unsigned char)*c)) *c = '?';
+  }
+  return shown;
 }
 
 static struct status refuse_value(struct arena *arena, struct origin origin, const char *allowed) {

@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# How services start: soon; and not at all, with one line that names what is wrong, when their configuration is.
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+# The time of a start, from before the fork to SERVING, the best of five.
+readonly starts=5 milliseconds_most=$((200 * shop_slowness))
+
+shop_prepare
+redis_start
+
+milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
+
+is_listening() { { : <>"/dev/tcp/127.0.0.1/$(port_of "$1")"; } 2>/dev/null; }
+
+# time_of_start SERVICE: milliseconds, a little more than it took: asking costs about 15 of them
+time_of_start() {
+  local begin
+  begin=$(milliseconds)
+  service_start "$1"
+  until is_listening "$1"; do is_running "$1" || return 1; done
+  until serve "$1"; do is_running "$1" || return 1; done
+  echo $(($(milliseconds) - begin))
+}
+
+starts_soon() {
+  local try took best=999999
+  for try in $(seq "$starts"); do
+    time_of_start "$1" >"$shop_folder/took" || return 1
+    took=$(cat "$shop_folder/took")
+    service_stop "$1"
+    [ "$took" -ge "$best" ] || best=$took
+    say "$try: $took ms"
+  done
+  [ "$best" -le "$milliseconds_most" ]
+}
+
+# --- Configuration ---
+
+# run SERVICE [VARIABLE=VALUE | FLAG]...: runs it for at most two seconds with a configuration of its own; what it says
+# is in $shop_folder/said, its exit status in $shop_status (124: it would have run on)
+run() {
+  local service=$1 variables=() flags=()
+  shift
+  while [ $# -gt 0 ]; do
+    case $1 in
+    -*) flags+=("$1") ;;
+    *) variables+=("$1") ;;
+    esac
+    shift
+  done
+  shop_status=0
+  env -i PATH="$PATH" ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} ${LSAN_OPTIONS:+LSAN_OPTIONS="$LSAN_OPTIONS"} \
+    ORDERSHOP_LISTEN="127.0.0.1:$(spare_port)" ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
+    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" "${variables[@]}" \
+    timeout $((2 * shop_slowness)) "$ORDERSHOP_BIN/ordershop-$service" "${flags[@]}" >"$shop_folder/said" 2>&1 </dev/null ||
+    shop_status=$?
+}
+
+# refuses SERVICE WORD VARIABLE=VALUE...: it ends at once, with status 1 and one line that has the word in it
+refuses() {
+  local service=$1 word=$2
+  shift 2
+  run "$service" "$@"
+  cat "$shop_folder/said"
+  [ "$shop_status" -eq 1 ] && [ "$(wc -l <"$shop_folder/said")" -eq 1 ] && grep -F -- "$word" "$shop_folder/said" >/dev/null
+}
+
+# Values that do not parse, of all services' variables.
+readonly bad_values=(
+  ORDERSHOP_LISTEN= ORDERSHOP_LISTEN=50051 ORDERSHOP_LISTEN=:50051 ORDERSHOP_LISTEN=localhost:
+  ORDERSHOP_LISTEN=localhost:http ORDERSHOP_LISTEN=localhost:65536 ORDERSHOP_LISTEN=::1:50051
+  ORDERSHOP_REDIS_URL= ORDERSHOP_REDIS_URL=localhost:6379 ORDERSHOP_REDIS_URL=http://localhost:6379
+  ORDERSHOP_REDIS_URL=redis://localhost:x ORDERSHOP_REDIS_URL=redis://localhost:6379/x
+  ORDERSHOP_REDIS_PASSWORD_FILE=/nowhere/at/all
+  'ORDERSHOP_KEY_PREFIX=a b' $'ORDERSHOP_KEY_PREFIX=a\nb' ORDERSHOP_KEY_PREFIX=é
+  ORDERSHOP_LOG_LEVEL= ORDERSHOP_LOG_LEVEL=loud ORDERSHOP_LOG_FORMAT=xml
+  ORDERSHOP_REQUEST_HOURS= ORDERSHOP_REQUEST_HOURS=0 ORDERSHOP_REQUEST_HOURS=-1 ORDERSHOP_REQUEST_HOURS=26h
+  ORDERSHOP_REQUEST_HOURS=99999999999999999999 ORDERSHOP_REQUEST_HOURS=1.5
+  ORDERSHOP_GRACE_SECONDS=-1 ORDERSHOP_GRACE_SECONDS=ten ORDERSHOP_GRACE_SECONDS=601
+)
+
+# And of single ones'.
+readonly own_bad_values=(
+  inventory:ORDERSHOP_PRODUCT_ADDRESS=
+  order:ORDERSHOP_CUSTOMER_ADDRESS= order:ORDERSHOP_PRODUCT_ADDRESS= order:ORDERSHOP_INVENTORY_ADDRESS=
+  order:ORDERSHOP_RESERVATION_SECONDS=0 order:ORDERSHOP_RESERVATION_SECONDS=3601 order:ORDERSHOP_RESERVATION_SECONDS=x
+  billing:ORDERSHOP_ORDER_ADDRESS= billing:ORDERSHOP_MAIL_ADDRESS= billing:ORDERSHOP_CLAIM_SECONDS=0
+  crm:ORDERSHOP_MAIL_ADDRESS=
+  mail:ORDERSHOP_SMTP_URL=localhost:25 mail:ORDERSHOP_SMTP_URL=http://localhost mail:ORDERSHOP_SMTP_URL=smtp://
+  mail:ORDERSHOP_SMTP_URL=smtp://user:secret@localhost mail:ORDERSHOP_SMTP_FROM=nobody mail:ORDERSHOP_SMTP_FROM=
+  mail:ORDERSHOP_SMTP_TLS=maybe mail:ORDERSHOP_SMTP_TIMEOUT=0 mail:ORDERSHOP_SMTP_TIMEOUT=x
+  mail:ORDERSHOP_SMTP_PASSWORD_FILE=/nowhere/at/all mail:ORDERSHOP_SMTP_CA_FILE=/nowhere/at/all
+  mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail
+)
+
+# A secret that is missing is named by its path, everything else by the variable.
+word_of() {
+  case $1 in
+  *_PASSWORD_FILE=* | *_FOLDER=*) echo "${1#*=}" ;;
+  *) echo "${1%%=*}" ;;
+  esac
+}
+
+refuses_all_of() { # SERVICE VARIABLE=VALUE...
+  local service=$1 setting failed=0
+  shift
+  for setting in "$@"; do
+    refuses "$service" "$(word_of "$setting")" "$setting" >"$shop_folder/refusal" || {
+      say "$setting: status $shop_status, said: $(head -c 300 "$shop_folder/refusal")"
+      failed=1
+    }
+  done
+  return "$failed"
+}
+
+own_values_are_refused() {
+  local setting failed=0
+  for setting in "${own_bad_values[@]}"; do
+    refuses_all_of "${setting%%:*}" "${setting#*:}" || failed=1
+  done
+  return "$failed"
+}
+
+# Every variable that a service knows and whose values can be wrong is in the lists above.
+every_variable_is_tried() {
+  local service variable all=" ${bad_values[*]} ${own_bad_values[*]} " missing=''
+  for service in "${shop_services[@]}"; do
+    while read -r variable; do
+      case $variable in ORDERSHOP_SMTP_USER) continue ;; esac
+      [[ $all == *" $variable="* || $all == *" $service:$variable="* ]] || missing+=" $service:$variable"
+    done < <("$ORDERSHOP_BIN/ordershop-$service" --help | grep -o 'ORDERSHOP_[A-Z_]*' | sort -u)
+  done
+  [ -z "$missing" ] || { say "not tried:$missing" && return 1; }
+}
+
+unknown_flags_are_refused() {
+  refuses customer --colour --colour=red && refuses customer listen -listen && refuses customer --listen --listen=x &&
+    refuses customer --log-level --log-level
+}
+
+# The flag wins over the variable, so only the flag is looked at.
+a_flag_wins() {
+  run customer ORDERSHOP_LOG_LEVEL=loud --log-level=debug
+  cat "$shop_folder/said"
+  [ "$shop_status" -eq 0 ] || [ "$shop_status" -eq 124 ]
+}
+
+unknown_variable_is_warned_of_once() {
+  run customer ORDERSHOP_LISTN=1 ORDERSHOP_SMTP_URL=smtp://known.elsewhere ORDERSHOP_HOME=/x ORDERSHOP_PORT_BASE=1 \
+    ORDERSHOP_ORDER_ADDRESS=x ORDERSHOP_RESERVATION_SECONDS=9
+  cat "$shop_folder/said"
+  [ "$(grep -c 'unknown environment variable' "$shop_folder/said")" -eq 1 ] &&
+    grep 'level=warn.*ORDERSHOP_LISTN' "$shop_folder/said" >/dev/null
+}
+
+# A password in a URL is nobody's business, least of all a log's.
+passwords_are_not_shown() {
+  run customer ORDERSHOP_REDIS_URL=redis://user:geheim@localhost:x
+  cat "$shop_folder/said"
+  [ "$shop_status" -eq 1 ] && ! grep geheim "$shop_folder/said"
+}
+
+a_taken_port_is_named() {
+  local named=yes
+  service_start product
+  wait_for_serving product
+  refuses customer "$(port_of product)" ORDERSHOP_LISTEN="$(address_of product)" || named=no
+  service_stop product
+  [ $named = yes ]
+}
+
+an_empty_password_file_is_refused() {
+  : >"$shop_folder/empty"
+  refuses customer "$shop_folder/empty" ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/empty" &&
+    refuses customer "$shop_folder" ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder"
+}
+
+help_needs_nothing() {
+  local service
+  for service in "${shop_services[@]}"; do
+    run "$service" ORDERSHOP_LOG_LEVEL=loud ORDERSHOP_REDIS_URL=x --help
+    [ "$shop_status" -eq 0 ] && grep "ORDERSHOP_LISTEN" "$shop_folder/said" >/dev/null || return 1
+  done
+}
+
+# Without Redis it starts, says so, and becomes ready when Redis comes.
+waits_for_redis() {
+  local waited=no
+  redis_stop
+  service_start customer
+  if wait_until 5 is_listening customer && ! serve customer; then waited=yes; fi
+  redis_start
+  wait_for_serving customer
+  service_stop customer
+  [ $waited = yes ]
+}
+
+for service in "${shop_services[@]}"; do
+  expect "$service serves within $milliseconds_most ms" starts_soon "$service"
+done
+for service in "${shop_services[@]}"; do
+  expect "$service names the variable whose value is wrong" refuses_all_of "$service" "${bad_values[@]}"
+done
+expect "a service names its own variable whose value is wrong" own_values_are_refused
+expect "every variable has been tried" every_variable_is_tried
+expect "an unknown flag, or one without a value, ends the start" unknown_flags_are_refused
+expect "a flag wins over its variable" a_flag_wins
+expect "an unknown ORDERSHOP_ variable is warned of once, one of another program is not" unknown_variable_is_warned_of_once
+expect "passwords are not shown" passwords_are_not_shown
+expect "a port that is taken is named" a_taken_port_is_named
+expect "a password file that is empty or a folder is refused" an_empty_password_file_is_refused
+expect "--help needs no configuration" help_needs_nothing
+expect "a service that starts before Redis waits for it" waits_for_redis
+shop_done
