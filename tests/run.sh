@@ -42,7 +42,8 @@ while [ $# -gt 0 ]; do
   case $1 in
   --sanitize) sanitize=yes ;;
   --only)
-    only=${2:?--only needs a pattern}
+    [ -n "${2:-}" ] || misuse "--only needs a pattern"
+    only=$2
     shift
     ;;
   --jobs)

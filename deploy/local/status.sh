@@ -35,7 +35,8 @@ list_streams() {
 # An unknown lag (Redis can't always tell) makes the sum unknown.
 sum_lags() {
   list_streams | sed 's/.*/XINFO GROUPS "&"/' | shop_redis_cli |
-    awk 'NR % 2 { key = $0; next }
+    awk '$0 == "" { next } # a stream without groups
+         { key = $0; getline }
          key == "name" { group = $0; sum[group] += 0 }
          key == "pending" { sum[group] += $0 }
          key == "lag" { if ($0 == "") unknown[group] = 1; else sum[group] += $0 }

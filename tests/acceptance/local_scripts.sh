@@ -34,6 +34,8 @@ status_of() { # status_of PART COLUMN
 
 part_is() { [ "$(status_of "$1" 4) $(status_of "$1" 5)" = "$2" ]; }
 
+has_lag() { [ "$(status_of "$1" 6)" = "$2" ]; }
+
 redis_says() { # redis_says SETTING VALUE
   [ "$(redis config get "$1" | sed -n 2p)" = "$2" ]
 }
@@ -62,8 +64,14 @@ expect "one service stops" down crm
 expect "the others stay up" part_is order "running SERVING"
 expect "it is stopped" part_is crm "stopped UNREACHABLE"
 expect "status.sh says so by its exit status" ends_with 1 stopped "$scripts/status.sh"
+create_customer() { "$ORDERSHOP_BIN/ordershop" customer create --name "Late Comer" --email late@example.com; }
+expect "a customer is created meanwhile" create_customer
+customers=$((customers + 1))
+expect "which status.sh tells as crm's lag" test "$(status_of crm 6)" = 1
+expect "mail, which listens to itself, has no lag" wait_until 10 has_lag mail 0
 expect "it starts again alone" up crm
 expect "and serves" part_is crm "running SERVING"
+expect "and catches up" wait_until 10 has_lag crm 0
 
 sleep 1000 &
 stranger=$!
