@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -56,14 +57,27 @@ static _Noreturn void become_service(pid_t parent) {
   _exit(1);
 }
 
-/* gRPC waits for a second after a connection that failed: this asks before it does. */
-static bool listens(void) {
+static bool try_port(int (*use)(int, const struct sockaddr *, socklen_t)) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  bool connected = connect(probe, (struct sockaddr *)&address, sizeof address) == 0;
+  bool done = use(probe, (struct sockaddr *)&address, sizeof address) == 0;
   close(probe);
-  return connected;
+  return done;
+}
+
+/* A free one, below those that Linux gives to outgoing connections: while the service is away nobody gets it. */
+static void choose_port(void) {
+  do {
+    uint32_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) fail("no random number");
+    port = 22500 + (int)(random % 10000);
+  } while (!try_port(bind));
+}
+
+/* gRPC waits for a second after a connection that failed: this asks before it does. */
+static bool listens(void) {
+  return try_port(connect);
 }
 
 static bool serves(void) {
@@ -115,7 +129,7 @@ static void begin(bool smtp) {
   server = smtp_server_start();
   by_smtp = smtp;
   hopeless = false;
-  port = private_redis_port(redis) + 10000; /* free as its cluster bus isn't used */
+  choose_port();
   open_client();
   start_service();
 }
