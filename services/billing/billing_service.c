@@ -164,10 +164,25 @@ static struct status claim_and_record(const struct try *try, const void **ret_bi
   return status;
 }
 
+static struct status bill_order(struct try *try, const void **ret_billing) {
+  struct arena *arena = try->call->context.arena;
+  struct event_store *store = service_of(try->call)->store;
+  for (int i = 0; i < CLAIM_TRIES; i++) {
+    bool again = false;
+    try->expire = event_store_now(store) + claim_seconds * 1000000;
+    struct status status = claim_and_record(try, ret_billing, &again);
+    if (!status_is_ok(status) || !again) return status;
+    struct position now; /* the log is ahead of what this service has seen: the next expiry counts from there */
+    status = clock_tick(store, &try->call->context, &now);
+    if (!status_is_ok(status)) return status;
+  }
+  return status_error(arena, STATUS_ABORTED, "CLAIM_EXPIRED",
+                      "the billing of order %s could not be recorded before its claim expired", try->order_id);
+}
+
 static struct status create_billing(struct rpc_call *call, const void *input, const void **ret_billing) {
   const Ordershop__V1__CreateBillingRequest *request = input;
   struct arena *arena = call->context.arena;
-  struct event_store *store = service_of(call)->store;
   struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "request_id", request->request_id);
   check_input(&violations, &billings, "billing", request->billing);
@@ -182,20 +197,8 @@ static struct status create_billing(struct rpc_call *call, const void *input, co
   try.order_id = uuid_canonical(arena, request->billing->order_id);
   try.billing_id = command_entity_id(call, &billings, &record, 0);
   status = is_billed(call, try.order_id, &billed);
-  if (!status_is_ok(status)) return status;
-  if (billed) return already_billed(arena, try.order_id);
-
-  for (int i = 0; i < CLAIM_TRIES; i++) {
-    bool again = false;
-    try.expire = event_store_now(store) + claim_seconds * 1000000;
-    status = claim_and_record(&try, ret_billing, &again);
-    if (!status_is_ok(status) || !again) return status;
-    struct position now; /* the log is ahead of what this service has seen: the next expiry counts from there */
-    status = clock_tick(store, &call->context, &now);
-    if (!status_is_ok(status)) return status;
-  }
-  return status_error(arena, STATUS_ABORTED, "CLAIM_EXPIRED",
-                      "the billing of order %s could not be recorded before its claim expired", try.order_id);
+  if (status_is_ok(status)) status = billed ? already_billed(arena, try.order_id) : bill_order(&try, ret_billing);
+  return command_replay_refused(call, &billings, &record, "created", status, ret_billing);
 }
 
 static struct status get_billing(struct rpc_call *call, const void *request, const void **ret_billing) {

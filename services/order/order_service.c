@@ -66,12 +66,13 @@ static struct status create_order(struct rpc_call *call, const void *input, cons
   struct status known = order_lookup_receive(&lookup); /* came in the same trip */
   if (!status_is_ok(status) || found) return status;
   if (status_is_ok(known)) known = order_lookup_complete(&lookup);
-  if (!status_is_ok(known)) return known;
-
-  order_price(arena, order, NULL, lookup.products, list.count);
-  const struct order_change change = {.what = "created", .order = order};
-  enum order_outcome outcome;
-  return order_reserve_and_record(call, &record, &change, &outcome, ret_order);
+  if (status_is_ok(known)) {
+    order_price(arena, order, NULL, lookup.products, list.count);
+    const struct order_change change = {.what = "created", .order = order};
+    enum order_outcome outcome;
+    known = order_reserve_and_record(call, &record, &change, &outcome, ret_order);
+  }
+  return command_replay_refused(call, &orders, &record, "created", known, ret_order);
 }
 
 static struct status get_order(struct rpc_call *call, const void *request, const void **ret_order) {
@@ -156,7 +157,9 @@ static struct status update_order(struct rpc_call *call, const void *input, cons
   for (int i = 0; i < UPDATE_TRIES; i++) {
     enum order_outcome outcome = ORDER_CHANGED;
     status = try_update(call, request, &plan, &record, &outcome, ret_order);
-    if (!status_is_ok(status) || outcome == ORDER_RECORDED) return status;
+    if (!status_is_ok(status) || outcome == ORDER_RECORDED) {
+      return command_replay_refused(call, &orders, &record, "updated", status, ret_order);
+    }
   }
   return update_contended(arena, &orders, request->order->id);
 }

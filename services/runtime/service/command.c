@@ -110,6 +110,20 @@ struct status command_replay(struct rpc_call *call, const struct resource *resou
   return status;
 }
 
+static bool is_refusal(struct status status) {
+  return status.code == STATUS_NOT_FOUND || status.code == STATUS_ALREADY_EXISTS ||
+         status.code == STATUS_FAILED_PRECONDITION || status.code == STATUS_ABORTED;
+}
+
+struct status command_replay_refused(struct rpc_call *call, const struct resource *resource,
+                                     const struct request_record *record, const char *what, struct status status,
+                                     const void **ret_reply) {
+  if (!is_refusal(status) || !record->key) return status;
+  bool found = false;
+  struct status again = command_replay(call, resource, record, what, &found, ret_reply);
+  return status_is_ok(again) && found ? again : status;
+}
+
 struct status command_replay_result(struct rpc_call *call, const struct resource *resource,
                                     const struct request_record *record, const char *what,
                                     const struct transaction_result *result, const void **ret_reply) {

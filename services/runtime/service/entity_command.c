@@ -177,7 +177,9 @@ struct status entity_update(struct rpc_call *call, const struct resource *resour
   for (int i = 0; i < UPDATE_TRIES; i++) {
     bool again = false;
     status = try_update(call, resource, request, &plan, &record, ret_reply, &again);
-    if (!status_is_ok(status) || !again) return status;
+    if (!status_is_ok(status) || !again) {
+      return command_replay_refused(call, resource, &record, "updated", status, ret_reply);
+    }
   }
   return update_contended(call->context.arena, resource, message_text(request_resource(request, resource), "id"));
 }
@@ -233,7 +235,9 @@ struct status entity_delete(struct rpc_call *call, const struct resource *resour
   for (int i = 0; i < UPDATE_TRIES; i++) {
     bool again = false;
     status = try_delete(call, resource, request, rule, &record, ret_reply, &again);
-    if (!status_is_ok(status) || !again) return status;
+    if (!status_is_ok(status) || !again) {
+      return command_replay_refused(call, resource, &record, "deleted", status, ret_reply);
+    }
   }
   return update_contended(call->context.arena, resource, message_text(request, "id"));
 }

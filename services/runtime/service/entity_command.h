@@ -103,6 +103,12 @@ struct status command_replay(struct rpc_call *call, const struct resource *resou
                              const struct request_record *record, const char *what, bool *ret_found,
                              const void **ret_reply);
 
+/* The end of a command that looked for an earlier answer in vain and then was refused: if the same request was carried
+ * out meanwhile, the refusal is that one's work, and its answer is the answer. Otherwise `status`. Parks. */
+struct status command_replay_refused(struct rpc_call *call, const struct resource *resource,
+                                     const struct request_record *record, const char *what, struct status status,
+                                     const void **ret_reply);
+
 /* The answer of a transaction that said REPLAYED. */
 struct status command_replay_result(struct rpc_call *call, const struct resource *resource,
                                     const struct request_record *record, const char *what,
