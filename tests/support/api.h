@@ -50,7 +50,7 @@ struct answer ask_after(const char *after, const char *method, const char *text,
 /* The same with a request that was made before. */
 struct answer ask_message(const char *method, const void *request);
 
-/* The answer of a call that must be OK; ends the test otherwise. */
+/* The answer of a call that must be OK; ends the test otherwise, and in other threads than the test's the program. */
 const void *must(const char *method, const char *text, ...);
 
 /* A request's message. */
