@@ -3,9 +3,8 @@
  * A service is a protobuf-c service descriptor and a table that gives each method a handler. Every call is a coroutine
  * on the loop: the handler gets the decoded request and returns a status; on OK the reply is sent, otherwise the status
  * with its details (`grpc-status-details-bin`). The path of a method is "/<service>/<method>". Unknown methods and
- * compressed requests are UNIMPLEMENTED. Before the handler runs, the request has been checked: size, decodable, every string valid UTF-8
- * without NUL. The loop's own thread does gRPC's work, too.
- * Threads: the loop's. */
+ * compressed requests are UNIMPLEMENTED. Before the handler runs, the request has been checked: size, decodable, every
+ * string valid UTF-8 without NUL. The loop's own thread does gRPC's work, too. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
