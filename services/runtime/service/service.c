@@ -210,11 +210,12 @@ static struct status open_all(struct life *life) {
   return status;
 }
 
-/* One line for the terminal; the log may be machine-read. */
-static int fail(const struct service_definition *definition, struct status status) {
+/* One line for the terminal; the log may be machine-read. Nothing has been served: what was opened ends with the
+ * process. */
+static _Noreturn void fail(const struct service_definition *definition, struct status status) {
   log_stop();
   fprintf(stderr, "ordershop-%s: %s\n", definition->name, status.message);
-  return EXIT_FAILURE;
+  _exit(EXIT_FAILURE);
 }
 
 int service_main(const struct service_definition *definition, int argc, char **argv) {
@@ -224,14 +225,17 @@ int service_main(const struct service_definition *definition, int argc, char **a
   life->service.arena = arena;
   enum config_outcome outcome;
   struct status status = service_settings_read(definition, arena, argc, argv, &life->settings, &outcome);
-  if (!status_is_ok(status)) return fail(definition, status);
-  if (outcome == CONFIG_HELP) return EXIT_SUCCESS;
+  if (!status_is_ok(status)) fail(definition, status);
+  if (outcome == CONFIG_HELP) {
+    arena_free(arena);
+    return EXIT_SUCCESS;
+  }
 
   log_start(definition->name, (enum log_level)life->settings.log_level, (enum log_format)life->settings.log_format);
   life->service.loop = loop_new(NULL);
   watch_signals(life);
   status = open_all(life);
-  if (!status_is_ok(status)) return fail(definition, status);
+  if (!status_is_ok(status)) fail(definition, status);
   loop_spawn(life->service.loop, run, life);
   loop_run(life->service.loop);
   loop_free(life->service.loop);
