@@ -38,12 +38,18 @@ int order_require_unclaimed(struct transaction *transaction, const char *order_i
   return transaction_require_no_field(transaction, order_claims_key(transaction->store, transaction->arena), order_id);
 }
 
-struct status order_claim_refusal(struct arena *arena, const char *order_id, const char *claim) {
-  if (claim_expiry(claim) == 0) {
-    struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, "ORDER_BILLED",
-                                        "order %s is billed and can't change any more", order_id);
-    return status_with_resource(status, arena, "order", order_id);
-  }
+struct status order_change_refusal(struct arena *arena, const char *order_id, const char *claim) {
+  bool billed = claim_expiry(claim) == 0;
+  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, billed ? "ORDER_BILLED" : "ORDER_BEING_BILLED",
+                                      billed ? "order %s is billed and can't change any more"
+                                             : "order %s is being billed at this moment and can't change",
+                                      order_id);
+  return status_with_resource(status, arena, "order", order_id);
+}
+
+/* Why another billing can't claim the order: an open claim may still expire, so that one may try again. */
+static struct status claim_refusal(struct arena *arena, const char *order_id, const char *claim) {
+  if (claim_expiry(claim) == 0) return order_change_refusal(arena, order_id, claim);
   struct status status =
       status_error(arena, STATUS_ABORTED, "ORDER_CLAIMED", "order %s is being billed at this moment", order_id);
   return status_with_resource(status, arena, "order", order_id);
@@ -112,7 +118,7 @@ static struct status try_claim(struct rpc_call *call, const Ordershop__Internal_
 
   struct transaction transaction = transaction_of(store, arena);
   if (claim) {
-    if (!claim_is_by(claim, request->billing_id)) return order_claim_refusal(arena, request->order_id, claim);
+    if (!claim_is_by(claim, request->billing_id)) return claim_refusal(arena, request->order_id, claim);
     bool lasts = claim_expiry(claim) == 0 || claim_expiry(claim) >= request->expire_log_time;
     if (lasts) {
       *ret_order = order;

@@ -18,9 +18,9 @@ extern const struct rpc_method order_claim_methods[ORDER_CLAIM_METHODS];
 /* Adds the guard that an order is not claimed; its number. */
 int order_require_unclaimed(struct transaction *transaction, const char *order_id);
 
-/* Why a claimed order does not change: FAILED_PRECONDITION ORDER_BILLED, or ABORTED ORDER_CLAIMED while open. `claim`
- * is the field's value. */
-struct status order_claim_refusal(struct arena *arena, const char *order_id, const char *claim);
+/* Why a claimed order does not change: FAILED_PRECONDITION, reason ORDER_BILLED or, while the claim is open,
+ * ORDER_BEING_BILLED. `claim` is the field's value. */
+struct status order_change_refusal(struct arena *arena, const char *order_id, const char *claim);
 
 /* The claim's value, or NULL. Parks. */
 struct status order_claim_read(struct event_store *store, struct context *context, const char *order_id,

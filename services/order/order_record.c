@@ -82,7 +82,7 @@ static struct status explain_refusal(const struct attempt *attempt, const struct
     *ret_again = true;
     return status_ok();
   }
-  if (result->refused_by == guards->unclaimed) return order_claim_refusal(arena, id, result->actual);
+  if (result->refused_by == guards->unclaimed) return order_change_refusal(arena, id, result->actual);
   if (strcmp(attempt->change->what, "created") == 0) return status_already_exists(arena, "order", id);
   *ret_outcome = ORDER_CHANGED;
   return status_ok();

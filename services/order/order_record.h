@@ -22,7 +22,7 @@ enum order_outcome {
   ORDER_CHANGED,  /* somebody else has changed the order meanwhile: read it again */
 };
 
-/* Parks. Errors: FAILED_PRECONDITION (OUT_OF_STOCK, ORDER_BILLED), ABORTED (RESERVATION_EXPIRED, ORDER_CLAIMED),
+/* Parks. Errors: FAILED_PRECONDITION (OUT_OF_STOCK, ORDER_BILLED, ORDER_BEING_BILLED), ABORTED (RESERVATION_EXPIRED),
  * ALREADY_EXISTS (created), UNAVAILABLE and the like: then it is unknown whether it was recorded. */
 struct status order_reserve_and_record(struct rpc_call *call, const struct request_record *record,
                                        const struct order_change *change, enum order_outcome *ret_outcome,

@@ -126,7 +126,7 @@ static struct status try_update(struct rpc_call *call, const Ordershop__V1__Upda
   }
   status = order_claim_read(store, &call->context, ((Ordershop__V1__Order *)current)->id, &claim);
   if (!status_is_ok(status)) return status;
-  if (claim) return order_claim_refusal(arena, request->order->id, claim);
+  if (claim) return order_change_refusal(arena, request->order->id, claim);
   struct product_list list = new_products(arena, changed, current);
   struct order_lookup lookup;
   order_lookup_send(&lookup, call, NULL, &list);
@@ -171,7 +171,7 @@ static int guard_deletion(struct transaction *transaction, const void *entity) {
 }
 
 static struct status explain_deletion(struct rpc_call *call, const void *entity, const char *claim) {
-  return order_claim_refusal(call->context.arena, ((const Ordershop__V1__Order *)entity)->id, claim);
+  return order_change_refusal(call->context.arena, ((const Ordershop__V1__Order *)entity)->id, claim);
 }
 
 static struct status delete_order(struct rpc_call *call, const void *request, const void **ret_empty) {

@@ -104,8 +104,8 @@ static void shorten_claims(void) {
 static void an_order_being_billed_can_be_neither_changed_nor_cancelled_nor_billed_by_another(void) {
   const Ordershop__V1__Order *order = an_order(3);
   struct asking *billing = begin_billing_and_pause(billing_request(order->id, NULL), "billing.after_claim");
-  assert_refused(update(order, 4), STATUS_ABORTED, "ORDER_CLAIMED");
-  assert_refused(cancel(order), STATUS_ABORTED, "ORDER_CLAIMED");
+  assert_refused(update(order, 4), STATUS_FAILED_PRECONDITION, "ORDER_BEING_BILLED");
+  assert_refused(cancel(order), STATUS_FAILED_PRECONDITION, "ORDER_BEING_BILLED");
   assert_refused(bill(order), STATUS_ABORTED, "ORDER_CLAIMED");
   CU_ASSERT_FALSE(is_unbilled(order->id));
   assert_billed(release_and_end(billing, "billing.after_claim"), order, 300);
