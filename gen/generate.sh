@@ -2,6 +2,7 @@
 # Makes gen/ out of proto/ and of the well-known protos that the runtime needs:
 #   <path>.pb-c.h, <path>.pb-c.c   messages, enums and services in C, by protoc-c
 #   descriptor_set.pb              a FileDescriptorSet of all that is served, comments included, by protoc
+#   runtime_descriptor_set.pb      the same of what the runtime adds to every service
 #   VERSION                        the versions of both
 #
 #   generate.sh            rewrites gen/
@@ -44,13 +45,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   exit 69
 fi
 
-mapfile -t services < <(cd "$own" && find ordershop -name '*.proto' | LC_ALL=C sort)
-served=(
-  "${services[@]}"
+mapfile -t services < <(cd "$own" && find ordershop -name '*.proto' ! -path ordershop/v1/status.proto | LC_ALL=C sort)
+runtime=( # served by every service, also by one outside this tree
+  ordershop/v1/status.proto
   google/rpc/{status,error_details}.proto # what errors carry: reflection lets clients decode it
   grpc/health/v1/health.proto
   grpc/reflection/{v1,v1alpha}/reflection.proto
 )
+served=("${services[@]}" "${runtime[@]}")
 imported=(google/protobuf/{any,descriptor,duration,empty,field_mask,timestamp}.proto)
 paths=("-I$own" "-I$grpc" "-I$google_rpc" "-I$well_known")
 
@@ -58,7 +60,11 @@ paths=("-I$own" "-I$grpc" "-I$google_rpc" "-I$well_known")
 aside=$(mktemp -d)
 trap 'rm -rf "$aside"' EXIT
 protoc-c "${paths[@]}" --c_out="$aside" "${served[@]}" "${imported[@]}"
-protoc "${paths[@]}" --include_imports --include_source_info --descriptor_set_out="$aside/descriptor_set.pb" "${served[@]}"
+describe() { # describe FILE PROTO...
+  protoc "${paths[@]}" --include_imports --include_source_info --descriptor_set_out="$aside/$1" "${@:2}"
+}
+describe descriptor_set.pb "${served[@]}"
+describe runtime_descriptor_set.pb "${runtime[@]}"
 print_versions >"$aside/VERSION"
 
 mkdir -p "$out"

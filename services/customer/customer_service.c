@@ -90,5 +90,7 @@ const struct service_definition customer_service = {
     .port = SHOP_PORT_CUSTOMER,
     .services = services,
     .service_count = 1,
+    .descriptor_set = ordershop_descriptor_set,
+    .descriptor_set_size = &ordershop_descriptor_set_size,
     .known_variables = shop_variables,
 };

@@ -379,6 +379,8 @@ const struct service_definition inventory_service = {
     .port = SHOP_PORT_INVENTORY,
     .services = services,
     .service_count = sizeof services / sizeof *services,
+    .descriptor_set = ordershop_descriptor_set,
+    .descriptor_set_size = &ordershop_descriptor_set_size,
     .subscriptions = inventory_subscriptions,
     .subscription_count = INVENTORY_SUBSCRIPTIONS,
     .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT}},

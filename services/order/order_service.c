@@ -247,6 +247,8 @@ const struct service_definition order_service = {
              .method_count = ORDER_CLAIM_METHODS},
         },
     .service_count = 2,
+    .descriptor_set = ordershop_descriptor_set,
+    .descriptor_set_size = &ordershop_descriptor_set_size,
     .subscriptions = order_subscriptions,
     .subscription_count = ORDER_SUBSCRIPTIONS,
     .peers = {{"customer", SHOP_PORT_CUSTOMER}, {"product", SHOP_PORT_PRODUCT}, {"inventory", SHOP_PORT_INVENTORY}},

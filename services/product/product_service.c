@@ -98,5 +98,7 @@ const struct service_definition product_service = {
     .port = SHOP_PORT_PRODUCT,
     .services = services,
     .service_count = 1,
+    .descriptor_set = ordershop_descriptor_set,
+    .descriptor_set_size = &ordershop_descriptor_set_size,
     .known_variables = shop_variables,
 };

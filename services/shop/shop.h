@@ -1,6 +1,8 @@
-/* Shop: what the services of one shop agree on beside the contract: default ports, known variables. */
+/* Shop: what the services of one shop agree on beside the contract: default ports, known variables, the descriptor set
+ * that tells clients of the contract. */
 #pragma once
 
+#include <descriptor_set.h>
 #include <stddef.h>
 
 enum shop_port {

@@ -67,8 +67,8 @@ static void serve(const char *address, int port_pipe) {
                                     health_service(health)};
   services[0].methods = methods_of(arena, services[0].descriptor);
   services[0].method_count = services[0].descriptor->n_methods;
-  struct status status =
-      reflection_new(arena, ordershop_descriptor_set, ordershop_descriptor_set_size, names, &reflection);
+  const struct descriptor_set set = {ordershop_descriptor_set, ordershop_descriptor_set_size};
+  struct status status = reflection_new(arena, &set, 1, names, &reflection);
   if (status_is_ok(status)) reflection_services(reflection, services + 2);
   struct rpc_server_options options = {.listen = address};
   struct rpc_server *server = NULL;

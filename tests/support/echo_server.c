@@ -150,8 +150,8 @@ static struct status open_server(struct echo_server *server) {
   struct echo_thread *thread = server->thread;
   struct reflection *reflection;
   struct rpc_service *services = arena_calloc(thread->arena, 4, sizeof(services[0]));
-  struct status status = reflection_new(thread->arena, ordershop_descriptor_set, ordershop_descriptor_set_size,
-                                        reflected_names, &reflection);
+  const struct descriptor_set set = {ordershop_descriptor_set, ordershop_descriptor_set_size};
+  struct status status = reflection_new(thread->arena, &set, 1, reflected_names, &reflection);
   if (!status_is_ok(status)) return status;
   server->health = health_new(thread->arena, health_names);
   services[0] = (struct rpc_service){

@@ -82,22 +82,25 @@ static void add_symbols(struct descriptor_index *index, const Google__Protobuf__
   add_fields(index, scope, file->extension, file->n_extension);
 }
 
+static void add_entry(struct descriptor_index *index, const Google__Protobuf__FileDescriptorProto *file,
+                      ProtobufCBinaryData bytes) {
+  struct file *entry = &index->files[index->file_count];
+  *entry = (struct file){.name = arena_strdup(index->arena, file->name), .bytes = bytes};
+  entry->import_count = file->n_dependency;
+  entry->import_names = arena_calloc(index->arena, file->n_dependency, sizeof(entry->import_names[0]));
+  for (size_t i = 0; i < file->n_dependency; i++) {
+    entry->import_names[i] = arena_strdup(index->arena, file->dependency[i]);
+  }
+  add_symbols(index, file);
+  index->file_count++;
+}
+
 static bool add_file(struct descriptor_index *index, ProtobufCBinaryData bytes) {
   struct arena *scratch = arena_new();
   const Google__Protobuf__FileDescriptorProto *file =
       google__protobuf__file_descriptor_proto__unpack(arena_allocator(scratch), bytes.len, bytes.data);
   bool valid = file && file->name;
-  if (valid) {
-    struct file *entry = &index->files[index->file_count];
-    *entry = (struct file){.name = arena_strdup(index->arena, file->name), .bytes = bytes};
-    entry->import_count = file->n_dependency;
-    entry->import_names = arena_calloc(index->arena, file->n_dependency, sizeof(entry->import_names[0]));
-    for (size_t i = 0; i < file->n_dependency; i++) {
-      entry->import_names[i] = arena_strdup(index->arena, file->dependency[i]);
-    }
-    add_symbols(index, file);
-    index->file_count++;
-  }
+  if (valid && descriptor_index_file(index, file->name) < 0) add_entry(index, file, bytes);
   arena_free(scratch);
   return valid;
 }
@@ -140,7 +143,8 @@ static void settle_symbols(struct descriptor_index *index) {
   qsort(index->symbols, index->symbol_count, sizeof(index->symbols[0]), compare_symbols);
 }
 
-static bool read_set(struct descriptor_index *index, const uint8_t *at, const uint8_t *end) {
+static bool read_set(struct descriptor_index *index, const struct descriptor_set *set) {
+  const uint8_t *at = set->bytes, *end = at + set->size;
   while (at < end) {
     ProtobufCBinaryData bytes;
     if (!next_file(&at, end, &bytes) || !add_file(index, bytes)) return false;
@@ -148,20 +152,23 @@ static bool read_set(struct descriptor_index *index, const uint8_t *at, const ui
   return true;
 }
 
-static size_t count_files(const uint8_t *at, const uint8_t *end) {
+static size_t count_files(const struct descriptor_set *set) {
+  const uint8_t *at = set->bytes, *end = at + set->size;
   size_t count = 0;
   ProtobufCBinaryData bytes;
   while (at < end && next_file(&at, end, &bytes)) count++;
   return count;
 }
 
-struct status descriptor_index_new(struct arena *arena, const void *set, size_t size,
+struct status descriptor_index_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
                                    struct descriptor_index **ret_index) {
-  const uint8_t *at = set, *end = at + size;
   struct descriptor_index *index = arena_calloc(arena, 1, sizeof(*index));
+  size_t room = 0;
+  for (size_t i = 0; i < set_count; i++) room += count_files(&sets[i]);
   index->arena = arena;
-  index->files = arena_calloc(arena, count_files(at, end), sizeof(index->files[0]));
-  bool valid = read_set(index, at, end);
+  index->files = arena_calloc(arena, room, sizeof(index->files[0]));
+  bool valid = true;
+  for (size_t i = 0; i < set_count && valid; i++) valid = read_set(index, &sets[i]);
   settle_symbols(index);
   if (!valid) return invalid(arena, "is not decodable");
   for (int i = 0; i < index->file_count; i++) resolve_imports(index, &index->files[i]);

@@ -1,4 +1,4 @@
-/* Index of a packed FileDescriptorSet: which file has that name, which file defines that symbol, what a file imports.
+/* Index of packed FileDescriptorSets: which file has that name, which file defines that symbol, what a file imports.
  *
  * Each file's packed bytes stay as they are in the set, so that nothing of them is lost on their way to a client.
  * Immutable once made. */
@@ -13,8 +13,15 @@
 
 struct descriptor_index;
 
-/* `set` outlives the index, which lives in the arena. Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID). */
-struct status descriptor_index_new(struct arena *arena, const void *set, size_t size,
+/* A packed google.protobuf.FileDescriptorSet, as protoc's --descriptor_set_out with --include_imports makes it. */
+struct descriptor_set {
+  const void *bytes;
+  size_t size;
+};
+
+/* A file that is in several sets is the first one's. What the sets point to outlives the index, which lives in the
+ * arena. Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID). */
+struct status descriptor_index_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
                                    struct descriptor_index **ret_index);
 
 /* Files are known by a number: 0 to descriptor_index_files - 1. -1: there is none. */
@@ -27,5 +34,5 @@ int descriptor_index_symbol(const struct descriptor_index *index, const char *na
 /* The file's packed FileDescriptorProto; it is the set's memory. */
 ProtobufCBinaryData descriptor_index_bytes(const struct descriptor_index *index, int file);
 
-/* Numbers of the files that it imports; -1 for what is not in the set. */
+/* Numbers of the files that it imports; -1 for what is not in the sets. */
 size_t descriptor_index_imports(const struct descriptor_index *index, int file, const int **ret_imports);

@@ -4,8 +4,6 @@
 #include <grpc/reflection/v1alpha/reflection.pb-c.h>
 #include <string.h>
 
-#include "rpc/descriptor_index.h"
-
 typedef Grpc__Reflection__V1__ServerReflectionRequest request_v1;
 typedef Grpc__Reflection__V1alpha__ServerReflectionRequest request_v1alpha;
 typedef Grpc__Reflection__V1__ServerReflectionResponse response;
@@ -29,17 +27,17 @@ struct session {
 static struct status check_names(struct arena *arena, const struct reflection *reflection) {
   for (const char *const *name = reflection->names; *name; name++) {
     if (descriptor_index_symbol(reflection->index, *name) >= 0) continue;
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "SERVICE_UNKNOWN", "The descriptor set has no service %s.",
+    return status_error(arena, STATUS_INVALID_ARGUMENT, "SERVICE_UNKNOWN", "No descriptor set has the service %s.",
                         *name);
   }
   return status_ok();
 }
 
-struct status reflection_new(struct arena *arena, const void *set, size_t set_size, const char *const *names,
-                             struct reflection **ret_reflection) {
+struct status reflection_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
+                             const char *const *names, struct reflection **ret_reflection) {
   struct reflection *reflection = arena_calloc(arena, 1, sizeof(*reflection));
   reflection->names = names;
-  struct status status = descriptor_index_new(arena, set, set_size, &reflection->index);
+  struct status status = descriptor_index_new(arena, sets, set_count, &reflection->index);
   if (status_is_ok(status)) status = check_names(arena, reflection);
   if (status_is_ok(status)) *ret_reflection = reflection;
   return status;
@@ -104,7 +102,7 @@ static void answer_services(struct session *session, response *reply) {
   reply->list_services_response = list;
 }
 
-/* The shop's protos have no extensions. */
+/* Extensions of proto2 are not looked up. */
 static void answer_extension(struct session *session, response *reply, const char *type) {
   answer_not_found(session, reply, "Extension of", type);
 }

@@ -1,6 +1,6 @@
 #include "service/service.h"
 
-#include <descriptor_set.h>
+#include <runtime_descriptor_set.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +78,16 @@ static struct status open_peers(struct life *life) {
   return status_ok();
 }
 
+static struct status open_reflection(struct life *life, const char *const *listed, struct reflection **ret_reflection) {
+  const struct service_definition *definition = life->service.definition;
+  struct descriptor_set sets[2] = {{ordershop_runtime_descriptor_set, ordershop_runtime_descriptor_set_size}};
+  size_t count = 1;
+  if (definition->descriptor_set) {
+    sets[count++] = (struct descriptor_set){definition->descriptor_set, *definition->descriptor_set_size};
+  }
+  return reflection_new(life->service.arena, sets, count, listed, ret_reflection);
+}
+
 /* The definition's services, then health and reflection, which tell of them. */
 static struct status list_services(struct life *life) {
   struct service *service = &life->service;
@@ -97,8 +107,7 @@ static struct status list_services(struct life *life) {
   memcpy(listed, life->names, definition->service_count * sizeof *listed);
   memcpy(listed + definition->service_count, common, sizeof common);
   struct reflection *reflection;
-  struct status status =
-      reflection_new(service->arena, ordershop_descriptor_set, ordershop_descriptor_set_size, listed, &reflection);
+  struct status status = open_reflection(life, listed, &reflection);
   if (!status_is_ok(status)) return status;
   reflection_services(reflection, life->rpc_services + life->rpc_service_count);
   life->rpc_service_count += 2;

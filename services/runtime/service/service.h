@@ -38,6 +38,11 @@ struct service_definition {
   /* The gRPC services; their `user` is set to the struct service. */
   const struct rpc_service *services;
   size_t service_count;
+  /* For reflection: a packed FileDescriptorSet with those services and all that they import, comments at will (protoc
+   * --include_imports --include_source_info --descriptor_set_out). The runtime adds what it serves itself. The size is
+   * a pointer since an embedded file's size is not known where the definition is compiled. */
+  const void *descriptor_set;
+  const size_t *descriptor_set_size;
   const struct subscription *subscriptions; /* NULL: the service has no consumer */
   size_t subscription_count;
   struct service_peer peers[SERVICE_PEERS];

@@ -1,0 +1,14 @@
+/* The FileDescriptorSet (google/protobuf/descriptor.proto, packed) of what the runtime adds to every service: health,
+ * reflection, google.rpc's status and error details, and what they import. Comments included.
+ *
+ * Constant: any thread may read it; it lives as long as the process. */
+#ifndef ORDERSHOP_RUNTIME_DESCRIPTOR_SET_H
+#define ORDERSHOP_RUNTIME_DESCRIPTOR_SET_H
+
+#include <stddef.h>
+
+extern const unsigned char ordershop_runtime_descriptor_set[];
+/* Bytes of the set. */
+extern const size_t ordershop_runtime_descriptor_set_size;
+
+#endif
