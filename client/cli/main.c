@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "client/cli/commands.h"
 #include "client/cli/failure.h"
 
@@ -14,7 +15,16 @@ static bool asks_for_json(int argc, char **argv) {
   return false;
 }
 
+/* Only by itself: `--version` behind a verb is that of a resource. */
+static bool asks_for_version(int argc, char **argv) {
+  return argc == 2 && strcmp(argv[1], "--version") == 0;
+}
+
 static int run(struct arena *arena, int argc, char **argv) {
+  if (asks_for_version(argc, argv)) {
+    printf("ordershop %s\n", ordershop_version);
+    return EXIT_DONE;
+  }
   bool json = asks_for_json(argc, argv);
   struct invocation invocation;
   struct status status = command_line_parse(arena, argc, argv, &invocation);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/version.h"
 #include "client/load/fsync_probe.h"
 #include "client/load/load.h"
 
@@ -164,7 +165,13 @@ static int run(struct arena *arena, struct arguments *arguments) {
   return exit_status;
 }
 
+static void print_version(FILE *stream, struct argp_state *state) {
+  (void)state;
+  fprintf(stream, "ordershop-load %s\n", ordershop_version);
+}
+
 int main(int argc, char **argv) {
+  argp_program_version_hook = print_version;
   struct arguments arguments = {.load = {.in_flight = 64,
                                          .duration_ms = 10000,
                                          .warm_up_ms = 2000,

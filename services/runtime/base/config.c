@@ -153,9 +153,9 @@ static struct status read_flags(struct arena *arena, const struct setting *setti
   return status_ok();
 }
 
-static bool asks_for_help(int argc, char **argv) {
+static bool is_among(int argc, char **argv, const char *flag) {
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+    if (strcmp(argv[i], flag) == 0) return true;
   }
   return false;
 }
@@ -197,6 +197,7 @@ static void print_help(struct arena *arena, const char *program, const char *pur
   printf("Each flag can also be set by the environment variable behind it; the flag wins.\n\n");
   for (size_t i = 0; i < count; i++) print_setting(arena, &settings[i]);
   printf("  --help\n      Prints this.\n");
+  printf("  --version\n      Prints the program's version.\n");
   fflush(stdout);
 }
 
@@ -209,9 +210,13 @@ static struct origin origin_without_flag(const struct setting *setting) {
 
 struct status config_read(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
                           size_t count, int argc, char **argv, enum config_outcome *ret_outcome) {
-  if (asks_for_help(argc, argv)) {
+  if (is_among(argc, argv, "--help") || is_among(argc, argv, "-h")) {
     print_help(arena, program, purpose, settings, count);
     *ret_outcome = CONFIG_HELP;
+    return status_ok();
+  }
+  if (is_among(argc, argv, "--version")) {
+    *ret_outcome = CONFIG_VERSION;
     return status_ok();
   }
   struct origin *origins = arena_calloc(arena, count, sizeof(*origins));

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "loop/coroutine.h"
 #include "rpc/health.h"
 #include "rpc/reflection.h"
@@ -235,7 +236,8 @@ int service_main(const struct service_definition *definition, int argc, char **a
   enum config_outcome outcome;
   struct status status = service_settings_read(definition, arena, argc, argv, &life->settings, &outcome);
   if (!status_is_ok(status)) fail(definition, status);
-  if (outcome == CONFIG_HELP) {
+  if (outcome != CONFIG_RUN) {
+    if (outcome == CONFIG_VERSION) printf("ordershop-%s %s\n", definition->name, service_version(definition));
     arena_free(arena);
     return EXIT_SUCCESS;
   }
@@ -252,6 +254,10 @@ int service_main(const struct service_definition *definition, int argc, char **a
   log_stop();
   arena_free(arena);
   return EXIT_SUCCESS;
+}
+
+const char *service_version(const struct service_definition *definition) {
+  return definition->version ? definition->version : ordershop_version;
 }
 
 struct rpc_channel *service_peer(struct service *service, const char *name) {

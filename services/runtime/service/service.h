@@ -34,6 +34,7 @@ struct service_peer {
 struct service_definition {
   const char *name;    /* "customer": executable ordershop-customer, prefix of its own keys */
   const char *purpose; /* one line for --help */
+  const char *version; /* for --version and the status; NULL: that of the runtime's tree */
   int port;            /* default of ORDERSHOP_LISTEN */
   /* The gRPC services; their `user` is set to the struct service. */
   const struct rpc_service *services;
@@ -72,6 +73,9 @@ struct service {
 };
 
 int service_main(const struct service_definition *definition, int argc, char **argv);
+
+/* The definition's version, or the runtime's. */
+const char *service_version(const struct service_definition *definition);
 
 /* The channel to a peer of the definition. */
 struct rpc_channel *service_peer(struct service *service, const char *name);

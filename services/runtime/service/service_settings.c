@@ -135,7 +135,7 @@ struct status service_settings_read(const struct service_definition *definition,
   const char *program = arena_printf(arena, "ordershop-%s", definition->name);
   struct status status =
       config_read(arena, program, definition->purpose, list.settings, list.count, argc, argv, ret_outcome);
-  if (!status_is_ok(status) || *ret_outcome == CONFIG_HELP) return status;
+  if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
   if (password_file && *password_file) {
     status = config_read_secret(arena, password_file, &ret_settings->redis_password);
     if (!status_is_ok(status)) return status;

@@ -1,0 +1,3 @@
+#include "base/version.h"
+
+const char ordershop_version[] = ORDERSHOP_VERSION;
