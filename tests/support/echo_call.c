@@ -64,7 +64,8 @@ struct echo_call *echo_call_open(int port, const char *path, int64_t timeout_ms,
   struct echo_call *call = calloc(1, sizeof(*call));
   rpc_library_acquire();
   call->arena = arena_new();
-  grpc_channel_credentials *credentials = rpc_credentials_for_channel();
+  uint64_t version;
+  grpc_channel_credentials *credentials = rpc_credentials_for_channel(NULL, &version);
   call->channel = grpc_channel_create(arena_printf(call->arena, "127.0.0.1:%d", port), credentials, NULL);
   grpc_channel_credentials_release(credentials);
   call->queue = grpc_completion_queue_create_for_pluck(NULL);

@@ -5,82 +5,19 @@
 
 #include "base/clock.h"
 #include "rpc/error_details.h"
-#include "rpc/rpc_credentials.h"
 #include "rpc/rpc_wire.h"
 
-enum {
-  DEFAULT_MESSAGE_BYTES = 8 * 1024 * 1024,
-  DEFAULT_KEEPALIVE_MS = 30000,
-  KEEPALIVE_TIMEOUT_MS = 10000,
-  BACKOFF_FIRST_MS = 100,
-  BACKOFF_MOST_MS = 2000,
-  CONNECT_MS = 2000, /* for one attempt */
-  RESOLVE_MS = 1000, /* between two look-ups of a name: a peer that comes back may have another address */
-  METADATA_BYTES = 16 * 1024,
-  METADATA_MOST = 2,
-};
-
-static grpc_arg integer(const char *key, int64_t value) {
-  grpc_arg argument = {.type = GRPC_ARG_INTEGER, .key = (char *)key};
-  argument.value.integer = value > INT32_MAX ? INT32_MAX : (int)value;
-  return argument;
-}
-
-static grpc_arg text(const char *key, const char *value) {
-  grpc_arg argument = {.type = GRPC_ARG_STRING, .key = (char *)key};
-  argument.value.string = (char *)value;
-  return argument;
-}
-
-static grpc_channel *create_channel(const char *target, const struct rpc_channel_options *options) {
-  grpc_arg arguments[] = {
-      text(GRPC_ARG_LB_POLICY_NAME, "round_robin"),
-      integer(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
-      integer(GRPC_ARG_ENABLE_RETRIES, 0), /* what may have been executed is not sent again */
-      integer(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
-              options->max_message_bytes > 0 ? options->max_message_bytes : DEFAULT_MESSAGE_BYTES),
-      integer(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES),
-      integer(GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms > 0 ? options->keepalive_ms : DEFAULT_KEEPALIVE_MS),
-      integer(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
-      integer(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
-      integer(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, BACKOFF_FIRST_MS),
-      integer(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, BACKOFF_MOST_MS),
-      integer(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS),
-      integer(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, RESOLVE_MS),
-      integer(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* each channel has connections of its own */
-      integer(GRPC_ARG_ENABLE_CHANNELZ, 0),
-  };
-  grpc_channel_args list = {.num_args = sizeof(arguments) / sizeof(arguments[0]), .args = arguments};
-  grpc_channel_credentials *credentials = rpc_credentials_for_channel();
-  grpc_channel *channel = grpc_channel_create(target, credentials, &list);
-  grpc_channel_credentials_release(credentials);
-  return channel;
-}
-
-struct status client_channel_open(struct arena *arena, const char *target, const struct rpc_channel_options *options,
-                                  struct client_channel *ret_channel) {
-  static const struct rpc_channel_options defaults = {.peer = NULL};
-  if (!options) options = &defaults;
-  if (!target || !*target) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "ADDRESS_INVALID", "The peer%s%s has no address.",
-                        options->peer ? " " : "", options->peer ? options->peer : "");
-  }
-  ret_channel->grpc = create_channel(target, options);
-  ret_channel->target = arena_strdup(arena, target);
-  ret_channel->peer = arena_strdup(arena, options->peer ? options->peer : "the server");
-  return status_ok();
-}
-
-void client_channel_close(struct client_channel *channel) {
-  grpc_channel_destroy(channel->grpc);
-}
+enum { METADATA_MOST = 2 };
 
 static bool create_call(struct client_call *call, grpc_completion_queue *queue) {
   const char *path = arena_printf(call->context->arena, "/%s/%s", call->service->name, call->method->name);
   grpc_slice method = grpc_slice_from_copied_string(path);
-  call->grpc = grpc_channel_create_call(call->channel->grpc, NULL, GRPC_PROPAGATE_DEFAULTS, queue, method, NULL,
+  grpc_channel *channel;
+  call->hold = client_channel_take(call->channel, &channel);
+  call->grpc = grpc_channel_create_call(channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue, method, NULL,
                                         rpc_wire_time(call->context->deadline_us), NULL);
   grpc_slice_unref(method);
+  if (!call->grpc) client_channel_give(call->channel, call->hold);
   return call->grpc != NULL;
 }
 
@@ -127,6 +64,7 @@ static void release(struct client_call *call) {
   if (call->sent) grpc_byte_buffer_destroy(call->sent);
   if (call->received) grpc_byte_buffer_destroy(call->received);
   grpc_call_unref(call->grpc);
+  client_channel_give(call->channel, call->hold);
 }
 
 bool client_call_start(struct client_call *call, grpc_completion_queue *queue, void *tag) {

@@ -83,7 +83,8 @@ static void queue_give(struct rpc_blocking_channel *channel, struct resting_queu
 }
 
 void rpc_blocking_channel_rest(struct rpc_blocking_channel *channel, int64_t duration_ms) {
-  grpc_channel *grpc = channel->channel.grpc;
+  grpc_channel *grpc;
+  struct channel_hold *hold = client_channel_take(&channel->channel, &grpc);
   gpr_timespec now = gpr_now(GPR_CLOCK_MONOTONIC);
   gpr_timespec end = gpr_time_add(now, gpr_time_from_millis(duration_ms, GPR_TIMESPAN));
   struct resting_queue *queue = queue_take(channel);
@@ -93,6 +94,7 @@ void rpc_blocking_channel_rest(struct rpc_blocking_channel *channel, int64_t dur
     grpc_completion_queue_pluck(queue->grpc, &end, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
   }
   queue_give(channel, queue);
+  client_channel_give(&channel->channel, hold);
 }
 
 static void blocking_call(void *argument, struct client_call *call) {

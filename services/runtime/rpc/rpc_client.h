@@ -17,6 +17,7 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "loop/loop.h"
+#include "rpc/tls_files.h"
 
 struct rpc_channel;
 
@@ -24,6 +25,7 @@ struct rpc_channel_options {
   const char *peer;          /* for messages and logs: "inventory" */
   int64_t max_message_bytes; /* of an answer; 0: 8 MiB */
   int64_t keepalive_ms;      /* 0: 30,000 */
+  struct tls_files *tls;     /* the own identity, and whom to trust; NULL: plain text */
 };
 
 /* `target` is a gRPC name ("dns:///localhost:50053"). Connects on first use and again by itself; round_robin over all

@@ -25,6 +25,7 @@ enum {
   CLIENT_PING_MS = 10000, /* the most often that clients may ping */
   RETRY_MS = 200,         /* what an overloaded server asks for */
   CANCEL_US = 1000000,    /* how long drain waits for cancelled calls */
+  STREAM_MS = 60000,      /* how long a connection that is too old waits for streams */
   CLOSE_US = 300000,      /* and for connections without calls: a client that is asleep does not hear the GOAWAY */
 };
 
@@ -68,7 +69,13 @@ static grpc_arg integer(const char *key, int64_t value) {
   return argument;
 }
 
+/* Beyond what a connection's age leaves to its calls, those whose deadline is later are cut off: streams. */
+static int64_t age_grace_ms(const struct rpc_server_options *options) {
+  return options->max_deadline_ms > STREAM_MS ? options->max_deadline_ms : STREAM_MS;
+}
+
 static grpc_server *create_server(const struct rpc_server_options *options) {
+  int64_t age_ms = options->connection_ms > 0 ? options->connection_ms : INT32_MAX;
   grpc_arg arguments[] = {
       integer(GRPC_ARG_ALLOW_REUSEPORT, 0), /* or a second server would take half of the connections */
       integer(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->max_message_bytes),
@@ -82,6 +89,8 @@ static grpc_server *create_server(const struct rpc_server_options *options) {
       integer(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
       integer(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, CLIENT_PING_MS),
       integer(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
+      integer(GRPC_ARG_MAX_CONNECTION_AGE_MS, age_ms),
+      integer(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, age_grace_ms(options)),
       integer(GRPC_ARG_ENABLE_CHANNELZ, 0),
   };
   grpc_channel_args list = {.num_args = sizeof(arguments) / sizeof(arguments[0]), .args = arguments};
@@ -122,7 +131,8 @@ static bool address_is_valid(const char *address) {
 }
 
 static struct status bind_port(struct rpc_server *server, struct arena *arena) {
-  grpc_server_credentials *credentials = rpc_credentials_for_server();
+  grpc_server_credentials *credentials =
+      rpc_credentials_for_server(arena, server->options.tls, server->options.clients);
   server->port = grpc_server_add_http2_port(server->grpc, server->options.listen, credentials);
   grpc_server_credentials_release(credentials);
   if (server->port > 0) return status_ok();

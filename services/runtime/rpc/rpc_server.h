@@ -14,6 +14,7 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "loop/loop.h"
+#include "rpc/tls_files.h"
 
 struct rpc_server;
 struct rpc_method;
@@ -21,7 +22,8 @@ struct rpc_method;
 struct rpc_call {
   struct context context; /* arena, deadline (the caller's, at most max_deadline), ordershop-after, traceparent */
   const struct rpc_method *method;
-  void *service; /* rpc_service.user */
+  const ProtobufCServiceDescriptor *descriptor; /* of the service that the method is of */
+  void *service;                                /* rpc_service.user */
 };
 
 /* A unary handler. `request` is the decoded input, `*ret_reply` the output message (the types that the method names);
@@ -49,12 +51,23 @@ struct rpc_service {
   bool exempt;         /* from rpc_server_options.before and, up to a reserve, from max_calls: health, reflection */
 };
 
+/* Whose calls a server with CA's takes. */
+enum rpc_clients {
+  RPC_CLIENTS_CERTIFIED, /* of those who show a certificate of one of the CA's */
+  RPC_CLIENTS_ANY,       /* also of those who show none; one that is shown must be good */
+};
+
 struct rpc_server_options {
   const char *listen;        /* "127.0.0.1:50051", "[::]:50051"; port 0: any free one */
   int64_t max_message_bytes; /* a request's size; beyond: RESOURCE_EXHAUSTED. 0: 1 MiB + 64 KiB */
   int64_t max_deadline_ms;   /* for calls without a deadline or with a longer one; streams are exempt. 0: 60,000 */
   size_t max_calls;          /* in flight; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
   int64_t keepalive_ms;      /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
+  struct tls_files *tls;     /* the server's identity; NULL: plain text */
+  enum rpc_clients clients;  /* with TLS */
+  /* Connections are ended at that age, give or take a tenth, once their calls have ended: clients look up the name
+   * again, and find servers that are new. 0: never. */
+  int64_t connection_ms;
   /* Runs in the call's coroutine before each unary handler of a service that is not exempt; an error ends the call.
    * May park. NULL: none. */
   struct status (*before)(struct rpc_call *call, void *argument);
@@ -91,6 +104,10 @@ void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *va
 
 /* Metadata sent by the caller: the first value of `key` (lower case) or NULL. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
+
+/* Who the caller is by his certificate, which has been checked: what follows `prefix` in its first URI that begins so;
+ * in the call's arena. NULL: he has none, or shows none. */
+const char *rpc_call_identity(const struct rpc_call *call, const char *prefix);
 
 /* The caller has gone away, or the server has ended the call (a drain: at its grace's end, streams at once). For
  * handlers with long waits, which look again and again: for a unary call, being told of its end is not free, so it

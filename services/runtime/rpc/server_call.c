@@ -28,6 +28,7 @@ static void set_up(struct server_call *call, const struct server_method *method)
   memset(call, 0, sizeof(*call));
   call->method = method;
   call->call.method = method->method;
+  call->call.descriptor = method->service ? method->service->descriptor : NULL;
   call->call.service = method->service ? method->service->user : NULL;
   grpc_metadata_array_init(&call->metadata);
   if (!method->method)
