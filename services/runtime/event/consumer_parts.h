@@ -5,7 +5,8 @@
  *   consumer_read.c   from Redis into the merge
  *   consumer_page.c   from the merge through the handlers into a transaction
  *   consumer_alone.c  suspicion: events that may have ended the process run alone
- *   consumer_wait.c   consumer_wait_for */
+ *   consumer_wait.c   consumer_wait_for
+ *   consumer_backlog.c  how far it is behind, for the service's status */
 #pragma once
 
 #include "event/consumer.h"

@@ -15,6 +15,7 @@
 #include "rpc/reflection.h"
 #include "service/position_gate.h"
 #include "service/service_settings.h"
+#include "service/service_status.h"
 
 enum { SERVICES_MOST = 8, READINESS_INTERVAL_US = 20 * 1000, LIBRARY_DEADLINE_US = 5 * 1000 * 1000 };
 
@@ -89,7 +90,7 @@ static struct status open_reflection(struct life *life, const char *const *liste
   return reflection_new(life->service.arena, sets, count, listed, ret_reflection);
 }
 
-/* The definition's services, then health and reflection, which tell of them. */
+/* The definition's services, then health, status and reflection, which tell of them. */
 static struct status list_services(struct life *life) {
   struct service *service = &life->service;
   const struct service_definition *definition = service->definition;
@@ -101,9 +102,11 @@ static struct status list_services(struct life *life) {
   life->health = health_new(service->arena, life->names);
   life->rpc_service_count = definition->service_count;
   life->rpc_services[life->rpc_service_count++] = health_service(life->health);
+  life->rpc_services[life->rpc_service_count++] = service_status_service(service->arena, service, life->health);
 
   const char **listed = arena_calloc(service->arena, 2 * SERVICES_MOST, sizeof *listed);
-  static const char *const common[] = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+  static const char *const common[] = {"ordershop.v1.StatusService", "grpc.health.v1.Health",
+                                       "grpc.reflection.v1.ServerReflection",
                                        "grpc.reflection.v1alpha.ServerReflection"};
   memcpy(listed, life->names, definition->service_count * sizeof *listed);
   memcpy(listed + definition->service_count, common, sizeof common);

@@ -1,0 +1,149 @@
+#include "service/service_status.h"
+
+#include <google/protobuf/duration.pb-c.h>
+#include <ordershop/v1/status.pb-c.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "event/consumer_backlog.h"
+#include "event/log_time.h"
+#include "loop/coroutine.h"
+
+enum {
+  FRESH_US = 100 * 1000, /* however many ask, Redis is asked so often at most */
+  READ_US = 1000 * 1000, /* Redis' time to answer */
+};
+
+struct service_status {
+  struct service *service;
+  const struct health *health;
+  const char *instance;
+  int64_t start_us; /* wall clock */
+
+  struct consumer_backlog backlog;
+  char trouble[256]; /* why it is unknown; "": it isn't */
+  int64_t read_us;   /* when it was read, or tried; 0: never */
+  bool reading;
+  struct condition read_over;
+};
+
+static const char *instance_name(struct arena *arena) {
+  char host[256] = "";
+  if (gethostname(host, sizeof host - 1) != 0 || !*host) snprintf(host, sizeof host, "localhost");
+  return arena_printf(arena, "%s:%ld", host, (long)getpid());
+}
+
+static void read_backlog(struct service_status *self) {
+  struct consumer *consumer = self->service->consumer;
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + READ_US};
+  self->reading = true;
+  struct consumer_backlog backlog = consumer_backlog_unread(consumer);
+  struct status status = consumer_backlog_read(consumer, &context, &backlog);
+  self->backlog = backlog;
+  snprintf(self->trouble, sizeof self->trouble, "%s", status_is_ok(status) ? "" : status.message);
+  self->read_us = clock_monotonic_us();
+  self->reading = false;
+  condition_signal_all(&self->read_over);
+  arena_free(context.arena);
+}
+
+/* Parks until what is known of the backlog is fresh. Without Redis it doesn't: then nothing is known. */
+static void refresh_backlog(struct service_status *self, int64_t deadline_us) {
+  while (self->reading) {
+    if (!condition_wait(&self->read_over, deadline_us)) return;
+  }
+  if (self->read_us && clock_monotonic_us() - self->read_us < FRESH_US) return;
+  if (event_store_is_ready(self->service->store)) {
+    read_backlog(self);
+    return;
+  }
+  self->backlog = consumer_backlog_unread(self->service->consumer);
+  self->trouble[0] = '\0';
+}
+
+static Ordershop__V1__ConsumerState state_of(const struct consumer *consumer) {
+  switch (consumer_role(consumer)) {
+    case CONSUMER_ROLE_STARTING:
+      return ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_STARTING;
+    case CONSUMER_ROLE_ACTIVE:
+      return ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_ACTIVE;
+    case CONSUMER_ROLE_STANDING_BY:
+      return ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_STANDING_BY;
+    case CONSUMER_ROLE_HALTED:
+      break;
+  }
+  return ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_HALTED;
+}
+
+static Google__Protobuf__Duration *duration_new(struct arena *arena, int64_t us) {
+  Google__Protobuf__Duration *duration = arena_alloc(arena, sizeof *duration);
+  google__protobuf__duration__init(duration);
+  duration->seconds = us / 1000000;
+  duration->nanos = (int32_t)(us % 1000000) * 1000;
+  return duration;
+}
+
+static Ordershop__V1__ConsumerStatus *consumer_status(struct service_status *self, struct context *context) {
+  const struct consumer *consumer = self->service->consumer;
+  Ordershop__V1__ConsumerStatus *status = arena_alloc(context->arena, sizeof *status);
+  ordershop__v1__consumer_status__init(status);
+  status->state = ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_NONE;
+  if (!consumer) return status;
+  refresh_backlog(self, context->deadline_us);
+  const struct consumer_backlog *backlog = &self->backlog;
+  status->state = state_of(consumer);
+  if (backlog->position > 0)
+    status->position = arena_strdup(context->arena, log_time_text(context->arena, backlog->position));
+  status->lag_entries = backlog->lag_entries;
+  if (backlog->lag_us >= 0) status->lag_time = duration_new(context->arena, backlog->lag_us);
+  status->parked_keys = backlog->parked_keys;
+  status->parked_events = backlog->parked_events;
+  return status;
+}
+
+/* In words that an operator can do something with. */
+static const char *reason_of(const struct service_status *self, bool ready) {
+  const struct service *service = self->service;
+  if (ready) return self->trouble;
+  const char *reason = event_store_reason(service->store);
+  if (!*reason && service->consumer) reason = consumer_reason(service->consumer);
+  return *reason ? reason : "it is starting or stopping";
+}
+
+static struct status get_service_status(struct rpc_call *call, const void *request, const void **ret_reply) {
+  struct service_status *self = call->service;
+  struct arena *arena = call->context.arena;
+  (void)request;
+  Ordershop__V1__ServiceStatus *reply = arena_alloc(arena, sizeof *reply);
+  ordershop__v1__service_status__init(reply);
+  reply->consumer = consumer_status(self, &call->context); /* first: it may park, and all else is of one moment */
+  reply->service = arena_strdup(arena, self->service->definition->name);
+  reply->instance = arena_strdup(arena, self->instance);
+  reply->version = arena_strdup(arena, service_version(self->service->definition));
+  reply->start_time = timestamp_new(arena, self->start_us);
+  reply->ready = health_is_ready(self->health);
+  reply->reason = arena_strdup(arena, reason_of(self, reply->ready));
+  *ret_reply = reply;
+  return status_ok();
+}
+
+static const struct rpc_method methods[] = {{
+    .name = "GetServiceStatus",
+    .handler = get_service_status,
+    .input = &ordershop__v1__get_service_status_request__descriptor,
+    .output = &ordershop__v1__service_status__descriptor,
+}};
+
+struct rpc_service service_status_service(struct arena *arena, struct service *service, const struct health *health) {
+  struct service_status *self = arena_calloc(arena, 1, sizeof *self);
+  self->service = service;
+  self->health = health;
+  self->instance = instance_name(arena);
+  self->start_us = clock_wall_us();
+  return (struct rpc_service){.descriptor = &ordershop__v1__status_service__descriptor,
+                              .methods = methods,
+                              .method_count = 1,
+                              .user = self,
+                              .exempt = true};
+}

@@ -1,0 +1,9 @@
+/* Service status: serves ordershop.v1.StatusService, which tells operators how this process is doing. Threads: the
+ * loop's. */
+#pragma once
+
+#include "rpc/health.h"
+#include "service/service.h"
+
+/* The RPC service to add to the server. The arena, the service and its health outlive the server. */
+struct rpc_service service_status_service(struct arena *arena, struct service *service, const struct health *health);
