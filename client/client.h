@@ -15,7 +15,8 @@ struct peer {
 };
 
 struct ordershop_client {
-  struct arena *arena; /* owns the client itself */
+  struct arena *arena;   /* owns the client itself */
+  struct tls_files *tls; /* NULL: plain text */
   struct peer peers[ORDERSHOP_SERVICE_COUNT];
   int64_t deadline_ms;
   struct retry_policy retry;

@@ -46,12 +46,27 @@ static const char *address_of(struct arena *arena, const struct ordershop_client
 
 static struct status connect_service(struct ordershop_client *client, enum ordershop_service service) {
   struct peer *peer = &client->peers[service];
-  struct rpc_channel_options options = {.peer = services[service].name};
+  struct rpc_channel_options options = {.peer = services[service].name, .tls = client->tls};
   struct status status = rpc_blocking_channel_open(client->arena, peer->address, &options, &peer->channel);
   if (!status_is_ok(status)) return status;
   peer->stub = rpc_blocking_client_new(client->arena, peer->channel, services[service].descriptor, false);
   peer->health = rpc_blocking_client_new(client->arena, peer->channel, &grpc__health__v1__health__descriptor, false);
   return status_ok();
+}
+
+static struct status open_identity(struct ordershop_client *client, const struct ordershop_client_options *options) {
+  const struct tls_texts paths = {
+      .certificate = options->tls_certificate_file, .key = options->tls_key_file, .ca = options->tls_ca_file};
+  return tls_files_open(client->arena, &paths, false, &client->tls);
+}
+
+static struct status connect_services(struct ordershop_client *client, const struct ordershop_client_options *options) {
+  struct status status = open_identity(client, options);
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT && status_is_ok(status); service++) {
+    client->peers[service].address = address_of(client->arena, options, service);
+    status = connect_service(client, service);
+  }
+  return status;
 }
 
 struct status ordershop_client_open(struct arena *arena, const struct ordershop_client_options *options,
@@ -65,16 +80,14 @@ struct status ordershop_client_open(struct arena *arena, const struct ordershop_
   client->retry.attempts = options->attempts ? options->attempts : 5;
   client->retry.first_backoff_ms = options->first_backoff_ms ? options->first_backoff_ms : 100;
   position_memory_init(&client->position);
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
-    client->peers[service].address = address_of(own, options, service);
-    struct status status = connect_service(client, service);
-    if (status_is_ok(status)) continue;
+  struct status status = connect_services(client, options);
+  if (!status_is_ok(status)) {
     status = status_copy(status, arena);
     ordershop_client_close(client);
     return status;
   }
   *ret_client = client;
-  return status_ok();
+  return status;
 }
 
 void ordershop_client_close(struct ordershop_client *client) {
@@ -82,6 +95,7 @@ void ordershop_client_close(struct ordershop_client *client) {
   for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
     if (client->peers[service].channel) rpc_blocking_channel_close(client->peers[service].channel);
   }
+  tls_files_close(client->tls);
   position_memory_destroy(&client->position);
   arena_free(client->arena);
 }

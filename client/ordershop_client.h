@@ -60,10 +60,15 @@ struct ordershop_client_options {
   /* gRPC names of single services that are elsewhere, e.g. "dns:///orders.example:443" or "10.0.0.7:50054". NULL: host
    * and port_base. */
   const char *addresses[ORDERSHOP_SERVICE_COUNT];
+  /* TLS: files in PEM, read again when they change. With a CA the services must show a certificate of it that is for
+   * the name they are called by; certificate and key are one's own, for services that ask for one. Certificate and key
+   * alone: the system's CAs are trusted. All NULL or empty: plain text. */
+  const char *tls_ca_file, *tls_certificate_file, *tls_key_file;
 };
 
 /* Connects on first use and again by itself. `options` may be NULL and is copied. The caller owns the result; close it
- * with ordershop_client_close. Errors: INVALID_ARGUMENT (an address that is none). */
+ * with ordershop_client_close. Errors: INVALID_ARGUMENT (an address that is none; CERTIFICATE_UNFIT: one sentence that
+ * names the TLS file). */
 struct status ordershop_client_open(struct arena *arena, const struct ordershop_client_options *options,
                                     struct ordershop_client **ret_client);
 

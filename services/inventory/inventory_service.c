@@ -383,6 +383,7 @@ const struct service_definition inventory_service = {
     .descriptor_set_size = &ordershop_descriptor_set_size,
     .subscriptions = inventory_subscriptions,
     .subscription_count = INVENTORY_SUBSCRIPTIONS,
+    .internal_callers = "order",
     .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT}},
     .known_variables = shop_variables,
     .start = start,

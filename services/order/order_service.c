@@ -251,6 +251,7 @@ const struct service_definition order_service = {
     .descriptor_set_size = &ordershop_descriptor_set_size,
     .subscriptions = order_subscriptions,
     .subscription_count = ORDER_SUBSCRIPTIONS,
+    .internal_callers = "billing",
     .peers = {{"customer", SHOP_PORT_CUSTOMER}, {"product", SHOP_PORT_PRODUCT}, {"inventory", SHOP_PORT_INVENTORY}},
     .settings = settings,
     .setting_count = 1,

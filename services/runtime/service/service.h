@@ -49,6 +49,7 @@ struct service_definition {
   struct service_peer peers[SERVICE_PEERS];
   const struct outbox_route *outbox; /* NULL: none */
   const char *outbox_peer;           /* name of a peer */
+  const char *internal_callers;      /* who calls its internal services, separated by commas; NULL: it has none */
   const struct setting *settings;    /* the service's own, beside those of all services; may be NULL */
   size_t setting_count;
   const char *const *known_variables; /* patterns of ORDERSHOP_ variables that other programs of the shop know; ends

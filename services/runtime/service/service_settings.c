@@ -8,6 +8,7 @@
 #include "redis/redis_url.h"
 
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
+static const char *const tls_clients[] = {[RPC_CLIENTS_CERTIFIED] = "certified", [RPC_CLIENTS_ANY] = "any", NULL};
 static const char *const log_formats[] = {"logfmt", "json", NULL};
 
 /* host:port, with an IPv6 host in brackets. */
@@ -20,6 +21,10 @@ static const char *check_listen(const char *value) {
   size_t digits = strspn(colon + 1, "0123456789");
   if (digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535) return allowed;
   return NULL;
+}
+
+static const char *check_health_listen(const char *value) {
+  return *value && check_listen(value) ? "empty, or an address and a port as in 0.0.0.0:50151" : NULL;
 }
 
 static const char *check_target(const char *value) {
@@ -120,26 +125,95 @@ static void add_common(struct setting_list *list, const struct service_definitio
   for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_setting(list, common[i]);
 }
 
+/* Who connections are with, and how long they last. */
+static void add_connections(struct setting_list *list, const struct service_definition *definition,
+                            struct service_settings *settings, struct tls_texts *paths) {
+  const struct setting own[] = {
+      {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE",
+       .kind = SETTING_TEXT,
+       .target = &paths->certificate,
+       .help = "PEM file of this service's certificate; with its key: TLS, else plain text"},
+      {.variable = "ORDERSHOP_TLS_KEY_FILE",
+       .kind = SETTING_TEXT,
+       .target = &paths->key,
+       .help = "PEM file of the certificate's key"},
+      {.variable = "ORDERSHOP_TLS_CA_FILE",
+       .kind = SETTING_TEXT,
+       .target = &paths->ca,
+       .help = "PEM file of the CA: peers and callers must show a certificate of it"},
+      {.variable = "ORDERSHOP_TLS_CLIENTS",
+       .kind = SETTING_CHOICE,
+       .target = &settings->tls_clients,
+       .fallback = "certified",
+       .help = "with a CA: whether callers need a certificate",
+       .choices = tls_clients},
+      {.variable = "ORDERSHOP_HEALTH_LISTEN",
+       .kind = SETTING_TEXT,
+       .target = &settings->health_listen,
+       .fallback = "",
+       .help = "further address and port, plain text, that serves grpc.health.v1.Health alone, for probes",
+       .check = check_health_listen},
+      {.variable = "ORDERSHOP_CONNECTION_MINUTES",
+       .kind = SETTING_INTEGER,
+       .target = &settings->connection_minutes,
+       .fallback = "5",
+       .unit = "minutes",
+       .help = "age at which a connection ends, so that clients look for new replicas; 0: never",
+       .least = 0,
+       .most = 24 * 60},
+      {.variable = "ORDERSHOP_INTERNAL_CALLERS",
+       .kind = SETTING_TEXT,
+       .target = &settings->internal_callers,
+       .fallback = definition->internal_callers,
+       .help = "with a CA: services whose certificates may call the internal methods, separated by commas"},
+  };
+  size_t count = sizeof own / sizeof *own - (definition->internal_callers ? 0 : 1);
+  for (size_t i = 0; i < count; i++) add_setting(list, own[i]);
+}
+
+static bool is_given(const char *path) {
+  return path && *path;
+}
+
+static struct status open_identity(struct arena *arena, const struct tls_texts *paths,
+                                   struct service_settings *settings) {
+  if (is_given(paths->ca) && !is_given(paths->certificate)) {
+    return status_error(arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID",
+                        "ORDERSHOP_TLS_CA_FILE: needs ORDERSHOP_TLS_CERTIFICATE_FILE and ORDERSHOP_TLS_KEY_FILE, too");
+  }
+  struct status status = tls_files_open(arena, paths, true, &settings->tls);
+  if (!tls_files_have_ca(settings->tls)) settings->internal_callers = NULL;
+  return status;
+}
+
 struct status service_settings_read(const struct service_definition *definition, struct arena *arena, int argc,
                                     char **argv, struct service_settings *ret_settings,
                                     enum config_outcome *ret_outcome) {
-  enum { COMMON_SETTINGS = 16 };
+  enum { COMMON_SETTINGS = 24 };
   struct setting_list list = {0};
   const char *password_file = NULL;
+  struct tls_texts tls_paths = {0};
   list.settings =
       arena_calloc(arena, COMMON_SETTINGS + SERVICE_PEERS + definition->setting_count, sizeof *list.settings);
   add_common(&list, definition, arena, ret_settings, &password_file);
+  add_connections(&list, definition, ret_settings, &tls_paths);
   add_peers(&list, definition, arena, ret_settings);
   for (size_t i = 0; i < definition->setting_count; i++) add_setting(&list, definition->settings[i]);
 
   const char *program = arena_printf(arena, "ordershop-%s", definition->name);
-  struct status status =
-      config_read(arena, program, definition->purpose, list.settings, list.count, argc, argv, ret_outcome);
+  const char *purpose =
+      arena_printf(arena,
+                   "%s\n\nWith --check-health as the first argument: only asks the one that runs with the same "
+                   "settings\nwhether it is ready, and exits with 0 if so, else says why not and exits with 1.",
+                   definition->purpose);
+  struct status status = config_read(arena, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
   if (password_file && *password_file) {
     status = config_read_secret(arena, password_file, &ret_settings->redis_password);
     if (!status_is_ok(status)) return status;
   }
+  status = open_identity(arena, &tls_paths, ret_settings);
+  if (!status_is_ok(status)) return status;
   config_warn_of_unknown(list.settings, list.count, definition->known_variables);
   return status_ok();
 }

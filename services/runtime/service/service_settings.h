@@ -13,6 +13,11 @@ struct service_settings {
   int64_t request_hours;
   int64_t grace_seconds;
   const char *peer_addresses[SERVICE_PEERS];
+  struct tls_files *tls;        /* NULL: plain text */
+  int tls_clients;              /* enum rpc_clients */
+  const char *health_listen;    /* empty: none */
+  const char *internal_callers; /* NULL: everybody */
+  int64_t connection_minutes;
 };
 
 /* Fills `ret_settings` and the targets of the definition's own settings. Errors: INVALID_ARGUMENT for the terminal. */

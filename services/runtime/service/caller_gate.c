@@ -1,0 +1,23 @@
+#include "service/caller_gate.h"
+
+#include <string.h>
+
+static bool is_listed(const char *callers, const char *name) {
+  size_t size = strlen(name);
+  for (const char *at = callers; *at; at += strcspn(at, ",")) {
+    at += strspn(at, ", ");
+    if (strcspn(at, ", ") == size && strncmp(at, name, size) == 0) return size > 0;
+  }
+  return false;
+}
+
+struct status caller_gate(struct rpc_call *call, const char *callers) {
+  if (!callers || !strstr(call->descriptor->package, ".internal.")) return status_ok();
+  struct arena *arena = call->context.arena;
+  const char *name = rpc_call_identity(call, CALLER_PREFIX);
+  if (name && is_listed(callers, name)) return status_ok();
+  struct status status =
+      status_error(arena, STATUS_PERMISSION_DENIED, "CALLER_NOT_ALLOWED", "%s is not for %s: only for %s",
+                   call->method->name, name ? name : "callers without a certificate of a shop", callers);
+  return status_with_metadata(status, arena, "caller", name ? name : "");
+}

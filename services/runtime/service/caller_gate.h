@@ -1,0 +1,12 @@
+/* Caller gate: who may call what only services call. Threads: the loop's. */
+#pragma once
+
+#include "rpc/rpc_server.h"
+
+/* What certificates of a shop say before the name of a service (or client/<name>). */
+#define CALLER_PREFIX "spiffe://ordershop/"
+
+/* For rpc_server_options.before. Lets calls of methods in an internal package ("....internal.v1") pass only if the
+ * caller's certificate bears one of the names in `callers`, separated by commas; NULL: everybody. Errors:
+ * PERMISSION_DENIED (CALLER_NOT_ALLOWED). */
+struct status caller_gate(struct rpc_call *call, const char *callers);
