@@ -1,4 +1,5 @@
-/* What the command line knows: its nouns, their verbs and flags, as literals (command_table.c). */
+/* What the command line knows: its nouns, their verbs and flags, as literals (command_table.c and <noun>_commands.c).
+ * Help, completion and the manual page are made from them, so that none of them can be stale. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +12,12 @@ enum flag_kind {
   FLAG_MONEY,   /* 12.34; sets a number of cents */
   FLAG_METHOD,  /* a switch: `field` names the method that is called instead */
   FLAG_ALL,     /* a switch: read all pages */
+  FLAG_FROM,    /* a file of JSON lines instead of one item */
+  FLAG_WATCH,   /* again every so many seconds; its value may be left out */
+  FLAG_OWN,     /* of a command with its own `run`, which looks for it by invocation_value */
   FLAG_SETTING, /* where the shop is; read by config_read */
   FLAG_SECONDS, /* --timeout */
+  FLAG_COLOR,
   FLAG_JSON,
   FLAG_HELP,
 };
@@ -24,43 +29,65 @@ struct flag {
   const char *field; /* of the request, or else of the resource that it carries */
   const char *help;
   bool required;
+  const char *ids_of;         /* noun whose ids its values are, for completion; NULL: none */
+  const char *const *choices; /* all values that it may have, for completion; ends with NULL; NULL: any */
+};
+
+struct session;
+
+/* What is shown of answers. */
+struct view {
+  const char *const *columns; /* fields in lists */
+  const char *const *record;  /* fields when one is shown; NULL: all */
 };
 
 struct verb {
   const char *name; /* NULL ends a list */
   const char *method;
+  const char *batch; /* method that does the same for many at once; NULL: none */
   const char *help;
+  const char *details; /* a paragraph more for the help; NULL: none */
   const char *operand; /* placeholder: "ID"; NULL: none */
   const char *operand_field;
-  const struct flag *flags;  /* may be NULL */
-  const struct flag *shared; /* more of them, those that all verbs of this kind have; may be NULL */
+  const char *operand_ids_of; /* like a flag's ids_of */
+  bool operands_many;
+  const struct flag *flags;     /* may be NULL */
+  const struct flag *shared;    /* more of them, those that all verbs of this kind have; may be NULL */
+  const char *const *examples;  /* without the leading "ordershop"; ends with NULL; NULL: none */
+  int (*run)(struct session *); /* instead of calling `method`; returns the exit status */
 };
 
-struct invocation;
-struct session;
-
 struct noun {
-  const char *name; /* NULL ends the list */
+  const char *name;
   const char *alias;
   const char *plural; /* for "no customers" */
   const char *help;
+  const char *details; /* as a verb's */
   enum ordershop_service service;
-  const struct verb *verbs;     /* ends with an empty one; NULL: a command without verbs */
-  const char *const *columns;   /* fields in lists */
-  const char *const *record;    /* fields when one is shown; NULL: all */
-  const char *operands;         /* of a command without verbs; NULL: none */
-  int (*run)(struct session *); /* of a command without verbs; returns the exit status */
+  const struct verb *verbs; /* ends with an empty one; NULL: a command without verbs */
+  struct view view;
+  bool hidden; /* from help and completion */
+  /* Of a command without verbs: */
+  const char *operands;             /* NULL: none */
+  const char *const *operand_words; /* all that there are, for completion; ends with NULL; NULL: unknown */
+  const struct flag *flags;
+  const char *const *examples;
+  int (*run)(struct session *); /* returns the exit status */
 };
 
 #define COLUMNS_MOST 8 /* fields in a list */
 
-extern const struct noun command_nouns[];
+extern const struct noun *const command_nouns[]; /* ends with NULL */
 extern const struct flag command_global_flags[];
 
-/* Exit statuses. */
+/* The noun of that name or alias, the verb of that name; NULL: there is none. */
+const struct noun *command_noun(const char *name);
+const struct verb *command_verb(const struct noun *noun, const char *name);
+
+/* Exit statuses, the same of all programs. One that Ctrl-C ends dies of SIGINT, which a shell calls 130. */
 enum {
   EXIT_DONE = 0,
-  EXIT_REFUSED = 1, /* by the service; health: not all serve; demo: something did not hold */
+  EXIT_REFUSED = 1, /* by the service; health, status: not all serve; demo: something did not hold */
   EXIT_USAGE = 2,
   EXIT_UNAVAILABLE = 3, /* or no answer in time */
 };

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_BASE = 256 };
+#include "client/cli/similar.h"
+
+enum { OPTION_BASE = 256, WATCH_MS = 2000 };
 
 /* The flags that are valid at one place of the line. */
 struct flag_set {
@@ -23,6 +25,15 @@ const char *invocation_name(struct arena *arena, const struct invocation *invoca
   return arena_printf(arena, "%s %s", invocation->noun->name, invocation->verb->name);
 }
 
+const char *invocation_value(const struct invocation *invocation, const char *flag) {
+  const char *value = NULL;
+  for (size_t i = 0; i < invocation->given_count; i++) {
+    const struct given_flag *given = &invocation->given[i];
+    if (strcmp(given->flag->name, flag) == 0) value = given->value ? given->value : "";
+  }
+  return value;
+}
+
 /* ---- flags ------------------------------------------------------------------------------------------------------ */
 
 static int count_flags(const struct flag *flags) {
@@ -31,36 +42,53 @@ static int count_flags(const struct flag *flags) {
   return count;
 }
 
+static int argument_of(const struct flag *flag) {
+  if (!flag->value) return no_argument;
+  return flag->kind == FLAG_WATCH ? optional_argument : required_argument;
+}
+
 static void add_flags(struct flag_set *set, const struct flag *flags) {
   for (; flags && flags->name; flags++) {
     set->flags[set->count] = flags;
-    set->options[set->count] = (struct option){.name = flags->name,
-                                               .has_arg = flags->value ? required_argument : no_argument,
-                                               .val = OPTION_BASE + set->count};
+    set->options[set->count] =
+        (struct option){.name = flags->name, .has_arg = argument_of(flags), .val = OPTION_BASE + set->count};
     set->count++;
   }
 }
 
-static struct flag_set flags_at(struct arena *arena, const struct verb *verb) {
-  int most = count_flags(command_global_flags);
-  if (verb) most += count_flags(verb->flags) + count_flags(verb->shared);
-  struct flag_set set = {.flags = arena_calloc(arena, (size_t)most, sizeof(*set.flags)),
+/* Those of every command, then those of the verb, or of a noun without verbs. */
+static struct flag_set flags_at(struct arena *arena, const struct invocation *invocation) {
+  const struct noun *noun = invocation->noun;
+  const struct verb *verb = invocation->verb;
+  const struct flag *lists[] = {command_global_flags, noun ? noun->flags : NULL, verb ? verb->flags : NULL,
+                                verb ? verb->shared : NULL};
+  int most = 0;
+  for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) most += count_flags(lists[i]);
+  struct flag_set set = {.flags = arena_calloc(arena, (size_t)most + 1, sizeof(*set.flags)),
                          .options = arena_calloc(arena, (size_t)most + 1, sizeof(*set.options))};
-  add_flags(&set, command_global_flags);
-  if (verb) add_flags(&set, verb->flags);
-  if (verb) add_flags(&set, verb->shared);
+  for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) add_flags(&set, lists[i]);
   return set;
 }
 
-static struct status set_timeout(struct arena *arena, struct invocation *invocation, const char *value) {
+static struct status set_seconds(struct arena *arena, const struct flag *flag, const char *value, int64_t *ret_ms) {
   char *end;
   double seconds = strtod(value, &end);
   if (end == value || *end != '\0' || !(seconds >= 0.001 && seconds <= 86400)) {
-    return refuse(arena,
-                  arena_printf(arena, "--timeout: \"%s\" is not a number of seconds from 0.001 to 86400", value));
+    return refuse(
+        arena, arena_printf(arena, "--%s: \"%s\" is not a number of seconds from 0.001 to 86400", flag->name, value));
   }
-  invocation->timeout_ms = (int64_t)(seconds * 1000 + 0.5);
+  *ret_ms = (int64_t)(seconds * 1000 + 0.5);
   return status_ok();
+}
+
+static struct status set_color(struct arena *arena, const struct flag *flag, const char *value,
+                               enum terminal_color *ret_color) {
+  for (int i = 0; flag->choices[i]; i++) {
+    if (strcmp(flag->choices[i], value) != 0) continue;
+    *ret_color = (enum terminal_color)i;
+    return status_ok();
+  }
+  return refuse(arena, arena_printf(arena, "--color: \"%s\" is none of auto, always, never", value));
 }
 
 static struct status take_flag(struct arena *arena, struct invocation *invocation, const struct flag *flag,
@@ -76,16 +104,32 @@ static struct status take_flag(struct arena *arena, struct invocation *invocatio
       invocation->all = true;
       return status_ok();
     case FLAG_SECONDS:
-      return set_timeout(arena, invocation, value);
+      return set_seconds(arena, flag, value, &invocation->timeout_ms);
+    case FLAG_WATCH:
+      invocation->watch_ms = WATCH_MS;
+      return value ? set_seconds(arena, flag, value, &invocation->watch_ms) : status_ok();
+    case FLAG_COLOR:
+      return set_color(arena, flag, value, &invocation->color);
+    case FLAG_FROM:
+      invocation->from = value;
+      return status_ok();
     default:
       invocation->given[invocation->given_count++] = (struct given_flag){.flag = flag, .value = value};
       return status_ok();
   }
 }
 
+/* "; did you mean --email?" or "". */
+static const char *flag_suggestion(struct arena *arena, const struct flag_set *set, const char *flag) {
+  const char **names = arena_calloc(arena, (size_t)set->count + 1, sizeof(*names));
+  for (int i = 0; i < set->count; i++) names[i] = set->flags[i]->name;
+  const char *near = flag[0] == '-' && flag[1] == '-' ? similar_word(arena, flag + 2, names) : NULL;
+  return near ? arena_printf(arena, "; did you mean --%s?", near) : "";
+}
+
 /* After getopt_long has refused what it just read. */
-static struct status refuse_flag(struct arena *arena, const struct invocation *invocation, const char *argument,
-                                 bool lacks_value) {
+static struct status refuse_flag(struct arena *arena, const struct invocation *invocation, const struct flag_set *set,
+                                 const char *argument, bool lacks_value) {
   bool is_short = optopt > 0 && optopt < OPTION_BASE;
   const char *flag =
       is_short ? arena_printf(arena, "-%c", optopt) : arena_memdup(arena, argument, strcspn(argument, "="));
@@ -93,7 +137,9 @@ static struct status refuse_flag(struct arena *arena, const struct invocation *i
   if (optopt >= OPTION_BASE) return refuse(arena, arena_printf(arena, "%s takes no value", flag));
   const char *name = invocation_name(arena, invocation);
   const char *line = invocation->noun ? arena_printf(arena, "ordershop %s", name) : name;
-  return refuse(arena, arena_printf(arena, "%s has no flag %s; see %s --help", name, flag, line));
+  const char *suggestion = flag_suggestion(arena, set, flag);
+  return refuse(arena, arena_printf(arena, "%s has no flag %s%s%s %s --help", name, flag, suggestion,
+                                    *suggestion ? " See" : "; see", line));
 }
 
 static struct status refuse_abbreviation(struct arena *arena, const struct flag *flag) {
@@ -104,25 +150,35 @@ static struct status refuse_abbreviation(struct arena *arena, const struct flag 
  * what it read last: the flag, or its value. */
 static bool is_abbreviated(const struct flag *flag, char *const *argument) {
   const char *text = flag->value && *argument == optarg ? argument[-1] : argument[0];
-  if (text[0] != '-' || text[1] != '-') return false; /* -h */
+  if (text[0] != '-' || text[1] != '-') return false; /* -h, or the value of --watch */
   return strcspn(text + 2, "=") != strlen(flag->name);
+}
+
+static bool is_seconds(const char *text) {
+  return text && *text && text[strspn(text, "0123456789.")] == '\0';
+}
+
+/* getopt_long knows values that may be left out only in the form --watch=2; `--watch 2` is what people write. */
+static const char *detached_value(const struct flag *flag, int argc, char **argv) {
+  if (flag->kind != FLAG_WATCH || optarg || optind >= argc || !is_seconds(argv[optind])) return optarg;
+  return argv[optind++];
 }
 
 /* Reads flags from argv[1] on: all of them, operands moved to the end, or with `until_operand` those before the first
  * operand. Then *ret_next is the index of the first operand. */
 static struct status read_flags(struct arena *arena, struct invocation *invocation, int argc, char **argv,
                                 bool until_operand, int *ret_next) {
-  struct flag_set set = flags_at(arena, invocation->verb);
+  struct flag_set set = flags_at(arena, invocation);
   optind = 0; /* glibc: start anew */
   opterr = 0;
   for (;;) {
     int option = getopt_long(argc, argv, until_operand ? "+:h" : ":h", set.options, NULL);
     if (option == -1) break;
     if (option == 'h') option = OPTION_BASE; /* --help comes first in the table */
-    if (option < OPTION_BASE) return refuse_flag(arena, invocation, argv[optind - 1], option == ':');
+    if (option < OPTION_BASE) return refuse_flag(arena, invocation, &set, argv[optind - 1], option == ':');
     const struct flag *flag = set.flags[option - OPTION_BASE];
     if (is_abbreviated(flag, &argv[optind - 1])) return refuse_abbreviation(arena, flag);
-    struct status status = take_flag(arena, invocation, flag, optarg);
+    struct status status = take_flag(arena, invocation, flag, detached_value(flag, argc, argv));
     if (!status_is_ok(status)) return status;
   }
   *ret_next = optind;
@@ -131,62 +187,76 @@ static struct status read_flags(struct arena *arena, struct invocation *invocati
 
 /* ---- nouns and verbs -------------------------------------------------------------------------------------------- */
 
-static const struct noun *find_noun(const char *name) {
-  for (const struct noun *noun = command_nouns; noun->name; noun++) {
-    if (strcmp(noun->name, name) == 0 || (noun->alias && strcmp(noun->alias, name) == 0)) return noun;
+/* What there is to choose from, without what is hidden. */
+static const char **noun_words(struct arena *arena) {
+  size_t count = 0;
+  while (command_nouns[count]) count++;
+  const char **words = arena_calloc(arena, 2 * count + 1, sizeof(*words)), **end = words;
+  for (size_t i = 0; i < count; i++) {
+    if (command_nouns[i]->hidden) continue;
+    *end++ = command_nouns[i]->name;
+    if (command_nouns[i]->alias) *end++ = command_nouns[i]->alias;
   }
-  return NULL;
+  return words;
 }
 
-static const struct verb *find_verb(const struct noun *noun, const char *name) {
-  for (const struct verb *verb = noun->verbs; verb->name; verb++) {
-    if (strcmp(verb->name, name) == 0) return verb;
-  }
-  return NULL;
+static const char **verb_words(struct arena *arena, const struct noun *noun) {
+  size_t count = 0;
+  while (noun->verbs[count].name) count++;
+  const char **words = arena_calloc(arena, count + 1, sizeof(*words));
+  for (size_t i = 0; i < count; i++) words[i] = noun->verbs[i].name;
+  return words;
 }
 
-static const char *noun_names(struct arena *arena) {
-  const char *names = "";
-  for (const struct noun *noun = command_nouns; noun->name; noun++) {
-    names = arena_printf(arena, "%s%s%s", names, *names ? ", " : "", noun->name);
-  }
-  return names;
-}
-
-static const char *verb_names(struct arena *arena, const struct noun *noun) {
-  const char *names = "";
-  for (const struct verb *verb = noun->verbs; verb->name; verb++) {
-    names = arena_printf(arena, "%s%s%s", names, *names ? ", " : "", verb->name);
-  }
-  return names;
+static const char *joined(struct arena *arena, const char *const *words) {
+  const char *text = "";
+  for (; *words; words++) text = arena_printf(arena, "%s%s%s", text, *text ? ", " : "", *words);
+  return text;
 }
 
 static struct status take_noun(struct arena *arena, struct invocation *invocation, const char *name) {
-  if (!name) return refuse(arena, arena_printf(arena, "what? One of %s; see ordershop --help", noun_names(arena)));
-  invocation->noun = find_noun(name);
+  const char **words = noun_words(arena);
+  if (!name) return refuse(arena, arena_printf(arena, "what? One of %s; see ordershop --help", joined(arena, words)));
+  invocation->noun = command_noun(name);
   if (invocation->noun) return status_ok();
-  return refuse(arena, arena_printf(arena, "there is no command \"%s\"; there are %s", name, noun_names(arena)));
+  const char *near = similar_word(arena, name, words);
+  if (near) {
+    return refuse(arena,
+                  arena_printf(arena, "unknown command \"%s\"; did you mean \"%s\"? See ordershop --help", name, near));
+  }
+  return refuse(arena, arena_printf(arena, "unknown command \"%s\"; there are %s", name, joined(arena, words)));
 }
 
 static struct status take_verb(struct arena *arena, struct invocation *invocation, const char *name) {
   const struct noun *noun = invocation->noun;
-  const char *verbs = verb_names(arena, noun);
-  if (!name) return refuse(arena, arena_printf(arena, "%s needs a verb: one of %s", noun->name, verbs));
-  invocation->verb = find_verb(noun, name);
+  const char **words = verb_words(arena, noun);
+  if (!name) {
+    return refuse(arena, arena_printf(arena, "%s needs a verb: one of %s; see ordershop %s --help", noun->name,
+                                      joined(arena, words), noun->name));
+  }
+  invocation->verb = command_verb(noun, name);
   if (invocation->verb) return status_ok();
-  return refuse(arena, arena_printf(arena, "%s has no verb \"%s\"; it has %s", noun->name, name, verbs));
+  const char *near = similar_word(arena, name, words);
+  if (near) {
+    return refuse(arena, arena_printf(arena, "%s has no verb \"%s\"; did you mean \"%s\"? See ordershop %s --help",
+                                      noun->name, name, near, noun->name));
+  }
+  return refuse(arena, arena_printf(arena, "%s has no verb \"%s\"; it has %s", noun->name, name, joined(arena, words)));
 }
 
 static struct status check_operands(struct arena *arena, const struct invocation *invocation) {
   const char *name = invocation_name(arena, invocation);
-  const char *placeholder = invocation->verb ? invocation->verb->operand : NULL;
-  if (!invocation->verb && invocation->noun->operands) return status_ok();
-  if (placeholder && invocation->operand_count == 0) {
-    return refuse(arena, arena_printf(arena, "%s needs %s", name, placeholder));
+  const struct verb *verb = invocation->verb;
+  if (!verb && invocation->noun->operands) return status_ok();
+  bool takes = verb && verb->operand && !invocation->from;
+  if (takes && invocation->operand_count == 0) {
+    return refuse(arena, arena_printf(arena, "%s needs %s; see ordershop %s --help", name, verb->operand, name));
   }
-  size_t most = placeholder ? 1 : 0;
+  if (takes && verb->operands_many) return status_ok();
+  size_t most = takes ? 1 : 0;
   if (invocation->operand_count <= most) return status_ok();
-  return refuse(arena, arena_printf(arena, "%s does not take \"%s\"", name, invocation->operands[most]));
+  return refuse(arena, arena_printf(arena, "%s%s does not take \"%s\"", name, invocation->from ? " --from" : "",
+                                    invocation->operands[most]));
 }
 
 static bool is_given(const struct invocation *invocation, const struct flag *flag) {
@@ -197,11 +267,21 @@ static bool is_given(const struct invocation *invocation, const struct flag *fla
 }
 
 static struct status check_required(struct arena *arena, const struct invocation *invocation) {
-  const struct flag *flag = invocation->verb ? invocation->verb->flags : NULL;
+  const struct flag *flag = invocation->verb && !invocation->from ? invocation->verb->flags : NULL;
   for (; flag && flag->name; flag++) {
     if (!flag->required || is_given(invocation, flag)) continue;
     return refuse(arena,
                   arena_printf(arena, "%s needs --%s %s", invocation_name(arena, invocation), flag->name, flag->value));
+  }
+  return status_ok();
+}
+
+/* With --from, the lines say all that flags would. */
+static struct status check_from(struct arena *arena, const struct invocation *invocation) {
+  for (size_t i = 0; invocation->from && i < invocation->given_count; i++) {
+    const struct flag *flag = invocation->given[i].flag;
+    if (flag->kind == FLAG_SETTING || strcmp(flag->name, "request-id") == 0) continue;
+    return refuse(arena, arena_printf(arena, "--%s does not go with --from, whose lines say all", flag->name));
   }
   return status_ok();
 }
@@ -227,6 +307,7 @@ static struct status read_operands(struct arena *arena, struct invocation *invoc
   invocation->operands = argv + next;
   invocation->operand_count = (size_t)(argc - next);
   status = check_operands(arena, invocation);
+  if (status_is_ok(status)) status = check_from(arena, invocation);
   return status_is_ok(status) ? check_required(arena, invocation) : status;
 }
 

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "client/cli/command.h"
+#include "client/cli/terminal.h"
 
 struct given_flag {
   const struct flag *flag;
@@ -14,7 +15,10 @@ struct invocation {
   const struct noun *noun; /* NULL with help only */
   const struct verb *verb; /* NULL: the noun has none, or help */
   bool help, json, all;
+  enum terminal_color color;
   int64_t timeout_ms; /* 0: not given */
+  int64_t watch_ms;   /* 0: once */
+  const char *from;   /* a file of JSON lines, or "-"; NULL: the one item that the arguments tell */
   struct given_flag *given;
   size_t given_count;
   char **operands;
@@ -27,3 +31,6 @@ struct status command_line_parse(struct arena *arena, int argc, char **argv, str
 
 /* "customer create", for messages. */
 const char *invocation_name(struct arena *arena, const struct invocation *invocation);
+
+/* The last value of a flag by its name; "" for a switch; NULL: not given. */
+const char *invocation_value(const struct invocation *invocation, const char *flag);

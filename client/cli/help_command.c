@@ -31,7 +31,9 @@ static void print_noun_line(const struct noun *noun) {
 
 static void print_all(void) {
   printf("Usage: ordershop [FLAG]... COMMAND [VERB] [ID] [FLAG]...\n\nCommands:\n");
-  for (const struct noun *noun = command_nouns; noun->name; noun++) print_noun_line(noun);
+  for (const struct noun *const *noun = command_nouns; *noun; noun++) {
+    if (!(*noun)->hidden) print_noun_line(*noun);
+  }
   printf("\nFlags that all of them take:\n");
   print_flags(command_global_flags);
   printf("\nordershop COMMAND VERB --help tells its own flags.\n");

@@ -34,7 +34,7 @@ static void show_one(struct session *session, const ProtobufCMessage *answer) {
   } else if (answer->descriptor == &google__protobuf__empty__descriptor) {
     printf("%s %s is deleted\n", invocation->noun->name, terminal_line(session->arena, invocation->operands[0]));
   } else {
-    show_record(session->arena, answer, invocation->noun->record);
+    show_record(session->arena, answer, invocation->noun->view.record);
   }
 }
 
@@ -66,7 +66,7 @@ static struct page page_of(const ProtobufCMessage *answer) {
 static void show_page(struct session *session, struct arena *arena, const struct page *page, size_t *widths) {
   const struct noun *noun = session->invocation->noun;
   bool last = !*page->next_token;
-  show_table(arena, page->items, page->count, noun->columns, widths);
+  show_table(arena, page->items, page->count, noun->view.columns, widths);
   if (last && widths[0] == 0) printf("no %s\n", noun->plural);
   if (last || session->invocation->all) return;
   fflush(stdout);

@@ -175,13 +175,14 @@ static void says_what_is_wrong(void) {
 }
 
 static void fits_the_contract(void) {
-  for (const struct noun *noun = command_nouns; noun->name; noun++) {
+  for (const struct noun *const *at = command_nouns; *at; at++) {
+    const struct noun *noun = *at;
     for (const struct verb *verb = noun->verbs; verb && verb->name; verb++) {
       CU_ASSERT_PTR_NOT_NULL(
           protobuf_c_service_descriptor_get_method_by_name(ordershop_service_descriptor(noun->service), verb->method));
     }
     size_t columns = 0;
-    while (noun->columns && noun->columns[columns]) columns++;
+    while (noun->view.columns && noun->view.columns[columns]) columns++;
     CU_ASSERT_TRUE(columns <= COLUMNS_MOST);
   }
 }

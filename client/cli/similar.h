@@ -1,0 +1,8 @@
+/* The word that somebody may have meant. Any thread. */
+#pragma once
+
+#include "base/arena.h"
+
+/* The one of `words` (ends with NULL) that is nearest to `word`, by letters changed, added, left out or swapped with
+ * their neighbour; NULL if none is near: at most a third of its letters may differ. */
+const char *similar_word(struct arena *arena, const char *word, const char *const *words);
