@@ -37,6 +37,9 @@ static struct status read_settings(struct arena *arena, const struct invocation 
       {.variable = "ORDERSHOP_BILLING_ADDRESS", .target = &addresses[ORDERSHOP_BILLING]},
       {.variable = "ORDERSHOP_CRM_ADDRESS", .target = &addresses[ORDERSHOP_CRM]},
       {.variable = "ORDERSHOP_MAIL_ADDRESS", .target = &addresses[ORDERSHOP_MAIL]},
+      {.variable = "ORDERSHOP_TLS_CA_FILE", .target = &options->tls_ca_file},
+      {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE", .target = &options->tls_certificate_file},
+      {.variable = "ORDERSHOP_TLS_KEY_FILE", .target = &options->tls_key_file},
   };
   int count;
   char **arguments = setting_arguments(arena, invocation, &count);

@@ -44,7 +44,13 @@ struct load_result {
   struct status first_failure; /* in the arena */
 };
 
+/* Where the calls go. */
+struct load_target {
+  const char *address;
+  struct tls_files *tls; /* NULL: plain text */
+};
+
 /* Keeps `in_flight` calls under way for the given time. Blocks; runs a loop of its own. Errors: INVALID_ARGUMENT (the
  * address). */
-struct status load_run(struct arena *arena, const char *address, const struct load_options *options,
+struct status load_run(struct arena *arena, const struct load_target *target, const struct load_options *options,
                        const struct load_shop *shop, struct load_result *ret_result);

@@ -16,7 +16,7 @@ struct run {
   const struct load_options *options;
   const struct load_shop *shop;
   struct arena *arena;
-  const char *address;
+  const struct load_target *target;
   struct rpc_channel **channels;
   const ProtobufCServiceDescriptor *service;
   const ProtobufCMethodDescriptor *method;
@@ -124,9 +124,10 @@ static void call_all(struct run *run) {
 static void run_on_loop(void *argument) {
   struct run *run = argument;
   int opened = 0;
-  const struct rpc_channel_options options = {.peer = "the service"};
+  const struct rpc_channel_options options = {.peer = "the service", .tls = run->target->tls};
   for (; opened < run->options->connections && status_is_ok(run->status); opened++) {
-    run->status = rpc_channel_open(coroutine_loop(), run->arena, run->address, &options, &run->channels[opened]);
+    run->status =
+        rpc_channel_open(coroutine_loop(), run->arena, run->target->address, &options, &run->channels[opened]);
   }
   if (status_is_ok(run->status)) call_all(run);
   for (int i = 0; i < opened; i++) rpc_channel_close(run->channels[i]);
@@ -148,13 +149,10 @@ static void choose_method(struct run *run) {
   run->make_request = modes[run->options->mode].make_request;
 }
 
-struct status load_run(struct arena *arena, const char *address, const struct load_options *options,
+struct status load_run(struct arena *arena, const struct load_target *target, const struct load_options *options,
                        const struct load_shop *shop, struct load_result *ret_result) {
-  struct run run = {.options = options,
-                    .shop = shop,
-                    .arena = arena,
-                    .address = address,
-                    .random = (uint64_t)clock_monotonic_us() | 1};
+  struct run run = {
+      .options = options, .shop = shop, .arena = arena, .target = target, .random = (uint64_t)clock_monotonic_us() | 1};
   run.channels = arena_calloc(arena, (size_t)options->connections, sizeof(*run.channels));
   choose_method(&run);
   struct loop *loop = loop_new(NULL);

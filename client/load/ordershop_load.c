@@ -9,8 +9,9 @@
 #include "base/version.h"
 #include "client/load/fsync_probe.h"
 #include "client/load/load.h"
+#include "rpc/tls_files.h"
 
-enum { PROBE_MS = 2000, OPTION_WARM_UP = 256, OPTION_JSON };
+enum { PROBE_MS = 2000, OPTION_WARM_UP = 256, OPTION_JSON, OPTION_TLS_CA, OPTION_TLS_CERTIFICATE, OPTION_TLS_KEY };
 
 struct arguments {
   struct load_options load;
@@ -31,6 +32,10 @@ static const struct argp_option options[] = {
     {"disk", 'd', "FOLDER", 0, "Also measure how long 4 KiB take to become durable there", 0},
     {"host", 'H', "HOST", 0, "Where the services are (127.0.0.1)", 0},
     {"port-base", 'P', "PORT", 0, "They listen on PORT + 1 ... (ORDERSHOP_PORT_BASE, or 50050)", 0},
+    {"tls-ca-file", OPTION_TLS_CA, "FILE", 0, "PEM file of the CA to trust: TLS (ORDERSHOP_TLS_CA_FILE)", 0},
+    {"tls-certificate-file", OPTION_TLS_CERTIFICATE, "FILE", 0,
+     "PEM file of the own certificate (ORDERSHOP_TLS_CERTIFICATE_FILE)", 0},
+    {"tls-key-file", OPTION_TLS_KEY, "FILE", 0, "PEM file of its key (ORDERSHOP_TLS_KEY_FILE)", 0},
     {"json", OPTION_JSON, NULL, 0, "Print JSON", 0},
     {0},
 };
@@ -83,6 +88,15 @@ static error_t take_option(int key, char *value, struct argp_state *state) {
     case 'P':
       arguments->shop.port_base = number(value, 1, 65528, state);
       return 0;
+    case OPTION_TLS_CA:
+      arguments->shop.tls_ca_file = value;
+      return 0;
+    case OPTION_TLS_CERTIFICATE:
+      arguments->shop.tls_certificate_file = value;
+      return 0;
+    case OPTION_TLS_KEY:
+      arguments->shop.tls_key_file = value;
+      return 0;
     case OPTION_JSON:
       load->json = true;
       return 0;
@@ -133,6 +147,18 @@ static int complain(struct status status) {
 
 /* ---- all -------------------------------------------------------------------------------------------------------- */
 
+static struct status run_at(struct arena *arena, const char *address, struct arguments *arguments,
+                            const struct load_shop *shop, struct load_result *ret_result) {
+  const struct ordershop_client_options *own = &arguments->shop;
+  const struct tls_texts paths = {
+      .certificate = own->tls_certificate_file, .key = own->tls_key_file, .ca = own->tls_ca_file};
+  struct load_target target = {.address = address};
+  struct status status = tls_files_open(arena, &paths, false, &target.tls);
+  if (status_is_ok(status)) status = load_run(arena, &target, &arguments->load, shop, ret_result);
+  tls_files_close(target.tls);
+  return status;
+}
+
 static struct status prepare_and_run(struct arena *arena, struct arguments *arguments, struct load_result *ret_result) {
   struct ordershop_client *client;
   struct status status = ordershop_client_open(arena, &arguments->shop, &client);
@@ -141,7 +167,7 @@ static struct status prepare_and_run(struct arena *arena, struct arguments *argu
   enum ordershop_service service = arguments->load.mode == LOAD_ORDER ? ORDERSHOP_ORDER : ORDERSHOP_CUSTOMER;
   status = load_prepare(arena, client, &arguments->load, &shop);
   if (status_is_ok(status)) {
-    status = load_run(arena, ordershop_client_address(client, service), &arguments->load, &shop, ret_result);
+    status = run_at(arena, ordershop_client_address(client, service), arguments, &shop, ret_result);
   }
   ordershop_client_close(client);
   return status;
@@ -170,6 +196,15 @@ static void print_version(FILE *stream, struct argp_state *state) {
   fprintf(stream, "ordershop-load %s\n", ordershop_version);
 }
 
+/* What flags can replace. */
+static void read_environment(struct ordershop_client_options *shop) {
+  const char *port_base = getenv("ORDERSHOP_PORT_BASE");
+  if (port_base) shop->port_base = atoi(port_base);
+  shop->tls_ca_file = getenv("ORDERSHOP_TLS_CA_FILE");
+  shop->tls_certificate_file = getenv("ORDERSHOP_TLS_CERTIFICATE_FILE");
+  shop->tls_key_file = getenv("ORDERSHOP_TLS_KEY_FILE");
+}
+
 int main(int argc, char **argv) {
   argp_program_version_hook = print_version;
   struct arguments arguments = {.load = {.in_flight = 64,
@@ -178,8 +213,7 @@ int main(int argc, char **argv) {
                                          .products = 3,
                                          .customer_count = 100,
                                          .product_count = 100}};
-  const char *port_base = getenv("ORDERSHOP_PORT_BASE");
-  if (port_base) arguments.shop.port_base = atoi(port_base);
+  read_environment(&arguments.shop);
   const struct argp argp = {
       .options = options,
       .parser = take_option,
