@@ -46,6 +46,18 @@ const struct flag command_global_flags[] = {
     ELSEWHERE("billing", "ORDERSHOP_BILLING_ADDRESS"),
     ELSEWHERE("crm", "ORDERSHOP_CRM_ADDRESS"),
     ELSEWHERE("mail", "ORDERSHOP_MAIL_ADDRESS"),
+    {.name = "tls-ca-file",
+     .value = "FILE",
+     .kind = FLAG_SETTING,
+     .help = "Call over TLS; PEM file of the CA to trust (ORDERSHOP_TLS_CA_FILE)"},
+    {.name = "tls-certificate-file",
+     .value = "FILE",
+     .kind = FLAG_SETTING,
+     .help = "PEM file of your certificate, where services ask for one (ORDERSHOP_TLS_CERTIFICATE_FILE)"},
+    {.name = "tls-key-file",
+     .value = "FILE",
+     .kind = FLAG_SETTING,
+     .help = "PEM file of its key (ORDERSHOP_TLS_KEY_FILE)"},
     {0},
 };
 
