@@ -13,6 +13,7 @@
 #include "loop/coroutine.h"
 #include "rpc/health.h"
 #include "rpc/reflection.h"
+#include "service/health_check.h"
 #include "service/position_gate.h"
 #include "service/service_settings.h"
 #include "service/service_status.h"
@@ -237,10 +238,18 @@ int service_main(const struct service_definition *definition, int argc, char **a
   life->service.definition = definition;
   life->service.arena = arena;
   enum config_outcome outcome;
-  struct status status = service_settings_read(definition, arena, argc, argv, &life->settings, &outcome);
+  int check_only = argc > 1 && strcmp(argv[1], "--check-health") == 0;
+  struct status status =
+      service_settings_read(definition, arena, argc - check_only, argv + check_only, &life->settings, &outcome);
   if (!status_is_ok(status)) fail(definition, status);
   if (outcome != CONFIG_RUN) {
     if (outcome == CONFIG_VERSION) printf("ordershop-%s %s\n", definition->name, service_version(definition));
+    arena_free(arena);
+    return EXIT_SUCCESS;
+  }
+  if (check_only) {
+    status = health_check(arena, definition, &life->settings);
+    if (!status_is_ok(status)) fail(definition, status);
     arena_free(arena);
     return EXIT_SUCCESS;
   }
