@@ -13,6 +13,7 @@
 #include "loop/coroutine.h"
 #include "rpc/health.h"
 #include "rpc/reflection.h"
+#include "service/caller_gate.h"
 #include "service/health_check.h"
 #include "service/position_gate.h"
 #include "service/service_settings.h"
@@ -29,6 +30,7 @@ struct life {
   const char *names[SERVICES_MOST];
   struct health *health;
   struct rpc_server *server;
+  struct rpc_server *health_server; /* NULL: none */
   uv_signal_t terminate, interrupt;
   struct condition change;
   bool outage_told; /* not ready because Redis is away, which has been logged */
@@ -73,7 +75,7 @@ static struct status open_store(struct life *life) {
 static struct status open_peers(struct life *life) {
   struct service *service = &life->service;
   for (int i = 0; i < SERVICE_PEERS && service->definition->peers[i].name; i++) {
-    const struct rpc_channel_options options = {.peer = service->definition->peers[i].name};
+    const struct rpc_channel_options options = {.peer = service->definition->peers[i].name, .tls = life->settings.tls};
     struct status status =
         rpc_channel_open(service->loop, service->arena, life->settings.peer_addresses[i], &options, &service->peers[i]);
     if (!status_is_ok(status)) return status;
@@ -119,13 +121,37 @@ static struct status list_services(struct life *life) {
   return status_ok();
 }
 
+static struct status admit(struct rpc_call *call, void *argument) {
+  struct life *life = argument;
+  struct status status = caller_gate(call, life->settings.internal_callers);
+  return status_is_ok(status) ? position_gate(call, &life->service) : status;
+}
+
+/* Plain text and health alone, for probes that speak no TLS. */
+static struct status open_health_server(struct life *life) {
+  const struct service_settings *settings = &life->settings;
+  if (!settings->health_listen || !*settings->health_listen) return status_ok();
+  struct arena *arena = life->service.arena;
+  struct rpc_service *service = arena_alloc(arena, sizeof *service);
+  *service = health_service(life->health);
+  const struct rpc_server_options options = {.listen = settings->health_listen};
+  return rpc_server_open(life->service.loop, arena, &options, service, 1, &life->health_server);
+}
+
 static struct status open_server(struct life *life) {
   struct status status = list_services(life);
   if (!status_is_ok(status)) return status;
   const struct rpc_server_options options = {
-      .listen = life->settings.listen, .before = position_gate, .before_argument = &life->service};
-  return rpc_server_open(life->service.loop, life->service.arena, &options, life->rpc_services, life->rpc_service_count,
-                         &life->server);
+      .listen = life->settings.listen,
+      .tls = life->settings.tls,
+      .clients = (enum rpc_clients)life->settings.tls_clients,
+      .connection_ms = life->settings.connection_minutes * 60 * 1000,
+      .before = admit,
+      .before_argument = life,
+  };
+  status = rpc_server_open(life->service.loop, life->service.arena, &options, life->rpc_services,
+                           life->rpc_service_count, &life->server);
+  return status_is_ok(status) ? open_health_server(life) : status;
 }
 
 static void start_consumer(struct life *life) {
@@ -182,6 +208,7 @@ static void serve_until_stopped(struct life *life) {
     bool ready = is_ready(life);
     if (ready != told) tell_readiness(life, ready);
     told = ready;
+    if (life->settings.tls) tls_files_version(life->settings.tls); /* for the log: calls may be rare */
     condition_wait(&life->change, clock_monotonic_us() + READINESS_INTERVAL_US);
   }
 }
@@ -200,14 +227,17 @@ static void run(void *argument) {
   struct life *life = argument;
   struct service *service = &life->service;
   rpc_server_start(life->server);
+  if (life->health_server) rpc_server_start(life->health_server);
   start_consumer(life);
   serve_until_stopped(life);
 
   health_set_ready(life->health, false);
   rpc_server_drain(life->server, life->settings.grace_seconds * 1000);
+  if (life->health_server) rpc_server_drain(life->health_server, 0);
   if (service->consumer) consumer_stop(service->consumer);
   if (rpc_server_calls(life->server) > 0) abandon_calls(life);
   rpc_server_free(life->server);
+  rpc_server_free(life->health_server);
   for (int i = 0; i < SERVICE_PEERS && service->peers[i]; i++) rpc_channel_close(service->peers[i]);
   if (service->definition->stop) service->definition->stop(service);
   event_store_close(service->store);
@@ -262,6 +292,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
   loop_spawn(life->service.loop, run, life);
   loop_run(life->service.loop);
   loop_free(life->service.loop);
+  tls_files_close(life->settings.tls);
   log_event(LOG_INFO, "stopped", NULL);
   log_stop();
   arena_free(arena);
