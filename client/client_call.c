@@ -7,6 +7,9 @@
 #include "client/client.h"
 #include "client/request.h"
 #include "rpc/rpc_blocking_client.h"
+#include "rpc/tls_probe.h"
+
+enum { PROBE_MS = 1000 };
 
 struct call {
   struct ordershop_client *client;
@@ -41,6 +44,17 @@ static struct rpc_reply try_call(const struct call *call) {
   if (!remembered || !is_log_reset(reply.status)) return reply;
   position_memory_forget(memory, remembered);
   return send_once(call, NULL);
+}
+
+/* What a refused TLS connection is about, which gRPC doesn't tell. */
+static struct status explain(const struct ordershop_client *client, enum ordershop_service service, struct arena *arena,
+                             struct status status) {
+  if (strcmp(status_reason(status), "PEER_UNREACHABLE") != 0) return status;
+  const char *address = client->peers[service].address;
+  const char *finding = tls_probe(arena, address, client->tls, PROBE_MS);
+  if (!finding) return status;
+  return status_error(arena, STATUS_UNAVAILABLE, "PEER_REFUSED", "Can't talk to %s at %s: %s",
+                      ordershop_service_name(service), address, finding);
 }
 
 static struct ordershop_answer call_until_done(const struct call *call) {
@@ -79,7 +93,9 @@ struct ordershop_answer ordershop_call(struct ordershop_client *client, const st
                       .request = request_with_id(context->arena, message),
                       .context = with_deadline(client, context),
                       .conditional = request_is_conditional(message)};
-  return call_until_done(&call);
+  struct ordershop_answer answer = call_until_done(&call);
+  answer.status = explain(client, service, context->arena, answer.status);
+  return answer;
 }
 
 struct status ordershop_check_health(struct ordershop_client *client, const struct context *context,
@@ -90,7 +106,7 @@ struct status ordershop_check_health(struct ordershop_client *client, const stru
   request.service = arena_strdup(limited.arena, ordershop_service_descriptor(service)->name);
   grpc__health__v1__health__check(client->peers[service].health, &request,
                                   (Grpc__Health__V1__HealthCheckResponse_Closure)rpc_reply_closure, &reply);
-  if (!status_is_ok(reply.status)) return reply.status;
+  if (!status_is_ok(reply.status)) return explain(client, service, limited.arena, reply.status);
   const Grpc__Health__V1__HealthCheckResponse *response = reply.message;
   *ret_serving = response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
   return status_ok();

@@ -36,6 +36,14 @@ static grpc_arg text(const char *key, const char *value) {
   return argument;
 }
 
+/* Of "ipv4:a:1,b:2" the first address: the name that certificates are to be for. Other targets are names already. */
+static const char *authority_of(struct arena *arena, const char *target) {
+  bool is_list = (strncmp(target, "ipv4:", 5) == 0 || strncmp(target, "ipv6:", 5) == 0) && strchr(target, ',');
+  if (!is_list) return NULL;
+  const char *first = target + 5 + strspn(target + 5, "/");
+  return arena_memdup(arena, first, strcspn(first, ","));
+}
+
 static struct channel_hold *hold_new(const struct client_channel *channel) {
   const struct rpc_channel_options *options = &channel->options;
   grpc_arg arguments[] = {
@@ -54,8 +62,10 @@ static struct channel_hold *hold_new(const struct client_channel *channel) {
       integer(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, RESOLVE_MS),
       integer(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* each channel has connections of its own */
       integer(GRPC_ARG_ENABLE_CHANNELZ, 0),
+      text(GRPC_ARG_DEFAULT_AUTHORITY, channel->authority),
   };
-  grpc_channel_args list = {.num_args = sizeof(arguments) / sizeof(arguments[0]), .args = arguments};
+  size_t count = sizeof(arguments) / sizeof(arguments[0]) - (channel->authority ? 0 : 1);
+  grpc_channel_args list = {.num_args = count, .args = arguments};
   struct channel_hold *hold = memory_alloc(sizeof(*hold));
   hold->users = 1;
   grpc_channel_credentials *credentials = rpc_credentials_for_channel(options->tls, &hold->version);
@@ -85,6 +95,7 @@ struct status client_channel_open(struct arena *arena, const char *target, const
   }
   ret_channel->target = arena_strdup(arena, target);
   ret_channel->peer = arena_strdup(arena, options->peer ? options->peer : "the server");
+  ret_channel->authority = authority_of(arena, target);
   ret_channel->options = *options;
   ret_channel->current = hold_new(ret_channel);
   pthread_mutex_init(&ret_channel->mutex, NULL);

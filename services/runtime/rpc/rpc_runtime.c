@@ -2,13 +2,17 @@
 
 #include <grpc/support/log.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "rpc/rpc_mutex.h"
 
-enum { COMPLETIONS_PER_TURN = 512 };
+enum { COMPLETIONS_PER_TURN = 512, COMPLAINT_BYTES = 128, COMPLAINT_US = 60 * 1000 * 1000 };
 
 struct rpc_runtime {
   struct loop_poller poller; /* first: the loop holds a pointer to it */
@@ -28,10 +32,33 @@ static struct rpc_runtime *runtimes;
 
 /* ---- library ---------------------------------------------------------------------------------------------------- */
 
+/* Programs without a loop have no log: their calls' statuses say it all. */
+static atomic_bool has_runtime;
+
+/* A client that can't connect, or is refused, comes again and again: of the same words there is one line a minute. */
+static bool complaint_is_old(const char *text) {
+  static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  static char last[COMPLAINT_BYTES];
+  static int64_t told_us;
+  char begin[COMPLAINT_BYTES];
+  snprintf(begin, sizeof(begin), "%s", text);
+  int64_t now_us = clock_monotonic_us();
+  pthread_mutex_lock(&mutex);
+  bool old = strcmp(begin, last) == 0 && now_us - told_us < COMPLAINT_US;
+  if (!old) {
+    memcpy(last, begin, sizeof(last));
+    told_us = now_us;
+  }
+  pthread_mutex_unlock(&mutex);
+  return old;
+}
+
 /* gRPC's complaints (a peer that sends garbage, an address that is taken) are told to callers as statuses as well; in
  * the log they are for whoever looks for the cause. */
 static void log_grpc(gpr_log_func_args *entry) {
-  enum log_level level = entry->severity == GPR_LOG_SEVERITY_ERROR ? LOG_WARN : LOG_DEBUG;
+  bool tell =
+      entry->severity == GPR_LOG_SEVERITY_ERROR && atomic_load(&has_runtime) && !complaint_is_old(entry->message);
+  enum log_level level = tell ? LOG_WARN : LOG_DEBUG;
   log_event(level, "gRPC", "text", entry->message, "file", entry->file, "line", log_number(entry->line), NULL);
 }
 
@@ -86,6 +113,7 @@ static void ignore(struct rpc_arrival *arrival) {
 static struct rpc_runtime *runtime_new(struct loop *loop) {
   struct rpc_runtime *runtime = memory_calloc(1, sizeof(*runtime));
   rpc_library_acquire();
+  atomic_store(&has_runtime, true);
   runtime->poller = (struct loop_poller){.poll = poll_queue, .wake = wake};
   runtime->loop = loop;
   runtime->queue = grpc_completion_queue_create_for_next(NULL);
