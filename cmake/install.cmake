@@ -1,0 +1,140 @@
+# What `cmake --install` installs, by component:
+#   services     the services, their configuration, systemd units, what a Redis for them needs, the private CA
+#   client       the command line and the load generator
+#   development  headers, protos and static libraries for services outside this tree
+# For /etc and multiarch folders configure with -DCMAKE_INSTALL_PREFIX=/usr; DESTDIR is honoured.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(data ${CMAKE_INSTALL_DATADIR}/ordershop)
+set(configuration ${CMAKE_INSTALL_FULL_SYSCONFDIR}/ordershop)
+set(units lib/systemd/system)
+set(services customer product inventory order billing crm mail)
+
+# --- services ---
+
+foreach(service ${services})
+  install(TARGETS ordershop-${service} RUNTIME COMPONENT services)
+  install(
+    FILES deploy/systemd/environment/${service}.env
+    DESTINATION ${configuration}
+    COMPONENT services)
+endforeach()
+install(
+  FILES deploy/systemd/environment/common.env
+  DESTINATION ${configuration}
+  COMPONENT services)
+
+# Units name the folders of this installation.
+foreach(
+  unit ordershop@.service ordershop.target ordershop@mail.service.d/ordershop.conf
+       redis-server@ordershop.service.d/ordershop.conf)
+  configure_file(deploy/systemd/${unit}.in systemd/${unit} @ONLY)
+  get_filename_component(folder ${unit} DIRECTORY)
+  install(
+    FILES ${CMAKE_BINARY_DIR}/systemd/${unit}
+    DESTINATION ${units}/${folder}
+    COMPONENT services)
+endforeach()
+configure_file(deploy/systemd/tls.conf.in systemd/tls.conf @ONLY)
+install(
+  FILES ${CMAKE_BINARY_DIR}/systemd/tls.conf
+  DESTINATION ${data}/systemd
+  COMPONENT services)
+configure_file(deploy/systemd/redis.conf.in systemd/redis.conf @ONLY)
+install(
+  FILES ${CMAKE_BINARY_DIR}/systemd/redis.conf
+  DESTINATION ${configuration}/redis
+  COMPONENT services)
+
+install(
+  DIRECTORY deploy/redis/
+  DESTINATION ${data}/redis
+  COMPONENT services
+  USE_SOURCE_PERMISSIONS)
+install(
+  DIRECTORY deploy/tls/
+  DESTINATION ${data}/tls
+  COMPONENT services
+  USE_SOURCE_PERMISSIONS)
+
+# --- client ---
+
+install(TARGETS ordershop ordershop-load RUNTIME COMPONENT client)
+
+# --- development ---
+
+install(
+  TARGETS ordershop_proto ordershop_runtime ordershop_client
+  EXPORT OrderShop
+  ARCHIVE COMPONENT development)
+set_target_properties(ordershop_proto PROPERTIES EXPORT_NAME proto)
+set_target_properties(ordershop_runtime PROPERTIES EXPORT_NAME runtime)
+set_target_properties(ordershop_client PROPERTIES EXPORT_NAME client)
+
+# The runtime's headers that a service includes, and what these include; the others are its own.
+foreach(
+  header
+  base/arena base/clock base/config base/context base/log base/memory base/message base/status base/utf8 base/uuid
+  base/version base/violations
+  loop/coroutine loop/loop loop/timers
+  redis/redis redis/redis_arguments redis/redis_function redis/redis_reply
+  rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server
+  event/consumer event/entity_store event/event event/event_store event/log_time event/outbox event/projection
+  event/request_record event/transaction event/view event/work
+  service/entity_command service/service)
+  get_filename_component(layer ${header} DIRECTORY)
+  install(
+    FILES services/runtime/${header}.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ordershop/runtime/${layer}
+    COMPONENT development)
+endforeach()
+file(GLOB client_headers CONFIGURE_DEPENDS client/*.h)
+install(
+  FILES ${client_headers}
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ordershop/client
+  COMPONENT development)
+install(
+  DIRECTORY gen/
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ordershop/proto
+  COMPONENT development
+  FILES_MATCHING
+  PATTERN *.h)
+install(
+  DIRECTORY proto
+  DESTINATION ${data}
+  COMPONENT development)
+
+configure_file(cmake/ordershop.pc.in ordershop.pc @ONLY)
+configure_file(cmake/ordershop-client.pc.in ordershop-client.pc @ONLY)
+install(
+  FILES ${CMAKE_BINARY_DIR}/ordershop.pc ${CMAKE_BINARY_DIR}/ordershop-client.pc
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+  COMPONENT development)
+install(
+  PROGRAMS cmake/embed_file.sh
+  DESTINATION ${data}/cmake
+  COMPONENT development)
+install(
+  FILES cmake/embed.cmake cmake/generate.cmake
+  DESTINATION ${data}/cmake
+  COMPONENT development)
+
+set(config ${CMAKE_INSTALL_LIBDIR}/cmake/OrderShop)
+install(
+  EXPORT OrderShop
+  NAMESPACE OrderShop::
+  FILE OrderShopTargets.cmake
+  DESTINATION ${config}
+  COMPONENT development)
+configure_package_config_file(
+  cmake/OrderShopConfig.cmake.in ${CMAKE_BINARY_DIR}/OrderShopConfig.cmake
+  INSTALL_DESTINATION ${config}
+  PATH_VARS CMAKE_INSTALL_DATADIR
+  NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+# Before 1.0 a minor version may change anything.
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/OrderShopConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(
+  FILES ${CMAKE_BINARY_DIR}/OrderShopConfig.cmake ${CMAKE_BINARY_DIR}/OrderShopConfigVersion.cmake
+  DESTINATION ${config}
+  COMPONENT development)
