@@ -1,9 +1,11 @@
 #include "client/json.h"
 
 #include <ctype.h>
+#include <google/protobuf/duration.pb-c.h>
 #include <google/protobuf/field_mask.pb-c.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -93,6 +95,17 @@ static json_t *json_of_field_mask(struct arena *arena, const Google__Protobuf__F
   return json_of_text(arena, paths);
 }
 
+/* "1.5s", with 0, 3, 6 or 9 digits. */
+static const char *duration_text(struct arena *arena, const Google__Protobuf__Duration *duration) {
+  bool negative = duration->seconds < 0 || duration->nanos < 0;
+  int nanos = abs(duration->nanos), digits = nanos == 0 ? 0 : nanos % 1000000 == 0 ? 3 : nanos % 1000 == 0 ? 6 : 9;
+  int64_t seconds = duration->seconds;
+  const char *whole =
+      arena_printf(arena, "%s%" PRIu64, negative ? "-" : "", seconds < 0 ? -(uint64_t)seconds : (uint64_t)seconds);
+  if (digits == 0) return arena_printf(arena, "%ss", whole);
+  return arena_printf(arena, "%s.%.*ss", whole, digits, arena_printf(arena, "%09d", nanos));
+}
+
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
 /* A choice that was not made, or a message that was not set. */
@@ -152,6 +165,9 @@ static json_t *json_of_fields(struct arena *arena, const ProtobufCMessage *messa
 }
 
 static json_t *json_of_any_message(struct arena *arena, const ProtobufCMessage *message) {
+  if (message->descriptor == &google__protobuf__duration__descriptor) {
+    return json_string(duration_text(arena, (const Google__Protobuf__Duration *)message));
+  }
   if (message->descriptor == &google__protobuf__timestamp__descriptor) {
     return json_string(timestamp_rfc3339(arena, (const Google__Protobuf__Timestamp *)message));
   }

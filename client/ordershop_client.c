@@ -30,6 +30,15 @@ const char *ordershop_service_name(enum ordershop_service service) {
   return services[service].name;
 }
 
+bool ordershop_service_find(const char *name, enum ordershop_service *ret_service) {
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    if (strcmp(services[service].name, name) != 0) continue;
+    *ret_service = service;
+    return true;
+  }
+  return false;
+}
+
 const ProtobufCServiceDescriptor *ordershop_service_descriptor(enum ordershop_service service) {
   return services[service].descriptor;
 }

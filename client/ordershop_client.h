@@ -48,6 +48,9 @@ enum ordershop_service {
 /* "customer" ... "mail". */
 const char *ordershop_service_name(enum ordershop_service service);
 
+/* The service of that name. False: there is none. */
+bool ordershop_service_find(const char *name, enum ordershop_service *ret_service);
+
 /* The descriptor of CustomerService ... MailService. */
 const ProtobufCServiceDescriptor *ordershop_service_descriptor(enum ordershop_service service);
 

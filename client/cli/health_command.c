@@ -19,15 +19,6 @@ static bool serves(const struct checked *checked) {
   return strcmp(checked->state, "SERVING") == 0;
 }
 
-static bool find_service(const char *name, enum ordershop_service *ret_service) {
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
-    if (strcmp(ordershop_service_name(service), name) != 0) continue;
-    *ret_service = service;
-    return true;
-  }
-  return false;
-}
-
 /* The services that were named, or all. */
 static struct status choose(struct session *session, struct checked *checked, size_t *ret_count) {
   const struct invocation *invocation = session->invocation;
@@ -40,7 +31,7 @@ static struct status choose(struct session *session, struct checked *checked, si
   }
   for (size_t i = 0; i < invocation->operand_count; i++) {
     checked[i].state = "UNREACHABLE";
-    if (find_service(invocation->operands[i], &checked[i].service)) continue;
+    if (ordershop_service_find(invocation->operands[i], &checked[i].service)) continue;
     return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "health: there is no service \"%s\"",
                         invocation->operands[i]);
   }

@@ -102,13 +102,13 @@ static Ordershop__V1__ConsumerStatus *consumer_status(struct service_status *sel
   return status;
 }
 
-/* In words that an operator can do something with. */
-static const char *reason_of(const struct service_status *self, bool ready) {
+static char *reason_of(const struct service_status *self, struct arena *arena, bool ready) {
   const struct service *service = self->service;
-  if (ready) return self->trouble;
-  const char *reason = event_store_reason(service->store);
-  if (!*reason && service->consumer) reason = consumer_reason(service->consumer);
-  return *reason ? reason : "it is starting or stopping";
+  const char *redis = event_store_reason(service->store);
+  if (*redis) return arena_printf(arena, "Redis is unreachable: %s", redis);
+  if (ready) return arena_strdup(arena, self->trouble);
+  const char *reason = service->consumer ? consumer_reason(service->consumer) : "";
+  return arena_strdup(arena, *reason ? reason : "the process is starting or stopping");
 }
 
 static struct status get_service_status(struct rpc_call *call, const void *request, const void **ret_reply) {
@@ -123,7 +123,7 @@ static struct status get_service_status(struct rpc_call *call, const void *reque
   reply->version = arena_strdup(arena, service_version(self->service->definition));
   reply->start_time = timestamp_new(arena, self->start_us);
   reply->ready = health_is_ready(self->health);
-  reply->reason = arena_strdup(arena, reason_of(self, reply->ready));
+  reply->reason = reason_of(self, arena, reply->ready);
   *ret_reply = reply;
   return status_ok();
 }
