@@ -229,8 +229,10 @@ static void run(void *argument) {
   rpc_server_start(life->server);
   if (life->health_server) rpc_server_start(life->health_server);
   start_consumer(life);
+  supervisor_tell("READY=1"); /* started: ready for calls is what health says */
   serve_until_stopped(life);
 
+  supervisor_tell("STOPPING=1");
   health_set_ready(life->health, false);
   rpc_server_drain(life->server, life->settings.grace_seconds * 1000);
   if (life->health_server) rpc_server_drain(life->health_server, 0);
