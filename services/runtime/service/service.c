@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/supervisor.h"
 #include "base/version.h"
 #include "loop/coroutine.h"
 #include "rpc/health.h"
