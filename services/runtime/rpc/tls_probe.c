@@ -179,7 +179,7 @@ static const char *verdict_on_failure(const struct probe *probe, SSL *ssl, int r
   if (alert) return alert;
   bool ended = kind == SSL_ERROR_SYSCALL || kind == SSL_ERROR_ZERO_RETURN;
   if (kind == SSL_ERROR_SSL && reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) ended = true;
-  if (ended && SSL_is_init_finished(ssl)) return closed(probe);
+  if (ended && SSL_get0_peer_certificate(ssl)) return closed(probe);
   if (ended || reason == SSL_R_WRONG_VERSION_NUMBER) {
     return "it speaks no TLS there: is it set up for it (ORDERSHOP_TLS_CERTIFICATE_FILE)? Without "
            "ORDERSHOP_TLS_CA_FILE "
