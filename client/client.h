@@ -22,3 +22,8 @@ struct ordershop_client {
   struct retry_policy retry;
   struct position_memory position;
 };
+
+/* A call's last status; if the service could not be reached because of TLS it says so (PEER_REFUSED), which gRPC
+ * doesn't: asks by a connection of its own, for a second at most. */
+struct status client_explain(const struct ordershop_client *client, enum ordershop_service service, struct arena *arena,
+                             struct status status);

@@ -46,8 +46,7 @@ static struct rpc_reply try_call(const struct call *call) {
   return send_once(call, NULL);
 }
 
-/* What a refused TLS connection is about, which gRPC doesn't tell. */
-static struct status explain(const struct ordershop_client *client, enum ordershop_service service, struct arena *arena,
+struct status client_explain(const struct ordershop_client *client, enum ordershop_service service, struct arena *arena,
                              struct status status) {
   if (strcmp(status_reason(status), "PEER_UNREACHABLE") != 0) return status;
   const char *address = client->peers[service].address;
@@ -94,7 +93,7 @@ struct ordershop_answer ordershop_call(struct ordershop_client *client, const st
                       .context = with_deadline(client, context),
                       .conditional = request_is_conditional(message)};
   struct ordershop_answer answer = call_until_done(&call);
-  answer.status = explain(client, service, context->arena, answer.status);
+  answer.status = client_explain(client, service, context->arena, answer.status);
   return answer;
 }
 
@@ -106,7 +105,7 @@ struct status ordershop_check_health(struct ordershop_client *client, const stru
   request.service = arena_strdup(limited.arena, ordershop_service_descriptor(service)->name);
   grpc__health__v1__health__check(client->peers[service].health, &request,
                                   (Grpc__Health__V1__HealthCheckResponse_Closure)rpc_reply_closure, &reply);
-  if (!status_is_ok(reply.status)) return explain(client, service, limited.arena, reply.status);
+  if (!status_is_ok(reply.status)) return client_explain(client, service, limited.arena, reply.status);
   const Grpc__Health__V1__HealthCheckResponse *response = reply.message;
   *ret_serving = response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
   return status_ok();

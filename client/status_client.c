@@ -15,7 +15,7 @@ struct status ordershop_get_service_status(struct ordershop_client *client, cons
   Ordershop__V1__GetServiceStatusRequest request = ORDERSHOP__V1__GET_SERVICE_STATUS_REQUEST__INIT;
   ordershop__v1__status_service__get_service_status(stub, &request,
                                                     (Ordershop__V1__ServiceStatus_Closure)rpc_reply_closure, &reply);
-  if (!status_is_ok(reply.status)) return reply.status;
+  if (!status_is_ok(reply.status)) return client_explain(client, service, limited.arena, reply.status);
   *ret_status = reply.message;
   return status_ok();
 }

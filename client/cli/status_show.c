@@ -99,6 +99,7 @@ static const char *advice_without_answer(struct arena *arena, const struct servi
   const char *name = ordershop_service_name(report->service), *address = address_of(report);
   switch (report->call.code) {
     case STATUS_UNAVAILABLE:
+      if (strcmp(status_reason(report->call), "PEER_REFUSED") == 0) return report->call.message; /* TLS; says it all */
       return arena_printf(arena,
                           "%s doesn't answer at %s: start it (deploy/local/up.sh %s) or say where it is with "
                           "--%s-address (%s)",
