@@ -19,6 +19,7 @@ enum flag_kind {
   FLAG_SECONDS, /* --timeout */
   FLAG_COLOR,
   FLAG_JSON,
+  FLAG_QUIET, /* nothing but ids */
   FLAG_HELP,
 };
 
@@ -45,6 +46,7 @@ struct verb {
   const char *name; /* NULL ends a list */
   const char *method;
   const char *batch; /* method that does the same for many at once; NULL: none */
+  const char *done;  /* "created"; NULL: it changes nothing */
   const char *help;
   const char *details; /* a paragraph more for the help; NULL: none */
   const char *operand; /* placeholder: "ID"; NULL: none */
@@ -66,7 +68,8 @@ struct noun {
   enum ordershop_service service;
   const struct verb *verbs; /* ends with an empty one; NULL: a command without verbs */
   struct view view;
-  bool hidden; /* from help and completion */
+  bool hidden;  /* from help and completion */
+  bool offline; /* its command needs no shop: no client is opened */
   /* Of a command without verbs: */
   const char *operands;             /* NULL: none */
   const char *const *operand_words; /* all that there are, for completion; ends with NULL; NULL: unknown */

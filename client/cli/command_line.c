@@ -100,6 +100,9 @@ static struct status take_flag(struct arena *arena, struct invocation *invocatio
     case FLAG_JSON:
       invocation->json = true;
       return status_ok();
+    case FLAG_QUIET:
+      invocation->quiet = true;
+      return status_ok();
     case FLAG_ALL:
       invocation->all = true;
       return status_ok();

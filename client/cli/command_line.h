@@ -14,7 +14,7 @@ struct given_flag {
 struct invocation {
   const struct noun *noun; /* NULL with help only */
   const struct verb *verb; /* NULL: the noun has none, or help */
-  bool help, json, all;
+  bool help, json, quiet, all;
   enum terminal_color color;
   int64_t timeout_ms; /* 0: not given */
   int64_t watch_ms;   /* 0: once */

@@ -18,6 +18,7 @@ const struct flag command_global_flags[] = {
     {.name = "json",
      .kind = FLAG_JSON,
      .help = "Answer as JSON (protobuf's mapping), lists a line an item; errors too, on standard error"},
+    {.name = "quiet", .kind = FLAG_QUIET, .help = "Print nothing but ids, a line each; for scripts"},
     {.name = "color",
      .value = "WHEN",
      .kind = FLAG_COLOR,
@@ -105,6 +106,44 @@ static const struct noun health_commands = {
     .run = command_health,
 };
 
+static const char *const shell_words[] = {"bash", "zsh", "fish", NULL};
+
+static const struct noun completion_commands = {
+    .name = "completion",
+    .help = "Print what makes a shell complete commands, flags, ids and names",
+    .details =
+        "Ids are completed from the shop, and found by the beginning of a name or address too: what does not\n"
+        "answer within half a second completes nothing. Packages install all of this.",
+    .operands = "bash|zsh|fish",
+    .operand_words = shell_words,
+    .offline = true,
+    .examples = (const char *const[]){"completion bash > ~/.local/share/bash-completion/completions/ordershop",
+                                      "completion zsh > \"${fpath[1]}/_ordershop\"",
+                                      "completion fish > ~/.config/fish/completions/ordershop.fish", NULL},
+    .run = command_completion,
+};
+
+/* What the shell's completion asks: the words of the line so far. */
+static const struct noun complete_commands = {.name = "__complete",
+                                              .help = "Complete a line",
+                                              .operands = "WORD ...",
+                                              .hidden = true,
+                                              .offline = true,
+                                              .run = command_complete};
+
+/* What the build asks, for ordershop.1. */
+static const struct noun manual_commands = {
+    .name = "__manual", .help = "Print the manual page", .hidden = true, .offline = true, .run = command_manual};
+
+static const struct noun help_commands = {
+    .name = "help",
+    .help = "Say what there is, or how a command is used",
+    .operands = "[COMMAND [VERB]]",
+    .offline = true,
+    .examples = (const char *const[]){"help order", "help order create", NULL},
+    .run = command_help_about,
+};
+
 static const struct noun demo_commands = {
     .name = "demo",
     .help = "Play the nine cases of the reference architecture and tell what happens",
@@ -113,17 +152,9 @@ static const struct noun demo_commands = {
 };
 
 const struct noun *const command_nouns[] = {
-    &customer_commands,
-    &product_commands,
-    &inventory_commands,
-    &order_commands,
-    &billing_commands,
-    &crm_commands,
-    &mail_commands,
-    &status_commands,
-    &health_commands,
-    &demo_commands,
-    NULL,
+    &customer_commands,   &product_commands, &inventory_commands, &order_commands,  &billing_commands,
+    &crm_commands,        &mail_commands,    &status_commands,    &health_commands, &demo_commands,
+    &completion_commands, &help_commands,    &complete_commands,  &manual_commands, NULL,
 };
 
 const struct noun *command_noun(const char *name) {

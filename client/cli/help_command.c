@@ -1,70 +1,124 @@
-/* --help at every level. */
+/* --help at every level, and `help`. */
 #include <stdio.h>
 #include <string.h>
 
 #include "client/cli/commands.h"
+#include "client/cli/failure.h"
+#include "client/cli/help_text.h"
+#include "client/cli/terminal.h"
 
-static void print_flags(const struct flag *flags) {
+enum { HEAD_WIDTH = 28 };
+
+static void print_heading(struct arena *arena, const char *heading) {
+  printf("\n%s\n", terminal_paint(arena, PAINT_HEADING, heading));
+}
+
+/* "  --name NAME  Display name": the text on the next line where the head is long, and broken into lines of 78. */
+static void print_entry(const char *head, const char *text) {
+  int column = printf("  %-*s", HEAD_WIDTH - 2, head);
+  if (column > HEAD_WIDTH) column = printf("\n%*s", HEAD_WIDTH, "") - 1;
+  while (*text) {
+    size_t size = strcspn(text, " ");
+    if (column > HEAD_WIDTH && column + 1 + (int)size > HELP_WIDTH) column = printf("\n%*s", HEAD_WIDTH, "") - 1;
+    column += printf("%s%.*s", column > HEAD_WIDTH ? " " : "", (int)size, text);
+    text += size + strspn(text + size, " ");
+  }
+  putchar('\n');
+}
+
+static void print_flags(struct arena *arena, const struct flag *flags) {
   for (; flags && flags->name; flags++) {
-    char head[64];
-    snprintf(head, sizeof(head), "--%s%s%s", flags->name, flags->value ? " " : "", flags->value ? flags->value : "");
-    printf("  %-26s  %s%s\n", head, flags->help, flags->required ? " (required)" : "");
+    const char *help = flags->required ? arena_printf(arena, "%s (required)", flags->help) : flags->help;
+    print_entry(help_flag_head(arena, flags), help);
   }
 }
 
-static void print_verb_line(const struct noun *noun, const struct verb *verb) {
-  char head[64];
-  snprintf(head, sizeof(head), "%s %s%s%s", noun->name, verb->name, verb->operand ? " " : "",
-           verb->operand ? verb->operand : "");
-  printf("  %-26s  %s\n", head, verb->help);
+static void print_examples(struct arena *arena, const char *const *examples) {
+  if (!examples) return;
+  print_heading(arena, "Examples");
+  for (; *examples; examples++) printf("  %s\n", help_example(arena, *examples));
 }
 
-static void print_noun_line(const struct noun *noun) {
-  if (!noun->verbs) {
-    char head[64];
-    snprintf(head, sizeof(head), "%s%s%s", noun->name, noun->operands ? " " : "", noun->operands ? noun->operands : "");
-    printf("  %-26s  %s\n", head, noun->help);
-    return;
+/* The examples of the first verbs, one of each. */
+static void print_first_examples(struct arena *arena, const struct noun *noun) {
+  print_heading(arena, "Examples");
+  for (const struct verb *verb = noun->verbs; verb->name; verb++) {
+    if (verb->examples) printf("  %s\n", help_example(arena, verb->examples[0]));
   }
-  for (const struct verb *verb = noun->verbs; verb->name; verb++) print_verb_line(noun, verb);
 }
 
-static void print_all(void) {
-  printf("Usage: ordershop [FLAG]... COMMAND [VERB] [ID] [FLAG]...\n\nCommands:\n");
-  for (const struct noun *const *noun = command_nouns; *noun; noun++) {
-    if (!(*noun)->hidden) print_noun_line(*noun);
+/* ---- levels ----------------------------------------------------------------------------------------------------- */
+
+static void print_all(struct arena *arena) {
+  printf("Usage: ordershop COMMAND [VERB] [ID ...] [FLAG ...]\n\nThe shop from the command line.\n");
+  print_heading(arena, "Commands");
+  for (const struct noun *const *at = command_nouns; *at; at++) {
+    const struct noun *noun = *at;
+    if (noun->hidden) continue;
+    const char *head = noun->alias ? arena_printf(arena, "%s, %s", noun->name, noun->alias) : noun->name;
+    const char *verbs = noun->verbs ? arena_printf(arena, ": %s", help_verbs(arena, noun)) : "";
+    print_entry(head, arena_printf(arena, "%s%s", noun->help, verbs));
   }
-  printf("\nFlags that all of them take:\n");
-  print_flags(command_global_flags);
-  printf("\nordershop COMMAND VERB --help tells its own flags.\n");
-  printf(
-      "Exit status: 0 done; 1 refused by the service, or health: not all serve, demo: something did not hold;\n"
-      "2 wrong arguments; 3 a service is unavailable or did not answer in time.\n");
+  print_heading(arena, "Flags that all of them take");
+  print_flags(arena, command_global_flags);
+  print_entry("--version", "Say which version this is");
+  print_examples(arena, help_examples);
+  print_heading(arena, "Exit status");
+  for (const struct help_entry *entry = help_exits; entry->head; entry++) print_entry(entry->head, entry->text);
+  printf("\nordershop COMMAND --help and ordershop COMMAND VERB --help tell more; so does man ordershop.\n");
 }
 
-static void print_noun(const struct noun *noun) {
-  printf("%s.\n\n", noun->help);
-  print_noun_line(noun);
-  if (noun->alias) printf("\n%s can be written as %s.\n", noun->name, noun->alias);
+static void print_noun(struct arena *arena, const struct noun *noun) {
+  printf("Usage: ordershop %s\n\n%s.\n", help_usage(arena, noun, NULL), noun->help);
+  if (noun->alias) printf("%s can be written as %s.\n", noun->name, noun->alias);
+  if (noun->details) printf("\n%s\n", noun->details);
+  if (noun->verbs) print_heading(arena, "Verbs");
+  for (const struct verb *verb = noun->verbs; verb && verb->name; verb++) {
+    print_entry(arena_printf(arena, "%s%s%s", verb->name, verb->operand ? " " : "", help_operand(arena, verb)),
+                verb->help);
+  }
+  if (noun->flags) print_heading(arena, "Flags");
+  print_flags(arena, noun->flags);
+  if (noun->verbs) print_first_examples(arena, noun);
+  print_examples(arena, noun->examples);
   printf("\nordershop --help tells the flags that all commands take.\n");
 }
 
-static void print_verb(const struct noun *noun, const struct verb *verb) {
-  printf("Usage: ordershop %s %s%s%s [FLAG]...\n\n%s.\n", noun->name, verb->name, verb->operand ? " " : "",
-         verb->operand ? verb->operand : "", verb->help);
-  if (verb->flags || verb->shared) printf("\n");
-  print_flags(verb->flags);
-  print_flags(verb->shared);
+static void print_verb(struct arena *arena, const struct noun *noun, const struct verb *verb) {
+  printf("Usage: ordershop %s\n\n%s.\n", help_usage(arena, noun, verb), verb->help);
+  if (verb->details) printf("\n%s\n", verb->details);
+  if (verb->flags || verb->shared) print_heading(arena, "Flags");
+  print_flags(arena, verb->flags);
+  print_flags(arena, verb->shared);
+  if (help_takes_lines(verb)) printf("\n%s", help_of_lines(arena, verb));
+  print_examples(arena, verb->examples);
   printf("\nordershop --help tells the flags that all commands take.\n");
 }
 
-int command_help(const struct invocation *invocation) {
+/* ---- commands --------------------------------------------------------------------------------------------------- */
+
+int command_help(struct arena *arena, const struct invocation *invocation) {
   if (!invocation->noun) {
-    print_all();
+    print_all(arena);
   } else if (!invocation->verb) {
-    print_noun(invocation->noun);
+    print_noun(arena, invocation->noun);
   } else {
-    print_verb(invocation->noun, invocation->verb);
+    print_verb(arena, invocation->noun, invocation->verb);
   }
   return EXIT_DONE;
+}
+
+/* `help order create` is `order create --help`. */
+int command_help_about(struct session *session) {
+  const struct invocation *asked = session->invocation;
+  char *argv[] = {NULL, NULL, NULL, NULL, NULL};
+  static char program[] = "ordershop", help[] = "--help";
+  int argc = 0;
+  argv[argc++] = program;
+  for (size_t i = 0; i < asked->operand_count && i < 2; i++) argv[argc++] = asked->operands[i];
+  argv[argc++] = help;
+  struct invocation invocation;
+  struct status status = command_line_parse(session->arena, argc, argv, &invocation);
+  if (!status_is_ok(status)) return failure_of_usage(asked->json, status);
+  return command_help(session->arena, &invocation);
 }

@@ -18,6 +18,7 @@ static const struct verb verbs[] = {
     {.name = "send",
      .method = "SendMail",
      .batch = "BatchSendMails",
+     .done = "sent",
      .help = "Send a mail",
      .flags = sending,
      .shared = create_flags,

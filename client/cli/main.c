@@ -1,4 +1,5 @@
 /* `ordershop`: the shop from the command line. */
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,8 @@
 #include "base/version.h"
 #include "client/cli/commands.h"
 #include "client/cli/failure.h"
+#include "client/cli/interrupt.h"
+#include "client/cli/watch.h"
 
 /* Before the line is parsed, errors already come in the form that was asked for. */
 static bool asks_for_json(int argc, char **argv) {
@@ -20,29 +23,46 @@ static bool asks_for_version(int argc, char **argv) {
   return argc == 2 && strcmp(argv[1], "--version") == 0;
 }
 
+static int run_command(struct arena *arena, const struct invocation *invocation) {
+  struct session session = {.arena = arena, .invocation = invocation};
+  const struct noun *noun = invocation->noun;
+  int (*show)(struct session *) = command_resource;
+  if (invocation->verb && invocation->verb->run) show = invocation->verb->run;
+  if (noun->run) show = noun->run;
+  if (noun->offline) return show(&session);
+  struct status status = session_open(arena, invocation, &session);
+  if (!status_is_ok(status)) return failure_of_usage(invocation->json, status);
+  int exit_status = invocation->watch_ms > 0 ? watch(&session, show) : show(&session);
+  session_close(&session);
+  return exit_status;
+}
+
 static int run(struct arena *arena, int argc, char **argv) {
   if (asks_for_version(argc, argv)) {
     printf("ordershop %s\n", ordershop_version);
     return EXIT_DONE;
   }
-  bool json = asks_for_json(argc, argv);
+  terminal_choose_color(TERMINAL_COLOR_AUTO);
   struct invocation invocation;
   struct status status = command_line_parse(arena, argc, argv, &invocation);
-  if (!status_is_ok(status)) return failure_of_usage(json, status);
-  if (invocation.help) return command_help(&invocation);
-  struct session session;
-  status = session_open(arena, &invocation, &session);
-  if (!status_is_ok(status)) return failure_of_usage(json, status);
-  int exit_status = invocation.noun->run ? invocation.noun->run(&session) : command_resource(&session);
-  session_close(&session);
-  return exit_status;
+  if (!status_is_ok(status)) return failure_of_usage(asks_for_json(argc, argv), status);
+  terminal_choose_color(invocation.color);
+  return invocation.help ? command_help(arena, &invocation) : run_command(arena, &invocation);
+}
+
+/* Whoever closed the pipe has seen enough and wants no word about it. */
+static int end_output(int exit_status) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return exit_status;
+  if (errno != EPIPE) fprintf(stderr, "ordershop: can't write to standard output: %s\n", strerror(errno ? errno : EIO));
+  return exit_status == EXIT_DONE ? EXIT_REFUSED : exit_status;
 }
 
 int main(int argc, char **argv) {
   setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters; texts are UTF-8 whatever the locale */
+  interrupt_watch();
   struct arena *arena = arena_new();
   int exit_status = run(arena, argc, argv);
   arena_free(arena);
-  bool written = fflush(stdout) == 0 && !ferror(stdout);
-  return written || exit_status != EXIT_DONE ? exit_status : EXIT_REFUSED;
+  return end_output(exit_status);
 }

@@ -35,6 +35,7 @@ static const struct flag update[] = {
 static const struct verb verbs[] = {
     {.name = "create",
      .method = "CreateOrder",
+     .done = "created",
      .help = "Order products for a customer",
      .flags = create,
      .shared = create_flags,
@@ -60,6 +61,7 @@ static const struct verb verbs[] = {
                                        "order list --customer 76131f90-36f5-4ce4-8516-0685a3dccc54 --all", NULL}},
     {.name = "update",
      .method = "UpdateOrder",
+     .done = "updated",
      .help = "Replace the products of an order",
      .operand = "ID",
      .operand_field = "id",
@@ -71,6 +73,7 @@ static const struct verb verbs[] = {
                                        NULL}},
     {.name = "delete",
      .method = "DeleteOrder",
+     .done = "deleted",
      .help = "Cancel orders; their stock is given back",
      .operand = "ID",
      .operand_field = "id",

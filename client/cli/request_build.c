@@ -8,6 +8,7 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
+#include "client/cli/json_message.h"
 #include "client/cli/money.h"
 
 /* Where a value goes. */
@@ -121,17 +122,17 @@ static struct status set_value(struct arena *arena, struct target target, const 
 }
 
 /* Adds the field to the update mask, if the request has one. A version is a condition, not a change. */
-static void mask_field(struct arena *arena, ProtobufCMessage *request, const struct target *target) {
+static void mask_field(struct arena *arena, ProtobufCMessage *request, const ProtobufCFieldDescriptor *changed) {
   const ProtobufCFieldDescriptor *field =
       protobuf_c_message_descriptor_get_field_by_name(request->descriptor, "update_mask");
-  if (!field || !target->in_resource || strcmp(target->field->name, "version") == 0) return;
+  if (!field || strcmp(changed->name, "version") == 0) return;
   Google__Protobuf__FieldMask **mask = message_member(request, field);
   if (!*mask) *mask = message_new(arena, &google__protobuf__field_mask__descriptor);
   for (size_t i = 0; i < (*mask)->n_paths; i++) {
-    if (strcmp((*mask)->paths[i], target->field->name) == 0) return;
+    if (strcmp((*mask)->paths[i], changed->name) == 0) return;
   }
   append_text(arena, &(*mask)->base, protobuf_c_message_descriptor_get_field_by_name((*mask)->base.descriptor, "paths"),
-              target->field->name);
+              changed->name);
 }
 
 /* ---- the request ------------------------------------------------------------------------------------------------ */
@@ -172,7 +173,7 @@ static struct status apply_flag(struct arena *arena, const struct invocation *in
                                                    : arena_printf(arena, "--%s and --%s say the same", first, second);
     return refuse(arena, what);
   }
-  mask_field(arena, request, &target);
+  if (target.in_resource) mask_field(arena, request, target.field);
   return set_value(arena, target, given);
 }
 
@@ -189,19 +190,59 @@ static struct status check_update(struct arena *arena, const struct invocation *
   return refuse(arena, arena_printf(arena, "%s needs something to change: %s", name, flags));
 }
 
-struct status request_build(struct arena *arena, const struct invocation *invocation, ProtobufCMessage **ret_request) {
+static void give_request_id(struct arena *arena, ProtobufCMessage *request) {
+  const char **request_id = request_text(request, "request_id");
+  if (request_id && !**request_id) *request_id = uuid_random(arena);
+}
+
+struct status request_build(struct arena *arena, const struct invocation *invocation, const char *operand,
+                            ProtobufCMessage **ret_request) {
   ProtobufCMessage *request = message_new(arena, request_method(invocation)->input);
   for (size_t i = 0; i < invocation->given_count; i++) {
     struct status status = apply_flag(arena, invocation, i, request);
     if (!status_is_ok(status)) return status;
   }
-  if (invocation->verb->operand) {
-    set_text(arena, find_target(arena, request, invocation->verb->operand_field), invocation->operands[0]);
-  }
+  if (operand) set_text(arena, find_target(arena, request, invocation->verb->operand_field), operand);
   struct status status = check_update(arena, invocation, request);
   if (!status_is_ok(status)) return status;
-  const char **request_id = request_text(request, "request_id");
-  if (request_id && !**request_id) *request_id = uuid_random(arena);
+  give_request_id(arena, request);
   *ret_request = request;
   return status_ok();
+}
+
+/* ---- from JSON -------------------------------------------------------------------------------------------------- */
+
+/* The mask of an update; without one, all that is set in the resource would count. */
+static struct status mask_object(struct arena *arena, const json_t *object, ProtobufCMessage *request,
+                                 const ProtobufCMessage *resource) {
+  if (!protobuf_c_message_descriptor_get_field_by_name(request->descriptor, "update_mask")) return status_ok();
+  const char *name;
+  json_t *value;
+  size_t changes = 0;
+  json_object_foreach((json_t *)object, name, value) {
+    const ProtobufCFieldDescriptor *field = json_field(resource->descriptor, name);
+    if (strcmp(field->name, "id") == 0 || json_is_null(value)) continue;
+    if (strcmp(field->name, "version") != 0) changes++;
+    mask_field(arena, request, field);
+  }
+  return changes > 0 ? status_ok() : refuse(arena, "there is nothing to change beside the id");
+}
+
+/* What a deletion may be told of beside its own fields. */
+static const ProtobufCMessageDescriptor *deleted_resource(const struct invocation *invocation) {
+  const struct verb *get = command_verb(invocation->noun, "get");
+  if (strncmp(invocation->verb->method, "Delete", strlen("Delete")) != 0 || !get) return NULL;
+  return protobuf_c_service_descriptor_get_method_by_name(ordershop_service_descriptor(invocation->noun->service),
+                                                          get->method)
+      ->output;
+}
+
+struct status request_of_json(struct arena *arena, const struct invocation *invocation, const json_t *object,
+                              ProtobufCMessage **ret_request) {
+  ProtobufCMessage *request = message_new(arena, request_method(invocation)->input);
+  ProtobufCMessage *resource = resource_of(arena, request);
+  struct status status = json_to_message(arena, object, resource ? resource : request, deleted_resource(invocation));
+  if (status_is_ok(status) && resource) status = mask_object(arena, object, request, resource);
+  if (status_is_ok(status)) *ret_request = request;
+  return status;
 }

@@ -8,6 +8,7 @@
 
 #include "base/message.h"
 #include "client/cli/money.h"
+#include "client/cli/terminal.h"
 #include "client/cli/terminal_text.h"
 #include "client/json.h"
 
@@ -37,8 +38,7 @@ static size_t list_size(const void *message, const ProtobufCFieldDescriptor *fie
   return *(const size_t *)(const void *)((const char *)message + field->quantifier_offset);
 }
 
-/* One line; for lists, how many there are. Never NULL. */
-static const char *value_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field) {
+const char *show_value_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field) {
   const void *member = message_member(message, field);
   if (field->label == PROTOBUF_C_LABEL_REPEATED) return arena_printf(arena, "%zu", list_size(message, field));
   if (is_money(field)) return money_text(arena, *(const int64_t *)member);
@@ -59,12 +59,26 @@ static const char *field_label(struct arena *arena, const ProtobufCFieldDescript
   return label;
 }
 
-static const char *padded(struct arena *arena, const char *text, size_t width, bool right) {
-  int padding = (int)(width - terminal_width(text));
-  return right ? arena_printf(arena, "%*s%s", padding, "", text) : arena_printf(arena, "%s%*s", text, padding, "");
+/* The text, painted, in a field of so many columns. */
+static const char *padded(struct arena *arena, const char *text, enum paint paint, size_t width, bool right) {
+  size_t taken = terminal_width(text);
+  int padding = taken < width ? (int)(width - taken) : 0;
+  const char *painted = terminal_paint(arena, paint, text);
+  return right ? arena_printf(arena, "%*s%s", padding, "", painted)
+               : arena_printf(arena, "%s%*s", painted, padding, "");
+}
+
+/* Words that say how something is going. */
+static enum paint paint_of(const ProtobufCFieldDescriptor *field, const char *text) {
+  if (field->type != PROTOBUF_C_TYPE_ENUM) return PAINT_PLAIN;
+  if (strcmp(text, "SENT") == 0) return PAINT_GOOD;
+  if (strcmp(text, "PENDING") == 0) return PAINT_WARNING;
+  return strcmp(text, "FAILED") == 0 ? PAINT_BAD : PAINT_PLAIN;
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+enum { GAP = 2, CUT_LEAST = 5 }; /* columns between columns; what a text is cut to at most */
 
 struct column {
   const ProtobufCFieldDescriptor *field;
@@ -72,6 +86,15 @@ struct column {
   const char **cells;
   size_t width;
 };
+
+/* Without fractions where people read: seconds are enough in a list. */
+static const char *cell_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field) {
+  const char *text = show_value_text(arena, message, field);
+  size_t second = strlen("2019-01-28T18:21:18");
+  bool is_time = field->descriptor == &google__protobuf__timestamp__descriptor;
+  if (!is_time || !terminal_is_output() || strlen(text) <= second || text[second] != '.') return text;
+  return arena_printf(arena, "%.*sZ", (int)second, text);
+}
 
 static struct column make_column(struct arena *arena, const void *const *messages, size_t count, const char *name) {
   const ProtobufCMessage *first = messages[0];
@@ -82,19 +105,49 @@ static struct column make_column(struct arena *arena, const void *const *message
   column.heading = heading;
   column.width = terminal_width(heading);
   for (size_t i = 0; i < count; i++) {
-    column.cells[i] = value_text(arena, messages[i], column.field);
+    column.cells[i] = cell_text(arena, messages[i], column.field);
     size_t width = terminal_width(column.cells[i]);
     if (width > column.width) column.width = width;
   }
   return column;
 }
 
+/* A number that is cut is another number. */
+static bool may_be_cut(const struct column *column) {
+  return !is_number(column->field) && column->width > CUT_LEAST;
+}
+
+/* The widest column that may be cut; the first one, which names what the line is about, only with nothing else left. */
+static struct column *column_to_cut(struct column *columns, size_t count) {
+  struct column *widest = NULL;
+  for (size_t i = 1; i < count; i++) {
+    if (may_be_cut(&columns[i]) && (!widest || columns[i].width >= widest->width)) widest = &columns[i];
+  }
+  return widest || !may_be_cut(&columns[0]) ? widest : &columns[0];
+}
+
+static void fit_columns(struct column *columns, size_t count) {
+  size_t most = terminal_columns(), width = (count - 1) * GAP;
+  for (size_t i = 0; i < count; i++) width += columns[i].width;
+  while (most > 0 && width > most) {
+    struct column *column = column_to_cut(columns, count);
+    if (!column) return;
+    column->width--;
+    width--;
+  }
+}
+
 /* No spaces at the end of the line. */
-static void print_row(struct arena *arena, const struct column *columns, size_t width, const char *const *cells) {
+static void print_row(struct arena *arena, const struct column *columns, size_t width, const char *const *cells,
+                      bool heading) {
   char *line = arena_strdup(arena, "");
   for (size_t i = 0; i < width; i++) {
-    const char *cell = padded(arena, cells[i], columns[i].width, is_number(columns[i].field));
-    line = arena_printf(arena, "%s%s%s", line, i > 0 ? "  " : "", cell);
+    const struct column *column = &columns[i];
+    const char *text =
+        terminal_columns() > 0 && !is_number(column->field) ? terminal_cut(arena, cells[i], column->width) : cells[i];
+    enum paint paint = heading ? PAINT_HEADING : paint_of(column->field, cells[i]);
+    const char *cell = padded(arena, text, paint, column->width, is_number(column->field));
+    line = arena_printf(arena, "%s%*s%s", line, i > 0 ? GAP : 0, "", cell);
   }
   size_t size = strlen(line);
   while (size > 0 && line[size - 1] == ' ') size--;
@@ -113,14 +166,15 @@ void show_table(struct arena *arena, const void *const *messages, size_t count, 
   for (size_t i = 0; i < width; i++) {
     columns[i] = make_column(arena, messages, count, fields[i]);
     if (columns[i].width < widths[i]) columns[i].width = widths[i];
-    widths[i] = columns[i].width;
   }
+  fit_columns(columns, width);
+  for (size_t i = 0; i < width; i++) widths[i] = columns[i].width;
   const char **row = arena_calloc(arena, width, sizeof(*row));
   for (size_t i = 0; i < width; i++) row[i] = columns[i].heading;
-  if (begins) print_row(arena, columns, width, row);
+  if (begins) print_row(arena, columns, width, row, true);
   for (size_t at = 0; at < count; at++) {
     for (size_t i = 0; i < width; i++) row[i] = columns[i].cells[at];
-    print_row(arena, columns, width, row);
+    print_row(arena, columns, width, row, false);
   }
 }
 
@@ -135,7 +189,7 @@ static const char **all_fields(struct arena *arena, const ProtobufCMessageDescri
 static void show_list(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field) {
   void *const *values = *(void *const *const *)message_member(message, field);
   size_t count = list_size(message, field);
-  printf("\n%s\n", field_label(arena, field));
+  printf("\n%s\n", terminal_paint(arena, PAINT_HEADING, field_label(arena, field)));
   if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
     show_table(arena, (const void *const *)values, count, all_fields(arena, field->descriptor), NULL);
     return;
@@ -153,7 +207,7 @@ static void show_alone(struct arena *arena, const void *message, const ProtobufC
     show_list(arena, message, field);
     return;
   }
-  printf("\n%s\n%s\n", field_label(arena, field),
+  printf("\n%s\n%s\n", terminal_paint(arena, PAINT_HEADING, field_label(arena, field)),
          terminal_lines(arena, *(char *const *)message_member(message, field)));
 }
 
@@ -174,9 +228,10 @@ void show_record(struct arena *arena, const void *message, const char *const *fi
   for (size_t i = 0; fields[i]; i++) {
     const ProtobufCFieldDescriptor *field = message_field(descriptor, fields[i]);
     if (stands_alone(message, field) || field->label == PROTOBUF_C_LABEL_REPEATED) continue;
-    const char *value = value_text(arena, message, field);
+    const char *value = show_value_text(arena, message, field);
     if (!*value) continue;
-    printf("%s  %s\n", padded(arena, field_label(arena, field), width, false), value);
+    const char *label = padded(arena, field_label(arena, field), PAINT_FAINT, width, false);
+    printf("%s  %s\n", label, terminal_paint(arena, paint_of(field, value), value));
   }
   for (size_t i = 0; fields[i]; i++) {
     const ProtobufCFieldDescriptor *field = message_field(descriptor, fields[i]);
@@ -184,9 +239,22 @@ void show_record(struct arena *arena, const void *message, const char *const *fi
   }
 }
 
-void show_json(const void *message) {
+static void print_json(const void *message, size_t flags) {
   json_t *json = json_of_message(message);
-  json_dumpf(json, stdout, JSON_INDENT(2));
+  json_dumpf(json, stdout, flags);
   putchar('\n');
   json_decref(json);
+}
+
+void show_json(const void *message) {
+  print_json(message, JSON_INDENT(2));
+}
+
+void show_json_line(const void *message) {
+  print_json(message, JSON_COMPACT);
+}
+
+void show_id(const void *message) {
+  const ProtobufCMessageDescriptor *descriptor = ((const ProtobufCMessage *)message)->descriptor;
+  if (protobuf_c_message_descriptor_get_field_by_name(descriptor, "id")) puts(message_text(message, "id"));
 }

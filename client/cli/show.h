@@ -1,6 +1,9 @@
-/* Messages on the terminal: one as lines of field and value, many as a table. Values are made safe (terminal_text.h);
- * amounts come as money, enum values without their prefix, times as RFC 3339. One thread: writes to standard output. */
+/* Messages for people or programs: one as lines of field and value, many as a table, or JSON. Values are made safe
+ * (terminal_text.h); amounts come as money, enum values without their prefix, times as RFC 3339. One thread: writes to
+ * standard output. */
 #pragma once
+
+#include <protobuf-c/protobuf-c.h>
 
 #include "base/arena.h"
 
@@ -10,9 +13,17 @@ void show_record(struct arena *arena, const void *message, const char *const *fi
 
 /* A table of the messages' fields, with a line of headings. Nothing if there are no messages. `widths`, zeroed and as
  * many as fields, lets further calls continue the table: without headings, columns at least as wide as before. NULL:
- * the table is whole. */
+ * the table is whole. On a terminal, texts are cut where the lines would not fit, ids last and numbers never; times
+ * come without fractions of a second. */
 void show_table(struct arena *arena, const void *const *messages, size_t count, const char *const *fields,
                 size_t *widths);
 
-/* The message as JSON. */
+/* A field's value in one line; of lists, how many there are. Never NULL. */
+const char *show_value_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field);
+
+/* The message as a document of JSON, or as one line. */
 void show_json(const void *message);
+void show_json_line(const void *message);
+
+/* The message's id by itself; nothing if it has none. */
+void show_id(const void *message);

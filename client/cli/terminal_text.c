@@ -45,14 +45,29 @@ const char *terminal_lines(struct arena *arena, const char *text) {
   return make_safe(arena, text, "\n\t");
 }
 
+/* Bytes of the character that the text begins with; *ret_columns is how many columns it takes. */
+static size_t next_character(const char *text, size_t size, size_t *ret_columns) {
+  uint32_t point;
+  size_t length = utf8_decode((const unsigned char *)text, size, &point);
+  int columns = length > 0 ? wcwidth((wchar_t)point) : -1;
+  *ret_columns = columns >= 0 ? (size_t)columns : 1;
+  return length > 0 ? length : 1;
+}
+
 size_t terminal_width(const char *line) {
-  size_t size = strlen(line), width = 0;
-  for (size_t i = 0; i < size;) {
-    uint32_t point;
-    size_t length = utf8_decode((const unsigned char *)line + i, size - i, &point);
-    int columns = length > 0 ? wcwidth((wchar_t)point) : -1;
-    width += columns >= 0 ? (size_t)columns : 1;
-    i += length > 0 ? length : 1;
-  }
+  size_t size = strlen(line), width = 0, columns;
+  for (size_t i = 0; i < size; width += columns) i += next_character(line + i, size - i, &columns);
   return width;
+}
+
+const char *terminal_cut(struct arena *arena, const char *line, size_t columns) {
+  if (terminal_width(line) <= columns) return line;
+  size_t size = strlen(line), width = 0, kept = 0;
+  while (columns > 0 && kept < size) {
+    size_t taken, length = next_character(line + kept, size - kept, &taken);
+    if (width + taken > columns - 1) break;
+    width += taken;
+    kept += length;
+  }
+  return columns > 0 ? arena_printf(arena, "%.*s\xe2\x80\xa6", (int)kept, line) : "";
 }

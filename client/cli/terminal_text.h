@@ -15,3 +15,6 @@ const char *terminal_lines(struct arena *arena, const char *text);
 
 /* Columns that a line takes on a terminal. */
 size_t terminal_width(const char *line);
+
+/* The line, or as much of it as fits into `columns` with an ellipsis behind it. */
+const char *terminal_cut(struct arena *arena, const char *line, size_t columns);

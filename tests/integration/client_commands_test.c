@@ -124,13 +124,56 @@ static void shows_all_pages(void) {
   CU_ASSERT_EQUAL(fake_shop_count(shop), 2);
 }
 
-static void makes_one_json_of_all_pages(void) {
+static void makes_a_json_line_of_each_item(void) {
   const struct fake_answer answers[] = {{.message = &first_page}, {.message = &last_page}};
   fake_shop_script(shop, answers, 2);
   struct outcome outcome = run("customer list --all --json");
-  const char *ada_at = strstr(outcome.out, "\"name\": \"Ada\""), *bob_at = strstr(outcome.out, "\"name\": \"Bob\"");
-  CU_ASSERT_TRUE(ada_at && bob_at && ada_at < bob_at);
-  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "\"nextPageToken\": \"\""));
+  const char *line_feed = strchr(outcome.out, '\n');
+  CU_ASSERT_PTR_NOT_NULL_FATAL(line_feed);
+  CU_ASSERT_TRUE(strncmp(outcome.out, "{\"id\":\"1\",\"name\":\"Ada\",", 23) == 0);
+  CU_ASSERT_TRUE(strncmp(line_feed + 1, "{\"id\":\"2\",\"name\":\"Bob\",", 23) == 0);
+  CU_ASSERT_STRING_EQUAL(outcome.err, "");
+}
+
+static void tells_the_next_page_as_json(void) {
+  const struct fake_answer answers[] = {{.message = &first_page}};
+  fake_shop_script(shop, answers, 1);
+  CU_ASSERT_STRING_EQUAL(run("customer list --json").err, "{\"nextPageToken\": \"t2\"}\n");
+}
+
+static void prints_nothing_but_ids_quietly(void) {
+  const struct fake_answer answers[] = {
+      {.message = &first_page}, {.message = &last_page}, {.message = &first_customer}};
+  fake_shop_script(shop, answers, 3);
+  CU_ASSERT_STRING_EQUAL(run("customer list --all --quiet").out, "1\n2\n");
+  CU_ASSERT_STRING_EQUAL(run("customer create --name Ada --email a@b --quiet").out, "1\n");
+}
+
+static void gets_several(void) {
+  const struct fake_answer answers[] = {{.message = &first_customer},
+                                        {.status = {.code = STATUS_NOT_FOUND, .message = "no such customer"}},
+                                        {.message = &second_customer}};
+  fake_shop_script(shop, answers, 3);
+  struct outcome outcome = run("customer get 1 9 2");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "Ada"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "Bob"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "no such customer"));
+  fake_shop_script(shop, NULL, 0);
+  run("product get 1 2");
+  CU_ASSERT_EQUAL(fake_shop_count(shop), 1);
+  CU_ASSERT_STRING_EQUAL(fake_shop_call(shop, 0).method, "BatchGetProducts");
+}
+
+static void derives_an_id_for_each_of_several(void) {
+  fake_shop_script(shop, NULL, 0);
+  run("customer delete 1 2 --request-id r1");
+  struct fake_call first = fake_shop_call(shop, 0), second = fake_shop_call(shop, 1);
+  CU_ASSERT_STRING_NOT_EQUAL(first.request_id, second.request_id);
+  fake_shop_script(shop, NULL, 0);
+  run("customer delete 2 1 --request-id r1");
+  CU_ASSERT_STRING_EQUAL(fake_shop_call(shop, 1).request_id, first.request_id);
+  CU_ASSERT_STRING_EQUAL(fake_shop_call(shop, 0).request_id, second.request_id);
 }
 
 static void says_that_there_is_nothing(void) {
@@ -144,7 +187,7 @@ static void a_failure_on_a_later_page_fails(void) {
   fake_shop_script(shop, answers, 2);
   struct outcome outcome = run("customer list --all --json");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
-  CU_ASSERT_STRING_EQUAL(outcome.out, "");
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "Ada"));
   CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "bad token"));
 }
 
@@ -208,7 +251,11 @@ static const struct test tests[] = {
     {"delete says what it deleted", says_what_it_deleted},
     {"list shows a page and says how to get the next one", shows_a_page_and_how_to_get_the_next},
     {"list --all shows all pages as one table", shows_all_pages},
-    {"list --all --json makes one answer of all pages", makes_one_json_of_all_pages},
+    {"list --all --json prints a line for each item of all pages", makes_a_json_line_of_each_item},
+    {"list --json tells the next page as JSON", tells_the_next_page_as_json},
+    {"--quiet prints nothing but ids", prints_nothing_but_ids_quietly},
+    {"get takes several ids, and one that fails does not hold up the others", gets_several},
+    {"of several commands with one request id, each derives its own", derives_an_id_for_each_of_several},
     {"an empty list says so", says_that_there_is_nothing},
     {"a failure on a later page fails as a whole", a_failure_on_a_later_page_fails},
     {"a command ends at its timeout and says how to repeat it", ends_at_the_timeout},

@@ -10,6 +10,7 @@
 #include "base/uuid.h"
 #include "client/cli/request_build.h"
 #include "client/cli/session.h"
+#include "client/cli/similar.h"
 #include "suite.h"
 
 static struct arena *arena;
@@ -24,11 +25,15 @@ static struct status parse(const char *line, struct invocation *ret_invocation) 
   return command_line_parse(arena, argc, argv, ret_invocation);
 }
 
+static const char *first_operand(const struct invocation *invocation) {
+  return invocation->operand_count > 0 ? invocation->operands[0] : NULL;
+}
+
 static void *request_of(const char *line) {
   struct invocation invocation;
   ProtobufCMessage *request = NULL;
   CU_ASSERT_TRUE_FATAL(status_is_ok(parse(line, &invocation)));
-  CU_ASSERT_TRUE_FATAL(status_is_ok(request_build(arena, &invocation, &request)));
+  CU_ASSERT_TRUE_FATAL(status_is_ok(request_build(arena, &invocation, first_operand(&invocation), &request)));
   return request;
 }
 
@@ -37,7 +42,9 @@ static const char *complaint(const char *line) {
   struct invocation invocation;
   ProtobufCMessage *request;
   struct status status = parse(line, &invocation);
-  if (status_is_ok(status) && invocation.verb) status = request_build(arena, &invocation, &request);
+  if (status_is_ok(status) && invocation.verb && !invocation.from) {
+    status = request_build(arena, &invocation, first_operand(&invocation), &request);
+  }
   return status_is_ok(status) ? "" : status.message;
 }
 
@@ -134,16 +141,25 @@ static void helps_at_every_level(void) {
 
 static void says_what_is_wrong(void) {
   const char *pairs[][2] = {
-      {"", "there is no command \"\"; there are customer, product, inventory, order, billing, crm, mail, health, demo"},
-      {"custmer get 1",
-       "there is no command \"custmer\"; there are customer, product, inventory, order, billing, crm, mail, health, "
-       "demo"},
-      {"customer", "customer needs a verb: one of create, get, list, update, delete"},
+      {"",
+       "unknown command \"\"; there are customer, product, inventory, stock, order, billing, crm, mail, status, "
+       "health, "
+       "demo, completion, help"},
+      {"ordr list", "unknown command \"ordr\"; did you mean \"order\"? See ordershop --help"},
+      {"sotck list", "unknown command \"sotck\"; did you mean \"stock\"? See ordershop --help"},
+      {"customer", "customer needs a verb: one of create, get, list, update, delete; see ordershop customer --help"},
+      {"mail lsit", "mail has no verb \"lsit\"; did you mean \"list\"? See ordershop mail --help"},
       {"mail frob", "mail has no verb \"frob\"; it has send, get, list"},
-      {"customer get", "customer get needs ID"},
-      {"customer get 1 2", "customer get does not take \"2\""},
+      {"customer get", "customer get needs ID; see ordershop customer get --help"},
+      {"customer update 1 2 --name x", "customer update does not take \"2\""},
       {"customer list x", "customer list does not take \"x\""},
       {"customer create --name A", "customer create needs --email ADDRESS"},
+      {"customer create --name A --emial B",
+       "customer create has no flag --emial; did you mean --email? See ordershop customer create --help"},
+      {"customer create --from f --name A", "--name does not go with --from, whose lines say all"},
+      {"customer delete --from f 1", "customer delete --from does not take \"1\""},
+      {"customer list --watch=0", "--watch: \"0\" is not a number of seconds from 0.001 to 86400"},
+      {"customer list --color blue", "--color: \"blue\" is none of auto, always, never"},
       {"customer create --name A --phone B",
        "customer create has no flag --phone; see ordershop customer create --help"},
       {"customer create --name A --mail B", "flags are not abbreviated; there is --mail-address"},
@@ -174,17 +190,108 @@ static void says_what_is_wrong(void) {
   }
 }
 
-static void fits_the_contract(void) {
+/* All methods that a service's verbs call, by themselves, in batches or by a flag. */
+static bool is_called(const struct noun *noun, const char *method) {
+  for (const struct verb *verb = noun->verbs; verb && verb->name; verb++) {
+    if (strcmp(verb->method, method) == 0 || (verb->batch && strcmp(verb->batch, method) == 0)) return true;
+    for (const struct flag *flag = verb->flags; flag && flag->name; flag++) {
+      if (flag->kind == FLAG_METHOD && strcmp(flag->field, method) == 0) return true;
+    }
+  }
+  return false;
+}
+
+static bool has_method(const ProtobufCServiceDescriptor *service, const char *method) {
+  return !method || protobuf_c_service_descriptor_get_method_by_name(service, method);
+}
+
+static void calls_what_exists(void) {
   for (const struct noun *const *at = command_nouns; *at; at++) {
     const struct noun *noun = *at;
     for (const struct verb *verb = noun->verbs; verb && verb->name; verb++) {
-      CU_ASSERT_PTR_NOT_NULL(
-          protobuf_c_service_descriptor_get_method_by_name(ordershop_service_descriptor(noun->service), verb->method));
+      if (verb->run) continue;
+      CU_ASSERT_TRUE(has_method(ordershop_service_descriptor(noun->service), verb->method));
+      CU_ASSERT_TRUE(has_method(ordershop_service_descriptor(noun->service), verb->batch));
+      CU_ASSERT_PTR_NOT_NULL(verb->examples);
     }
     size_t columns = 0;
     while (noun->view.columns && noun->view.columns[columns]) columns++;
     CU_ASSERT_TRUE(columns <= COLUMNS_MOST);
   }
+}
+
+/* StatusService is what `status` asks. */
+static void has_a_command_for_every_method(void) {
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    const ProtobufCServiceDescriptor *descriptor = ordershop_service_descriptor(service);
+    const struct noun *noun = command_noun(ordershop_service_name(service));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(noun);
+    for (unsigned i = 0; i < descriptor->n_methods; i++) {
+      bool called = is_called(noun, descriptor->methods[i].name);
+      if (!called) printf("\n    no command calls %s.%s\n", descriptor->name, descriptor->methods[i].name);
+      CU_ASSERT_TRUE(called);
+    }
+  }
+}
+
+static bool takes_flag(const struct verb *verb, const char *field) {
+  const struct flag *lists[] = {verb->flags, verb->shared, command_global_flags};
+  for (size_t i = 0; i < 3; i++) {
+    for (const struct flag *flag = lists[i]; flag && flag->name; flag++) {
+      if (flag->field && strcmp(flag->field, field) == 0) return true;
+    }
+  }
+  return verb->operand && strcmp(verb->operand_field, field) == 0;
+}
+
+/* Fields that a request carries by itself: there is an argument for each. */
+static void has_an_argument_for_every_field(void) {
+  for (const struct noun *const *at = command_nouns; *at; at++) {
+    for (const struct verb *verb = (*at)->verbs; verb && verb->name; verb++) {
+      if (verb->run) continue;
+      const ProtobufCServiceDescriptor *service = ordershop_service_descriptor((*at)->service);
+      const ProtobufCMessageDescriptor *input =
+          protobuf_c_service_descriptor_get_method_by_name(service, verb->method)->input;
+      for (unsigned i = 0; i < input->n_fields; i++) {
+        if (input->fields[i].type == PROTOBUF_C_TYPE_MESSAGE) continue;
+        bool takes = takes_flag(verb, input->fields[i].name);
+        if (!takes) printf("\n    %s has no argument for %s\n", verb->method, input->fields[i].name);
+        CU_ASSERT_TRUE(takes);
+      }
+    }
+  }
+}
+
+static void watches_at_the_interval_that_is_said(void) {
+  static const struct {
+    const char *line;
+    int64_t ms;
+    size_t operands;
+  } cases[] = {{"customer list", 0, 0},
+               {"customer list --watch", 2000, 0},
+               {"customer list --watch 5", 5000, 0},
+               {"customer list --watch=0.5 --all", 500, 0},
+               {"customer get --watch 5 c1", 5000, 1},
+               {"customer get --watch c1", 2000, 1},
+               {"customer get c1 --watch", 2000, 1},
+               {"customer get c1 --watch 3 --json", 3000, 1}};
+  for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    struct invocation invocation;
+    CU_ASSERT_TRUE_FATAL(status_is_ok(parse(cases[i].line, &invocation)));
+    CU_ASSERT_EQUAL(invocation.watch_ms, cases[i].ms);
+    CU_ASSERT_EQUAL(invocation.operand_count, cases[i].operands);
+  }
+}
+
+static void finds_the_nearest_word(void) {
+  const char *const words[] = {"create", "get", "list", "update", "delete", NULL};
+  CU_ASSERT_STRING_EQUAL(similar_word(arena, "crate", words), "create");
+  CU_ASSERT_STRING_EQUAL(similar_word(arena, "lsit", words), "list");
+  CU_ASSERT_STRING_EQUAL(similar_word(arena, "udpate", words), "update");
+  CU_ASSERT_STRING_EQUAL(similar_word(arena, "gett", words), "get");
+  CU_ASSERT_PTR_NULL(similar_word(arena, "zebra", words));
+  CU_ASSERT_PTR_NULL(similar_word(arena, "x", words));
+  CU_ASSERT_PTR_NULL(similar_word(arena, "", words));
 }
 
 static const char *address_with(const char *line, enum ordershop_service service) {
@@ -244,7 +351,11 @@ static const struct test tests[] = {
     {"what follows -- is no flag", takes_operands_that_look_like_flags},
     {"there is help at every level", helps_at_every_level},
     {"one clear sentence says what is wrong", says_what_is_wrong},
-    {"every verb calls a method that exists", fits_the_contract},
+    {"every verb calls a method that exists, and has examples", calls_what_exists},
+    {"every method of the API has a command", has_a_command_for_every_method},
+    {"every field of a request has an argument", has_an_argument_for_every_field},
+    {"--watch takes its seconds with or without =, or none", watches_at_the_interval_that_is_said},
+    {"the word that may have been meant is found", finds_the_nearest_word},
     {"the shop is where flags, then the environment, say", finds_the_shop},
 };
 
