@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# A private shop for shell tests: a Redis with the shipped configuration and the services of the test build, on free
-# ports of loopback, in a temporary folder. Sourced by acceptance and fault tests:
+# A private shop for shell tests: a Redis with the shipped configuration and the services of the test build, each with
+# its own Redis user, on free ports of loopback, in a temporary folder. Sourced by acceptance and fault tests:
 #
 #   . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 #   shop_start                              # Redis and all services, all SERVING
@@ -143,11 +143,18 @@ redis() { redis-cli -h 127.0.0.1 -p "$(port_of redis)" "$@"; }
 
 redis_answers() { [ "$(redis ping 2>/dev/null </dev/null)" = PONG ]; }
 
+# The shipped rules for the services; only the default user, the test's own, may do everything.
+make_users() {
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/users" --prefix "${ORDERSHOP_KEY_PREFIX:-}"
+  sed -i 's/^user default .*/user default on nopass ~* \&* +@all/' "$shop_folder/users/users.acl"
+}
+
 # redis_start ARGUMENT...: more settings for redis-server, e.g. --cluster-enabled yes
 redis_start() {
   mkdir -p "$shop_folder/redis"
+  make_users
   launch redis redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
-    --port "$(port_of redis)" --dir "$shop_folder/redis" "$@"
+    --port "$(port_of redis)" --dir "$shop_folder/redis" --aclfile "$shop_folder/users/users.acl" "$@"
   wait_until 20 redis_answers || fail "redis does not answer"
 }
 
@@ -168,7 +175,8 @@ service_start() {
   local name=$1
   shift
   launch "$name" env -u ORDERSHOP_SOURCE -u ORDERSHOP_BIN -u ORDERSHOP_REQUIRE_TOOLS \
-    ORDERSHOP_LISTEN="$(address_of "$name")" ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
+    ORDERSHOP_LISTEN="$(address_of "$name")" ORDERSHOP_REDIS_URL="redis://$name@127.0.0.1:$(port_of redis)/0" \
+    ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/users/$name.password" \
     ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" ORDERSHOP_FAIL_POINT_DIR="$shop_folder/fail_points/$name" \
     "$@" "$ORDERSHOP_BIN/ordershop-$name"
 }

@@ -294,6 +294,11 @@ static char *copy(const char *text) {
   return text ? memory_strdup(text) : NULL;
 }
 
+bool private_redis_has_denied(struct private_redis *redis) {
+  if (redis->process == 0 || !asks(redis, "ACL LOG")) return false;
+  return strstr(redis->answer, "reason\ncommand") || strstr(redis->answer, "reason\nkey");
+}
+
 struct private_redis *private_redis_start(const struct private_redis_options *options) {
   struct private_redis *redis = memory_calloc(1, sizeof *redis);
   if (options) {

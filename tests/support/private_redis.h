@@ -52,3 +52,7 @@ const struct redis_reply *private_redis_reply(struct private_redis *redis, struc
 
 /* Tells the helper the password that it must use from now on (after CONFIG SET requirepass). */
 void private_redis_use_password(struct private_redis *redis, const char *password);
+
+/* Whether a user was refused a command or a key since the start (or ACL LOG RESET): a right that is missing shows here
+ * even where the caller goes on without. False if the server doesn't run. */
+bool private_redis_has_denied(struct private_redis *redis);

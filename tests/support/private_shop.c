@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 
-enum { START_SECONDS = 30, MOST_VARIABLES = 64, POLL_US = 2000 };
+enum { START_SECONDS = 30, MOST_VARIABLES = 64, OWN_VARIABLES = 4, POLL_US = 2000 };
 
 struct private_shop {
   struct arena *arena;
@@ -40,9 +40,22 @@ static void add_variable(struct private_shop *shop, const char *variable) {
   shop->variables[shop->variable_count++] = variable;
 }
 
+/* The shipped rules for the services; only the default user, the test's own, may do everything. */
+static const char *make_users(struct private_shop *shop, const struct private_shop_options *options) {
+  struct arena *arena = shop->arena;
+  const char *prefix = options->key_prefix ? options->key_prefix : "";
+  const char *command =
+      arena_printf(arena,
+                   "'%s/deploy/redis/make_users.sh' '%s/users' --prefix '%s' && "
+                   "sed -i 's/^user default .*/user default on nopass ~* \\&* +@all/' '%s/users/users.acl'",
+                   ORDERSHOP_SOURCE_BUILT, shop->folder, prefix, shop->folder);
+  if (system(command) != 0) fail("can't make users for Redis:", command);
+  const char *more = options->redis_arguments ? options->redis_arguments : "";
+  return arena_printf(arena, "--aclfile %s/users/users.acl %s", shop->folder, more);
+}
+
 static void set_variables(struct private_shop *shop, const struct private_shop_options *options) {
   struct arena *arena = shop->arena;
-  add_variable(shop, arena_printf(arena, "ORDERSHOP_REDIS_URL=%s", private_redis_url(shop->redis)));
   add_variable(shop, arena_printf(arena, "ORDERSHOP_MAIL_FOLDER=%s", shop->mail_folder));
   if (options->key_prefix) add_variable(shop, arena_printf(arena, "ORDERSHOP_KEY_PREFIX=%s", options->key_prefix));
   for (int i = 0; options->variables && options->variables[i]; i++) add_variable(shop, options->variables[i]);
@@ -72,10 +85,13 @@ struct launch {
 static char **environment_of(struct private_shop *shop, const char *name, int port) {
   size_t inherited = 0, count = 0;
   while (environ[inherited]) inherited++;
-  char **result = arena_calloc(shop->arena, inherited + MOST_VARIABLES + 3, sizeof *result);
+  char **result = arena_calloc(shop->arena, inherited + MOST_VARIABLES + OWN_VARIABLES + 1, sizeof *result);
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_LISTEN=127.0.0.1:%d", port);
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name);
   for (int i = shop->variable_count; i > 0; i--) result[count++] = (char *)shop->variables[i - 1];
+  result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_PASSWORD_FILE=%s/users/%s.password", shop->folder, name);
+  result[count++] =
+      arena_printf(shop->arena, "ORDERSHOP_REDIS_URL=redis://%s@127.0.0.1:%d/0", name, private_redis_port(shop->redis));
   memcpy(result + count, environ, inherited * sizeof *result);
   return result;
 }
@@ -163,7 +179,7 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
   struct private_shop *shop = arena_calloc(arena, 1, sizeof *shop);
   shop->arena = arena;
   make_folders(shop);
-  const struct private_redis_options redis = {.persistent = true, .arguments = options->redis_arguments};
+  const struct private_redis_options redis = {.persistent = true, .arguments = make_users(shop, options)};
   shop->redis = private_redis_start(&redis);
   if (options->redis_arguments && strstr(options->redis_arguments, "--cluster-enabled")) {
     private_redis_command(shop->redis, "CLUSTER ADDSLOTSRANGE 0 16383");
@@ -202,10 +218,18 @@ static void check_sanitizers(struct private_shop *shop) {
   }
 }
 
+/* What users.acl should have allowed fails the test program, however well the shop did without. */
+static void check_rights(struct private_shop *shop) {
+  if (!private_redis_has_denied(shop->redis)) return;
+  fprintf(stderr, "%s\n", private_redis_command(shop->redis, "ACL LOG"));
+  fail("a service was refused by deploy/redis/users.acl", "");
+}
+
 void private_shop_free(struct private_shop *shop) {
   if (!shop) return;
   for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) end_process(shop, (enum ordershop_service)i, SIGKILL);
   private_shop_kill_replica(shop);
+  check_rights(shop);
   ordershop_client_close(shop->client);
   private_redis_free(shop->redis);
   if (CU_get_number_of_failures() > 0) show_logs(shop);

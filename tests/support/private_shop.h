@@ -1,5 +1,7 @@
 /* Private shop: a Redis and the seven services of one test program, real processes on free ports of 127.0.0.1.
  *
+ * Each service logs in to Redis as its own user, with the rights of deploy/redis/users.acl; the test as one who may do
+ * everything.
  * They end with the program, however that ends; their logs are shown when a test failed. What cannot be done ends the
  * test program with a message. Blocking; one thread. The executables are those of the build, or of ORDERSHOP_BIN. */
 #pragma once
