@@ -13,3 +13,5 @@ else()
   add_compile_options($<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2> -fstack-protector-strong)
   add_link_options(-Wl,-z,relro,-z,now)
 endif()
+# Only libraries that a program itself uses, not all that these ask for: gRPC's pkg-config names forty.
+add_link_options(-Wl,--as-needed)

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Builds the Debian packages ordershop-services, ordershop-client and libordershop-dev, for the Debian that this runs on.
+#
+#   build.sh [FOLDER]     makes FOLDER/*.deb (default build-packages in the tree), with the build in FOLDER/build
+#
+# Needs the packages that building needs (deploy/local/packages.sh), and dpkg-dev and file. Exit status: 0; 1 not built;
+# 2 misuse.
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+
+case ${1:-} in
+-h | --help)
+  sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+  exit 0
+  ;;
+-*)
+  echo "build.sh: unknown argument '$1'; see build.sh --help" >&2
+  exit 2
+  ;;
+esac
+folder=${1:-$root/build-packages}
+
+for tool in cmake ninja cpack dpkg-shlibdeps file; do
+  if ! command -v $tool >/dev/null; then
+    echo "build.sh: there is no command $tool; as root: apt-get install cmake ninja-build dpkg-dev file" >&2
+    exit 1
+  fi
+done
+
+# As Debian builds packages: -O2 and no names of folders of this machine inside.
+mkdir -p "$folder/build"
+cmake -S "$root" -B "$folder/build" -G Ninja -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_C_FLAGS_RELEASE='-O2 -DNDEBUG' -DCMAKE_C_FLAGS="-ffile-prefix-map=$root=."
+cmake --build "$folder/build"
+rm -f "$folder"/*.deb
+cd "$folder"
+cpack --config build/CPackConfig.cmake -B "$folder"
+rm -rf "$folder/_CPack_Packages"
+ls -l "$folder"/*.deb
