@@ -49,6 +49,7 @@ static size_t list_all(const char *method, int64_t page_size, const char *filter
     struct page page = page_of(answer.message);
     for (size_t i = 0; i < page.count && count < most; i++) ids[count++] = message_text(page.items[i], "id");
     token = page.next;
+    CU_ASSERT_TRUE_FATAL(count < most); /* pages without end */
   } while (*token);
   return count;
 }

@@ -215,6 +215,20 @@ static void an_order_between_reservation_and_record_survives_the_death_of_redis(
   CU_ASSERT_TRUE(stock_is(rare->id, 1, 2));
 }
 
+static void services_that_start_while_redis_is_away_serve_as_soon_as_it_is_there(void) {
+  private_shop_stop_service(shop, ORDERSHOP_ORDER);
+  private_shop_kill_service(shop, ORDERSHOP_CRM);
+  private_redis_kill(redis);
+  private_shop_launch_service(shop, ORDERSHOP_ORDER);
+  private_shop_launch_service(shop, ORDERSHOP_CRM);
+  CU_ASSERT_TRUE(become_serving(false));
+  assert_all_live();
+  private_redis_restart(redis);
+  CU_ASSERT_TRUE(become_serving(true));
+  order_and_bill();
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+}
+
 /* ---- standing still --------------------------------------------------------------------------------------------- */
 
 static void while_redis_stands_still_calls_end_by_their_deadline(void) {
@@ -347,6 +361,8 @@ int main(int argc, char **argv) {
        of_a_redis_killed_under_load_nothing_acknowledged_is_missing_and_nothing_is_there_twice},
       {"an order between reservation and record survives the death of Redis",
        an_order_between_reservation_and_record_survives_the_death_of_redis},
+      {"services that start while Redis is away serve as soon as it is there",
+       services_that_start_while_redis_is_away_serve_as_soon_as_it_is_there},
       {"while Redis stands still calls end by their deadline", while_redis_stands_still_calls_end_by_their_deadline},
       {"while Redis is full commands are refused and events wait, and then all goes on",
        while_redis_is_full_commands_are_refused_and_events_wait_and_then_all_goes_on},

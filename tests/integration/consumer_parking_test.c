@@ -12,6 +12,8 @@
 #include "suite.h"
 #include "watcher.h"
 
+enum { PARKING_US = 5 * 1000 * 1000 };
+
 static struct private_redis *redis;
 
 static struct watcher_options options(void) {
@@ -194,7 +196,9 @@ static int crash_until_parked(bool by_runs) {
     }
     if (!is_parked("bad")) continue;
     CU_ASSERT_TRUE(watcher_handles_within(redis, 200, 10));
-    for (int i = 0; i < 1000 && private_redis_number(redis, "LLEN watcher_parked:bad") < 2; i++) usleep(5000);
+    int64_t deadline_us = clock_monotonic_us() + PARKING_US;
+    while (private_redis_number(redis, "LLEN watcher_parked:bad") < 2 && clock_monotonic_us() < deadline_us)
+      usleep(5000);
     watcher_end(process, SIGTERM);
     return crashes;
   }

@@ -24,6 +24,31 @@ client() { "$ORDERSHOP_BIN/ordershop" --timeout 60 "$@"; }
 
 plays_the_demo() { client demo; }
 
+field() { sed -n "s/^ *\"$1\": \"\([^\"]*\)\",\{0,1\}\$/\1/p" | head -n 1; }
+
+# make NOUN VERB FLAG...: the id of what it made
+make() { client "$@" --json | field id; }
+
+# What the demo leaves out.
+changes_and_deletes_everything() {
+  local customer product stock order billing mail
+  customer=$(make customer create --name Ada --email ada@example.com) &&
+    product=$(make product create --name Kettle --price 12.34) &&
+    stock=$(make inventory create --product "$product" --amount 5) &&
+    order=$(make order create --customer "$customer" --product "$product") &&
+    client customer update "$customer" --name Bea && client customer update "$customer" --name Bea &&
+    client product update "$product" --price 13 && client inventory update "$stock" --amount 9 &&
+    client inventory adjust --product "$product" --delta -2 &&
+    client order update "$order" --product "$product" --product "$product" &&
+    billing=$(make billing create --order "$order") && refused order delete "$order" &&
+    client billing get "$billing" && client billing list && client billing delete "$billing" &&
+    client crm profile "$customer" && client crm interactions --customer "$customer" &&
+    client order delete "$order" && client inventory delete "$stock" && client product delete "$product" &&
+    client customer delete "$customer" && refused customer get "$customer" &&
+    mail=$(make mail send --to ada@example.com --subject Hello) && client mail get "$mail" &&
+    client mail list --to ada@example.com
+}
+
 # refused COMMAND...: the shop says no (exit status 1)
 refused() {
   local status=0
@@ -66,6 +91,7 @@ redis_start
 for service in "${shop_services[@]}"; do start_checked "$service"; done
 expect "all services start" wait_until 120 serve "${shop_services[@]}"
 expect "the demo is played" plays_the_demo
+expect "everything is changed and deleted" changes_and_deletes_everything
 expect "mistakes are refused" refuses_mistakes
 expect "callers go away" bears_callers_that_go_away
 expect "Redis is away and comes back" survives_an_outage_of_redis
