@@ -91,7 +91,9 @@ static int end(struct bulk *bulk, struct status reading) {
   bool json = session->invocation->json;
   size_t refused = bulk->refused;
   progress_hide(&bulk->progress);
-  if (!json && !session->invocation->quiet) puts(told(session->arena, bulk));
+  bool failed = !status_is_ok(reading) || !status_is_ok(bulk->stop);
+  bool tells = !json && !session->invocation->quiet && (bulk->done > 0 || !failed);
+  if (tells) puts(told(session->arena, bulk));
   fflush(stdout);
   if (refused > 0 && !json) {
     fprintf(stderr, "ordershop: %zu line%s refused; put %s, mended, into a file of %s own\n", refused,
@@ -99,8 +101,7 @@ static int end(struct bulk *bulk, struct status reading) {
   }
   if (!status_is_ok(reading)) return failure_of_usage(json, reading);
   if (status_is_ok(bulk->stop)) return refused > 0 ? EXIT_REFUSED : EXIT_DONE;
-  int exit_status = failure_of_stop(session, bulk->stop, bulk->seed);
-  return exit_status;
+  return failure_of_stop(session, bulk->stop, bulk->seed);
 }
 
 /* ---- all -------------------------------------------------------------------------------------------------------- */

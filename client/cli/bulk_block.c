@@ -111,10 +111,13 @@ static bool take_out_refused(struct bulk *bulk, struct status status) {
 
 /* The block was carried out before, with other lines. */
 static void refuse_changed(struct bulk *bulk, struct status status) {
-  status.message =
-      "this line, or one beside it in its block of 100, has changed since the block was carried out with "
-      "this --request-id; put what is new into a file of its own";
-  for (size_t i = 0; i < bulk->count; i++) bulk_refuse(bulk, bulk->items[i].line, status);
+  size_t last = bulk->items[bulk->count - 1].line;
+  status.message = arena_printf(bulk->arena,
+                                "this block of lines, to line %zu, was carried out with this --request-id before, and "
+                                "has changed since; put what is new into a file of its own",
+                                last);
+  bulk_refuse(bulk, bulk->items[0].line, status);
+  bulk->refused += bulk->count - 1;
   bulk->count = 0;
 }
 

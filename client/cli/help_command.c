@@ -16,7 +16,7 @@ static void print_heading(struct arena *arena, const char *heading) {
 /* "  --name NAME  Display name": the text on the next line where the head is long, and broken into lines of 78. */
 static void print_entry(const char *head, const char *text) {
   int column = printf("  %-*s", HEAD_WIDTH - 2, head);
-  if (column > HEAD_WIDTH) column = printf("\n%*s", HEAD_WIDTH, "") - 1;
+  if (strlen(head) > HEAD_WIDTH - 4) column = printf("\n%*s", HEAD_WIDTH, "") - 1;
   while (*text) {
     size_t size = strcspn(text, " ");
     if (column > HEAD_WIDTH && column + 1 + (int)size > HELP_WIDTH) column = printf("\n%*s", HEAD_WIDTH, "") - 1;

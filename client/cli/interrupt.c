@@ -44,6 +44,7 @@ void interrupt_watch(void) {
     struct sigaction action;
     if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) sigaddset(&set, numbers[i]);
   }
+  signal(SIGPIPE, SIG_DFL); /* whoever closed the pipe has seen enough: end without a word */
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   pthread_t thread;
   if (pthread_create(&thread, NULL, wait_for_signal, &set) != 0) {

@@ -1,5 +1,6 @@
 /* Ctrl-C, SIGTERM and a hang-up at any time: the terminal is put back, what was done so far is said, and the program
- * dies of the signal, so that a shell sees it (130, 143) and a loop around the program ends.
+ * dies of the signal, so that a shell sees it (130, 143) and a loop around the program ends. A closed pipe ends it
+ * without a word.
  *
  * A thread of its own waits for the signals, because a call that is under way blocks the main one for seconds. */
 #pragma once

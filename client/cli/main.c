@@ -50,11 +50,10 @@ static int run(struct arena *arena, int argc, char **argv) {
   return invocation.help ? command_help(arena, &invocation) : run_command(arena, &invocation);
 }
 
-/* Whoever closed the pipe has seen enough and wants no word about it. */
 static int end_output(int exit_status) {
   errno = 0;
   if (fflush(stdout) == 0 && !ferror(stdout)) return exit_status;
-  if (errno != EPIPE) fprintf(stderr, "ordershop: can't write to standard output: %s\n", strerror(errno ? errno : EIO));
+  fprintf(stderr, "ordershop: can't write to standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
   return exit_status == EXIT_DONE ? EXIT_REFUSED : exit_status;
 }
 
