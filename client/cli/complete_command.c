@@ -21,8 +21,10 @@ enum { SHOP_MS = 500, NAMES_MOST = 1000 };
 struct line {
   const struct noun *noun;
   const struct verb *verb;
-  const struct flag *flag; /* whose value is to come; NULL: none */
-  bool no_flags;           /* -- has been */
+  const struct flag *flag;  /* whose value is to come; NULL: none */
+  const struct noun *about; /* of `help` */
+  const char *joined;       /* "--color=" of --color=WHEN, which candidates begin with; else "" */
+  bool no_flags;            /* -- has been */
 };
 
 static bool begins(const char *text, const char *beginning) {
@@ -33,8 +35,10 @@ static void offer(struct arena *arena, const char *word, const char *meaning, co
   if (begins(word, last)) printf("%s\t%s\n", word, terminal_line(arena, meaning));
 }
 
-static void offer_words(struct arena *arena, const char *const *words, const char *last) {
-  for (; words && *words; words++) offer(arena, *words, "", last);
+static void offer_words(struct arena *arena, const char *const *words, const char *joined, const char *last) {
+  for (; words && *words; words++) {
+    if (begins(*words, last)) offer(arena, arena_printf(arena, "%s%s", joined, *words), "", "");
+  }
 }
 
 /* ---- reading the line ------------------------------------------------------------------------------------------- */
@@ -69,9 +73,20 @@ static void read_word(struct line *line, const char *word) {
     line->flag = awaits ? flag : NULL;
   } else if (!line->noun) {
     line->noun = command_noun(word);
+  } else if (line->noun->run == command_help_about) {
+    line->about = command_noun(word);
   } else if (!line->verb) {
     line->verb = command_verb(line->noun, word);
   }
+}
+
+/* Of --color=au, the flag's value is what is to be completed. Returns the word to complete. */
+static const char *split_last(struct arena *arena, struct line *line, const char *last) {
+  const char *equals = begins(last, "--") && !line->no_flags && !line->flag ? strchr(last, '=') : NULL;
+  if (!equals) return last;
+  line->flag = find_flag(line, last + 2, (size_t)(equals - last - 2));
+  line->joined = arena_memdup(arena, last, (size_t)(equals - last + 1));
+  return equals + 1;
 }
 
 /* ---- ids from the shop ------------------------------------------------------------------------------------------ */
@@ -92,18 +107,18 @@ static bool is_meant(const void *resource, const char *meaning, const char *last
   return *last && strncasecmp(meaning, last, strlen(last)) == 0;
 }
 
-static void offer_ids_of_page(struct arena *arena, const ProtobufCMessage *page, const char *last) {
+static void offer_ids_of_page(struct arena *arena, const ProtobufCMessage *page, const char *joined, const char *last) {
   const ProtobufCFieldDescriptor *field = &page->descriptor->fields[0];
   void *const *resources = message_repeated_values(page, field);
   for (size_t i = 0; i < message_repeated_count(page, field); i++) {
     const char *meaning = meaning_of(arena, resources[i]);
     if (!is_meant(resources[i], meaning, last)) continue;
-    printf("%s\t%s\n", message_text(resources[i], "id"), terminal_line(arena, meaning));
+    printf("%s%s\t%s\n", joined, message_text(resources[i], "id"), terminal_line(arena, meaning));
   }
 }
 
 /* The first thousand; nothing where the shop is away, for a line is being typed meanwhile. */
-static void offer_ids(struct session *session, const char *noun_name, const char *last) {
+static void offer_ids(struct session *session, const char *noun_name, const char *joined, const char *last) {
   const struct noun *noun = command_noun(noun_name);
   const struct verb *list = command_verb(noun, "list");
   const ProtobufCServiceDescriptor *service = ordershop_service_descriptor(noun->service);
@@ -115,15 +130,15 @@ static void offer_ids(struct session *session, const char *noun_name, const char
   if (!status_is_ok(session_open(session->arena, session->invocation, &opened))) return;
   const struct context context = {.arena = session->arena, .deadline_us = clock_monotonic_us() + SHOP_MS * 1000};
   struct ordershop_answer answer = ordershop_call(opened.client, &context, noun->service, list->method, request);
-  if (status_is_ok(answer.status)) offer_ids_of_page(session->arena, answer.message, last);
+  if (status_is_ok(answer.status)) offer_ids_of_page(session->arena, answer.message, joined, last);
   session_close(&opened);
 }
 
 /* ---- candidates ------------------------------------------------------------------------------------------------- */
 
-static void offer_values(struct session *session, const struct flag *flag, const char *last) {
-  offer_words(session->arena, flag->choices, last);
-  if (flag->ids_of) offer_ids(session, flag->ids_of, last);
+static void offer_values(struct session *session, const struct line *line, const char *last) {
+  offer_words(session->arena, line->flag->choices, line->joined, last);
+  if (line->flag->ids_of) offer_ids(session, line->flag->ids_of, line->joined, last);
 }
 
 static void offer_flags(struct arena *arena, const struct line *line, const char *last) {
@@ -152,26 +167,28 @@ static void offer_operands(struct session *session, const struct line *line, con
   struct arena *arena = session->arena;
   if (!line->noun) {
     offer_nouns(arena, last);
+  } else if (line->about && line->about->verbs) {
+    offer_verbs(arena, line->about, last);
   } else if (line->noun->run == command_help_about) {
     offer_nouns(arena, last);
   } else if (!line->noun->verbs) {
-    offer_words(arena, line->noun->operand_words, last);
+    offer_words(arena, line->noun->operand_words, "", last);
   } else if (!line->verb) {
     offer_verbs(arena, line->noun, last);
   } else if (line->verb->operand_ids_of) {
-    offer_ids(session, line->verb->operand_ids_of, last);
+    offer_ids(session, line->verb->operand_ids_of, "", last);
   }
 }
 
 int command_complete(struct session *session) {
   const struct invocation *invocation = session->invocation;
-  struct line line = {.noun = NULL};
+  struct line line = {.joined = ""};
   size_t count = invocation->operand_count;
   if (count == 0) return EXIT_DONE;
   for (size_t i = 0; i + 1 < count; i++) read_word(&line, invocation->operands[i]);
-  const char *last = invocation->operands[count - 1];
+  const char *last = split_last(session->arena, &line, invocation->operands[count - 1]);
   if (line.flag) {
-    offer_values(session, line.flag, last);
+    offer_values(session, &line, last);
   } else if (begins(last, "-") && !line.no_flags) {
     offer_flags(session->arena, &line, last);
   } else {

@@ -3,24 +3,27 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Readline breaks words at = and :, so the line is taken up to the cursor and its words are put together again. */
+/* Readline breaks words at =, so they are put together again; and what it then replaces is only what is behind. */
 static const char bash_script[] =
     "# bash completion of ordershop; made by `ordershop completion bash`\n"
     "_ordershop() {\n"
-    "  local words=() word candidate line IFS=$' \\t\\n'\n"
-    "  for ((word = 1; word <= COMP_CWORD; word++)); do\n"
-    "    if [[ ${COMP_WORDS[word]} == = || ${words[-1]-} == --*= ]] && ((${#words[@]})); then\n"
-    "      words[-1]+=${COMP_WORDS[word]}\n"
+    "  local words=() word before='' last='' candidate meaning\n"
+    "  for word in \"${COMP_WORDS[@]:1:COMP_CWORD}\"; do\n"
+    "    if ((${#words[@]})) && [[ $word == = || $before == = ]]; then\n"
+    "      words[${#words[@]}-1]+=$word\n"
     "    else\n"
-    "      words+=(\"${COMP_WORDS[word]}\")\n"
+    "      last=$before\n"
+    "      words+=(\"$word\")\n"
     "    fi\n"
+    "    before=$word\n"
     "  done\n"
     "  COMPREPLY=()\n"
-    "  if [[ ${words[-2]-} == --from || ${words[-2]-} == --*-file ]]; then\n"
+    "  if [[ $last == --from || $last == --*-file ]]; then\n"
     "    compopt -o default 2>/dev/null\n"
     "    return\n"
     "  fi\n"
-    "  while IFS=$'\\t' read -r candidate line; do\n"
+    "  while IFS=$'\\t' read -r candidate meaning; do\n"
+    "    [[ ${words[${#words[@]}-1]} != --*=* ]] || candidate=${candidate#--*=}\n"
     "    COMPREPLY+=(\"$candidate\")\n"
     "  done < <(\"${COMP_WORDS[0]}\" __complete -- \"${words[@]}\" 2>/dev/null)\n"
     "}\n"
