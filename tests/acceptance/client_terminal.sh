@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# The command line on a real terminal (a pty): widths, colours, --watch, the progress bar, Ctrl-C; and beside it in a
+# pipe, where nothing of that may be seen.
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+python3 -c 'import pty' 2>/dev/null || skip "python3 is not installed"
+shop_start customer
+
+on_terminal() { python3 "$ORDERSHOP_SOURCE/tests/acceptance/client_terminal_cases.py" "$1"; }
+
+expect "tables fit the terminal, with an ellipsis" on_terminal tables_fit
+expect "in a pipe nothing is cut" on_terminal pipes_cut_nothing
+expect "colours come on a terminal only, unless NO_COLOR or TERM=dumb or --color say otherwise" on_terminal colors
+expect "--watch redraws in place and puts the terminal back at Ctrl-C" on_terminal watch_redraws
+expect "--watch prints anew in a pipe" on_terminal watch_prints_anew
+expect "a progress bar comes on a terminal and is wiped away" on_terminal progress_bar
+expect "Ctrl-C during --from says what was done, and the same request id goes on" on_terminal interrupted_bulk
+expect "Ctrl-C ends a call that nobody answers, as a shell expects it" on_terminal interrupted_call
+expect "a pipe that is closed ends the command without a word" on_terminal closed_pipe
+shop_done
