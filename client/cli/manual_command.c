@@ -49,7 +49,7 @@ static void put_flags(struct arena *arena, const struct flag *flags) {
 
 static void put_examples(struct arena *arena, const char *const *examples) {
   if (!examples) return;
-  fputs(".PP\n.EX\n", stdout);
+  fputs(".EX\n", stdout);
   for (; *examples; examples++) {
     put(help_example(arena, *examples));
     putchar('\n');
@@ -66,6 +66,7 @@ static void put_verb(struct arena *arena, const struct noun *noun, const struct 
   if (verb->details) put_paragraph(verb->details);
   put_flags(arena, verb->flags);
   put_flags(arena, verb->shared);
+  if (verb->examples) fputs(".PP\n", stdout);
   put_examples(arena, verb->examples);
 }
 
@@ -77,6 +78,7 @@ static void put_noun(struct arena *arena, const struct noun *noun) {
   printf("\n%s.\n", noun->help);
   if (noun->details) put_paragraph(noun->details);
   put_flags(arena, noun->flags);
+  if (noun->examples) fputs(".PP\n", stdout);
   put_examples(arena, noun->examples);
 }
 

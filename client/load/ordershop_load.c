@@ -6,12 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "base/version.h"
 #include "client/load/fsync_probe.h"
 #include "client/load/load.h"
 #include "rpc/tls_files.h"
 
-enum { PROBE_MS = 2000, OPTION_WARM_UP = 256, OPTION_JSON, OPTION_TLS_CA, OPTION_TLS_CERTIFICATE, OPTION_TLS_KEY };
+/* Exit statuses beside EXIT_FAILURE: refused; the same of all programs of the shop. */
+enum { EXIT_MISUSE = 2, EXIT_LATER = 3 };
+
+enum {
+  PROBE_MS = 2000,
+  PORT_BASE_MOST = 65528,
+  OPTION_WARM_UP = 256,
+  OPTION_JSON,
+  OPTION_TLS_CA,
+  OPTION_TLS_CERTIFICATE,
+  OPTION_TLS_KEY
+};
 
 struct arguments {
   struct load_options load;
@@ -30,7 +42,7 @@ static const struct argp_option options[] = {
     {"warm-up", OPTION_WARM_UP, "N", 0, "Seconds before that (2)", 0},
     {"products", 'p', "N", 0, "Units in an order (3), of 100 products", 0},
     {"disk", 'd', "FOLDER", 0, "Also measure how long 4 KiB take to become durable there", 0},
-    {"host", 'H', "HOST", 0, "Where the services are (127.0.0.1)", 0},
+    {"host", 'H', "HOST", 0, "Where the services are (ORDERSHOP_HOST, or 127.0.0.1)", 0},
     {"port-base", 'P', "PORT", 0, "They listen on PORT + 1 ... (ORDERSHOP_PORT_BASE, or 50050)", 0},
     {"tls-ca-file", OPTION_TLS_CA, "FILE", 0, "PEM file of the CA to trust: TLS (ORDERSHOP_TLS_CA_FILE)", 0},
     {"tls-certificate-file", OPTION_TLS_CERTIFICATE, "FILE", 0,
@@ -86,7 +98,7 @@ static error_t take_option(int key, char *value, struct argp_state *state) {
       arguments->shop.host = value;
       return 0;
     case 'P':
-      arguments->shop.port_base = number(value, 1, 65528, state);
+      arguments->shop.port_base = number(value, 1, PORT_BASE_MOST, state);
       return 0;
     case OPTION_TLS_CA:
       arguments->shop.tls_ca_file = value;
@@ -140,9 +152,19 @@ static void print_plain(const struct load_options *load, struct load_result *res
   printf("%-10s %llu\n", "failures", (unsigned long long)result->failures);
 }
 
+/* Returns the exit status: as those of `ordershop`. */
 static int complain(struct status status) {
+  bool later = status.code == STATUS_UNAVAILABLE || status.code == STATUS_DEADLINE_EXCEEDED ||
+               (status.code == STATUS_RESOURCE_EXHAUSTED && status.details && status.details->retry_delay_ms > 0);
   fprintf(stderr, "ordershop-load: %s (%s)\n", status.message, status_code_name(status.code));
-  return 1;
+  if (later) fputs("  ordershop health says which services serve; --host and --port-base say where they are\n", stderr);
+  return later ? EXIT_LATER : EXIT_FAILURE;
+}
+
+/* Likewise, about arguments, settings and files: nothing was called. */
+static int refuse(struct status status) {
+  fprintf(stderr, "ordershop-load: %s\n", status.message);
+  return EXIT_MISUSE;
 }
 
 /* ---- all -------------------------------------------------------------------------------------------------------- */
@@ -159,35 +181,40 @@ static struct status run_at(struct arena *arena, const char *address, struct arg
   return status;
 }
 
-static struct status prepare_and_run(struct arena *arena, struct arguments *arguments, struct load_result *ret_result) {
-  struct ordershop_client *client;
-  struct status status = ordershop_client_open(arena, &arguments->shop, &client);
-  if (!status_is_ok(status)) return status;
+static struct status prepare_and_run(struct arena *arena, struct arguments *arguments, struct ordershop_client *client,
+                                     struct load_result *ret_result) {
   struct load_shop shop;
   enum ordershop_service service = arguments->load.mode == LOAD_ORDER ? ORDERSHOP_ORDER : ORDERSHOP_CUSTOMER;
-  status = load_prepare(arena, client, &arguments->load, &shop);
-  if (status_is_ok(status)) {
-    status = run_at(arena, ordershop_client_address(client, service), arguments, &shop, ret_result);
-  }
-  ordershop_client_close(client);
-  return status;
+  struct status status = load_prepare(arena, client, &arguments->load, &shop);
+  if (!status_is_ok(status)) return status;
+  return run_at(arena, ordershop_client_address(client, service), arguments, &shop, ret_result);
 }
 
-static int run(struct arena *arena, struct arguments *arguments) {
-  struct load_options *load = &arguments->load;
+static int report(const struct load_options *load, struct load_result *result, struct latency *disk) {
+  if (load->json) print_json(load, result, disk);
+  if (!load->json) print_plain(load, result, disk);
+  latency_clear(&result->latency);
+  return result->failures > 0 ? complain(result->first_failure) : EXIT_SUCCESS;
+}
+
+static int run_with_client(struct arena *arena, struct arguments *arguments, struct ordershop_client *client) {
+  const struct load_options *load = &arguments->load;
   struct latency disk = {.count = 0};
   struct load_result result;
   struct status status = load->folder ? fsync_probe(arena, load->folder, PROBE_MS, &disk) : status_ok();
-  if (status_is_ok(status)) status = prepare_and_run(arena, arguments, &result);
-  if (!status_is_ok(status)) {
-    latency_clear(&disk);
-    return complain(status);
-  }
-  if (load->json) print_json(load, &result, &disk);
-  if (!load->json) print_plain(load, &result, &disk);
-  int exit_status = result.failures > 0 ? complain(result.first_failure) : 0;
-  latency_clear(&result.latency);
+  if (!status_is_ok(status)) return refuse(status);
+  status = prepare_and_run(arena, arguments, client, &result);
+  int exit_status = status_is_ok(status) ? report(load, &result, &disk) : complain(status);
   latency_clear(&disk);
+  return exit_status;
+}
+
+static int run(struct arena *arena, struct arguments *arguments) {
+  struct ordershop_client *client;
+  struct status status = ordershop_client_open(arena, &arguments->shop, &client);
+  if (!status_is_ok(status)) return refuse(status);
+  int exit_status = run_with_client(arena, arguments, client);
+  ordershop_client_close(client);
   return exit_status;
 }
 
@@ -196,36 +223,59 @@ static void print_version(FILE *stream, struct argp_state *state) {
   fprintf(stream, "ordershop-load %s\n", ordershop_version);
 }
 
-/* What flags can replace. */
-static void read_environment(struct ordershop_client_options *shop) {
-  const char *port_base = getenv("ORDERSHOP_PORT_BASE");
-  if (port_base) shop->port_base = atoi(port_base);
-  shop->tls_ca_file = getenv("ORDERSHOP_TLS_CA_FILE");
-  shop->tls_certificate_file = getenv("ORDERSHOP_TLS_CERTIFICATE_FILE");
-  shop->tls_key_file = getenv("ORDERSHOP_TLS_KEY_FILE");
+/* What flags can replace. Errors: INVALID_ARGUMENT. */
+static struct status read_environment(struct arena *arena, struct ordershop_client_options *shop) {
+  int64_t port_base;
+  const struct setting settings[] = {
+      {.variable = "ORDERSHOP_HOST", .target = &shop->host, .fallback = "127.0.0.1"},
+      {.variable = "ORDERSHOP_PORT_BASE",
+       .kind = SETTING_INTEGER,
+       .target = &port_base,
+       .fallback = "50050",
+       .least = 1,
+       .most = PORT_BASE_MOST},
+      {.variable = "ORDERSHOP_TLS_CA_FILE", .target = &shop->tls_ca_file},
+      {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE", .target = &shop->tls_certificate_file},
+      {.variable = "ORDERSHOP_TLS_KEY_FILE", .target = &shop->tls_key_file},
+  };
+  enum config_outcome outcome;
+  struct status status =
+      config_read(arena, "ordershop-load", "", settings, sizeof(settings) / sizeof(settings[0]), 1, NULL, &outcome);
+  if (status_is_ok(status)) shop->port_base = (int)port_base;
+  return status;
 }
 
-int main(int argc, char **argv) {
-  argp_program_version_hook = print_version;
+/* Returns the exit status. */
+static int read_and_run(struct arena *arena, int argc, char **argv) {
   struct arguments arguments = {.load = {.in_flight = 64,
                                          .duration_ms = 10000,
                                          .warm_up_ms = 2000,
                                          .products = 3,
                                          .customer_count = 100,
                                          .product_count = 100}};
-  read_environment(&arguments.shop);
   const struct argp argp = {
       .options = options,
       .parser = take_option,
       .doc =
           "Calls a shop as fast as it answers and tells how fast that is. It makes customers, products with plenty "
-          "of stock, and orders: don't point it at a shop that matters.\vExit status: 0 if no call failed.",
+          "of stock, and orders: don't point it at a shop that matters.\vExit status: 0 if no call failed; 1 if some "
+          "were refused; 2 for wrong arguments, settings or files; 3 if a service was unavailable, overloaded or did "
+          "not answer in time.",
   };
+  struct status status = read_environment(arena, &arguments.shop);
+  if (!status_is_ok(status)) return refuse(status);
   argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-  if (arguments.load.connections == 0)
+  if (arguments.load.connections == 0) {
     arguments.load.connections = arguments.load.in_flight < 4 ? arguments.load.in_flight : 4;
+  }
+  return run(arena, &arguments);
+}
+
+int main(int argc, char **argv) {
+  argp_program_version_hook = print_version;
+  argp_err_exit_status = EXIT_MISUSE;
   struct arena *arena = arena_new();
-  int exit_status = run(arena, &arguments);
+  int exit_status = read_and_run(arena, argc, argv);
   arena_free(arena);
   return exit_status;
 }
