@@ -7,12 +7,12 @@
 # has it; what needs it says so and is skipped.
 
 # To run the shop.
-run_packages=(redis-server redis-tools util-linux)
+run_packages=(redis-server redis-tools util-linux openssl)
 
 # To build it.
 build_packages=(
   build-essential cmake ninja-build 'pkg-config|pkgconf'
-  libgrpc-dev libprotobuf-c-dev libhiredis-dev libuv1-dev uuid-dev libjansson-dev
+  libgrpc-dev libssl-dev libprotobuf-c-dev libhiredis-dev libuv1-dev uuid-dev libjansson-dev
   'libcurl4-openssl-dev|libcurl4-gnutls-dev'
 )
 
