@@ -57,12 +57,17 @@ run() {
 }
 
 # refuses SERVICE WORD VARIABLE=VALUE...: it ends at once, with status 1 and one line that has the word in it
-refuses() {
-  local service=$1 word=$2
-  shift 2
+refuses() { ends_with 1 "$@"; }
+
+# misused SERVICE WORD ARGUMENT...: likewise with status 2
+misused() { ends_with 2 "$@"; }
+
+ends_with() { # STATUS SERVICE WORD VARIABLE=VALUE|ARGUMENT...
+  local status=$1 service=$2 word=$3
+  shift 3
   run "$service" "$@"
   cat "$shop_folder/said"
-  [ "$shop_status" -eq 1 ] && [ "$(wc -l <"$shop_folder/said")" -eq 1 ] && grep -F -- "$word" "$shop_folder/said" >/dev/null
+  [ "$shop_status" -eq "$status" ] && [ "$(wc -l <"$shop_folder/said")" -eq 1 ] && grep -F -- "$word" "$shop_folder/said" >/dev/null
 }
 
 # Values that do not parse, of all services' variables.
@@ -134,8 +139,8 @@ every_variable_is_tried() {
 }
 
 unknown_flags_are_refused() {
-  refuses customer --colour --colour=red && refuses customer listen -listen && refuses customer --listen --listen=x &&
-    refuses customer --log-level --log-level
+  misused customer --colour --colour=red && misused customer listen -listen && refuses customer --listen --listen=x &&
+    misused customer --log-level --log-level
 }
 
 # The flag wins over the variable, so only the flag is looked at.
@@ -206,7 +211,7 @@ for service in "${shop_services[@]}"; do
 done
 expect "a service names its own variable whose value is wrong" own_values_are_refused
 expect "every variable has been tried" every_variable_is_tried
-expect "an unknown flag, or one without a value, ends the start" unknown_flags_are_refused
+expect "an unknown flag, or one without a value, ends the start with status 2" unknown_flags_are_refused
 expect "a flag wins over its variable" a_flag_wins
 expect "an unknown ORDERSHOP_ variable is warned of once, one of another program is not" unknown_variable_is_warned_of_once
 expect "passwords are not shown" passwords_are_not_shown

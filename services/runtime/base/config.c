@@ -39,6 +39,11 @@ static struct status refuse(struct arena *arena, const char *name, const char *w
   return status_error(arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID", "%s: %s", name, what);
 }
 
+/* The command line itself is wrong, whatever the values are. */
+static struct status refuse_argument(struct arena *arena, const char *argument, const char *what) {
+  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "%s: %s", argument, what);
+}
+
 /* What a message may show of a value: it stays in its line, and a password in a URL is left out. */
 static const char *value_shown(struct arena *arena, const char *value) {
   const char *scheme = strstr(value, "://");
@@ -141,13 +146,13 @@ static struct status read_flags(struct arena *arena, const struct setting *setti
                                 char **argv, struct origin *origins) {
   for (int i = 1; i < argc; i++) {
     const char *argument = argv[i];
-    if (!has_prefix(argument, "--")) return refuse(arena, argument, "is not a flag; --help lists them");
+    if (!has_prefix(argument, "--")) return refuse_argument(arena, argument, "is not a flag; --help lists them");
     size_t size = strcspn(argument, "=");
     int index = flag_find(arena, settings, count, argument + 2, size - 2);
     const char *name = arena_memdup(arena, argument, size);
-    if (index < 0) return refuse(arena, name, "there is no such flag; --help lists them");
+    if (index < 0) return refuse_argument(arena, name, "there is no such flag; --help lists them");
     bool joined = argument[size] == '=';
-    if (!joined && i + 1 >= argc) return refuse(arena, name, "needs a value");
+    if (!joined && i + 1 >= argc) return refuse_argument(arena, name, "needs a value");
     origins[index] = (struct origin){.name = name, .value = joined ? argument + size + 1 : argv[++i]};
   }
   return status_ok();

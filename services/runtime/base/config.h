@@ -37,7 +37,8 @@ enum config_outcome { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
 
 /* Fills all targets from flags and environment. Values live in `arena`. With --help: prints usage, every setting with
  * default and unit, to standard output, and says CONFIG_HELP. With --version: says CONFIG_VERSION, and the caller
- * prints his. Errors: INVALID_ARGUMENT with a message for the terminal. */
+ * prints his. Errors: INVALID_ARGUMENT with a message for the terminal; reason USAGE where an argument is no flag or
+ * lacks its value, CONFIGURATION_INVALID where a value does not parse. */
 struct status config_read(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
                           size_t count, int argc, char **argv, enum config_outcome *ret_outcome);
 

@@ -262,7 +262,8 @@ static struct status open_all(struct life *life) {
 static _Noreturn void fail(const struct service_definition *definition, struct status status) {
   log_stop();
   fprintf(stderr, "ordershop-%s: %s\n", definition->name, status.message);
-  _exit(EXIT_FAILURE);
+  bool misused = strcmp(status_reason(status), "USAGE") == 0; /* the same status in all programs of the shop */
+  _exit(misused ? 2 : EXIT_FAILURE);
 }
 
 int service_main(const struct service_definition *definition, int argc, char **argv) {
