@@ -68,15 +68,20 @@ redis_port=$(read_port ORDERSHOP_REDIS_PORT 6380 65535)
 build_dir=${ORDERSHOP_BUILD:-$source_dir/build}
 bin=${ORDERSHOP_BIN:-$build_dir/bin}
 
-# Somebody else's Redis, given by its address, is used as it is and neither started nor stopped.
-redis_is_ours() { [ -z "${ORDERSHOP_REDIS_URL:-}" ]; }
-redis_url=${ORDERSHOP_REDIS_URL:-redis://127.0.0.1:$redis_port/0}
+# shellcheck source-path=SCRIPTDIR source=redis_lib.sh
+. "$local_dir/redis_lib.sh"
+parse_redis_url
 
 # Makes the folders; from here on `home` is the true path, which is what /proc shows.
 make_home() {
-  (umask 077 && mkdir -p "$home") || fail "can't make the folder $home"
+  local folder
+  (umask 077 && mkdir -p "$home") 2>/dev/null || fail "can't make the folder $home: set ORDERSHOP_HOME to one of yours"
   home=$(cd "$home" && pwd -P)
-  mkdir -p "$home/run" "$home/log" "$home/redis" "$home/mail"
+  for folder in "$home/run" "$home/log" "$home/redis" "$home/mail"; do
+    if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
+      fail "can't write to the folder $folder: make it writable, or set ORDERSHOP_HOME to a folder of yours"
+    fi
+  done
 }
 
 find_home() {
@@ -110,6 +115,9 @@ part_command() {
 part_folder() {
   if [ "$1" = redis ]; then printf '%s' "$home/redis"; else printf '%s' "$home"; fi
 }
+
+# shellcheck source-path=SCRIPTDIR source=tls.sh
+. "$local_dir/tls.sh"
 
 # --- What runs ---
 
@@ -156,29 +164,39 @@ wait_until() {
   done
 }
 
-# Asks the shop's Redis; the password travels by environment, never as an argument.
-shop_redis_cli() {
-  local password=
-  if [ -n "${ORDERSHOP_REDIS_PASSWORD_FILE:-}" ]; then IFS= read -r password <"$ORDERSHOP_REDIS_PASSWORD_FILE" || true; fi
-  env ${password:+REDISCLI_AUTH="$password"} redis-cli --no-auth-warning -u "$redis_url" "$@"
-}
-
-redis_answers() {
-  [ "$(shop_redis_cli ping 2>/dev/null </dev/null)" = PONG ]
-}
-
-# Where each service is, for services and for the command line; what the user has set wins.
+# Where each service is, for services and for the command line; what the user has set wins, and is listed in `elsewhere`.
+elsewhere=()
 export_addresses() {
   local service variable
   for service in "${services[@]}"; do
     variable=ORDERSHOP_${service^^}_ADDRESS
-    [ -n "${!variable:-}" ] || export "$variable=127.0.0.1:$(part_port "$service")"
+    if [ -n "${!variable:-}" ]; then
+      elsewhere+=("$service")
+    else
+      export "$variable=127.0.0.1:$(part_port "$service")"
+    fi
   done
+}
+
+# The variables of this run that say which shop is meant, as one pastes them before a command.
+shop_settings() {
+  local variable
+  for variable in ORDERSHOP_HOME ORDERSHOP_PORT_BASE ORDERSHOP_REDIS_PORT ORDERSHOP_REDIS_URL ORDERSHOP_REDIS_USERS \
+    ORDERSHOP_REDIS_PASSWORD_FILE ORDERSHOP_KEY_PREFIX ORDERSHOP_BUILD ORDERSHOP_BIN; do
+    [ -z "${!variable:-}" ] || printf '%s=%q ' "$variable" "${!variable}"
+  done
+}
+
+# Runs a command that calls the shop, with the shop's TLS files where it has some.
+as_client() {
+  local files
+  mapfile -t files < <(tls_variables client/local)
+  env "${files[@]}" "$@"
 }
 
 # `ordershop health`: one line a service; fails unless all of them are SERVING. After export_addresses.
 shop_health() {
-  "$bin/ordershop" health "$@"
+  as_client "$bin/ordershop" health "$@"
 }
 
 # Stops parts, services before redis; says so. Fails if one had to be killed.

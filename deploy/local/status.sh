@@ -17,11 +17,30 @@
 prefix=${ORDERSHOP_KEY_PREFIX:-}
 declare -A health lag parked outbox
 
+# Of the services that run here, and of those that the user says are elsewhere. Whatever else answers at a port of this
+# shop is another's, and is told below the table.
 read_health() {
-  local service state
+  local service state asked=()
+  for service in "${services[@]}"; do
+    health[$service]=UNREACHABLE
+    if contains "$service" "${elsewhere[@]}" || part_pid "$service" >/dev/null; then asked+=("$service"); fi
+  done
+  [ ${#asked[@]} -gt 0 ] || return 0
   while read -r service state _; do
     health[$service]=$state
-  done < <(shop_health "${services[@]}" 2>/dev/null || true)
+  done < <(shop_health "${asked[@]}" 2>/dev/null || true)
+}
+
+# Ports of this shop that somebody else has taken.
+print_strangers() {
+  local part owner
+  for part in "${parts[@]}"; do
+    if [ "$part" = redis ] && ! redis_is_ours; then continue; fi
+    if part_pid "$part" >/dev/null || contains "$part" "${elsewhere[@]}"; then continue; fi
+    if owner=$(port_owner "$(part_port "$part")"); then
+      say "port $(part_port "$part") of $part is taken by $owner, which is not of the shop in $home"
+    fi
+  done
 }
 
 # The event streams of this shop; the prefix taken literally.
@@ -101,4 +120,6 @@ for part in "${parts[@]}"; do
   print_line "$part" "$pid" "$(part_port "$part")" "$process" "${health[$part]:-unknown}" \
     "${lag[$part]:--}" "${parked[$part]:--}" "${outbox[$part]:--}"
 done
+print_strangers
+[ "${health[redis]}" = answers ] || say "$(explain_redis)"
 exit $status

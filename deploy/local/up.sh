@@ -10,9 +10,13 @@
 #   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/   (default ~/.local/state/ordershop)
 #   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, on loopback   (default 50050)
 #   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380)
-#   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started
+#   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started. ORDERSHOP_REDIS_PASSWORD_FILE: with this
+#                         password; or ORDERSHOP_REDIS_USERS: each service as its own user, by the password files in this
+#                         folder, which deploy/redis/make_users.sh has made
 #   ORDERSHOP_BUILD       the build folder   (default build/ in the source tree)
 #   ORDERSHOP_BIN         a folder of executables to use instead of building
+#   ORDERSHOP_TLS         mutual: services and clients show certificates, made in tls/; off: plain text again
+#                         (default: as the shop was last)
 #
 # Other ORDERSHOP_ variables go to the services as they are: see `ordershop-customer --help`.
 # Exit status: 0 all that was named is SERVING; 1 not, and said why; 2 misuse.
@@ -64,6 +68,13 @@ run_build() {
   cmake --build "$build_dir" --parallel "$(nproc)"
 }
 
+check_executables() {
+  local program
+  for program in ordershop "${wanted_services[@]/#/ordershop-}"; do
+    [ -x "$bin/$program" ] || fail "there is no $program in $bin: set ORDERSHOP_BIN to the folder of the executables, or unset it"
+  done
+}
+
 # --- Start ---
 
 check_ports() {
@@ -98,23 +109,23 @@ give_up_on() {
   fail "$1 ${2:-has ended right after its start}"
 }
 
-# What belongs to this place: its file is made anew at each start. Only this user can read it.
+# What belongs to this place: its file is made anew at each start.
 write_redis_conf() {
-  local password=
-  if [ -n "${ORDERSHOP_REDIS_PASSWORD_FILE:-}" ]; then
-    IFS= read -r password <"$ORDERSHOP_REDIS_PASSWORD_FILE" || [ -n "$password" ] ||
-      fail "can't read a password from ORDERSHOP_REDIS_PASSWORD_FILE=$ORDERSHOP_REDIS_PASSWORD_FILE"
+  printf 'include "%s"\nbind 127.0.0.1\nport %s\ndir "%s"\naclfile "%s/users.acl"\n' \
+    "$redis_conf" "$redis_port" "$home/redis" "$(redis_users)" >"$home/redis/redis.conf"
+}
+
+# The users' passwords, and their rights as they are in this source tree. A Redis that runs learns what has changed.
+make_redis_users() {
+  local folder before
+  redis_is_ours || return 0
+  folder=$(redis_users)
+  before=$(cat "$folder/users.acl" 2>/dev/null || true)
+  "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "${ORDERSHOP_KEY_PREFIX:-}" || exit 1
+  [ -n "$before" ] && [ "$before" != "$(cat "$folder/users.acl")" ] || return 0
+  if redis_answers; then
+    shop_redis_cli acl load >/dev/null || fail "Redis can't load $folder/users.acl"
   fi
-  (
-    umask 077
-    {
-      printf 'include "%s"\n' "$redis_conf"
-      printf 'bind 127.0.0.1\nport %s\ndir "%s"\n' "$redis_port" "$home/redis"
-      # in hexadecimal, so that no character of it means anything
-      [ -z "$password" ] ||
-        printf 'requirepass "%s"\n' "$(printf %s "$password" | od -An -v -tx1 | tr -d ' \n' | sed 's/../\\x&/g')"
-    } >"$home/redis/redis.conf"
-  )
 }
 
 start_redis() {
@@ -123,17 +134,21 @@ start_redis() {
   launch redis redis-server "$home/redis/redis.conf"
   wait_until $loading_seconds redis_answers_or_ended
   part_pid redis >/dev/null || give_up_on redis
-  redis_answers || give_up_on redis "does not answer"
+  redis_answers || give_up_on redis "does not answer as it should: $(explain_redis)"
 }
 
 redis_answers_or_ended() { redis_answers || ! part_pid redis >/dev/null; }
 
 start_service() {
-  local service=$1
+  local service=$1 files
+  mapfile -t files < <(tls_variables "$service")
   say "Starting $service at 127.0.0.1:$(part_port "$service")"
   # The variables taken away are this script's own.
   launch "$service" env -u ORDERSHOP_HOME -u ORDERSHOP_PORT_BASE -u ORDERSHOP_REDIS_PORT -u ORDERSHOP_BUILD \
-    -u ORDERSHOP_BIN ORDERSHOP_LISTEN="127.0.0.1:$(part_port "$service")" ORDERSHOP_REDIS_URL="$redis_url" \
+    -u ORDERSHOP_BIN -u ORDERSHOP_REDIS_USERS -u ORDERSHOP_TLS "${files[@]}" \
+    ORDERSHOP_LISTEN="127.0.0.1:$(part_port "$service")" \
+    ORDERSHOP_REDIS_URL="$(redis_url_of "$service")" \
+    ORDERSHOP_REDIS_PASSWORD_FILE="$(redis_password_file_of "$service")" \
     ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" "$bin/$(part_command "$service")"
 }
 
@@ -175,7 +190,7 @@ play_demo() {
   [ ! -e "$home/demo-played" ] || return 0
   say ""
   say "Playing the demo (the first time only): ordershop demo"
-  if ! "$bin/ordershop" demo; then
+  if ! as_client "$bin/ordershop" demo; then
     started=()
     fail "the demo failed; the shop runs all the same"
   fi
@@ -183,18 +198,24 @@ play_demo() {
 }
 
 print_what_to_try() {
-  local base='' cli="redis-cli -p $redis_port"
+  local settings base='' grpcurl=-plaintext
+  settings=$(shop_settings)
   [ "$port_base" -eq 50050 ] || base="ORDERSHOP_PORT_BASE=$port_base "
-  redis_is_ours || cli="redis-cli -u $redis_url"
   say ""
   say "Three things to try:"
-  say "  grpcurl -plaintext localhost:$(part_port customer) ordershop.v1.CustomerService/ListCustomers"
+  if shop_has_tls; then
+    grpcurl="-cacert $home/tls/ca.crt -cert $home/tls/client/local.crt -key $home/tls/client/local.key"
+    say "  export $(tls_variables client/local | paste -sd ' ')"
+  fi
+  say "  grpcurl $grpcurl localhost:$(part_port customer) ordershop.v1.CustomerService/ListCustomers"
   command -v grpcurl >/dev/null ||
     say "      (grpcurl is not installed: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9)"
   say "  $base$bin/ordershop order list"
-  say "  $cli XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
+  say "  $settings$local_dir/redis-cli.sh XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
   say ""
-  say "Logs are in $home/log. To see how it does: $local_dir/status.sh. To stop it: $local_dir/down.sh"
+  say "Logs are in $home/log. To see how it does, and to stop it:"
+  say "  $settings$local_dir/status.sh"
+  say "  $settings$local_dir/down.sh"
 }
 
 # --- Main ---
@@ -226,7 +247,10 @@ fi
 make_home
 lock_home
 export_addresses
+choose_tls
 build_shop
+check_executables
+check_redis_files
 trap end_run EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -243,13 +267,12 @@ for part in "${chosen[@]}"; do
   fi
 done
 check_ports "${to_start[@]}"
+make_certificates
+make_redis_users
 if contains redis "${to_start[@]}"; then
   start_redis
 elif [ ${#wanted_services[@]} -gt 0 ] && ! redis_answers; then
-  if redis_is_ours; then
-    fail "Redis does not answer at 127.0.0.1:$redis_port; start it first: up.sh redis"
-  fi
-  fail "Redis does not answer at the address in ORDERSHOP_REDIS_URL"
+  fail "$(explain_redis)"
 fi
 for part in "${to_start[@]}"; do
   [ "$part" = redis ] || start_service "$part"

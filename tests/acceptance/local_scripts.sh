@@ -14,6 +14,7 @@ all_down_and_end() {
 }
 trap all_down_and_end EXIT
 
+redis() { "$scripts/redis-cli.sh" "$@"; }
 up() { "$scripts/up.sh" --no-install "$@"; }
 down() { "$scripts/down.sh" "$@"; }
 pid_of() { cat "$ORDERSHOP_HOME/run/$1.pid"; }
@@ -46,7 +47,7 @@ expect "there is help" ends_with 0 ORDERSHOP_HOME up --help
 expect "before the first start nothing runs, which is no mistake" ends_with 0 "Nothing" down
 expect "a service without Redis is not started, and says what to do" ends_with 1 "up.sh redis" up customer
 
-expect "everything starts" ends_with 0 "redis-cli -p $(port_of redis)" up
+expect "everything starts" ends_with 0 "ORDERSHOP_HOME=$ORDERSHOP_HOME .*redis-cli.sh XRANGE" up
 expect "the demo was played" test -e "$ORDERSHOP_HOME/demo-played"
 expect "status.sh finds that all run and serve" ends_with 0 SERVING "$scripts/status.sh"
 expect "Redis syncs every write" redis_says appendfsync always

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# redis-cli with the local shop's Redis, as user operator, who may read and watch everything and write nothing.
+#
+#   redis-cli.sh [--as USER] [ARGUMENT...]
+#
+#   --as USER   as another user of deploy/redis/users.acl: a service, to repair keys of its own
+#
+#   redis-cli.sh XRANGE events:order_created - + COUNT 1
+#   redis-cli.sh --as crm SREM crm_parked_keys 76131f90-36f5-4ce4-8516-0685a3dccc54
+#
+# Which shop: ORDERSHOP_HOME, ORDERSHOP_REDIS_PORT or ORDERSHOP_REDIS_URL, as with up.sh.
+# Exit status: redis-cli's; 1 there is no such user; 2 misuse.
+
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+user=operator
+case ${1:-} in
+-h | --help)
+  print_help
+  exit 0
+  ;;
+--as)
+  [ $# -ge 2 ] || misuse "--as needs a user; see redis-cli.sh --help"
+  user=$2
+  shift 2
+  ;;
+esac
+find_home || ! redis_is_ours || fail "there is no shop in $home: start it with up.sh, or set ORDERSHOP_HOME"
+file=$(redis_password_file_of "$user")
+[ -z "$file" ] || [ -r "$file" ] || fail "can't read $file: there is no user '$user' here, or it is not for you"
+redis_cli_as "$user" "$@"

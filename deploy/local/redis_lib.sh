@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # services, home, redis_port ... come from lib.sh
+# The shop's Redis as the scripts here see it: where it is, and as whom to ask it. Sourced by lib.sh.
+#
+# The private Redis knows the users of deploy/redis/users.acl; passwords lie in ORDERSHOP_HOME/redis/users. Somebody
+# else's (ORDERSHOP_REDIS_URL) is asked as that says, or, if ORDERSHOP_REDIS_USERS names a folder that make_users.sh has
+# made, by everybody as the user of his own.
+
+# Somebody else's Redis, given by its address, is used as it is and neither started nor stopped.
+redis_is_ours() { [ -z "${ORDERSHOP_REDIS_URL:-}" ]; }
+
+# The folder of the users' passwords; empty: everybody uses the same user, or none.
+redis_users() {
+  if redis_is_ours; then
+    printf '%s' "$home/redis/users"
+  else
+    printf '%s' "${ORDERSHOP_REDIS_USERS:-}"
+  fi
+}
+
+# Takes the address apart: sets redis_user, redis_host, redis_at, redis_database.
+parse_redis_url() {
+  local url=${ORDERSHOP_REDIS_URL:-redis://127.0.0.1:$redis_port/0}
+  local pattern='^redis://(([^@:/]+)@)?(\[([^]]+)\]|[^]:/@[]+)(:([0-9]+))?(/([0-9]*))?$'
+  [[ $url =~ $pattern ]] ||
+    misuse "ORDERSHOP_REDIS_URL must be redis://[user@]host[:port][/database]; a password comes by ORDERSHOP_REDIS_PASSWORD_FILE"
+  redis_user=${BASH_REMATCH[2]} redis_host=${BASH_REMATCH[4]:-${BASH_REMATCH[3]}}
+  redis_at=${BASH_REMATCH[6]:-6379} redis_database=${BASH_REMATCH[8]:-0}
+}
+
+# The address and the password file for a service.
+redis_url_of() {
+  local host=$redis_host user=$redis_user
+  [[ $host != *:* ]] || host="[$host]"
+  [ -z "$(redis_users)" ] || user=$1
+  printf 'redis://%s%s:%s/%s' "${user:+$user@}" "$host" "$redis_at" "$redis_database"
+}
+
+redis_password_file_of() {
+  if [ -n "$(redis_users)" ]; then
+    printf '%s/%s.password' "$(redis_users)" "$1"
+  else
+    printf '%s' "${ORDERSHOP_REDIS_PASSWORD_FILE:-}"
+  fi
+}
+
+# Asks the shop's Redis as a user of it; the password travels by environment, never as an argument.
+redis_cli_as() { # redis_cli_as USER ARGUMENT...
+  local user=$1 file password=
+  shift
+  file=$(redis_password_file_of "$user")
+  [ -n "$(redis_users)" ] || user=$redis_user
+  if [ -n "$file" ]; then IFS= read -r password 2>/dev/null <"$file" || [ -n "$password" ] || password=; fi
+  env -u REDISCLI_AUTH ${password:+REDISCLI_AUTH="$password"} redis-cli --no-auth-warning \
+    -h "$redis_host" -p "$redis_at" -n "$redis_database" ${user:+--user "$user"} "$@"
+}
+
+# As one who may read and watch everything.
+shop_redis_cli() { redis_cli_as operator "$@"; }
+
+redis_answer() { shop_redis_cli ping 2>&1 </dev/null || true; }
+
+redis_answers() { [ "$(redis_answer)" = PONG ]; }
+
+# One sentence that says why it doesn't answer and what to do.
+explain_redis() {
+  local answer where="Redis at $redis_host:$redis_at"
+  answer=$(redis_answer)
+  case $answer in
+  PONG) ;;
+  *WRONGPASS* | *NOAUTH*)
+    if redis_is_ours; then
+      echo "$where does not know the users in $(redis_users): it was started before there were any, or is another" \
+        "shop's. Stop it (down.sh) and start it again (up.sh), or choose another ORDERSHOP_REDIS_PORT"
+    elif [[ $answer == *NOAUTH* ]]; then
+      echo "$where wants a password: set ORDERSHOP_REDIS_PASSWORD_FILE, or ORDERSHOP_REDIS_USERS"
+    elif [ -n "$(redis_users)" ]; then
+      echo "$where refuses user operator or its password: check that it has loaded $(redis_users)/users.acl (ACL LOAD)"
+    else
+      echo "$where refuses the user or the password: check ORDERSHOP_REDIS_URL and ORDERSHOP_REDIS_PASSWORD_FILE"
+    fi
+    ;;
+  *NOPERM*) echo "$where does not let this user ask: load users.acl there (deploy/redis/README.md): $answer" ;;
+  *LOADING*) echo "$where is still loading its data: try again in a while" ;;
+  *)
+    if redis_is_ours; then
+      echo "$where does not answer; start it first: up.sh redis"
+    else
+      echo "$where, the address in ORDERSHOP_REDIS_URL, does not answer${answer:+: $answer}"
+    fi
+    ;;
+  esac
+}
+
+# The files that must be there before anything is started.
+check_redis_files() {
+  local service file
+  command -v redis-cli >/dev/null || fail "there is no redis-cli: install the package redis-tools, or run up.sh without --no-install"
+  if redis_is_ours; then
+    command -v redis-server >/dev/null ||
+      fail "there is no redis-server: install the package redis-server, or run up.sh without --no-install"
+    [ -r "$redis_conf" ] || fail "can't read Redis' configuration $redis_conf: the source tree isn't whole"
+    return 0
+  fi
+  for service in operator "${wanted_services[@]}"; do
+    file=$(redis_password_file_of "$service")
+    [ -n "$file" ] || continue
+    if [ ! -r "$file" ] || [ ! -s "$file" ]; then
+      fail "can't read a password from $file: make it with deploy/redis/make_users.sh, or write the password into it"
+    fi
+  done
+}
