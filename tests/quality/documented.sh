@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# README.md tells all there is: every variable that a program knows, every key that a shop makes in Redis with its type.
+# The documents tell all there is: docs/configuration.md every variable that a program knows, docs/redis.md every key
+# that a shop makes in Redis with its type.
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 
-readme=$ORDERSHOP_SOURCE/README.md
+docs=$ORDERSHOP_SOURCE/docs
 
 # Rows of the table whose first columns are headed like that, without heading and rule.
-table() { # table 'key | type'
-  awk -v head="| $1 |" 'index($0, head) == 1 { inside = 1; getline; next } !/^\|/ { inside = 0 } inside' "$readme"
+table() { # table 'key | type' DOCUMENT
+  awk -v head="| $1 |" 'index($0, head) == 1 { inside = 1; getline; next } !/^\|/ { inside = 0 } inside' "$2"
 }
 
 # Names in backticks on standard input, one a line.
@@ -15,7 +16,7 @@ backticked() { grep -o '`[^`]*`' | tr -d '`'; }
 
 # --- Variables ---
 
-documented_variables() { table 'variable | default' | backticked | grep -x 'ORDERSHOP_[A-Z_]*' | sort -u; }
+documented_variables() { table 'variable | default' "$docs/configuration.md" | backticked | grep -x 'ORDERSHOP_[A-Z_]*' | sort -u; }
 
 known_variables() { # known_variables PROGRAM
   "$ORDERSHOP_BIN/$1" --help | grep -o 'ORDERSHOP_[A-Z_]*' | sort -u
@@ -25,12 +26,12 @@ variables_are_documented() {
   local missing
   [ -n "$(known_variables "$1")" ] || return 1
   missing=$(comm -23 <(known_variables "$1") <(documented_variables))
-  [ -z "$missing" ] || { say "README.md does not name: $missing" && return 1; }
+  [ -z "$missing" ] || { say "docs/configuration.md does not name: $missing" && return 1; }
 }
 
 programs() { printf 'ordershop-%s\n' "${shop_services[@]}" && printf 'ordershop\nordershop-load\n'; }
 
-# What README.md names must be read by something.
+# What the table names must be read by something.
 documented_variables_exist() {
   local variable unknown=''
   while read -r variable; do
@@ -55,11 +56,11 @@ documented_defaults_are_true() {
       known_variables "$program" | grep -x "$variable" >/dev/null || continue
       actual=$(default_of "$program" "$variable")
       [ -z "$actual" ] || [ "$actual" = "${default%% *}" ] || {
-        say "$variable of $program: README.md says $default, --help $actual"
+        say "$variable of $program: docs/configuration.md says $default, --help $actual"
         wrong=1
       }
     done < <(programs)
-  done < <(table 'variable | default' | sed -n 's/^| `\(ORDERSHOP_[A-Z_]*\)` | `\([^`]*\)` |.*/\1 \2/p' | grep -v _LISTEN)
+  done < <(table 'variable | default' "$docs/configuration.md" | sed -n 's/^| `\(ORDERSHOP_[A-Z_]*\)` | `\([^`]*\)` |.*/\1 \2/p' | grep -v _LISTEN)
   return "$wrong"
 }
 
@@ -67,7 +68,7 @@ documented_defaults_are_true() {
 
 # Lines "<type> <regular expression>": the types of a row belong to its names in their order, the last one to the rest.
 documented_keys() {
-  table 'key | type' | while IFS='|' read -r _ names types _; do
+  table 'key | type' "$docs/redis.md" | while IFS='|' read -r _ names types _; do
     IFS=',' read -ra types <<<"$types"
     backticked <<<"$names" | {
       i=0
@@ -108,7 +109,7 @@ keys_are_documented() {
     type=$(redis type "$key" </dev/null)
     count=$((count + 1))
     key_is_documented "$key" "$type" || {
-      say "README.md does not name: $key, a $type"
+      say "docs/redis.md does not name: $key, a $type"
       missing=1
     }
   done < <(redis --scan | sed 's/[0-9a-f]\{8\}-[0-9a-f-]\{27\}/ID/' | sort -u | while read -r pattern; do
@@ -118,7 +119,7 @@ keys_are_documented() {
   [ "$missing" -eq 0 ] && [ "$count" -gt 30 ]
 }
 
-# Every name that is in README.md was made by something in this test, but for those of things that went wrong.
+# Every name in the table was made by something in this test, but for those of things that went wrong.
 documented_keys_exist() {
   local type expression missing=0
   redis --scan >"$shop_folder/keys" </dev/null
@@ -162,14 +163,14 @@ while read -r program; do
   case $program in
   ordershop-load) continue ;; # its variables are those of ordershop
   esac
-  expect "every variable of $program is in README.md" variables_are_documented "$program"
+  expect "every variable of $program is documented" variables_are_documented "$program"
 done < <(programs)
-expect "every variable in README.md is known to something" documented_variables_exist
-expect "the defaults in README.md are those of the programs" documented_defaults_are_true
+expect "every documented variable is known to something" documented_variables_exist
+expect "the documented defaults are those of the programs" documented_defaults_are_true
 
 shop_start
 expect "a demo is played" play
 expect "a claim and an attempt are left open" leave_things_open
-expect "every key in Redis is in README.md, with its type" keys_are_documented
-expect "every key in README.md is in Redis" documented_keys_exist
+expect "every key in Redis is documented, with its type" keys_are_documented
+expect "every documented key is in Redis" documented_keys_exist
 shop_done
