@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# suite-seconds: 200
+# The commands of the documents, taken from their text, on a shop of deploy/local: what a reader does after `up.sh`.
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+. "$ORDERSHOP_SOURCE/tests/lib/go_tool.sh"
+
+grpcurl=$(find_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl v1.8.9 2>"$shop_folder/why") ||
+  skip "no grpcurl: $(tail -n 1 "$shop_folder/why")"
+PATH=$(dirname "$grpcurl"):$PATH
+
+reserve_ports
+export ORDERSHOP_HOME=$shop_folder/home ORDERSHOP_PORT_BASE=$shop_port_base
+ORDERSHOP_REDIS_PORT=$(port_of redis)
+export ORDERSHOP_REDIS_PORT
+
+all_down_and_end() {
+  "$ORDERSHOP_SOURCE/deploy/local/down.sh" >/dev/null 2>&1 || true
+  shop_end
+}
+trap all_down_and_end EXIT
+
+# The places of this test instead of those that the documents name: ports, the home, the build.
+cd "$ORDERSHOP_SOURCE"
+# shellcheck disable=SC2016,SC2088 # likewise
+"$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run local \
+  --set "5005=${shop_port_base%0}" --set "6380=$ORDERSHOP_REDIS_PORT" --set '$PWD/build/bin=$ORDERSHOP_BIN' \
+  --set '~/.local/state/ordershop=$ORDERSHOP_HOME' \
+  README.md docs/operating.md docs/redis.md docs/certificates.md client/README.md
