@@ -43,8 +43,8 @@ struct tls_files {
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static struct status unfit(struct arena *arena, const char *path, const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "CERTIFICATE_UNFIT", "%s: %s", path, what);
+static struct status unfit(struct arena *arena, const char *name, const char *what) {
+  return status_error(arena, STATUS_INVALID_ARGUMENT, "CERTIFICATE_UNFIT", "%s: %s", name, what);
 }
 
 static struct status unreadable(struct arena *arena, const char *path) {
@@ -191,8 +191,12 @@ struct status tls_files_open(struct arena *arena, const struct tls_texts *paths,
     *ret_files = NULL;
     return status_ok();
   }
-  if (own.certificate && !own.key) return unfit(arena, own.certificate, "the certificate's key file is not given");
-  if (own.key && !own.certificate) return unfit(arena, own.key, "the key's certificate file is not given");
+  if (own.certificate && !own.key) {
+    return unfit(arena, "ORDERSHOP_TLS_KEY_FILE", "is not set, but needed with ORDERSHOP_TLS_CERTIFICATE_FILE");
+  }
+  if (own.key && !own.certificate) {
+    return unfit(arena, "ORDERSHOP_TLS_CERTIFICATE_FILE", "is not set, but needed with ORDERSHOP_TLS_KEY_FILE");
+  }
   struct tls_files *files = arena_calloc(arena, 1, sizeof(*files));
   *files = (struct tls_files){.paths = own, .logs = logs, .version = 1, .arena = arena_new()};
   files->seen = stamps_of(&own);

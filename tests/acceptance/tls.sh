@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# A shop that speaks mutual TLS, called by the command line, grpcurl and openssl: who is let in, who may call internal
+# methods, and what those are told who do it wrong.
+# suite-seconds: 120
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+. "$ORDERSHOP_SOURCE/tests/lib/go_tool.sh"
+. "$ORDERSHOP_SOURCE/tests/lib/tls_shop.sh"
+
+grpcurl=$(find_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl v1.8.9 2>"$shop_folder/why") ||
+  skip "no grpcurl: $(tail -n 1 "$shop_folder/why")"
+
+tls_certify
+tls_shop_start
+other=$shop_folder/other
+{
+  certificates issue client/late --life 1s
+  "$ORDERSHOP_SOURCE/deploy/tls/certificates.sh" "$other" ca
+  "$ORDERSHOP_SOURCE/deploy/tls/certificates.sh" "$other" issue client/eve
+} >"$shop_folder/certificates" 2>&1 || fail "$(cat "$shop_folder/certificates")"
+
+# says SENTENCE STATUS COMMAND...: it exits so, says the sentence (a pattern) in one line, and has no more to say
+says() {
+  local sentence=$1 expected=$2 output status=0
+  shift 2
+  output=$("$@" 2>&1) || status=$?
+  printf '%s\n' "$output"
+  [ "$status" -eq "$expected" ] && grep -q -- "$sentence" <<<"$output" && [ "$(wc -l <<<"$output")" -eq 1 ]
+}
+
+# as NAME METHOD ADDRESS: by grpcurl with that certificate
+as() {
+  local name=$1 method=$2 address=$3
+  "$grpcurl" -cacert "$tls/ca.crt" -cert "$tls/$name.crt" -key "$tls/$name.key" -max-time $((10 * shop_slowness)) \
+    -d '{}' "$address" "$method"
+}
+
+fails_with() { # fails_with CODE PATTERN COMMAND...
+  local code=$1 pattern=$2 output status=0
+  shift 2
+  output=$("$@" 2>&1) || status=$?
+  printf '%s\n' "$output"
+  [ $status -ne 0 ] && grep -q "Code: $code" <<<"$output" && grep -q "$pattern" <<<"$output"
+}
+
+is_refused() { ! "$@"; }
+
+# --- Who is let in ---
+
+expect "the demo plays over mutual TLS, internal calls and events included" client demo
+expect "grpcurl with a certificate of the CA lists the services" \
+  "$grpcurl" -cacert "$tls/ca.crt" -cert "$tls/client/ada.crt" -key "$tls/client/ada.key" "$(address_of order)" list
+expect "grpcurl without one is refused" is_refused \
+  "$grpcurl" -cacert "$tls/ca.crt" -connect-timeout 3 "$(address_of order)" list
+expect "grpcurl in plain text is refused" is_refused \
+  "$grpcurl" -plaintext -connect-timeout 3 "$(address_of order)" list
+
+speaks() { # speaks OPTION: openssl, with a version of TLS and all ciphers of it
+  openssl s_client -connect "$(address_of order)" -CAfile "$tls/ca.crt" -cert "$tls/client/ada.crt" \
+    -key "$tls/client/ada.key" -cipher 'DEFAULT@SECLEVEL=0' -alpn h2 "$1" | grep -q 'Verification: OK'
+}
+expect "TLS 1.2 is spoken" speaks -tls1_2
+expect "TLS 1.3 is spoken" speaks -tls1_3
+expect "TLS 1.1 is not" is_refused speaks -tls1_1
+
+# --- What those are told who do it wrong ---
+
+expect "who calls in plain text is told that TLS is spoken" \
+  says 'customer at .* speaks TLS: set ORDERSHOP_TLS_CA_FILE' 4 plainly client customer list
+expect "who shows no certificate is told that one is wanted" \
+  says 'it wants a certificate from its callers: set ORDERSHOP_TLS_CERTIFICATE_FILE' 4 \
+  plainly client --tls-ca-file "$tls/ca.crt" customer list
+expect "who trusts another CA is told so" \
+  says 'its certificate is of another CA' 4 client --tls-ca-file "$other/ca.crt" customer list
+expect "who has a certificate of another CA is told what the matter may be" \
+  says 'it closes the connection: it may not trust the certificate' 4 \
+  client --tls-certificate-file "$other/client/eve.crt" --tls-key-file "$other/client/eve.key" customer list
+expect "who calls by a name that is not in the certificate is told so" \
+  says 'its certificate is not for 127.0.0.2' 4 \
+  client --customer-address "127.0.0.2:$(port_of customer)" customer list
+expect "a certificate file that is missing is named" \
+  says "^ordershop: $tls/no.crt: can't be read: No such file" 2 client --tls-ca-file "$tls/no.crt" customer list
+expect "a key of another certificate is named" \
+  says "^ordershop: $tls/crm.key: is not the key of the certificate in $tls/client/ada.crt" 2 \
+  client --tls-key-file "$tls/crm.key" customer list
+late_has_expired() { ! openssl x509 -in "$tls/client/late.crt" -noout -checkend 0 >"$shop_folder/checked"; }
+wait_until 5 late_has_expired || fail "the certificate for a second is valid for ever"
+expect "a certificate that has expired is named" \
+  says "^ordershop: $tls/client/late.crt: the certificate expired at 20" 2 \
+  client --tls-certificate-file "$tls/client/late.crt" --tls-key-file "$tls/client/late.key" customer list
+
+# --- Internal methods ---
+
+reserve=ordershop.internal.v1.StockService/ReserveStock
+claim=ordershop.internal.v1.OrderClaimService/ClaimOrder
+expect "a client may not reserve stock" fails_with PermissionDenied CALLER_NOT_ALLOWED \
+  as client/ada $reserve "$(address_of inventory)"
+expect "nor may a service that is not listed" fails_with PermissionDenied 'not for billing: only for order' \
+  as billing $reserve "$(address_of inventory)"
+expect "the order service may: it is told what is wrong with its request" fails_with InvalidArgument . \
+  as order $reserve "$(address_of inventory)"
+expect "the order service may not claim orders" fails_with PermissionDenied CALLER_NOT_ALLOWED \
+  as order $claim "$(address_of order)"
+expect "the billing service may" fails_with InvalidArgument . as billing $claim "$(address_of order)"
+
+service_stop inventory
+tls_service_start inventory ORDERSHOP_INTERNAL_CALLERS=order,client/ada
+wait_for_serving inventory
+expect "who is listed in ORDERSHOP_INTERNAL_CALLERS may" fails_with InvalidArgument . \
+  as client/ada $reserve "$(address_of inventory)"
+
+service_stop inventory
+tls_service_start inventory ORDERSHOP_TLS_CLIENTS=any
+wait_for_serving inventory
+expect "with ORDERSHOP_TLS_CLIENTS=any a client needs no certificate" \
+  plainly client --tls-ca-file "$tls/ca.crt" inventory list
+expect "but internal methods are not for him" fails_with PermissionDenied 'callers without a certificate' \
+  "$grpcurl" -cacert "$tls/ca.crt" -d '{}' "$(address_of inventory)" $reserve
+
+# --- Probes, and TLS without a CA ---
+
+service_stop customer
+tls_service_start customer ORDERSHOP_HEALTH_LISTEN="127.0.0.1:$(spare_port)"
+wait_for_serving customer
+at_probe() { plainly client --customer-address "127.0.0.1:$(spare_port)" "$@"; }
+expect "the probes' address answers health in plain text" at_probe health customer
+expect "and nothing else" says 'UNIMPLEMENTED\|has no such method\|unknown method' 1 at_probe customer list
+
+service_stop customer
+service_start customer ORDERSHOP_TLS_CA_FILE= ORDERSHOP_TLS_CERTIFICATE_FILE="$tls/customer.crt" \
+  ORDERSHOP_TLS_KEY_FILE="$tls/customer.key"
+wait_for_serving customer
+expect "certificate and key alone: the service shows itself and asks for nothing" \
+  plainly client --tls-ca-file "$tls/ca.crt" customer list
+
+# --- Files that are unfit at the start ---
+
+service_stop customer
+refuses() { # refuses SENTENCE VARIABLE=VALUE...
+  local sentence=$1 lines
+  shift
+  : >"$(log_of customer)"
+  tls_service_start customer "$@"
+  await_end customer 20
+  cat "$(log_of customer)"
+  lines=$(wc -l <"$(log_of customer)")
+  [ "$shop_status" -eq 1 ] && grep -q "^ordershop-customer: $sentence" "$(log_of customer)" && [ "$lines" -eq 1 ]
+}
+cp "$tls/ca.crt" "$tls/garbage.crt"
+sed -i 's/^[A-Z].*/garbage/' "$tls/garbage.crt"
+expect "a service does not start without its key file" \
+  refuses "$tls/no.key: can't be read: No such file" ORDERSHOP_TLS_KEY_FILE="$tls/no.key"
+expect "nor with the key of another" \
+  refuses "$tls/crm.key: is not the key of the certificate in $tls/customer.crt" ORDERSHOP_TLS_KEY_FILE="$tls/crm.key"
+expect "nor with a certificate alone" refuses "ORDERSHOP_TLS_KEY_FILE: is not set" ORDERSHOP_TLS_KEY_FILE=
+expect "nor with a CA alone" refuses "ORDERSHOP_TLS_CA_FILE: needs ORDERSHOP_TLS_CERTIFICATE_FILE" \
+  ORDERSHOP_TLS_KEY_FILE= ORDERSHOP_TLS_CERTIFICATE_FILE=
+expect "nor with a certificate that has expired" refuses "$tls/client/late.crt: the certificate expired at 20" \
+  ORDERSHOP_TLS_CERTIFICATE_FILE="$tls/client/late.crt" ORDERSHOP_TLS_KEY_FILE="$tls/client/late.key"
+expect "nor with a CA that is none" refuses "$tls/garbage.crt: holds no certificate in PEM" \
+  ORDERSHOP_TLS_CA_FILE="$tls/garbage.crt"
+expect "nor with callers that are neither certified nor any" refuses "ORDERSHOP_TLS_CLIENTS: " \
+  ORDERSHOP_TLS_CLIENTS=some
+shop_done
