@@ -24,6 +24,7 @@ struct load_options {
   int customer_count;  /* in the shop, made before */
   int product_count;   /* likewise, each with plenty of stock */
   const char *folder;  /* for the fsync probe; NULL: none */
+  bool retry;          /* what failed is tried again as the client library does */
   bool json;
 };
 
@@ -40,6 +41,7 @@ struct status load_prepare(struct arena *arena, struct ordershop_client *client,
 struct load_result {
   struct latency latency; /* of the calls that succeeded */
   uint64_t failures;
+  uint64_t retries;
   double seconds;
   struct status first_failure; /* in the arena */
 };

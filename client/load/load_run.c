@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "client/load/load.h"
+#include "client/retry.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
@@ -90,6 +91,21 @@ static void note(struct run *run, struct status status, int64_t begun_us, int64_
   if (now_us >= run->measured_us && now_us < run->end_us) latency_add(&result->latency, now_us - begun_us);
 }
 
+/* With its retries, of the same request: it has a request id. */
+static struct status call_once(struct caller *caller, struct context *context, const ProtobufCMessage *request) {
+  static const struct retry_policy as_the_library = {.attempts = 5, .first_backoff_ms = 100};
+  struct run *run = caller->run;
+  for (int tries = 1;; tries++) {
+    const void *reply;
+    struct status status = rpc_client_call(caller->channel, context, run->service, run->method, request, &reply);
+    if (status_is_ok(status) || !run->options->retry) return status;
+    int64_t delay_ms = retry_delay_ms(&as_the_library, status, false, tries, arc4random());
+    if (delay_ms < 0 || clock_monotonic_us() + delay_ms * 1000 >= context->deadline_us) return status;
+    run->result.retries++;
+    coroutine_sleep(delay_ms * 1000, context->deadline_us);
+  }
+}
+
 static void keep_calling(void *argument) {
   struct caller *caller = argument;
   struct run *run = caller->run;
@@ -97,9 +113,7 @@ static void keep_calling(void *argument) {
   for (int64_t now_us; (now_us = clock_monotonic_us()) < run->end_us;) {
     arena_reset(arena);
     struct context context = {.arena = arena, .deadline_us = now_us + CALL_MS * 1000};
-    const void *reply;
-    struct status status =
-        rpc_client_call(caller->channel, &context, run->service, run->method, run->make_request(run, arena), &reply);
+    struct status status = call_once(caller, &context, run->make_request(run, arena));
     note(run, status, now_us, clock_monotonic_us());
     if (!status_is_ok(status)) coroutine_sleep(PAUSE_MS * 1000, run->end_us); /* who is down is not hammered */
   }

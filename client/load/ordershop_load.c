@@ -22,7 +22,8 @@ enum {
   OPTION_JSON,
   OPTION_TLS_CA,
   OPTION_TLS_CERTIFICATE,
-  OPTION_TLS_KEY
+  OPTION_TLS_KEY,
+  OPTION_RETRY
 };
 
 struct arguments {
@@ -48,6 +49,7 @@ static const struct argp_option options[] = {
     {"tls-certificate-file", OPTION_TLS_CERTIFICATE, "FILE", 0,
      "PEM file of the own certificate (ORDERSHOP_TLS_CERTIFICATE_FILE)", 0},
     {"tls-key-file", OPTION_TLS_KEY, "FILE", 0, "PEM file of its key (ORDERSHOP_TLS_KEY_FILE)", 0},
+    {"retry", OPTION_RETRY, NULL, 0, "Try again what failed, as the client library does", 0},
     {"json", OPTION_JSON, NULL, 0, "Print JSON", 0},
     {0},
 };
@@ -109,6 +111,9 @@ static error_t take_option(int key, char *value, struct argp_state *state) {
     case OPTION_TLS_KEY:
       arguments->shop.tls_key_file = value;
       return 0;
+    case OPTION_RETRY:
+      load->retry = true;
+      return 0;
     case OPTION_JSON:
       load->json = true;
       return 0;
@@ -126,10 +131,10 @@ static json_t *percentiles(struct latency *latency) {
 }
 
 static void print_json(const struct load_options *load, struct load_result *result, struct latency *disk) {
-  json_t *whole = json_pack("{s:s, s:i, s:i, s:f, s:I, s:I, s:f}", "mode", mode_names[load->mode], "inFlight",
+  json_t *whole = json_pack("{s:s, s:i, s:i, s:f, s:I, s:I, s:I, s:f}", "mode", mode_names[load->mode], "inFlight",
                             load->in_flight, "connections", load->connections, "seconds", result->seconds, "calls",
-                            (json_int_t)result->latency.count, "failures", (json_int_t)result->failures, "perSecond",
-                            (double)result->latency.count / result->seconds);
+                            (json_int_t)result->latency.count, "failures", (json_int_t)result->failures, "retries",
+                            (json_int_t)result->retries, "perSecond", (double)result->latency.count / result->seconds);
   json_object_set_new(whole, "latencyMs", percentiles(&result->latency));
   if (disk->count > 0) json_object_set_new(whole, "fsyncMs", percentiles(disk));
   json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
@@ -150,6 +155,7 @@ static void print_plain(const struct load_options *load, struct load_result *res
   print_percentiles("latency", &result->latency);
   if (disk->count > 0) print_percentiles("fsync", disk);
   printf("%-10s %llu\n", "failures", (unsigned long long)result->failures);
+  if (load->retry) printf("%-10s %llu\n", "retries", (unsigned long long)result->retries);
 }
 
 /* Returns the exit status: as those of `ordershop`. */
@@ -234,6 +240,10 @@ static struct status read_environment(struct arena *arena, struct ordershop_clie
        .fallback = "50050",
        .least = 1,
        .most = PORT_BASE_MOST},
+      {.variable = "ORDERSHOP_CUSTOMER_ADDRESS", .target = &shop->addresses[ORDERSHOP_CUSTOMER]},
+      {.variable = "ORDERSHOP_PRODUCT_ADDRESS", .target = &shop->addresses[ORDERSHOP_PRODUCT]},
+      {.variable = "ORDERSHOP_INVENTORY_ADDRESS", .target = &shop->addresses[ORDERSHOP_INVENTORY]},
+      {.variable = "ORDERSHOP_ORDER_ADDRESS", .target = &shop->addresses[ORDERSHOP_ORDER]},
       {.variable = "ORDERSHOP_TLS_CA_FILE", .target = &shop->tls_ca_file},
       {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE", .target = &shop->tls_certificate_file},
       {.variable = "ORDERSHOP_TLS_KEY_FILE", .target = &shop->tls_key_file},
