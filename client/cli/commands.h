@@ -3,6 +3,9 @@
 
 #include "client/cli/session.h"
 
+/* Whatever the arguments say: help, or one of those below. */
+int command_run(struct arena *arena, const struct invocation *invocation);
+
 /* A verb of a resource: builds its request, calls, shows the answer. */
 int command_resource(struct session *session);
 

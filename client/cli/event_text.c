@@ -77,12 +77,12 @@ static const char *time_of(struct arena *arena, const char *entry_id) {
 enum { TEXT_MOST = 48 };
 
 /* What is in every entity, or is told elsewhere in the line. */
-static bool is_told_elsewhere(const char *field) {
-  static const char *const names[] = {"id", "version", "create_time", "update_time", "cause"};
+static bool is_told_elsewhere(const struct event *event, const char *field) {
+  static const char *const names[] = {"id", "version", "create_time", "update_time"};
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (strcmp(names[i], field) == 0) return true;
   }
-  return false;
+  return event->cause && strcmp(field, "cause") == 0;
 }
 
 /* In quotes if it has blanks, and not longer than is of interest. */
@@ -104,11 +104,12 @@ static const char *label_of(struct arena *arena, const ProtobufCFieldDescriptor 
   return arena_memdup(arena, field->name, money ? size - tail : size);
 }
 
-static const char *fields_text(struct arena *arena, const ProtobufCMessage *entity) {
+static const char *fields_text(struct arena *arena, const struct event *event) {
+  const ProtobufCMessage *entity = event->entity;
   const char *text = "";
   for (unsigned i = 0; i < entity->descriptor->n_fields; i++) {
     const ProtobufCFieldDescriptor *field = &entity->descriptor->fields[i];
-    if (is_told_elsewhere(field->name)) continue;
+    if (is_told_elsewhere(event, field->name)) continue;
     const char *value = show_value_text(arena, entity, field);
     bool empty = !*value || strcmp(value, "0") == 0;
     if (empty) continue;
@@ -129,7 +130,7 @@ static const char *entity_text(struct arena *arena, const struct event *event) {
   const char *text = terminal_line(arena, message_text(entity, "id"));
   int64_t version = message_number(entity, "version");
   if (version > 1) text = arena_printf(arena, "%s  v%lld", text, (long long)version);
-  return arena_printf(arena, "%s%s", text, fields_text(arena, entity));
+  return arena_printf(arena, "%s%s", text, fields_text(arena, event));
 }
 
 const char *event_text(struct arena *arena, const char *stream, const struct redis_reply *entry) {

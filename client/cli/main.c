@@ -8,7 +8,6 @@
 #include "client/cli/commands.h"
 #include "client/cli/failure.h"
 #include "client/cli/interrupt.h"
-#include "client/cli/watch.h"
 
 /* Before the line is parsed, errors already come in the form that was asked for. */
 static bool asks_for_json(int argc, char **argv) {
@@ -23,20 +22,6 @@ static bool asks_for_version(int argc, char **argv) {
   return argc == 2 && strcmp(argv[1], "--version") == 0;
 }
 
-static int run_command(struct arena *arena, const struct invocation *invocation) {
-  struct session session = {.arena = arena, .invocation = invocation};
-  const struct noun *noun = invocation->noun;
-  int (*show)(struct session *) = command_resource;
-  if (invocation->verb && invocation->verb->run) show = invocation->verb->run;
-  if (noun->run) show = noun->run;
-  if (noun->offline) return show(&session);
-  struct status status = session_open(arena, invocation, &session);
-  if (!status_is_ok(status)) return failure_of_usage(invocation->json, status);
-  int exit_status = invocation->watch_ms > 0 ? watch(&session, show) : show(&session);
-  session_close(&session);
-  return exit_status;
-}
-
 static int run(struct arena *arena, int argc, char **argv) {
   if (asks_for_version(argc, argv)) {
     printf("ordershop %s\n", ordershop_version);
@@ -47,7 +32,7 @@ static int run(struct arena *arena, int argc, char **argv) {
   struct status status = command_line_parse(arena, argc, argv, &invocation);
   if (!status_is_ok(status)) return failure_of_usage(asks_for_json(argc, argv), status);
   terminal_choose_color(invocation.color);
-  return invocation.help ? command_help(arena, &invocation) : run_command(arena, &invocation);
+  return command_run(arena, &invocation);
 }
 
 static int end_output(int exit_status) {

@@ -7,68 +7,11 @@
 
 #include "base/clock.h"
 #include "client/cli/commands.h"
-#include "client/cli/failure.h"
 #include "client_fake_shop.h"
+#include "client_run.h"
 #include "suite.h"
 
 static struct fake_shop *shop;
-static struct arena *arena;
-
-struct outcome {
-  int exit_status;
-  const char *out, *err;
-};
-
-/* ---- running ---------------------------------------------------------------------------------------------------- */
-
-struct capture {
-  FILE *stream, *file;
-  int kept;
-};
-
-static struct capture capture_begin(FILE *stream) {
-  struct capture capture = {.stream = stream, .file = tmpfile(), .kept = dup(fileno(stream))};
-  fflush(stream);
-  dup2(fileno(capture.file), fileno(stream));
-  return capture;
-}
-
-static const char *capture_end(struct capture *capture) {
-  enum { MOST = 65536 };
-  fflush(capture->stream);
-  dup2(capture->kept, fileno(capture->stream));
-  close(capture->kept);
-  rewind(capture->file);
-  char *text = arena_calloc(arena, 1, MOST);
-  text[fread(text, 1, MOST - 1, capture->file)] = '\0';
-  fclose(capture->file);
-  return text;
-}
-
-static int run_invocation(const struct invocation *invocation) {
-  struct session session;
-  struct status status = session_open(arena, invocation, &session);
-  if (!status_is_ok(status)) return failure_of_usage(invocation->json, status);
-  int exit_status = invocation->noun->run ? invocation->noun->run(&session) : command_resource(&session);
-  session_close(&session);
-  return exit_status;
-}
-
-/* Runs a line of words, separated by single spaces. */
-static struct outcome run(const char *line) {
-  char *rest = arena_strdup(arena, line);
-  char **argv = arena_calloc(arena, strlen(line) + 3, sizeof(*argv));
-  int argc = 0;
-  argv[argc++] = arena_strdup(arena, "ordershop");
-  for (char *word; (word = strsep(&rest, " "));) argv[argc++] = word;
-  struct invocation invocation;
-  CU_ASSERT_TRUE_FATAL(status_is_ok(command_line_parse(arena, argc, argv, &invocation)));
-  struct capture out = capture_begin(stdout), err = capture_begin(stderr);
-  struct outcome outcome = {.exit_status = run_invocation(&invocation)};
-  outcome.err = capture_end(&err);
-  outcome.out = capture_end(&out);
-  return outcome;
-}
 
 static char ada[] = "Ada", bob[] = "Bob", more[] = "t2", one[] = "1", two[] = "2";
 static Ordershop__V1__Customer first_customer = ORDERSHOP__V1__CUSTOMER__INIT;
@@ -191,6 +134,99 @@ static void a_failure_on_a_later_page_fails(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "bad token"));
 }
 
+static void names_flags_that_were_refused(void) {
+  static const struct field_violation second = {.field = "order.product_ids[1]", .description = "must be a UUID"};
+  static const struct field_violation first = {
+      .field = "order.customer_id", .description = "must be a UUID", .next = &second};
+  static const struct error_details details = {.reason = "FIELD_INVALID", .violations = &first};
+  const struct fake_answer answers[] = {
+      {.status = {.code = STATUS_INVALID_ARGUMENT, .message = "bad", .details = &details}}};
+  fake_shop_script(shop, answers, 1);
+  struct outcome outcome = run("order create --customer c --product p --product q");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
+  CU_ASSERT_STRING_EQUAL(outcome.err,
+                         "ordershop: bad (INVALID_ARGUMENT FIELD_INVALID)\n"
+                         "  --customer: must be a UUID\n"
+                         "  --product (number 2): must be a UUID\n");
+}
+
+/* A refusal with a reason, and a word of what is advised then. */
+static void expect_advice(const char *line, struct status status, const char *words) {
+  const struct fake_answer answers[] = {{.status = status}};
+  fake_shop_script(shop, answers, 1);
+  struct outcome outcome = run(line);
+  bool said = strstr(outcome.err, words);
+  if (!said) printf("\n    %s: %s\n", words, outcome.err);
+  CU_ASSERT_TRUE(said);
+}
+
+static void says_what_to_do_next(void) {
+  static const struct error_details no_customer = {
+      .reason = "CUSTOMER_NOT_FOUND", .resource_type = "customer", .resource_name = "c1"};
+  static const struct error_details version = {.reason = "VERSION_MISMATCH"}, billed = {.reason = "ORDER_BILLED"};
+  static const struct error_metadata product = {.key = "product_id", .value = "p1"};
+  static const struct error_details short_of = {.reason = "OUT_OF_STOCK", .metadata = &product};
+  expect_advice("customer get c1",
+                (struct status){.code = STATUS_NOT_FOUND, .message = "none", .details = &no_customer},
+                "ordershop customer list --all shows which there are");
+  expect_advice("customer update c1 --name x --version 3",
+                (struct status){.code = STATUS_ABORTED, .message = "other", .details = &version},
+                "ordershop customer get c1");
+  expect_advice("order create --customer c --product p1",
+                (struct status){.code = STATUS_FAILED_PRECONDITION, .message = "short", .details = &short_of},
+                "ordershop stock list --product p1");
+  expect_advice("order delete o1",
+                (struct status){.code = STATUS_FAILED_PRECONDITION, .message = "paid", .details = &billed},
+                "ordershop billing delete");
+  struct outcome outcome = run("customer list --timeout 0.3 --customer-address 127.0.0.1:1");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_UNAVAILABLE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "127.0.0.1:1"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "Start it with deploy/local/up.sh customer"));
+}
+
+static void completes_ids_by_id_and_name(void) {
+  const struct fake_answer answers[] = {{.message = &first_page}, {.message = &first_page}, {.message = &first_page}};
+  fake_shop_script(shop, answers, 3);
+  CU_ASSERT_STRING_EQUAL(run("__complete -- customer get 1").out, "1\tAda\n");
+  CU_ASSERT_STRING_EQUAL(run("__complete -- order create --customer ad").out, "1\tAda\n");
+  CU_ASSERT_STRING_EQUAL(run("__complete -- order create --customer=x").out, "");
+}
+
+static void completes_words_and_flags(void) {
+  CU_ASSERT_STRING_EQUAL(run("__complete -- cust").out, "customer\tThe customers of the shop\n");
+  CU_ASSERT_STRING_EQUAL(run("__complete -- --json mail se").out, "send\tSend a mail\n");
+  CU_ASSERT_STRING_EQUAL(run("__complete -- customer create --na").out, "--name\tDisplay name\n");
+  CU_ASSERT_STRING_EQUAL(run("__complete -- --color=ne").out, "--color=never\t\n");
+  CU_ASSERT_STRING_EQUAL(run("__complete -- health bil").out, "billing\t\n");
+  CU_ASSERT_STRING_EQUAL(run("__complete -- nonsense x").out, "");
+}
+
+static void completes_nothing_where_the_shop_is_away(void) {
+  const struct fake_answer answers[] = {{.delay_ms = 60000}};
+  fake_shop_script(shop, answers, 1);
+  int64_t begun = clock_monotonic_us();
+  struct outcome outcome = run("__complete -- customer get 1");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_DONE);
+  CU_ASSERT_STRING_EQUAL(outcome.out, "");
+  CU_ASSERT_STRING_EQUAL(outcome.err, "");
+  CU_ASSERT_TRUE(clock_monotonic_us() - begun < 10 * 1000 * 1000);
+}
+
+static void helps_about_every_command(void) {
+  for (const struct noun *const *at = command_nouns; *at; at++) {
+    const struct noun *noun = *at;
+    CU_ASSERT_PTR_NOT_NULL(strstr(run(arena_printf(arena, "help %s", noun->name)).out, noun->help));
+    for (const struct verb *verb = noun->verbs; verb && verb->name; verb++) {
+      const char *help = run(arena_printf(arena, "%s %s --help", noun->name, verb->name)).out;
+      CU_ASSERT_PTR_NOT_NULL(strstr(help, "\nExamples\n  ordershop "));
+      CU_ASSERT_PTR_NOT_NULL(strstr(help, verb->help));
+    }
+  }
+  struct outcome outcome = run("help ordr");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_USAGE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "did you mean \"order\"?"));
+}
+
 static void ends_at_the_timeout(void) {
   const struct fake_answer answers[] = {{.delay_ms = 60000}};
   fake_shop_script(shop, answers, 1);
@@ -230,13 +266,10 @@ static void refuses_a_service_that_there_is_not(void) {
 }
 
 static int set_up(void) {
-  static const char *const names[] = {"CUSTOMER", "PRODUCT", "INVENTORY", "ORDER", "BILLING", "CRM", "MAIL"};
   shop = fake_shop_start();
   arena = arena_new();
   make_pages();
-  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-    setenv(arena_printf(arena, "ORDERSHOP_%s_ADDRESS", names[i]), fake_shop_address(shop), 1);
-  }
+  call_at(fake_shop_address(shop));
   return 0;
 }
 
@@ -258,6 +291,12 @@ static const struct test tests[] = {
     {"of several commands with one request id, each derives its own", derives_an_id_for_each_of_several},
     {"an empty list says so", says_that_there_is_nothing},
     {"a failure on a later page fails as a whole", a_failure_on_a_later_page_fails},
+    {"fields that were refused come by the flags that they came from", names_flags_that_were_refused},
+    {"a failure says what to do next", says_what_to_do_next},
+    {"ids are completed by their beginning, and by that of a name", completes_ids_by_id_and_name},
+    {"words, flags and values are completed", completes_words_and_flags},
+    {"nothing is completed where the shop does not answer soon", completes_nothing_where_the_shop_is_away},
+    {"there is help with examples about every command", helps_about_every_command},
     {"a command ends at its timeout and says how to repeat it", ends_at_the_timeout},
     {"health says which services serve, and where", says_who_serves},
     {"health waits only with --timeout", waits_only_where_that_was_asked_for},

@@ -93,6 +93,16 @@ static void knows_how_wide_texts_are(void) {
   CU_ASSERT_EQUAL(terminal_width("e\xcc\x81"), 1);                /* combining accent */
 }
 
+static void cuts_texts_with_an_ellipsis(void) {
+  CU_ASSERT_STRING_EQUAL(terminal_cut(arena, "abcdef", 6), "abcdef");
+  CU_ASSERT_STRING_EQUAL(terminal_cut(arena, "abcdef", 5), "abcd\xe2\x80\xa6");
+  CU_ASSERT_STRING_EQUAL(terminal_cut(arena, "abcdef", 1), "\xe2\x80\xa6");
+  CU_ASSERT_STRING_EQUAL(terminal_cut(arena, "abcdef", 0), "");
+  /* two columns each: what would stick out by a half is left out */
+  CU_ASSERT_STRING_EQUAL(terminal_cut(arena, "\xe6\x9d\xb1\xe4\xba\xac\xe9\x83\xbd", 4), "\xe6\x9d\xb1\xe2\x80\xa6");
+  CU_ASSERT_EQUAL(terminal_width(terminal_cut(arena, "\xe6\x9d\xb1\xe4\xba\xac\xe9\x83\xbd", 5)), 5);
+}
+
 /* ---- records and tables ----------------------------------------------------------------------------------------- */
 
 static void shows_an_order(void) {
@@ -218,6 +228,7 @@ static const struct test tests[] = {
     {"what is no amount is refused", refuses_what_is_no_amount},
     {"texts can neither move the cursor nor forge a line", makes_texts_harmless},
     {"the width of texts is that on a terminal", knows_how_wide_texts_are},
+    {"texts that are too wide are cut with an ellipsis", cuts_texts_with_an_ellipsis},
     {"an order is shown with amounts, times and items", shows_an_order},
     {"a mail is shown with the lines of its body", shows_a_mail_with_its_lines},
     {"an unknown value of an enum is shown as a number", shows_an_unknown_value_of_an_enum},
