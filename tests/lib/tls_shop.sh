@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # what begins with shop_ is of shop.sh
 # A private shop (shop.sh, which is sourced before) whose services speak mutual TLS. The command line is client/ada.
 
 command -v openssl >/dev/null || skip "no openssl"
@@ -43,5 +44,8 @@ client() { "$ORDERSHOP_BIN/ordershop" --timeout $((10 * shop_slowness)) "$@"; }
 
 # plainly COMMAND...: without the client's TLS files
 plainly() {
-  env -u ORDERSHOP_TLS_CA_FILE -u ORDERSHOP_TLS_CERTIFICATE_FILE -u ORDERSHOP_TLS_KEY_FILE "$@"
+  (
+    unset ORDERSHOP_TLS_CA_FILE ORDERSHOP_TLS_CERTIFICATE_FILE ORDERSHOP_TLS_KEY_FILE
+    "$@"
+  )
 }

@@ -21,7 +21,8 @@ static grpc_ssl_certificate_config_reload_status fetch(void *argument,
   struct tls_texts texts;
   fetcher->given = tls_files_read(fetcher->tls, arena, &texts);
   grpc_ssl_pem_key_cert_pair pair = pair_of(&texts);
-  *ret_config = grpc_ssl_server_certificate_config_create(texts.ca, &pair, 1);
+  /* gRPC insists on CA's; where callers are not asked for certificates it has no use for them. */
+  *ret_config = grpc_ssl_server_certificate_config_create(texts.ca ? texts.ca : texts.certificate, &pair, 1);
   arena_free(arena);
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
