@@ -79,7 +79,7 @@ foreach(
   base/version base/violations
   loop/coroutine loop/loop loop/timers
   redis/redis redis/redis_arguments redis/redis_function redis/redis_reply
-  rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server
+  rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server rpc/tls_certificate rpc/tls_files
   event/consumer event/entity_store event/event event/event_store event/log_time event/outbox event/projection
   event/request_record event/transaction event/view event/work
   service/entity_command service/service)

@@ -14,6 +14,7 @@ set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS OFF)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/cmake/compress_manuals.cmake)
 
 set(CPACK_DEBIAN_SERVICES_PACKAGE_NAME ordershop-services)
 set(CPACK_DEBIAN_SERVICES_PACKAGE_SECTION net)
@@ -38,22 +39,22 @@ set(CPACK_DEBIAN_CLIENT_PACKAGE_SHLIBDEPS ON)
 set(CPACK_COMPONENT_CLIENT_DESCRIPTION
     "back end of an online shop: the command line
 The ordershop command does all that the services of OrderShop offer, for people
-(tables, completion, a demo) and for programs (JSON), and tells how the services
-are. ordershop-load measures what they bear.")
+(tables, completion, a demo) and for programs (JSON), and tells how the
+services are. ordershop-load measures what they bear.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libordershop-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "libc6-dev, libgrpc-dev, libhiredis-dev, libjansson-dev, libprotobuf-c-dev (>= 1.4), libuv1-dev, uuid-dev")
+    "libc6-dev, libgrpc-dev, libhiredis-dev, libjansson-dev, libprotobuf-c-dev (>= 1.4), libssl-dev, libuv1-dev, uuid-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS
     "pkgconf, protobuf-c-compiler, protobuf-compiler, libprotobuf-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS cmake)
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
     "runtime for event-driven services on gRPC and Redis streams
-A static library under services in C that keep entities in Redis, serve them over
-gRPC, tell every change as an event and react to those of others exactly once;
-OrderShop's services are made of it. With OrderShop's protos, a client library,
-and files for pkg-config and CMake.")
+A static library under services in C that keep entities in Redis, serve them
+over gRPC, tell every change as an event and react to those of others exactly
+once; OrderShop's services are made of it. With OrderShop's protos, a client
+library, and files for pkg-config and CMake.")
 
 # --- What belongs to a Debian package beside what is installed ---
 

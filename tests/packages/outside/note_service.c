@@ -1,0 +1,99 @@
+/* Note: a service outside OrderShop's tree. It keeps notes, and listens to its own events to count texts. */
+#include <google/protobuf/empty.pb-c.h>
+#include <notes/v1/note.pb-c.h>
+#include <string.h>
+
+#include "event/work.h"
+#include "service/entity_command.h"
+#include "service/service.h"
+
+extern const unsigned char ordershop_note_descriptor_set[];
+extern const size_t ordershop_note_descriptor_set_size;
+
+static const struct entity_type note_type = {.name = "note", .descriptor = &notes__v1__note__descriptor};
+
+static void check_note(struct violations *violations, const char *path, const void *entity, const char *field) {
+  const Notes__V1__Note *note = entity;
+  if (strcmp(field, "text") == 0) check_name(violations, path, note->text);
+}
+
+static const struct resource notes = {.type = &note_type, .input_fields = {"text"}, .check = check_note};
+
+static struct status create_note(struct rpc_call *call, const void *request, const void **ret_note) {
+  return entity_create(call, &notes, request, NULL, ret_note);
+}
+
+static struct status get_note(struct rpc_call *call, const void *request, const void **ret_note) {
+  return entity_get(call, &notes, request, ret_note);
+}
+
+static struct status delete_note(struct rpc_call *call, const void *request, const void **ret_empty) {
+  return entity_delete(call, &notes, request, NULL, ret_empty);
+}
+
+static const struct rpc_method methods[] = {
+    {.name = "CreateNote",
+     .handler = create_note,
+     .input = &notes__v1__create_note_request__descriptor,
+     .output = &notes__v1__note__descriptor},
+    {.name = "GetNote",
+     .handler = get_note,
+     .input = &notes__v1__get_note_request__descriptor,
+     .output = &notes__v1__note__descriptor},
+    {.name = "DeleteNote",
+     .handler = delete_note,
+     .input = &notes__v1__delete_note_request__descriptor,
+     .output = &google__protobuf__empty__descriptor},
+};
+
+static const struct rpc_service services[] = {
+    {.descriptor = &notes__v1__note_service__descriptor, .methods = methods, .method_count = 3}};
+
+/* The hash note_counts: how often each text was written. */
+static const struct view counts = {.name = "counts", .record = &notes__v1__text_count__descriptor};
+
+static const char *note_id(const struct event *event) {
+  return ((const Notes__V1__Note *)event->entity)->id;
+}
+
+static const char *text_of(const struct event *event) {
+  return ((const Notes__V1__Note *)event->entity)->text;
+}
+
+static void want_count(struct work *work, const struct event *event) {
+  work_want(work, &counts, text_of(event));
+}
+
+static struct status add_count(struct work *work, const struct event *event) {
+  void *before;
+  struct status status = work_get(work, &counts, text_of(event), &before);
+  if (!status_is_ok(status)) return status;
+  Notes__V1__TextCount after = NOTES__V1__TEXT_COUNT__INIT;
+  after.text = (char *)text_of(event);
+  after.count = 1 + (before ? ((Notes__V1__TextCount *)before)->count : 0);
+  work_put(work, &counts, after.text, &after);
+  return status_ok();
+}
+
+static const struct subscription subscriptions[] = {{.stream = "note_created",
+                                                     .entity = &notes__v1__note__descriptor,
+                                                     .source = "note",
+                                                     .key = note_id,
+                                                     .want = want_count,
+                                                     .apply = add_count}};
+
+static const struct service_definition note_service = {
+    .name = "note",
+    .purpose = "keeps notes",
+    .port = 50058,
+    .services = services,
+    .service_count = 1,
+    .descriptor_set = ordershop_note_descriptor_set,
+    .descriptor_set_size = &ordershop_note_descriptor_set_size,
+    .subscriptions = subscriptions,
+    .subscription_count = 1,
+};
+
+int main(int argc, char **argv) {
+  return service_main(&note_service, argc, argv);
+}
