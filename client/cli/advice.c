@@ -53,6 +53,7 @@ static bool is_own_service(struct status status, const char *service) {
 
 static const char *advice_to_start(struct arena *arena, const struct session *session, struct status status) {
   const struct noun *noun = session->invocation->noun;
+  if (says(status, "PEER_REFUSED")) return NULL; /* because of TLS: the message says what to do */
   if (says(status, "REDIS_UNREACHABLE"))
     return "the service runs, but its Redis does not answer: see the service's log";
   if (says(status, "CONSUMER_HALTED")) return "the service waits for an operator: ordershop status says why";
