@@ -1,0 +1,204 @@
+#!/usr/bin/env bash
+# The images and the compose file as a user gets them, with real container tools: builds all targets, looks into the
+# images, runs the shop by compose.yaml, plays the demo, stops and starts it again.
+# suite-seconds: 900
+# shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+# shellcheck source-path=SCRIPTDIR source=../lib/containers.sh
+. "$ORDERSHOP_SOURCE/tests/lib/containers.sh"
+
+[ "$shop_slowness" -eq 1 ] || skip "not applicable: a sanitized build is not what images are made of"
+if obstacle=$(containers_obstacle); then skip "$obstacle"; fi
+
+readonly megabytes_most=120 targets=("${shop_services[@]}" client redis)
+version=$(sed -n 's/^project(ordershop VERSION \([0-9.]*\).*/\1/p' "$ORDERSHOP_SOURCE/CMakeLists.txt")
+compose_file=$ORDERSHOP_SOURCE/deploy/docker/compose.yaml
+
+end_all() {
+  local status=$?
+  set +e
+  [ "$status" -eq 0 ] || tail -n 5 "$containers_folder"/*.log
+  containers_end
+  (exit "$status")
+  shop_end
+}
+trap end_all EXIT
+
+# With Debian's compose, or the plugin where there is one.
+compose() {
+  if docker compose version >/dev/null 2>&1; then
+    docker compose --file "$compose_file" "$@"
+  else
+    docker-compose --file "$compose_file" "$@"
+  fi
+}
+
+image() { echo "ordershop/$1:$version"; }
+
+# --- Images ---
+
+builds() { # TARGET
+  containers_build "$1" "$(image "$1")" --build-arg "VERSION=$version" >"$containers_folder/build-$1.log" 2>&1 || {
+    tail -n 40 "$containers_folder/build-$1.log"
+    return 1
+  }
+  buildah push -q "$(image "$1")" "docker-archive:$containers_folder/image.tar:$(image "$1")" &&
+    docker load --quiet --input "$containers_folder/image.tar" && rm "$containers_folder/image.tar"
+}
+
+is_small() {
+  local bytes
+  bytes=$(docker image inspect --format '{{.Size}}' "$(image "$1")")
+  echo "$bytes bytes"
+  [ "$bytes" -le $((megabytes_most * 1000 * 1000)) ]
+}
+
+files_of() { # every file of an image, as tar lists it
+  local container status=0
+  container=$(docker create "$(image "$1")")
+  docker export "$container" | tar -tv >"$containers_folder/files-$1" || status=$?
+  docker rm "$container" >/dev/null
+  return $status
+}
+
+lends_no_rights() {
+  if grep -E '^-(..[sS]|.....[sS])' "$containers_folder/files-$1"; then return 1; fi
+}
+
+# Neither what built it, nor what installing leaves behind, nor programs beyond the base's and its own.
+holds_nothing_else() {
+  if grep -E ' (build|src|out)/|/(gcc|cc|cmake|ninja|curl|wget|openssl|perl5?|python3)$|\.deb$|_Packages|\.(h|a|o)$' \
+    "$containers_folder/files-$1" | grep -v ' usr/bin/perl$'; then return 1; fi
+}
+
+is_labelled() {
+  local format='{{index .Config.Labels "org.opencontainers.image.version"}} {{index .Config.Labels "org.opencontainers.image.title"}}'
+  [ "$(docker image inspect --format "$format" "$(image "$1")")" = "$version ordershop-$1" ] &&
+    [[ $(docker image inspect --format '{{.Config.User}}' "$(image "$1")") == 65532* ]]
+}
+
+says_its_version() {
+  [ "$(docker run --rm --read-only --network none "$(image "$1")" --version)" = "ordershop-$1 $version" ]
+}
+
+# --- Any user id, nothing writable but volumes ---
+
+confined() { # confined ARGUMENT...: as OpenShift would: an id that the image does not know, of group 0
+  docker run --detach --user 12345:0 --read-only --cap-drop ALL --security-opt no-new-privileges "$@"
+}
+
+runs_as_any_user() {
+  confined --name any-redis "$(image redis)" >/dev/null
+  confined --name any-mail --network container:any-redis --env ORDERSHOP_REDIS_URL=redis://127.0.0.1:6379/0 \
+    "$(image mail)" >/dev/null
+  wait_until 30 docker exec any-mail ordershop-mail --check-health &&
+    docker run --rm --user 12345:0 --read-only --network container:any-redis "$(image client)" \
+      mail send --to ada@example.com --subject Hello --body Hello &&
+    wait_until 10 has_written_a_mail
+}
+
+has_written_a_mail() { [ -n "$(docker exec any-mail ls /var/lib/ordershop/mail)" ]; }
+
+says_when_redis_is_away() {
+  docker stop any-redis >/dev/null
+  ! docker exec any-mail ordershop-mail --check-health >"$containers_folder/said" 2>&1 &&
+    grep -q 'says that it is not ready' "$containers_folder/said"
+}
+
+# --- Compose ---
+
+has_the_version_of_the_tree() { grep -qx "ORDERSHOP_VERSION=$version" "$(dirname "$compose_file")/.env"; }
+
+comes_up() { compose up --detach >"$containers_folder/up.log" 2>&1 && wait_until 60 all_are_healthy; }
+
+all_are_healthy() {
+  local service
+  for service in "${shop_services[@]}" redis; do
+    [ "$(state_of "$service" '{{.State.Health.Status}}')" = healthy ] || return 1
+  done
+}
+
+state_of() { docker inspect --format "$2" "$(compose ps --quiet "$1")"; }
+
+plays_the_demo() { compose run --rm client demo; }
+
+is_reached_from_the_machine() { containers_on_host "$ORDERSHOP_BIN/ordershop" health; }
+
+publishes_on_loopback_only() {
+  local ports
+  ports=$(docker ps --format '{{.Ports}}' | grep -o '[^ ,]*->' | sort)
+  echo "$ports"
+  [ "$(wc -l <<<"$ports")" -eq ${#shop_services[@]} ] && ! grep -v '^127\.0\.0\.1:5005[1-7]->$' <<<"$ports"
+}
+
+keeps_passwords_apart() {
+  compose exec -T customer cat /etc/ordershop/users/customer.password >/dev/null &&
+    ! compose exec -T customer cat /etc/ordershop/users/mail.password
+}
+
+lets_people_look_but_not_write() {
+  [ "$(compose run --rm redis-cli EXISTS ordershop_clock | tr -d '\r')" = 1 ] &&
+    compose run --rm redis-cli DEL ordershop_clock | grep NOPERM
+}
+
+ends_with_status_0() { # SERVICE
+  local begin=$SECONDS
+  compose stop "$1" >/dev/null 2>&1
+  echo "after $((SECONDS - begin)) s"
+  [ "$(docker inspect --format '{{.State.ExitCode}}' "$(compose ps --all --quiet "$1" 2>/dev/null || compose ps --quiet "$1")")" = 0 ] &&
+    [ $((SECONDS - begin)) -lt 15 ]
+}
+
+customers() { compose run --rm client customer list --json; }
+
+keeps_the_data() {
+  local before
+  before=$(customers)
+  [ -n "$before" ] && compose down >/dev/null 2>&1 && [ -z "$(docker ps --all --quiet)" ] && comes_up &&
+    [ "$(customers)" = "$before" ]
+}
+
+leaves_nothing_behind() {
+  compose down --volumes >/dev/null 2>&1
+  [ -z "$(docker ps --all --quiet)$(docker volume ls --quiet)" ] &&
+    [ "$(docker network ls --quiet --filter type=custom)" = '' ]
+}
+
+containers_prepare_build
+say "making the base image"
+containers_make_base || fail "the base image can't be made; see above"
+say "base image: $SECONDS s"
+containers_start_engine || fail "no Docker engine can run here; see above"
+for target in "${targets[@]}"; do
+  expect "the image $target is built" builds "$target"
+  # nothing of what follows would tell anything
+  [ "$shop_failed" -eq 0 ] || shop_done
+  files_of "$target" || true
+  expect "the image $target has at most $megabytes_most MB" is_small "$target"
+  expect "no program of the image $target lends rights" lends_no_rights "$target"
+  expect "the image $target holds nothing but what it runs" holds_nothing_else "$target"
+  expect "the image $target tells what it is, and runs as nobody" is_labelled "$target"
+done
+docker images --format '{{.Repository}} {{.Size}}' | grep '^ordershop' | sort
+say "images: $SECONDS s"
+for service in "${shop_services[@]}"; do
+  expect "the image $service says its version" says_its_version "$service"
+done
+expect "any user id does, with nothing writable but volumes" runs_as_any_user
+expect "the health check says when Redis is away" says_when_redis_is_away
+docker rm --force --volumes any-mail any-redis >/dev/null
+
+expect "compose runs images of the tree's version" has_the_version_of_the_tree
+expect "one command brings up the shop, healthy" comes_up
+say "up: $SECONDS s"
+expect "the demo is played from the client image" plays_the_demo
+expect "the machine reaches the services" is_reached_from_the_machine
+expect "only the services are published, on loopback" publishes_on_loopback_only
+expect "a service can't read another one's password" keeps_passwords_apart
+expect "people look into Redis, but don't write" lets_people_look_but_not_write
+expect "data outlives containers" keeps_the_data
+for service in "${shop_services[@]}" redis; do
+  expect "$service ends in time with status 0" ends_with_status_0 "$service"
+done
+expect "nothing is left behind" leaves_nothing_behind
+shop_done
