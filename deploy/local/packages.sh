@@ -25,7 +25,10 @@ test_packages=(
 )
 
 # For .ci/run: what judges the sources.
-lint_packages=(clang-format clang-tidy shellcheck 'npm|command:npm')
+lint_packages=(clang-format clang-tidy shellcheck 'npm|command:npm' 'python3-pip|command:pip')
+
+# For .ci/run: what builds and runs images; tests/acceptance/containers.sh is skipped without them.
+container_packages=(buildah debootstrap iproute2 docker.io 'docker-compose|docker-compose-v2')
 
 packages_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
