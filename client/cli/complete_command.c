@@ -24,6 +24,7 @@ struct line {
   const struct flag *flag;  /* whose value is to come; NULL: none */
   const struct noun *about; /* of `help` */
   const char *joined;       /* "--color=" of --color=WHEN, which candidates begin with; else "" */
+  bool lost;                /* a word that is no command: nobody knows what may follow */
   bool no_flags;            /* -- has been */
 };
 
@@ -73,6 +74,7 @@ static void read_word(struct line *line, const char *word) {
     line->flag = awaits ? flag : NULL;
   } else if (!line->noun) {
     line->noun = command_noun(word);
+    line->lost = !line->noun;
   } else if (line->noun->run == command_help_about) {
     line->about = command_noun(word);
   } else if (!line->verb) {
@@ -187,6 +189,7 @@ int command_complete(struct session *session) {
   if (count == 0) return EXIT_DONE;
   for (size_t i = 0; i + 1 < count; i++) read_word(&line, invocation->operands[i]);
   const char *last = split_last(session->arena, &line, invocation->operands[count - 1]);
+  if (line.lost) return EXIT_DONE;
   if (line.flag) {
     offer_values(session, &line, last);
   } else if (begins(last, "-") && !line.no_flags) {
