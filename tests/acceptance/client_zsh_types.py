@@ -14,19 +14,20 @@ if process == 0:
     os.execvp("zsh", ["zsh", "-f", "-i"])
 
 
-def read(until):
-    seen, deadline = "", time.monotonic() + SECONDS
-    while until not in seen:
-        if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
-            sys.exit(f"nothing of {until!r} in {seen!r}")
-        seen += os.read(terminal, 65536).decode()
-    return seen
+def read(*wanted):
+    """Reads until the texts have come, one after the other."""
+    seen, at, deadline = "", 0, time.monotonic() + SECONDS
+    for text in wanted:
+        while (found := seen.find(text, at)) < 0:
+            if not select.select([terminal], [], [], max(0, deadline - time.monotonic()))[0]:
+                sys.exit(f"nothing of {text!r} in {seen!r}")
+            seen += os.read(terminal, 65536).decode()
+        at = found + len(text)
 
 
 dump = os.environ["HOME"] + "/zcompdump"
 os.write(terminal, f"autoload -U compinit; compinit -u -d {dump}; source {script}; echo pre''pared\n".encode())
-read("prepared")
-read("ready> ")
+read("prepared", "ready> ")
 os.write(terminal, line.encode() + b"\t")
 read(wanted)
 os.write(terminal, b"\x15exit\n")
