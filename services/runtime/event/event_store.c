@@ -9,7 +9,7 @@
 #include "event/event.h"
 
 extern const unsigned char event_lua_log_time[], event_lua_transaction[], event_lua_clock[], event_lua_lease[],
-    event_lua_backlog[];
+    event_lua_rights[], event_lua_backlog[];
 
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source) {
   const char *whole = arena_printf(arena, "#!lua name=@LIBRARY@\n%s\n%s", (const char *)event_lua_log_time, source);
@@ -18,8 +18,8 @@ struct redis_library *event_library_new(struct arena *arena, const char *owner, 
 
 static struct redis_library *generic_library(struct arena *arena) {
   const char *source =
-      arena_printf(arena, "%s\n%s\n%s\n%s", (const char *)event_lua_transaction, (const char *)event_lua_clock,
-                   (const char *)event_lua_lease, (const char *)event_lua_backlog);
+      arena_printf(arena, "%s\n%s\n%s\n%s\n%s", (const char *)event_lua_transaction, (const char *)event_lua_clock,
+                   (const char *)event_lua_lease, (const char *)event_lua_backlog, (const char *)event_lua_rights);
   return event_library_new(arena, "ordershop_runtime", source);
 }
 

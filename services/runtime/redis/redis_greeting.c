@@ -1,5 +1,6 @@
 #include "redis/redis_greeting.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "redis/redis_protocol.h"
@@ -8,9 +9,24 @@ static bool is_error(const redisReply *reply) {
   return reply->type == REDIS_REPLY_ERROR;
 }
 
+/* What to do about a server that does not let us in; "": its own words must do. */
+static const char *advice_for(const char *error) {
+  if (strncmp(error, "WRONGPASS", 9) == 0) {
+    return "; check the user in ORDERSHOP_REDIS_URL, ORDERSHOP_REDIS_PASSWORD_FILE, and that Redis knows the user (ACL "
+           "LOAD)";
+  }
+  if (strncmp(error, "NOAUTH", 6) == 0) return " Set ORDERSHOP_REDIS_PASSWORD_FILE.";
+  return "";
+}
+
 static void refuse(struct redis_greeting *greeting, const redisReply *reply) {
-  bool error = is_error(reply);
-  greeting->refused(greeting->owner, error ? reply->str : "the server does not answer as Redis does");
+  if (!is_error(reply)) {
+    greeting->refused(greeting->owner, "the server does not answer as Redis does");
+    return;
+  }
+  char reason[256];
+  snprintf(reason, sizeof reason, "%s%s", reply->str, advice_for(reply->str));
+  greeting->refused(greeting->owner, reason);
 }
 
 /* AUTH and SELECT. A NULL reply says that the link closes, in all of these. */

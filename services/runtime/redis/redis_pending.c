@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "redis/redis_denial.h"
 #include "redis/redis_private.h"
 #include "redis/redis_reply_copy.h"
 
@@ -52,11 +53,12 @@ static struct redis_pending *ticket_pop(struct redis *redis) {
   return ticket->pending;
 }
 
-static struct status answer_status(struct redis_pending *pending, const char *error) {
+static struct status answer_status(struct redis *redis, struct redis_pending *pending, const char *error) {
   struct status status = redis_error_status(pending->context->arena, error);
   if (status.code == STATUS_INTERNAL) {
     log_event(LOG_ERROR, "redis refuses a command", "command", pending->name, "error", error, NULL);
   }
+  if (strcmp(status_reason(status), "REDIS_NOPERM") == 0) redis_denial_note(redis, pending->name, error);
   return status;
 }
 
@@ -70,7 +72,7 @@ static void answer(struct redis *redis, struct redis_pending *pending, const red
   if (!reply) {
     pending->status = broken(redis, pending->context->arena);
   } else if (reply->type == REDIS_REPLY_ERROR) {
-    pending->status = answer_status(pending, reply->str);
+    pending->status = answer_status(redis, pending, reply->str);
   } else {
     pending->reply = redis_reply_copy(pending->context->arena, reply);
   }

@@ -37,6 +37,10 @@ struct redis {
   struct redis_buffer buffer;
   uv_timer_t watchdog; /* looks after answers that don't come */
   bool suspected;      /* the watchdog has found the link silent once */
+
+  /* See redis_denial.h. */
+  char denial[256];
+  int64_t denied_us; /* 0: never */
 };
 
 static inline bool redis_is_closing(const struct redis *redis) {

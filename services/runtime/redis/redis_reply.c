@@ -103,6 +103,12 @@ static bool ends_with(const char *text, const char *end) {
   return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
+/* What a function may not do is refused without an error word (script.c of Redis 7.0). */
+static bool is_denied_function(const char *text) {
+  static const char start[] = "ERR The user executing the script can't ";
+  return strncmp(text, start, sizeof start - 1) == 0;
+}
+
 /* Redis gives functions no error word of their own (function.c, script.c of Redis 7 and 8). */
 static struct status plain_error(struct arena *arena, const char *text) {
   if (strcmp(text, "ERR Function not found") == 0) {
@@ -120,6 +126,9 @@ struct status redis_error_status(struct arena *arena, const char *text) {
     struct status status =
         status_error(arena, STATUS_RESOURCE_EXHAUSTED, "REDIS_OUT_OF_MEMORY", "Redis is out of memory: %s", text);
     return status_with_retry(status, arena, OUT_OF_MEMORY_RETRY_MS);
+  }
+  if (is_denied_function(text)) {
+    return status_error(arena, STATUS_UNAVAILABLE, "REDIS_NOPERM", "Redis: %s", text);
   }
   if (is_outage(word)) {
     return status_error(arena, STATUS_UNAVAILABLE, arena_printf(arena, "REDIS_%s", word), "Redis: %s", text);

@@ -53,8 +53,8 @@ static bool complaint_is_old(const char *text) {
   return old;
 }
 
-/* gRPC's complaints (a peer that sends garbage, an address that is taken) are told to callers as statuses as well; in
- * the log they are for whoever looks for the cause. */
+/* gRPC's complaints (a peer that sends garbage, an address that is taken) are told to callers as statuses as well; who
+ * looks for the cause gets them into the log by GRPC_VERBOSITY. */
 static void log_grpc(gpr_log_func_args *entry) {
   bool tell =
       entry->severity == GPR_LOG_SEVERITY_ERROR && atomic_load(&has_runtime) && !complaint_is_old(entry->message);
@@ -64,6 +64,7 @@ static void log_grpc(gpr_log_func_args *entry) {
 
 void rpc_library_acquire(void) {
   gpr_set_log_function(log_grpc);
+  if (!getenv("GRPC_VERBOSITY")) gpr_set_log_verbosity((gpr_log_severity)(GPR_LOG_SEVERITY_ERROR + 1)); /* none */
   rpc_mutex_stop_detector();
   grpc_init();
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/supervisor.h"
 #include "base/version.h"
+#include "event/rights.h"
 #include "loop/coroutine.h"
 #include "rpc/health.h"
 #include "rpc/reflection.h"
@@ -20,7 +21,7 @@
 #include "service/service_settings.h"
 #include "service/service_status.h"
 
-enum { SERVICES_MOST = 8, READINESS_INTERVAL_US = 20 * 1000, LIBRARY_DEADLINE_US = 5 * 1000 * 1000 };
+enum { SERVICES_MOST = 8, READINESS_INTERVAL_US = 20 * 1000, RIGHTS_INTERVAL_US = 1000 * 1000 };
 
 /* The service and what only its life cycle needs. */
 struct life {
@@ -173,19 +174,15 @@ static void start_consumer(struct life *life) {
 
 static bool is_ready(const struct life *life) {
   const struct service *service = &life->service;
-  return event_store_is_ready(service->store) && (!service->consumer || consumer_is_ready(service->consumer));
+  return event_store_is_ready(service->store) && !*rights_denied(service->store) &&
+         (!service->consumer || consumer_is_ready(service->consumer));
 }
 
 static const char *reason_of(const struct life *life) {
   const struct service *service = &life->service;
+  const char *denied = rights_denied(service->store);
+  if (*denied) return denied;
   return service->consumer ? consumer_reason(service->consumer) : "";
-}
-
-/* Loads the functions ahead of the first call that needs them; a failure shows there again. */
-static void load_library(struct life *life) {
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + LIBRARY_DEADLINE_US};
-  redis_library_load(life->service.store->commands, &context, life->service.store->library);
-  arena_free(context.arena);
 }
 
 /* An outage of Redis is told by the connection: one line when it begins, one when it ends. */
@@ -198,13 +195,16 @@ static void tell_readiness(struct life *life, bool ready) {
 }
 
 static void serve_until_stopped(struct life *life) {
-  uint64_t loaded = 0;
+  uint64_t checked = 0;
+  int64_t checked_us = 0;
   bool told = false;
   while (!life->stopping) {
     uint64_t generation = redis_generation(life->service.store->commands);
-    if (redis_is_ready(life->service.store->commands) && generation != loaded) {
-      load_library(life);
-      loaded = generation;
+    bool denied = *rights_denied(life->service.store) && clock_monotonic_us() - checked_us >= RIGHTS_INTERVAL_US;
+    if (redis_is_ready(life->service.store->commands) && (generation != checked || denied)) {
+      rights_check(life->service.store);
+      checked = generation;
+      checked_us = clock_monotonic_us();
     }
     bool ready = is_ready(life);
     if (ready != told) tell_readiness(life, ready);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "event/consumer_backlog.h"
 #include "event/log_time.h"
+#include "event/rights.h"
 #include "loop/coroutine.h"
 
 enum {
@@ -107,6 +108,8 @@ static char *reason_of(const struct service_status *self, struct arena *arena, b
   const char *redis = event_store_reason(service->store);
   if (*redis) return arena_printf(arena, "Redis is unreachable: %s", redis);
   if (ready) return arena_strdup(arena, self->trouble);
+  const char *denied = rights_denied(service->store);
+  if (*denied) return arena_strdup(arena, denied);
   const char *reason = service->consumer ? consumer_reason(service->consumer) : "";
   return arena_strdup(arena, *reason ? reason : "the process is starting or stopping");
 }
