@@ -1,0 +1,202 @@
+#!/usr/bin/env bash
+# deploy/redis/users.acl: each service works as its own Redis user, with the default user off as it is shipped, and is
+# refused what is not its own; a user that lacks a right is told clearly, and the service is back when it was mended.
+# suite-seconds: 150
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+users=$shop_folder/users
+
+# As shipped: nobody may do everything here, not even the test.
+make_users() { "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users"; }
+
+as() { # as USER COMMAND...
+  local user=$1 password=any
+  shift
+  [ ! -e "$users/$user.password" ] || password=$(cat "$users/$user.password")
+  REDISCLI_AUTH=$password redis-cli --no-auth-warning -h 127.0.0.1 -p "$(port_of redis)" --user "$user" "$@" 2>&1
+}
+
+redis() { as operator "$@"; }
+
+is_refused() { [[ $(as "$@") == *NOPERM* ]]; }
+
+says() { # says PATTERN COMMAND...
+  local pattern=$1 output
+  shift
+  output=$("$@" 2>&1) || true
+  printf '%s\n' "$output"
+  [[ $output == *$pattern* ]]
+}
+
+# DEBUG is refused by the configuration, before anybody's rights.
+readonly refusal='NOPERM\|ERR DEBUG command not allowed'
+
+# All in one connection, an answer a line.
+all_are_refused() { # all_are_refused USER FILE: commands, one a line
+  as "$1" <"$2" | sed '/^$/d' >"$shop_folder/answers"
+  paste -d '\t' "$2" "$shop_folder/answers" | grep -v "$refusal" | sed "s/^/allowed to $1: /"
+  [ "$(grep -c "$refusal" "$shop_folder/answers")" -eq "$(wc -l <"$2")" ]
+}
+
+# What no service may do, whoever it is.
+forbidden_to_all() {
+  cat <<'COMMANDS'
+KEYS *
+CONFIG GET *
+CONFIG SET appendonly no
+FLUSHALL
+FLUSHDB
+DEBUG SLEEP 0
+SHUTDOWN NOSAVE
+ACL LIST
+ACL SETUSER default on nopass
+ACL LOAD
+EVAL return 1 0
+SCRIPT FLUSH
+FUNCTION FLUSH
+FUNCTION DELETE x
+MONITOR
+REPLICAOF NO ONE
+SAVE
+BGREWRITEAOF
+CLIENT LIST
+CLIENT KILL ID 1
+SELECT 1
+SWAPDB 0 1
+MODULE LIST
+PUBLISH channel x
+SUBSCRIBE channel
+INFO
+DBSIZE
+RANDOMKEY
+GET foreign
+SET foreign 1
+DEL ordershop_clock
+COMMANDS
+}
+
+# What is another service's, and what of its own log not even its owner may do.
+forbidden_to() { # forbidden_to SERVICE OWN-ENTITY
+  local other
+  for other in customer product inventory order billing crm mail; do
+    [ "$other" != "$1" ] || continue
+    printf '%s\n' "HGETALL ${other}_entity:1" "HGET ${other}_entity:1 _entity" "HSET ${other}_entity:1 a b" \
+      "DEL ${other}_entity:1" "SADD ${other}_ids 1" "SET ${other}_lease x" "GET ${other}_request:1" \
+      "HSET ${other}_position log 0-0" "RPUSH ${other}_outbox x" "XADD events:${other}_created * a b" \
+      "XDEL events:${other}_created 1-1" "XTRIM events:${other}_created MAXLEN 0" "DEL events:${other}_created" \
+      "XSETID events:${other}_created 9-9" "XGROUP DESTROY events:${other}_created ${other}"
+  done
+  printf '%s\n' "XDEL events:${2}_created 1-1" "XTRIM events:${2}_created MAXLEN 0" "DEL events:${2}_created" \
+    "RENAME events:${2}_created ${2}_x" "SET events:${2}_created x" "EXPIRE events:${2}_created 1" \
+    "XSETID events:${2}_created 9-9" "COPY events:${2}_created ${2}_x" "XREADGROUP GROUP g c STREAMS events:${2}_created >"
+}
+
+# The streams that a service does not subscribe to.
+foreign_streams_of() {
+  case $1 in
+  customer) echo product inventory order billing interaction mail ;;
+  product) echo customer inventory order billing interaction mail ;;
+  inventory) echo customer billing interaction mail ;;
+  order) echo inventory interaction mail ;;
+  billing) echo product inventory interaction mail ;;
+  crm) echo product interaction mail ;;
+  mail) echo customer product inventory order billing interaction ;;
+  esac
+}
+
+# Its own stream of interactions crm may read, though not by XREAD.
+cannot_read_streams() { # cannot_read_streams SERVICE ENTITY...
+  local service=$1 entity
+  shift
+  for entity in "$@"; do
+    printf '%s\n' "XREAD STREAMS events:${entity}_created 0" "XGROUP CREATE events:${entity}_created $service 0"
+  done >"$shop_folder/forbidden"
+  all_are_refused "$service" "$shop_folder/forbidden"
+}
+
+# A function does nothing that its caller may not.
+cannot_by_function() {
+  local answer
+  as "$1" -x FUNCTION LOAD <<<$'#!lua name=trick\nredis.register_function("trick", function(k) return redis.call("SET", k[1], "x") end)' >/dev/null
+  answer=$(as "$1" FCALL trick 1 "$2")
+  echo "$answer"
+  [[ $answer == *"can't access"* || $answer == *NOPERM* ]]
+}
+
+shop_start
+expect "the shop plays its demo with each service as its own user" "$ORDERSHOP_BIN/ordershop" demo
+expect "nobody was refused anything" test -z "$(redis acl log)"
+expect "without a name nobody comes in" says NOAUTH redis-cli -p "$(port_of redis)" ping
+expect "nor as the default user" says WRONGPASS as default ping
+expect "a wrong password is refused" says WRONGPASS redis-cli -p "$(port_of redis)" --user crm --pass wrong ping
+expect "passwords are for their owner only" test "$(stat -c %a "$users"/*.password | sort -u)" = 600
+expect "the probe answers with any password" says PONG as probe ping
+expect "and may nothing else" is_refused probe get x
+
+for service in "${shop_services[@]}"; do
+  entity=$service
+  [ "$service" != crm ] || entity=interaction
+  forbidden_to_all >"$shop_folder/forbidden"
+  expect "$service is refused what is for operators" all_are_refused "$service" "$shop_folder/forbidden"
+  forbidden_to "$service" "$entity" >"$shop_folder/forbidden"
+  expect "$service is refused what is other services', and to change its log" \
+    all_are_refused "$service" "$shop_folder/forbidden"
+  expect "$service reads no stream that it does not subscribe to" \
+    eval "cannot_read_streams $service $(foreign_streams_of "$service")"
+  expect "$service writes no foreign key by a function" cannot_by_function "$service" foreign
+done
+
+expect "operator reads" says ordershop_runtime redis function list
+expect "operator loads the users again" says OK redis acl load
+for command in "SET customer_x 1" "DEL customer_ids" "XADD events:order_created * a b" "CONFIG SET appendonly no" \
+  FLUSHALL "ACL SETUSER x" "SHUTDOWN" "FCALL x 0" "EVAL x 0" "KEYS x"; do
+  # shellcheck disable=SC2086 # words of a command
+  expect "operator may not $command" is_refused operator $command
+done
+
+# Redis loads the file as the default user, which is off.
+keys=$(redis dbsize)
+redis_kill
+redis_start
+expect "a killed Redis has all that functions wrote, though the default user is off" test "$(redis dbsize)" -ge "$keys"
+expect "and has refused nothing while loading" test -z "$(redis acl log)"
+wait_for_serving "${shop_services[@]}"
+
+# A right that is missing.
+take_right() { # take_right USER RULE
+  cp "$users/users.acl" "$shop_folder/whole.acl"
+  sed -i "/^user $1 /s/\([( ]\)$2 /\1/" "$users/users.acl"
+  redis acl load >/dev/null
+}
+give_back() {
+  cp "$shop_folder/whole.acl" "$users/users.acl"
+  redis acl load >/dev/null
+}
+does_not_serve() { ! serve "$1"; }
+create_a_customer() { "$ORDERSHOP_BIN/ordershop" customer create --name Ada --email ada@example.com; }
+
+take_right customer +hset
+service_stop customer
+service_start customer
+expect "a service that lacks a right does not serve" wait_until 20 says "HSET customer_rights" cat "$(log_of customer)"
+expect "which its health says" wait_until 10 does_not_serve customer
+expect "and its log says what to do" grep -q "users.acl" "$(log_of customer)"
+give_back
+expect "it serves when the rights were mended, without a restart" wait_until 20 serve customer
+expect "and does its work" create_a_customer
+
+take_right crm +xread
+expect "a consumer that may not read says so" wait_until 20 grep -q 'redis refuses a right.*XREAD' "$(log_of crm)"
+expect "and does not serve" wait_until 10 does_not_serve crm
+give_back
+expect "it goes on when the rights were mended" wait_until 20 serve crm
+
+# A password that is wrong.
+service_stop mail
+echo wrong >"$shop_folder/wrong"
+service_start mail ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/wrong"
+expect "a wrong password is told with what to do" \
+  wait_until 20 grep -q 'WRONGPASS.*ORDERSHOP_REDIS_PASSWORD_FILE' "$(log_of mail)"
+expect "and the service does not serve" does_not_serve mail
+service_restart mail
+shop_done
