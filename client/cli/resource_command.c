@@ -2,12 +2,14 @@
 #include <google/protobuf/empty.pb-c.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/message.h"
 #include "base/uuid.h"
 #include "client/cli/bulk.h"
 #include "client/cli/commands.h"
 #include "client/cli/failure.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/request_build.h"
 #include "client/cli/show.h"
 #include "client/cli/terminal_text.h"
@@ -53,13 +55,28 @@ static void share_request_id(struct session *session, ProtobufCMessage *request,
       uuid_derive_text(session->arena, "operand", arena_printf(session->arena, "%s %s", *request_id, operand));
 }
 
+/* By the thread of the signals. */
+static void say_how_to_repeat(const void *request_id) {
+  dprintf(STDERR_FILENO, "ordershop: it may have been carried out; to repeat it safely: --request-id %s\n",
+          (const char *)request_id);
+}
+
+/* A call that changes something may be ended by Ctrl-C when nobody knows yet whether it was carried out. */
+static struct ordershop_answer call_command(struct session *session, ProtobufCMessage *request) {
+  const char **request_id = request_text(request, "request_id");
+  if (request_id) interrupt_set_farewell(say_how_to_repeat, *request_id);
+  struct ordershop_answer answer = call(session, session->arena, request_method(session->invocation)->name, request);
+  if (request_id) interrupt_set_farewell(NULL, NULL);
+  return answer;
+}
+
 static int call_one(struct session *session, const char *operand) {
   const struct invocation *invocation = session->invocation;
   ProtobufCMessage *request;
   struct status status = request_build(session->arena, invocation, operand, &request);
   if (!status_is_ok(status)) return failure_of_usage(invocation->json, status);
   share_request_id(session, request, operand);
-  struct ordershop_answer answer = call(session, session->arena, request_method(invocation)->name, request);
+  struct ordershop_answer answer = call_command(session, request);
   if (!status_is_ok(answer.status)) return fail(session, answer.status, request);
   show_one(session, answer.message, operand, invocation->operand_count > 1);
   return EXIT_DONE;

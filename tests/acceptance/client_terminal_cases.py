@@ -198,6 +198,12 @@ def interrupted_call():
         silent.accept()
         terminal.type(b"\x03")
         assert terminal.end()[1] == -signal.SIGINT
+        arguments = ["--name", "A", "--email", "a@b.org", "--timeout", "600", "--customer-address", address]
+        terminal = Terminal("customer", "create", *arguments)
+        silent.accept()
+        terminal.type(b"\x03")
+        seen, status = terminal.end()
+        assert status == -signal.SIGINT and re.search(r"repeat it safely: --request-id [0-9a-f-]{36}\r\n", seen), seen
         command = f"{PROGRAM} customer list --timeout 600 --customer-address {address} & pid=$!; kill -TERM $pid; wait $pid"
         assert subprocess.run(["bash", "-c", command], timeout=SECONDS).returncode == 128 + signal.SIGTERM
 
