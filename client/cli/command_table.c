@@ -112,8 +112,8 @@ static const struct noun completion_commands = {
     .name = "completion",
     .help = "Print what makes a shell complete commands, flags, ids and names",
     .details =
-        "Ids are completed from the shop, and found by the beginning of a name or address too: what does not\n"
-        "answer within half a second completes nothing. Packages install all of this.",
+        "Ids are completed from the shop, and found by the beginning of a name too. A shop that does not "
+        "answer within half a second completes nothing. The Debian package installs all of this.",
     .operands = "bash|zsh|fish",
     .operand_words = shell_words,
     .offline = true,

@@ -13,17 +13,28 @@ static void print_heading(struct arena *arena, const char *heading) {
   printf("\n%s\n", terminal_paint(arena, PAINT_HEADING, heading));
 }
 
-/* "  --name NAME  Display name": the text on the next line where the head is long, and broken into lines of 78. */
-static void print_entry(const char *head, const char *text) {
-  int column = printf("  %-*s", HEAD_WIDTH - 2, head);
-  if (strlen(head) > HEAD_WIDTH - 4) column = printf("\n%*s", HEAD_WIDTH, "") - 1;
+/* Words from `column` on, where the line stands, in lines of HELP_WIDTH that begin at `left`. */
+static void print_words(const char *text, int left, int column) {
+  text += strspn(text, " \n");
   while (*text) {
-    size_t size = strcspn(text, " ");
-    if (column > HEAD_WIDTH && column + 1 + (int)size > HELP_WIDTH) column = printf("\n%*s", HEAD_WIDTH, "") - 1;
-    column += printf("%s%.*s", column > HEAD_WIDTH ? " " : "", (int)size, text);
-    text += size + strspn(text + size, " ");
+    int size = (int)strcspn(text, " \n");
+    if (column > left && column + 1 + size > HELP_WIDTH) column = printf("\n%*s", left, "") - 1;
+    column += printf("%s%.*s", column > left ? " " : "", size, text);
+    text += size + (int)strspn(text + size, " \n");
   }
   putchar('\n');
+}
+
+/* "  --name NAME  Display name": the text on the next line where the head is long. */
+static void print_entry(const char *head, const char *text) {
+  int column = printf("  %-*s", HEAD_WIDTH - 2, head);
+  if (column > HEAD_WIDTH || strlen(head) > HEAD_WIDTH - 4) column = printf("\n%*s", HEAD_WIDTH, "") - 1;
+  print_words(text, HEAD_WIDTH, column);
+}
+
+static void print_paragraph(const char *text) {
+  putchar('\n');
+  print_words(text, 0, 0);
 }
 
 static void print_flags(struct arena *arena, const struct flag *flags) {
@@ -71,7 +82,7 @@ static void print_all(struct arena *arena) {
 static void print_noun(struct arena *arena, const struct noun *noun) {
   printf("Usage: ordershop %s\n\n%s.\n", help_usage(arena, noun, NULL), noun->help);
   if (noun->alias) printf("%s can be written as %s.\n", noun->name, noun->alias);
-  if (noun->details) printf("\n%s\n", noun->details);
+  if (noun->details) print_paragraph(noun->details);
   if (noun->verbs) print_heading(arena, "Verbs");
   for (const struct verb *verb = noun->verbs; verb && verb->name; verb++) {
     print_entry(arena_printf(arena, "%s%s%s", verb->name, verb->operand ? " " : "", help_operand(arena, verb)),
@@ -86,11 +97,11 @@ static void print_noun(struct arena *arena, const struct noun *noun) {
 
 static void print_verb(struct arena *arena, const struct noun *noun, const struct verb *verb) {
   printf("Usage: ordershop %s\n\n%s.\n", help_usage(arena, noun, verb), verb->help);
-  if (verb->details) printf("\n%s\n", verb->details);
+  if (verb->details) print_paragraph(verb->details);
   if (verb->flags || verb->shared) print_heading(arena, "Flags");
   print_flags(arena, verb->flags);
   print_flags(arena, verb->shared);
-  if (help_takes_lines(verb)) printf("\n%s", help_of_lines(arena, verb));
+  if (help_takes_lines(verb)) print_paragraph(help_of_lines(arena, verb));
   print_examples(arena, verb->examples);
   printf("\nordershop --help tells the flags that all commands take.\n");
 }

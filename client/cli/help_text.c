@@ -71,10 +71,11 @@ const char *help_of_lines(struct arena *arena, const struct verb *verb) {
   const char *batches = verb->batch ? ", in batches of 100," : "";
   return arena_printf(
       arena,
-      "With --from, each line is a JSON object with the fields of one, named as --json prints them. They are carried\n"
-      "out in order%s and a line that is bad or refused is reported by its number, while the others go on (exit\n"
-      "status 1). An outage ends it (3). The same command with the same --request-id goes on where one ended, however\n"
-      "it did, and does nothing twice: the request ids of its calls are derived from it and the numbers of lines.\n"
-      "With --json, what was %s is printed, a line each.\n",
+      "With --from, each line is a JSON object with the fields of one, named as --json prints them. They are carried "
+      "out "
+      "in order%s and a line that is bad or refused is reported by its number, while the others go on (exit status 1). "
+      "An outage ends it (3). The same command with the same --request-id goes on where one ended, however it did, and "
+      "does nothing twice: the request ids of its calls are derived from it and the numbers of lines. With --json or "
+      "--quiet, what was %s is printed, a line each.",
       batches, verb->done);
 }

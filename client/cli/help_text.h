@@ -27,6 +27,6 @@ const char *help_verbs(struct arena *arena, const struct noun *noun);
 /* The example as it is typed. */
 const char *help_example(struct arena *arena, const char *example);
 
-/* Whether the verb takes --from, and what there is to say about it: lines of text. */
+/* Whether the verb takes --from, and what there is to say about it. */
 bool help_takes_lines(const struct verb *verb);
 const char *help_of_lines(struct arena *arena, const struct verb *verb);

@@ -136,6 +136,7 @@ int command_manual(struct session *session) {
   }
   fputs(".SH SEVERAL AT ONCE\n", stdout);
   put(help_of_lines(arena, first_with_lines()));
+  putchar('\n');
   fputs(".SH FLAGS OF ALL COMMANDS\n", stdout);
   put_flags(arena, command_global_flags);
   put_entry("--version", "Say which version this is.");

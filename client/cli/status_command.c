@@ -94,6 +94,7 @@ const struct noun status_commands = {
         "all are ready; 1 not all; 3 none answers.",
     .operands = "[SERVICE ...]",
     .operand_words = service_words,
+    .flags = get_flags,
     .examples = (const char *const[]){"status", "status order crm",
                                       "status --json | jq '.services[] | select(.ready | not)'", NULL},
     .run = run,
