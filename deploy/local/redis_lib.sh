@@ -72,7 +72,7 @@ explain_redis() {
     if redis_is_ours; then
       echo "$where does not know the users in $(redis_users): it was started before there were any, or is another" \
         "shop's. Stop it (down.sh) and start it again (up.sh), or choose another ORDERSHOP_REDIS_PORT"
-    elif [[ $answer == *NOAUTH* ]]; then
+    elif [[ $answer != *WRONGPASS* ]]; then
       echo "$where wants a password: set ORDERSHOP_REDIS_PASSWORD_FILE, or ORDERSHOP_REDIS_USERS"
     elif [ -n "$(redis_users)" ]; then
       echo "$where refuses user operator or its password: check that it has loaded $(redis_users)/users.acl (ACL LOAD)"
