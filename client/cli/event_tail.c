@@ -66,7 +66,7 @@ static struct status catch_up(struct event_tail *tail) {
     struct status status = tail_read(tail, &more);
     if (!status_is_ok(status)) return status;
   }
-  tail->options->flush(tail->options->argument);
+  if (!tail->options->flush(tail->options->argument)) tail->ended = true;
   return status_ok();
 }
 
@@ -92,7 +92,7 @@ static struct status follow(struct event_tail *tail) {
     status = take_turn(tail);
     if (status_is_ok(status)) continue;
     if (is_refused(status) || !status_is_transient(status)) break;
-    tail->options->flush(tail->options->argument);
+    if (!tail->options->flush(tail->options->argument)) break;
     wait_for_redis(tail, status.message);
   }
   tail_read_end(tail);

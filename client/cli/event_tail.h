@@ -16,7 +16,7 @@ struct event_tail_options {
   int64_t connect_ms; /* how long Redis may take to answer at the start */
   /* What to do with an event; false: no more. The entry is an element of an XREAD answer. */
   bool (*show)(void *argument, const char *stream, const struct redis_reply *entry);
-  void (*flush)(void *argument);                      /* nothing more at the moment */
+  bool (*flush)(void *argument); /* nothing more at the moment; called once a second, too. False: no more */
   void (*tell)(void *argument, const char *sentence); /* Redis went away or is back */
   void *argument;
 };

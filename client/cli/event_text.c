@@ -63,7 +63,7 @@ static struct status decode(struct arena *arena, const char *stream, const struc
   const ProtobufCMessageDescriptor *descriptor =
       name->descriptor ? name->descriptor : &google__protobuf__empty__descriptor;
   struct status status = event_decode(arena, stream, descriptor, entry, ret_event);
-  if (!status_is_ok(status) || name->descriptor) return status;
+  if (name->descriptor) return status;
   return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "no type is known for the stream");
 }
 

@@ -1,4 +1,5 @@
 /* `ordershop events tail`: the shop's events as they happen. Reads Redis itself. */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,9 +34,11 @@ static bool show(void *argument, const char *stream, const struct redis_reply *e
   return printing->left != 0 && !ferror(stdout);
 }
 
-static void flush(void *argument) {
+/* A reader that has gone away (head) shows at the next write; there may be none for hours. */
+static bool flush(void *argument) {
   (void)argument;
-  fflush(stdout);
+  struct pollfd output = {.fd = STDOUT_FILENO};
+  return fflush(stdout) == 0 && !(poll(&output, 1, 0) > 0 && output.revents & POLLERR);
 }
 
 static void tell(void *argument, const char *sentence) {

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# `ordershop events tail` and `ordershop status`: with a shop, with half of one, without.
+# suite-seconds: 20
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+client() { "$ORDERSHOP_BIN/ordershop" --timeout $((20 * shop_slowness)) "$@"; }
+
+url() { echo "redis://$1@127.0.0.1:$(port_of redis)/0"; }
+
+tail_as() { # tail_as USER ARGUMENT...
+  "$ORDERSHOP_BIN/ordershop" events tail --redis-url "$(url "$1")" \
+    --redis-password-file "$shop_folder/users/$1.password" "${@:2}"
+}
+
+# Begins to follow in the background, as a child that Ctrl-C reaches; what it prints is in $shop_folder/followed.
+follow() {
+  env --default-signal=INT "$ORDERSHOP_BIN/ordershop" events tail --redis-url "$(url operator)" \
+    --redis-password-file "$shop_folder/users/operator.password" "$@" \
+    >"$shop_folder/followed" 2>"$shop_folder/told" </dev/null 5>&- &
+  shop_pid[follower]=$!
+}
+
+followed() { grep -q -- "$1" "$shop_folder/followed"; }
+told() { grep -c -- "$1" "$shop_folder/told"; }
+has_told() { [ "$(told "$1")" -gt 0 ]; }
+follower_ends() { # follower_ends STATUS
+  await_end follower 10
+  [ "$shop_status" -eq "$1" ]
+}
+trap 'kill -KILL "${shop_pid[follower]:-}" 2>/dev/null || true; shop_end' EXIT
+
+ends_with() { # ends_with STATUS PATTERN COMMAND...
+  local wanted=$1 pattern=$2 status=0 output
+  shift 2
+  output=$("$@" 2>&1) || status=$?
+  printf '%s\n(exit status %s)\n' "$output" "$status"
+  [ "$status" -eq "$wanted" ] && grep -q -- "$pattern" <<<"$output"
+}
+
+create() { client customer create --name "$1" --email ada@example.com; }
+
+entries() { # entries of all streams
+  redis --scan --pattern 'events:*' </dev/null | sed 's/^/XLEN /' | redis | awk '{ sum += $1 } END { print sum }'
+}
+
+all_events_come_in_order() {
+  tail_as operator --no-follow --json >"$shop_folder/all"
+  [ "$(wc -l <"$shop_folder/all")" = "$(entries)" ] &&
+    sed 's/^{"id":"\([0-9]*\)-\([0-9]*\)".*/\1 \2/' "$shop_folder/all" | sort -c -u -k1,1n -k2,2n
+}
+
+lines_are_json() { /usr/bin/python3 -c 'import json, sys
+for line in open(sys.argv[1]): json.loads(line)["stream"]' "$shop_folder/all"; }
+
+# after the first entry there is everything else
+goes_on_behind_an_entry() {
+  local first
+  first=$(sed -n '1s/^{"id":"\([^"]*\)".*/\1/p' "$shop_folder/all")
+  diff <(tail_as operator --no-follow --json --from "$first") <(sed 1d "$shop_folder/all")
+}
+
+nothing_is_damaged() { # odd entries and streams beside the shop's
+  redis xadd events:customer_created '*' what else >/dev/null
+  redis xadd events:cart_created '*' event_id 1234 entity $'\xff\x01\e[31m' >/dev/null
+  wait_until 20 followed "customer .*can't be decoded" && wait_until 20 followed "cart .*no type is known" &&
+    ! grep -q $'\e' "$shop_folder/followed"
+}
+
+# --- events ---
+
+shop_start
+expect "all services are ready" ends_with 0 'crm  *yes  .*active' client status
+expect "a demo is played" client demo
+expect "the tail shows every event of all streams once, in log order" all_events_come_in_order
+expect "each as a line of JSON" lines_are_json
+expect "it goes on behind an entry" goes_on_behind_an_entry
+expect "it ends after as many events as are wanted" test "$(tail_as operator --from beginning --count 3 | wc -l)" = 3
+expect "it shows what happened lately" ends_with 0 'customer  *created .* name=' tail_as operator --from 10m --no-follow
+expect "and nothing from later on" test -z "$(tail_as operator --from 2999-01-01 --no-follow)"
+expect "one stream alone" test "$(tail_as operator --no-follow --json --stream mail_created | grep -vc '"mail_created"')" = 0
+expect "a reader that has seen enough ends it" test -n "$(tail_as operator --from BEGINNING | head -n 1)"
+
+follow
+expect "it follows" eval 'wait_until 20 eval "create Follower >/dev/null; followed Follower"'
+expect "odd entries and new streams are shown, and nothing moves the cursor" nothing_is_damaged
+redis_kill
+expect "it says that Redis is away" wait_until 20 has_told 'Redis is away'
+redis_start
+expect "and that it is back" wait_until 20 has_told 'Redis is back'
+wait_for_serving "${shop_services[@]}"
+create Returner >/dev/null
+expect "and goes on" wait_until 20 followed 'name=Returner'
+expect "having said so once" test "$(told 'Redis is away')" = 1
+kill -INT "${shop_pid[follower]}"
+expect "Ctrl-C ends it well" follower_ends 0
+
+# --- bad days ---
+
+expect "a wrong place to begin is told" ends_with 2 'from: "yesterday" is not BEGINNING, NOW' tail_as operator --from yesterday
+expect "a wrong count is told" ends_with 2 'count: "0"' tail_as operator --count 0
+expect "a wrong URL is told" ends_with 2 'redis-url' "$ORDERSHOP_BIN/ordershop" events tail --redis-url somewhere
+expect "a user who may not read the events is told what to do" ends_with 3 'log in as one who may' tail_as customer --no-follow
+echo wrong >"$shop_folder/wrong.password"
+expect "a wrong password is told" ends_with 3 WRONGPASS tail_as operator --no-follow \
+  --redis-password-file "$shop_folder/wrong.password"
+expect "a missing password file is named" ends_with 2 "$shop_folder/users/nobody.password" tail_as nobody
+
+# --- status ---
+
+expect "events that were set aside are told, with what to do" \
+  wait_until 20 ends_with 0 'crm has set aside 1 event of 1 key: .*crm_parked_keys' client status crm
+expect "a service that doesn't exist is refused" ends_with 2 'no service "cashier"' client status cashier
+service_kill crm
+expect "one that is down is told, with what to do" \
+  ends_with 1 "crm doesn't answer at $(address_of crm): start it .* --crm-address" client status
+expect "in JSON, too" ends_with 1 '"ready": false' client status order crm --json
+service_start crm
+wait_for_serving crm
+service_pause billing
+expect "one that hangs holds up nobody for long" ends_with 1 'billing took too long' \
+  "$ORDERSHOP_BIN/ordershop" --timeout $((2 * shop_slowness)) status
+service_resume billing
+redis_kill
+expect "without Redis all are told in one sentence" wait_until 20 ends_with 1 \
+  'customer, product, inventory, order, billing, crm, mail are not ready: Redis is unreachable' client status
+expect "the tail names Redis' address" ends_with 3 "127.0.0.1:$(port_of redis)" tail_as operator
+redis_start
+wait_for_serving "${shop_services[@]}"
+shop_stop
+expect "when nobody answers the exit status says so" ends_with 3 "order doesn't answer" client status order
+shop_done
