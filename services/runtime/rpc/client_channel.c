@@ -13,7 +13,8 @@ enum {
   BACKOFF_FIRST_MS = 100,
   BACKOFF_MOST_MS = 2000,
   CONNECT_MS = 2000, /* for one attempt */
-  RESOLVE_MS = 1000, /* between two look-ups of a name: a peer that comes back may have another address */
+  RESOLVE_MS = 200,  /* between two look-ups of a name, made when a connection is lost: the peer may be elsewhere now,
+                        and those who call it try again for a second only */
   METADATA_BYTES = 16 * 1024,
 };
 

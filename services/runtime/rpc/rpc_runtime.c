@@ -53,18 +53,24 @@ static bool complaint_is_old(const char *text) {
   return old;
 }
 
+/* Whom a server refuses is told nowhere else. */
+static bool is_refusal(const char *text) {
+  return strncmp(text, "Handshake failed", strlen("Handshake failed")) == 0 && atomic_load(&has_runtime);
+}
+
 /* gRPC's complaints (a peer that sends garbage, an address that is taken) are told to callers as statuses as well; who
  * looks for the cause gets them into the log by GRPC_VERBOSITY. */
 static void log_grpc(gpr_log_func_args *entry) {
-  bool tell =
-      entry->severity == GPR_LOG_SEVERITY_ERROR && atomic_load(&has_runtime) && !complaint_is_old(entry->message);
-  enum log_level level = tell ? LOG_WARN : LOG_DEBUG;
+  bool wanted = getenv("GRPC_VERBOSITY") != NULL;
+  bool is_error = entry->severity == GPR_LOG_SEVERITY_ERROR;
+  if (!wanted && !(is_error && is_refusal(entry->message))) return;
+  enum log_level level = is_error && !complaint_is_old(entry->message) ? LOG_WARN : LOG_DEBUG;
   log_event(level, "gRPC", "text", entry->message, "file", entry->file, "line", log_number(entry->line), NULL);
 }
 
 void rpc_library_acquire(void) {
   gpr_set_log_function(log_grpc);
-  if (!getenv("GRPC_VERBOSITY")) gpr_set_log_verbosity((gpr_log_severity)(GPR_LOG_SEVERITY_ERROR + 1)); /* none */
+  if (!getenv("GRPC_VERBOSITY")) gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
   rpc_mutex_stop_detector();
   grpc_init();
 }
