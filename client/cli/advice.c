@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/cli/command_parts.h"
 #include "client/cli/terminal_text.h"
 
 /* ---- fields ----------------------------------------------------------------------------------------------------- */
@@ -44,29 +45,36 @@ static bool says(struct status status, const char *reason) {
   return strcmp(status_reason(status), reason) == 0;
 }
 
-/* The message of a channel that can't connect names the service that was called; that of a service, one of its peers.
- */
-static bool is_own_service(struct status status, const char *service) {
-  const char *at = strstr(status.message, service);
-  return at && strstr(status.message, "reach") && strstr(status.message, "reach") < at;
+/* The service that a channel's message says can't be reached, the one that was called or one that this one called;
+ * NULL: it names none. */
+static const char *unreached_service(struct status status) {
+  const char *at = strstr(status.message, "Can't reach ");
+  if (!at) return NULL;
+  at += strlen("Can't reach ");
+  for (const char *const *word = service_words; *word; word++) {
+    size_t size = strlen(*word);
+    if (strncmp(at, *word, size) == 0 && at[size] == ' ') return *word;
+  }
+  return NULL;
 }
 
 static const char *advice_to_start(struct arena *arena, const struct session *session, struct status status) {
   const struct noun *noun = session->invocation->noun;
-  if (says(status, "PEER_REFUSED")) return NULL; /* because of TLS: the message says what to do */
   if (says(status, "REDIS_UNREACHABLE"))
     return "the service runs, but its Redis does not answer: see the service's log";
   if (says(status, "CONSUMER_HALTED")) return "the service waits for an operator: ordershop status says why";
-  if (!noun->verbs) return "ordershop health says which services serve";
+  const char *away = unreached_service(status);
+  if (!noun->verbs || !away) return "ordershop health says which services serve";
   const char *service = ordershop_service_name(noun->service);
-  if (!is_own_service(status, service)) {
-    return arena_printf(arena, "%s runs, but a service that it needs does not answer: ordershop health says which",
-                        service);
+  const char *start = arena_printf(arena, "deploy/local/up.sh %s or systemctl start ordershop@%s", away, away);
+  if (strcmp(away, service) != 0) {
+    return arena_printf(arena, "%s runs, but %s, which it needs, does not answer: start that with %s", service, away,
+                        start);
   }
   return arena_printf(arena,
-                      "is it running? Start it with deploy/local/up.sh %s or systemctl start ordershop@%s; if it is "
-                      "elsewhere, say where with --host, --port-base or --%s-address",
-                      service, service, service);
+                      "is it running? Start it with %s; if it is elsewhere, say where with --host, --port-base or "
+                      "--%s-address",
+                      start, service);
 }
 
 /* ---- all -------------------------------------------------------------------------------------------------------- */

@@ -219,7 +219,9 @@ static const char *joined(struct arena *arena, const char *const *words) {
 
 static struct status take_noun(struct arena *arena, struct invocation *invocation, const char *name) {
   const char **words = noun_words(arena);
-  if (!name) return refuse(arena, arena_printf(arena, "a command is needed: one of %s; see ordershop --help", joined(arena, words)));
+  if (!name)
+    return refuse(arena,
+                  arena_printf(arena, "a command is needed: one of %s; see ordershop --help", joined(arena, words)));
   invocation->noun = command_noun(name);
   if (invocation->noun) return status_ok();
   const char *near = similar_word(arena, name, words);

@@ -178,6 +178,12 @@ static void says_what_to_do_next(void) {
   expect_advice("order delete o1",
                 (struct status){.code = STATUS_FAILED_PRECONDITION, .message = "paid", .details = &billed},
                 "ordershop billing delete");
+  static const struct error_details unreachable = {.reason = "PEER_UNREACHABLE"};
+  expect_advice("order create --customer c --product p --timeout 0.05",
+                (struct status){.code = STATUS_UNAVAILABLE,
+                                .message = "Can't reach inventory at ordershop:1: refused",
+                                .details = &unreachable},
+                "order runs, but inventory, which it needs, does not answer: start that with deploy/local/up.sh inv");
   struct outcome outcome = run("customer list --timeout 0.3 --customer-address 127.0.0.1:1");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_UNAVAILABLE);
   CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "127.0.0.1:1"));
