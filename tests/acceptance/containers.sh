@@ -57,7 +57,7 @@ files_of() { # every file of an image, as tar lists it
   local container status=0
   container=$(docker create "$(image "$1")")
   docker export "$container" | tar -tv >"$containers_folder/files-$1" || status=$?
-  docker rm "$container" >/dev/null
+  docker rm --volumes "$container" >/dev/null
   return $status
 }
 
@@ -159,9 +159,11 @@ keeps_the_data() {
 }
 
 leaves_nothing_behind() {
+  local left
   compose down --volumes >/dev/null 2>&1
-  [ -z "$(docker ps --all --quiet)$(docker volume ls --quiet)" ] &&
-    [ "$(docker network ls --quiet --filter type=custom)" = '' ]
+  left=$(docker ps --all --quiet && docker volume ls --quiet && docker network ls --quiet --filter type=custom)
+  echo "left: $left"
+  [ -z "$left" ]
 }
 
 containers_prepare_build
