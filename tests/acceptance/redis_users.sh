@@ -120,7 +120,7 @@ cannot_by_function() {
   as "$1" -x FUNCTION LOAD <<<$'#!lua name=trick\nredis.register_function("trick", function(k) return redis.call("SET", k[1], "x") end)' >/dev/null
   answer=$(as "$1" FCALL trick 1 "$2")
   echo "$answer"
-  [[ $answer == *"can't access"* || $answer == *NOPERM* ]]
+  [[ $answer == *"can't access"* || $answer == *"No permissions"* ]]
 }
 
 shop_start
@@ -132,6 +132,9 @@ expect "a wrong password is refused" says WRONGPASS redis-cli -p "$(port_of redi
 expect "passwords are for their owner only" test "$(stat -c %a "$users"/*.password | sort -u)" = 600
 expect "the probe answers with any password" says PONG as probe ping
 expect "and may nothing else" is_refused probe get x
+
+expect "a backup is made as user replica" "$ORDERSHOP_SOURCE/deploy/redis/backup.sh" --port "$(port_of redis)" \
+  --password-file "$users/replica.password" "$shop_folder/backup.rdb"
 
 for service in "${shop_services[@]}"; do
   entity=$service

@@ -71,6 +71,8 @@ static const struct mapping mappings[] = {
     {"NOPERM this user has no permissions", STATUS_UNAVAILABLE, "REDIS_NOPERM"},
     {"ERR The user executing the script can't run this command or subcommand script: f, on @user_function:1.",
      STATUS_UNAVAILABLE, "REDIS_NOPERM"},
+    {"ERR ACL failure in script: No permissions to access a key script: f, on @user_function:1.", STATUS_UNAVAILABLE,
+     "REDIS_NOPERM"},
     {"NOGROUP No such key", STATUS_NOT_FOUND, "REDIS_NOGROUP"},
     {"BUSYGROUP Consumer Group name already exists", STATUS_ALREADY_EXISTS, "REDIS_BUSYGROUP"},
     {"ERR Function not found", STATUS_UNIMPLEMENTED, "REDIS_FUNCTION_UNKNOWN"},

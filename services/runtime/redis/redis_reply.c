@@ -103,10 +103,13 @@ static bool ends_with(const char *text, const char *end) {
   return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
-/* What a function may not do is refused without an error word (script.c of Redis 7.0). */
+/* What a function may not do is refused without an error word (script.c of Redis 7.0, and of 7.2 to 8). */
 static bool is_denied_function(const char *text) {
-  static const char start[] = "ERR The user executing the script can't ";
-  return strncmp(text, start, sizeof start - 1) == 0;
+  static const char *const starts[] = {"ERR The user executing the script can't ", "ERR ACL failure in script: "};
+  for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+    if (strncmp(text, starts[i], strlen(starts[i])) == 0) return true;
+  }
+  return false;
 }
 
 /* Redis gives functions no error word of their own (function.c, script.c of Redis 7 and 8). */
