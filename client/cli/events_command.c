@@ -1,4 +1,5 @@
 /* `ordershop events tail`: the shop's events as they happen. Reads Redis itself. */
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,9 @@ static bool show(void *argument, const char *stream, const struct redis_reply *e
 static bool flush(void *argument) {
   (void)argument;
   struct pollfd output = {.fd = STDOUT_FILENO};
-  return fflush(stdout) == 0 && !(poll(&output, 1, 0) > 0 && output.revents & POLLERR);
+  if (fflush(stdout) == 0 && !ferror(stdout)) return !(poll(&output, 1, 0) > 0 && output.revents & POLLERR);
+  if (errno == EPIPE) clearerr(stdout); /* no failure: main then says nothing about it */
+  return false;
 }
 
 static void tell(void *argument, const char *sentence) {

@@ -1,0 +1,180 @@
+/* Events as text and JSON, whatever the entry holds; where a tail begins. */
+#include <jansson.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/message.h"
+#include "client/cli/event_from.h"
+#include "client/cli/event_text.h"
+#include "client/cli/status_show.h"
+#include "suite.h"
+
+static struct arena *arena;
+
+static struct redis_reply *text_of(const void *bytes, size_t size) {
+  struct redis_reply *reply = arena_calloc(arena, 1, sizeof(*reply));
+  *reply = (struct redis_reply){.type = REDIS_TEXT, .text = arena_memdup(arena, bytes, size), .size = size};
+  return reply;
+}
+
+static struct redis_reply *list_of(const struct redis_reply **elements, size_t count) {
+  struct redis_reply *reply = arena_calloc(arena, 1, sizeof(*reply));
+  const struct redis_reply **copy = arena_calloc(arena, count + 1, sizeof(*copy));
+  memcpy(copy, elements, count * sizeof(*copy));
+  *reply = (struct redis_reply){.type = REDIS_LIST, .elements = copy, .count = count};
+  return reply;
+}
+
+#define TEXT(literal) text_of(literal, strlen(literal))
+
+static struct redis_reply *entry_of(const void *entity, size_t size) {
+  const struct redis_reply *fields[] = {TEXT("event_id"),      TEXT("e1"),    TEXT("entity"),
+                                        text_of(entity, size), TEXT("cause"), TEXT("c1")};
+  const struct redis_reply *entry[] = {TEXT("1548699678802-91"), list_of(fields, 6)};
+  return list_of(entry, 2);
+}
+
+static struct redis_reply *entry_of_customer(const char *name) {
+  Ordershop__V1__Customer customer = ORDERSHOP__V1__CUSTOMER__INIT;
+  customer.id = arena_strdup(arena, "76131f90-36f5-4ce4-8516-0685a3dccc54");
+  customer.name = arena_strdup(arena, name);
+  customer.version = 2;
+  size_t size;
+  void *bytes = message_pack(arena, &customer, &size);
+  return entry_of(bytes, size);
+}
+
+static void test_text(void) {
+  CU_ASSERT_STRING_EQUAL(event_text(arena, "customer_updated", entry_of_customer("Ada Lovelace")),
+                         "2019-01-28T18:21:18.802091Z  customer    updated  76131f90-36f5-4ce4-8516-0685a3dccc54  v2  "
+                         "name=\"Ada Lovelace\"  cause=c1");
+}
+
+static void test_controls(void) {
+  const char *text = event_text(arena, "customer_updated", entry_of_customer("\x1b[2J\nfaked"));
+  CU_ASSERT_PTR_NULL(strchr(text, '\x1b'));
+  CU_ASSERT_PTR_NULL(strchr(text, '\n'));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "faked"));
+}
+
+static void test_json(void) {
+  json_t *json = json_loads(event_json(arena, "customer_updated", entry_of_customer("Ada")), 0, NULL);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(json);
+  CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json, "id")), "1548699678802-91");
+  CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json, "stream")), "customer_updated");
+  CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json, "eventId")), "e1");
+  CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json, "cause")), "c1");
+  const char *name = json_string_value(json_object_get(json_object_get(json, "customer"), "name"));
+  CU_ASSERT_STRING_EQUAL(name, "Ada");
+  json_decref(json);
+}
+
+static void test_unknown(void) {
+  CU_ASSERT_PTR_NOT_NULL(strstr(event_text(arena, "cart_created", entry_of("\xff", 1)), "no type is known"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(event_text(arena, "odd", entry_of("", 0)), "no type is known"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(event_text(arena, "customer_created", entry_of("\xff", 1)), "can't be decoded"));
+}
+
+static void check_shown(const char *stream, const struct redis_reply *entry) {
+  const char *text = event_text(arena, stream, entry);
+  CU_ASSERT_PTR_NULL(strchr(text, '\n'));
+  CU_ASSERT_PTR_NULL(strchr(text, '\x1b'));
+  json_t *json = json_loads(event_json(arena, stream, entry), 0, NULL);
+  CU_ASSERT_PTR_NOT_NULL(json);
+  json_decref(json);
+}
+
+/* Bytes that nobody wrote, and such that differ a little from what somebody did. */
+static void test_random(void) {
+  srand(4711);
+  const char *stream;
+  for (size_t i = 0; (stream = event_stream_known(arena, i)); i++) {
+    for (int round = 0; round < 300; round++) {
+      char bytes[64];
+      size_t size = (size_t)rand() % sizeof(bytes);
+      for (size_t at = 0; at < size; at++) bytes[at] = (char)rand();
+      check_shown(stream, entry_of(bytes, size));
+      struct redis_reply *near = entry_of_customer("Ada Lovelace");
+      struct redis_reply *entity = (struct redis_reply *)near->elements[1]->elements[3];
+      ((char *)entity->text)[(size_t)rand() % entity->size] = (char)rand();
+      check_shown(stream, near);
+    }
+    arena_reset(arena);
+  }
+}
+
+static void test_shapes(void) {
+  const struct redis_reply *fields[] = {TEXT("event_id")};
+  const struct redis_reply *odd[] = {TEXT("1-1"), list_of(fields, 1)};
+  check_shown("customer_created", list_of(odd, 2));
+  check_shown("customer_created", list_of(odd, 1));
+  check_shown("", list_of(odd, 2));
+}
+
+static const char *begin_of(const char *text) {
+  struct event_from from;
+  if (!event_from_parse(text, &from)) return NULL;
+  return event_from_entry(arena, &from, "700-7", 100000);
+}
+
+static void test_from(void) {
+  CU_ASSERT_STRING_EQUAL(begin_of("BEGINNING"), "0-0");
+  CU_ASSERT_STRING_EQUAL(begin_of("now"), "700-7");
+  CU_ASSERT_STRING_EQUAL(begin_of("1548699678802-91"), "1548699678802-91");
+  CU_ASSERT_STRING_EQUAL(begin_of("1m"), "39999-18446744073709551615");
+  CU_ASSERT_STRING_EQUAL(begin_of("10h"), "0-0");
+  CU_ASSERT_STRING_EQUAL(begin_of("2019-01-28T18:21:18.802Z"), "1548699678801-18446744073709551615");
+  CU_ASSERT_STRING_EQUAL(begin_of("2019-01-28T19:21:18.802999+01:00"), "1548699678801-18446744073709551615");
+  CU_ASSERT_STRING_EQUAL(begin_of("1970-01-02"), "86399999-18446744073709551615");
+}
+
+static void test_from_refused(void) {
+  static const char *const wrong[] = {"",
+                                      "yesterday",
+                                      "10",
+                                      "10y",
+                                      "10mm",
+                                      "-10m",
+                                      "1-",
+                                      "1-2-3",
+                                      "2019-01-28T",
+                                      "2019-01-28T18:21:18",
+                                      "2019-01-28T18:21:18Z ",
+                                      "2019-13-01",
+                                      "99999999999999999-1"};
+  for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) CU_ASSERT_PTR_NULL(begin_of(wrong[i]));
+}
+
+static void test_durations(void) {
+  CU_ASSERT_STRING_EQUAL(status_duration_text(arena, -5), "0s");
+  CU_ASSERT_STRING_EQUAL(status_duration_text(arena, 59999999), "59s");
+  CU_ASSERT_STRING_EQUAL(status_duration_text(arena, INT64_C(725) * 1000000), "12m 5s");
+  CU_ASSERT_STRING_EQUAL(status_duration_text(arena, INT64_C(273600) * 1000000), "3d 4h");
+}
+
+static int set_up(void) {
+  arena = arena_new();
+  return 0;
+}
+
+static int tear_down(void) {
+  arena_free(arena);
+  return 0;
+}
+
+static const struct test tests[] = {
+    {"an event is a line: time, what happened, id, fields, cause", test_text},
+    {"what a customer chose as his name moves no cursor and forges no line", test_controls},
+    {"an event is a line of JSON with its entity by name", test_json},
+    {"what can't be decoded is shown as such", test_unknown},
+    {"random and damaged bytes are shown in one line, and as JSON", test_random},
+    {"entries of odd shapes are shown", test_shapes},
+    {"a tail begins at the beginning, now, behind an entry, at a time or a time ago", test_from},
+    {"other places to begin are refused", test_from_refused},
+    {"durations come in their two largest units", test_durations},
+};
+
+int main(int argc, char **argv) {
+  return suite_main("client_events", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
