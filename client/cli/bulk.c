@@ -26,7 +26,7 @@ static bool is_blank(const struct line *line) {
 }
 
 static struct status read_object(struct arena *arena, const struct line *line, json_t **ret_object) {
-  json_error_t error;
+  json_error_t error = {.line = 0};
   json_t *json = json_loadb(line->text, line->size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
   if (!json) return refuse(arena, arena_printf(arena, "is not JSON: %s, at column %d", error.text, error.column));
   if (json_is_object(json)) {
@@ -41,7 +41,7 @@ static struct status read_object(struct arena *arena, const struct line *line, j
 
 static struct status request_of_line(struct bulk *bulk, const struct line *line, ProtobufCMessage **ret_request) {
   if (!line->text) return refuse(bulk->arena, arena_printf(bulk->arena, "is longer than %d bytes", LINE_MOST));
-  json_t *object;
+  json_t *object = NULL;
   struct status status = read_object(bulk->arena, line, &object);
   if (!status_is_ok(status)) return status;
   status = request_of_json(bulk->arena, bulk->session->invocation, object, ret_request);
@@ -51,7 +51,7 @@ static struct status request_of_line(struct bulk *bulk, const struct line *line,
 
 static void take_line(struct bulk *bulk, const struct line *line) {
   if (line->text && is_blank(line)) return;
-  ProtobufCMessage *request;
+  ProtobufCMessage *request = NULL;
   struct status status = request_of_line(bulk, line, &request);
   if (status_is_ok(status)) bulk_block_add(bulk, line->number, request);
   if (!status_is_ok(status)) bulk_refuse(bulk, line->number, status);
