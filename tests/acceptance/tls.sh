@@ -82,8 +82,8 @@ expect "a certificate file that is missing is named" \
 expect "a key of another certificate is named" \
   says "^ordershop: $tls/crm.key: is not the key of the certificate in $tls/client/ada.crt" 2 \
   client --tls-key-file "$tls/crm.key" customer list
-late_has_expired() { ! openssl x509 -in "$tls/client/late.crt" -noout -checkend 0 >"$shop_folder/checked"; }
-wait_until 5 late_has_expired || fail "the certificate for a second is valid for ever"
+has_expired() { ! openssl x509 -in "$tls/$1.crt" -noout -checkend 0 >"$shop_folder/checked"; }
+wait_until 5 has_expired client/late || fail "the certificate for a second is valid for ever"
 expect "a certificate that has expired is named" \
   says "^ordershop: $tls/client/late.crt: the certificate expired at 20" 2 \
   client --tls-certificate-file "$tls/client/late.crt" --tls-key-file "$tls/client/late.key" customer list
@@ -131,6 +131,16 @@ service_start customer ORDERSHOP_TLS_CA_FILE= ORDERSHOP_TLS_CERTIFICATE_FILE="$t
 wait_for_serving customer
 expect "certificate and key alone: the service shows itself and asks for nothing" \
   plainly client --tls-ca-file "$tls/ca.crt" customer list
+
+service_stop customer
+certificates renew customer --life "$((4 * shop_slowness))s" >"$shop_folder/certificates"
+tls_service_start customer
+wait_until 15 has_expired customer || fail "the certificate of customer does not end"
+expect "who meets a certificate that has expired is told so" \
+  says 'customer at .*: its certificate has expired: it needs a new one' 3 client customer list
+certificates renew customer >"$shop_folder/certificates"
+renewed_serves() { client customer list; }
+expect "when it is renewed, calls go on, without a restart" wait_until 10 renewed_serves
 
 # --- Files that are unfit at the start ---
 
