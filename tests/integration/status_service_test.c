@@ -1,0 +1,134 @@
+/* What every service says of itself: StatusService, with a shop, with a held consumer, with replicas, without Redis. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api.h"
+#include "base/clock.h"
+#include "client/status_client.h"
+
+static struct ordershop_client *client;
+
+static const Ordershop__V1__ServiceStatus *status_by(struct ordershop_client *by, enum ordershop_service service) {
+  const struct context context = {.arena = arena, .deadline_us = private_shop_deadline_us(5)};
+  const Ordershop__V1__ServiceStatus *status = NULL;
+  struct status call = ordershop_get_service_status(by, &context, service, &status);
+  if (!status_is_ok(call)) fprintf(stderr, "%s\n", call.message);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(status);
+  return status;
+}
+
+static const Ordershop__V1__ServiceStatus *status_of(enum ordershop_service service) {
+  return status_by(client, service);
+}
+
+/* Polls: the figures follow by a tenth of a second. */
+static bool crm_comes_to(int64_t lag, int64_t parked_keys) {
+  int64_t deadline_us = private_shop_deadline_us(20);
+  while (clock_monotonic_us() < deadline_us) {
+    const Ordershop__V1__ConsumerStatus *crm = status_of(ORDERSHOP_CRM)->consumer;
+    if (crm->lag_entries == lag && crm->parked_keys == parked_keys) return true;
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  }
+  return false;
+}
+
+static void test_all_tell(void) {
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    const Ordershop__V1__ServiceStatus *status = status_of(service);
+    bool listens = service != ORDERSHOP_CUSTOMER && service != ORDERSHOP_PRODUCT;
+    CU_ASSERT_STRING_EQUAL(status->service, ordershop_service_name(service));
+    CU_ASSERT_TRUE(status->ready);
+    CU_ASSERT_STRING_EQUAL(status->reason, "");
+    CU_ASSERT_STRING_NOT_EQUAL(status->version, "");
+    CU_ASSERT_PTR_NOT_NULL(strchr(status->instance, ':'));
+    CU_ASSERT_TRUE(timestamp_unix_us(status->start_time) <= clock_wall_us());
+    CU_ASSERT_EQUAL(status->consumer->state, listens ? ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_ACTIVE
+                                                     : ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_NONE);
+  }
+}
+
+static void test_lag(void) {
+  CU_ASSERT_TRUE_FATAL(crm_comes_to(0, 0));
+  private_shop_arm(shop, ORDERSHOP_CRM, "consumer.after_read", "pause");
+  new_customer();
+  CU_ASSERT_TRUE(private_shop_await_point(shop, ORDERSHOP_CRM, "consumer.after_read"));
+  new_customer();
+  new_customer();
+  CU_ASSERT_TRUE(crm_comes_to(3, 0));
+  CU_ASSERT_PTR_NOT_NULL(status_of(ORDERSHOP_CRM)->consumer->lag_time);
+  private_shop_release(shop, ORDERSHOP_CRM, "consumer.after_read");
+  CU_ASSERT_TRUE(crm_comes_to(0, 0));
+  CU_ASSERT_EQUAL(status_of(ORDERSHOP_CRM)->consumer->lag_time->seconds, 0);
+}
+
+static void test_replica(void) {
+  int port = private_shop_start_replica(shop, ORDERSHOP_CRM);
+  struct ordershop_client_options options = {.attempts = 1};
+  char address[32];
+  snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+  options.addresses[ORDERSHOP_CRM] = address;
+  struct ordershop_client *other;
+  CU_ASSERT_FATAL(status_is_ok(ordershop_client_open(arena, &options, &other)));
+  int64_t deadline_us = private_shop_deadline_us(20);
+  const Ordershop__V1__ServiceStatus *status = status_by(other, ORDERSHOP_CRM);
+  while (!status->ready && clock_monotonic_us() < deadline_us) status = status_by(other, ORDERSHOP_CRM);
+  CU_ASSERT_EQUAL(status->consumer->state, ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_STANDING_BY);
+  CU_ASSERT_EQUAL(status->consumer->lag_entries, 0);
+  CU_ASSERT_STRING_NOT_EQUAL(status->consumer->position, "");
+  CU_ASSERT_STRING_NOT_EQUAL(status->instance, status_of(ORDERSHOP_CRM)->instance);
+  ordershop_client_close(other);
+  private_shop_kill_replica(shop);
+}
+
+static void test_parked(void) {
+  private_redis_command(redis, "XADD events:customer_created * what else");
+  CU_ASSERT_TRUE(crm_comes_to(0, 1));
+  CU_ASSERT_EQUAL(status_of(ORDERSHOP_CRM)->consumer->parked_events, 1);
+}
+
+/* Until it is not ready, with figures unknown. */
+static bool says_away(const void *reason) {
+  const Ordershop__V1__ServiceStatus *status = status_of(ORDERSHOP_CRM);
+  return !status->ready && status->consumer->lag_entries == -1 && status->consumer->parked_keys == -1 &&
+         strncmp(status->reason, reason, strlen(reason)) == 0;
+}
+
+static void test_redis_away(void) {
+  private_redis_pause(redis);
+  int64_t begin_us = clock_monotonic_us();
+  status_of(ORDERSHOP_CRM);
+  CU_ASSERT_TRUE(clock_monotonic_us() < begin_us + 4 * 1000 * 1000);
+  private_redis_resume(redis);
+  private_redis_stop(redis);
+  CU_ASSERT_TRUE(holds_soon(says_away, "Redis is unreachable"));
+  private_redis_restart(redis);
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    private_shop_await_service(shop, service);
+  }
+  CU_ASSERT_TRUE(status_of(ORDERSHOP_CRM)->ready);
+}
+
+static int set_up(void) {
+  int failed = api_set_up();
+  client = private_shop_client(shop, arena);
+  return failed;
+}
+
+static int tear_down(void) {
+  ordershop_client_close(client);
+  return api_tear_down();
+}
+
+static const struct test tests[] = {
+    {"every service tells its name, version, process and what its consumer does", test_all_tell},
+    {"the lag grows while a handler is held, and goes away", test_lag},
+    {"a replica that stands by says so, with the service's figures", test_replica},
+    {"parked keys and events are counted", test_parked},
+    {"with Redis silent or away there is an answer all the same", test_redis_away},
+};
+
+int main(int argc, char **argv) {
+  return suite_main("status_service", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
