@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# The manifests, without a cluster: kustomize builds each overlay, also with mutual TLS; what comes out fits Kubernetes'
+# schemas, and names, ports, variables, images, files and network policies agree with each other, with the services
+# (--help, shop.h), the Dockerfile and Redis' users (tests/kubernetes/manifests.py).
+# kustomize is built from its Go module, the schemas are those of the Python package kubernetes-validate; both are kept in
+# the user's cache folder.
+# suite-seconds: 300
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+. "$ORDERSHOP_SOURCE/tests/lib/go_tool.sh"
+
+readonly validate_version=1.37.0
+
+if nm -D "$ORDERSHOP_BIN/ordershop-customer" 2>/dev/null | grep __asan_init >/dev/null; then
+  skip "not applicable: sanitizers have nothing to see here"
+fi
+# the newest version that Debian 12's Go can build
+kustomize=$(find_go_tool kustomize sigs.k8s.io/kustomize/kustomize/v5 v5.0.3 2>"$shop_folder/why") ||
+  skip "no kustomize: $(tail -n 1 "$shop_folder/why")"
+
+# Sets `python` to one that has the schemas.
+find_schemas() {
+  local folder=${XDG_CACHE_HOME:-$HOME/.cache}/ordershop-tools/kubernetes-validate-$validate_version
+  python=$folder/bin/python
+  [ ! -x "$folder/complete" ] || return 0
+  # a venv can't be moved: whoever comes second waits
+  mkdir -p "$(dirname "$folder")"
+  exec 6>"$folder.lock"
+  flock 6
+  [ ! -x "$folder/complete" ] || return 0
+  rm -rf "$folder"
+  python3 -m venv "$folder" >"$shop_folder/why" 2>&1 &&
+    "$folder/bin/pip" install --quiet --disable-pip-version-check "kubernetes-validate==$validate_version" \
+      >"$shop_folder/why" 2>&1 && ln -s bin/python "$folder/complete"
+}
+find_schemas || skip "no kubernetes-validate: $(tail -n 1 "$shop_folder/why")"
+
+# A copy, which gets secrets.
+manifests=$shop_folder/kubernetes
+cp -r "$ORDERSHOP_SOURCE/deploy/kubernetes" "$manifests"
+rm -rf "$manifests"/components/*/secrets
+"$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$manifests/components/redis-users/secrets" >/dev/null
+certificates=("$ORDERSHOP_SOURCE/deploy/tls/certificates.sh" "$manifests/components/mutual-tls/secrets")
+"${certificates[@]}" ca >/dev/null
+"${certificates[@]}" issue-all >/dev/null
+"${certificates[@]}" issue client/operator >/dev/null
+mkdir "$manifests/overlays/mutual-tls"
+cat >"$manifests/overlays/mutual-tls/kustomization.yaml" <<END
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: ordershop
+resources: [../production]
+components: [../../components/mutual-tls]
+END
+
+builds() { # builds OVERLAY; a warning (something deprecated) counts as a failure
+  "$kustomize" build "$manifests/overlays/$1" >"$shop_folder/$1.yaml" 2>"$shop_folder/warnings"
+  cat "$shop_folder/warnings"
+  [ ! -s "$shop_folder/warnings" ]
+}
+
+agrees() { # agrees FILE [CHECK]
+  "$python" "$ORDERSHOP_SOURCE/tests/kubernetes/manifests.py" "$ORDERSHOP_SOURCE" "$ORDERSHOP_BIN" "$@"
+}
+
+# A check that finds nothing would be worth nothing: each of these edits must be found, by the check that is named.
+finds() { # finds CHECK PATTERN REPLACEMENT: a sed expression on what production builds to
+  local check=$1
+  sed "s#$2#$3#" "$shop_folder/production.yaml" >"$shop_folder/changed.yaml"
+  ! cmp -s "$shop_folder/production.yaml" "$shop_folder/changed.yaml" || { say "nothing is changed" && return 1; }
+  agrees "$shop_folder/changed.yaml" "$check" >"$shop_folder/found" || true
+  cat "$shop_folder/found"
+  grep -q "^FAILED: $check" "$shop_folder/found"
+}
+
+no_secret_is_tracked() {
+  [ -z "$(git -C "$ORDERSHOP_SOURCE" ls-files 'deploy/kubernetes/**/secrets/**')" ]
+}
+
+for overlay in local production mutual-tls; do
+  expect "kustomize builds $overlay" builds $overlay
+  expect "$overlay agrees with itself, the services and the images" agrees "$shop_folder/$overlay.yaml"
+done
+expect "a misspelt field is found" finds "every object fits" "terminationGracePeriodSeconds" "terminationGracePeriodsSeconds"
+expect "another port is found" finds "every service is there" "port: 50053" "port: 50153"
+expect "another version is found" finds "every image" "image: ordershop/order:.*" "image: ordershop/order:latest"
+expect "an unknown variable is found" finds "every variable" "name: ORDERSHOP_HEALTH_LISTEN" "name: ORDERSHOP_HEALTH"
+expect "a wrong address is found" finds "every address" "dns:///inventory:50053" "dns:///inventory:50054"
+expect "a path where nothing is mounted is found" finds "every file" "mountPath: /etc/ordershop/redis" "mountPath: /etc/redis"
+expect "a probe of another port is found" finds "every probe" "containerPort: 50050" "containerPort: 50049"
+expect "a rollout that takes away replicas is found" finds "no rollout" "maxUnavailable: 0" "maxUnavailable: 1"
+expect "a pod that may write its root is found" finds "every pod has" "readOnlyRootFilesystem: true" "readOnlyRootFilesystem: false"
+expect "a missing label is found" finds "every selector" "app.kubernetes.io/instance" "instance"
+expect "a policy of another port is found" finds "policies allow" "port: grpc" "port: health"
+expect "a policy for other callers is found" finds "policies allow" "^          - billing$" "          - crm"
+expect "no password or key is under version control" no_secret_is_tracked
+shop_done

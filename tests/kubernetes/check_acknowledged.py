@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""check_acknowledged.py WRITERS CUSTOMERS ORDERS MAILS: is what was acknowledged there, and was each mail made once?
+
+WRITERS is what writer.sh printed, the others what `ordershop --json ... list --all` did. Every acknowledged customer and
+order must be listed; each customer has one welcome and each order one thank-you and one request to pay; no two mails
+have the same cause and subject. Prints what it found; exit status 1 if something is not so.
+"""
+import collections
+import json
+import sys
+
+SUBJECTS_OF_ORDERS = ("Thank you for your order", "Please pay for your order")
+
+
+def read_items(path, name):
+    """The items of a listing: one document, or one for each page or item."""
+    text, items, at = open(path, encoding="utf-8").read(), [], 0
+    decoder = json.JSONDecoder()
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        document, at = decoder.raw_decode(text, at)
+        items += document[name] if name in document else [document]
+    return items
+
+
+def main(writers, customers, orders, mails):
+    acknowledged = {"customer": set(), "order": set()}
+    orders_of, refused = collections.Counter(), 0
+    for line in open(writers, encoding="utf-8"):
+        words = line.split()
+        if words[0] == "refused":
+            refused += 1
+            continue
+        acknowledged[words[0]].add((words[1], words[2]))
+    there = {
+        "customer": {item["id"]: item for item in read_items(customers, "customers")},
+        "order": {item["id"]: item for item in read_items(orders, "orders")},
+    }
+    lost = [(kind, key) for kind in there for key, _ in acknowledged[kind] if key not in there[kind]]
+
+    # what is there although it was not acknowledged counts, too
+    address_of = {key: item["email"] for key, item in there["customer"].items()}
+    for order in there["order"].values():
+        orders_of[address_of.get(order["customerId"])] += 1
+    count, repeated = collections.Counter(), 0
+    for mail in read_items(mails, "mails"):
+        count[mail["to"], mail["subject"]] += 1
+    causes = collections.Counter((mail["cause"], mail["subject"]) for mail in read_items(mails, "mails"))
+    repeated = sum(1 for number in causes.values() if number > 1)
+
+    wrong = []
+    for _, address in acknowledged["customer"]:
+        if count[address, "Welcome to OrderShop"] != 1:
+            wrong.append(f"{address}: {count[address, 'Welcome to OrderShop']} welcomes")
+        for subject in SUBJECTS_OF_ORDERS:
+            if count[address, subject] != orders_of[address]:
+                wrong.append(f"{address}: {count[address, subject]} of '{subject}', {orders_of[address]} orders")
+    print(
+        f"{len(acknowledged['customer'])} customers and {len(acknowledged['order'])} orders acknowledged, "
+        f"{refused} calls refused; {len(lost)} lost; {len(causes)} mails, {repeated} made twice, {len(wrong)} wrong"
+    )
+    for line in [f"lost: {kind} {key}" for kind, key in lost][:5] + wrong[:5]:
+        print("  " + line)
+    return 1 if lost or repeated or wrong or not acknowledged["order"] else 0
+
+
+sys.exit(main(*sys.argv[1:5]))

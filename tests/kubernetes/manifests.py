@@ -1,0 +1,354 @@
+#!/usr/bin/env python3
+"""manifests.py SOURCE BIN BUILT [CHECK]: do manifests agree with themselves, the services and the images?
+
+SOURCE is the tree, BIN the folder of executables, BUILT a file of manifests; CHECK, the beginning of a check's name,
+chooses one. Needs PyYAML and kubernetes-validate (the schemas of Kubernetes' own types). Prints a line for each check,
+`passed: ...` or `FAILED: ...`, and what is wrong. Exit status 1 if a check failed.
+"""
+import re
+import subprocess
+import sys
+
+import kubernetes_validate
+import yaml
+
+KUBERNETES = "1.33"
+FastLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+NAME, COMPONENT = "app.kubernetes.io/name", "app.kubernetes.io/component"
+RECOMMENDED = [NAME, COMPONENT] + [
+    "app.kubernetes.io/" + key for key in ("instance", "part-of", "version", "managed-by")
+]
+
+
+class Shop:
+    """The manifests, and what they are compared with."""
+
+    def __init__(self, source, folder, built):
+        with open(built, encoding="utf-8") as file:
+            self.objects = [item for item in yaml.load_all(file, FastLoader) if item]
+        with open(f"{source}/services/shop/shop.h", encoding="utf-8") as file:
+            self.ports = {name.lower(): int(port) for name, port in re.findall(r"SHOP_PORT_(\w+) = (\d+)", file.read())}
+        with open(f"{source}/CMakeLists.txt", encoding="utf-8") as file:
+            self.version = re.search(r"project\([^)]*VERSION ([\d.]+)", file.read()).group(1)
+        with open(f"{source}/deploy/docker/Dockerfile", encoding="utf-8") as file:
+            self.dockerfile = file.read()
+        with open(f"{source}/deploy/redis/users.acl", encoding="utf-8") as file:
+            self.redis_users = set(re.findall(r"^user (\w+)", file.read(), re.M))
+        self.help = {name: self.help_of(f"{folder}/ordershop-{name}") for name in self.ports}
+        self.known = {name: set(re.findall(r"ORDERSHOP_[A-Z_]+", text)) for name, text in self.help.items()}
+
+    @staticmethod
+    def help_of(program):
+        return subprocess.run([program, "--help"], check=True, capture_output=True, text=True).stdout
+
+    def of_kind(self, *kinds):
+        return [item for item in self.objects if item["kind"] in kinds]
+
+    def get(self, kind, name):
+        found = [item for item in self.of_kind(kind) if item["metadata"]["name"] == name]
+        return found[0] if found else None
+
+    def workloads(self):
+        return self.of_kind("Deployment", "StatefulSet")
+
+    def services(self):
+        return [item for item in self.workloads() if item["metadata"]["labels"].get(COMPONENT) == "service"]
+
+    def peers(self, name):
+        variables = re.findall(r"ORDERSHOP_(\w+)_ADDRESS", self.help[name])
+        return {variable.lower() for variable in variables if variable.lower() in self.ports}
+
+    def environment(self, workload):
+        """Variables of the first container, $(...) put in, as kubelet does it."""
+        container = first(workload)
+        values = {}
+        for source in container.get("envFrom", []):
+            values.update(self.get("ConfigMap", source["configMapRef"]["name"])["data"])
+        for entry in container.get("env", []):
+            path = entry.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath", "")
+            label = re.match(r"metadata\.labels\['(.*)'\]", path)
+            value = pod(workload)["metadata"]["labels"][label.group(1)] if label else entry.get("value", "")
+            values[entry["name"]] = re.sub(r"\$\((\w+)\)", lambda found: values[found.group(1)], value)
+        return values
+
+
+def pod(workload):
+    return workload["spec"]["template"]
+
+
+def first(workload):
+    return pod(workload)["spec"]["containers"][0]
+
+
+def name_of(item):
+    return item["metadata"]["name"]
+
+
+def port_of(container, name):
+    return {port["name"]: port["containerPort"] for port in container.get("ports", [])}.get(name)
+
+
+# --- Checks: each yields what is wrong ---
+
+
+def every_object_fits_its_schema(shop):
+    for item in shop.objects:
+        try:
+            kubernetes_validate.validate(item, KUBERNETES, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            yield f"{item['kind']} {name_of(item)}: {error.message}"
+
+
+def every_service_is_there_by_name_and_port(shop):
+    for name, port in shop.ports.items():
+        service, workload = shop.get("Service", name), shop.get("Deployment", name)
+        if not service or not workload:
+            yield f"{name}: no Service or no Deployment"
+            continue
+        spec = service["spec"]
+        if spec.get("clusterIP") != "None":
+            yield f"{name}: its Service is not headless, so clients see one address"
+        if [(p["port"], p["targetPort"]) for p in spec["ports"]] != [(port, "grpc")]:
+            yield f"{name}: the port of its Service is not {port}"
+        if port_of(first(workload), "grpc") != port:
+            yield f"{name}: its container's port is not {port}"
+        if f"ORDERSHOP_LISTEN=[::]:{port}" not in shop.dockerfile.replace("0.0.0.0", "[::]"):
+            yield f"{name}: its image does not listen on {port}"
+    redis = shop.get("Service", "redis")["spec"]["ports"][0]
+    if port_of(first(shop.get("StatefulSet", "redis")), redis["targetPort"]) != redis["port"]:
+        yield "redis: the ports of its Service and its container differ"
+
+
+def every_image_has_the_version_of_the_tree(shop):
+    for workload in shop.workloads():
+        for container in pod(workload)["spec"]["containers"]:
+            expected = f"ordershop/{name_of(workload)}:{shop.version}"
+            if container["image"] != expected:
+                yield f"{name_of(workload)}: {container['image']} is not {expected}"
+    for target in (name_of(workload) for workload in shop.workloads()):
+        if not re.search(rf"^FROM .* AS {target}$", shop.dockerfile, re.M):
+            yield f"{target}: no target of the Dockerfile"
+
+
+def every_variable_is_known(shop):
+    of_all = set().union(*shop.known.values())
+    for workload in shop.services():
+        own = {entry["name"] for entry in first(workload).get("env", [])}
+        for variable in own - shop.known[name_of(workload)]:
+            if variable.startswith("ORDERSHOP_"):
+                yield f"{name_of(workload)}: does not know {variable}"
+        # what all share is known to one of them at least, or is an address
+        for variable in set(shop.environment(workload)) - own - of_all:
+            if not re.fullmatch(r"ORDERSHOP_(\w+)_ADDRESS", variable):
+                yield f"{name_of(workload)}: no service knows {variable}"
+
+
+def every_address_leads_to_a_service(shop):
+    for workload in shop.services():
+        environment = shop.environment(workload)
+        for peer in shop.peers(name_of(workload)):
+            address = environment.get(f"ORDERSHOP_{peer.upper()}_ADDRESS")
+            if address != f"dns:///{peer}:{shop.ports[peer]}":
+                yield f"{name_of(workload)}: {peer} is sought at {address}"
+    for workload in shop.workloads():
+        url = shop.environment(workload).get("ORDERSHOP_REDIS_URL")
+        found = url and re.fullmatch(r"redis://(\w+)@redis:(\d+)/0", url)
+        if url and not found:
+            yield f"{name_of(workload)}: {url} is not the shop's Redis"
+        if found and int(found.group(2)) != shop.get("Service", "redis")["spec"]["ports"][0]["port"]:
+            yield f"{name_of(workload)}: another port of Redis"
+        if found and found.group(1) not in shop.redis_users:
+            yield f"{name_of(workload)}: {found.group(1)} is no user of Redis"
+        is_service = workload["metadata"]["labels"][COMPONENT] == "service"
+        if is_service and (not found or found.group(1) != name_of(workload)):
+            yield f"{name_of(workload)}: is not its own user of Redis"
+
+
+def every_file_is_mounted(shop):
+    for workload in shop.workloads():
+        volumes = {volume["name"]: volume for volume in pod(workload)["spec"].get("volumes", [])}
+        files = {}
+        for mount in first(workload).get("volumeMounts", []):
+            secret = volumes.get(mount["name"], {}).get("secret")
+            if not secret:
+                continue
+            made = shop.get("Secret", secret["secretName"])
+            if not made:
+                yield f"{name_of(workload)}: there is no Secret {secret['secretName']}"
+                continue
+            files.update({f"{mount['mountPath']}/{key}": secret["secretName"] for key in made["data"]})
+        wanted = [value for key, value in shop.environment(workload).items() if key.endswith("_FILE")]
+        wanted += [word for word in first(workload).get("args", []) if word.startswith("/etc/")]
+        for path in wanted:
+            if path not in files:
+                yield f"{name_of(workload)}: nothing is mounted at {path}"
+        for path, secret in files.items():
+            user = secret.removeprefix("redis-").rpartition("-")[0]
+            if path.endswith("/redis/password") and user not in (name_of(workload), "operator"):
+                yield f"{name_of(workload)}: has the password of {user}"
+
+
+def every_probe_leads_to_the_health_listener(shop):
+    for workload in shop.services():
+        container, environment = first(workload), shop.environment(workload)
+        listener = environment.get("ORDERSHOP_HEALTH_LISTEN", "")
+        for kind, service in (("readinessProbe", ""), ("livenessProbe", "liveness")):
+            probe = container.get(kind, {}).get("grpc")
+            if not probe:
+                yield f"{name_of(workload)}: no {kind} by gRPC"
+            elif not listener.endswith(f":{probe['port']}") or port_of(container, "health") != probe["port"]:
+                yield f"{name_of(workload)}: {kind} asks port {probe['port']}, health is at {listener}"
+            elif probe.get("service", "") != service:
+                yield f"{name_of(workload)}: {kind} asks for '{probe.get('service', '')}'"
+
+
+def no_rollout_takes_away_what_serves(shop):
+    for workload in shop.services():
+        rolling = workload["spec"].get("strategy", {}).get("rollingUpdate", {})
+        if rolling.get("maxUnavailable") != 0:
+            yield f"{name_of(workload)}: maxUnavailable is {rolling.get('maxUnavailable')}"
+        spec = pod(workload)["spec"]
+        sleep = first(workload).get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        grace = int(re.search(r"ORDERSHOP_GRACE_SECONDS.*?default (\d+)", shop.help[name_of(workload)], re.S).group(1))
+        grace = int(shop.environment(workload).get("ORDERSHOP_GRACE_SECONDS", grace))
+        if sleep < 1 or spec["terminationGracePeriodSeconds"] <= sleep + grace:
+            yield f"{name_of(workload)}: {spec['terminationGracePeriodSeconds']} s for {sleep} s of sleep and {grace} s of grace"
+
+
+def every_pod_has_least_privilege(shop):
+    for workload in shop.workloads():
+        spec, name = pod(workload)["spec"], name_of(workload)
+        if spec.get("automountServiceAccountToken") is not False or spec.get("enableServiceLinks") is not False:
+            yield f"{name}: has a token or service links"
+        account = shop.get("ServiceAccount", spec.get("serviceAccountName"))
+        if not account or account.get("automountServiceAccountToken") is not False:
+            yield f"{name}: no ServiceAccount of its own without a token"
+        context = spec.get("securityContext", {})
+        if context.get("runAsNonRoot") is not True or context.get("seccompProfile") != {"type": "RuntimeDefault"}:
+            yield f"{name}: may run as root, or without seccomp"
+        for container in spec["containers"]:
+            if container.get("securityContext") != {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }:
+                yield f"{name}: its container has more rights than it needs"
+            resources = container.get("resources", {})
+            if set(resources.get("requests", {})) != {"cpu", "memory"} or "memory" not in resources.get("limits", {}):
+                yield f"{name}: no requests, or no limit of memory"
+    labels = shop.of_kind("Namespace")[0]["metadata"]["labels"]
+    for mode in ("enforce", "warn"):
+        if labels.get(f"pod-security.kubernetes.io/{mode}") != "restricted":
+            yield f"the namespace does not {mode} restricted pod security"
+
+
+def every_selector_finds_what_it_is_for(shop):
+    for workload in shop.workloads():
+        labels, name = pod(workload)["metadata"]["labels"], name_of(workload)
+        for label in RECOMMENDED:
+            if not labels.get(label) or workload["metadata"]["labels"].get(label) != labels.get(label):
+                yield f"{name}: label {label} is missing, or another on its pods"
+        selectors = [workload["spec"]["selector"]["matchLabels"]]
+        selectors += [item["spec"]["selector"] for item in shop.of_kind("Service") if name_of(item) == name]
+        budgets = [item for item in shop.of_kind("PodDisruptionBudget") if name_of(item) == name]
+        selectors += [item["spec"]["selector"]["matchLabels"] for item in budgets]
+        for selector in selectors:
+            found = [name_of(other) for other in shop.workloads() if selects({"matchLabels": selector}, other)]
+            if found != [name]:
+                yield f"{name}: {selector} selects {found}"
+        if workload["spec"].get("replicas", 1) > 1 and not budgets:
+            yield f"{name}: has replicas, but no PodDisruptionBudget"
+    for budget in shop.of_kind("PodDisruptionBudget"):
+        workload = shop.get("Deployment", name_of(budget))
+        if not workload or workload["spec"].get("replicas", 1) < 2:
+            yield f"{name_of(budget)}: a budget for what has no replicas stops drains"
+
+
+# --- Network policies, as a network plugin reads them ---
+
+
+def selects(selector, workload):
+    labels = pod(workload)["metadata"]["labels"]
+    for key, value in selector.get("matchLabels", {}).items():
+        if labels.get(key) != value:
+            return False
+    for expression in selector.get("matchExpressions", []):
+        if expression["operator"] != "In" or labels.get(expression["key"]) not in expression["values"]:
+            return False
+    return True
+
+
+def rule_allows(rule, side, other, port, container):
+    ports = rule.get("ports")
+    if ports is not None and not any(p.get("port") in (port, port_of(container, port)) for p in ports):
+        return False
+    peers = rule.get(side)
+    return any("podSelector" in peer and "namespaceSelector" not in peer and selects(peer["podSelector"], other) for peer in peers or [])
+
+
+def direction_allows(shop, kind, side, of, other, port, container):
+    policies = [
+        item["spec"]
+        for item in shop.of_kind("NetworkPolicy")
+        if kind in item["spec"]["policyTypes"] and selects(item["spec"]["podSelector"], of)
+    ]
+    rules = [rule for policy in policies for rule in policy.get(kind.lower(), [])]
+    return not policies or any(rule_allows(rule, side, other, port, container) for rule in rules)
+
+
+def may_call(shop, caller, called, port):
+    container = first(called)
+    return direction_allows(shop, "Egress", "to", caller, called, port, container) and direction_allows(
+        shop, "Ingress", "from", called, caller, port, container
+    )
+
+
+def policies_allow_what_services_are_configured_with_and_nothing_else(shop):
+    for caller in shop.workloads():
+        component = caller["metadata"]["labels"][COMPONENT]
+        wanted = {"service": {"redis"}, "client": {"redis", *shop.ports}, "store": set()}[component]
+        if component == "service":
+            wanted = wanted | shop.peers(name_of(caller))
+        for called in shop.workloads():
+            for port in [item["name"] for item in first(called).get("ports", [])]:
+                allowed = may_call(shop, caller, called, port)
+                right = name_of(called) in wanted and port in ("grpc", "redis")
+                if allowed != right:
+                    yield f"{name_of(caller)} {'may' if allowed else 'may not'} call {name_of(called)} at {port}"
+    every = [item for item in shop.of_kind("NetworkPolicy") if item["spec"]["podSelector"] == {}]
+    if not any(set(item["spec"]["policyTypes"]) == {"Ingress", "Egress"} for item in every):
+        yield "what no policy names is not forbidden"
+    if not any(p.get("port") == 53 for i in every for rule in i["spec"].get("egress", []) for p in rule["ports"]):
+        yield "names can't be resolved"
+
+
+CHECKS = [
+    every_object_fits_its_schema,
+    every_service_is_there_by_name_and_port,
+    every_image_has_the_version_of_the_tree,
+    every_variable_is_known,
+    every_address_leads_to_a_service,
+    every_file_is_mounted,
+    every_probe_leads_to_the_health_listener,
+    no_rollout_takes_away_what_serves,
+    every_pod_has_least_privilege,
+    every_selector_finds_what_it_is_for,
+    policies_allow_what_services_are_configured_with_and_nothing_else,
+]
+
+
+def main(source, folder, built, chosen=""):
+    shop, failed = Shop(source, folder, built), 0
+    for check in CHECKS:
+        if not check.__name__.replace("_", " ").startswith(chosen):
+            continue
+        wrong = list(check(shop))
+        failed += bool(wrong)
+        print(f"{'FAILED' if wrong else 'passed'}: {check.__name__.replace('_', ' ')}")
+        for line in wrong[:10]:
+            print(f"  {line}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:5]))
