@@ -20,7 +20,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 services=(customer product inventory order billing crm mail)
 ordershop=${ORDERSHOP_BIN:-$root/build/bin}/ordershop
-readonly load_seconds=75
+readonly load_seconds=40
 
 say() { printf '%s\n' "$*"; }
 heading() { printf '\n== %s (after %s s)\n' "$*" "$SECONDS"; }
@@ -227,7 +227,7 @@ mails_are_sent() {
 
 roll_all() {
   kube rollout restart deployment --selector app.kubernetes.io/component=service &&
-    kube rollout status deployment --selector app.kubernetes.io/component=service --timeout=70s &&
+    kube rollout status deployment --selector app.kubernetes.io/component=service --timeout=60s &&
     say "all pods of 7 services replaced"
 }
 
