@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# suite-seconds: 200
+# suite-seconds: 400
 # The commands of the documents, taken from their text, on a shop of deploy/local: what a reader does after `up.sh`.
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+[ "$shop_slowness" -eq 1 ] || skip "not applicable: it tests documents"
 . "$ORDERSHOP_SOURCE/tests/lib/go_tool.sh"
 
 grpcurl=$(find_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl v1.8.9 2>"$shop_folder/why") ||
@@ -24,5 +25,6 @@ cd "$ORDERSHOP_SOURCE"
 # shellcheck disable=SC2016,SC2088 # likewise
 "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run local \
   --set "5005=${shop_port_base%0}" --set "6380=$ORDERSHOP_REDIS_PORT" --set '$PWD/build/bin=$ORDERSHOP_BIN' \
+  --set "-B build=-B $shop_folder/build" --set "--build build=--build $shop_folder/build" \
   --set '~/.local/state/ordershop=$ORDERSHOP_HOME' \
   README.md docs/operating.md docs/redis.md docs/certificates.md client/README.md

@@ -2,6 +2,7 @@
 """Runs the commands of documents, taken from their text, so that no document tells what does not work.
 
   documented_commands.py run TAG [--set OLD=NEW ...] FILE...
+  documented_commands.py print TAG FILE...
   documented_commands.py tags FILE...
 
 A block of commands is a fenced block of `console` (commands begin with `$ `, what follows is their output) or `sh` (all
@@ -14,6 +15,7 @@ of it is commands), or an indented block. A comment before it says who runs it:
 output must come, line by line: ids, times and numbers may be others, `...` stands for anything, a line `...` for any
 lines. --set replaces text in commands and outputs before: ports and folders of the test instead of the default ones.
 A line a command; the last line of the output is `N passed, N failed`. Exit status 1 when something failed.
+`print` prints them, for a test that runs them elsewhere; fails if there are none.
 `tags` prints `FILE:LINE TAG` for each block of commands, TAG being `none` where no comment says who runs it.
 """
 
@@ -190,12 +192,21 @@ def run(tag, replacements, paths):
     return 0 if passed and not failed else 1
 
 
+def print_commands(tag, paths):
+    blocks = [block for path in paths for block in read_blocks(path) if block.tag == tag]
+    commands = [command for block in blocks for _, command, _ in commands_of(block)]
+    print("\n".join(commands))
+    return 0 if commands else 1
+
+
 def main(arguments):
     if len(arguments) >= 2 and arguments[0] == "tags":
         for path in arguments[1:]:
             for block in read_blocks(path):
                 print(f"{path}:{block.line} {block.tag}")
         return 0
+    if len(arguments) >= 3 and arguments[0] == "print":
+        return print_commands(arguments[1], arguments[2:])
     if len(arguments) < 3 or arguments[0] != "run":
         print(__doc__)
         return 2

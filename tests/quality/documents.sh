@@ -11,8 +11,8 @@ runner_of() {
   case $1 in
   local) echo tests/acceptance/documents_local.sh ;;
   ci) echo .ci/run ;;
-  build | packages) echo tests/packages.sh ;;
-  containers) echo tests/containers.sh ;;
+  packages | packages-*) echo tests/acceptance/packages.sh ;;
+  containers) echo tests/acceptance/containers.sh ;;
   kubernetes) echo tests/kubernetes.sh ;;
   *) return 1 ;;
   esac
@@ -34,7 +34,7 @@ runners_run_their_tags() {
   local tag runner missing=0
   while read -r tag; do
     runner=$(runner_of "$tag")
-    [ "$tag" = ci ] || grep -q "documented_commands.py\" run $tag " "$runner" || {
+    [ "$tag" = ci ] || grep -qE "documented(_commands.py\" run)? $tag\b" "$runner" || {
       say "$runner does not run the blocks tagged $tag"
       missing=1
     }
