@@ -30,6 +30,9 @@ lint_packages=(clang-format clang-tidy shellcheck 'npm|command:npm' 'python3-pip
 # For .ci/run: what builds and runs images; tests/acceptance/containers.sh is skipped without them.
 container_packages=(buildah debootstrap iproute2 docker.io 'docker-compose|docker-compose-v2')
 
+# For .ci/run: what builds and judges Debian packages; tests/acceptance/packages.sh is skipped without them.
+debian_packages=(debootstrap dpkg-dev file lintian)
+
 packages_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 package_is_installed() {
