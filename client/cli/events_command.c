@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/config.h"
 #include "client/cli/command_parts.h"
+#include "client/cli/event_redis.h"
 #include "client/cli/event_tail.h"
 #include "client/cli/event_text.h"
 #include "client/cli/failure.h"
@@ -58,37 +58,6 @@ static void end_well(const void *argument) {
 
 /* ---- arguments -------------------------------------------------------------------------------------------------- */
 
-/* config_read's line: those of its flags that were given. */
-static char **setting_arguments(struct arena *arena, const struct invocation *invocation, int *ret_count) {
-  static const char *const flags[] = {"redis-url", "redis-password-file", "key-prefix"};
-  char **arguments = arena_calloc(arena, 5, sizeof(*arguments));
-  arguments[(*ret_count)++] = arena_strdup(arena, "ordershop");
-  for (size_t i = 0; i < 3; i++) {
-    const char *value = invocation_value(invocation, flags[i]);
-    if (value) arguments[(*ret_count)++] = arena_printf(arena, "--%s=%s", flags[i], value);
-  }
-  return arguments;
-}
-
-static struct status read_redis(struct arena *arena, const struct invocation *invocation,
-                                struct event_tail_options *options) {
-  const char *password_file;
-  const struct setting settings[] = {
-      {.variable = "ORDERSHOP_REDIS_URL",
-       .target = &options->redis_url,
-       .fallback = "redis://127.0.0.1:6380/0",
-       .check = redis_url_check},
-      {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE", .target = &password_file},
-      {.variable = "ORDERSHOP_KEY_PREFIX", .target = &options->key_prefix, .fallback = ""},
-  };
-  int count = 0;
-  char **arguments = setting_arguments(arena, invocation, &count);
-  enum config_outcome outcome;
-  struct status status = config_read(arena, "ordershop", "", settings, 3, count, arguments, &outcome);
-  if (!status_is_ok(status) || !password_file || !*password_file) return status;
-  return config_read_secret(arena, password_file, &options->redis_password);
-}
-
 static struct status usage(struct arena *arena, const char *flag, const char *value, const char *allowed) {
   return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "--%s: \"%s\" is not %s", flag, value, allowed);
 }
@@ -132,7 +101,7 @@ static struct status read_arguments(struct arena *arena, const struct invocation
   options->follow = !invocation_value(invocation, "no-follow");
   options->connect_ms = invocation->timeout_ms ? invocation->timeout_ms : CONNECT_MS;
   read_streams(arena, invocation, options);
-  struct status status = read_redis(arena, invocation, options);
+  struct status status = event_redis_read(arena, invocation, options);
   if (status_is_ok(status)) status = read_from(arena, invocation, options);
   if (status_is_ok(status)) status = read_count(arena, invocation, &printing->left);
   return status;
@@ -190,7 +159,7 @@ static const struct flag tail_flags[] = {
     {.name = "redis-url",
      .value = "URL",
      .kind = FLAG_OWN,
-     .help = "Where the shop's Redis is (ORDERSHOP_REDIS_URL; redis://127.0.0.1:6380/0)"},
+     .help = "Where the shop's Redis is (ORDERSHOP_REDIS_URL; that of deploy/local/up.sh, as its user operator)"},
     {.name = "redis-password-file",
      .value = "FILE",
      .kind = FLAG_OWN,

@@ -26,6 +26,8 @@ static const char *const shop_variables[] = {
     "ORDERSHOP_HOST",
     "ORDERSHOP_PORT_BASE",
     "ORDERSHOP_REDIS_PORT",
+    "ORDERSHOP_REDIS_USERS",
+    "ORDERSHOP_TLS",
     "ORDERSHOP_SMTP_*",
     "ORDERSHOP_MAIL_FOLDER",
     "ORDERSHOP_RESERVATION_SECONDS",
