@@ -20,7 +20,7 @@ build_packages=(
 test_packages=(
   libcunit1-dev valgrind
   protobuf-compiler protobuf-c-compiler libprotobuf-dev golang-github-gogo-googleapis-dev 'grpc-proto?'
-  python3 python3-grpcio python3-protobuf python3-venv
+  python3 python3-grpcio python3-protobuf python3-venv jq
   'golang-go|command:go' git ca-certificates
 )
 

@@ -158,6 +158,14 @@ keeps_the_data() {
     [ "$(customers)" = "$before" ]
 }
 
+# The commands of the operators' guide, with the images that are there: this engine has no network to build with.
+documented_commands_work() {
+  local commands
+  commands=$("$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" print containers "$ORDERSHOP_SOURCE/docs/operating.md")
+  commands=${commands//docker compose -f deploy\/docker\/compose.yaml/compose}
+  (cd "$ORDERSHOP_SOURCE" && set -x && eval "${commands//compose up --build --wait/comes_up}")
+}
+
 leaves_nothing_behind() {
   local left
   compose down --volumes >/dev/null 2>&1
@@ -199,6 +207,8 @@ expect "only the services are published, on loopback" publishes_on_loopback_only
 expect "a service can't read another one's password" keeps_passwords_apart
 expect "people look into Redis, but don't write" lets_people_look_but_not_write
 expect "data outlives containers" keeps_the_data
+expect "the documented commands do what they say" documented_commands_work
+expect "and the shop comes up again" comes_up
 for service in "${shop_services[@]}" redis; do
   expect "$service ends in time with status 0" ends_with_status_0 "$service"
 done
