@@ -144,6 +144,15 @@ demo_from_outside() {
   return $status
 }
 
+# Those of deploy/kubernetes/README.md, on this test's copy of the manifests; the last one goes on in the background.
+documented_commands_work() {
+  local port=$((20000 + RANDOM % 1000 * 10)) status=0
+  (cd "$root" && "$root/tests/lib/documented_commands.py" run kubernetes --set "deploy/kubernetes/=$manifests/" \
+    --set "50051:grpc=$port:grpc" deploy/kubernetes/README.md) || status=$?
+  pkill -f "port-forward service/customer $port:" || status=1
+  return $status
+}
+
 # start_load SECONDS: a load of orders and customers by the client library's rules, in the background
 start_load() {
   client ordershop-load --retry --mode order --in-flight 2 --seconds "$1" --warm-up 0 --json >"$folder/load.json" \
@@ -349,6 +358,7 @@ make_manifests
 heading "Overlay local"
 held "the overlay local is applied without a warning" apply local
 [ $failures -eq 0 ] || fail "the shop does not come up"
+held "the documented commands do what they say" documented_commands_work
 held "the nine cases hold, called from a pod" demo_from_a_pod
 held "the nine cases hold, called from outside" demo_from_outside
 held "each of 3 replicas of customer is called" all_replicas_are_called customer get
