@@ -94,6 +94,7 @@ containers_build() {
 # --- Running ---
 
 # Starts the engine; from here on docker and docker-compose talk to it. What it mounts is its own, and ends with it.
+# Its sockets lie in its own /run: their paths have to be short.
 containers_start_engine() {
   local socket=$containers_folder/docker.sock
   mkdir -p "$containers_folder/engine"
@@ -102,7 +103,7 @@ containers_start_engine() {
     ip link set lo up
     mount -t tmpfs tmpfs /run
     mkdir /run/lock
-    exec dockerd --data-root "$1/data" --exec-root "$1/exec" --pidfile "$1/pid" --host "unix://$2" \
+    exec dockerd --data-root "$1/data" --exec-root /run/docker --pidfile "$1/pid" --host "unix://$2" \
       --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$3"' \
     bash "$containers_folder/engine" "$socket" "$(containers_cgroup)" >"$containers_folder/dockerd.log" 2>&1 </dev/null &
   containers_pid=$!
