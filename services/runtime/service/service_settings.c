@@ -40,6 +40,17 @@ static const char *check_prefix(const char *value) {
   return strlen(value) <= 64 ? NULL : "at most 64 characters";
 }
 
+/* A list that is written with blanks would quietly let nobody in. */
+static const char *check_callers(const char *value) {
+  const char *allowed = "names of services separated by commas alone, as in order,returns";
+  size_t length;
+  for (const char *name = value;; name += length + 1) {
+    length = strcspn(name, ",");
+    if (length == 0 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-/") < length) return allowed;
+    if (!name[length]) return NULL;
+  }
+}
+
 struct setting_list {
   struct setting *settings;
   size_t count;
@@ -165,7 +176,8 @@ static void add_connections(struct setting_list *list, const struct service_defi
        .kind = SETTING_TEXT,
        .target = &settings->internal_callers,
        .fallback = definition->internal_callers,
-       .help = "with a CA: services whose certificates may call the internal methods, separated by commas"},
+       .help = "with a CA: services whose certificates may call the internal methods, separated by commas",
+       .check = check_callers},
   };
   size_t count = sizeof own / sizeof *own - (definition->internal_callers ? 0 : 1);
   for (size_t i = 0; i < count; i++) add_setting(list, own[i]);
