@@ -117,7 +117,8 @@ expect "in JSON, too" ends_with 1 '"ready": false' client status order crm --jso
 service_start crm
 wait_for_serving crm
 service_pause billing
-expect "one that hangs holds up nobody for long" ends_with 1 'billing took too long' \
+# where the call meets no open connection it ends with the connection's time, not with its own
+expect "one that hangs holds up nobody for long" ends_with 1 "billing took too long\|billing doesn't answer" \
   "$ORDERSHOP_BIN/ordershop" --timeout $((2 * shop_slowness)) status
 service_resume billing
 redis_kill
