@@ -118,17 +118,23 @@ static struct status run(struct bulk *bulk, struct line_reader *reader) {
   return line_reader_status(bulk->session->arena, reader);
 }
 
-static const char *seed_of(const struct session *session) {
+static struct status read_seed(const struct session *session, const char **ret_seed) {
   const char *given = invocation_value(session->invocation, "request-id");
-  return given ? given : uuid_random(session->arena);
+  if (given && !uuid_is_valid(given)) {
+    return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "--request-id: \"%s\" is not a UUID", given);
+  }
+  *ret_seed = given ? given : uuid_random(session->arena);
+  return status_ok();
 }
 
 int bulk_run(struct session *session) {
   const struct invocation *invocation = session->invocation;
   struct line_reader *reader;
-  struct status status = line_reader_open(session->arena, invocation->from, &reader);
+  const char *seed = NULL;
+  struct status status = read_seed(session, &seed);
+  if (status_is_ok(status)) status = line_reader_open(session->arena, invocation->from, &reader);
   if (!status_is_ok(status)) return failure_of_usage(invocation->json, status);
-  struct bulk bulk = {.session = session, .seed = seed_of(session), .arena = arena_new()};
+  struct bulk bulk = {.session = session, .seed = seed, .arena = arena_new()};
   if (invocation->verb->batch) {
     bulk.batch = protobuf_c_service_descriptor_get_method_by_name(
         ordershop_service_descriptor(invocation->noun->service), invocation->verb->batch);

@@ -157,6 +157,17 @@ static bool is_abbreviated(const struct flag *flag, char *const *argument) {
   return strcspn(text + 2, "=") != strlen(flag->name);
 }
 
+/* `--request-id --quiet`, as an empty variable of a script leaves it: getopt_long takes the second for the value. */
+static bool value_is_a_flag(const struct flag_set *set, const char *const *argument) {
+  if (!optarg || *argument != optarg || strncmp(optarg, "--", 2) != 0) return false;
+  size_t length = strcspn(optarg + 2, "=");
+  for (int i = 0; i < set->count; i++) {
+    const char *name = set->flags[i]->name;
+    if (strlen(name) == length && strncmp(name, optarg + 2, length) == 0) return true;
+  }
+  return false;
+}
+
 static bool is_seconds(const char *text) {
   return text && *text && text[strspn(text, "0123456789.")] == '\0';
 }
@@ -181,6 +192,10 @@ static struct status read_flags(struct arena *arena, struct invocation *invocati
     if (option < OPTION_BASE) return refuse_flag(arena, invocation, &set, argv[optind - 1], option == ':');
     const struct flag *flag = set.flags[option - OPTION_BASE];
     if (is_abbreviated(flag, &argv[optind - 1])) return refuse_abbreviation(arena, flag);
+    if (value_is_a_flag(&set, (const char *const *)&argv[optind - 1])) {
+      return refuse(arena, arena_printf(arena, "--%s needs a value; if %s is meant to be it: --%s=%s", flag->name,
+                                        optarg, flag->name, optarg));
+    }
     struct status status = take_flag(arena, invocation, flag, detached_value(flag, argc, argv));
     if (!status_is_ok(status)) return status;
   }

@@ -119,6 +119,12 @@ static struct status explain(struct arena *arena, const struct event_tail_option
   struct redis_url url;
   if (status.code != STATUS_UNAVAILABLE || !status_is_ok(redis_url_parse(arena, options->redis_url, &url)))
     return status;
+  if (strstr(status.message, "WRONGPASS") || strstr(status.message, "NOAUTH")) {
+    return status_error(arena, STATUS_UNAUTHENTICATED, "REDIS_LOGIN_REFUSED",
+                        "Redis at %s:%d refuses the login: log in as --redis-url redis://operator@HOST:PORT/0 with "
+                        "--redis-password-file FILE (%s)",
+                        url.host, url.port, status.message);
+  }
   return status_error(arena, status.code, status_reason(status),
                       "Redis doesn't serve at %s:%d (%s): start it (deploy/local/up.sh redis), or say where it is with "
                       "--redis-url and who you are with --redis-password-file",

@@ -76,7 +76,7 @@ parse_redis_url
 make_home() {
   local folder
   (umask 077 && mkdir -p "$home") 2>/dev/null || fail "can't make the folder $home: set ORDERSHOP_HOME to one of yours"
-  home=$(cd "$home" && pwd -P)
+  home=$(cd "$home" 2>/dev/null && pwd -P) || fail "can't look into the folder $home: set ORDERSHOP_HOME to one of yours"
   for folder in "$home/run" "$home/log" "$home/redis" "$home/mail"; do
     if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
       fail "can't write to the folder $folder: make it writable, or set ORDERSHOP_HOME to a folder of yours"
@@ -85,6 +85,7 @@ make_home() {
 }
 
 find_home() {
+  if [ -d "$home" ] && [ ! -x "$home" ]; then fail "can't look into the folder $home, which is somebody else's"; fi
   [ -d "$home/run" ] || return 1
   home=$(cd "$home" && pwd -P)
 }

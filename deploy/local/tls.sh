@@ -22,7 +22,7 @@ choose_tls() {
   off) if ! shop_has_tls; then return 0; fi ;;
   *) misuse "ORDERSHOP_TLS is '$ORDERSHOP_TLS', but must be mutual or off" ;;
   esac
-  ! a_service_runs || fail "services of this shop run without ORDERSHOP_TLS=$ORDERSHOP_TLS: stop them first: down.sh"
+  ! a_service_runs || fail "services of this shop run that speak otherwise: stop them first: down.sh"
   if [ "$ORDERSHOP_TLS" = mutual ]; then : >"$home/run/tls"; else rm "$home/run/tls"; fi
 }
 

@@ -79,6 +79,10 @@ check_executables() {
 
 check_ports() {
   local part owner
+  if redis_is_ours && [ "$redis_port" -gt "$port_base" ] && [ "$redis_port" -le $((port_base + ${#services[@]})) ]; then
+    fail "ORDERSHOP_REDIS_PORT=$redis_port is one of the services' ports, $((port_base + 1)) to" \
+      "$((port_base + ${#services[@]})): choose another, or another ORDERSHOP_PORT_BASE"
+  fi
   for part in "$@"; do
     if owner=$(port_owner "$(part_port "$part")"); then
       fail "port $(part_port "$part"), which $part needs, is taken by $owner: stop that," \

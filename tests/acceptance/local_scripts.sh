@@ -43,6 +43,8 @@ redis_says() { # redis_says SETTING VALUE
 
 expect "an unknown service is refused in one sentence" ends_with 2 "there is no service 'cashier'" up cashier
 expect "a port that is none is refused" ends_with 2 ORDERSHOP_PORT_BASE env ORDERSHOP_PORT_BASE=x "$scripts/up.sh"
+expect "Redis on a service's port is refused" ends_with 1 "one of the services' ports" \
+  env ORDERSHOP_REDIS_PORT=$((shop_port_base + 5)) "$scripts/up.sh" --no-install
 expect "there is help" ends_with 0 ORDERSHOP_HOME up --help
 expect "before the first start nothing runs, which is no mistake" ends_with 0 "Nothing" down
 expect "a service without Redis is not started, and says what to do" ends_with 1 "up.sh redis" up customer

@@ -67,7 +67,7 @@ static void sends_blocks_of_a_hundred(void) {
   char first[3][64];
   write_customers(250);
   fake_shop_script(shop, answers, 3);
-  struct outcome outcome = run_from("customer create", "--request-id seed");
+  struct outcome outcome = run_from("customer create", "--request-id 2f1c7d0e-5b3a-4c8e-9d61-7a0b4e2c9f15");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_DONE);
   CU_ASSERT_STRING_EQUAL(outcome.out, "250 customers created\n");
   CU_ASSERT_STRING_EQUAL(outcome.err, "");
@@ -79,7 +79,7 @@ static void sends_blocks_of_a_hundred(void) {
   }
   CU_ASSERT_STRING_NOT_EQUAL(first[0], first[1]);
   fake_shop_script(shop, answers, 3);
-  run_from("customer create", "--request-id seed");
+  run_from("customer create", "--request-id 2f1c7d0e-5b3a-4c8e-9d61-7a0b4e2c9f15");
   for (size_t i = 0; i < 3; i++) CU_ASSERT_STRING_EQUAL(fake_shop_call(shop, i).request_id, first[i]);
   fake_shop_script(shop, answers, 3);
   run_from("customer create", "");
@@ -99,7 +99,7 @@ static void a_refused_line_does_not_hold_up_its_block(void) {
   const struct fake_answer answers[] = {failing(STATUS_INVALID_ARGUMENT, "bad", &invalid), batch_of(2)};
   write_customers(3);
   fake_shop_script(shop, answers, 2);
-  struct outcome outcome = run_from("customer create", "--request-id seed");
+  struct outcome outcome = run_from("customer create", "--request-id 2f1c7d0e-5b3a-4c8e-9d61-7a0b4e2c9f15");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
   CU_ASSERT_STRING_EQUAL(outcome.out, "2 customers created\n");
   CU_ASSERT_STRING_EQUAL(outcome.err,
@@ -126,7 +126,7 @@ static void a_block_that_has_changed_is_refused(void) {
   const struct fake_answer answers[] = {failing(STATUS_INVALID_ARGUMENT, "used", &reused)};
   write_customers(3);
   fake_shop_script(shop, answers, 1);
-  struct outcome outcome = run_from("customer create", "--request-id seed");
+  struct outcome outcome = run_from("customer create", "--request-id 2f1c7d0e-5b3a-4c8e-9d61-7a0b4e2c9f15");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
   CU_ASSERT_EQUAL(fake_shop_count(shop), 1);
   CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "line 1: this block of lines, to line 3, was carried out"));
@@ -140,7 +140,7 @@ static void sends_lines_where_there_are_no_batches(void) {
   write_lines(
       "{\"customerId\": \"c1\", \"productIds\": [\"p1\"]}\n{\"customer_id\": \"c2\"}\n\n{\"customerId\": \"c3\"}");
   fake_shop_script(shop, answers, 2);
-  struct outcome outcome = run_from("order create", "--request-id seed");
+  struct outcome outcome = run_from("order create", "--request-id 2f1c7d0e-5b3a-4c8e-9d61-7a0b4e2c9f15");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_REFUSED);
   CU_ASSERT_STRING_EQUAL(outcome.out, "2 orders created\n");
   CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "line 2: there is no customer c2 (NOT_FOUND)"));
@@ -200,11 +200,13 @@ static void an_outage_ends_it(void) {
                                         failing(STATUS_RESOURCE_EXHAUSTED, "too much", &busy)};
   write_customers(300);
   fake_shop_script(shop, answers, 3);
-  struct outcome outcome = run_from("customer create", "--request-id seed --timeout 0.15");
+  struct outcome outcome =
+      run_from("customer create", "--request-id 2f1c7d0e-5b3a-4c8e-9d61-7a0b4e2c9f15 --timeout 0.15");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_UNAVAILABLE);
   CU_ASSERT_STRING_EQUAL(outcome.out, "100 customers created\n");
   CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "try again after 0.1 s"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "the same command with --request-id seed goes on"));
+  CU_ASSERT_PTR_NOT_NULL(
+      strstr(outcome.err, "the same command with --request-id 2f1c7d0e-5b3a-4c8e-9d61-7a0b4e2c9f15 goes on"));
   CU_ASSERT_TRUE(fake_shop_count(shop) <= 3);
 }
 
@@ -215,6 +217,13 @@ static void refuses_a_file_that_there_is_not(void) {
   outcome = run("customer create --from /");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_USAGE);
   CU_ASSERT_STRING_EQUAL(outcome.err, "ordershop: --from /: Is a directory\n");
+}
+
+/* An empty variable of a script would otherwise make all its runs one. */
+static void refuses_a_request_id_that_is_none(void) {
+  struct outcome outcome = run_from("customer create", "--request-id once");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_USAGE);
+  CU_ASSERT_STRING_EQUAL(outcome.err, "ordershop: --request-id: \"once\" is not a UUID\n");
 }
 
 static int set_up(void) {
@@ -246,6 +255,7 @@ static const struct test tests[] = {
     {"a line without end is left out", leaves_out_a_line_without_end},
     {"an outage ends it and says how to go on", an_outage_ends_it},
     {"a file that can't be read is named", refuses_a_file_that_there_is_not},
+    {"a request id that is none is refused", refuses_a_request_id_that_is_none},
 };
 
 int main(int argc, char **argv) {

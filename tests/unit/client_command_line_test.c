@@ -164,6 +164,8 @@ static void says_what_is_wrong(void) {
       {"customer -x", "customer has no flag -x; see ordershop customer --help"},
       {"customer get 1 --name x", "customer get has no flag --name; see ordershop customer get --help"},
       {"customer create --email b --name", "--name needs a value"},
+      {"customer create --email b --name --quiet",
+       "--name needs a value; if --quiet is meant to be it: --name=--quiet"},
       {"customer list --all=yes", "--all takes no value"},
       {"customer get 1 --request-id r", "customer get takes no --request-id"},
       {"customer update 1", "customer update needs something to change: --name, --email"},
