@@ -20,14 +20,6 @@ trap all_down_and_end EXIT
 up() { "$scripts/up.sh" --no-install "$@"; }
 cli() { "$scripts/redis-cli.sh" "$@"; }
 
-ends_with() { # ends_with STATUS PATTERN COMMAND...
-  local wanted=$1 pattern=$2 status=0 output
-  shift 2
-  output=$("$@" 2>&1) || status=$?
-  printf '%s\n(exit status %s)\n' "$output" "$status"
-  [ "$status" -eq "$wanted" ] && grep -q -- "$pattern" <<<"$output"
-}
-
 # One line, and that is it: nothing was begun.
 ends_with_one_line() { # ends_with_one_line PATTERN COMMAND...
   local pattern=$1 status=0 output

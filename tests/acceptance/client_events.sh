@@ -29,14 +29,6 @@ follower_ends() { # follower_ends STATUS
 }
 trap 'kill -KILL "${shop_pid[follower]:-}" 2>/dev/null || true; shop_end' EXIT
 
-ends_with() { # ends_with STATUS PATTERN COMMAND...
-  local wanted=$1 pattern=$2 status=0 output
-  shift 2
-  output=$("$@" 2>&1) || status=$?
-  printf '%s\n(exit status %s)\n' "$output" "$status"
-  [ "$status" -eq "$wanted" ] && grep -q -- "$pattern" <<<"$output"
-}
-
 create() { client customer create --name "$1" --email ada@example.com; }
 
 entries() { # entries of all streams

@@ -20,15 +20,6 @@ down() { "$scripts/down.sh" "$@"; }
 pid_of() { cat "$ORDERSHOP_HOME/run/$1.pid"; }
 all_pids() { cat "$ORDERSHOP_HOME"/run/*.pid; }
 
-# prints COMMAND... in quotes: exits with STATUS and prints the PATTERN
-ends_with() { # ends_with STATUS PATTERN COMMAND...
-  local wanted=$1 pattern=$2 status=0 output
-  shift 2
-  output=$("$@" 2>&1) || status=$?
-  printf '%s\n(exit status %s)\n' "$output" "$status"
-  [ "$status" -eq "$wanted" ] && grep -q -- "$pattern" <<<"$output"
-}
-
 status_of() { # status_of PART COLUMN
   { "$scripts/status.sh" || true; } | awk -v part="$1" -v column="$2" '$1 == part { print $column }'
 }

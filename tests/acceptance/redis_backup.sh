@@ -9,15 +9,6 @@ file=$shop_folder/shop.rdb
 client() { "$ORDERSHOP_BIN/ordershop" --timeout $((20 * shop_slowness)) "$@"; }
 save() { "$backup" --port "$(port_of redis)" --user '' "$@"; }
 
-# ends_with STATUS PATTERN COMMAND...
-ends_with() {
-  local wanted=$1 pattern=$2 status=0 output
-  shift 2
-  output=$("$@" 2>&1) || status=$?
-  printf '%s\n(exit status %s)\n' "$output" "$status"
-  [ "$status" -eq "$wanted" ] && grep -q -- "$pattern" <<<"$output"
-}
-
 create_customer() { client customer create --name "$1" --email "$1@example.com" >/dev/null; }
 mails_to() { client mail list --to "$1@example.com" --json --all | grep -c '"subject"'; }
 has_mails() { [ "$(mails_to "$1")" = "$2" ]; }

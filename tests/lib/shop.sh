@@ -52,6 +52,15 @@ expect() {
   fi
 }
 
+# ends_with STATUS PATTERN COMMAND...: the command ends with that status and prints the pattern, on either stream.
+ends_with() {
+  local wanted=$1 pattern=$2 status=0 output
+  shift 2
+  output=$("$@" 2>&1) || status=$?
+  printf '%s\n(exit status %s)\n' "$output" "$status"
+  [ "$status" -eq "$wanted" ] && grep -q -- "$pattern" <<<"$output"
+}
+
 # wait_until SECONDS COMMAND...: polls until the command succeeds; fails when the time (times the slowness of a
 # sanitized build) is over.
 wait_until() {
