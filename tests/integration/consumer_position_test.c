@@ -136,6 +136,33 @@ static void test_positions_of_no_or_another_log_are_refused(void) {
   run(refuse_tokens);
 }
 
+static bool store_is_ready(void *argument) {
+  return event_store_is_ready(((struct watcher *)argument)->store);
+}
+
+static bool store_is_away(void *argument) {
+  return !store_is_ready(argument);
+}
+
+/* Behind the new connection is a Redis that was restored from a backup, in the same epoch. */
+static void refuse_what_the_backup_lacks(struct context *context) {
+  struct watcher watcher = start(context);
+  const char *backup = arena_strdup(context->arena, private_redis_command(redis, "GET ordershop_clock"));
+  struct position lost = watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_EQUAL(event_store_check_position(watcher.store, context, &lost).code, STATUS_OK);
+  private_redis_command(redis, "SET ordershop_clock %s", backup);
+  private_redis_command(redis, "CLIENT KILL TYPE normal");
+  CU_ASSERT_TRUE(eventually(context, store_is_away, &watcher));
+  CU_ASSERT_TRUE(eventually(context, store_is_ready, &watcher));
+  struct status status = event_store_check_position(watcher.store, context, &lost);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "LOG_RESET");
+  watcher_stop(&watcher);
+}
+
+static void test_positions_that_a_restored_log_lost_are_refused(void) {
+  run(refuse_what_the_backup_lacks);
+}
+
 static void run_out_of_time(struct context *context) {
   struct watcher watcher = start(context);
   private_redis_command(redis, "SET watcher_away 1");
@@ -310,6 +337,7 @@ int main(int argc, char **argv) {
       {"a wait on an idle log is short", test_wait_on_an_idle_log_is_short},
       {"a wait at a standby is short", test_wait_at_a_standby_is_short},
       {"positions of no or another log are refused", test_positions_of_no_or_another_log_are_refused},
+      {"positions that a restored log has lost are refused", test_positions_that_a_restored_log_lost_are_refused},
       {"a wait ends at its deadline", test_wait_ends_at_its_deadline},
       {"a position past the end of the log stops the consumer until it is set right",
        test_position_past_the_end_stops_the_consumer},

@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "base/clock.h"
 #include "event/consumer_parts.h"
 #include "event/position_store.h"
@@ -26,20 +24,6 @@ void consumer_poke(struct consumer *consumer) {
   (void)redis_command(consumer->store->commands, &context, &command, &reply);
   arena_free(context.arena);
   consumer->unblocking = false;
-}
-
-static bool has_seen(const struct position *position, const struct position *after) {
-  return strcmp(position->epoch, after->epoch) == 0 && position->log_time >= after->log_time;
-}
-
-/* That the position is one that this log has told. */
-static struct status check_token(struct consumer *consumer, struct context *context, const struct position *after) {
-  if (has_seen(&consumer->store->latest, after)) return status_ok();
-  struct position last;
-  struct status status = clock_read(consumer->store, context, &last);
-  if (!status_is_ok(status) || has_seen(&last, after)) return status;
-  return status_error(context->arena, STATUS_FAILED_PRECONDITION, "LOG_RESET",
-                      "the position is of another log than the present one, or lies past its end");
 }
 
 static bool is_active(const struct consumer *consumer) {
@@ -91,11 +75,11 @@ static struct status wait_for(struct consumer *consumer, struct context *context
     struct position position;
     struct status status = check_running(consumer, context);
     if (status_is_ok(status)) status = position_now(consumer, context, &position);
-    if (!status_is_ok(status) || has_seen(&position, after)) return status;
+    if (!status_is_ok(status) || position_has_seen(&position, after)) return status;
     status = check_deadline(context);
     if (!status_is_ok(status)) return status;
     consumer_poke(consumer);
-    if (is_active(consumer) && has_seen(&consumer->position, after)) return status_ok();
+    if (is_active(consumer) && position_has_seen(&consumer->position, after)) return status_ok();
     pause_until(consumer, context->deadline_us, &pause_us);
   }
 }
@@ -106,8 +90,8 @@ struct status consumer_wait_for(struct consumer *consumer, struct context *conte
     return status_error(context->arena, STATUS_INVALID_ARGUMENT, "POSITION_INVALID",
                         "ordershop-after is no position that this shop has told");
   }
-  if (is_active(consumer) && has_seen(&consumer->position, &position)) return status_ok();
-  struct status status = check_token(consumer, context, &position);
+  if (is_active(consumer) && position_has_seen(&consumer->position, &position)) return status_ok();
+  struct status status = event_store_check_position(consumer->store, context, &position);
   if (!status_is_ok(status)) return status;
   consumer->waiters++;
   status = wait_for(consumer, context, &position);

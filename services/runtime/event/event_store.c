@@ -84,8 +84,11 @@ void position_from_reply(const struct redis_reply *log_time, const struct redis_
 }
 
 void event_store_saw(struct event_store *store, const struct position *position) {
-  bool same_log = strcmp(store->latest.epoch, position->epoch) == 0;
-  if (!same_log || position->log_time > store->latest.log_time) store->latest = *position;
+  bool same_log = strcmp(store->latest.epoch, position->epoch) == 0 &&
+                  store->latest_generation == redis_generation(store->commands);
+  if (same_log && position->log_time <= store->latest.log_time) return;
+  store->latest = *position;
+  store->latest_generation = redis_generation(store->commands);
 }
 
 int64_t event_store_now(const struct event_store *store) {
@@ -198,4 +201,15 @@ struct status clock_read(struct event_store *store, struct context *context, str
   event_store_saw(store, &last);
   *ret_last = last;
   return status_ok();
+}
+
+struct status event_store_check_position(struct event_store *store, struct context *context,
+                                         const struct position *position) {
+  bool told_here = store->latest_generation == redis_generation(store->commands);
+  if (told_here && position_has_seen(&store->latest, position)) return status_ok();
+  struct position last;
+  struct status status = clock_read(store, context, &last);
+  if (!status_is_ok(status) || position_has_seen(&last, position)) return status;
+  return status_error(context->arena, STATUS_FAILED_PRECONDITION, "LOG_RESET",
+                      "the position is of another log than the present one, or lies past its end");
 }

@@ -21,6 +21,7 @@ struct event_store {
   struct redis_library *library; /* the generic functions (event/lua) */
   int64_t request_seconds;       /* how long a request record is kept */
   struct position latest;        /* the latest log time that an answer told */
+  uint64_t latest_generation;    /* of `commands`, which told it: behind another connection may be another log */
 };
 
 struct event_store_options {
@@ -64,6 +65,11 @@ struct status clock_read(struct event_store *store, struct context *context, str
 
 /* The key of the clock, first key of every function that appends. */
 const char *clock_key(const struct event_store *store, struct arena *arena);
+
+/* That a position is one that this log has told. What the present connection has told of it mostly answers that; else
+ * Redis is asked. Errors: FAILED_PRECONDITION (LOG_RESET), UNAVAILABLE (REDIS_UNREACHABLE). Parks. */
+struct status event_store_check_position(struct event_store *store, struct context *context,
+                                         const struct position *position);
 
 /* Remembers what an answer told of the log. */
 void event_store_saw(struct event_store *store, const struct position *position);

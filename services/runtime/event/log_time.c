@@ -53,3 +53,7 @@ bool position_parse(const char *text, struct position *ret_position) {
   ret_position->log_time = log_time;
   return true;
 }
+
+bool position_has_seen(const struct position *position, const struct position *wanted) {
+  return strcmp(position->epoch, wanted->epoch) == 0 && position->log_time >= wanted->log_time;
+}

@@ -25,3 +25,6 @@ struct position {
 /* The opaque text of the metadata `ordershop-position` and `ordershop-after`. False: not one of ours. */
 const char *position_text(struct arena *arena, const struct position *position);
 bool position_parse(const char *text, struct position *ret_position);
+
+/* Whether a reader that has come to `position` has seen all up to `wanted`: of the same log, and as far. */
+bool position_has_seen(const struct position *position, const struct position *wanted);
