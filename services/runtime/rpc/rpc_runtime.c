@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "rpc/rpc_mutex.h"
+#include "rpc/tls_openssl.h"
 
 enum { COMPLETIONS_PER_TURN = 512, COMPLAINT_BYTES = 128, COMPLAINT_US = 60 * 1000 * 1000 };
 
@@ -72,6 +73,7 @@ void rpc_library_acquire(void) {
   gpr_set_log_function(log_grpc);
   if (!getenv("GRPC_VERBOSITY")) gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
   rpc_mutex_stop_detector();
+  tls_openssl_outlive_main();
   grpc_init();
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "rpc/tls_openssl.h"
 
 enum { LOOK_US = 2000000, FILE_MOST = 1024 * 1024 };
 
@@ -191,6 +192,7 @@ struct status tls_files_open(struct arena *arena, const struct tls_texts *paths,
     *ret_files = NULL;
     return status_ok();
   }
+  tls_openssl_outlive_main();
   if (own.certificate && !own.key) {
     return unfit(arena, "ORDERSHOP_TLS_KEY_FILE", "is not set, but needed with ORDERSHOP_TLS_CERTIFICATE_FILE");
   }
