@@ -30,13 +30,15 @@ tls_script() { "$source_dir/deploy/tls/certificates.sh" "$home/tls" "$@"; }
 
 # Makes what is missing and renews what ends within a month.
 make_certificates() {
+  local renewed log=$home/log/tls.log
   shop_has_tls || return 0
   (
     [ -e "$home/tls/ca.crt" ] || tls_script ca
     [ -e "$home/tls/mail.crt" ] || tls_script issue-all
     [ -e "$home/tls/client/local.crt" ] || tls_script issue client/local
-    tls_script renew
-  ) >"$home/log/tls.log" 2>&1 || fail "no certificates: $(tail -n 1 "$home/log/tls.log")"
+  ) >"$log" 2>&1 || fail "no certificates: $(tail -n 1 "$log")"
+  renewed=$(tls_script renew 2>>"$log") || fail "no certificates: $(tail -n 1 "$log")"
+  [ -z "$renewed" ] || say "Certificates were near their end and are renewed: $(cut -d : -f 1 <<<"$renewed" | paste -sd ' ')"
 }
 
 # tls_variables NAME: VARIABLE=FILE for the identity of a service or client, a line each; none without TLS

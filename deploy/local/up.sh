@@ -30,6 +30,7 @@
 readonly serving_seconds=60 loading_seconds=600
 
 started=()
+declare -A log_begins # where in its log the present start of a part begins
 scratch=
 
 end_run() {
@@ -95,6 +96,7 @@ check_ports() {
 launch() { # launch PART COMMAND...
   local part=$1
   shift
+  log_begins[$part]=$(stat -c %s "$home/log/$part.log" 2>/dev/null || echo 0)
   (
     cd "$(part_folder "$part")" || exit
     exec setsid "$@" </dev/null >>"$home/log/$part.log" 2>&1 8>&- 9>&-
@@ -109,7 +111,7 @@ has_become() { is_part "$1" "$2" || [ ! -e "/proc/$2/exe" ]; }
 
 give_up_on() {
   say "The end of $home/log/$1.log:" >&2
-  tail -n 15 "$home/log/$1.log" | sed 's/^/  /' >&2
+  tail -c "+$((${log_begins[$1]:-0} + 1))" "$home/log/$1.log" | tail -n 15 | sed 's/^/  /' >&2
   fail "$1 ${2:-has ended right after its start}"
 }
 

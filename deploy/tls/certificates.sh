@@ -226,6 +226,7 @@ renew() { # renew [NAME...]
       openssl x509 -in "$folder/$name.crt" -noout -checkend "$within" >/dev/null || names+=("$name")
     done < <(issued_names)
   fi
+  [ ${#names[@]} -gt 0 ] || printf 'nothing ends within %s: nothing is renewed\n' "$within_text" >&2
   for name in "${names[@]}"; do
     check_name "$name"
     [ -f "$folder/$name.crt" ] || fail "there is no $folder/$name.crt; issue it: certificates.sh $folder issue $name"
@@ -237,15 +238,17 @@ renew() { # renew [NAME...]
 }
 
 list() {
-  local name
+  local name state
   while read -r name; do
-    printf '%-20s until %s  %s\n' "$name" "$(end_of "$name")" "$(hosts_of "$name" | paste -sd ' ')"
+    state=until
+    openssl x509 -in "$folder/$name.crt" -noout -checkend 0 >/dev/null || state="EXPIRED at"
+    printf '%-20s %s %s  %s\n' "$name" "$state" "$(end_of "$name")" "$(hosts_of "$name" | paste -sd ' ')"
   done < <(issued_names)
 }
 
 # --- Main ---
 
-life=$(seconds_of 90d) within=$(seconds_of 30d)
+life=$(seconds_of 90d) within_text=30d within=$(seconds_of 30d)
 words=()
 while [ $# -gt 0 ]; do
   case $1 in
@@ -256,7 +259,7 @@ while [ $# -gt 0 ]; do
   --life | --within)
     [ $# -ge 2 ] || misuse "$1 needs a length of time"
     value=$(seconds_of "$2") || exit
-    if [ "$1" = --life ]; then life=$value; else within=$value; fi
+    if [ "$1" = --life ]; then life=$value; else within=$value within_text=$2; fi
     shift
     ;;
   -*) misuse "unknown option '$1'" ;;

@@ -43,9 +43,11 @@ expect "a client's certificate is issued" certificates issue client/ada
 expect "it says who that is" has_name client/ada 'URI:spiffe://ordershop/client/ada'
 expect "it is for calling only" is_refused_as_server client/ada
 
+is_listed() { certificates list | tee "$shop_folder/list" && grep -q "^$1 *$2 20" "$shop_folder/list"; }
+
 cp "$tls/order.crt" "$shop_folder/order.crt"
 is_as_before() { cmp -s "$tls/order.crt" "$shop_folder/order.crt"; }
-expect "what is far from its end is not renewed" certificates renew
+expect "what is far from its end is not renewed, which is said" refuses 0 'nothing ends within 30d' certificates renew
 expect "... and stays as it was" is_as_before
 expect "one that is named is" certificates renew order
 expect_new() { ! is_as_before; }
@@ -56,10 +58,15 @@ certificates renew >"$shop_folder/made"
 expect "what is near its end is renewed" grep -q '^mail: ' "$shop_folder/made"
 expect "... and nothing else" test "$(wc -l <"$shop_folder/made")" = 1
 
+expect "who is listed is valid" is_listed order until
+certificates issue client/late --life 0s >"$shop_folder/made"
+expect "... or marked as expired" is_listed client/late 'EXPIRED at'
+certificates renew >"$shop_folder/made"
+
 expect "the next CA joins the old one" certificates next-ca
 expect "... whose certificates stay good" is_of_ca order
 expect "the old one is not dropped while something is of it" refuses 1 'is still of an old CA' certificates drop-old-ca
-expect "all is renewed by the next one" certificates renew "${shop_services[@]}" client/ada
+expect "all is renewed by the next one" certificates renew "${shop_services[@]}" client/ada client/late
 expect "then the old one is dropped" certificates drop-old-ca
 expect "one CA is left" test "$(grep -c BEGIN "$tls/ca.crt")" = 1
 expect "... and the certificates are of it" is_of_ca order
