@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Debian packages on a bare Debian with systemd: install, run the shop by its units, play the demo, build a service
-# of one's own against the library, remove. As root; needs debootstrap, dpkg-dev and the package sources of this machine.
+# of one's own against the library, upgrade while it runs and go back, turn mutual TLS on and off, remove. As root; needs
+# debootstrap, dpkg-dev and the package sources of this machine.
 # suite-seconds: 900
 # shellcheck disable=SC2016 # commands for the machine expand there
 [ "${ORDERSHOP_TEST_SLOWNESS:-1}" = 1 ] || {
@@ -8,70 +9,12 @@
   exit 77
 }
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
-
-sources=/etc/apt/sources.list.d/debian.sources
-[ "$(id -u)" = 0 ] || skip "a bare Debian is made by root"
-for tool in debootstrap dpkg-shlibdeps file unshare nsenter; do
+for tool in dpkg-shlibdeps file; do
   command -v $tool >/dev/null || skip "there is no $tool here"
 done
-[ -f $sources ] || skip "there is no $sources to take packages from"
-cgroup=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-if [ -z "$cgroup" ] || ! mkdir "$cgroup/ordershop-packages-$$" 2>/dev/null; then
-  skip "systemd can't be booted here: no cgroup2 to write to"
-fi
-cgroup=$cgroup/ordershop-packages-$$
-debs=$shop_folder/debs root=$shop_folder/root init=
+. "$ORDERSHOP_SOURCE/tests/packages/machine.sh"
 
-# systemd has made groups below it; a group can go when its last process has ended.
-remove_cgroup() { find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null; }
-
-end_machine() {
-  local status=$?
-  [ -z "$init" ] || kill -KILL "$init" 2>/dev/null || true
-  [ -z "$init" ] || wait "$init" 2>/dev/null || true
-  wait_until 10 remove_cgroup || true
-  rm -rf --one-file-system "$root"
-  return "$status"
-}
-trap 'end_machine; shop_end' EXIT
-
-# --- The machine ---
-
-make_root() {
-  local suite mirror
-  # shellcheck source=/dev/null
-  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  mirror=$(awk '/^URIs:/ { print $2; exit }' $sources)
-  debootstrap --variant=minbase --include=ca-certificates,dbus,systemd "$suite" "$root" "$mirror"
-  rm -f "$root/etc/apt/sources.list"
-  cp $sources "$root/etc/apt/sources.list.d/"
-  cp -r /etc/apt/auth.conf.d/. "$root/etc/apt/auth.conf.d/" 2>/dev/null || true
-  cp /etc/apt/apt.conf.d/99* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
-  cp /etc/resolv.conf /etc/hosts "$root/etc/"
-  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-  cp -r "$debs" "$ORDERSHOP_SOURCE/tests/packages/outside" "$root/root/"
-}
-
-# Runs a command in the root, which is not booted; with this machine's network.
-in_root() {
-  unshare --mount --pid --fork --kill-child --root="$root" --wd=/root -- /bin/bash -euc \
-    "mount -t proc proc /proc; export DEBIAN_FRONTEND=noninteractive; $1"
-}
-
-# Runs a command on the booted machine.
-on_machine() { nsenter -t "$(pgrep -P "$init" | head -n 1)" -a env -i PATH="$PATH" HOME=/root /bin/bash -euc "cd; $1"; }
-
-machine_is_up() { [ "$(on_machine 'systemctl is-system-running || true' 2>/dev/null)" = running ]; }
-
-boot_machine() {
-  (
-    echo "$BASHPID" >"$cgroup/cgroup.procs"
-    exec unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child bash \
-      "$ORDERSHOP_SOURCE/tests/packages/boot.sh" "$root"
-  ) >"$(log_of machine)" 2>&1 </dev/null 5>&- &
-  init=$!
-  wait_until 60 machine_is_up
-}
+debs=$shop_folder/debs
 
 list_files() {
   (cd "$root" && find . -xdev \( -path ./var/cache -o -path ./var/lib/apt -o -path ./var/lib/dpkg -o -path ./var/log \
@@ -80,8 +23,10 @@ list_files() {
 
 # --- What is expected ---
 
-# documented TAG: the commands of the operators' guide
-documented() { "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" print "$1" "$ORDERSHOP_SOURCE/docs/operating.md"; }
+# documented TAG: the commands of the operators' guide, or of what it says of certificates
+documented() {
+  "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" print "$1" "$ORDERSHOP_SOURCE"/docs/{operating,certificates}.md
+}
 
 build_packages() { (cd "$ORDERSHOP_SOURCE" && eval "$(documented packages-build) $debs"); }
 
@@ -125,9 +70,9 @@ services_are_not_root() {
   ! on_machine 'for service in customer mail; do cat /proc/$(systemctl show -p MainPID --value ordershop@$service)/status; done' |
     grep -E '^Uid:[[:space:]]+0|^CapEff:.*[1-9a-f]|^NoNewPrivs:[[:space:]]+0'
 }
-others_passwords_are_hidden() {
-  ! on_machine 'pid=$(systemctl show -p MainPID --value ordershop@crm)
-    nsenter -t $pid -m -S $(stat -c %u /proc/$pid) cat /etc/ordershop/redis/crm.password'
+seen_by_crm() { on_machine "ls -A /proc/\$(systemctl show -p MainPID --value ordershop@crm)/root$1"; }
+passwords_are_hidden() {
+  seen_by_crm /etc/ordershop | grep -x redis && [ "$(seen_by_crm /etc/ordershop/redis)" = '' ]
 }
 killed_service_comes_back() {
   on_machine 'systemctl kill -s KILL ordershop@order'
@@ -159,6 +104,119 @@ outside_service_works() { # FOLDER
     cat note.log; exit 1"
 }
 
+# --- An upgrade ---
+
+# The same packages once more, as a version of which product.env is another.
+repack_as_newer() {
+  local package content=$shop_folder/content
+  mkdir -p "$root/root/newer"
+  for package in "$debs"/*.deb; do
+    dpkg-deb --raw-extract "$package" "$content" || return 1
+    sed -i -E '/^(Version|Recommends):/ s/[0-9]+\.[0-9]+\.[0-9]+/&+newer/' "$content/DEBIAN/control"
+    [ ! -e "$content/etc/ordershop/product.env" ] || echo '# newer' >>"$content/etc/ordershop/product.env"
+    dpkg-deb --build -Zgzip --root-owner-group "$content" "$root/root/newer" || return 1
+    rm -r "$content"
+  done
+}
+
+# One customer has a welcome, thanks and a request for payment; another has nothing yet, because crm is stopped.
+leave_a_shop_to_upgrade() {
+  on_machine 'ada=$(ordershop customer create --name Ada --email ada@upgrade.example --quiet)
+    kettle=$(ordershop product create --name Kettle --price 12.34 --quiet)
+    ordershop stock create --product $kettle --amount 10 --quiet
+    ordershop order create --customer $ada --product $kettle --quiet >order-before'
+  wait_until 20 mails_are 3 ada@upgrade.example || return 1
+  on_machine 'systemctl stop ordershop@crm
+    ordershop customer create --name Grace --email grace@upgrade.example --quiet
+    echo ORDERSHOP_LOG_FORMAT=json >>/etc/ordershop/common.env
+    systemctl show -p MainPID --value "ordershop@*" >pids-before
+    systemctl show -p MainPID --value redis-server@ordershop >redis-before
+    date +%s >upgraded-at'
+}
+
+mails_are() { # mails_are COUNT ADDRESS
+  [ "$(on_machine "ordershop mail list --to $2 --json" | grep -c '"id"')" = "$1" ]
+}
+
+# install_as_documented TAG FOLDER: with the packages of that folder of the machine
+install_as_documented() { on_machine "ln -sfn $2 build-packages; $(documented "$1")"; }
+
+versions_are() { # versions_are VERSION
+  local versions
+  versions=$(on_machine 'dpkg-query --show --showformat="\${Version} " ordershop-services ordershop-client libordershop-dev')
+  echo "$versions" && [ "$versions" = "$1 $1 $1 " ]
+}
+
+# Each is another process than before, of the file that is installed now.
+running_services_are_restarted() {
+  on_machine 'for service in customer product inventory order billing mail; do
+    pid=$(systemctl show -p MainPID --value ordershop@$service); echo $service $pid $(readlink /proc/$pid/exe)
+    [ $(grep -cx $pid pids-before) = 0 ]; [ "$(readlink /proc/$pid/exe)" = /usr/bin/ordershop-$service ]; done
+    ordershop health --timeout 60 customer product inventory order billing mail'
+}
+
+stopped_service_stays_stopped() { [ "$(on_machine 'systemctl is-active ordershop@crm || true')" = inactive ]; }
+redis_runs_on() { on_machine 'systemctl show -p MainPID --value redis-server@ordershop | diff redis-before -'; }
+order_is_there() { on_machine 'ordershop order get $(cat order-before)'; }
+
+changed_settings_stay() { # and hold; an unchanged file is the newer package's
+  on_machine 'grep -x ORDERSHOP_LOG_FORMAT=json /etc/ordershop/common.env; grep -x "# newer" /etc/ordershop/product.env
+    [ -z "$(find /etc/ordershop -name "*.dpkg-*")" ]
+    journalctl -b -u ordershop@order -o cat --since "@$(cat upgraded-at)" | grep "^{.*\"level\""'
+}
+
+mails_come_once() {
+  on_machine 'systemctl start ordershop@crm'
+  wait_until 20 mails_are 1 grace@upgrade.example && mails_are 3 ada@upgrade.example
+}
+
+going_back_works() {
+  install_as_documented packages-downgrade debs && on_machine 'ordershop health --timeout 60' && order_is_there &&
+    mails_are 3 ada@upgrade.example && mails_are 1 grace@upgrade.example
+}
+
+# --- Mutual TLS ---
+
+tls_is_turned_on() {
+  on_machine "$(documented packages-tls; documented packages-tls-hand-out; documented packages-tls-on)" |
+    tee /dev/stderr | grep -qx 'All of it held.'
+}
+
+others_keys_are_hidden() {
+  [ "$(seen_by_crm /etc/ordershop/tls)" = crm ] &&
+    ! on_machine 'setpriv --reuid=nobody --regid=nogroup --clear-groups cat /etc/ordershop/tls/crm/crm.key'
+}
+
+serves_its_new_certificate() {
+  on_machine 'openssl s_client -connect 127.0.0.1:50051 -alpn h2 2>/dev/null </dev/null | openssl x509 -noout -serial |
+    diff - <(openssl x509 -noout -serial -in /etc/ordershop/tls/customer/customer.crt)'
+}
+renewed_certificate_is_served_without_a_restart() {
+  local before
+  before=$(on_machine 'systemctl show -p MainPID --value ordershop@customer')
+  on_machine "$(documented packages-tls | sed -n 1p)
+    /usr/share/ordershop/tls/certificates.sh \$certificates renew customer
+    $(documented packages-tls-hand-out)"
+  wait_until 20 serves_its_new_certificate &&
+    [ "$(on_machine 'systemctl show -p MainPID --value ordershop@customer')" = "$before" ]
+}
+
+# unfit_key_is_named BREAK SENTENCE: so the service does not start; with the key as it was it does
+unfit_key_is_named() {
+  on_machine "cd /etc/ordershop/tls/customer; cp -p customer.key /root/; $1
+    if systemctl restart ordershop@customer; then echo 'it has started'; fi
+    systemctl status --no-pager --full ordershop@customer >/root/status || true
+    journalctl --sync; journalctl -b -u ordershop@customer -n 5 -o cat >>/root/status
+    cp -p /root/customer.key customer.key
+    systemctl reset-failed ordershop@customer; systemctl start ordershop@customer; cat /root/status" >"$shop_folder/status"
+  cat "$shop_folder/status"
+  grep -F "$2" "$shop_folder/status" && ! grep 'it has started' "$shop_folder/status"
+}
+
+tls_is_turned_off() { on_machine "$(documented packages-tls-off); ordershop health --timeout 60" && order_is_there; }
+
+# --- The end ---
+
 removing_stops_all() {
   on_machine "$(documented packages-remove)"
   ! on_machine 'pgrep -l ^ordershop- || systemctl is-active redis-server@ordershop'
@@ -166,14 +224,16 @@ removing_stops_all() {
 purge_leaves_only_data() {
   list_files >"$shop_folder/files.after"
   ! LC_ALL=C comm -13 "$shop_folder/files.before" "$shop_folder/files.after" | grep -vE \
-    '^\./(etc/ordershop(/redis(/[a-z]+\.password|/users\.acl)?)?|var/lib/(private|private/ordershop/.*|private/ordershop|ordershop|ordershop/mail|redis-ordershop.*))$' ||
+    '^\./(etc/ordershop(/redis(/[a-z]+\.password|/users\.acl)?|/tls(/[a-z]+(/[a-z]+\.(crt|key))?)?)?|etc/systemd/system/ordershop@\.service\.d|var/lib/(private|private/ordershop/.*|private/ordershop|ordershop|ordershop/mail|redis-ordershop.*))$' ||
     return 1
   [ -z "$(LC_ALL=C comm -23 "$shop_folder/files.before" "$shop_folder/files.after")" ]
 }
 
 expect "packages are built" build_packages
 rm -rf "$debs/build"
+version=$(dpkg-deb --field "$debs"/ordershop-services_*.deb Version)
 make_root >"$(log_of debootstrap)" 2>&1 || fail "can't make a bare Debian"
+cp -r "$debs" "$ORDERSHOP_SOURCE/tests/packages/outside" "$root/root/"
 expect "the packages install on a bare Debian with what they depend on" install_packages
 expect "a purge at once leaves nothing of the shop" first_purge_leaves_nothing
 expect "the packages install again" in_root 'dpkg -i debs/*.deb'
@@ -187,7 +247,7 @@ expect "the documented steps start the shop and play the demo" documented_steps_
 expect "systemd finds no fault in the units" units_are_right
 expect "systemd-analyze sees services exposed at most 2.0 of 10" services_are_exposed_little
 expect "services run without root and capabilities" services_are_not_root
-expect "a service does not see the passwords of others" others_passwords_are_hidden
+expect "a service sees no password but the copy that systemd gives it" passwords_are_hidden
 expect "the demo holds" demo_holds
 expect "mails lie in the folder" mails_lie_in_the_folder
 expect "a killed service comes back" killed_service_comes_back
@@ -196,6 +256,31 @@ expect "every installed header compiles alone" headers_stand_alone
 expect "a service outside the tree builds by pkg-config and by CMake" outside_service_builds
 expect "it serves and reacts to its events, built by make" outside_service_works /root/by-make
 expect "it serves and reacts to its events, built by CMake" outside_service_works /root/by-cmake
+expect "newer packages are made" repack_as_newer
+expect "a shop with an order and events that wait is left to be upgraded" leave_a_shop_to_upgrade
+expect "the documented upgrade installs them while the shop runs" install_as_documented packages-upgrade newer
+expect "... all three" versions_are "$version+newer"
+expect "services that ran are restarted from the new files, and serve" running_services_are_restarted
+expect "a service that was stopped stays so" stopped_service_stays_stopped
+expect "Redis runs on" redis_runs_on
+expect "the order made before is there" order_is_there
+expect "the operator's settings stay and hold, and other files are the newer ones" changed_settings_stay
+expect "each mail is there once, also what came while crm was stopped" mails_come_once
+expect "the documented way back works, with all data" going_back_works
+expect "... to the versions before" versions_are "$version"
+expect "the documented steps turn mutual TLS on, and the demo holds with a client's certificate" tls_is_turned_on
+expect "who calls in plain text is told that TLS is spoken" \
+  ends_with 3 'speaks TLS: set ORDERSHOP_TLS_CA_FILE' on_machine 'ordershop customer list'
+expect "who shows no certificate is told that one is wanted" ends_with 3 'wants a certificate from its callers' \
+  on_machine "$(documented packages-tls | sed -n 1p); ordershop --tls-ca-file \$certificates/ca.crt customer list"
+expect "a service does not see the keys of others, nor others its own" others_keys_are_hidden
+expect "a renewed certificate, handed out as documented, is served without a restart" \
+  renewed_certificate_is_served_without_a_restart
+expect "a key that is missing is named" unfit_key_is_named 'rm customer.key' \
+  'AssertPathExists=/etc/ordershop/tls/customer/customer.key was not met'
+expect "a key that the service may not read is named" unfit_key_is_named 'chgrp root customer.key' \
+  "/etc/ordershop/tls/customer/customer.key: can't be read"
+expect "the documented steps turn it off again" tls_is_turned_off
 expect "the documented removal stops all" removing_stops_all
 expect "and leaves only data" purge_leaves_only_data
 shop_done
