@@ -190,13 +190,29 @@ static char **product_list(struct arena *arena, struct units units, size_t *ret_
   return list;
 }
 
-struct status reserve(struct stock_fixture *fixture, int order, int attempt, struct units units, int64_t expire) {
+static struct status reserve_list(struct stock_fixture *fixture, int order, int attempt, char *const *product_ids,
+                                  size_t product_count, int64_t expire) {
   struct arena *arena = fixture->context->arena;
-  struct stock_reservation reservation = {
-      .order_id = order_id(arena, order), .attempt_id = attempt_id(arena, attempt), .expire_log_time = expire};
-  reservation.product_ids = product_list(arena, units, &reservation.product_count);
+  struct stock_reservation reservation = {.order_id = order_id(arena, order),
+                                          .attempt_id = attempt_id(arena, attempt),
+                                          .product_ids = product_ids,
+                                          .product_count = product_count,
+                                          .expire_log_time = expire};
   struct position position;
   return stock_reserve(fixture->stock, fixture->context, &reservation, &position);
+}
+
+struct status reserve(struct stock_fixture *fixture, int order, int attempt, struct units units, int64_t expire) {
+  size_t count;
+  char **product_ids = product_list(fixture->context->arena, units, &count);
+  return reserve_list(fixture, order, attempt, product_ids, count, expire);
+}
+
+void reserve_of_each(struct stock_fixture *fixture, int order, int attempt, int products) {
+  struct arena *arena = fixture->context->arena;
+  char **product_ids = arena_calloc(arena, (size_t)products, sizeof *product_ids);
+  for (int i = 0; i < products; i++) product_ids[i] = (char *)product_id(arena, i);
+  assert_ok(reserve_list(fixture, order, attempt, product_ids, (size_t)products, later(fixture)));
 }
 
 void release(struct stock_fixture *fixture, int order, int attempt) {

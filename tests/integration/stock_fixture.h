@@ -60,6 +60,9 @@ int64_t later(const struct stock_fixture *fixture);
 struct status reserve(struct stock_fixture *fixture, int order, int attempt, struct units units, int64_t expire);
 void release(struct stock_fixture *fixture, int order, int attempt);
 
+/* Reserves one of each of the first `products` products, which must have been stocked up. */
+void reserve_of_each(struct stock_fixture *fixture, int order, int attempt, int products);
+
 /* Appends an event of an order to the log. Attempt 0: none. */
 const struct event *record(struct stock_fixture *fixture, const char *stream, int order, int attempt,
                            struct units units);

@@ -222,6 +222,10 @@ fail_point_arm() { # fail_point_arm SERVICE NAME ACTION
 fail_point_was_hit() { [ -e "$shop_folder/fail_points/$1/$2.hit" ]; }
 fail_point_release() { rm -f "$shop_folder/fail_points/$1/$2.hit"; }
 
+port_accepts() { { : <>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null; }
+
+is_listening() { port_accepts "$(port_of "$1")"; }
+
 serves_or_ended() {
   local name
   "$ORDERSHOP_BIN/ordershop" health "$@" >"$shop_folder/health" 2>&1 && return

@@ -1,44 +1,15 @@
 #!/usr/bin/env bash
-# How services start: soon; and not at all, with one line that names what is wrong, when their configuration is.
+# Services don't start, and say so in one line that names what is wrong, when their configuration is; and what they
+# start in spite of.
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
-
-# The time of a start, from before the fork to SERVING, the best of five.
-readonly starts=5 milliseconds_most=$((200 * shop_slowness))
 
 shop_prepare
 redis_start
 
-milliseconds() { echo $((${EPOCHREALTIME/./} / 1000)); }
-
-is_listening() { { : <>"/dev/tcp/127.0.0.1/$(port_of "$1")"; } 2>/dev/null; }
-
-# time_of_start SERVICE: milliseconds, a little more than it took: asking costs about 15 of them
-time_of_start() {
-  local begin
-  begin=$(milliseconds)
-  service_start "$1"
-  until is_listening "$1"; do is_running "$1" || return 1; done
-  until serve "$1"; do is_running "$1" || return 1; done
-  echo $(($(milliseconds) - begin))
-}
-
-starts_soon() {
-  local try took best=999999
-  for try in $(seq "$starts"); do
-    time_of_start "$1" >"$shop_folder/took" || return 1
-    took=$(cat "$shop_folder/took")
-    service_stop "$1"
-    [ "$took" -ge "$best" ] || best=$took
-    say "$try: $took ms"
-  done
-  [ "$best" -le "$milliseconds_most" ]
-}
-
 # --- Configuration ---
 
-# run SERVICE [VARIABLE=VALUE | FLAG]...: runs it for at most two seconds with a configuration of its own; what it says
-# is in $shop_folder/said, its exit status in $shop_status (124: it would have run on)
-run() {
+# configured SERVICE [VARIABLE=VALUE | FLAG]...: it runs with a configuration of its own
+configured() {
   local service=$1 variables=() flags=()
   shift
   while [ $# -gt 0 ]; do
@@ -48,13 +19,31 @@ run() {
     esac
     shift
   done
-  shop_status=0
-  env -i PATH="$PATH" ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} ${LSAN_OPTIONS:+LSAN_OPTIONS="$LSAN_OPTIONS"} \
+  exec env -i PATH="$PATH" ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} ${LSAN_OPTIONS:+LSAN_OPTIONS="$LSAN_OPTIONS"} \
     ORDERSHOP_LISTEN="127.0.0.1:$(spare_port)" ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
     ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" "${variables[@]}" \
-    timeout $((2 * shop_slowness)) "$ORDERSHOP_BIN/ordershop-$service" "${flags[@]}" >"$shop_folder/said" 2>&1 </dev/null ||
-    shop_status=$?
+    "$ORDERSHOP_BIN/ordershop-$service" "${flags[@]}"
 }
+
+# run SERVICE [VARIABLE=VALUE | FLAG]...: what it says until it ends is in log_of said, its exit status in shop_status
+run() {
+  : >"$(log_of said)"
+  launch said configured "$@"
+  await_end said 60
+}
+
+# starts SERVICE [VARIABLE=VALUE | FLAG]...: it doesn't end, but listens; what it says until then is as above
+starts() {
+  local listens=no
+  : >"$(log_of said)"
+  launch said configured "$@"
+  if wait_until 60 said_listens_or_has_ended && is_running said; then listens=yes; fi
+  kill -TERM "${shop_pid[said]}" 2>/dev/null || true
+  await_end said 30
+  [ "$listens" = yes ]
+}
+
+said_listens_or_has_ended() { port_accepts "$(spare_port)" || ! is_running said; }
 
 # refuses SERVICE WORD VARIABLE=VALUE...: it ends at once, with status 1 and one line that has the word in it
 refuses() { ends_with 1 "$@"; }
@@ -66,8 +55,8 @@ ends_with() { # STATUS SERVICE WORD VARIABLE=VALUE|ARGUMENT...
   local status=$1 service=$2 word=$3
   shift 3
   run "$service" "$@"
-  cat "$shop_folder/said"
-  [ "$shop_status" -eq "$status" ] && [ "$(wc -l <"$shop_folder/said")" -eq 1 ] && grep -F -- "$word" "$shop_folder/said" >/dev/null
+  cat "$(log_of said)"
+  [ "$shop_status" -eq "$status" ] && [ "$(wc -l <"$(log_of said)")" -eq 1 ] && grep -F -- "$word" "$(log_of said)" >/dev/null
 }
 
 # Values that do not parse, of all services' variables.
@@ -150,24 +139,22 @@ unknown_flags_are_refused() {
 
 # The flag wins over the variable, so only the flag is looked at.
 a_flag_wins() {
-  run customer ORDERSHOP_LOG_LEVEL=loud --log-level=debug
-  cat "$shop_folder/said"
-  [ "$shop_status" -eq 0 ] || [ "$shop_status" -eq 124 ]
+  starts customer ORDERSHOP_LOG_LEVEL=loud --log-level=debug
 }
 
 unknown_variable_is_warned_of_once() {
-  run customer ORDERSHOP_LISTN=1 ORDERSHOP_SMTP_URL=smtp://known.elsewhere ORDERSHOP_HOME=/x ORDERSHOP_PORT_BASE=1 \
+  starts customer ORDERSHOP_LISTN=1 ORDERSHOP_SMTP_URL=smtp://known.elsewhere ORDERSHOP_HOME=/x ORDERSHOP_PORT_BASE=1 \
     ORDERSHOP_ORDER_ADDRESS=x ORDERSHOP_RESERVATION_SECONDS=9
-  cat "$shop_folder/said"
-  [ "$(grep -c 'unknown environment variable' "$shop_folder/said")" -eq 1 ] &&
-    grep 'level=warn.*ORDERSHOP_LISTN' "$shop_folder/said" >/dev/null
+  cat "$(log_of said)"
+  [ "$(grep -c 'unknown environment variable' "$(log_of said)")" -eq 1 ] &&
+    grep 'level=warn.*ORDERSHOP_LISTN' "$(log_of said)" >/dev/null
 }
 
 # A password in a URL is nobody's business, least of all a log's.
 passwords_are_not_shown() {
   run customer ORDERSHOP_REDIS_URL=redis://user:geheim@localhost:x
-  cat "$shop_folder/said"
-  [ "$shop_status" -eq 1 ] && ! grep geheim "$shop_folder/said"
+  cat "$(log_of said)"
+  [ "$shop_status" -eq 1 ] && ! grep geheim "$(log_of said)"
 }
 
 a_taken_port_is_named() {
@@ -175,8 +162,8 @@ a_taken_port_is_named() {
   service_start product
   wait_for_serving product
   run customer ORDERSHOP_LISTEN="$(address_of product)"
-  cat "$shop_folder/said" # gRPC has a line in the log as well
-  tail -n 1 "$shop_folder/said" | grep -F "$(address_of product): the port is taken" >/dev/null || named=no
+  cat "$(log_of said)" # gRPC has a line in the log as well
+  tail -n 1 "$(log_of said)" | grep -F "$(address_of product): the port is taken" >/dev/null || named=no
   [ "$shop_status" -eq 1 ] || named=no
   service_stop product
   [ "$named" = yes ]
@@ -192,7 +179,7 @@ help_needs_nothing() {
   local service
   for service in "${shop_services[@]}"; do
     run "$service" ORDERSHOP_LOG_LEVEL=loud ORDERSHOP_REDIS_URL=x --help
-    [ "$shop_status" -eq 0 ] && grep "ORDERSHOP_LISTEN" "$shop_folder/said" >/dev/null || return 1
+    [ "$shop_status" -eq 0 ] && grep "ORDERSHOP_LISTEN" "$(log_of said)" >/dev/null || return 1
   done
 }
 
@@ -201,16 +188,13 @@ waits_for_redis() {
   local waited=no
   redis_stop
   service_start customer
-  if wait_until 5 is_listening customer && ! serve customer; then waited=yes; fi
+  if wait_until 60 is_listening customer && ! serve customer; then waited=yes; fi
   redis_start
   wait_for_serving customer
   service_stop customer
   [ "$waited" = yes ]
 }
 
-for service in "${shop_services[@]}"; do
-  expect "$service serves within $milliseconds_most ms" starts_soon "$service"
-done
 for service in "${shop_services[@]}"; do
   expect "$service names the variable whose value is wrong" refuses_all_of "$service" "${bad_values[@]}"
 done
