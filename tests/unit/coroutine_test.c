@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/poison.h"
+#include "loop/label.h"
 #include "loop/loop.h"
 #include "suite.h"
 
@@ -474,6 +475,45 @@ static void test_misuse(void) {
   CU_ASSERT_EQUAL(end_of_child(park_on_loop_stack, true), SIGABRT);
 }
 
+/* ---- labels ----------------------------------------------------------------------------------------------------- */
+
+static void note_label(void *argument) {
+  char text[64];
+  struct label label = label_here();
+  label_text(&label, text, sizeof text);
+  note(text);
+  note(argument ? argument : "|");
+}
+
+static void bear_a_label(void *argument) {
+  (void)argument;
+  note_label(NULL);
+  label_set(&(struct label){.kind = "event", .name = "customer_created", .entry = "12-1", .key = "ann"});
+  note_label(NULL);
+  coroutine_sleep(2000, DEADLINE_NEVER);
+  coroutine_on_loop_stack(note_label, NULL);
+  void *items[] = {"a", "b"};
+  coroutine_for_each(note_label, items, 2, 2);
+  label_set(NULL);
+  note_label(NULL);
+}
+
+static void bear_another(void *argument) {
+  (void)argument;
+  label_set(&(struct label){.kind = "method", .name = "CreateCustomer"});
+  coroutine_sleep(1000, DEADLINE_NEVER);
+  note_label(NULL);
+}
+
+static void test_labels(void) {
+  run_two(bear_a_label, bear_another, NULL);
+  CU_ASSERT_STRING_EQUAL(trail,
+                         "|event customer_created 12-1 of key ann|method CreateCustomer|"
+                         "event customer_created 12-1 of key ann|event customer_created 12-1 of key anna"
+                         "event customer_created 12-1 of key annb|");
+  CU_ASSERT_PTR_NULL(label_here().kind);
+}
+
 /* ---- many ------------------------------------------------------------------------------------------------------- */
 
 struct crowd {
@@ -551,6 +591,7 @@ int main(int argc, char **argv) {
       {"test builds measure the deepest use of a stack", test_stack_use},
       {"a stack that overflows ends the process", test_overflow},
       {"parking outside a coroutine ends the process", test_misuse},
+      {"a coroutine's label goes with it, to the loop's stack and to its helpers", test_labels},
       {"a thousand coroutines keep their registers and locals apart", test_many},
       {"several threads have a loop each", test_loops_in_threads},
   };

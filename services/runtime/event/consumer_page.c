@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "event/consumer_parts.h"
 #include "event/work_page.h"
+#include "loop/label.h"
 
 /* A transaction with more changes would hold up Redis; the part of the page before it is committed then. */
 enum { PART_CHANGES = 400 };
@@ -33,11 +34,18 @@ struct page {
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
 
+/* For whoever must tell what the service is at: its code sees the event now. */
+static void label_event(const struct page_event *slot) {
+  label_set(&(struct label){
+      .kind = "event", .name = slot->stream->subscription->stream, .entry = slot->event.id, .key = slot->key});
+}
+
 static void decode(struct page *page, struct page_event *slot) {
   const struct subscription *subscription = slot->stream->subscription;
   struct status status = event_decode(page->context.arena, subscription->stream, subscription->entity,
                                       slot->incoming->entry, &slot->event);
   if (status_is_ok(status)) {
+    label_event(slot);
     slot->key = subscription->key(&slot->event);
     if (!slot->key) slot->key = "";
   } else {
@@ -157,6 +165,7 @@ static struct status want_all(struct page *page) {
   for (size_t i = page->done; i < page->end; i++) {
     struct page_event *slot = &page->events[i];
     if (slot->stream->subscription->want && !is_parked(page, slot)) {
+      label_event(slot);
       slot->stream->subscription->want(page->work, &slot->event);
     }
   }
@@ -172,6 +181,7 @@ static struct status begin_alone(struct page *page, struct page_event *slot) {
 }
 
 static struct status apply(struct page *page, struct page_event *slot) {
+  label_event(slot);
   if (!page->alone) return slot->stream->subscription->apply(page->work, &slot->event);
   struct status status = slot->stream->subscription->apply(page->work, &slot->event);
   struct status over = alone_over(page->consumer, &page->context, slot->event.id);
@@ -214,6 +224,7 @@ static struct status apply_run(struct page *page) {
   struct page_event *first = &page->events[page->done];
   const struct event **events = arena_calloc(page->context.arena, page->count, sizeof *events);
   size_t count = run_of(page, events);
+  label_event(first);
   struct status status = first->stream->subscription->apply_run(page->work, events, count);
   if (page->alone) {
     struct status over = alone_over(page->consumer, &page->context, first->event.id);
@@ -324,6 +335,7 @@ struct status consumer_page(struct consumer *consumer, size_t *ret_events) {
   struct page page = {.consumer = consumer};
   page.context = (struct context){.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   struct status status = make_page(&page);
+  label_set(NULL); /* its texts are the page's */
   if (status_is_ok(status)) *ret_events = page.count;
   status = status_copy(status, consumer->round_arena);
   arena_free(page.context.arena);

@@ -1,6 +1,7 @@
 /* What coroutine.h offers beyond parking and waking: sleep, conditions, many at once. */
 #include "base/clock.h"
 #include "loop/coroutine.h"
+#include "loop/label.h"
 #include "loop/loop.h"
 #include "loop/scheduler.h"
 
@@ -74,6 +75,7 @@ static void crew_work(struct crew *crew) {
 
 static void helper_run(void *argument) {
   struct crew *crew = argument;
+  label_set(&crew->caller->label);
   crew_work(crew);
   crew->helpers--;
   if (crew->helpers == 0 && crew->waiting) coroutine_wake(crew->caller);

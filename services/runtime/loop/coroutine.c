@@ -154,7 +154,16 @@ static void coroutine_release(struct coroutine *coroutine) {
   stack_unmap(&stack);
 }
 
+/* From here on no other thread looks at it. */
+static void forget_label(struct scheduler *scheduler, struct coroutine *coroutine) {
+  pthread_mutex_lock(&scheduler->labels);
+  atomic_store(&scheduler->current, NULL);
+  coroutine->label = (struct label){0};
+  pthread_mutex_unlock(&scheduler->labels);
+}
+
 static void coroutine_put_back(struct scheduler *scheduler, struct coroutine *coroutine) {
+  forget_label(scheduler, coroutine);
   scheduler->figures.coroutines--;
   size_t used = stack_used(&coroutine->stack);
   if (used > scheduler->figures.stack_bytes_most) scheduler->figures.stack_bytes_most = used;
@@ -167,6 +176,10 @@ static void coroutine_put_back(struct scheduler *scheduler, struct coroutine *co
   scheduler->pooled++;
 }
 
+void scheduler_init(struct scheduler *scheduler) {
+  pthread_mutex_init(&scheduler->labels, NULL);
+}
+
 void scheduler_clear(struct scheduler *scheduler) {
   while (scheduler->pool) {
     struct coroutine *coroutine = scheduler->pool;
@@ -175,6 +188,7 @@ void scheduler_clear(struct scheduler *scheduler) {
   }
   scheduler->pooled = 0;
   timers_clear(&scheduler->timers);
+  pthread_mutex_destroy(&scheduler->labels);
 }
 
 static void make_ready(struct scheduler *scheduler, struct coroutine *coroutine) {
@@ -207,6 +221,7 @@ bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument) 
 
 static void resume(struct scheduler *scheduler, struct coroutine *coroutine) {
   coroutine->state = COROUTINE_RUNNING;
+  atomic_store_explicit(&scheduler->current, coroutine, memory_order_release);
   while (true) {
     scheduler->running = coroutine;
     switch_to_coroutine(scheduler, coroutine);
@@ -217,6 +232,7 @@ static void resume(struct scheduler *scheduler, struct coroutine *coroutine) {
     call(scheduler->call_argument);
   }
   if (coroutine->state == COROUTINE_ENDED) coroutine_put_back(scheduler, coroutine);
+  atomic_store_explicit(&scheduler->current, NULL, memory_order_release);
 }
 
 void scheduler_run_ready(struct scheduler *scheduler, int most) {

@@ -242,6 +242,7 @@ struct loop *loop_new(const struct loop_options *options) {
   struct scheduler *scheduler = &loop->scheduler;
   scheduler->stack_bytes = options && options->stack_bytes > 0 ? options->stack_bytes : STACK_BYTES;
   scheduler->max_coroutines = options && options->max_coroutines > 0 ? options->max_coroutines : MAX_COROUTINES;
+  scheduler_init(scheduler);
   pthread_mutex_init(&loop->poller_mutex, NULL);
   handles_init(loop);
   return loop;

@@ -2,11 +2,14 @@
  * loop's. Loop thread. */
 #pragma once
 
+#include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "loop/coroutine.h"
+#include "loop/label.h"
 #include "loop/loop.h"
 #include "loop/stack.h"
 #include "loop/timers.h"
@@ -39,6 +42,7 @@ struct coroutine {
   bool woken;     /* a wake that no park has taken yet */
   bool timed_out; /* made ready by its deadline */
   struct condition_waiter waiter;
+  struct label label;
   struct stack stack;
   void *fake_stack; /* AddressSanitizer's */
 };
@@ -46,6 +50,10 @@ struct coroutine {
 struct scheduler {
   struct coroutine *ready_first, *ready_last;
   struct coroutine *running; /* NULL: the loop's own stack is in use */
+  /* Whose turn it is: `running`, or the one that the loop's stack is used for. Another thread that holds `labels` may
+   * read it and its label; coroutines end under that mutex. */
+  _Atomic(struct coroutine *) current;
+  pthread_mutex_t labels;
   struct coroutine *pool;
   size_t pooled;
   size_t stacks_made;
@@ -73,5 +81,8 @@ void scheduler_run_ready(struct scheduler *scheduler, int most);
 /* Makes ready whose deadline is `now_us` or earlier. */
 void scheduler_expire(struct scheduler *scheduler, int64_t now_us);
 
-/* Frees pooled coroutines. */
+/* Zero-initialised is what it begins with, but for the mutex. */
+void scheduler_init(struct scheduler *scheduler);
+
+/* Frees pooled coroutines, and the mutex. */
 void scheduler_clear(struct scheduler *scheduler);

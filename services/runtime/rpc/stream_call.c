@@ -1,6 +1,7 @@
 /* Streaming calls: each is a coroutine; every completion wakes it. */
 #include <stddef.h>
 
+#include "loop/label.h"
 #include "rpc/rpc_wire.h"
 #include "rpc/server_call.h"
 
@@ -172,6 +173,7 @@ static void stream_run(void *argument) {
   struct rpc_stream *stream = argument;
   struct rpc_server *server = stream->call->method->server;
   stream->coroutine = coroutine_self();
+  label_set(&(struct label){.kind = "method", .name = stream->call->method->method->name});
   stream->call->status = stream->call->method->method->stream_handler(&stream->call->call, stream);
   coroutine_on_loop_stack(stream_answer, stream);
   while (!stream->answered || !stream->closed || stream->reading) coroutine_park();

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "loop/label.h"
 #include "rpc/rpc_wire.h"
 #include "rpc/server_call.h"
 
@@ -43,6 +44,7 @@ static struct status unary_handle(struct server_call *call) {
 
 static void unary_run(void *argument) {
   struct server_call *call = argument;
+  label_set(&(struct label){.kind = "method", .name = call->method->method->name});
   call->status = unary_handle(call);
   coroutine_on_loop_stack(unary_finish, call);
 }

@@ -1,0 +1,32 @@
+#include "loop/label.h"
+
+#include <stdio.h>
+
+#include "loop/scheduler.h"
+
+void label_set(const struct label *label) {
+  struct coroutine *self = coroutine_self();
+  if (!self) return;
+  struct scheduler *scheduler = loop_scheduler(self->loop);
+  pthread_mutex_lock(&scheduler->labels);
+  self->label = label ? *label : (struct label){0};
+  pthread_mutex_unlock(&scheduler->labels);
+}
+
+/* Without the mutex: only this thread changes labels. */
+struct label label_here(void) {
+  struct loop *loop = coroutine_loop();
+  struct coroutine *current = loop ? atomic_load(&loop_scheduler(loop)->current) : NULL;
+  return current ? current->label : (struct label){0};
+}
+
+bool label_text(const struct label *label, char *text, size_t size) {
+  const char *entry = label->entry, *key = label->key;
+  if (label->kind) {
+    snprintf(text, size, "%s %s%s%s%s%s", label->kind, label->name, entry ? " " : "", entry ? entry : "",
+             key ? " of key " : "", key ? key : "");
+  } else {
+    snprintf(text, size, "%s", "");
+  }
+  return label->kind != NULL;
+}

@@ -1,0 +1,26 @@
+/* Label: what a coroutine is at, for those who must name it when something goes wrong: the line about a loop that
+ * stands, the last line of a process that crashes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct loop;
+
+struct label {
+  const char *kind;  /* "method", "event" ...; NULL: no label */
+  const char *name;  /* of a method: its name in the proto; of an event: its stream */
+  const char *entry; /* of an event: the entry's id; else NULL */
+  const char *key;   /* of an event: its key; else NULL */
+};
+
+/* Labels the running coroutine, until the next call or its end; so long its texts must live. NULL: no label. Outside a
+ * coroutine it does nothing. Its helpers (coroutine_for_each) bear its label, too. */
+void label_set(const struct label *label);
+
+/* The label of the coroutine whose turn it is on this thread's loop, also while it uses the loop's stack; its kind is
+ * NULL when there is none. A signal handler may call it. */
+struct label label_here(void);
+
+/* "event customer_created 1548699678802-91 of key 8c1f...", cut to `size`. False (and an empty text): there is none. */
+bool label_text(const struct label *label, char *text, size_t size);
