@@ -16,7 +16,9 @@ enum load_mode {
 
 struct load_options {
   enum load_mode mode;
-  int in_flight;       /* calls at once */
+  int in_flight;       /* calls at once: a next one begins when one has ended. 0: `rate` counts */
+  int rate;            /* calls that begin each second, however many have not ended */
+  int64_t deadline_ms; /* of a call, with its retries */
   int connections;     /* they share */
   int64_t duration_ms; /* that is measured */
   int64_t warm_up_ms;  /* before that */
@@ -38,9 +40,16 @@ struct load_shop {
 struct status load_prepare(struct arena *arena, struct ordershop_client *client, const struct load_options *options,
                            struct load_shop *ret_shop);
 
+#define LOAD_CODES (STATUS_UNAUTHENTICATED + 1)
+
 struct load_result {
-  struct latency latency; /* of the calls that succeeded */
+  /* Of calls that ended while it was measured; counted from when a call was to begin. */
+  struct latency latency; /* of those that succeeded */
+  struct latency refused; /* of those that were answered RESOURCE_EXHAUSTED */
+  uint64_t *by_second;    /* those that succeeded, by the second in which they ended; as many as `seconds` */
+  /* Of all calls. */
   uint64_t failures;
+  uint64_t by_code[LOAD_CODES]; /* of these */
   uint64_t retries;
   double seconds;
   struct status first_failure; /* in the arena */
@@ -52,7 +61,7 @@ struct load_target {
   struct tls_files *tls; /* NULL: plain text */
 };
 
-/* Keeps `in_flight` calls under way for the given time. Blocks; runs a loop of its own. Errors: INVALID_ARGUMENT (the
- * address). */
+/* Keeps `in_flight` calls under way for the given time, or begins `rate` calls a second. Blocks; runs a loop of its
+ * own. Errors: INVALID_ARGUMENT (the address). */
 struct status load_run(struct arena *arena, const struct load_target *target, const struct load_options *options,
                        const struct load_shop *shop, struct load_result *ret_result);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/uuid.h"
 #include "client/load/load.h"
 #include "client/retry.h"
@@ -11,7 +12,11 @@
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
 
-enum { CALL_MS = 10000, PAUSE_MS = 10 };
+enum {
+  PAUSE_MS = 10,
+  TICK_US = 1000,         /* how often calls of a rate are begun */
+  UNDER_WAY_MOST = 20000, /* calls of a rate; what the machine has no room for can't be called */
+};
 
 struct run {
   const struct load_options *options;
@@ -24,14 +29,17 @@ struct run {
   const ProtobufCMessage *(*make_request)(struct run *run, struct arena *arena);
   int64_t measured_us, end_us; /* calls that end between these count */
   uint64_t random;
+  uint64_t under_way; /* calls of a rate */
+  struct condition ended;
   struct load_result result;
   struct status status;
 };
 
-/* One of those who keep a call under way. */
+/* One of those who keep a call under way, or of those who make a single one. */
 struct caller {
   struct run *run;
   struct rpc_channel *channel;
+  int64_t begin_us; /* of a single call: when it was to begin */
 };
 
 /* ---- requests --------------------------------------------------------------------------------------------------- */
@@ -82,13 +90,20 @@ static const ProtobufCMessage *make_get(struct run *run, struct arena *arena) {
 
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
 
+static void note_failure(struct run *run, struct status status) {
+  struct load_result *result = &run->result;
+  if (result->failures++ == 0) result->first_failure = status_copy(status, run->arena);
+  result->by_code[status.code < LOAD_CODES ? status.code : STATUS_UNKNOWN]++;
+}
+
 static void note(struct run *run, struct status status, int64_t begun_us, int64_t now_us) {
   struct load_result *result = &run->result;
-  if (!status_is_ok(status)) {
-    if (result->failures++ == 0) result->first_failure = status_copy(status, run->arena);
-    return;
-  }
-  if (now_us >= run->measured_us && now_us < run->end_us) latency_add(&result->latency, now_us - begun_us);
+  if (!status_is_ok(status)) note_failure(run, status);
+  if (now_us < run->measured_us || now_us >= run->end_us) return;
+  if (status.code == STATUS_RESOURCE_EXHAUSTED) latency_add(&result->refused, now_us - begun_us);
+  if (!status_is_ok(status)) return;
+  latency_add(&result->latency, now_us - begun_us);
+  result->by_second[(now_us - run->measured_us) / 1000000]++;
 }
 
 /* With its retries, of the same request: it has a request id. */
@@ -112,7 +127,7 @@ static void keep_calling(void *argument) {
   struct arena *arena = arena_new();
   for (int64_t now_us; (now_us = clock_monotonic_us()) < run->end_us;) {
     arena_reset(arena);
-    struct context context = {.arena = arena, .deadline_us = now_us + CALL_MS * 1000};
+    struct context context = {.arena = arena, .deadline_us = now_us + run->options->deadline_ms * 1000};
     struct status status = call_once(caller, &context, run->make_request(run, arena));
     note(run, status, now_us, clock_monotonic_us());
     if (!status_is_ok(status)) coroutine_sleep(PAUSE_MS * 1000, run->end_us); /* who is down is not hammered */
@@ -120,7 +135,7 @@ static void keep_calling(void *argument) {
   arena_free(arena);
 }
 
-static void call_all(struct run *run) {
+static void keep_in_flight(struct run *run) {
   int count = run->options->in_flight;
   struct caller *callers = arena_calloc(run->arena, (size_t)count, sizeof(*callers));
   void **items = arena_calloc(run->arena, (size_t)count, sizeof(*items));
@@ -128,11 +143,55 @@ static void call_all(struct run *run) {
     callers[i] = (struct caller){.run = run, .channel = run->channels[i % run->options->connections]};
     items[i] = &callers[i];
   }
-  int64_t now_us = clock_monotonic_us();
-  run->measured_us = now_us + run->options->warm_up_ms * 1000;
-  run->end_us = run->measured_us + run->options->duration_ms * 1000;
   coroutine_for_each(keep_calling, items, count, count);
-  run->result.seconds = (double)run->options->duration_ms / 1000;
+}
+
+static void call_single(void *argument) {
+  struct caller *caller = argument;
+  struct run *run = caller->run;
+  struct arena *arena = arena_new();
+  struct context context = {.arena = arena, .deadline_us = caller->begin_us + run->options->deadline_ms * 1000};
+  struct status status = call_once(caller, &context, run->make_request(run, arena));
+  note(run, status, caller->begin_us, clock_monotonic_us());
+  arena_free(arena);
+  free(caller);
+  if (--run->under_way == 0) condition_signal_all(&run->ended);
+}
+
+static void begin_single(struct run *run, uint64_t number, int64_t begin_us) {
+  struct caller *caller = memory_alloc(sizeof(*caller));
+  *caller = (struct caller){
+      .run = run, .channel = run->channels[number % (uint64_t)run->options->connections], .begin_us = begin_us};
+  if (loop_spawn(coroutine_loop(), call_single, caller)) {
+    run->under_way++;
+    return;
+  }
+  free(caller);
+  note_failure(run, status_error(NULL, STATUS_UNKNOWN, NULL, "too many calls are under way here to begin another"));
+}
+
+/* Begins calls when they are due, whatever becomes of those before: real callers don't wait for each other. */
+static void keep_rate(struct run *run) {
+  int64_t begun_us = clock_monotonic_us(), due_us = begun_us;
+  uint64_t number = 0;
+  for (int64_t now_us; (now_us = clock_monotonic_us()) < run->end_us;) {
+    for (; due_us <= now_us; due_us = begun_us + (int64_t)(number * 1000000 / (uint64_t)run->options->rate)) {
+      begin_single(run, number++, due_us);
+    }
+    coroutine_sleep(TICK_US, run->end_us);
+  }
+  while (run->under_way > 0) condition_wait(&run->ended, DEADLINE_NEVER);
+}
+
+static void call_all(struct run *run) {
+  const struct load_options *options = run->options;
+  size_t seconds = (size_t)(options->duration_ms / 1000);
+  run->measured_us = clock_monotonic_us() + options->warm_up_ms * 1000;
+  run->end_us = run->measured_us + options->duration_ms * 1000;
+  run->result.by_second = arena_calloc(run->arena, seconds, sizeof(*run->result.by_second));
+  run->result.seconds = (double)seconds;
+  if (options->in_flight > 0) keep_in_flight(run);
+  if (options->in_flight == 0) keep_rate(run);
 }
 
 static void run_on_loop(void *argument) {
@@ -169,7 +228,8 @@ struct status load_run(struct arena *arena, const struct load_target *target, co
       .options = options, .shop = shop, .arena = arena, .target = target, .random = (uint64_t)clock_monotonic_us() | 1};
   run.channels = arena_calloc(arena, (size_t)options->connections, sizeof(*run.channels));
   choose_method(&run);
-  struct loop *loop = loop_new(NULL);
+  const struct loop_options loop_options = {.max_coroutines = UNDER_WAY_MOST};
+  struct loop *loop = loop_new(&loop_options);
   loop_spawn(loop, run_on_loop, &run);
   loop_run(loop);
   loop_free(loop);

@@ -17,13 +17,15 @@ enum { EXIT_MISUSE = 2, EXIT_LATER = 3 };
 
 enum {
   PROBE_MS = 2000,
+  IN_FLIGHT = 64,
   PORT_BASE_MOST = 65528,
   OPTION_WARM_UP = 256,
   OPTION_JSON,
   OPTION_TLS_CA,
   OPTION_TLS_CERTIFICATE,
   OPTION_TLS_KEY,
-  OPTION_RETRY
+  OPTION_RETRY,
+  OPTION_DEADLINE
 };
 
 struct arguments {
@@ -38,6 +40,8 @@ static const char *const mode_names[] = {[LOAD_ORDER] = "order", [LOAD_CUSTOMER]
 static const struct argp_option options[] = {
     {"mode", 'm', "MODE", 0, "What to call: order (CreateOrder), customer (CreateCustomer) or get (GetCustomer)", 0},
     {"in-flight", 'n', "N", 0, "Calls at once (64)", 0},
+    {"rate", 'r', "N", 0, "Instead: calls that begin each second, however many have not ended", 0},
+    {"deadline", OPTION_DEADLINE, "MS", 0, "Milliseconds that a call may take, with its retries (10000)", 0},
     {"connections", 'c', "N", 0, "Connections that they share (4, or as many as calls)", 0},
     {"seconds", 's', "N", 0, "How long it is measured (10)", 0},
     {"warm-up", OPTION_WARM_UP, "N", 0, "Seconds before that (2)", 0},
@@ -81,6 +85,12 @@ static error_t take_option(int key, char *value, struct argp_state *state) {
     case 'n':
       load->in_flight = number(value, 1, 5000, state);
       return 0;
+    case 'r':
+      load->rate = number(value, 1, 100000, state);
+      return 0;
+    case OPTION_DEADLINE:
+      load->deadline_ms = number(value, 1, 600000, state);
+      return 0;
     case 'c':
       load->connections = number(value, 1, 100, state);
       return 0;
@@ -117,6 +127,9 @@ static error_t take_option(int key, char *value, struct argp_state *state) {
     case OPTION_JSON:
       load->json = true;
       return 0;
+    case ARGP_KEY_END:
+      if (load->rate > 0 && load->in_flight > 0) argp_error(state, "--rate and --in-flight exclude each other");
+      return 0;
     default:
       return ARGP_ERR_UNKNOWN;
   }
@@ -130,12 +143,35 @@ static json_t *percentiles(struct latency *latency) {
                    latency_percentile(latency, 100));
 }
 
+static json_t *failures_by_code(const struct load_result *result) {
+  json_t *codes = json_object();
+  for (int code = 0; code < LOAD_CODES; code++) {
+    if (result->by_code[code] == 0) continue;
+    json_object_set_new(codes, status_code_name((enum status_code)code),
+                        json_integer((json_int_t)result->by_code[code]));
+  }
+  return codes;
+}
+
+static json_t *calls_by_second(const struct load_result *result) {
+  json_t *seconds = json_array();
+  for (int i = 0; i < (int)result->seconds; i++) {
+    json_array_append_new(seconds, json_integer((json_int_t)result->by_second[i]));
+  }
+  return seconds;
+}
+
 static void print_json(const struct load_options *load, struct load_result *result, struct latency *disk) {
-  json_t *whole = json_pack("{s:s, s:i, s:i, s:f, s:I, s:I, s:I, s:f}", "mode", mode_names[load->mode], "inFlight",
-                            load->in_flight, "connections", load->connections, "seconds", result->seconds, "calls",
-                            (json_int_t)result->latency.count, "failures", (json_int_t)result->failures, "retries",
-                            (json_int_t)result->retries, "perSecond", (double)result->latency.count / result->seconds);
+  json_t *whole = json_pack("{s:s, s:i, s:f, s:I, s:I, s:I, s:f}", "mode", mode_names[load->mode], "connections",
+                            load->connections, "seconds", result->seconds, "calls", (json_int_t)result->latency.count,
+                            "failures", (json_int_t)result->failures, "retries", (json_int_t)result->retries,
+                            "perSecond", (double)result->latency.count / result->seconds);
+  if (load->rate > 0) json_object_set_new(whole, "rate", json_integer(load->rate));
+  if (load->rate == 0) json_object_set_new(whole, "inFlight", json_integer(load->in_flight));
   json_object_set_new(whole, "latencyMs", percentiles(&result->latency));
+  json_object_set_new(whole, "failuresByCode", failures_by_code(result));
+  json_object_set_new(whole, "callsBySecond", calls_by_second(result));
+  if (result->refused.count > 0) json_object_set_new(whole, "refusedMs", percentiles(&result->refused));
   if (disk->count > 0) json_object_set_new(whole, "fsyncMs", percentiles(disk));
   json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
   putchar('\n');
@@ -147,14 +183,25 @@ static void print_percentiles(const char *what, struct latency *latency) {
          latency_percentile(latency, 90), latency_percentile(latency, 99), latency_percentile(latency, 100));
 }
 
+static void print_failures(const struct load_result *result) {
+  printf("%-10s %llu", "failures", (unsigned long long)result->failures);
+  for (int code = 0; code < LOAD_CODES; code++) {
+    if (result->by_code[code] == 0) continue;
+    printf("  %s %llu", status_code_name((enum status_code)code), (unsigned long long)result->by_code[code]);
+  }
+  putchar('\n');
+}
+
 static void print_plain(const struct load_options *load, struct load_result *result, struct latency *disk) {
-  printf("%-10s %d calls in flight on %d connections, for %.0f s\n", mode_names[load->mode], load->in_flight,
+  printf("%-10s %d calls %s on %d connections, for %.0f s\n", mode_names[load->mode],
+         load->rate > 0 ? load->rate : load->in_flight, load->rate > 0 ? "begun each second" : "in flight",
          load->connections, result->seconds);
   printf("%-10s %.0f calls/s (%zu calls)\n", "rate", (double)result->latency.count / result->seconds,
          result->latency.count);
   print_percentiles("latency", &result->latency);
+  if (result->refused.count > 0) print_percentiles("refused", &result->refused);
   if (disk->count > 0) print_percentiles("fsync", disk);
-  printf("%-10s %llu\n", "failures", (unsigned long long)result->failures);
+  print_failures(result);
   if (load->retry) printf("%-10s %llu\n", "retries", (unsigned long long)result->retries);
 }
 
@@ -200,6 +247,7 @@ static int report(const struct load_options *load, struct load_result *result, s
   if (load->json) print_json(load, result, disk);
   if (!load->json) print_plain(load, result, disk);
   latency_clear(&result->latency);
+  latency_clear(&result->refused);
   return result->failures > 0 ? complain(result->first_failure) : EXIT_SUCCESS;
 }
 
@@ -257,8 +305,8 @@ static struct status read_environment(struct arena *arena, struct ordershop_clie
 
 /* Returns the exit status. */
 static int read_and_run(struct arena *arena, int argc, char **argv) {
-  struct arguments arguments = {.load = {.in_flight = 64,
-                                         .duration_ms = 10000,
+  struct arguments arguments = {.load = {.duration_ms = 10000,
+                                         .deadline_ms = 10000,
                                          .warm_up_ms = 2000,
                                          .products = 3,
                                          .customer_count = 100,
@@ -267,17 +315,17 @@ static int read_and_run(struct arena *arena, int argc, char **argv) {
       .options = options,
       .parser = take_option,
       .doc =
-          "Calls a shop as fast as it answers and tells how fast that is. It makes customers, products with plenty "
-          "of stock, and orders: don't point it at a shop that matters.\vExit status: 0 if no call failed; 1 if some "
-          "were refused; 2 for wrong arguments, settings or files; 3 if a service was unavailable, overloaded or did "
-          "not answer in time.",
+          "Calls a shop as fast as it answers, or at a given rate, and tells how that goes. It makes customers, "
+          "products with plenty of stock, and orders: don't point it at a shop that matters.\vExit status: 0 if no "
+          "call failed; 1 if some were refused; 2 for wrong arguments, settings or files; 3 if a service was "
+          "unavailable, overloaded or did not answer in time.",
   };
   struct status status = read_environment(arena, &arguments.shop);
   if (!status_is_ok(status)) return refuse(status);
   argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-  if (arguments.load.connections == 0) {
-    arguments.load.connections = arguments.load.in_flight < 4 ? arguments.load.in_flight : 4;
-  }
+  struct load_options *load = &arguments.load;
+  if (load->rate == 0 && load->in_flight == 0) load->in_flight = IN_FLIGHT;
+  if (load->connections == 0) load->connections = load->rate == 0 && load->in_flight < 4 ? load->in_flight : 4;
   return run(arena, &arguments);
 }
 

@@ -98,6 +98,7 @@ load_exits_as_documented() {
   exits 0 ordershop-load --mode get --seconds 1 --warm-up 0 &&
     exits 2 ordershop-load --frob && exits 2 ordershop-load --seconds x && exits 2 ordershop-load --disk /nowhere &&
     exits 2 env ORDERSHOP_PORT_BASE=x ordershop-load &&
+    exits 2 ordershop-load --rate 10 --in-flight 10 &&
     exits 3 env ORDERSHOP_CUSTOMER_ADDRESS=127.0.0.1:1 ordershop-load --seconds 1
 }
 

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Measures a shop of its own beyond what it can bear: first the rate of CreateOrder that it sustains (64 in flight), then
+# calls that begin at 1, 2 and 5 times that rate with deadlines of one second, whatever has become of those before, and
+# right after each of them half of the sustained rate. Beside them what is reserved for nobody, and the memory of the
+# order service when it is over and a minute later.
+#
+#   overload.sh [BIN]     BIN: folder of the executables (default build/bin; not a test build: fail points cost time)
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=${1:-$root/build/bin}
+seconds=${OVERLOAD_SECONDS:-10}
+# shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
+. "$root/tests/lib/shop.sh"
+
+load() { # load FLAG...: into $shop_folder/load.json
+  "$ORDERSHOP_BIN/ordershop-load" --port-base "$shop_port_base" --json "$@" >"$shop_folder/load.json" 2>/dev/null || true
+}
+
+figure() { jq -r "$1" "$shop_folder/load.json"; }
+
+memory_of() { awk '/VmRSS/ { printf "%.0f MiB", $2 / 1024 }' "/proc/${shop_pid[$1]}/status"; }
+
+report() { # report WHAT
+  say "--- $1"
+  say "OK       $(figure '"\(.perSecond | floor)/s, p50 \(.latencyMs.p50) ms, p99 \(.latencyMs.p99) ms; by second: \(.callsBySecond | map(tostring) | join(" "))"')"
+  say "failures $(figure '.failuresByCode | to_entries | map("\(.key) \(.value)") | join(", ")')"
+  say "refused  $(figure 'if .refusedMs then "p50 \(.refusedMs.p50) ms, p99 \(.refusedMs.p99) ms" else "none" end')"
+  say "order    $(memory_of order), inventory $(memory_of inventory); attempts that hold stock: $(redis ZCARD inventory_attempts)"
+}
+
+shop_start
+load --seconds "$seconds"
+report "64 in flight"
+sustained=$(figure '.perSecond | floor')
+for times in 1 2 5; do
+  load --rate $((sustained * times)) --deadline 1000 --seconds "$seconds" --warm-up 1
+  report "$times times the sustained rate, deadlines of 1 s"
+  load --rate $(((sustained + 1) / 2)) --deadline 1000 --seconds 3 --warm-up 0
+  report "half of it, right after"
+done
+sleep 60
+say "--- a minute later"
+for name in "${shop_services[@]}"; do say "$(printf '%-10s %s' "$name" "$(memory_of "$name")")"; done
+say "attempts   $(redis ZCARD inventory_attempts)"
