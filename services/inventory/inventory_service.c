@@ -93,6 +93,26 @@ static struct status require_products_of(struct rpc_call *call, const void *requ
   return found ? status_ok() : missing;
 }
 
+/* ---- errors that name what the caller named, a product --------------------------------------------------------- */
+
+static struct status has_no_stock(struct arena *arena, const char *product_id) {
+  struct status status =
+      status_error(arena, STATUS_NOT_FOUND, "INVENTORY_NOT_FOUND", "product %s has no stock", product_id);
+  return status_with_resource(status, arena, "inventory", product_id);
+}
+
+/* Of a creation: that the inventory exists already is said of the product, which is ids[i]'s. */
+static struct status explain_creation(struct arena *arena, struct status status, const char *const *ids,
+                                      const char *const *product_ids, size_t count) {
+  if (status.code != STATUS_ALREADY_EXISTS) return status;
+  const char *id = status.details->resource_name;
+  size_t i = 0;
+  while (i + 1 < count && strcmp(ids[i], id) != 0) i++;
+  struct status explained = status_error(arena, status.code, status_reason(status),
+                                         "product %s has a stock already: inventory %s", product_ids[i], id);
+  return status_with_resource(explained, arena, "inventory", id);
+}
+
 /* ---- creating --------------------------------------------------------------------------------------------------- */
 
 /* With the product's id in canonical form, from which the inventory's is derived. */
@@ -116,7 +136,9 @@ static struct status create_inventory(struct rpc_call *call, const void *request
   const char *product_id = create->inventory->product_id;
   status = require_products_of(call, create, &product_id, 1);
   if (!status_is_ok(status)) return status;
-  return entity_create(call, &inventories, create, inventory_id(arena, product_id), ret_inventory);
+  const char *id = inventory_id(arena, product_id);
+  status = entity_create(call, &inventories, create, id, ret_inventory);
+  return explain_creation(arena, status, &id, &product_id, 1);
 }
 
 struct place {
@@ -172,7 +194,8 @@ static struct status batch_create_inventories(struct rpc_call *call, const void 
   }
   status = require_products_of(call, create, product_ids, count);
   if (!status_is_ok(status)) return status;
-  return entity_batch_create(call, &inventories, create, ids, ret_response);
+  status = entity_batch_create(call, &inventories, create, ids, ret_response);
+  return explain_creation(arena, status, ids, product_ids, count);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
@@ -215,8 +238,9 @@ static struct status out_of_range(struct arena *arena, const struct stock_adjust
                                       "the amount is %" PRId64 "; changed by %" PRId64 " it would leave 0 to %" PRId64,
                                       amount, adjustment->number, AMOUNT_MOST);
   status = status_with_metadata(status, arena, "available", arena_printf(arena, "%" PRId64, amount));
-  return status_with_precondition(status, arena, "STOCK", arena_printf(arena, "inventory/%s", adjustment->inventory_id),
-                                  status.message);
+  const char *subject = adjustment->product_id ? arena_printf(arena, "product/%s", adjustment->product_id)
+                                               : arena_printf(arena, "inventory/%s", adjustment->inventory_id);
+  return status_with_precondition(status, arena, "STOCK", subject, status.message);
 }
 
 static struct status adjust(struct rpc_call *call, const struct stock_adjustment *adjustment,
@@ -231,6 +255,7 @@ static struct status adjust(struct rpc_call *call, const struct stock_adjustment
     case STOCK_REPLAYED:
       return command_replay_result(call, &inventories, record, "updated", &earlier, ret_inventory);
     case STOCK_MISSING:
+      if (adjustment->product_id) return has_no_stock(arena, adjustment->product_id);
       return status_not_found(arena, "inventory", adjustment->inventory_id);
     case STOCK_OTHER_VERSION:
       return version_mismatch(arena, &inventories, adjustment->inventory_id, adjustment->version, adjusted.actual);
@@ -284,8 +309,10 @@ static struct status adjust_stock(struct rpc_call *call, const void *request, co
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
 
+  const char *product_id = uuid_canonical(arena, given->product_id);
   const struct stock_adjustment adjustment = {
-      .inventory_id = inventory_id(arena, uuid_canonical(arena, given->product_id)),
+      .inventory_id = inventory_id(arena, product_id),
+      .product_id = product_id,
       .change = STOCK_ADD,
       .number = given->delta,
   };

@@ -50,6 +50,7 @@ enum stock_change { STOCK_KEEP, STOCK_ADD, STOCK_SET };
 
 struct stock_adjustment {
   const char *inventory_id;
+  const char *product_id; /* where the caller named that; NULL: the inventory */
   enum stock_change change;
   int64_t number;
   int64_t version; /* the one that it must have; 0: any */

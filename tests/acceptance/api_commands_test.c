@@ -354,6 +354,22 @@ static void a_product_has_one_stock(void) {
   CU_ASSERT_EQUAL(anew->version, 1);
 }
 
+/* A caller who named a product has never seen the inventory's id. */
+static void errors_of_stock_name_the_product_that_the_caller_named(void) {
+  const char *without = new_product(1)->id, *with = new_stocked_product(1, 3)->id;
+  struct answer adjusted = ask("AdjustStock", "product_id $ delta 1", without);
+  assert_not_found(adjusted, "inventory", without);
+  CU_ASSERT_PTR_NOT_NULL(strstr(adjusted.status.message, without));
+  struct answer created = ask("CreateInventory", "inventory {product_id $}", with);
+  CU_ASSERT_PTR_NOT_NULL(strstr(created.status.message, with));
+  created = ask("BatchCreateInventories", "inventories {product_id $} inventories {product_id $}", without, with);
+  assert_refused(created, STATUS_ALREADY_EXISTS, "INVENTORY_ALREADY_EXISTS");
+  CU_ASSERT_PTR_NOT_NULL(strstr(created.status.message, with));
+  struct answer taken = ask("AdjustStock", "product_id $ delta -4", with);
+  assert_refused(taken, STATUS_FAILED_PRECONDITION, "STOCK_OUT_OF_RANGE");
+  CU_ASSERT_PTR_NOT_NULL(strstr(taken.status.details->preconditions->subject, with));
+}
+
 static void adjusting_leaves_the_amount_within_0_to_10_9(void) {
   const char *product_id = new_stocked_product(1, 10)->id;
   const Ordershop__V1__Inventory *inventory = must("AdjustStock", "product_id $ delta -10", product_id);
@@ -564,6 +580,8 @@ int main(int argc, char **argv) {
       {"deleted customers and products keep their orders and get no new ones",
        deleted_customers_and_products_keep_their_orders_and_get_no_new_ones},
       {"a product has one stock", a_product_has_one_stock},
+      {"errors of stock name the product that the caller named",
+       errors_of_stock_name_the_product_that_the_caller_named},
       {"adjusting leaves the amount within 0 to 10^9", adjusting_leaves_the_amount_within_0_to_10_9},
       {"a stocktake sets the amount and leaves what orders hold",
        a_stocktake_sets_the_amount_and_leaves_what_orders_hold},
