@@ -12,10 +12,11 @@
 #include "base/fail_point.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "event/turn.h"
 #include "shop.h"
 #include "shop_mail.h"
 
-enum { CLAIM_TRIES = 3 };
+enum { EXPIRED_CLAIMS_MOST = 3 };
 
 static int64_t claim_seconds;
 
@@ -164,13 +165,26 @@ static struct status claim_and_record(const struct try *try, const void **ret_bi
   return status;
 }
 
+/* As claim_and_record, but waits while another billing of the order is on its way: it will be recorded, or its claim
+ * ends. */
+static struct status claim_in_turn(struct try *try, const void **ret_billing, bool *ret_again) {
+  struct event_store *store = service_of(try->call)->store;
+  struct turn turn = turn_of(store, &try->call->context, "order", try->order_id);
+  struct status status;
+  do {
+    try->expire = event_store_now(store) + claim_seconds * 1000000;
+    status = claim_and_record(try, ret_billing, ret_again);
+  } while (strcmp(status_reason(status), "ORDER_CLAIMED") == 0 && turn_wait(&turn, &status));
+  turn_end(&turn);
+  return status;
+}
+
 static struct status bill_order(struct try *try, const void **ret_billing) {
   struct arena *arena = try->call->context.arena;
   struct event_store *store = service_of(try->call)->store;
-  for (int i = 0; i < CLAIM_TRIES; i++) {
+  for (int i = 0; i < EXPIRED_CLAIMS_MOST; i++) {
     bool again = false;
-    try->expire = event_store_now(store) + claim_seconds * 1000000;
-    struct status status = claim_and_record(try, ret_billing, &again);
+    struct status status = claim_in_turn(try, ret_billing, &again);
     if (!status_is_ok(status) || !again) return status;
     struct position now; /* the log is ahead of what this service has seen: the next expiry counts from there */
     status = clock_tick(store, &try->call->context, &now);

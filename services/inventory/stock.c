@@ -5,12 +5,11 @@
 
 #include "base/uuid.h"
 #include "event/consumer.h"
+#include "event/turn.h"
 #include "redis/redis_function.h"
 #include "stock_private.h"
 
 extern const unsigned char inventory_stock_lua[];
-
-enum { TRIES = 20 };
 
 struct stock *stock_new(struct event_store *store, struct arena *arena) {
   struct stock *stock = arena_calloc(arena, 1, sizeof *stock);
@@ -69,11 +68,6 @@ struct status stock_call(struct stock *stock, struct context *context, const cha
 static void tell_position(struct stock *stock, const struct redis_reply *reply, struct position *ret_position) {
   position_from_reply(redis_reply_at(reply, 1), redis_reply_at(reply, 2), ret_position);
   event_store_saw(stock->store, ret_position);
-}
-
-struct status stock_contended(struct arena *arena, const char *order_id) {
-  return status_error(arena, STATUS_ABORTED, "STOCK_CONTENDED", "the stock of order %s is being changed by others",
-                      order_id);
 }
 
 static const char *traceparent_of(const struct context *context) {
@@ -147,6 +141,7 @@ static struct status try_release(struct stock *stock, struct context *context, c
                                  const char *attempt_id, struct position *ret_position, bool *ret_again) {
   struct arena *arena = context->arena;
   const char *key = stock_reservation_key(stock, arena, order_id);
+  *ret_again = false;
   struct redis_arguments get = redis_command_of(arena, "GET", key, NULL);
   const struct redis_reply *reply;
   struct status status = redis_command(stock->store->commands, context, &get, &reply);
@@ -171,12 +166,14 @@ static struct status try_release(struct stock *stock, struct context *context, c
 
 struct status stock_release(struct stock *stock, struct context *context, const char *order_id, const char *attempt_id,
                             struct position *ret_position) {
-  for (int i = 0; i < TRIES; i++) {
-    bool again = false;
-    struct status status = try_release(stock, context, order_id, attempt_id, ret_position, &again);
-    if (!status_is_ok(status) || !again) return status;
-  }
-  return stock_contended(context->arena, order_id);
+  struct turn turn = turn_of(stock->store, context, "reservation", order_id);
+  struct status status;
+  bool again;
+  do {
+    status = try_release(stock, context, order_id, attempt_id, ret_position, &again);
+  } while (status_is_ok(status) && again && turn_wait(&turn, &status));
+  turn_end(&turn);
+  return status;
 }
 
 /* ---- adjusting -------------------------------------------------------------------------------------------------- */

@@ -19,6 +19,12 @@ static struct status lease_lost(struct arena *arena) {
   return status_error(arena, STATUS_ABORTED, "LEASE_LOST", "another replica has taken over");
 }
 
+/* Others were quicker each time. The consumer begins the page again. */
+static struct status contended(struct arena *arena, const char *order_id) {
+  return status_error(arena, STATUS_ABORTED, "STOCK_CONTENDED", "the stock of order %s is being changed by others",
+                      order_id);
+}
+
 /* What is read of reservations: NULL where there is none. */
 static struct status read_reservations(struct stock *stock, struct context *context, struct redis_arguments *get,
                                        const char **ret_reservations) {
@@ -185,7 +191,7 @@ struct status stock_settle(struct stock *stock, struct context *context, const c
   for (size_t i = 0; i < count; i++) settling.settlements[i] = settlement_of(arena, events[i]);
 
   for (int idle = 0; settling.done < count; idle++) {
-    if (idle == TRIES) return stock_contended(arena, settling.settlements[settling.done].order_id);
+    if (idle == TRIES) return contended(arena, settling.settlements[settling.done].order_id);
     size_t applied = 0;
     struct status status = settle_next(&settling, &applied);
     if (!status_is_ok(status)) return status;

@@ -24,6 +24,3 @@ void stock_add_candidates(const struct stock *stock, struct redis_arguments *key
 struct status stock_call(struct stock *stock, struct context *context, const char *function,
                          const struct redis_arguments *keys, const struct redis_arguments *values,
                          const struct redis_reply **ret_reply, const char **ret_answer);
-
-/* ABORTED STOCK_CONTENDED: others were quicker each time; safe to retry. */
-struct status stock_contended(struct arena *arena, const char *order_id);

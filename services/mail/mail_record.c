@@ -4,8 +4,9 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
+#include "event/turn.h"
 
-enum { TRIES = 5, BODY_MOST = 1 << 20 };
+enum { BODY_MOST = 1 << 20 };
 
 const struct entity_type mail_type = {
     .name = "mail",
@@ -147,6 +148,7 @@ static bool knows_all(const struct recording *recording) {
 
 /* One try. *ret_again: a mail that was taken for unknown exists. */
 static struct status try_record(struct recording *recording, Ordershop__V1__Mail **ret_mails, bool *ret_again) {
+  *ret_again = false;
   struct transaction transaction = transaction_of(recording->store, recording->call->context.arena);
   struct event_origin origin = command_origin(recording->call);
   for (size_t i = 0; i < recording->count; i++) {
@@ -174,13 +176,15 @@ static struct status try_record(struct recording *recording, Ordershop__V1__Mail
 struct status mails_record(struct rpc_call *call, const void *request, Ordershop__V1__Mail *const *given, size_t count,
                            Ordershop__V1__Mail **ret_mails) {
   struct recording recording = recording_of(call, request, given, count);
+  /* Commands that send the same mails mostly begin with the same one. */
+  struct turn turn = turn_of(recording.store, &call->context, "mail", recording.ids[0]);
   /* At first all are taken for unknown, as they mostly are; a guard tells when not. */
-  for (int i = 0; i < TRIES; i++) {
-    bool again = false;
-    struct status status = try_record(&recording, ret_mails, &again);
-    if (!status_is_ok(status) || !again) return status;
-    status = look_up(&recording);
-    if (!status_is_ok(status)) return status;
-  }
-  return status_error(call->context.arena, STATUS_ABORTED, "MAIL_CONTENDED", "too many send the same mails at once");
+  struct status status = status_ok();
+  bool again = false;
+  do {
+    if (again) status = look_up(&recording);
+    if (status_is_ok(status)) status = try_record(&recording, ret_mails, &again);
+  } while (status_is_ok(status) && again && turn_wait(&turn, &status));
+  turn_end(&turn);
+  return status;
 }

@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "event/consumer.h"
+#include "event/turn.h"
 #include "order_resource.h"
 
-enum { CLAIM_TRIES = 20, EXPIRE_AT_ONCE = 100 };
+enum { EXPIRE_AT_ONCE = 100 };
 
 const char *order_claims_key(const struct event_store *store, struct arena *arena) {
   return redis_key(store->commands, arena, "order_claims");
@@ -112,6 +113,7 @@ static struct status try_claim(struct rpc_call *call, const Ordershop__Internal_
   struct event_store *store = service_of(call)->store;
   void *order;
   const char *claim;
+  *ret_again = false;
   struct status status = entity_load(store, &call->context, orders.type, request->order_id, &order);
   if (status_is_ok(status)) status = order_claim_read(store, &call->context, request->order_id, &claim);
   if (!status_is_ok(status)) return status;
@@ -145,12 +147,13 @@ static struct status claim_order(struct rpc_call *call, const void *input, const
   struct arena *arena = call->context.arena;
   struct status status = check_claim(arena, request->order_id, request->billing_id, request->expire_log_time);
   if (!status_is_ok(status)) return status;
-  for (int i = 0; i < CLAIM_TRIES; i++) {
-    bool again = false;
+  struct turn turn = turn_of(service_of(call)->store, &call->context, "order", request->order_id);
+  bool again;
+  do {
     status = try_claim(call, request, ret_order, &again);
-    if (!status_is_ok(status) || !again) return status;
-  }
-  return update_contended(arena, &orders, request->order_id);
+  } while (status_is_ok(status) && again && turn_wait(&turn, &status));
+  turn_end(&turn);
+  return status;
 }
 
 static struct status release_order(struct rpc_call *call, const void *input, const void **ret_response) {

@@ -10,6 +10,7 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
+#include "event/turn.h"
 #include "order_claims.h"
 #include "order_events.h"
 #include "order_items.h"
@@ -18,8 +19,6 @@
 #include "order_record.h"
 #include "order_resource.h"
 #include "shop.h"
-
-enum { UPDATE_TRIES = 20 };
 
 static char *canonical_id(struct arena *arena, char *id) {
   const char *canonical = uuid_canonical(arena, id);
@@ -154,14 +153,14 @@ static struct status update_order(struct rpc_call *call, const void *input, cons
   bool found = false;
   status = command_replay(call, &orders, &record, "updated", &found, ret_order);
   if (!status_is_ok(status) || found) return status;
-  for (int i = 0; i < UPDATE_TRIES; i++) {
-    enum order_outcome outcome = ORDER_CHANGED;
+  struct turn turn = turn_of(service_of(call)->store, &call->context, "order", request->order->id);
+  enum order_outcome outcome;
+  do {
+    outcome = ORDER_CHANGED;
     status = try_update(call, request, &plan, &record, &outcome, ret_order);
-    if (!status_is_ok(status) || outcome == ORDER_RECORDED) {
-      return command_replay_refused(call, &orders, &record, "updated", status, ret_order);
-    }
-  }
-  return update_contended(arena, &orders, request->order->id);
+  } while (status_is_ok(status) && outcome == ORDER_CHANGED && turn_wait(&turn, &status));
+  turn_end(&turn);
+  return command_replay_refused(call, &orders, &record, "updated", status, ret_order);
 }
 
 static int guard_deletion(struct transaction *transaction, const void *entity) {

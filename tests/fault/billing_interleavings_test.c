@@ -101,14 +101,24 @@ static void shorten_claims(void) {
 
 /* ---- crossing --------------------------------------------------------------------------------------------------- */
 
-static void an_order_being_billed_can_be_neither_changed_nor_cancelled_nor_billed_by_another(void) {
+static void an_order_being_billed_can_be_neither_changed_nor_cancelled(void) {
   const Ordershop__V1__Order *order = an_order(3);
   struct asking *billing = begin_billing_and_pause(billing_request(order->id, NULL), "billing.after_claim");
   assert_refused(update(order, 4), STATUS_FAILED_PRECONDITION, "ORDER_BEING_BILLED");
   assert_refused(cancel(order), STATUS_FAILED_PRECONDITION, "ORDER_BEING_BILLED");
-  assert_refused(bill(order), STATUS_ABORTED, "ORDER_CLAIMED");
   CU_ASSERT_FALSE(is_unbilled(order->id));
   assert_billed(release_and_end(billing, "billing.after_claim"), order, 300);
+}
+
+static void another_billing_of_an_order_being_billed_waits_for_what_becomes_of_the_first(void) {
+  const Ordershop__V1__Order *order = an_order(3);
+  struct asking *billing = begin_billing_and_pause(billing_request(order->id, NULL), "billing.after_claim");
+  struct ordershop_answer early =
+      ask_within(once, 200, ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
+  CU_ASSERT_EQUAL(early.status.code, STATUS_DEADLINE_EXCEEDED);
+  struct asking *other = ask_begin(once, ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
+  assert_billed(release_and_end(billing, "billing.after_claim"), order, 300);
+  assert_refused(ask_end(other), STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS");
 }
 
 static void an_order_changed_before_it_is_claimed_is_billed_with_its_new_total(void) {
@@ -325,8 +335,10 @@ static int tear_down(void) {
 
 int main(int argc, char **argv) {
   static const struct test tests[] = {
-      {"an order being billed can be neither changed nor cancelled nor billed by another",
-       an_order_being_billed_can_be_neither_changed_nor_cancelled_nor_billed_by_another},
+      {"an order being billed can be neither changed nor cancelled",
+       an_order_being_billed_can_be_neither_changed_nor_cancelled},
+      {"another billing of an order being billed waits for what becomes of the first",
+       another_billing_of_an_order_being_billed_waits_for_what_becomes_of_the_first},
       {"an order changed before it is claimed is billed with its new total",
        an_order_changed_before_it_is_claimed_is_billed_with_its_new_total},
       {"an order cancelled before it is claimed is not found by its billing",

@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "event/log_time.h"
+#include "loop/keyed_lock.h"
 #include "redis/redis.h"
 #include "redis/redis_function.h"
 
@@ -22,6 +23,7 @@ struct event_store {
   int64_t request_seconds;       /* how long a request record is kept */
   struct position latest;        /* the latest log time that an answer told */
   uint64_t latest_generation;    /* of `commands`, which told it: behind another connection may be another log */
+  struct keyed_locks turns;      /* of commands that change the same thing (event/turn.h) */
 };
 
 struct event_store_options {

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { FIRST_CAPACITY = 64 };
 
 struct slot {
@@ -27,13 +29,6 @@ struct key_table *key_table_new(struct arena *arena) {
   return table;
 }
 
-/* FNV-1a. */
-static uint64_t hash_of(const char *key) {
-  uint64_t hash = UINT64_C(14695981039346656037);
-  for (const unsigned char *c = (const unsigned char *)key; *c; c++) hash = (hash ^ *c) * UINT64_C(1099511628211);
-  return hash;
-}
-
 /* The key's slot, or the free one where it belongs. */
 static struct slot *slot_of(const struct key_table *table, uint64_t hash, const char *key) {
   for (size_t i = (size_t)hash;; i++) {
@@ -53,7 +48,7 @@ static void grow(struct key_table *table) {
 }
 
 void **key_table_at(struct key_table *table, const char *key) {
-  uint64_t hash = hash_of(key);
+  uint64_t hash = hash_text(key);
   struct slot *slot = slot_of(table, hash, key);
   if (slot->key) return &slot->value;
   if (2 * table->count >= table->capacity) {
@@ -67,7 +62,7 @@ void **key_table_at(struct key_table *table, const char *key) {
 
 void *key_table_find(const struct key_table *table, const char *key) {
   if (table->count == 0) return NULL;
-  return slot_of(table, hash_of(key), key)->value;
+  return slot_of(table, hash_text(key), key)->value;
 }
 
 size_t key_table_count(const struct key_table *table) {

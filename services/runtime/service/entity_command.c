@@ -4,8 +4,7 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
-
-enum { UPDATE_TRIES = 20 };
+#include "event/turn.h"
 
 static struct status check_create(struct rpc_call *call, const struct resource *resource, const void *request,
                                   const ProtobufCFieldDescriptor *field) {
@@ -133,6 +132,7 @@ static struct status try_update(struct rpc_call *call, const struct resource *re
   struct event_store *store = service_of(call)->store;
   const void *given = request_resource(request, resource);
   void *current, *changed;
+  *ret_again = false;
   struct status status = entity_load(store, &call->context, resource->type, message_text(given, "id"), &current);
   if (!status_is_ok(status)) return status;
   int64_t wanted = message_number(given, "version");
@@ -159,11 +159,6 @@ static struct status try_update(struct rpc_call *call, const struct resource *re
   return status_ok();
 }
 
-struct status update_contended(struct arena *arena, const struct resource *resource, const char *id) {
-  return status_error(arena, STATUS_ABORTED, "VERSION_MISMATCH", "%s %s is being changed by too many at once",
-                      resource->type->name, id);
-}
-
 struct status entity_update(struct rpc_call *call, const struct resource *resource, const void *request,
                             const void **ret_reply) {
   struct update_plan plan;
@@ -174,14 +169,14 @@ struct status entity_update(struct rpc_call *call, const struct resource *resour
   status = command_replay(call, resource, &record, "updated", &found, ret_reply);
   if (!status_is_ok(status) || found) return status;
 
-  for (int i = 0; i < UPDATE_TRIES; i++) {
-    bool again = false;
+  const char *id = message_text(request_resource(request, resource), "id");
+  struct turn turn = turn_of(service_of(call)->store, &call->context, resource->type->name, id);
+  bool again;
+  do {
     status = try_update(call, resource, request, &plan, &record, ret_reply, &again);
-    if (!status_is_ok(status) || !again) {
-      return command_replay_refused(call, resource, &record, "updated", status, ret_reply);
-    }
-  }
-  return update_contended(call->context.arena, resource, message_text(request_resource(request, resource), "id"));
+  } while (status_is_ok(status) && again && turn_wait(&turn, &status));
+  turn_end(&turn);
+  return command_replay_refused(call, resource, &record, "updated", status, ret_reply);
 }
 
 static struct status check_delete(struct rpc_call *call, const void *request) {
@@ -198,6 +193,7 @@ static struct status try_delete(struct rpc_call *call, const struct resource *re
   struct arena *arena = call->context.arena;
   struct event_store *store = service_of(call)->store;
   void *current;
+  *ret_again = false;
   struct status status = entity_load(store, &call->context, resource->type, message_text(request, "id"), &current);
   if (!status_is_ok(status)) return status;
   if (version_differs(arena, resource, current, message_number(request, "version"), &status)) return status;
@@ -232,12 +228,12 @@ struct status entity_delete(struct rpc_call *call, const struct resource *resour
   status = command_replay(call, resource, &record, "deleted", &found, ret_reply);
   if (!status_is_ok(status) || found) return status;
 
-  for (int i = 0; i < UPDATE_TRIES; i++) {
-    bool again = false;
+  const char *id = message_text(request, "id");
+  struct turn turn = turn_of(service_of(call)->store, &call->context, resource->type->name, id);
+  bool again;
+  do {
     status = try_delete(call, resource, request, rule, &record, ret_reply, &again);
-    if (!status_is_ok(status) || !again) {
-      return command_replay_refused(call, resource, &record, "deleted", status, ret_reply);
-    }
-  }
-  return update_contended(call->context.arena, resource, message_text(request, "id"));
+  } while (status_is_ok(status) && again && turn_wait(&turn, &status));
+  turn_end(&turn);
+  return command_replay_refused(call, resource, &record, "deleted", status, ret_reply);
 }

@@ -131,9 +131,6 @@ struct status version_mismatch(struct arena *arena, const struct resource *resou
 bool version_differs(struct arena *arena, const struct resource *resource, const void *entity, int64_t wanted,
                      struct status *ret_status);
 
-/* ABORTED: tried again and again, and each time somebody else had been quicker. */
-struct status update_contended(struct arena *arena, const struct resource *resource, const char *id);
-
 /* The event origin of a call: its traceparent. */
 struct event_origin command_origin(const struct rpc_call *call);
 
