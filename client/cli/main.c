@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/standard_descriptors.h"
 #include "base/version.h"
 #include "client/cli/commands.h"
 #include "client/cli/failure.h"
@@ -43,6 +44,7 @@ static int end_output(int exit_status) {
 }
 
 int main(int argc, char **argv) {
+  standard_descriptors_open();
   setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters; texts are UTF-8 whatever the locale */
   interrupt_watch();
   struct arena *arena = arena_new();

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/standard_descriptors.h"
 #include "base/version.h"
 #include "client/load/fsync_probe.h"
 #include "client/load/load.h"
@@ -330,6 +331,7 @@ static int read_and_run(struct arena *arena, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  standard_descriptors_open();
   argp_program_version_hook = print_version;
   argp_err_exit_status = EXIT_MISUSE;
   struct arena *arena = arena_new();

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/standard_descriptors.h"
 #include "base/supervisor.h"
 #include "base/version.h"
 #include "event/rights.h"
@@ -267,6 +268,7 @@ static _Noreturn void fail(const struct service_definition *definition, struct s
 }
 
 int service_main(const struct service_definition *definition, int argc, char **argv) {
+  standard_descriptors_open();
   struct arena *arena = arena_new();
   struct life *life = arena_calloc(arena, 1, sizeof *life);
   life->service.definition = definition;
