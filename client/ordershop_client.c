@@ -53,9 +53,9 @@ static const char *address_of(struct arena *arena, const struct ordershop_client
   return arena_printf(arena, bare_ipv6 ? "[%s]:%d" : "%s:%d", host, port);
 }
 
-static struct status connect_service(struct ordershop_client *client, enum ordershop_service service) {
+static struct status connect_service(struct ordershop_client *client, enum ordershop_service service, bool use_proxy) {
   struct peer *peer = &client->peers[service];
-  struct rpc_channel_options options = {.peer = services[service].name, .tls = client->tls};
+  struct rpc_channel_options options = {.peer = services[service].name, .tls = client->tls, .use_proxy = use_proxy};
   struct status status = rpc_blocking_channel_open(client->arena, peer->address, &options, &peer->channel);
   if (!status_is_ok(status)) return status;
   peer->stub = rpc_blocking_client_new(client->arena, peer->channel, services[service].descriptor, false);
@@ -73,7 +73,7 @@ static struct status connect_services(struct ordershop_client *client, const str
   struct status status = open_identity(client, options);
   for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT && status_is_ok(status); service++) {
     client->peers[service].address = address_of(client->arena, options, service);
-    status = connect_service(client, service);
+    status = connect_service(client, service, options->use_proxy);
   }
   return status;
 }

@@ -67,6 +67,8 @@ struct ordershop_client_options {
    * the name they are called by; certificate and key are one's own, for services that ask for one. Certificate and key
    * alone: the system's CAs are trusted. All NULL or empty: plain text. */
   const char *tls_ca_file, *tls_certificate_file, *tls_key_file;
+  /* Call through the HTTP proxy that the environment names (grpc_proxy, https_proxy, http_proxy; not for no_proxy). */
+  bool use_proxy;
 };
 
 /* Connects on first use and again by itself. `options` may be NULL and is copied. The caller owns the result; close it

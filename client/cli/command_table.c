@@ -59,6 +59,10 @@ const struct flag command_global_flags[] = {
      .value = "FILE",
      .kind = FLAG_SETTING,
      .help = "PEM file of its key (ORDERSHOP_TLS_KEY_FILE)"},
+    {.name = "use-proxy",
+     .value = "WHETHER",
+     .kind = FLAG_SETTING,
+     .help = "yes: through the HTTP proxy that the environment names (ORDERSHOP_USE_PROXY; no)"},
     {0},
 };
 

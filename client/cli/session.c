@@ -40,6 +40,7 @@ static struct status read_settings(struct arena *arena, const struct invocation 
       {.variable = "ORDERSHOP_TLS_CA_FILE", .target = &options->tls_ca_file},
       {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE", .target = &options->tls_certificate_file},
       {.variable = "ORDERSHOP_TLS_KEY_FILE", .target = &options->tls_key_file},
+      {.variable = "ORDERSHOP_USE_PROXY", .kind = SETTING_BOOLEAN, .target = &options->use_proxy, .fallback = "no"},
   };
   int count;
   char **arguments = setting_arguments(arena, invocation, &count);

@@ -296,6 +296,7 @@ static struct status read_environment(struct arena *arena, struct ordershop_clie
       {.variable = "ORDERSHOP_TLS_CA_FILE", .target = &shop->tls_ca_file},
       {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE", .target = &shop->tls_certificate_file},
       {.variable = "ORDERSHOP_TLS_KEY_FILE", .target = &shop->tls_key_file},
+      {.variable = "ORDERSHOP_USE_PROXY", .kind = SETTING_BOOLEAN, .target = &shop->use_proxy, .fallback = "no"},
   };
   enum config_outcome outcome;
   struct status status =

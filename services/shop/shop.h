@@ -28,6 +28,7 @@ static const char *const shop_variables[] = {
     "ORDERSHOP_REDIS_PORT",
     "ORDERSHOP_REDIS_USERS",
     "ORDERSHOP_TLS",
+    "ORDERSHOP_USE_PROXY",
     "ORDERSHOP_SMTP_*",
     "ORDERSHOP_MAIL_FOLDER",
     "ORDERSHOP_RESERVATION_SECONDS",

@@ -47,7 +47,8 @@ def message(name):
 
 @functools.lru_cache(None)
 def channel(service):
-    return grpc.insecure_channel(os.environ[f"ORDERSHOP_{service.upper()}_ADDRESS"])
+    address = os.environ[f"ORDERSHOP_{service.upper()}_ADDRESS"]
+    return grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
 
 
 def method(service, name, package=V1, suffix="Service", kind="unary_unary"):

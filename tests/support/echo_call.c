@@ -66,7 +66,9 @@ struct echo_call *echo_call_open(int port, const char *path, int64_t timeout_ms,
   call->arena = arena_new();
   uint64_t version;
   grpc_channel_credentials *credentials = rpc_credentials_for_channel(NULL, &version);
-  call->channel = grpc_channel_create(arena_printf(call->arena, "127.0.0.1:%d", port), credentials, NULL);
+  grpc_arg no_proxy = {.type = GRPC_ARG_INTEGER, .key = GRPC_ARG_ENABLE_HTTP_PROXY, .value.integer = 0};
+  grpc_channel_args arguments = {.num_args = 1, .args = &no_proxy};
+  call->channel = grpc_channel_create(arena_printf(call->arena, "127.0.0.1:%d", port), credentials, &arguments);
   grpc_channel_credentials_release(credentials);
   call->queue = grpc_completion_queue_create_for_pluck(NULL);
   call->message = grpc_empty_slice();

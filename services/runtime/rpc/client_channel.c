@@ -63,6 +63,7 @@ static struct channel_hold *hold_new(const struct client_channel *channel) {
       integer(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, RESOLVE_MS),
       integer(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* each channel has connections of its own */
       integer(GRPC_ARG_ENABLE_CHANNELZ, 0),
+      integer(GRPC_ARG_ENABLE_HTTP_PROXY, options->use_proxy), /* the environment's is for the web, not for a shop */
       text(GRPC_ARG_DEFAULT_AUTHORITY, channel->authority),
   };
   size_t count = sizeof(arguments) / sizeof(arguments[0]) - (channel->authority ? 0 : 1);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 
 #include "base/context.h"
 #include "base/status.h"
@@ -26,6 +27,7 @@ struct rpc_channel_options {
   int64_t max_message_bytes; /* of an answer; 0: 8 MiB */
   int64_t keepalive_ms;      /* 0: 30,000 */
   struct tls_files *tls;     /* the own identity, and whom to trust; NULL: plain text */
+  bool use_proxy; /* connect through the HTTP proxy that http_proxy and its kin name, as gRPC would by itself */
 };
 
 /* `target` is a gRPC name ("dns:///localhost:50053"). Connects on first use and again by itself; round_robin over all
