@@ -116,7 +116,7 @@ install(
   DESTINATION ${data}/cmake
   COMPONENT development)
 install(
-  FILES cmake/embed.cmake cmake/generate.cmake
+  FILES cmake/boost_context.cmake cmake/embed.cmake cmake/generate.cmake
   DESTINATION ${data}/cmake
   COMPONENT development)
 

@@ -1,7 +1,6 @@
 #include "loop/coroutine.h"
 
 #include <stdlib.h>
-#include <ucontext.h>
 
 #include "base/clock.h"
 #include "base/context.h"
@@ -62,8 +61,7 @@ static struct coroutine *self_or_abort(void) {
 
 /* ---- switching --------------------------------------------------------------------------------------------------
  *
- * makecontext puts a coroutine on its stack once; from then on setjmp and longjmp switch, which save the registers but
- * make no system call. AddressSanitizer is told of each switch before and after it. */
+ * Boost.Context switches, which makes no system call. AddressSanitizer is told of each switch before and after it. */
 
 #ifdef ORDERSHOP_ASAN
 static void switch_begins(void **fake_stack, const void *bottom, size_t size) {
@@ -84,14 +82,15 @@ static void switch_ended(void *fake_stack, const void **ret_bottom, size_t *ret_
 /* From the coroutine's stack to the loop's; returns when the coroutine is resumed. `ending`: no frame of it is left. */
 static void switch_to_loop(struct scheduler *scheduler, struct coroutine *self, bool ending) {
   switch_begins(ending ? NULL : &self->fake_stack, scheduler->stack_bottom, scheduler->stack_size);
-  if (_setjmp(self->registers) == 0) _longjmp(scheduler->registers, 1);
+  scheduler->fcontext = jump_fcontext(scheduler->fcontext, NULL).from;
   switch_ended(ending ? NULL : self->fake_stack, &scheduler->stack_bottom, &scheduler->stack_size);
 }
 
 /* Bottom frame of every coroutine; a pooled coroutine is parked in it. */
-static __attribute__((no_sanitize_address)) void coroutine_entry(void) {
-  struct scheduler *scheduler = loop_scheduler(loop_here());
-  struct coroutine *self = scheduler->running;
+static __attribute__((no_sanitize_address)) void coroutine_entry(struct fcontext_transfer transfer) {
+  struct coroutine *self = transfer.data;
+  struct scheduler *scheduler = loop_scheduler(self->loop);
+  scheduler->fcontext = transfer.from;
   switch_ended(NULL, &scheduler->stack_bottom, &scheduler->stack_size);
   while (true) {
     self->run(self->argument);
@@ -100,25 +99,10 @@ static __attribute__((no_sanitize_address)) void coroutine_entry(void) {
   }
 }
 
-/* Not instrumented: its frame is left without a return, and must leave no red zones behind. */
-static __attribute__((no_sanitize_address)) void coroutine_start(struct coroutine *coroutine) {
-  ucontext_t context;
-  if (getcontext(&context) != 0) misuse("getcontext failed");
-  context.uc_link = NULL;
-  context.uc_stack.ss_sp = coroutine->stack.bottom;
-  context.uc_stack.ss_size = (size_t)((char *)coroutine - coroutine->stack.bottom);
-  coroutine->started = true;
-  makecontext(&context, coroutine_entry, 0);
-  setcontext(&context);
-}
-
 /* From the loop's stack to the coroutine's; returns when it parks, ends or wants a call on the loop's stack. */
 static void switch_to_coroutine(struct scheduler *scheduler, struct coroutine *coroutine) {
   switch_begins(&scheduler->fake_stack, coroutine->stack.bottom, coroutine->stack.size);
-  if (_setjmp(scheduler->registers) == 0) {
-    if (!coroutine->started) coroutine_start(coroutine);
-    _longjmp(coroutine->registers, 1);
-  }
+  coroutine->fcontext = jump_fcontext(coroutine->fcontext, coroutine).from;
   switch_ended(scheduler->fake_stack, NULL, NULL);
 }
 
@@ -138,6 +122,7 @@ static struct coroutine *coroutine_new(struct loop *loop, struct scheduler *sche
   size_t offset = (stack.size - sizeof(struct coroutine) - next_colour(scheduler)) & ~(size_t)(CACHE_LINE - 1);
   struct coroutine *coroutine = (struct coroutine *)(stack.bottom + offset);
   *coroutine = (struct coroutine){.loop = loop, .stack = stack};
+  coroutine->fcontext = make_fcontext(coroutine, offset, coroutine_entry);
   return coroutine;
 }
 

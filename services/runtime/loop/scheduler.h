@@ -3,12 +3,12 @@
 #pragma once
 
 #include <pthread.h>
-#include <setjmp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "loop/coroutine.h"
+#include "loop/fcontext.h"
 #include "loop/label.h"
 #include "loop/loop.h"
 #include "loop/stack.h"
@@ -32,13 +32,12 @@ struct condition_waiter {
 /* Lies at the top of its own stack; a pooled one waits in its entry function for the next thing to run. */
 struct coroutine {
   struct timer deadline; /* first: expired timers are cast back */
-  jmp_buf registers;     /* while it does not run */
+  fcontext fcontext;     /* while it does not run */
   struct loop *loop;
   struct coroutine *next; /* in the ready queue or the pool */
   void (*run)(void *argument);
   void *argument;
   enum coroutine_state state;
-  bool started;   /* has been on its stack */
   bool woken;     /* a wake that no park has taken yet */
   bool timed_out; /* made ready by its deadline */
   struct condition_waiter waiter;
@@ -58,7 +57,7 @@ struct scheduler {
   size_t pooled;
   size_t stacks_made;
   struct timers timers;
-  jmp_buf registers;            /* of the loop's stack, while a coroutine runs */
+  fcontext fcontext;            /* of the loop's stack, while a coroutine runs */
   void (*call)(void *argument); /* to run on the loop's stack for `running` */
   void *call_argument;
   const void *stack_bottom; /* the loop's stack, for AddressSanitizer */
