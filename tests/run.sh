@@ -64,7 +64,8 @@ done
 
 # --- Build ---
 
-options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DORDERSHOP_TESTS=ON -DORDERSHOP_FAIL_POINTS=ON)
+options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DORDERSHOP_TESTS=ON
+  -DORDERSHOP_FAIL_POINTS=ON)
 folder=build-tests slowness=1
 if [ $sanitize = yes ]; then
   options+=(-DORDERSHOP_SANITIZE=ON)

@@ -22,17 +22,21 @@ case ${1:-} in
 esac
 folder=${1:-$root/build-packages}
 
-for tool in cmake ninja cpack dpkg-shlibdeps file; do
+for tool in cmake ninja cpack dpkg-buildflags dpkg-shlibdeps file; do
   if ! command -v $tool >/dev/null; then
     echo "build.sh: there is no command $tool; as root: apt-get install cmake ninja-build dpkg-dev file" >&2
     exit 1
   fi
 done
 
-# As Debian builds packages: -O2 and no names of folders of this machine inside.
+# As Debian builds packages: with its flags, and no names of folders of this machine inside.
 mkdir -p "$folder/build"
-cmake -S "$root" -B "$folder/build" -G Ninja -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_BUILD_TYPE=Release \
-  -DCMAKE_C_FLAGS_RELEASE='-O2 -DNDEBUG' -DCMAKE_C_FLAGS="-ffile-prefix-map=$root=."
+folder=$(cd "$folder" && pwd -P)
+cd "$root"
+export DEB_BUILD_MAINT_OPTIONS=hardening=+all
+cmake -S "$root" -B "$folder/build" -G Ninja -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_BUILD_TYPE=None \
+  -DCMAKE_C_FLAGS="$(dpkg-buildflags --get CFLAGS) $(dpkg-buildflags --get CPPFLAGS)" \
+  -DCMAKE_EXE_LINKER_FLAGS="$(dpkg-buildflags --get LDFLAGS)"
 cmake --build "$folder/build"
 rm -f "$folder"/*.deb
 cd "$folder"

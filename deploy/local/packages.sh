@@ -12,7 +12,7 @@ run_packages=(redis-server redis-tools util-linux openssl)
 # To build it.
 build_packages=(
   build-essential cmake ninja-build 'pkg-config|pkgconf'
-  libgrpc-dev libssl-dev libprotobuf-c-dev libhiredis-dev libuv1-dev uuid-dev libjansson-dev
+  libgrpc-dev libssl-dev libprotobuf-c-dev libhiredis-dev libuv1-dev libboost-context-dev uuid-dev libjansson-dev
   'libcurl4-openssl-dev|libcurl4-gnutls-dev'
 )
 
@@ -24,8 +24,8 @@ test_packages=(
   'golang-go|command:go' git ca-certificates
 )
 
-# For .ci/run: what judges the sources.
-lint_packages=(clang-format clang-tidy shellcheck 'npm|command:npm' 'python3-pip|command:pip')
+# For .ci/run: what judges the sources, and a second compiler.
+lint_packages=(clang clang-format clang-tidy shellcheck 'npm|command:npm' 'python3-pip|command:pip')
 
 # For .ci/run: what builds and runs images; tests/acceptance/containers.sh is skipped without them.
 container_packages=(buildah debootstrap iproute2 docker.io 'docker-compose|docker-compose-v2')

@@ -89,20 +89,12 @@ static void add_base64(struct mail_text *text, const unsigned char *bytes, size_
   }
 }
 
-/* How many bytes go into one encoded-word: characters are not divided (RFC 2047, 5). */
-static size_t word_size(const char *value, size_t most) {
-  size_t size = strlen(value);
-  if (size <= most) return size;
-  while (((unsigned char)value[most] & 0xC0) == 0x80) most--;
-  return most;
-}
-
 static void add_encoded_words(struct mail_text *text, size_t column, const char *value) {
   /* 45 bytes leave no room behind a field's name: the first word is shorter */
   size_t most = (ENCODED_LINE_MOST - 12 - column) / 4 * 3;
   if (most > WORD_BYTES_MOST) most = WORD_BYTES_MOST;
   while (*value) {
-    size_t size = word_size(value, most);
+    size_t size = utf8_cut(value, most); /* characters are not divided (RFC 2047, 5) */
     mail_text_add_string(text, "=?utf-8?B?");
     add_base64(text, (const unsigned char *)value, size);
     mail_text_add_string(text, "?=");

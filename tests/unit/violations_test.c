@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "suite.h"
 
 static struct arena *arena;
@@ -132,6 +133,18 @@ static void test_utf8_length(void) {
   CU_ASSERT_EQUAL(utf8_length("\u00FC\u20AC\U0001F600", 9), 3);
   CU_ASSERT_EQUAL(utf8_length("\u20AC", 2), -1);
   CU_ASSERT_EQUAL(utf8_length("\xED\x9F\xBF\xEE\x80\x80", 6), 2); /* around the surrogates */
+}
+
+static void test_utf8_cut(void) {
+  CU_ASSERT_EQUAL(utf8_cut("", 0), 0);
+  CU_ASSERT_EQUAL(utf8_cut("abc", 4), 3);
+  CU_ASSERT_EQUAL(utf8_cut("abc", 3), 3);
+  CU_ASSERT_EQUAL(utf8_cut("abc", 2), 2);
+  CU_ASSERT_EQUAL(utf8_cut("abc", 0), 0);
+  for (size_t most = 1; most < 5; most++) CU_ASSERT_EQUAL(utf8_cut("a\U0001F600b", most), 1);
+  CU_ASSERT_EQUAL(utf8_cut("a\U0001F600b", 5), 5);
+  CU_ASSERT_EQUAL(utf8_cut("\u20AC", 2), 0);
+  CU_ASSERT_EQUAL(utf8_cut("\x80\x80\x80\x80\x80\x80", 5), 5); /* not UTF-8 */
 }
 
 /* The encoder of the test, against the decoder: every code point there is. */
@@ -325,6 +338,7 @@ int main(int argc, char **argv) {
       {"names that are not UTF-8 are refused", test_names_not_utf8},
       {"names have at most 256 code points, however many bytes", test_names_long},
       {"utf8_length counts code points, NUL included", test_utf8_length},
+      {"a text is cut between characters", test_utf8_cut},
       {"every code point is decoded, every surrogate and cut sequence refused", test_utf8_every_point},
       {"a single violation keeps a reason of its own", test_single_violation},
       {"e-mail addresses of dot-strings and host names are allowed", test_emails_allowed},

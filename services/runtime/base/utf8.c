@@ -1,5 +1,9 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
+enum { CONTINUATIONS_MOST = 3 }; /* bytes of a character behind its first */
+
 /* Lead byte, its payload, and the least code point that needs so many bytes. */
 struct form {
   size_t bytes;
@@ -15,18 +19,30 @@ static struct form form_of(unsigned char lead) {
   return (struct form){0};
 }
 
+static bool is_continuation(unsigned char byte) {
+  return (byte & 0xC0) == 0x80;
+}
+
 size_t utf8_decode(const unsigned char *bytes, size_t size, uint32_t *ret_point) {
   struct form form = form_of(bytes[0]);
   if (form.bytes == 0 || form.bytes > size) return 0;
   uint32_t point = form.payload;
   for (size_t i = 1; i < form.bytes; i++) {
-    if ((bytes[i] & 0xC0) != 0x80) return 0;
+    if (!is_continuation(bytes[i])) return 0;
     point = point << 6 | (bytes[i] & 0x3Fu);
   }
   bool surrogate = point >= 0xD800 && point <= 0xDFFF;
   if (point < form.least || point > 0x10FFFF || surrogate) return 0;
   *ret_point = point;
   return form.bytes;
+}
+
+size_t utf8_cut(const char *text, size_t most) {
+  size_t length = strnlen(text, most + 1);
+  if (length <= most) return length;
+  size_t cut = most;
+  for (int i = 0; i < CONTINUATIONS_MOST && cut > 0 && is_continuation((unsigned char)text[cut]); i++) cut--;
+  return is_continuation((unsigned char)text[cut]) ? most : cut;
 }
 
 bool utf8_is_control(uint32_t point) {

@@ -4,6 +4,8 @@
 #include <google/rpc/status.pb-c.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define DOMAIN "ordershop"
 #define TYPE_URL "type.googleapis.com/"
 
@@ -19,11 +21,7 @@ enum {
 /* `text` cut to `most` bytes, not within a character. Never NULL. */
 static char *text_shortened(struct arena *arena, const char *text, size_t most) {
   if (!text) return arena_strdup(arena, "");
-  size_t length = strnlen(text, most + 1);
-  if (length <= most) return arena_memdup(arena, text, length);
-  length = most;
-  while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80) length--;
-  return arena_memdup(arena, text, length);
+  return arena_memdup(arena, text, utf8_cut(text, most));
 }
 
 static char *text_of(struct arena *arena, const char *text) {
