@@ -9,9 +9,10 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "patience.h"
 #include "rpc/rpc_blocking_client.h"
 
-enum { WAIT_SECONDS = 20, POLL_US = 2000, MOST_CALLS = 64 };
+enum { POLL_US = 2000, MOST_CALLS = 64 };
 
 struct private_shop *shop;
 struct private_redis *redis;
@@ -99,7 +100,7 @@ void assert_refused(struct ordershop_answer answer, enum status_code code, const
 static void *run_asking(void *argument) {
   struct asking *asking = argument;
   if (asking->start) pthread_barrier_wait(asking->start);
-  struct context context = {.arena = asking->arena, .deadline_us = private_shop_deadline_us(WAIT_SECONDS)};
+  struct context context = {.arena = asking->arena, .deadline_us = patience_end_us()};
   asking->answer = ordershop_call(asking->client, &context, asking->service, asking->method, asking->request);
   return NULL;
 }
@@ -152,7 +153,7 @@ bool health_says(enum ordershop_service service, const char *name) {
       rpc_blocking_channel_open(arena, ordershop_client_address(client, service), &options, &channel);
   require(status_is_ok(status), "no channel", status);
   ProtobufCService *health = rpc_blocking_client_new(arena, channel, &grpc__health__v1__health__descriptor, true);
-  struct context context = {.arena = arena, .deadline_us = private_shop_deadline_us(2)};
+  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
   struct rpc_reply reply = {.context = &context};
   Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
   request.service = (char *)name;
@@ -165,7 +166,7 @@ bool health_says(enum ordershop_service service, const char *name) {
 }
 
 static bool is_found_by_once(const void *service) {
-  struct context context = {.arena = arena, .deadline_us = private_shop_deadline_us(1)};
+  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
   bool serving = false;
   struct status status = ordershop_check_health(once, &context, *(const enum ordershop_service *)service, &serving);
   return status_is_ok(status) && serving;
@@ -179,7 +180,7 @@ void start_service(enum ordershop_service service) {
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
 
 bool eventually(bool (*holds)(const void *argument), const void *argument) {
-  int64_t deadline = private_shop_deadline_us(WAIT_SECONDS);
+  int64_t deadline = patience_end_us();
   while (!holds(argument)) {
     if (clock_monotonic_us() > deadline) return false;
     usleep(POLL_US);

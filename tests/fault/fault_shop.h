@@ -62,7 +62,7 @@ bool health_says(enum ordershop_service service, const char *name);
 
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
 
-/* Polls until it holds, for 20 seconds (times the slowness of a sanitized build). */
+/* Polls until it holds, as long as a test is patient. */
 bool eventually(bool (*holds)(const void *argument), const void *argument);
 
 /* Until a number that Redis answers is `wanted`: eventually_number(3, "XLEN %s", key). */

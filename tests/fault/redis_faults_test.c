@@ -12,8 +12,9 @@
 #include "client/customer_client.h"
 #include "event/log_time.h"
 #include "fault_shop.h"
+#include "patience.h"
 
-enum { AT_ONCE_MS = 1000, LOADERS = 4, MOST_COMMANDS = 20000, ACKNOWLEDGED = 100 };
+enum { LOADERS = 4, MOST_COMMANDS = 20000, ACKNOWLEDGED = 100 };
 
 static const Ordershop__V1__Customer *customer;
 static const Ordershop__V1__Product *product;
@@ -42,7 +43,7 @@ static struct status create_customer(struct arena *in, const char *request_id,
   Ordershop__V1__CreateCustomerRequest request = ORDERSHOP__V1__CREATE_CUSTOMER_REQUEST__INIT;
   request.customer = &given;
   request.request_id = (char *)request_id;
-  struct context context = {.arena = in, .deadline_us = private_shop_deadline_us(2)};
+  struct context context = {.arena = in, .deadline_us = clock_monotonic_us() + 2 * INT64_C(1000000)};
   return ordershop_create_customer(once, &context, &request, ret_customer);
 }
 
@@ -183,7 +184,7 @@ static void of_a_redis_killed_under_load_nothing_acknowledged_is_missing_and_not
   for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
     int64_t begin = clock_monotonic_us();
     assert_refused(ask_service(service, 0), STATUS_UNAVAILABLE, "REDIS_UNREACHABLE");
-    CU_ASSERT_TRUE(clock_monotonic_us() - begin < AT_ONCE_MS * 1000);
+    CU_ASSERT_TRUE(clock_monotonic_us() - begin < at_once_us());
   }
   private_redis_restart(redis);
   wait_for_more_answers();
@@ -237,7 +238,7 @@ static void while_redis_stands_still_calls_end_by_their_deadline(void) {
     int64_t begin = clock_monotonic_us();
     struct status status = ask_service(service, 300).status;
     CU_ASSERT_TRUE(status.code == STATUS_DEADLINE_EXCEEDED || status.code == STATUS_UNAVAILABLE);
-    CU_ASSERT_TRUE(clock_monotonic_us() - begin < AT_ONCE_MS * 1000);
+    CU_ASSERT_TRUE(clock_monotonic_us() - begin < at_once_us());
   }
   assert_all_live();
   CU_ASSERT_TRUE(become_serving(false));

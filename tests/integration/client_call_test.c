@@ -8,6 +8,7 @@
 #include "client/customer_client.h"
 #include "client/order_client.h"
 #include "client_fake_shop.h"
+#include "patience.h"
 #include "suite.h"
 
 #define EARLY "00000000000000aa.1000"
@@ -21,6 +22,7 @@ static struct ordershop_client *client;
 
 static const struct error_details log_reset = {.reason = "LOG_RESET"};
 static const struct error_details retry_later = {.reason = "OVERLOADED", .retry_delay_ms = 120};
+static const struct error_details retry_much_later = {.reason = "OVERLOADED", .retry_delay_ms = 300000};
 static const struct error_details claimed = {.reason = "ORDER_CLAIMED"};
 
 static struct status failing(enum status_code code, const struct error_details *details) {
@@ -171,15 +173,15 @@ static void sends_its_own_deadline(void) {
   begin(NULL, 0);
   get();
   int64_t left = fake_shop_call(shop, 0).left_ms;
-  CU_ASSERT_TRUE(left > 5000 && left <= 10500); /* gRPC rounds up */
+  CU_ASSERT_TRUE(left > 0 && left <= 10500); /* gRPC rounds up */
   end();
 }
 
 static void sends_the_callers_deadline(void) {
   begin(NULL, 0);
-  get_with((struct context){.deadline_us = clock_monotonic_us() + 3000 * 1000});
+  get_with((struct context){.deadline_us = clock_monotonic_us() + 50000 * 1000});
   int64_t left = fake_shop_call(shop, 0).left_ms;
-  CU_ASSERT_TRUE(left > 1000 && left <= 3500);
+  CU_ASSERT_TRUE(left > 10500 && left <= 50500);
   end();
 }
 
@@ -188,17 +190,17 @@ static void ends_a_call_at_its_deadline(void) {
   begin(answers, 1);
   int64_t begun = clock_monotonic_us();
   CU_ASSERT_EQUAL(get_with((struct context){.deadline_us = begun + 200 * 1000}).code, STATUS_DEADLINE_EXCEEDED);
-  CU_ASSERT_TRUE(clock_monotonic_us() - begun < 10 * 1000 * 1000);
+  CU_ASSERT_TRUE(clock_monotonic_us() - begun < at_once_us());
   end();
 }
 
 static void does_not_wait_beyond_its_deadline(void) {
-  const struct fake_answer answers[] = {{.status = failing(STATUS_RESOURCE_EXHAUSTED, &retry_later)}};
+  const struct fake_answer answers[] = {{.status = failing(STATUS_RESOURCE_EXHAUSTED, &retry_much_later)}};
   begin(answers, 1);
   int64_t begun = clock_monotonic_us();
-  struct status status = get_with((struct context){.deadline_us = begun + 100 * 1000});
+  struct status status = get_with((struct context){.deadline_us = begun + patience_us()});
   CU_ASSERT_EQUAL(status.code, STATUS_RESOURCE_EXHAUSTED); /* what it knows says more than DEADLINE_EXCEEDED */
-  CU_ASSERT_TRUE(clock_monotonic_us() - begun < 100 * 1000);
+  CU_ASSERT_TRUE(clock_monotonic_us() - begun < at_once_us());
   end();
 }
 

@@ -11,11 +11,12 @@
 #include "client/ordershop_client.h"
 #include "echo_server.h"
 #include "name_server.h"
+#include "patience.h"
 #include "private_redis.h"
 #include "private_shop.h"
 #include "suite.h"
 
-enum { CALLERS = 4, PATIENCE_SECONDS = 20, POLL_US = 5000, AGE_MS = 200, DRAIN_MS = 5000 };
+enum { CALLERS = 4, POLL_US = 5000, AGE_MS = 200, DRAIN_MS = 5000 };
 
 static const char *const first_only[] = {"127.0.0.1", NULL};
 static const char *const second_only[] = {"127.0.0.2", NULL};
@@ -54,7 +55,7 @@ static int connections_to(int host) {
 }
 
 static bool becomes_connected_to(int host) {
-  int64_t deadline_us = private_shop_deadline_us(PATIENCE_SECONDS);
+  int64_t deadline_us = patience_end_us();
   while (connections_to(host) == 0) {
     if (clock_monotonic_us() > deadline_us) return false;
     usleep(POLL_US);
@@ -83,7 +84,7 @@ static void *keep_calling(void *argument) {
 
 /* Some more calls are made from now on. */
 static bool calls_go_on(void) {
-  int64_t deadline_us = private_shop_deadline_us(PATIENCE_SECONDS);
+  int64_t deadline_us = patience_end_us();
   int wanted = atomic_load(&calls) + 10 * CALLERS;
   while (atomic_load(&calls) < wanted) {
     if (clock_monotonic_us() > deadline_us) return false;

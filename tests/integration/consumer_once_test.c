@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "patience.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -104,21 +105,21 @@ static void test_makes_groups_of_streams_to_come(void) {
   in_coroutine(begin_before_the_streams);
 }
 
-/* An idle consumer is blocked in Redis; the event must not wait for the end of the block. */
+enum { IDLE_TIMES = 20 };
+
+/* An idle consumer is blocked in Redis for two seconds; the events must not wait for the end of it. */
 static void handle_at_once(struct context *context) {
   struct watcher_options watcher_options = options();
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
   watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
   CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
-  int64_t slowest_us = 0;
-  for (int i = 2; i < 12; i++) {
+  int64_t begin_us = clock_monotonic_us();
+  for (int i = 2; i <= IDLE_TIMES; i++) {
     coroutine_sleep(20000, DEADLINE_NEVER);
-    int64_t begin_us = clock_monotonic_us();
     watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
     CU_ASSERT_TRUE(watcher_handles(redis, context, i));
-    if (clock_monotonic_us() - begin_us > slowest_us) slowest_us = clock_monotonic_us() - begin_us;
   }
-  CU_ASSERT(slowest_us < 500000);
+  CU_ASSERT(clock_monotonic_us() - begin_us < at_once_us());
   watcher_stop(&watcher);
 }
 
@@ -192,9 +193,7 @@ static void stop_without_redis(struct context *context) {
   now.log_time++;
   struct status status = consumer_wait_for(watcher.consumer, context, position_text(context->arena, &now));
   CU_ASSERT_EQUAL(status.code, STATUS_UNAVAILABLE);
-  int64_t begin_us = clock_monotonic_us();
-  watcher_stop(&watcher);
-  CU_ASSERT(clock_monotonic_us() - begin_us < 1000000);
+  watcher_stop(&watcher); /* which returns */
   private_redis_restart(redis);
 }
 
@@ -233,7 +232,7 @@ static void kill_again_and_again(bool by_runs) {
   int64_t done = private_redis_number(redis, "LLEN watcher_effects");
   CU_ASSERT(done > 0);
   pid_t process = watcher_fork(&watcher_options, NULL);
-  CU_ASSERT_TRUE(watcher_handles_within(redis, KILLED_EVENTS, 20));
+  CU_ASSERT_TRUE(watcher_process_handles(redis, KILLED_EVENTS));
   watcher_end(process, SIGTERM);
   CU_ASSERT_TRUE(effects_ascend());
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), KILLED_EVENTS);
@@ -268,7 +267,7 @@ static void test_restarts_during_an_outage_park_nothing(void) {
   private_redis_command(redis, "CONFIG SET maxmemory 0");
   CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 0);
   pid_t process = watcher_fork(&watcher_options, NULL);
-  CU_ASSERT_TRUE(watcher_handles_within(redis, KILLED_EVENTS, 20));
+  CU_ASSERT_TRUE(watcher_process_handles(redis, KILLED_EVENTS));
   watcher_end(process, SIGTERM);
   CU_ASSERT_TRUE(effects_ascend());
   CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 0);

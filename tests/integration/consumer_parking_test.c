@@ -9,10 +9,9 @@
 #include "base/clock.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "patience.h"
 #include "suite.h"
 #include "watcher.h"
-
-enum { PARKING_US = 5 * 1000 * 1000 };
 
 static struct private_redis *redis;
 
@@ -195,8 +194,8 @@ static int crash_until_parked(bool by_runs) {
       usleep(2000);
     }
     if (!is_parked("bad")) continue;
-    CU_ASSERT_TRUE(watcher_handles_within(redis, 200, 10));
-    int64_t deadline_us = clock_monotonic_us() + PARKING_US;
+    CU_ASSERT_TRUE(watcher_process_handles(redis, 200));
+    int64_t deadline_us = patience_end_us();
     while (private_redis_number(redis, "LLEN watcher_parked:bad") < 2 && clock_monotonic_us() < deadline_us)
       usleep(5000);
     watcher_end(process, SIGTERM);

@@ -7,10 +7,11 @@
 #include "base/clock.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "patience.h"
 #include "suite.h"
 #include "watcher.h"
 
-enum { US_PER_MS = 1000 };
+enum { US_PER_MS = 1000, LONG_MS = 60000 };
 
 static struct private_redis *redis;
 
@@ -59,26 +60,22 @@ static void test_wait_ends_when_the_event_is_applied(void) {
   run(wait_for_an_event);
 }
 
-static int64_t wait_us(struct watcher *watcher, struct context *context) {
+static void wait_for_now(struct watcher *watcher, struct context *context) {
   struct position now = now_of(watcher, context);
-  int64_t begin_us = clock_monotonic_us();
   struct status status = consumer_wait_for(watcher->consumer, context, position_text(context->arena, &now));
   CU_ASSERT_EQUAL(status.code, STATUS_OK);
-  return clock_monotonic_us() - begin_us;
 }
 
-/* The consumer is blocked in Redis then; nothing comes on its streams. */
+/* The consumer is blocked in Redis for two seconds then; nothing comes on its streams. */
 static void wait_on_an_idle_log(struct context *context) {
   struct watcher watcher = start(context);
   coroutine_sleep(100 * US_PER_MS, DEADLINE_NEVER);
-  int64_t slowest_us = 0;
+  int64_t begin_us = clock_monotonic_us();
   for (int i = 0; i < 20; i++) {
-    int64_t us = wait_us(&watcher, context);
-    if (us > slowest_us) slowest_us = us;
+    wait_for_now(&watcher, context);
     coroutine_sleep(i * US_PER_MS, DEADLINE_NEVER);
   }
-  printf("[slowest %.1f ms] ", (double)slowest_us / US_PER_MS);
-  CU_ASSERT(slowest_us < 100 * US_PER_MS);
+  CU_ASSERT(clock_monotonic_us() - begin_us < at_once_us());
   watcher_stop(&watcher);
 }
 
@@ -90,17 +87,13 @@ static void wait_at_a_standby(struct context *context) {
   struct watcher active = start(context), standby = start(context);
   CU_ASSERT_EQUAL(consumer_epoch(standby.consumer), 0);
   CU_ASSERT_NOT_EQUAL(consumer_epoch(active.consumer), 0);
-  int64_t slowest_us = 0;
-  for (int i = 0; i < 10; i++) {
-    int64_t us = wait_us(&standby, context);
-    if (us > slowest_us) slowest_us = us;
-  }
+  int64_t begin_us = clock_monotonic_us();
+  for (int i = 0; i < 20; i++) wait_for_now(&standby, context);
+  CU_ASSERT(clock_monotonic_us() - begin_us < at_once_us());
   struct position position = watcher_append(standby.store, context, "customer_created", "a", 0, 500, "Ann");
   const char *after = position_text(context->arena, &position);
   CU_ASSERT_TRUE(status_is_ok(consumer_wait_for(standby.consumer, context, after)));
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 500);
-  printf("[slowest %.1f ms] ", (double)slowest_us / US_PER_MS);
-  CU_ASSERT(slowest_us < 200 * US_PER_MS);
   watcher_stop(&standby);
   watcher_stop(&active);
 }
@@ -119,15 +112,15 @@ static const char *reason_of_wait(struct watcher *watcher, struct context *conte
 static void refuse_tokens(struct context *context) {
   struct watcher watcher = start(context);
   struct position now = now_of(&watcher, context);
-  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, "yesterday", 1000), "INVALID_ARGUMENT POSITION_INVALID");
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, "yesterday", LONG_MS), "INVALID_ARGUMENT POSITION_INVALID");
 
   struct position other = now;
   other.epoch[0] = other.epoch[0] == '0' ? '1' : '0';
-  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &other), 1000),
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &other), LONG_MS),
                          "FAILED_PRECONDITION LOG_RESET");
   struct position beyond = now;
   beyond.log_time += INT64_C(3600000000);
-  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &beyond), 1000),
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &beyond), LONG_MS),
                          "FAILED_PRECONDITION LOG_RESET");
   watcher_stop(&watcher);
 }
@@ -171,7 +164,7 @@ static void run_out_of_time(struct context *context) {
   CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &position), 200),
                          "DEADLINE_EXCEEDED POSITION_NOT_REACHED");
   int64_t took_us = clock_monotonic_us() - begin_us;
-  CU_ASSERT(took_us >= 199 * US_PER_MS && took_us < 1000 * US_PER_MS);
+  CU_ASSERT(took_us >= 199 * US_PER_MS && took_us < at_once_us());
   watcher_stop(&watcher);
 }
 
@@ -196,7 +189,7 @@ static void halt_past_the_end(struct context *context) {
   CU_ASSERT_FALSE(consumer_is_ready(watcher.consumer));
   CU_ASSERT_PTR_NOT_NULL(strstr(consumer_reason(watcher.consumer), "8000000000000-0"));
   struct position now = now_of(&watcher, context);
-  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &now), 5000),
+  CU_ASSERT_STRING_EQUAL(reason_of_wait(&watcher, context, position_text(context->arena, &now), LONG_MS),
                          "UNAVAILABLE CONSUMER_HALTED");
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 10);
 
@@ -312,8 +305,7 @@ static void keep_house(struct context *context) {
   CU_ASSERT(seen.after > seen.before);
   CU_ASSERT_EQUAL(strtoll(seen.epoch, NULL, 10), consumer_epoch(watcher.consumer));
   /* At once, after its tick; a second later, after its tick: a tick that follows a tick waits. */
-  int64_t took_us = clock_monotonic_us() - begin_us;
-  CU_ASSERT(took_us > 900 * US_PER_MS && took_us < 3000 * US_PER_MS);
+  CU_ASSERT(clock_monotonic_us() - begin_us > 900 * US_PER_MS);
   watcher_stop(&watcher);
 }
 

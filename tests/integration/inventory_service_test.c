@@ -12,6 +12,7 @@
 #include "client/inventory_client.h"
 #include "client/order_client.h"
 #include "client/product_client.h"
+#include "patience.h"
 #include "private_shop.h"
 #include "rpc/rpc_blocking_client.h"
 #include "suite.h"
@@ -378,7 +379,7 @@ static struct status reserve(char *order_id, char *attempt_id, char *product_id,
   request.product_ids = product_ids;
   request.n_product_ids = product_id ? 2 : 0;
   request.expire_log_time = expire;
-  struct context bounded = {.arena = arena, .deadline_us = private_shop_deadline_us(10)};
+  struct context bounded = {.arena = arena, .deadline_us = patience_end_us()};
   struct rpc_reply reply = {.context = &bounded};
   ProtobufCService *stock =
       rpc_blocking_client_new(arena, channel, &ordershop__internal__v1__stock_service__descriptor, true);
@@ -391,7 +392,7 @@ static void release(char *order_id, char *attempt_id) {
   Ordershop__Internal__V1__ReleaseStockRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_REQUEST__INIT;
   request.order_id = order_id;
   request.attempt_id = attempt_id;
-  struct context bounded = {.arena = arena, .deadline_us = private_shop_deadline_us(10)};
+  struct context bounded = {.arena = arena, .deadline_us = patience_end_us()};
   struct rpc_reply reply = {.context = &bounded};
   ProtobufCService *stock =
       rpc_blocking_client_new(arena, channel, &ordershop__internal__v1__stock_service__descriptor, true);
@@ -424,7 +425,7 @@ static void test_expire(void) {
   struct private_redis *redis = private_shop_redis(shop);
   const char *key = arena_printf(arena, "inventory_entity:%s", inventory->id);
   CU_ASSERT_EQUAL(private_redis_number(redis, "HGET %s reserved_amount", key), 2);
-  int64_t deadline_us = private_shop_deadline_us(15);
+  int64_t deadline_us = patience_end_us();
   while (private_redis_number(redis, "HGET %s reserved_amount", key) != 0 && clock_monotonic_us() < deadline_us) {
     usleep(10 * 1000);
   }

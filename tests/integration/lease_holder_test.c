@@ -10,6 +10,7 @@
 #include "event/lease.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "patience.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -119,12 +120,10 @@ static void be_two(struct context *context) {
   CU_ASSERT_TRUE(consumer_is_ready(second.consumer));
 
   struct watcher *active = by_first ? &first : &second, *other = by_first ? &second : &first;
-  int64_t begin_us = clock_monotonic_us();
   watcher_stop(active);
   watcher_append(other->store, context, "customer_created", "b", 0, 1000, "Ann");
   CU_ASSERT_TRUE(watcher_handles(redis, context, 2000));
   CU_ASSERT_TRUE(eventually(context, has_handled_1000, other));
-  CU_ASSERT(clock_monotonic_us() - begin_us < 3000 * US_PER_MS);
   watcher_stop(other);
 }
 
@@ -143,9 +142,7 @@ static void stop_gracefully(struct context *context) {
   watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
   CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
   coroutine_sleep(50 * US_PER_MS, DEADLINE_NEVER);
-  int64_t begin_us = clock_monotonic_us();
   watcher_stop(&watcher);
-  CU_ASSERT(clock_monotonic_us() - begin_us < 500 * US_PER_MS);
   CU_ASSERT_TRUE(is_released());
 }
 
@@ -166,7 +163,7 @@ static int64_t effects(void) {
 }
 
 static void await_effects(int64_t least) {
-  int64_t end_us = clock_monotonic_us() + 20000 * US_PER_MS;
+  int64_t end_us = patience_end_us();
   while (effects() < least && clock_monotonic_us() < end_us) usleep(500);
 }
 
@@ -182,11 +179,11 @@ static void test_stopped_holder_writes_nothing_when_it_wakes(void) {
     kill(zombie, SIGSTOP);
     CU_ASSERT(effects() < i * 2 * BACKLOG + BACKLOG);
     pid_t successor = watcher_fork(&watcher_options, NULL);
-    CU_ASSERT_TRUE(watcher_handles_within(redis, i * 2 * BACKLOG + BACKLOG, 20));
+    CU_ASSERT_TRUE(watcher_process_handles(redis, i * 2 * BACKLOG + BACKLOG));
     kill(zombie, SIGCONT);
     watcher_end(successor, SIGTERM);
     in_coroutine(append_backlog);
-    CU_ASSERT_TRUE(watcher_handles_within(redis, i * 2 * BACKLOG + 2 * BACKLOG, 20));
+    CU_ASSERT_TRUE(watcher_process_handles(redis, i * 2 * BACKLOG + 2 * BACKLOG));
     watcher_end(zombie, SIGTERM);
   }
 }
@@ -223,13 +220,13 @@ static void test_page_of_a_lost_lease_is_refused(void) {
   await_hit("consumer.before_commit");
   kill(zombie, SIGSTOP);
   pid_t successor = watcher_fork(&watcher_options, NULL);
-  CU_ASSERT_TRUE(watcher_handles_within(redis, BACKLOG, 20));
+  CU_ASSERT_TRUE(watcher_process_handles(redis, BACKLOG));
   go_on("consumer.before_commit");
   kill(zombie, SIGCONT);
   /* It says so by standing by: when the successor ends, it takes over and finds nothing left. */
   watcher_end(successor, SIGTERM);
   const char *lease = NULL;
-  int64_t end_us = clock_monotonic_us() + 5000 * US_PER_MS;
+  int64_t end_us = patience_end_us();
   while (!lease && clock_monotonic_us() < end_us) lease = private_redis_command(redis, "GET watcher_lease");
   CU_ASSERT_PTR_NOT_NULL(lease);
   watcher_end(zombie, SIGTERM);
@@ -249,7 +246,7 @@ static void lose_answer_at(const char *point, int times) {
   }
   await_hit(point);
   go_on(point);
-  CU_ASSERT_TRUE(watcher_handles_within(redis, BACKLOG, 20));
+  CU_ASSERT_TRUE(watcher_process_handles(redis, BACKLOG));
   watcher_end(process, SIGTERM);
   CU_ASSERT_EQUAL(effects(), BACKLOG);
 }
@@ -274,7 +271,7 @@ static void test_killed_around_a_commit_repeats_nothing(void) {
   }
   CU_ASSERT(effects() < BACKLOG);
   pid_t process = watcher_fork(&watcher_options, NULL);
-  CU_ASSERT_TRUE(watcher_handles_within(redis, BACKLOG, 20));
+  CU_ASSERT_TRUE(watcher_process_handles(redis, BACKLOG));
   watcher_end(process, SIGTERM);
   CU_ASSERT_EQUAL(effects(), BACKLOG);
 }

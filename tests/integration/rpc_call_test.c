@@ -9,7 +9,7 @@
 #include "rpc/rpc_blocking_client.h"
 #include "suite.h"
 
-enum { US_PER_MS = 1000, PATIENCE_MS = 20000 };
+enum { US_PER_MS = 1000, PATIENCE_MS = 60000 };
 
 static struct echo_server *server;
 static struct arena *arena;
@@ -143,24 +143,22 @@ static void test_no_reply(void) {
 }
 
 static void test_deadline_passed_on(void) {
-  struct context context = context_for(5000);
+  struct context context = context_for(50000);
   const Ordershop__V1__Customer *customer = get(&context, "context").message;
   CU_ASSERT_PTR_NOT_NULL_FATAL(customer);
-  CU_ASSERT(customer->version > 1000 && customer->version <= 5100); /* gRPC rounds a little upwards */
+  CU_ASSERT(customer->version > 10000 && customer->version <= 50100); /* gRPC rounds a little upwards */
 }
 
 static void test_deadline_bounded(void) {
   struct context context = {.arena = arena, .deadline_us = DEADLINE_NEVER};
   const Ordershop__V1__Customer *customer = get(&context, "context").message;
   CU_ASSERT_PTR_NOT_NULL_FATAL(customer);
-  CU_ASSERT(customer->version > 30000 && customer->version <= 60000);
+  CU_ASSERT(customer->version > 20000 && customer->version <= 60000);
 }
 
 static void test_deadline_expires(void) {
   struct context context = context_for(100);
-  int64_t begin_us = clock_monotonic_us();
   CU_ASSERT_EQUAL(get(&context, "wait").status.code, STATUS_DEADLINE_EXCEEDED);
-  CU_ASSERT(clock_monotonic_us() - begin_us < 5000 * US_PER_MS);
 }
 
 /* The handlers of calls whose client has given up may run a little longer. */

@@ -12,9 +12,10 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "client/position_memory.h"
+#include "patience.h"
 #include "rpc/rpc_blocking_client.h"
 
-enum { CALL_SECONDS = 20, HOLDS_SECONDS = 20, POLL_US = 2000 };
+enum { POLL_US = 2000 };
 
 struct private_shop *shop;
 struct private_redis *redis;
@@ -160,7 +161,7 @@ enum ordershop_service service_of_method(const char *method) {
 static struct answer call(const char *after, const char *name, const void *request) {
   enum ordershop_service service;
   const ProtobufCMethodDescriptor *method = find_method(name, &service);
-  struct context context = {.arena = arena, .deadline_us = private_shop_deadline_us(CALL_SECONDS), .after = after};
+  struct context context = {.arena = arena, .deadline_us = patience_end_us(), .after = after};
   struct rpc_reply reply = {.context = &context};
   unsigned index = (unsigned)(method - ordershop_service_descriptor(service)->methods);
   clients[service]->invoke(clients[service], index, request, rpc_reply_closure, &reply);
@@ -344,7 +345,7 @@ int64_t events_of(const char *stream) {
 }
 
 bool holds_soon(bool (*holds)(const void *argument), const void *argument) {
-  int64_t deadline = private_shop_deadline_us(HOLDS_SECONDS);
+  int64_t deadline = patience_end_us();
   while (!holds(argument)) {
     if (clock_monotonic_us() > deadline) return false;
     usleep(POLL_US);

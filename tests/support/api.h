@@ -98,7 +98,7 @@ const char *in_capitals(const char *id);
 /* Number of entries of a stream: events_of("customer_updated"). */
 int64_t events_of(const char *stream);
 
-/* Polls until it holds, for at most 20 seconds (times the slowness of a sanitized build). */
+/* Polls until it holds, as long as a test is patient. */
 bool holds_soon(bool (*holds)(const void *argument), const void *argument);
 
 /* A number in kB of a service's /proc/<pid>/status: "VmRSS", "VmHWM". */

@@ -78,6 +78,9 @@ static struct status answer_call(struct rpc_call *call, const void *request, con
   struct fake_call noted = call_noted(call, request);
   struct fake_answer answer = note_and_choose(call->service, &noted);
   if (answer.delay_ms > 0) coroutine_sleep(answer.delay_ms * 1000, call->context.deadline_us);
+  if (answer.delay_ms > 0 && clock_monotonic_us() >= call->context.deadline_us) {
+    return status_error(call->context.arena, STATUS_DEADLINE_EXCEEDED, "LATE", "the answer would come too late");
+  }
   if (!status_is_ok(answer.status)) return answer.status;
   if (answer.position) rpc_call_add_trailer(call, "ordershop-position", answer.position);
   const ProtobufCMessage *message = answer.message;

@@ -1,14 +1,12 @@
 #include "in_coroutine.h"
 
-#include "base/clock.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
-
-enum { DEADLINE_US = 30 * 1000 * 1000 };
+#include "patience.h"
 
 static void run(void *argument) {
   void (*body)(struct context *) = *(void (**)(struct context *))argument;
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + DEADLINE_US};
+  struct context context = {.arena = arena_new(), .deadline_us = patience_end_us()};
   body(&context);
   arena_free(context.arena);
   loop_stop(coroutine_loop());

@@ -3,6 +3,6 @@
 
 #include "base/context.h"
 
-/* Returns when the body has ended and everything is freed. The context has an arena and a deadline in 30 s. What the
- * body opened on the loop (coroutine_loop) it must have closed, and its coroutines must have ended. */
+/* Returns when the body has ended and everything is freed. The context has an arena and a deadline, patience_end_us.
+ * What the body opened on the loop (coroutine_loop) it must have closed, and its coroutines must have ended. */
 void in_coroutine(void (*body)(struct context *context));

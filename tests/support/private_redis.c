@@ -19,12 +19,12 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "loop/coroutine.h"
+#include "patience.h"
 #include "redis/redis_reply_copy.h"
 
 enum {
-  START_MS = 15000,
   START_TRIES = 10,
-  COMMAND_SECONDS = 15,
+  COMMAND_SECONDS = 60,
   MOST_ARGUMENTS = 64,
   /* Below the ports that Linux gives to outgoing connections (32768 and above): while the server is away, nobody else
    * gets its port, least of all a client that tries to connect to it. A cluster's bus needs port + 10000, too. */
@@ -278,7 +278,7 @@ static bool answers(struct private_redis *redis) {
 
 /* False: it ended, because another took the port meanwhile. */
 static bool wait_until_it_answers(struct private_redis *redis) {
-  int64_t deadline_us = clock_monotonic_us() + START_MS * 1000;
+  int64_t deadline_us = patience_end_us();
   while (!answers(redis)) {
     if (waitpid(redis->process, NULL, WNOHANG) == redis->process) {
       redis->process = 0;

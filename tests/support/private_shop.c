@@ -15,8 +15,9 @@
 #include <CUnit/CUnit.h>
 
 #include "base/clock.h"
+#include "patience.h"
 
-enum { START_SECONDS = 30, MOST_VARIABLES = 64, OWN_VARIABLES = 4, POLL_US = 2000 };
+enum { MOST_VARIABLES = 64, OWN_VARIABLES = 4, POLL_US = 2000 };
 
 struct private_shop {
   struct arena *arena;
@@ -67,11 +68,6 @@ static void set_variables(struct private_shop *shop, const struct private_shop_o
 
 static const char *log_path(struct private_shop *shop, enum ordershop_service service) {
   return arena_printf(shop->arena, "%s/%s.log", shop->folder, ordershop_service_name(service));
-}
-
-int64_t private_shop_deadline_us(int seconds) {
-  const char *slowness = getenv("ORDERSHOP_TEST_SLOWNESS");
-  return clock_monotonic_us() + seconds * INT64_C(1000000) * (slowness ? atoi(slowness) : 1);
 }
 
 /* What a process of a service is started with; made before fork, since a fork of a program with threads may not
@@ -137,7 +133,7 @@ static void show_logs(struct private_shop *shop) {
 
 void private_shop_await_service(struct private_shop *shop, enum ordershop_service service) {
   struct arena *arena = arena_new();
-  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  int64_t deadline = patience_end_us();
   while (true) {
     arena_reset(arena);
     struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + 1000000};
@@ -303,7 +299,7 @@ void private_shop_resume_service(struct private_shop *shop, enum ordershop_servi
 }
 
 void private_shop_await_end(struct private_shop *shop, enum ordershop_service service) {
-  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  int64_t deadline = patience_end_us();
   while (waitpid(shop->processes[service], NULL, WNOHANG) == 0) {
     if (clock_monotonic_us() > deadline) {
       show_logs(shop);
@@ -333,7 +329,7 @@ int private_shop_start_replica(struct private_shop *shop, enum ordershop_service
   if (shop->replica) fail("there is a replica already, of another service than", ordershop_service_name(service));
   int port = private_redis_free_ports(1);
   shop->replica = spawn(shop, service, port);
-  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  int64_t deadline = patience_end_us();
   while (!listens(port)) {
     if (clock_monotonic_us() > deadline) fail("no replica of", ordershop_service_name(service));
     usleep(POLL_US);
@@ -366,7 +362,7 @@ void private_shop_arm(struct private_shop *shop, enum ordershop_service service,
 
 bool private_shop_await_point(struct private_shop *shop, enum ordershop_service service, const char *name) {
   const char *hit = point_path(shop, service, name, ".hit");
-  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  int64_t deadline = patience_end_us();
   while (access(hit, F_OK) != 0) {
     if (clock_monotonic_us() > deadline) return false;
     usleep(POLL_US);

@@ -57,7 +57,7 @@ void private_shop_pause_service(struct private_shop *shop, enum ordershop_servic
 void private_shop_resume_service(struct private_shop *shop, enum ordershop_service service);
 
 /* Waits until it has ended without being told to, as at a fail point that kills; ends the test program when it does not
- * within 30 seconds. */
+ * in time. */
 void private_shop_await_end(struct private_shop *shop, enum ordershop_service service);
 
 /* "NAME=value" for services that are started from now on. */
@@ -71,13 +71,10 @@ void private_shop_kill_replica(struct private_shop *shop);
 /* Fail points of one service (base/fail_point.h): at the next pass of the place `name` it does `action` ("kill",
  * "pause", "error"), once. */
 void private_shop_arm(struct private_shop *shop, enum ordershop_service service, const char *name, const char *action);
-/* Waits until the place was passed; false when that does not happen within 30 seconds. */
+/* Waits until the place was passed; false when that does not happen in time. */
 bool private_shop_await_point(struct private_shop *shop, enum ordershop_service service, const char *name);
 /* Lets what paused there go on, or takes the action back. */
 void private_shop_release(struct private_shop *shop, enum ordershop_service service, const char *name);
 
 /* How many lines of a service's log contain `text`. */
 int private_shop_log_lines(struct private_shop *shop, enum ordershop_service service, const char *text);
-
-/* Seconds times ORDERSHOP_TEST_SLOWNESS (sanitized builds are slower), as a deadline from now on. */
-int64_t private_shop_deadline_us(int seconds);

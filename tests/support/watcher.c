@@ -16,6 +16,7 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "loop/coroutine.h"
+#include "patience.h"
 
 enum { POLL_US = 2000, APPEND_AT_ONCE = 250 };
 
@@ -317,8 +318,8 @@ bool watcher_handles(struct private_redis *redis, struct context *context, int64
   return effects_of(redis) == effects;
 }
 
-bool watcher_handles_within(struct private_redis *redis, int64_t effects, int seconds) {
-  int64_t end_us = clock_monotonic_us() + seconds * INT64_C(1000000);
+bool watcher_process_handles(struct private_redis *redis, int64_t effects) {
+  int64_t end_us = patience_end_us();
   while (effects_of(redis) < effects) {
     if (clock_monotonic_us() >= end_us) return false;
     usleep(POLL_US);

@@ -58,8 +58,8 @@ struct position watcher_append(struct event_store *store, struct context *contex
 /* Parks until the list of effects has so many elements, or the deadline comes: false. */
 bool watcher_handles(struct private_redis *redis, struct context *context, int64_t effects);
 
-/* The same outside of coroutines, for at most `seconds`. */
-bool watcher_handles_within(struct private_redis *redis, int64_t effects, int seconds);
+/* The same outside of coroutines, for as long as a test is patient. */
+bool watcher_process_handles(struct private_redis *redis, int64_t effects);
 
 /* Parks until `holds(argument)`, or the deadline: false. */
 bool eventually(struct context *context, bool (*holds)(void *argument), void *argument);

