@@ -117,8 +117,8 @@ give_up_on() {
 
 # What belongs to this place: its file is made anew at each start.
 write_redis_conf() {
-  printf 'include "%s"\nbind 127.0.0.1\nport %s\ndir "%s"\naclfile "%s/users.acl"\n' \
-    "$redis_conf" "$redis_port" "$home/redis" "$(redis_users)" >"$home/redis/redis.conf"
+  printf 'include "%s"\ninclude "%s/replication*.conf"\nbind 127.0.0.1\nport %s\ndir "%s"\naclfile "%s/users.acl"\n' \
+    "$redis_conf" "$(redis_users)" "$redis_port" "$home/redis" "$(redis_users)" >"$home/redis/redis.conf"
 }
 
 # The users' passwords, and their rights as they are in this source tree. A Redis that runs learns what has changed.

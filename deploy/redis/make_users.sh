@@ -7,6 +7,8 @@
 #                            and for replicas (replica). What is there already is kept: write your own, or remove one
 #                            and run this again to change it
 #   FOLDER/users.acl         the rules of users.acl beside this script, with the passwords' SHA-256
+#   FOLDER/replication.conf  masteruser and masterauth, for a Redis that follows another, be it only after a failover:
+#                            what its place includes (README.md)
 #   PREFIX                   the shop's ORDERSHOP_KEY_PREFIX
 #
 # A Redis that runs reads a changed file at `ACL LOAD` (as user operator). Only their owner can read the passwords; the
@@ -70,6 +72,12 @@ print_users() { # print_users FOLDER PREFIX
   done
 }
 
+print_replication() { # print_replication FOLDER
+  local password=
+  IFS= read -r password <"$1/replica.password" || [ -n "$password" ]
+  printf 'masteruser replica\nmasterauth "%s"\n' "$(printf '%s' "$password" | sed 's/["\\]/\\&/g')"
+}
+
 folder='' prefix=''
 while [ $# -gt 0 ]; do
   case $1 in
@@ -97,7 +105,10 @@ done
 [ -w "$folder" ] || fail "can't write to the folder $folder"
 
 draft=$(mktemp "$folder/.users.acl.XXXXXX")
-trap 'rm -f "$draft"' EXIT
+secret=$(mktemp "$folder/.replication.conf.XXXXXX") # for its owner alone, as mktemp makes it
+trap 'rm -f "$draft" "$secret"' EXIT
 print_users "$folder" "$prefix" >"$draft"
+print_replication "$folder" >"$secret"
 chmod 644 "$draft"
+mv "$secret" "$folder/replication.conf"
 mv "$draft" "$folder/users.acl"

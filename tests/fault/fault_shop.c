@@ -188,6 +188,17 @@ bool eventually(bool (*holds)(const void *argument), const void *argument) {
   return true;
 }
 
+static bool all_serve(const void *wanted) {
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    if (health_says(service, "") != *(const bool *)wanted) return false;
+  }
+  return true;
+}
+
+bool become_serving(bool wanted) {
+  return eventually(all_serve, &wanted);
+}
+
 struct number {
   int64_t wanted;
   const char *format, *key;
@@ -307,6 +318,12 @@ const Ordershop__V1__CreateBillingRequest *billing_request(const char *order_id,
   request->billing = billing;
   request->request_id = text(request_id);
   return request;
+}
+
+bool has_mail(const void *customer) {
+  Ordershop__V1__ListMailsRequest request = ORDERSHOP__V1__LIST_MAILS_REQUEST__INIT;
+  request.to = ((const Ordershop__V1__Customer *)customer)->email;
+  return ((const Ordershop__V1__ListMailsResponse *)must(ORDERSHOP_MAIL, "ListMails", &request))->n_mails == 1;
 }
 
 /* ---- stock ------------------------------------------------------------------------------------------------------ */

@@ -65,6 +65,9 @@ bool health_says(enum ordershop_service service, const char *name);
 /* Polls until it holds, as long as a test is patient. */
 bool eventually(bool (*holds)(const void *argument), const void *argument);
 
+/* Until all services are SERVING, or all are not. */
+bool become_serving(bool wanted);
+
 /* Until a number that Redis answers is `wanted`: eventually_number(3, "XLEN %s", key). */
 bool eventually_number(int64_t wanted, const char *format, const char *key);
 
@@ -85,6 +88,9 @@ const Ordershop__V1__UpdateOrderRequest *update_request(const char *order_id, co
 const Ordershop__V1__DeleteOrderRequest *cancel_request(const char *order_id);
 const Ordershop__V1__GetOrderRequest *get_order_request(const char *order_id);
 const Ordershop__V1__CreateBillingRequest *billing_request(const char *order_id, const char *request_id);
+
+/* One mail to the customer has been recorded. */
+bool has_mail(const void *customer);
 
 /* ---- stock ------------------------------------------------------------------------------------------------------ */
 

@@ -109,17 +109,6 @@ static int64_t commands_sent(void) {
 
 /* ---- helpers ---------------------------------------------------------------------------------------------------- */
 
-static bool all_serve(const void *wanted) {
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
-    if (health_says(service, "") != *(const bool *)wanted) return false;
-  }
-  return true;
-}
-
-static bool become_serving(bool wanted) {
-  return eventually(all_serve, &wanted);
-}
-
 static void assert_all_live(void) {
   for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
     CU_ASSERT_TRUE(health_says(service, "liveness"));
@@ -160,12 +149,6 @@ static struct ordershop_answer ask_service(enum ordershop_service service, int64
 static void order_and_bill(void) {
   const Ordershop__V1__Order *order = new_order(customer->id, product->id, 1);
   must(ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
-}
-
-static bool has_mail(const void *argument) {
-  Ordershop__V1__ListMailsRequest request = ORDERSHOP__V1__LIST_MAILS_REQUEST__INIT;
-  request.to = ((const Ordershop__V1__Customer *)argument)->email;
-  return ((const Ordershop__V1__ListMailsResponse *)must(ORDERSHOP_MAIL, "ListMails", &request))->n_mails == 1;
 }
 
 /* ---- death ------------------------------------------------------------------------------------------------------ */

@@ -22,6 +22,7 @@ enum { MOST_VARIABLES = 64, OWN_VARIABLES = 4, POLL_US = 2000 };
 struct private_shop {
   struct arena *arena;
   struct private_redis *redis;
+  struct forwarder *forwarder;     /* NULL: none */
   struct ordershop_client *client; /* asks for health */
   const char *folder, *mail_folder, *bin;
   const char *variables[MOST_VARIABLES]; /* of all services */
@@ -52,7 +53,11 @@ static const char *make_users(struct private_shop *shop, const struct private_sh
                    ORDERSHOP_SOURCE_BUILT, shop->folder, prefix, shop->folder);
   if (system(command) != 0) fail("can't make users for Redis:", command);
   const char *more = options->redis_arguments ? options->redis_arguments : "";
-  return arena_printf(arena, "--aclfile %s/users/users.acl %s", shop->folder, more);
+  if (options->forwarded) {
+    more = arena_printf(arena, "--include %s/deploy/redis/transactional.conf %s", ORDERSHOP_SOURCE_BUILT, more);
+  }
+  return arena_printf(arena, "--include %s/users/replication.conf --aclfile %s/users/users.acl %s", shop->folder,
+                      shop->folder, more);
 }
 
 static void set_variables(struct private_shop *shop, const struct private_shop_options *options) {
@@ -86,8 +91,8 @@ static char **environment_of(struct private_shop *shop, const char *name, int po
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name);
   for (int i = shop->variable_count; i > 0; i--) result[count++] = (char *)shop->variables[i - 1];
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_PASSWORD_FILE=%s/users/%s.password", shop->folder, name);
-  result[count++] =
-      arena_printf(shop->arena, "ORDERSHOP_REDIS_URL=redis://%s@127.0.0.1:%d/0", name, private_redis_port(shop->redis));
+  int redis_port = shop->forwarder ? forwarder_port(shop->forwarder) : private_redis_port(shop->redis);
+  result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_URL=redis://%s@127.0.0.1:%d/0", name, redis_port);
   memcpy(result + count, environ, inherited * sizeof *result);
   return result;
 }
@@ -177,6 +182,7 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
   make_folders(shop);
   const struct private_redis_options redis = {.persistent = true, .arguments = make_users(shop, options)};
   shop->redis = private_redis_start(&redis);
+  if (options->forwarded) shop->forwarder = forwarder_start(private_redis_port(shop->redis));
   if (options->redis_arguments && strstr(options->redis_arguments, "--cluster-enabled")) {
     private_redis_command(shop->redis, "CLUSTER ADDSLOTSRANGE 0 16383");
   }
@@ -227,6 +233,7 @@ void private_shop_free(struct private_shop *shop) {
   private_shop_kill_replica(shop);
   check_rights(shop);
   ordershop_client_close(shop->client);
+  forwarder_free(shop->forwarder);
   private_redis_free(shop->redis);
   if (CU_get_number_of_failures() > 0) show_logs(shop);
   check_sanitizers(shop);
@@ -236,6 +243,30 @@ void private_shop_free(struct private_shop *shop) {
 
 struct private_redis *private_shop_redis(struct private_shop *shop) {
   return shop->redis;
+}
+
+struct forwarder *private_shop_forwarder(struct private_shop *shop) {
+  return shop->forwarder;
+}
+
+static bool follows(struct private_redis *replica) {
+  return strstr(private_redis_command(replica, "INFO replication"), "master_link_status:up") != NULL;
+}
+
+struct private_redis *private_shop_start_redis_replica(struct private_shop *shop) {
+  const char *arguments =
+      arena_printf(shop->arena,
+                   "--include %s/deploy/redis/replica.conf --include %s/users/replication.conf "
+                   "--aclfile %s/users/users.acl --replicaof 127.0.0.1 %d",
+                   ORDERSHOP_SOURCE_BUILT, shop->folder, shop->folder, private_redis_port(shop->redis));
+  struct private_redis *replica =
+      private_redis_start(&(struct private_redis_options){.persistent = true, .arguments = arguments});
+  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  while (!follows(replica)) {
+    if (clock_monotonic_us() > deadline) fail("a replica does not follow", "");
+    usleep(POLL_US);
+  }
+  return replica;
 }
 
 struct ordershop_client *private_shop_client(struct private_shop *shop, struct arena *arena) {

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "client/ordershop_client.h"
+#include "forwarder.h"
 #include "private_redis.h"
 
 struct private_shop;
@@ -16,6 +17,7 @@ struct private_shop;
 struct private_shop_options {
   const char *key_prefix;       /* NULL: none */
   const char *redis_arguments;  /* as in private_redis_options */
+  bool forwarded;               /* Redis has deploy/redis/transactional.conf, services reach it by a forwarder */
   const char *const *variables; /* further "NAME=value" for all services; ends with NULL; may be NULL */
 };
 
@@ -26,6 +28,13 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
 void private_shop_free(struct private_shop *shop);
 
 struct private_redis *private_shop_redis(struct private_shop *shop);
+
+/* Between the services and Redis; NULL: none. */
+struct forwarder *private_shop_forwarder(struct private_shop *shop);
+
+/* Starts another Redis with deploy/redis/replica.conf, which follows the shop's, and waits until it does. The caller
+ * frees it. */
+struct private_redis *private_shop_start_redis_replica(struct private_shop *shop);
 
 /* A client of the shop; the caller closes it. */
 struct ordershop_client *private_shop_client(struct private_shop *shop, struct arena *arena);

@@ -5,14 +5,10 @@
 #include "event/consumer_parts.h"
 #include "event/position_store.h"
 
-static bool is_active(const struct consumer *consumer) {
-  return consumer->state == CONSUMER_ACTIVE && consumer->lease.epoch != 0;
-}
-
 enum consumer_role consumer_role(const struct consumer *consumer) {
   if (consumer->state == CONSUMER_STARTING) return CONSUMER_ROLE_STARTING;
   if (consumer->state == CONSUMER_HALTED) return CONSUMER_ROLE_HALTED;
-  return is_active(consumer) ? CONSUMER_ROLE_ACTIVE : CONSUMER_ROLE_STANDING_BY;
+  return consumer_is_active(consumer) ? CONSUMER_ROLE_ACTIVE : CONSUMER_ROLE_STANDING_BY;
 }
 
 struct consumer_backlog consumer_backlog_unread(const struct consumer *consumer) {
@@ -74,7 +70,7 @@ struct status consumer_backlog_read(const struct consumer *consumer, struct cont
   if (!status_is_ok(status)) return status;
   struct consumer_backlog backlog = consumer_backlog_unread(consumer);
   const char *stored = redis_reply_text(redis_reply_at(reply, 0)), *clock = redis_reply_text(redis_reply_at(reply, 1));
-  if (!is_active(consumer)) backlog.position = stored && *stored ? position_of_entry(stored) : 0;
+  if (!consumer_is_active(consumer)) backlog.position = stored && *stored ? position_of_entry(stored) : 0;
   backlog.parked_keys = redis_reply_number(redis_reply_at(reply, 2), -1);
   backlog.lag_entries = redis_reply_number(redis_reply_at(reply, 3), -1);
   backlog.lag_us = lag_of(context->arena, &backlog, clock ? clock : "");

@@ -333,7 +333,7 @@ struct status consumer_page(struct consumer *consumer, size_t *ret_events) {
     return status_ok();
   }
   struct page page = {.consumer = consumer};
-  page.context = (struct context){.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
+  page.context = consumer_context(consumer, arena_new(), CALL_US);
   struct status status = make_page(&page);
   label_set(NULL); /* its texts are the page's */
   if (status_is_ok(status)) *ret_events = page.count;

@@ -9,6 +9,7 @@
  *   consumer_backlog.c  how far it is behind, for the service's status */
 #pragma once
 
+#include "base/clock.h"
 #include "event/consumer.h"
 #include "event/event_merge.h"
 #include "event/key_table.h"
@@ -66,6 +67,7 @@ struct consumer {
   /* The round: from taking up the stored positions to the next failure. */
   char epoch[24]; /* the lease's, as text */
   int64_t round_epoch;
+  uint64_t redis_era;       /* of the server that the round began with: what was read there is committed there */
   struct position position; /* everything up to it has been applied */
   int64_t stored_log;       /* as the store has it */
   int64_t stored_us;        /* when it was stored */
@@ -93,6 +95,17 @@ struct consumer {
   bool in_trouble; /* said so in the log */
   struct outbox *outbox;
 };
+
+/* For what the round does next: `us` from now on, and of no other server than the round. */
+static inline struct context consumer_context(const struct consumer *consumer, struct arena *arena, int64_t us) {
+  return (struct context){.arena = arena, .deadline_us = clock_monotonic_us() + us, .redis_era = consumer->redis_era};
+}
+
+/* True if this replica handles the events and its position is that of the present server. */
+static inline bool consumer_is_active(const struct consumer *consumer) {
+  return consumer->state == CONSUMER_ACTIVE && consumer->lease.epoch != 0 &&
+         consumer->redis_era == redis_server_era(consumer->store->server);
+}
 
 /* ---- consumer_read.c ---- */
 

@@ -99,7 +99,7 @@ static void adapt_count(struct consumer *consumer, size_t bytes, size_t entries)
 
 struct status consumer_read(struct consumer *consumer, bool *ret_full) {
   struct read_batch *batch = batch_new(consumer);
-  struct context context = {.arena = batch->arena, .deadline_us = clock_monotonic_us() + CALL_US};
+  struct context context = consumer_context(consumer, batch->arena, CALL_US);
   bool *asked = arena_calloc(batch->arena, consumer->stream_count, sizeof *asked);
   bool *full = arena_calloc(batch->arena, consumer->stream_count, sizeof *full);
   for (size_t i = 0; i < consumer->stream_count; i++) asked[i] = event_merge_wants(consumer->merge, i);
@@ -136,7 +136,7 @@ static struct redis_arguments block_command(const struct consumer *consumer, str
 
 struct status consumer_block(struct consumer *consumer, int64_t ms, bool *ret_in_time) {
   int64_t begin_us = clock_monotonic_us();
-  struct context context = {.arena = arena_new(), .deadline_us = begin_us + ms * 1000 + CALL_US};
+  struct context context = consumer_context(consumer, arena_new(), ms * 1000 + CALL_US);
   struct redis_arguments command = block_command(consumer, context.arena, ms);
   const struct redis_reply *reply;
   consumer->blocked = true;

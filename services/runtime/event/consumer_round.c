@@ -18,10 +18,6 @@ enum {
   HOUSEKEEP_DEADLINE_US = 5000000,
 };
 
-static struct context call_context(struct consumer *consumer) {
-  return (struct context){.arena = consumer->round_arena, .deadline_us = clock_monotonic_us() + CALL_US};
-}
-
 static bool holds_lease(const struct consumer *consumer) {
   return consumer->lease.epoch != 0 && consumer->lease.epoch == consumer->round_epoch;
 }
@@ -132,7 +128,8 @@ static struct status move_groups(struct consumer *consumer, struct context *cont
 }
 
 static struct status take_up(struct consumer *consumer) {
-  struct context context = call_context(consumer);
+  consumer->redis_era = redis_server_era(consumer->store->server);
+  struct context context = consumer_context(consumer, consumer->round_arena, CALL_US);
   consumer->round_epoch = consumer->lease.epoch;
   snprintf(consumer->epoch, sizeof consumer->epoch, "%" PRId64, consumer->round_epoch);
   struct status status = alone_load(consumer, &context);
@@ -196,7 +193,7 @@ static struct status keep_house(struct consumer *consumer, bool caught_up) {
   bool due = now_us - consumer->housekeep_us >= HOUSEKEEP_US || (consumer->tick_wanted && caught_up);
   bool groups_due = now_us - consumer->groups_us >= GROUPS_US;
   if (!due && !groups_due) return status_ok();
-  struct context context = {.arena = arena_new(), .deadline_us = now_us + CALL_US};
+  struct context context = consumer_context(consumer, arena_new(), CALL_US);
   struct status status = status_ok();
   if (groups_due) status = move_groups(consumer, &context, false);
   if (due && status_is_ok(status)) status = housekeep(consumer, &context);
@@ -210,7 +207,7 @@ static struct status tell_position(struct consumer *consumer, int64_t seen, bool
   consumer_moved_to(consumer, seen);
   bool due = asked || clock_monotonic_us() - consumer->stored_us >= STORE_US;
   if (!due || consumer->stored_log >= consumer->position.log_time) return status_ok();
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
+  struct context context = consumer_context(consumer, arena_new(), CALL_US);
   struct status status = status_copy(store_position(consumer, &context), consumer->round_arena);
   arena_free(context.arena);
   return status;
@@ -220,7 +217,7 @@ static struct status tell_position(struct consumer *consumer, int64_t seen, bool
 
 /* The clock before a read: when the read brings nothing, everything up to it has been applied. */
 static struct status look_at_clock(struct consumer *consumer, int64_t *ret_last) {
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
+  struct context context = consumer_context(consumer, arena_new(), CALL_US);
   struct position last;
   struct status status = consumer->tick_wanted ? clock_tick(consumer->store, &context, &last)
                                                : clock_read(consumer->store, &context, &last);
@@ -315,8 +312,9 @@ static void say_trouble(struct consumer *consumer, struct status status) {
     consumer->in_trouble = true;
     return;
   }
-  /* The connection says itself when it is lost and when it is back. */
-  if (consumer->in_trouble || strcmp(status_reason(status), "REDIS_UNREACHABLE") == 0) return;
+  /* Said elsewhere: by the connection that it is lost and back, by the service's readiness that writes are refused. */
+  if (strcmp(status_reason(status), "REDIS_UNREACHABLE") == 0 || *event_store_refusal(consumer->store)) return;
+  if (consumer->in_trouble) return;
   consumer->in_trouble = true;
   log_event(LOG_WARN, "events can't be handled, they are tried again", "reason", status_reason(status), "detail",
             status.message, NULL);

@@ -26,12 +26,8 @@ void consumer_poke(struct consumer *consumer) {
   consumer->unblocking = false;
 }
 
-static bool is_active(const struct consumer *consumer) {
-  return consumer->state == CONSUMER_ACTIVE && consumer->lease.epoch != 0;
-}
-
 static struct status position_now(struct consumer *consumer, struct context *context, struct position *ret_position) {
-  if (is_active(consumer)) {
+  if (consumer_is_active(consumer)) {
     *ret_position = consumer->position;
     return status_ok();
   }
@@ -58,7 +54,7 @@ static struct status check_deadline(struct context *context) {
 
 /* The active replica says when it has moved; elsewhere it is looked for, with growing pauses. */
 static void pause_until(struct consumer *consumer, int64_t deadline_us, int64_t *pause_us) {
-  bool here = is_active(consumer);
+  bool here = consumer_is_active(consumer);
   int64_t end_us = clock_monotonic_us() + (here ? POKE_US : *pause_us);
   if (end_us > deadline_us) end_us = deadline_us;
   if (here) {
@@ -79,7 +75,7 @@ static struct status wait_for(struct consumer *consumer, struct context *context
     status = check_deadline(context);
     if (!status_is_ok(status)) return status;
     consumer_poke(consumer);
-    if (is_active(consumer) && position_has_seen(&consumer->position, after)) return status_ok();
+    if (consumer_is_active(consumer) && position_has_seen(&consumer->position, after)) return status_ok();
     pause_until(consumer, context->deadline_us, &pause_us);
   }
 }
@@ -90,7 +86,7 @@ struct status consumer_wait_for(struct consumer *consumer, struct context *conte
     return status_error(context->arena, STATUS_INVALID_ARGUMENT, "POSITION_INVALID",
                         "ordershop-after is no position that this shop has told");
   }
-  if (is_active(consumer) && position_has_seen(&consumer->position, &position)) return status_ok();
+  if (consumer_is_active(consumer) && position_has_seen(&consumer->position, &position)) return status_ok();
   struct status status = event_store_check_position(consumer->store, context, &position);
   if (!status_is_ok(status)) return status;
   consumer->waiters++;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "event/event.h"
+#include "event/store_watch.h"
 
 extern const unsigned char event_lua_log_time[], event_lua_transaction[], event_lua_clock[], event_lua_lease[],
     event_lua_rights[], event_lua_backlog[];
@@ -23,15 +24,22 @@ static struct redis_library *generic_library(struct arena *arena) {
   return event_library_new(arena, "ordershop_runtime", source);
 }
 
-static struct status open_connection(struct loop *loop, struct arena *arena, const struct event_store_options *options,
-                                     const char *purpose, struct redis **ret_redis) {
-  struct redis_options redis_options = {.url = options->redis_url,
-                                        .password = options->redis_password,
-                                        .key_prefix = options->key_prefix,
-                                        .purpose = purpose,
-                                        .quiet = strcmp(purpose, "commands") != 0,
-                                        .client_name = options->service};
-  return redis_open(loop, arena, &redis_options, ret_redis);
+static struct status open_connections(struct loop *loop, struct arena *arena, struct redis_options *connection,
+                                      bool subscribes, struct event_store *store) {
+  connection->purpose = "commands";
+  struct status status = redis_open(loop, arena, connection, &store->commands);
+  connection->quiet = true; /* one of them is enough for the log */
+  connection->purpose = "reads";
+  if (status_is_ok(status)) status = redis_open(loop, arena, connection, &store->reads);
+  connection->purpose = "blocking";
+  if (status_is_ok(status) && subscribes) status = redis_open(loop, arena, connection, &store->blocking);
+  return status;
+}
+
+static void close_connections(struct event_store *store) {
+  if (store->commands) redis_close(store->commands);
+  if (store->reads) redis_close(store->reads);
+  if (store->blocking) redis_close(store->blocking);
 }
 
 struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
@@ -40,23 +48,26 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
   store->service = options->service;
   store->request_seconds = options->request_seconds;
   store->library = generic_library(arena);
-  struct status status = open_connection(loop, arena, options, "commands", &store->commands);
-  if (status_is_ok(status)) status = open_connection(loop, arena, options, "reads", &store->reads);
-  if (status_is_ok(status) && options->subscribes) {
-    status = open_connection(loop, arena, options, "blocking", &store->blocking);
-  }
+  store->server = redis_server_new(arena);
+  struct redis_options connection = {.url = options->redis_url,
+                                     .password = options->redis_password,
+                                     .key_prefix = options->key_prefix,
+                                     .client_name = options->service,
+                                     .server = store->server};
+  struct status status = open_connections(loop, arena, &connection, options->subscribes, store);
   if (!status_is_ok(status)) {
-    event_store_close(store);
+    close_connections(store);
     return status;
   }
+  connection.purpose = "watch";
+  store->watch = store_watch_start(loop, arena, store, &connection);
   *ret_store = store;
   return status_ok();
 }
 
 void event_store_close(struct event_store *store) {
-  if (store->commands) redis_close(store->commands);
-  if (store->reads) redis_close(store->reads);
-  if (store->blocking) redis_close(store->blocking);
+  close_connections(store);
+  store_watch_stop(store->watch);
 }
 
 bool event_store_is_ready(const struct event_store *store) {
@@ -69,6 +80,10 @@ const char *event_store_reason(const struct event_store *store) {
   if (!redis_is_ready(store->reads)) return redis_reason(store->reads);
   if (store->blocking && !redis_is_ready(store->blocking)) return redis_reason(store->blocking);
   return "";
+}
+
+const char *event_store_refusal(const struct event_store *store) {
+  return redis_server_refusal(store->server);
 }
 
 const char *clock_key(const struct event_store *store, struct arena *arena) {

@@ -14,11 +14,15 @@
 #include "redis/redis.h"
 #include "redis/redis_function.h"
 
+struct store_watch;
+
 struct event_store {
-  const char *service;    /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
-  struct redis *commands; /* short commands and functions */
-  struct redis *reads;    /* lists and catching up */
-  struct redis *blocking; /* XREAD with BLOCK; NULL in services without subscriptions */
+  const char *service;         /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
+  struct redis *commands;      /* short commands and functions */
+  struct redis *reads;         /* lists and catching up */
+  struct redis *blocking;      /* XREAD with BLOCK; NULL in services without subscriptions */
+  struct redis_server *server; /* the one that they all talk to */
+  struct store_watch *watch;
   struct redis_library *library; /* the generic functions (event/lua) */
   int64_t request_seconds;       /* how long a request record is kept */
   struct position latest;        /* the latest log time that an answer told */
@@ -38,11 +42,15 @@ struct event_store_options {
 /* Opens the connections in the background. Errors: INVALID_ARGUMENT. */
 struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
                                struct event_store **ret_store);
+/* Parks until nothing of it runs any more. */
 void event_store_close(struct event_store *store);
 
-/* All connections are up. */
+/* All connections are up; if not, why. */
 bool event_store_is_ready(const struct event_store *store);
 const char *event_store_reason(const struct event_store *store);
+
+/* Why Redis, which is up, takes no writes at present; "": it takes them. */
+const char *event_store_refusal(const struct event_store *store);
 
 /* A library whose Lua source `source` may use the functions of event/lua/log_time.lua, which is put before it. */
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "redis/redis_private.h"
+#include "redis/redis_server_private.h"
 
 enum {
   DEFAULT_MAX_PENDING = 10000,
@@ -27,6 +28,7 @@ static void release(struct redis *redis) {
 
 static void on_ready(void *owner) {
   struct redis *redis = owner;
+  redis_server_met(redis, &redis->connection.greeting.identity);
   condition_signal_all(&redis->became_ready);
   if (redis->changed) redis->changed(redis->changed_argument, true);
 }
@@ -34,6 +36,11 @@ static void on_ready(void *owner) {
 static void on_lost(void *owner) {
   struct redis *redis = owner;
   if (redis->changed) redis->changed(redis->changed_argument, false);
+}
+
+static void on_replica(void *owner) {
+  struct redis *redis = owner;
+  redis_server_met_replica(redis, &redis->connection.greeting.identity);
 }
 
 static void on_stopped(void *owner) {
@@ -67,11 +74,12 @@ static void set_up_connection(struct redis *redis, const struct redis_options *o
   connection->password = arena_strdup(redis->arena, options->password);
   connection->purpose = arena_strdup(redis->arena, options->purpose ? options->purpose : "commands");
   connection->quiet = options->quiet;
+  connection->identifies = options->server != NULL;
   connection->name = arena_printf(redis->arena, "%s-%s", options->client_name ? options->client_name : "ordershop",
                                   connection->purpose);
   connection->connect_timeout_ms = or_default(options->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS);
-  connection->events =
-      (struct redis_connection_events){.ready = on_ready, .lost = on_lost, .stopped = on_stopped, .owner = redis};
+  connection->events = (struct redis_connection_events){
+      .ready = on_ready, .lost = on_lost, .replica = on_replica, .stopped = on_stopped, .owner = redis};
 }
 
 static struct redis *redis_new(struct loop *loop, struct arena *arena, const struct redis_options *options,
@@ -79,6 +87,7 @@ static struct redis *redis_new(struct loop *loop, struct arena *arena, const str
   struct redis *redis = arena_calloc(arena, 1, sizeof *redis);
   redis->arena = arena;
   redis->loop = loop;
+  redis->server = options->server;
   redis->key_prefix = options->key_prefix ? arena_strdup(arena, options->key_prefix) : "";
   redis->key_prefix_size = strlen(redis->key_prefix);
   redis->max_pending = options->max_pending > 0 ? options->max_pending : DEFAULT_MAX_PENDING;
@@ -108,12 +117,14 @@ struct status redis_open(struct loop *loop, struct arena *arena, const struct re
   uv_timer_init(loop_uv(loop), &redis->watchdog);
   redis->watchdog.data = redis;
   redis->holds = 2; /* the connection and the watchdog */
+  redis_server_join(redis);
   redis_connection_start(&redis->connection);
   *ret_redis = redis;
   return status_ok();
 }
 
 void redis_close(struct redis *redis) {
+  redis_server_part(redis);
   redis_connection_stop(&redis->connection);
   uv_close((uv_handle_t *)&redis->watchdog, on_watchdog_closed);
   condition_signal_all(&redis->became_ready);

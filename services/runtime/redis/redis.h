@@ -4,8 +4,9 @@
  * connection resolves names anew at every connect, reconnects by itself with backoff (50 ms doubling to 2 s, with
  * jitter) and logs once when it is lost and once when it is back. While it is away, commands are refused at once with
  * UNAVAILABLE (REDIS_UNREACHABLE). A command that may have been executed is never sent again. Several connections
- * serve different purposes, so that a long read never holds up a command. A server that is still loading its data, or
- * that is a replica (it takes no writes, and consumer groups write even when they read), counts as unreachable.
+ * serve different purposes, so that a long read never holds up a command; they agree on one server (redis_server.h). A
+ * server that is still loading its data, or that is a replica (it takes no writes, and consumer groups write even when
+ * they read), counts as unreachable.
  * Threads: the loop's. Functions that say "parks" are for coroutines. */
 #pragma once
 
@@ -19,20 +20,22 @@
 #include "loop/loop.h"
 #include "redis/redis_arguments.h"
 #include "redis/redis_reply.h"
+#include "redis/redis_server.h"
 
 struct redis;
 
 struct redis_options {
-  const char *url;            /* redis://[user@]host[:port][/db]; see redis_url.h */
-  const char *password;       /* NULL: none. Never part of the URL, never logged */
-  const char *key_prefix;     /* prepended to every key by redis_key; NULL: none */
-  const char *purpose;        /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
-  const char *client_name;    /* the service's name, for CLIENT SETNAME */
-  bool quiet;                 /* one of several connections to the same server: log its loss and return at LOG_DEBUG */
-  size_t max_pending;         /* commands waiting for an answer; beyond, and beyond 64 MiB of them:
-                                 RESOURCE_EXHAUSTED (OVERLOADED). 0: 10,000 */
-  int64_t connect_timeout_ms; /* 0: 2,000 */
-  int64_t reply_timeout_ms;   /* no byte for so long while answers are due: the connection counts as dead. 0: 5,000 */
+  const char *url;             /* redis://[user@]host[:port][/db]; see redis_url.h */
+  const char *password;        /* NULL: none. Never part of the URL, never logged */
+  const char *key_prefix;      /* prepended to every key by redis_key; NULL: none */
+  const char *purpose;         /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
+  const char *client_name;     /* the service's name, for CLIENT SETNAME */
+  struct redis_server *server; /* what it has in common with other connections; NULL: nothing */
+  bool quiet;                  /* one of several connections to the same server: log its loss and return at LOG_DEBUG */
+  size_t max_pending;          /* commands waiting for an answer; beyond, and beyond 64 MiB of them:
+                                  RESOURCE_EXHAUSTED (OVERLOADED). 0: 10,000 */
+  int64_t connect_timeout_ms;  /* 0: 2,000 */
+  int64_t reply_timeout_ms;    /* no byte for so long while answers are due: the connection counts as dead. 0: 5,000 */
 };
 
 /* Opens the connection in the background; redis_is_ready tells when it is up. `options` is copied. `arena` is for the

@@ -93,7 +93,9 @@ static void on_welcomed(void *owner, int64_t client_id) {
 
 /* hiredis closes before it looks at the greeting's other answers. */
 static void on_refused(void *owner, const char *reason) {
-  redis_connection_fail(owner, reason);
+  struct redis_connection *connection = owner;
+  redis_connection_fail(connection, reason);
+  if (connection->greeting.is_replica) connection->events.replica(connection->events.owner);
 }
 
 static void on_connected(void *owner) {
@@ -210,6 +212,7 @@ void redis_connection_start(struct redis_connection *connection) {
   connection->greeting = (struct redis_greeting){.url = &connection->url,
                                                  .password = connection->password,
                                                  .name = connection->name,
+                                                 .identifies = connection->identifies,
                                                  .welcomed = on_welcomed,
                                                  .refused = on_refused,
                                                  .owner = connection};

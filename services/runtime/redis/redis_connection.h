@@ -26,7 +26,8 @@ enum redis_connection_state {
 
 struct redis_connection_events {
   void (*ready)(void *owner);
-  void (*lost)(void *owner); /* after `ready` only */
+  void (*lost)(void *owner);    /* after `ready` only */
+  void (*replica)(void *owner); /* a replica was greeted, and is left; greeting.identity tells which server that is */
   void (*stopped)(void *owner);
   void *owner;
 };
@@ -38,6 +39,7 @@ struct redis_connection {
   const char *password; /* NULL: none */
   const char *name;     /* for CLIENT SETNAME */
   const char *purpose;  /* for the log */
+  bool identifies;      /* greeting.identity is wanted */
   int64_t connect_timeout_ms;
   struct redis_connection_events events;
 

@@ -60,13 +60,37 @@ static void on_client_id(redisAsyncContext *hiredis, void *data, void *owner) {
   if (reply && reply->type == REDIS_REPLY_INTEGER) greeting->client_id = reply->integer;
 }
 
+/* The value of a line "<name>:<value>" of INFO, of `size` bytes with its NUL; "" if there is none. */
+static void read_info(const char *info, const char *name, char *value, size_t size) {
+  value[0] = '\0';
+  for (const char *line = info; line; line = strchr(line, '\n')) {
+    if (*line == '\n') line++;
+    size_t length = strlen(name);
+    if (strncmp(line, name, length) != 0 || line[length] != ':') continue;
+    line += length + 1;
+    snprintf(value, size, "%.*s", (int)strcspn(line, "\r\n"), line);
+    return;
+  }
+}
+
+static void on_info(redisAsyncContext *hiredis, void *data, void *owner) {
+  const redisReply *reply = data;
+  struct redis_greeting *greeting = owner;
+  (void)hiredis;
+  if (!reply || reply->type != REDIS_REPLY_STRING) return;
+  read_info(reply->str, "run_id", greeting->identity.run_id, REDIS_ID_SIZE);
+  read_info(reply->str, "master_replid", greeting->identity.replication_id, REDIS_ID_SIZE);
+}
+
 static void on_role(redisAsyncContext *hiredis, void *data, void *owner) {
   const redisReply *reply = data;
   struct redis_greeting *greeting = owner;
   (void)hiredis;
   if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) return;
   const char *role = reply->element[0]->str;
-  if (role && strcmp(role, "slave") == 0) greeting->refused(greeting->owner, "the server is a replica");
+  if (!role || strcmp(role, "slave") != 0) return;
+  greeting->is_replica = true;
+  greeting->refused(greeting->owner, "the server is a replica");
 }
 
 static void on_ping(redisAsyncContext *hiredis, void *data, void *owner) {
@@ -99,6 +123,8 @@ static void send_auth(struct redis_greeting *greeting, struct redis_link *link, 
 void redis_greeting_send(struct redis_greeting *greeting, struct redis_link *link) {
   struct arena *arena = arena_new();
   greeting->client_id = 0;
+  greeting->identity = (struct redis_identity){0};
+  greeting->is_replica = false;
   if (greeting->password) send_auth(greeting, link, arena);
   if (greeting->url->database != 0) {
     struct redis_arguments select = redis_arguments_of(arena, "SELECT");
@@ -107,10 +133,12 @@ void redis_greeting_send(struct redis_greeting *greeting, struct redis_link *lin
   }
   struct redis_arguments name = redis_command_of(arena, "CLIENT", "SETNAME", greeting->name, NULL);
   struct redis_arguments id = redis_command_of(arena, "CLIENT", "ID", NULL);
+  struct redis_arguments info = redis_command_of(arena, "INFO", "server", "replication", NULL);
   struct redis_arguments role = redis_arguments_of(arena, "ROLE");
   struct redis_arguments ping = redis_arguments_of(arena, "PING");
   send_command(greeting, link, &name, on_name);
   send_command(greeting, link, &id, on_client_id);
+  if (greeting->identifies) send_command(greeting, link, &info, on_info);
   send_command(greeting, link, &role, on_role);
   send_command(greeting, link, &ping, on_ping);
   arena_free(arena);

@@ -1,9 +1,9 @@
 /* Redis greeting: what a fresh link says before it serves; for this folder only.
  *
  * RESP2, all in one write: AUTH where there is a password, SELECT where the database isn't 0, CLIENT SETNAME, CLIENT
- * ID, ROLE, and PING, which a server that is still loading its data refuses. A replica is of no use: it takes no
- * writes, and consumer groups write even when they read. A user who may not use CLIENT and ROLE is served nevertheless.
- */
+ * ID, INFO where the server's identity matters, ROLE, and PING, which a server that is still loading its data refuses.
+ * A replica is of no use: it takes no writes, and consumer groups write even when they read. A user who may not use
+ * CLIENT, INFO and ROLE is served nevertheless. */
 #pragma once
 
 #include <stdint.h>
@@ -12,15 +12,28 @@
 #include "redis/redis_link.h"
 #include "redis/redis_url.h"
 
+enum { REDIS_ID_SIZE = 41 }; /* 40 hex digits and a NUL */
+
+/* Which server it is; empty where it did not say. */
+struct redis_identity {
+  char run_id[REDIS_ID_SIZE];         /* changes with every start of the server */
+  char replication_id[REDIS_ID_SIZE]; /* of the history of its data: changes when a replica takes over */
+};
+
 struct redis_greeting {
   const struct redis_url *url;
   const char *password; /* NULL: none */
   const char *name;
+  bool identifies; /* asks for `identity` */
   /* Told the outcome once per refused command or at the end; nothing if the link closes before. */
   void (*welcomed)(void *owner, int64_t client_id);
   void (*refused)(void *owner, const char *reason);
   void *owner;
-  int64_t client_id; /* its own */
+
+  /* What it has learned. */
+  int64_t client_id;
+  struct redis_identity identity;
+  bool is_replica;
 };
 
 /* `greeting` must live as long as the link. */

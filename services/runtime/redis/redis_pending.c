@@ -5,6 +5,7 @@
 #include "redis/redis_denial.h"
 #include "redis/redis_private.h"
 #include "redis/redis_reply_copy.h"
+#include "redis/redis_server_private.h"
 
 enum {
   OVERLOAD_RETRY_MS = 100,
@@ -78,11 +79,7 @@ static void answer(struct redis *redis, struct redis_pending *pending, const red
   }
   pending->ticket = NULL;
   pending->answered = true;
-  if (strcmp(status_reason(pending->status), "REDIS_READONLY") == 0) {
-    /* A failover: the name may mean another server by now. The greeting refuses replicas. */
-    // Such a status is made of an error reply only. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
-    redis_connection_fail(&redis->connection, reply->str);
-  }
+  if (reply && reply->type == REDIS_REPLY_ERROR) redis_server_heard(redis, reply->str);
   if (pending->waiter) coroutine_wake(pending->waiter);
 }
 
@@ -132,9 +129,21 @@ static bool is_full(const struct redis *redis, size_t size) {
   return redis->pending > 0 && redis->pending_bytes + size > MOST_PENDING_BYTES;
 }
 
+/* A context stays in the era of its first command. */
+static bool is_of_this_era(const struct redis *redis, struct context *context) {
+  if (!redis->server) return true;
+  uint64_t era = redis_server_era(redis->server);
+  if (context->redis_era == 0) context->redis_era = era;
+  return context->redis_era == era;
+}
+
 /* OK, or why the command is not sent. */
-static struct status may_send(const struct redis *redis, const struct context *context, size_t size, int64_t now_us) {
+static struct status may_send(const struct redis *redis, struct context *context, size_t size, int64_t now_us) {
   if (redis->connection.state != REDIS_CONNECTION_READY) return redis_unreachable(redis, context->arena);
+  if (!is_of_this_era(redis, context)) {
+    return status_error(context->arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE",
+                        "what was read so far may be of another Redis server than the present one");
+  }
   if (now_us >= context->deadline_us) {
     return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
                         "the deadline was over before Redis was asked");

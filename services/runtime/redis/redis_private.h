@@ -6,6 +6,7 @@
 #include "redis/redis.h"
 #include "redis/redis_connection.h"
 #include "redis/redis_protocol.h"
+#include "redis/redis_server.h"
 
 /* One place in the line of answers that are due. It outlives the command's context when the waiter gives up. */
 struct redis_ticket {
@@ -20,6 +21,9 @@ struct redis {
   struct arena *arena; /* of itself */
   struct loop *loop;
   struct redis_connection connection;
+  struct redis_server *server; /* NULL: it has none in common with others, or is closed */
+  struct redis *next;          /* of the same server */
+  uint64_t left_era;           /* the last one that began with its being told to leave, or with its greeting */
   struct loop_flush flush;
   const char *key_prefix;
   size_t key_prefix_size;

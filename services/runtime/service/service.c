@@ -19,6 +19,7 @@
 #include "service/caller_gate.h"
 #include "service/health_check.h"
 #include "service/position_gate.h"
+#include "service/readiness.h"
 #include "service/service_settings.h"
 #include "service/service_status.h"
 
@@ -173,25 +174,12 @@ static void start_consumer(struct life *life) {
   service->consumer = consumer_start(service->loop, service->arena, &options);
 }
 
-static bool is_ready(const struct life *life) {
-  const struct service *service = &life->service;
-  return event_store_is_ready(service->store) && !*rights_denied(service->store) &&
-         (!service->consumer || consumer_is_ready(service->consumer));
-}
-
-static const char *reason_of(const struct life *life) {
-  const struct service *service = &life->service;
-  const char *denied = rights_denied(service->store);
-  if (*denied) return denied;
-  return service->consumer ? consumer_reason(service->consumer) : "";
-}
-
 /* An outage of Redis is told by the connection: one line when it begins, one when it ends. */
 static void tell_readiness(struct life *life, bool ready) {
   health_set_ready(life->health, ready);
-  bool is_outage = !ready && !event_store_is_ready(life->service.store);
+  bool is_outage = readiness_is_outage(&life->service);
   if (ready && !life->outage_told) log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
-  if (!ready && !is_outage) log_event(LOG_WARN, "not serving", "reason", reason_of(life), NULL);
+  if (!ready && !is_outage) log_event(LOG_WARN, "not serving", "reason", readiness_trouble(&life->service), NULL);
   life->outage_told = is_outage;
 }
 
@@ -207,7 +195,7 @@ static void serve_until_stopped(struct life *life) {
       checked = generation;
       checked_us = clock_monotonic_us();
     }
-    bool ready = is_ready(life);
+    bool ready = !*readiness_trouble(&life->service);
     if (ready != told) tell_readiness(life, ready);
     told = ready;
     if (life->settings.tls) tls_files_version(life->settings.tls); /* for the log: calls may be rare */

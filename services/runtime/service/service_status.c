@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "event/consumer_backlog.h"
 #include "event/log_time.h"
-#include "event/rights.h"
 #include "loop/coroutine.h"
+#include "service/readiness.h"
 
 enum {
   FRESH_US = 100 * 1000, /* however many ask, Redis is asked so often at most */
@@ -105,13 +105,10 @@ static Ordershop__V1__ConsumerStatus *consumer_status(struct service_status *sel
 
 static char *reason_of(const struct service_status *self, struct arena *arena, bool ready) {
   const struct service *service = self->service;
-  const char *redis = event_store_reason(service->store);
-  if (*redis) return arena_printf(arena, "Redis is unreachable: %s", redis);
+  const char *trouble = readiness_trouble(service);
+  if (readiness_is_outage(service)) return arena_printf(arena, "Redis is unreachable: %s", trouble);
   if (ready) return arena_strdup(arena, self->trouble);
-  const char *denied = rights_denied(service->store);
-  if (*denied) return arena_strdup(arena, denied);
-  const char *reason = service->consumer ? consumer_reason(service->consumer) : "";
-  return arena_strdup(arena, *reason ? reason : "the process is starting or stopping");
+  return arena_strdup(arena, *trouble ? trouble : "the process is starting or stopping");
 }
 
 static struct status get_service_status(struct rpc_call *call, const void *request, const void **ret_reply) {

@@ -1,0 +1,121 @@
+#include "redis/redis_server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "redis/redis_private.h"
+#include "redis/redis_server_private.h"
+
+struct redis_server {
+  struct redis *connections;
+  struct redis_identity identity; /* empty: not known */
+  uint64_t era;
+  char refusal[128];
+  bool warned;
+};
+
+struct redis_server *redis_server_new(struct arena *arena) {
+  struct redis_server *server = arena_calloc(arena, 1, sizeof *server);
+  server->era = 1;
+  return server;
+}
+
+uint64_t redis_server_era(const struct redis_server *server) {
+  return server->era;
+}
+
+const char *redis_server_refusal(const struct redis_server *server) {
+  return server->refusal;
+}
+
+void redis_server_takes_writes(struct redis_server *server) {
+  server->refusal[0] = '\0';
+}
+
+void redis_server_join(struct redis *redis) {
+  if (!redis->server) return;
+  redis->next = redis->server->connections;
+  redis->server->connections = redis;
+}
+
+void redis_server_part(struct redis *redis) {
+  if (!redis->server) return;
+  struct redis **at = &redis->server->connections;
+  while (*at != redis) at = &(*at)->next;
+  *at = redis->next;
+  redis->server = NULL;
+}
+
+/* A connection that is up and has not been told yet. */
+static struct redis *next_to_leave(const struct redis_server *server) {
+  struct redis *redis = server->connections;
+  while (redis && (redis->left_era == server->era || !redis_is_ready(redis))) redis = redis->next;
+  return redis;
+}
+
+/* Losing a connection runs its listener, which may close any of them: hence each look at the list begins anew. `but`
+ * (NULL: none) stays. */
+static void leave(struct redis_server *server, struct redis *but, const char *reason) {
+  server->era++;
+  server->refusal[0] = '\0';
+  if (but) but->left_era = server->era;
+  struct redis *redis;
+  while ((redis = next_to_leave(server))) {
+    redis->left_era = server->era;
+    redis_connection_fail(&redis->connection, reason);
+  }
+}
+
+static void warn_of_no_identity(struct redis_server *server) {
+  if (server->warned) return;
+  server->warned = true;
+  log_event(LOG_WARN, "redis does not tell which server it is, so a failover is noticed later", "do",
+            "let the user do INFO (make_users.sh, then ACL LOAD)", NULL);
+}
+
+void redis_server_met(struct redis *redis, const struct redis_identity *identity) {
+  struct redis_server *server = redis->server;
+  if (!server) return;
+  if (!*identity->run_id) {
+    warn_of_no_identity(server);
+    return;
+  }
+  struct redis_identity before = server->identity;
+  server->identity = *identity;
+  if (strcmp(before.run_id, identity->run_id) != 0) {
+    leave(server, redis, "another server answers at Redis' address by now");
+    return;
+  }
+  /* It was a replica meanwhile, or has its first replica: whatever was read may be of another history. */
+  if (strcmp(before.replication_id, identity->replication_id) != 0) server->era++;
+}
+
+void redis_server_met_replica(struct redis *redis, const struct redis_identity *identity) {
+  struct redis_server *server = redis->server;
+  if (!server || !*identity->run_id || strcmp(server->identity.run_id, identity->run_id) != 0) return;
+  leave(server, redis, "the server has become a replica");
+}
+
+static bool begins_with(const char *text, const char *start) {
+  return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* READONLY and MASTERDOWN are a replica's; UNBLOCKED with these words is what a blocked reader is told at the moment
+ * that a master becomes one (replication.c of Redis). */
+static bool is_a_replicas(const char *error) {
+  return begins_with(error, "READONLY ") || begins_with(error, "MASTERDOWN ") ||
+         begins_with(error, "UNBLOCKED force unblock from blocking operation, instance state changed");
+}
+
+void redis_server_heard(struct redis *redis, const char *error) {
+  struct redis_server *server = redis->server;
+  if (is_a_replicas(error)) {
+    if (server) {
+      leave(server, NULL, error);
+    } else {
+      redis_connection_fail(&redis->connection, error);
+    }
+  } else if (server && (begins_with(error, "NOREPLICAS ") || begins_with(error, "MISCONF "))) {
+    snprintf(server->refusal, sizeof server->refusal, "Redis refuses writes: %s", error);
+  }
+}

@@ -1,0 +1,143 @@
+#include "forwarder.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+enum { MOST_CONNECTIONS = 256, BUFFER_BYTES = 64 * 1024, POLL_MS = 20 };
+
+/* Two sockets whose bytes go to each other. */
+struct connection {
+  int sockets[2];
+};
+
+struct forwarder {
+  int listener, port;
+  atomic_int target, cut; /* cut: every nth connection is to be closed; 0: none */
+  atomic_bool stopping;
+  struct connection connections[MOST_CONNECTIONS];
+  int count;
+  pthread_t thread;
+};
+
+static _Noreturn void fail(const char *what) {
+  fprintf(stderr, "forwarder: %s (%s)\n", what, strerror(errno));
+  exit(2);
+}
+
+static struct sockaddr_in loopback(int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+static void close_connection(struct forwarder *forwarder, int index) {
+  for (int side = 0; side < 2; side++) close(forwarder->connections[index].sockets[side]);
+  forwarder->connections[index] = forwarder->connections[--forwarder->count];
+}
+
+static void take_connection(struct forwarder *forwarder) {
+  int from = accept4(forwarder->listener, NULL, NULL, SOCK_CLOEXEC);
+  if (from < 0) return;
+  struct sockaddr_in address = loopback(atomic_load(&forwarder->target));
+  int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(to, (struct sockaddr *)&address, sizeof address) != 0 || forwarder->count == MOST_CONNECTIONS) {
+    close(from);
+    close(to);
+    return;
+  }
+  forwarder->connections[forwarder->count++] = (struct connection){{from, to}};
+}
+
+/* Hands on what has come. False: one side is gone. */
+static bool hand_on(int from, int to) {
+  char bytes[BUFFER_BYTES];
+  ssize_t size = recv(from, bytes, sizeof bytes, 0);
+  for (ssize_t done = 0; done < size;) {
+    ssize_t sent = send(to, bytes + done, (size_t)(size - done), MSG_NOSIGNAL);
+    if (sent < 0) return false;
+    done += sent;
+  }
+  return size > 0;
+}
+
+static void cut_connections(struct forwarder *forwarder) {
+  int nth = atomic_load(&forwarder->cut);
+  if (nth == 0) return;
+  for (int i = forwarder->count - 1; i >= 0; i--) {
+    if (i % nth == 0) close_connection(forwarder, i);
+  }
+  atomic_store(&forwarder->cut, 0);
+}
+
+static void *run(void *argument) {
+  struct forwarder *forwarder = argument;
+  struct pollfd waiting[2 * MOST_CONNECTIONS + 1];
+  while (!atomic_load(&forwarder->stopping)) {
+    int count = forwarder->count;
+    for (int i = 0; i < 2 * count; i++) {
+      waiting[i] = (struct pollfd){.fd = forwarder->connections[i / 2].sockets[i % 2], .events = POLLIN};
+    }
+    waiting[2 * count] = (struct pollfd){.fd = forwarder->listener, .events = POLLIN};
+    poll(waiting, 2 * (nfds_t)count + 1, POLL_MS);
+    /* From the last on: closing one moves the last to its place. */
+    for (int i = count - 1; i >= 0; i--) {
+      const int *sockets = forwarder->connections[i].sockets;
+      bool lasts = true;
+      for (int side = 0; side < 2 && lasts; side++) {
+        if (waiting[2 * i + side].revents) lasts = hand_on(sockets[side], sockets[1 - side]);
+      }
+      if (!lasts) close_connection(forwarder, i);
+    }
+    if (waiting[2 * count].revents) take_connection(forwarder);
+    cut_connections(forwarder);
+  }
+  return NULL;
+}
+
+struct forwarder *forwarder_start(int port) {
+  struct forwarder *forwarder = memory_calloc(1, sizeof *forwarder);
+  struct sockaddr_in address = loopback(0);
+  socklen_t size = sizeof address;
+  atomic_store(&forwarder->target, port);
+  forwarder->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (bind(forwarder->listener, (struct sockaddr *)&address, size) != 0) fail("bind");
+  if (listen(forwarder->listener, MOST_CONNECTIONS) != 0) fail("listen");
+  getsockname(forwarder->listener, (struct sockaddr *)&address, &size);
+  forwarder->port = ntohs(address.sin_port);
+  if (pthread_create(&forwarder->thread, NULL, run, forwarder) != 0) fail("pthread_create");
+  return forwarder;
+}
+
+void forwarder_free(struct forwarder *forwarder) {
+  if (!forwarder) return;
+  atomic_store(&forwarder->stopping, true);
+  pthread_join(forwarder->thread, NULL);
+  while (forwarder->count > 0) close_connection(forwarder, 0);
+  close(forwarder->listener);
+  free(forwarder);
+}
+
+int forwarder_port(const struct forwarder *forwarder) {
+  return forwarder->port;
+}
+
+void forwarder_lead_to(struct forwarder *forwarder, int port) {
+  atomic_store(&forwarder->target, port);
+}
+
+void forwarder_cut(struct forwarder *forwarder, int nth) {
+  atomic_store(&forwarder->cut, nth);
+  while (atomic_load(&forwarder->cut) != 0) usleep(1000);
+}

@@ -1,0 +1,18 @@
+/* Forwarder: hands TCP connections on to a port of 127.0.0.1, as a virtual address or a service of Kubernetes does.
+ *
+ * Connections that are up stay with whom they were led to, wherever new ones are led. On a thread of its own, on a free
+ * port of 127.0.0.1. What can't be done ends the test program with a message. */
+#pragma once
+
+struct forwarder;
+
+struct forwarder *forwarder_start(int port);
+void forwarder_free(struct forwarder *forwarder); /* NULL is allowed */
+
+int forwarder_port(const struct forwarder *forwarder);
+
+/* Where new connections are led from now on. Any thread. */
+void forwarder_lead_to(struct forwarder *forwarder, int port);
+
+/* Closes every `nth` of the connections that are up, 1 being all of them. Any thread; returns when it is done. */
+void forwarder_cut(struct forwarder *forwarder, int nth);
