@@ -6,9 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "fault_shop.h"
 
-enum { UNITS = 10, BUYERS = 4, POLL_US = 2000 };
+enum { UNITS = 10, BUYERS = 4, CALL_US = 2000 * 1000, PAUSE_US = 20 * 1000, EXPIRY_SECONDS = 2 };
 
 /* They change places with each failover. */
 static struct private_redis *master, *replica;
@@ -113,10 +114,10 @@ static void *buy(void *argument) {
     const Ordershop__V1__CreateOrderRequest *request = order_request(customer->id, buyer->product_id, 1, new_id());
     pthread_mutex_unlock(&arena_mutex);
     struct arena *own = arena_new();
-    struct context context = {.arena = own, .deadline_us = private_shop_deadline_us(2)};
+    struct context context = {.arena = own, .deadline_us = clock_monotonic_us() + CALL_US};
     buyer->bought += status_is_ok(ordershop_call(once, &context, ORDERSHOP_ORDER, "CreateOrder", request).status);
     arena_free(own);
-    usleep(20 * 1000);
+    usleep(PAUSE_US);
   }
   return NULL;
 }
@@ -158,7 +159,7 @@ static void after_a_failover_under_load_lists_mails_and_stock_are_right(void) {
   fail_over();
   lead_to_master();
   the_shop_goes_on();
-  sleep(2); /* reservations that were made before expire meanwhile */
+  sleep(EXPIRY_SECONDS); /* reservations that were made before expire meanwhile */
   stop_buying(buyers);
   CU_ASSERT_TRUE(attempts_end());
   int64_t units = units_ordered(product->id);

@@ -261,7 +261,7 @@ struct private_redis *private_shop_start_redis_replica(struct private_shop *shop
                    ORDERSHOP_SOURCE_BUILT, shop->folder, shop->folder, private_redis_port(shop->redis));
   struct private_redis *replica =
       private_redis_start(&(struct private_redis_options){.persistent = true, .arguments = arguments});
-  int64_t deadline = private_shop_deadline_us(START_SECONDS);
+  int64_t deadline = patience_end_us();
   while (!follows(replica)) {
     if (clock_monotonic_us() > deadline) fail("a replica does not follow", "");
     usleep(POLL_US);
