@@ -150,7 +150,7 @@ static const char *advice_of_parked(struct arena *arena, const struct service_re
   const Ordershop__V1__ConsumerStatus *consumer = report->status->consumer;
   const char *name = ordershop_service_name(report->service);
   return arena_printf(arena,
-                      "%s has set aside %s event%s of %s key%s: in Redis, SMEMBERS %s_parked_keys names the keys and "
+                      "%s has set aside %s event%s of %s key%s: in Redis, SMEMBERS %s_parked_lists names the keys and "
                       "LRANGE %s_parked:<key> 0 -1 tells why",
                       name, count_text(arena, consumer->parked_events), consumer->parked_events == 1 ? "" : "s",
                       count_text(arena, consumer->parked_keys), consumer->parked_keys == 1 ? "" : "s", name, name);

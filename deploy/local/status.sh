@@ -75,11 +75,12 @@ sum_lengths() {
 }
 
 read_set_aside() {
-  local service
+  local service set_aside
   for service in "${services[@]}"; do
     [ -n "${lag[$service]:-}" ] || continue
-    parked[$service]=$(shop_redis_cli smembers "${prefix}${service}_parked_keys" </dev/null |
-      sed "s/^/${prefix}${service}_parked:/" | sum_lengths)
+    set_aside=$prefix${service}_parked
+    parked[$service]=$(shop_redis_cli sunion "${set_aside}_keys" "${set_aside}_lists" </dev/null |
+      sed "s/^/$set_aside:/" | sum_lengths)
     outbox[$service]=$(shop_redis_cli llen "${prefix}${service}_outbox" </dev/null)
   done
 }

@@ -356,21 +356,22 @@ local function stock_settle(keys, argv)
 end
 
 -- Drops attempts that no order can be recorded with any more, and gives back what only they held.
--- KEYS: clock, stream inventory_updated, attempts, the lease's epoch, parked keys, the reservation of each attempt, then
--- inventories. ARGV: epoch, position, number of attempts, then for each: order, attempt, candidates.
+-- KEYS: clock, stream inventory_updated, attempts, the lease's epoch, parked keys, the reservation of each attempt, the
+-- list of its order's parked events, then inventories. ARGV: epoch, position, number of attempts, then for each: order, attempt, candidates.
 -- Answers {'done', last log time, epoch, number of those dropped}; those of parked orders, and those that expire later
 -- than `position`, are left. {'fenced'}: the lease has another epoch.
 local function stock_expire(keys, argv)
   if redis.call('GET', keys[4]) ~= argv[1] then return {'fenced'} end
   if not changes_begin(keys[1], keys[2]) then return {'no clock'} end
-  local position, at, dropped = tonumber(argv[2]), 4, 0
-  for a = 1, tonumber(argv[3]) do
+  local position, count, at, dropped = tonumber(argv[2]), tonumber(argv[3]), 4, 0
+  for a = 1, count do
     local order, attempt_id = argv[at], argv[at + 1]
     local reservation = reservation_read(keys[5 + a])
     local before = reservation_held(reservation)
     local attempt = attempt_close(reservation, attempt_id)
     local expired = not attempt or tonumber(attempt.expire) <= position
-    if expired and redis.call('SISMEMBER', keys[5], order) == 0
+    local parked = redis.call('SISMEMBER', keys[5], order) == 1 or redis.call('EXISTS', keys[5 + count + a]) == 1
+    if expired and not parked
       and candidates_move(keys, argv, at + 2, before, reservation_held(reservation), '', '') then
       reservation_write(keys[5 + a], reservation)
       redis.call('ZREM', keys[3], order .. ' ' .. attempt_id)

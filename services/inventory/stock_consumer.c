@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "event/consumer.h"
+#include "event/parking.h"
 #include "stock.h"
 #include "stock_private.h"
 
@@ -259,11 +260,12 @@ static struct status expire_attempts(struct stock *stock, struct context *contex
   struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
   redis_add_text(&keys, stock_attempts_key(stock, arena));
   redis_add_text(&keys, consumer_epoch_key(stock->store, arena));
-  redis_add_text(&keys, redis_key(stock->store->commands, arena, "%s_parked_keys", stock->store->service));
+  redis_add_text(&keys, parking_set_key(stock->store, arena));
   redis_add_text(&values, epoch);
   redis_add_number(&values, position);
   redis_add_number(&values, (int64_t)count);
   for (size_t i = 0; i < count; i++) redis_add_text(&keys, stock_reservation_key(stock, arena, attempts[i].order_id));
+  for (size_t i = 0; i < count; i++) redis_add_text(&keys, parking_list_key(stock->store, arena, attempts[i].order_id));
   for (size_t i = 0; i < count; i++) {
     redis_add_text(&values, attempts[i].order_id);
     redis_add_text(&values, attempts[i].attempt_id);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "event/consumer.h"
+#include "event/parking.h"
 #include "event/turn.h"
 #include "order_resource.h"
 
@@ -202,22 +203,12 @@ struct status order_claim_free(struct work *work, const struct event *event) {
   return remove_claim(work_transaction(work), work_context(work), billing->order_id);
 }
 
-/* A parked billing event may still settle the claim when an operator lets it go on. */
-static struct status is_parked(struct event_store *store, struct context *context, const char *order_id,
-                               bool *ret_parked) {
-  struct redis_arguments member = redis_command_of(
-      context->arena, "SISMEMBER", redis_key(store->commands, context->arena, "order_parked_keys"), order_id, NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(store->commands, context, &member, &reply);
-  if (status_is_ok(status)) *ret_parked = redis_reply_number(reply, 0) != 0;
-  return status;
-}
-
 static struct status expire_claim(struct event_store *store, struct context *context, const char *order_id,
                                   int64_t position, const char *epoch) {
   bool parked;
   const char *claim;
-  struct status status = is_parked(store, context, order_id, &parked);
+  /* A parked billing event may still settle the claim when an operator handles it. */
+  struct status status = parking_find(store, context, order_id, &parked);
   if (status_is_ok(status)) status = order_claim_read(store, context, order_id, &claim);
   if (!status_is_ok(status) || parked || !claim) return status;
   if (claim_expiry(claim) == 0 || claim_expiry(claim) > position) return status_ok();

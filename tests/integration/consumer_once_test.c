@@ -137,7 +137,7 @@ static void change_one_entity(struct context *context) {
   struct watcher_options watcher_options = options();
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
   CU_ASSERT_TRUE(watcher_handles(redis, context, 300));
-  CU_ASSERT_EQUAL(private_redis_number(redis, "HGET finding_entity:again version"), 200);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "HGET finding_entity:%s version", WATCHER_FINDING), 200);
   CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:finding_created"), 1);
   CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:finding_updated"), 199);
   event_store_close(store);
@@ -148,37 +148,6 @@ static void test_changes_of_one_entity_follow_each_other(void) {
   begin();
   in_coroutine(change_one_entity);
   CU_ASSERT_TRUE(effects_ascend());
-}
-
-static bool is_halted(void *argument) {
-  return strstr(consumer_reason(((struct watcher *)argument)->consumer), "refuses the work") != NULL;
-}
-
-static void meet_an_entity(struct context *context) {
-  struct event_store *store = open_store(context);
-  watcher_append(store, context, "customer_created", "a", 0, 10, "Ann");
-  watcher_append(store, context, "customer_created", "b", 0, 1, "found");
-  watcher_append(store, context, "customer_created", "c", 0, 10, "Ann");
-  const char *last = strstr(private_redis_command(redis, "XRANGE events:customer_created - + COUNT 11"), "event_id\n");
-  for (const char *next = last; (next = strstr(next + 1, "event_id\n"));) last = next;
-  const char *id = arena_printf(context->arena, "%.36s", last + strlen("event_id\n"));
-  private_redis_command(redis, "HSET finding_entity:%s version 7", id);
-
-  struct watcher_options watcher_options = options();
-  struct watcher watcher = watcher_start(context->arena, &watcher_options);
-  CU_ASSERT_TRUE(eventually(context, is_halted, &watcher));
-  CU_ASSERT_FALSE(consumer_is_ready(watcher.consumer));
-  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 0);
-  private_redis_command(redis, "DEL finding_entity:%s", id);
-  CU_ASSERT_TRUE(watcher_handles(redis, context, 21));
-  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 0);
-  event_store_close(store);
-  watcher_stop(&watcher);
-}
-
-static void test_inconsistency_is_not_skipped(void) {
-  begin();
-  in_coroutine(meet_an_entity);
 }
 
 static void stop_without_redis(struct context *context) {
@@ -314,7 +283,6 @@ int main(int argc, char **argv) {
       {"200 restarts during an outage park nothing", test_restarts_during_an_outage_park_nothing},
       {"the consumer goes on when Redis is back", test_goes_on_when_redis_is_back},
       {"many changes of one entity follow each other", test_changes_of_one_entity_follow_each_other},
-      {"an entity that should not exist stops the consumer, which skips nothing", test_inconsistency_is_not_skipped},
       {"without Redis, waiting and stopping end at once", test_stops_without_redis},
   };
   return suite_main("consumer, exactly once", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "event/consumer_backlog.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
@@ -135,20 +136,162 @@ static void stay_parked(struct context *context) {
   watcher_append(watcher.store, context, "customer_updated", "good", 0, 1, "Ann");
   CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 2);
-
-  private_redis_command(redis, "SREM watcher_parked_keys bad");
-  int64_t effects = 1;
-  while (effects == 1 && clock_monotonic_us() < context->deadline_us) {
-    watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "Ann");
-    CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
-    effects = private_redis_number(redis, "LLEN watcher_effects");
-  }
-  CU_ASSERT_EQUAL(effects, 2);
   watcher_stop(&watcher);
 }
 
-static void test_key_stays_parked_until_freed(void) {
+static void test_key_stays_parked(void) {
   run(stay_parked);
+}
+
+static struct consumer_backlog backlog_of(struct watcher *watcher, struct context *context) {
+  struct consumer_backlog backlog = {.parked_keys = -2};
+  CU_ASSERT_TRUE(status_is_ok(consumer_backlog_read(watcher->consumer, context, &backlog)));
+  return backlog;
+}
+
+/* Again and again, since what the consumer has read of the parked keys may be of this moment or a second old. */
+static void repair(struct context *context) {
+  enum { REPAIRS = 20 };
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  for (int i = 0; i < REPAIRS; i++) {
+    const char *key = arena_printf(context->arena, "bad-%d", i);
+    watcher_append(watcher.store, context, "customer_updated", key, 0, 1, "refuse");
+    watcher_append(watcher.store, context, "customer_updated", key, 0, 1, "Ann");
+    CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+    CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:%s", key), 2);
+    private_redis_command(redis, "DEL watcher_parked:%s", key);
+    private_redis_command(redis, "SREM watcher_parked_keys %s", key);
+    watcher_append(watcher.store, context, "customer_updated", key, 0, 1, "Ann");
+    CU_ASSERT_TRUE(watcher_handles(redis, context, i + 1));
+    CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_parked:%s", key), 0);
+  }
+  CU_ASSERT_EQUAL(backlog_of(&watcher, context).parked_keys, 0);
+  CU_ASSERT_EQUAL(backlog_of(&watcher, context).parked_events, 0);
+  watcher_stop(&watcher);
+}
+
+static void test_repaired_key_goes_on_at_once(void) {
+  run(repair);
+}
+
+/* Others are parked, of earlier and of later events of the page; and a page is refused in the middle. */
+static void repair_one_of_several(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "bad", 0, 10, "refuse");
+  CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+  private_redis_command(redis, "SREM watcher_parked_keys bad-3 bad-5");
+  watcher_append(watcher.store, context, "customer_updated", "bad", 0, 10, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2));
+  CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad-3"), 1);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad-4"), 2);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 8);
+  watcher_stop(&watcher);
+}
+
+static void test_only_the_repaired_key_goes_on(void) {
+  run(repair_one_of_several);
+}
+
+/* An operator may park a key, too: its customer's effects are to wait. */
+static void park_by_hand(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  private_redis_command(redis, "SADD watcher_parked_keys a");
+  watcher_append(watcher.store, context, "customer_updated", "a", 0, 1, "Ann");
+  watcher_append(watcher.store, context, "customer_updated", "b", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:a"), 1);
+  watcher_stop(&watcher);
+}
+
+static void test_key_is_parked_by_hand(void) {
+  run(park_by_hand);
+}
+
+static bool counts_none(void *argument) {
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + 5000000};
+  struct consumer_backlog backlog = backlog_of(argument, &context);
+  arena_free(context.arena);
+  return backlog.parked_keys == 0 && backlog.parked_events == 0;
+}
+
+static bool unregistered(void *argument) {
+  return private_redis_number(redis, "EXISTS watcher_parked_lists") == 0 || !argument;
+}
+
+/* What was in the list when its key was freed is still there, and is seen until it has been dealt with. */
+static void free_a_key_with_a_list(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "refuse");
+  watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "Ann");
+  CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+  private_redis_command(redis, "SREM watcher_parked_keys bad");
+  watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  CU_ASSERT_EQUAL(backlog_of(&watcher, context).parked_keys, 1);
+  CU_ASSERT_EQUAL(backlog_of(&watcher, context).parked_events, 2);
+  watcher_stop(&watcher);
+  watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2));
+  CU_ASSERT_EQUAL(backlog_of(&watcher, context).parked_events, 2);
+  private_redis_command(redis, "LPOP watcher_parked:bad");
+  CU_ASSERT_EQUAL(backlog_of(&watcher, context).parked_events, 1);
+  private_redis_command(redis, "LPOP watcher_parked:bad");
+  CU_ASSERT_TRUE(eventually(context, counts_none, &watcher));
+  CU_ASSERT_TRUE(eventually(context, unregistered, &watcher));
+  watcher_stop(&watcher);
+}
+
+static void test_list_of_a_freed_key_is_counted(void) {
+  run(free_a_key_with_a_list);
+}
+
+/* Such a version kept no set of lists. */
+static void take_over_from_an_older_version(struct context *context) {
+  private_redis_command(redis, "RPUSH watcher_parked:old line");
+  private_redis_command(redis, "SADD watcher_parked_keys old");
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_updated", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  private_redis_command(redis, "SREM watcher_parked_keys old");
+  CU_ASSERT_EQUAL(backlog_of(&watcher, context).parked_events, 1);
+  watcher_stop(&watcher);
+}
+
+static void test_lists_of_an_older_version_are_counted(void) {
+  run(take_over_from_an_older_version);
+}
+
+/* The handler of the first is run again when the second of its page is refused: it is no follower of it. */
+static void refuse_after_a_good_one(struct context *context) {
+  struct event_store *store;
+  const struct event_store_options store_options = {
+      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
+  watcher_append(store, context, "customer_created", "a", 0, 1, "Ann");
+  watcher_append(store, context, "customer_updated", "a", 0, 1, "refuse");
+  watcher_append(store, context, "customer_created", "b", 0, 1, "refuse");
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:a"), 1);
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("a", 0), "REFUSED: as asked"));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:b"), 1);
+  event_store_close(store);
+  watcher_stop(&watcher);
+}
+
+static void test_events_before_the_refused_one_are_handled(void) {
+  run(refuse_after_a_good_one);
 }
 
 static void outlast_an_outage(struct context *context) {
@@ -239,7 +382,14 @@ int main(int argc, char **argv) {
       {"an undecodable entry is parked, others go on", test_undecodable_entry_is_parked},
       {"a refused event is parked, with the later ones of its key", test_refused_event_is_parked},
       {"a refused event of a run is found and parked", test_refused_event_of_a_run_is_found},
-      {"a key stays parked until an operator frees it", test_key_stays_parked_until_freed},
+      {"events of a key before the refused one are handled, whatever else its page holds",
+       test_events_before_the_refused_one_are_handled},
+      {"a key stays parked over a restart", test_key_stays_parked},
+      {"a key that an operator has repaired goes on with its next event", test_repaired_key_goes_on_at_once},
+      {"only the repaired key goes on", test_only_the_repaired_key_goes_on},
+      {"a key that an operator parks stops with its next event", test_key_is_parked_by_hand},
+      {"a list whose key goes on is counted until it is empty", test_list_of_a_freed_key_is_counted},
+      {"lists that an older version has left are counted", test_lists_of_an_older_version_are_counted},
       {"an outage of what a handler needs parks nothing", test_outage_of_a_handler_parks_nothing},
       {"an event that ends the process is parked, others go on", test_event_that_ends_the_process_is_parked},
       {"an event whose run ends the process is parked", test_event_whose_run_ends_the_process_is_parked},

@@ -251,6 +251,10 @@ static void expired_before(struct context *context) {
 
 enum { ORDERS = 250 };
 
+static const char *list_of(struct arena *arena, int order) {
+  return arena_printf(arena, "inventory_parked:%s", order_id(arena, order));
+}
+
 /* More than one call takes, those of parked orders in front and in between. */
 static void expire_around_parked(struct context *context) {
   struct stock_fixture *fixture = stock_fixture_open(context, (struct units){{ORDERS, 10, 10}});
@@ -259,11 +263,16 @@ static void expire_around_parked(struct context *context) {
     CU_ASSERT(status_is_ok(reserve(fixture, i, i, (struct units){{1, 0, 0}}, expire + i)));
     bool parked = i <= 120 || i % 2 == 0;
     if (parked) redis_text(fixture, "SADD", "inventory_parked_keys", order_id(context->arena, i));
+    if (parked && i % 3 == 0) redis_text(fixture, "RPUSH", list_of(context->arena, i), "an event");
   }
   pass(fixture, expire + 1000);
   int left = 120 + (ORDERS - 120) / 2;
   assert_stock(fixture, (struct units){{ORDERS - left, 10, 10}}, (struct units){{left, 0, 0}});
   redis_text(fixture, "DEL", "inventory_parked_keys", NULL);
+  pass(fixture, expire + 1000);
+  int listed = 120 / 3 + (ORDERS - 120) / 6; /* whose events still lie parked */
+  assert_stock(fixture, (struct units){{ORDERS - listed, 10, 10}}, (struct units){{listed, 0, 0}});
+  for (int i = 1; i <= ORDERS; i++) redis_text(fixture, "DEL", list_of(context->arena, i), NULL);
   pass(fixture, expire + 1000);
   assert_stock(fixture, (struct units){{ORDERS, 10, 10}}, NONE);
   assert_events(fixture);

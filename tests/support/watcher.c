@@ -22,7 +22,7 @@ enum { POLL_US = 2000, APPEND_AT_ONCE = 250 };
 
 const struct view watcher_seen = {.name = "seen", .record = &ordershop__v1__customer__descriptor};
 
-static const struct entity_type finding_type = {.name = "finding", .descriptor = &ordershop__v1__customer__descriptor};
+const struct entity_type watcher_finding = {.name = "finding", .descriptor = &ordershop__v1__customer__descriptor};
 
 /* ---- handlers --------------------------------------------------------------------------------------------------- */
 
@@ -30,7 +30,11 @@ static const char *key_of(const struct event *event) {
   return ((const Ordershop__V1__Customer *)event->entity)->id;
 }
 
+/* Of the watcher that was started last. */
+static struct watcher_options own;
+
 static void want(struct work *work, const struct event *event) {
+  if (own.want) own.want(work, event);
   work_want(work, &watcher_seen, key_of(event));
 }
 
@@ -54,19 +58,19 @@ static void send_mail(struct work *work, const struct event *event) {
 static void create_finding(struct work *work, const struct event *event) {
   Ordershop__V1__Customer *finding = message_new(work_arena(work), &ordershop__v1__customer__descriptor);
   finding->id = (char *)event->event_id;
-  work_create(work, &finding_type, finding, event);
+  work_create(work, &watcher_finding, finding, event);
 }
 
 static struct status change_finding(struct work *work, const struct event *event) {
   void *finding;
-  struct status status = entity_load(work_store(work), work_context(work), &finding_type, "again", &finding);
+  struct status status = entity_load(work_store(work), work_context(work), &watcher_finding, WATCHER_FINDING, &finding);
   if (status.code == STATUS_NOT_FOUND) {
     Ordershop__V1__Customer *first = message_new(work_arena(work), &ordershop__v1__customer__descriptor);
-    first->id = (char *)"again";
-    work_create(work, &finding_type, first, event);
+    first->id = (char *)WATCHER_FINDING;
+    work_create(work, &watcher_finding, first, event);
     return status_ok();
   }
-  if (status_is_ok(status)) work_update(work, &finding_type, finding, event);
+  if (status_is_ok(status)) work_update(work, &watcher_finding, finding, event);
   return status;
 }
 
@@ -79,6 +83,7 @@ static struct status obey(struct work *work, const struct event *event, const ch
   if (strcmp(name, "mail") == 0) send_mail(work, event);
   if (strcmp(name, "again") == 0) return change_finding(work, event);
   if (strcmp(name, "found") == 0) create_finding(work, event);
+  if (own.obey) return own.obey(work, event, name);
   return status_ok();
 }
 
@@ -179,6 +184,7 @@ static struct rpc_channel *open_channel(struct arena *arena, const char *address
 
 struct watcher watcher_start(struct arena *arena, const struct watcher_options *options) {
   struct watcher watcher = {0};
+  own = *options;
   const struct event_store_options store = {
       .service = "watcher", .redis_url = options->url, .request_seconds = 100, .subscribes = true};
   if (!status_is_ok(event_store_open(coroutine_loop(), arena, &store, &watcher.store))) abort();

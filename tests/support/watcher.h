@@ -8,7 +8,8 @@
  *   away      the handler answers UNAVAILABLE while the key `watcher_away` exists
  *   mail      a mail with the event's id is sent through the outbox
  *   found     an entity `finding` with the event's id is created
- *   again     the entity `finding` with the id "again" is created if there is none, else changed
+ *   again     the entity `finding` with the id WATCHER_FINDING is created if there is none, else changed
+ * and any other name what the test's own `obey` makes of it.
  * Run in a coroutine of the test, or as a process of its own that can be killed. */
 #pragma once
 
@@ -21,6 +22,8 @@
 #include "event/consumer.h"
 #include "private_redis.h"
 
+#define WATCHER_FINDING "5f1b1c6e-0c4e-4f0e-9a63-6f2f3a1d7c10"
+
 struct watcher {
   struct event_store *store;
   struct consumer *consumer;
@@ -32,11 +35,15 @@ struct watcher_options {
   int64_t lease_ms;
   const char *mail_address; /* where mails are sent; NULL: the watcher has no outbox */
   bool by_runs;             /* handle created and updated events by apply_run, with a function of the watcher's own */
+  /* What handlers do besides, told the customer's name; and what they want before. NULL: nothing. */
+  struct status (*obey)(struct work *work, const struct event *event, const char *name);
+  void (*want)(struct work *work, const struct event *event);
   struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch, bool *ret_tick);
   void *user;
 };
 
 extern const struct view watcher_seen;
+extern const struct entity_type watcher_finding;
 
 /* Starts it on the loop of the running coroutine. */
 struct watcher watcher_start(struct arena *arena, const struct watcher_options *options);

@@ -137,8 +137,9 @@ struct  Ordershop__V1__ConsumerStatus
    */
   Google__Protobuf__Duration *lag_time;
   /*
-   * Ordering keys (a customer, an order ...) that wait for an operator, since an event of theirs could not be handled;
-   * -1: unknown.
+   * Ordering keys (a customer, an order ...) that wait for an operator, since an event of theirs could not be handled,
+   * and those that go on though events of theirs are still set aside; -1: unknown. "outbox" is one, when the other
+   * service has refused a message.
    */
   int64_t parked_keys;
   /*

@@ -63,7 +63,6 @@ static void name_keys(struct consumer *consumer, struct arena *arena) {
   consumer->epoch_key = lease_epoch_key(store, arena);
   consumer->position_key = position_store_key(store, arena);
   consumer->attempts_key = redis_key(store->commands, arena, "%s_alone", store->service);
-  consumer->outbox_key = outbox_key(store, arena);
   consumer->stream_count = consumer->options.subscription_count;
   consumer->streams = arena_calloc(arena, consumer->stream_count, sizeof *consumer->streams);
   for (size_t i = 0; i < consumer->stream_count; i++) {
@@ -140,10 +139,6 @@ int64_t consumer_epoch(const struct consumer *consumer) {
 
 const char *consumer_position_key(const struct event_store *store, struct arena *arena) {
   return position_store_key(store, arena);
-}
-
-const char *consumer_parked_keys_key(const struct event_store *store, struct arena *arena) {
-  return parking_set_key(store, arena);
 }
 
 struct consumer_figures consumer_figures(const struct consumer *consumer) {

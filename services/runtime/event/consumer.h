@@ -12,7 +12,9 @@
  *
  * Stored, per service: Hash `<service>_position`: field `log` (everything up to it has been applied), `epoch`, and one
  * per stream; String `<service>_lease`, `<service>_lease_epoch`; Hash `<service>_alone`; List
- * `<service>_parked:<key>` (dead letters, see parking.h) and Set `<service>_parked_keys`; List `<service>_outbox`.
+ * `<service>_parked:<key>` (dead letters, see parking.h), Sets `<service>_parked_keys` and `<service>_parked_lists`;
+ * List
+ * `<service>_outbox`.
  *
  * Parking: an event that can't be decoded, that its handler refuses for good (neither status_is_transient nor a trouble
  * of Redis), or that ended the process three times while it ran alone, is appended to `<service>_parked:<key>` with the
@@ -91,9 +93,6 @@ int64_t consumer_epoch(const struct consumer *consumer);
 
 /* The hash of the stored positions. */
 const char *consumer_position_key(const struct event_store *store, struct arena *arena);
-
-/* The set of the keys that have parked events. */
-const char *consumer_parked_keys_key(const struct event_store *store, struct arena *arena);
 
 /* How the consumer is doing, for metrics and tests. */
 struct consumer_figures {

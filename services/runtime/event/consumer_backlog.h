@@ -23,13 +23,13 @@ struct consumer_backlog {
   int64_t position;      /* everything up to it has been applied; 0: nothing yet, or unknown */
   int64_t lag_entries;   /* not applied yet, a tenth of a second ago; -1: unknown */
   int64_t lag_us;        /* log time from the position to the latest entry, 0 if none waits; -1: unknown */
-  int64_t parked_keys;   /* -1: unknown */
+  int64_t parked_keys;   /* that are parked, or have events in their list; -1: unknown */
   int64_t parked_events; /* -1: unknown, or more than BACKLOG_KEYS_MOST keys */
 };
 
 /* What is known without Redis: the position, as far as this replica knows. */
 struct consumer_backlog consumer_backlog_unread(const struct consumer *consumer);
 
-/* Asks Redis: one call, two more round trips if something is parked. Parks. Errors: those of redis_command. */
+/* Asks Redis: one call, two more round trips if something is or was parked. Parks. Errors: those of redis_command. */
 struct status consumer_backlog_read(const struct consumer *consumer, struct context *context,
                                     struct consumer_backlog *ret_backlog);

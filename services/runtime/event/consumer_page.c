@@ -8,8 +8,12 @@
 #include "event/work_page.h"
 #include "loop/label.h"
 
-/* A transaction with more changes would hold up Redis; the part of the page before it is committed then. */
-enum { PART_CHANGES = 400 };
+enum {
+  /* A transaction with more changes would hold up Redis; the part of the page before it is committed then. */
+  PART_CHANGES = 400,
+  /* A handler is run again when its commit is refused: a command may have changed its entity meanwhile. */
+  COMMIT_TRIES = 10,
+};
 
 struct page_event {
   struct event event;
@@ -18,6 +22,7 @@ struct page_event {
   const char *key;
   const char *refusal; /* why it is parked; NULL: it is handled */
   bool single;         /* its run was refused: find out which event is at fault */
+  int tries;           /* commits of its that were refused */
 };
 
 /* events[0 .. done-1] are committed or will be by the last commit of the page; a part ends before `end` at the latest.
@@ -102,6 +107,7 @@ static void add_positions(struct page *page, size_t end) {
 
 static void committed(struct page *page, size_t end) {
   struct consumer *consumer = page->consumer;
+  parking_committed(consumer->parking);
   for (size_t i = page->done; i < end; i++) {
     const struct page_event *slot = &page->events[i];
     note_applied(slot);
@@ -125,14 +131,61 @@ static struct status lost_answer(struct page *page, const char *where) {
   return status_error(page->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point %s", where);
 }
 
-/* Commits the events before `end`; `end` is at least 1. */
+/* Forgets what the present part was about to do; its events will be handled again. */
+static void discard(struct page *page) {
+  work_discard(page->work);
+  parking_discard(page->consumer->parking);
+  for (size_t i = page->done; i < page->count; i++) {
+    if (page->events[i].refusal == parking_follower) page->events[i].refusal = NULL;
+  }
+}
+
+/* The first event of each key tells what is believed of the key; one that parks its key itself believes nothing. */
+static void require_parking(struct page *page, size_t end) {
+  struct arena *arena = page->context.arena;
+  struct redis_arguments held = redis_arguments_empty(arena), free = redis_arguments_empty(arena);
+  struct key_table *known = key_table_new(arena);
+  for (size_t i = page->done; i < end; i++) {
+    const struct page_event *slot = &page->events[i];
+    void **place = key_table_at(known, slot->key);
+    if (!*place && !slot->refusal) redis_add_text(&free, slot->key);
+    if (!*place && slot->refusal == parking_follower) redis_add_text(&held, slot->key);
+    *place = page;
+  }
+  parking_require(page->consumer->parking, work_transaction(page->work), &held, &free);
+}
+
+static struct page_event *slot_of(struct page *page, const struct event *event) {
+  for (size_t i = page->done; i < page->count; i++) {
+    if (&page->events[i].event == event) return &page->events[i];
+  }
+  return NULL;
+}
+
+/* Nothing was written: the part is begun again, without the event that can't be committed. */
+static struct status commit_refused(struct page *page, const struct work_refusal *refusal) {
+  struct page_event *slot = refusal->event ? slot_of(page, refusal->event) : NULL;
+  discard(page);
+  if (!slot) return parking_load(page->consumer->parking, &page->context); /* it is not as it was read last */
+  page->end = (size_t)(slot - page->events);
+  if (page->end == page->done) page->end++;
+  if (++slot->tries < COMMIT_TRIES) return status_ok();
+  slot->refusal = arena_printf(page->context.arena, "WORK_REFUSED: %s", refusal->why);
+  return status_ok();
+}
+
+/* Commits the events before `end`, which is at least 1, or begins the part again. */
 static struct status commit(struct page *page, size_t end) {
   struct consumer *consumer = page->consumer;
+  work_begin(page->work, NULL);
   add_positions(page, end);
   alone_commit(consumer, work_transaction(page->work));
+  require_parking(page, end);
   bool sends = work_sends(page->work) > 0;
   if (fail_point("consumer.before_commit")) return lost_answer(page, "consumer.before_commit");
-  struct status status = work_commit(page->work);
+  struct work_refusal refusal;
+  struct status status = work_commit(page->work, &refusal);
+  if (strcmp(status_reason(status), "WORK_REFUSED") == 0) return commit_refused(page, &refusal);
   if (!status_is_ok(status)) return status;
   if (fail_point("consumer.after_commit")) return lost_answer(page, "consumer.after_commit");
   committed(page, end);
@@ -154,6 +207,15 @@ static const char *refusal_text(struct page *page, struct status status) {
   return arena_printf(page->context.arena, "%s: %s", reason, status.message);
 }
 
+/* Parks the event for what its handler has given, if that can't be stored or sent. */
+static bool refuse_fault(struct page *page, struct page_event *slot) {
+  const char *fault = work_fault(page->work);
+  if (!fault) return false;
+  slot->refusal = arena_printf(page->context.arena, "CHANGE_INVALID: %s", fault);
+  discard(page);
+  return true;
+}
+
 static bool is_parked(struct page *page, struct page_event *slot) {
   if (!slot->refusal && parking_holds(page->consumer->parking, slot->key)) {
     slot->refusal = parking_follower;
@@ -161,13 +223,15 @@ static bool is_parked(struct page *page, struct page_event *slot) {
   return slot->refusal != NULL;
 }
 
-static struct status want_all(struct page *page) {
+/* *ret_done false: the part is to be begun again, without an event whose want is at fault. */
+static struct status want_all(struct page *page, bool *ret_done) {
   for (size_t i = page->done; i < page->end; i++) {
     struct page_event *slot = &page->events[i];
-    if (slot->stream->subscription->want && !is_parked(page, slot)) {
-      label_event(slot);
-      slot->stream->subscription->want(page->work, &slot->event);
-    }
+    if (!slot->stream->subscription->want || is_parked(page, slot)) continue;
+    label_event(slot);
+    slot->stream->subscription->want(page->work, &slot->event);
+    *ret_done = !refuse_fault(page, slot);
+    if (!*ret_done) return status_ok();
   }
   return work_fetch(page->work);
 }
@@ -182,6 +246,7 @@ static struct status begin_alone(struct page *page, struct page_event *slot) {
 
 static struct status apply(struct page *page, struct page_event *slot) {
   label_event(slot);
+  work_begin(page->work, &slot->event);
   if (!page->alone) return slot->stream->subscription->apply(page->work, &slot->event);
   struct status status = slot->stream->subscription->apply(page->work, &slot->event);
   struct status over = alone_over(page->consumer, &page->context, slot->event.id);
@@ -195,7 +260,7 @@ static void end_before(struct page *page, struct page_event *slot) {
     slot->refusal = "its handler changes an entity twice";
     page->end = page->count;
   }
-  work_discard(page->work);
+  discard(page);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------------------- */
@@ -214,9 +279,9 @@ static size_t run_of(struct page *page, const struct event **events) {
   return count;
 }
 
-static void run_refused(struct page *page, size_t count, struct status status) {
+static void run_refused(struct page *page, size_t count, const char *why) {
   struct page_event *first = &page->events[page->done];
-  if (count == 1) first->refusal = refusal_text(page, status);
+  if (count == 1) first->refusal = why;
   for (size_t i = 0; i < count; i++) first[i].single = true;
 }
 
@@ -225,16 +290,22 @@ static struct status apply_run(struct page *page) {
   const struct event **events = arena_calloc(page->context.arena, page->count, sizeof *events);
   size_t count = run_of(page, events);
   label_event(first);
+  work_begin(page->work, &first->event);
   struct status status = first->stream->subscription->apply_run(page->work, events, count);
   if (page->alone) {
     struct status over = alone_over(page->consumer, &page->context, first->event.id);
     if (!status_is_ok(over)) return over;
   }
   if (is_refusal(status)) {
-    run_refused(page, count, status);
+    run_refused(page, count, refusal_text(page, status));
     return status_ok();
   }
   if (!status_is_ok(status)) return status;
+  if (work_fault(page->work)) {
+    run_refused(page, count, arena_printf(page->context.arena, "CHANGE_INVALID: %s", work_fault(page->work)));
+    discard(page);
+    return status_ok();
+  }
   for (size_t i = 0; i < count; i++) note_applied(&first[i]);
   consumer_moved_to(page->consumer, events[count - 1]->log_time);
   page->done += count;
@@ -251,6 +322,7 @@ static struct status handle(struct page *page, struct page_event *slot, bool *re
   if (page->alone && !is_parked(page, slot)) status = begin_alone(page, slot);
   if (!status_is_ok(status)) return status;
   if (is_parked(page, slot)) {
+    work_begin(page->work, NULL);
     parking_add(page->consumer->parking, work_transaction(page->work), &slot->event, slot->key, slot->refusal);
     if (page->alone)
       transaction_remove_field(work_transaction(page->work), page->consumer->attempts_key, slot->event.id);
@@ -266,10 +338,14 @@ static struct status handle(struct page *page, struct page_event *slot, bool *re
     end_before(page, slot);
     return status_ok();
   }
+  if (status_is_ok(status)) {
+    *ret_done = !refuse_fault(page, slot);
+    return status_ok();
+  }
   if (!is_refusal(status)) return status;
   *ret_done = false;
   slot->refusal = refusal_text(page, status);
-  work_discard(page->work);
+  discard(page);
   return status_ok();
 }
 
@@ -280,11 +356,11 @@ static bool begins_run(struct page *page, size_t i) {
 
 static struct status handle_part(struct page *page) {
   page->context.deadline_us = clock_monotonic_us() + CALL_US;
-  struct status status = want_all(page);
-  if (!status_is_ok(status)) return status;
+  bool done = true;
+  struct status status = want_all(page, &done);
+  if (!status_is_ok(status) || !done) return status;
   size_t i = page->done;
   for (; i < page->end && work_changes(page->work) < PART_CHANGES && !begins_run(page, i); i++) {
-    bool done;
     status = handle(page, &page->events[i], &done);
     if (!status_is_ok(status) || !done) return status;
   }
@@ -304,7 +380,7 @@ static struct work *page_work(struct page *page) {
                                  .context = &page->context,
                                  .user = consumer->options.user,
                                  .epoch = consumer->epoch,
-                                 .outbox_key = consumer->outbox_key};
+                                 .outbox = consumer->options.outbox};
   return work_new(&options);
 }
 

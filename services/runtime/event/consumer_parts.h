@@ -55,7 +55,7 @@ struct consumer {
   struct event_store *store;
   struct consumer_stream *streams;
   size_t stream_count;
-  const char *epoch_key, *position_key, *attempts_key, *outbox_key;
+  const char *epoch_key, *position_key, *attempts_key;
 
   struct lease lease;
   int64_t lease_until_us; /* when it ends unless it is renewed */

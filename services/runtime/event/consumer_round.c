@@ -167,7 +167,7 @@ static struct status store_position(struct consumer *consumer, struct context *c
 
 static struct status housekeep(struct consumer *consumer, struct context *context) {
   consumer->housekeep_us = clock_monotonic_us();
-  if (parking_count(consumer->parking) > 0) {
+  if (!parking_is_empty(consumer->parking)) {
     struct status status = parking_load(consumer->parking, context);
     if (!status_is_ok(status)) return status;
   }
@@ -258,7 +258,7 @@ static bool groups_are_behind(const struct consumer *consumer) {
 /* How long a block may last at most, for what is due then. */
 static int64_t block_ms(const struct consumer *consumer) {
   int64_t now_us = clock_monotonic_us(), end_us = now_us + BLOCK_MS * 1000;
-  bool housekeeps = consumer->options.housekeep || parking_count(consumer->parking) > 0;
+  bool housekeeps = consumer->options.housekeep || !parking_is_empty(consumer->parking);
   if (housekeeps && consumer->housekeep_us + HOUSEKEEP_US < end_us) end_us = consumer->housekeep_us + HOUSEKEEP_US;
   if (groups_are_behind(consumer) && consumer->groups_us + GROUPS_US < end_us) end_us = consumer->groups_us + GROUPS_US;
   return end_us > now_us ? (end_us - now_us) / 1000 + 1 : 1;
@@ -301,9 +301,7 @@ static struct status take_turn(struct consumer *consumer, struct turn *turn) {
 /* ---- rounds ----------------------------------------------------------------------------------------------------- */
 
 static void say_trouble(struct consumer *consumer, struct status status) {
-  bool is_reset = strcmp(status_reason(status), "LOG_RESET") == 0;
-  bool is_halt = is_reset || strcmp(status_reason(status), "WORK_INCONSISTENT") == 0;
-  if (is_halt) {
+  if (strcmp(status_reason(status), "LOG_RESET") == 0) {
     snprintf(consumer->halt_reason, sizeof consumer->halt_reason, "%s", status.message);
     if (consumer->state != CONSUMER_HALTED) {
       log_event(LOG_ERROR, "the consumer stops", "reason", status_reason(status), "detail", status.message, NULL);

@@ -47,7 +47,13 @@ const char *entity_creation_key(const struct event_store *store, struct arena *a
 const char *entity_index_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
                              const char *field, const char *value);
 
-/* Creation: sets version 1 and the times in `entity` (which must be writable), requires that the id is not alive (the
+/* Why no entity of that type can be stored: its message lacks what the store needs; NULL: it can. */
+const char *entity_type_fault(struct arena *arena, const struct entity_type *type);
+
+/* What can't be stored (record.h; an id that is no UUID; a change of what never changes) is a fault of the transaction,
+ * which then does not run.
+ *
+ * Creation: sets version 1 and the times in `entity` (which must be writable), requires that the id is not alive (the
  * guard's number is returned; 0 for ENTITY_FINAL, where it is not checked), adds all keys and the event. */
 int entity_put_created(struct transaction *transaction, const struct entity_type *type, void *entity,
                        const struct event_origin *origin);

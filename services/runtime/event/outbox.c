@@ -157,11 +157,7 @@ static struct status remove_first(struct outbox *outbox, struct batch *batch, si
   transaction_require_value(&transaction, lease_epoch_key(store, arena),
                             arena_printf(arena, "%" PRId64, outbox->options.lease->epoch));
   transaction_trim(&transaction, outbox->key, (int64_t)count);
-  if (reason) {
-    struct redis_arguments values = redis_arguments_empty(arena);
-    redis_add_bytes(&values, batch->bytes[0], batch->sizes[0]);
-    transaction_push(&transaction, parking_list_key(store, arena, "outbox"), &values);
-  }
+  if (reason) parking_add_line(&transaction, PARKING_KEY_OUTBOX, batch->bytes[0], batch->sizes[0]);
   struct transaction_result result;
   struct status status = transaction_run(&transaction, &batch->context, &result);
   if (!status_is_ok(status)) return status;

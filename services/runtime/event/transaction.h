@@ -21,13 +21,18 @@ struct transaction {
   struct redis_arguments guard_keys, guards, change_keys, changes;
   size_t guard_count, change_count, event_count;
   int64_t after;             /* log time that the events must be later than */
+  const char *fault;         /* NULL, or why it can't be run: what was added first that can't be */
   const char *request_key;   /* NULL: no request record */
   const char *request_value; /* what the record holds or starts with */
   size_t request_value_size;
-  bool request_timed; /* the first event's log time goes behind it */
+  bool request_timed;  /* the first event's log time goes behind it */
+  size_t wrong_change; /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0: unknown */
 };
 
 struct transaction transaction_of(struct event_store *store, struct arena *arena);
+
+/* Says that something can't be added, and why: the transaction will not run. A second fault is not noted. */
+void transaction_refuse(struct transaction *transaction, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Guards. Each returns its number, by which transaction_result.refused_by tells the one that failed. */
 int transaction_require_absent(struct transaction *transaction, const char *key);
@@ -35,6 +40,9 @@ int transaction_require_field(struct transaction *transaction, const char *key, 
 int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field);
 /* The string at `key` is `value`: a lease's epoch. */
 int transaction_require_value(struct transaction *transaction, const char *key, const char *value);
+/* Of the set at `key`, all of `in` are members and none of `out` is. */
+int transaction_require_members(struct transaction *transaction, const char *key, const struct redis_arguments *in,
+                                const struct redis_arguments *out);
 /* The first event's log time is below `log_time`. A refusal moves the clock there, so that no later try can be earlier.
  */
 int transaction_require_before(struct transaction *transaction, int64_t log_time);
@@ -43,7 +51,8 @@ int transaction_require_before(struct transaction *transaction, int64_t log_time
  * guards say. */
 void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size, bool timed);
 
-/* Changes, made in the order in which they were added. */
+/* Changes, made in the order in which they were added. A key, field or value that is NULL, and fields without their
+ * values, are faults. */
 void transaction_set_value(struct transaction *transaction, const char *key, const char *value);
 /* `fields` alternates field and value. */
 void transaction_set_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
@@ -55,7 +64,7 @@ void transaction_remove_member(struct transaction *transaction, const char *key,
 /* Sorted set; `score` 0: the log time of the event that is added next. */
 void transaction_add_scored(struct transaction *transaction, const char *key, const char *member, int64_t score);
 void transaction_remove_scored(struct transaction *transaction, const char *key, const char *member);
-/* Appends to a list; trim removes the first `count`. */
+/* Appends to a list, if there is anything; trim removes the first `count`. */
 void transaction_push(struct transaction *transaction, const char *key, const struct redis_arguments *values);
 void transaction_trim(struct transaction *transaction, const char *key, int64_t count);
 void transaction_delete(struct transaction *transaction, const char *key);
@@ -74,7 +83,8 @@ struct transaction_result {
   const char *actual; /* REFUSED: what it found there; NULL: nothing */
 };
 
-/* Runs it. Parks. Errors: as redis_command; then it is unknown whether it ran, unless the code is RESOURCE_EXHAUSTED.
- */
+/* Runs it. Parks. Errors: INTERNAL CHANGE_INVALID (it has a fault: an error of the program, nothing was sent),
+ * INTERNAL REDIS_WRONGTYPE (a key holds another kind of value; nothing was changed); as redis_command: then it is
+ * unknown whether it ran, unless the code is RESOURCE_EXHAUSTED. */
 struct status transaction_run(struct transaction *transaction, struct context *context,
                               struct transaction_result *ret_result);

@@ -1,17 +1,18 @@
 #include "event/work.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/message.h"
+#include "base/uuid.h"
 #include "event/key_table.h"
 #include "event/lease.h"
+#include "event/outbox_delivery.h"
+#include "event/record.h"
 #include "event/work_page.h"
 
-enum {
-  FIELDS_AT_ONCE = 2000, /* Lua hands at most some 8,000 values to a command */
-  BYTES_LIKE_A_CHANGE = 4096,
-};
+enum { BYTES_LIKE_A_CHANGE = 4096 };
 
 /* One record of a view, as far as it is known. */
 struct work_record {
@@ -36,6 +37,22 @@ struct work_view {
   struct work_view *next;
 };
 
+/* An event of the present part. */
+struct work_event {
+  const struct event *event;
+  size_t guards, changes; /* how many the transaction had before it */
+  struct work_event *before;
+};
+
+/* An entity that the present part writes, for the case that it can't. */
+struct work_entity {
+  int guard;
+  const struct entity_type *type;
+  const char *id;
+  int64_t version; /* that it must have; 0: it must not exist */
+  struct work_entity *before;
+};
+
 struct work {
   struct work_options options;
   struct work_view *views;
@@ -43,7 +60,10 @@ struct work {
   struct redis_arguments sends;
   struct key_table *changed; /* keys of the entities that the present part changes */
   bool conflict;
-  size_t bytes; /* that the present part puts into views and sends */
+  struct work_event *current; /* the event whose work it is */
+  struct work_entity *entities;
+  struct key_table *derived; /* names of the types that it has derived ids for, as often as it has */
+  size_t bytes;              /* that the present part puts into views and sends */
 };
 
 struct context *work_context(struct work *work) {
@@ -83,7 +103,23 @@ static void begin_part(struct work *work) {
   work->sends = redis_arguments_empty(arena);
   work->changed = key_table_new(arena);
   work->conflict = false;
+  work->current = NULL;
+  work->entities = NULL;
   work->bytes = 0;
+}
+
+void work_begin(struct work *work, const struct event *event) {
+  struct work_event *begun = arena_alloc(work_arena(work), sizeof *begun);
+  *begun = (struct work_event){.event = event,
+                               .guards = work->transaction.guard_count,
+                               .changes = work->transaction.change_count,
+                               .before = work->current};
+  work->current = begun;
+  work->derived = NULL;
+}
+
+const char *work_fault(const struct work *work) {
+  return work->transaction.fault;
 }
 
 struct work *work_new(const struct work_options *options) {
@@ -139,7 +175,7 @@ static struct work_view *view_of(struct work *work, const struct view *view) {
   return made;
 }
 
-static struct work_record *record_of(struct work *work, struct work_view *view, const char *key) {
+static struct work_record *known_record(struct work *work, struct work_view *view, const char *key) {
   void **place = key_table_at(view->records, key);
   if (*place) return *place;
   struct work_record *record = arena_calloc(work_arena(work), 1, sizeof *record);
@@ -149,8 +185,19 @@ static struct work_record *record_of(struct work *work, struct work_view *view, 
   return record;
 }
 
+static bool check_key(struct work *work, const struct view *view, const char *key) {
+  if (!view || !view->name || !view->record) {
+    transaction_refuse(&work->transaction, "a view without a name or the type of its records");
+  } else if (!key || !*key) {
+    transaction_refuse(&work->transaction, "a record of %s with %s key", view->name, key ? "an empty" : "NULL for its");
+  } else {
+    return true;
+  }
+  return false;
+}
+
 void work_want(struct work *work, const struct view *view, const char *key) {
-  record_of(work, view_of(work, view), key);
+  if (check_key(work, view, key)) known_record(work, view_of(work, view), key);
 }
 
 static struct status fetch_view(struct work *work, struct work_view *view) {
@@ -183,8 +230,11 @@ struct status work_fetch(struct work *work) {
 }
 
 struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record) {
+  if (!check_key(work, view, key)) {
+    return status_error(work_arena(work), STATUS_INTERNAL, "CHANGE_INVALID", "%s", work_fault(work));
+  }
   struct work_view *of = view_of(work, view);
-  struct work_record *record = record_of(work, of, key);
+  struct work_record *record = known_record(work, of, key);
   if (!record->known) {
     struct status status = fetch_view(work, of);
     if (!status_is_ok(status)) return status;
@@ -218,7 +268,7 @@ static void forget_want(struct work_view *view, struct work_record *record) {
 
 static void change_record(struct work *work, const struct view *view, const char *key, const void *bytes, size_t size) {
   struct work_view *of = view_of(work, view);
-  struct work_record *record = record_of(work, of, key);
+  struct work_record *record = known_record(work, of, key);
   forget_want(of, record);
   record->bytes = bytes;
   record->size = size;
@@ -231,13 +281,17 @@ static void change_record(struct work *work, const struct view *view, const char
 
 /* Packed at once: the handler's message may point to its stack. */
 void work_put(struct work *work, const struct view *view, const char *key, const void *record) {
-  size_t size;
-  const void *bytes = message_pack(work_arena(work), record, &size);
-  change_record(work, view, key, bytes, size);
+  if (!check_key(work, view, key)) return;
+  struct record packed = record_of(work_arena(work), view->record, record);
+  if (packed.fault) {
+    transaction_refuse(&work->transaction, "a record of %s can't be put: %s", view->name, packed.fault);
+  } else {
+    change_record(work, view, key, packed.bytes, packed.size);
+  }
 }
 
 void work_remove(struct work *work, const struct view *view, const char *key) {
-  change_record(work, view, key, NULL, 0);
+  if (check_key(work, view, key)) change_record(work, view, key, NULL, 0);
 }
 
 /* ---- entities and messages -------------------------------------------------------------------------------------- */
@@ -247,6 +301,25 @@ static struct event_origin origin_of(struct work *work, const struct event *even
   return (struct event_origin){.cause = event->event_id, .traceparent = event->traceparent};
 }
 
+/* The id of the next entity of the type that the event makes. */
+static const char *derive_id(struct work *work, const struct entity_type *type, const struct event *event) {
+  struct arena *arena = work_arena(work);
+  if (!work->derived) work->derived = key_table_new(arena);
+  void **place = key_table_at(work->derived, type->name);
+  if (!*place) *place = arena_calloc(arena, 1, sizeof(size_t));
+  size_t *count = *place, index = (*count)++;
+  const char *text = index == 0 ? event->event_id : arena_printf(arena, "%s/%zu", event->event_id, index);
+  return uuid_derive_text(arena, type->name, text);
+}
+
+static void note_guard(struct work *work, const struct entity_type *type, const void *entity, int64_t version,
+                       int guard) {
+  struct work_entity *written = arena_alloc(work_arena(work), sizeof *written);
+  *written = (struct work_entity){
+      .guard = guard, .type = type, .id = message_text(entity, "id"), .version = version, .before = work->entities};
+  work->entities = written;
+}
+
 static void note_change(struct work *work, const struct entity_type *type, const void *entity) {
   const char *key = entity_key(work->options.store, work_arena(work), type, message_text(entity, "id"));
   void **place = key_table_at(work->changed, key);
@@ -254,23 +327,42 @@ static void note_change(struct work *work, const struct entity_type *type, const
   *place = work;
 }
 
+/* Whether it is an entity of the type at all, of whatever content. */
+static bool check_entity(struct work *work, const struct entity_type *type, const void *entity) {
+  const char *fault = entity_type_fault(work_arena(work), type);
+  if (!fault) fault = record_type_fault(work_arena(work), type->descriptor, entity);
+  if (fault) transaction_refuse(&work->transaction, "an entity can't be written: %s", fault);
+  return !fault;
+}
+
 void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event) {
+  if (!check_entity(work, type, entity)) return;
   struct event_origin origin = origin_of(work, event);
+  if (!*message_text(entity, "id")) message_set_text(entity, "id", derive_id(work, type, event));
   note_change(work, type, entity);
-  entity_put_created(&work->transaction, type, entity, &origin);
+  note_guard(work, type, entity, 0, entity_put_created(&work->transaction, type, entity, &origin));
 }
 
 void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event) {
+  if (!check_entity(work, type, entity)) return;
   struct event_origin origin = origin_of(work, event);
   note_change(work, type, entity);
-  entity_put_updated(&work->transaction, type, entity, &origin);
+  int64_t version = message_number(entity, "version");
+  note_guard(work, type, entity, version, entity_put_updated(&work->transaction, type, entity, &origin));
 }
 
 void work_send(struct work *work, const void *message) {
-  size_t size;
-  const void *bytes = message_pack(work_arena(work), message, &size);
-  redis_add_bytes(&work->sends, bytes, size);
-  work->bytes += size;
+  if (!work->options.outbox) {
+    transaction_refuse(&work->transaction, "a message can't be sent: the service has no outbox");
+    return;
+  }
+  struct record packed = record_of(work_arena(work), work->options.outbox->message, message);
+  if (packed.fault) {
+    transaction_refuse(&work->transaction, "a message can't be sent: %s", packed.fault);
+    return;
+  }
+  redis_add_bytes(&work->sends, packed.bytes, packed.size);
+  work->bytes += packed.size;
 }
 
 /* ---- commit ----------------------------------------------------------------------------------------------------- */
@@ -286,21 +378,8 @@ static void write_view(struct work *work, struct work_view *view) {
     }
     redis_add_text(&fields, record->key);
     redis_add_bytes(&fields, record->bytes, record->size);
-    if (fields.count < FIELDS_AT_ONCE) continue;
-    transaction_set_fields(&work->transaction, key, &fields);
-    fields = redis_arguments_empty(arena);
   }
-  if (fields.count > 0) transaction_set_fields(&work->transaction, key, &fields);
-}
-
-static void write_sends(struct work *work) {
-  struct redis_arguments values = redis_arguments_empty(work_arena(work));
-  for (size_t i = 0; i < work->sends.count; i++) {
-    redis_add_bytes(&values, work->sends.values[i], work->sends.sizes[i]);
-    if (values.count < FIELDS_AT_ONCE && i + 1 < work->sends.count) continue;
-    transaction_push(&work->transaction, work->options.outbox_key, &values);
-    values = redis_arguments_empty(work_arena(work));
-  }
+  transaction_set_fields(&work->transaction, key, &fields);
 }
 
 static void begin_next_part(struct work *work) {
@@ -311,22 +390,51 @@ static void begin_next_part(struct work *work) {
   begin_part(work);
 }
 
-struct status work_commit(struct work *work) {
+/* The event that has added the guard or the change; an event's are those from its begin to the next one's. */
+static const struct event *owner_of(const struct work *work, size_t guard, size_t change) {
+  const struct work_event *at = work->current;
+  while (at && guard <= at->guards && change <= at->changes) at = at->before;
+  return at ? at->event : NULL;
+}
+
+static const char *why_refused(struct work *work, int guard, const char *found) {
+  const struct work_entity *at = work->entities;
+  while (at && at->guard != guard) at = at->before;
+  if (!at) return "a guard of its own does not hold";
+  const char *name = at->type->name, *what = found ? "it has another version now" : "there is none";
+  if (at->version == 0)
+    return arena_printf(work_arena(work), "%s %s can't be created: it exists already", name, at->id);
+  return arena_printf(work_arena(work), "%s %s can't be changed from version %" PRId64 ": %s", name, at->id,
+                      at->version, what);
+}
+
+static struct work_refusal refusal_of(struct work *work, const struct transaction_result *result) {
+  return (struct work_refusal){.guard = result->refused_by,
+                               .event = owner_of(work, (size_t)result->refused_by, 0),
+                               .why = why_refused(work, result->refused_by, result->actual)};
+}
+
+static struct status refused(struct work *work, struct work_refusal refusal, struct work_refusal *ret_refusal) {
+  *ret_refusal = refusal;
+  return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, "WORK_REFUSED", "%s", refusal.why);
+}
+
+struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {
   struct arena *arena = work_arena(work);
   for (struct work_view *view = work->views; view; view = view->next) write_view(work, view);
-  write_sends(work);
+  if (work->sends.count > 0) {
+    transaction_push(&work->transaction, outbox_key(work->options.store, arena), &work->sends);
+  }
   struct transaction_result result;
   struct status status = transaction_run(&work->transaction, work->options.context, &result);
+  const struct event *wrong = owner_of(work, 0, work->transaction.wrong_change);
+  if (wrong) return refused(work, (struct work_refusal){.event = wrong, .why = status.message}, ret_refusal);
   if (!status_is_ok(status)) return status;
   if (result.outcome == TRANSACTION_REFUSED && result.refused_by == 1) {
     return status_error(arena, STATUS_FAILED_PRECONDITION, "LEASE_LOST", "the lease has the epoch %s now, not %s",
                         result.actual ? result.actual : "none", work->options.epoch);
   }
-  if (result.outcome != TRANSACTION_DONE) {
-    return status_error(arena, STATUS_FAILED_PRECONDITION, "WORK_INCONSISTENT",
-                        "guard %d refuses the work of a page: it found %s", result.refused_by,
-                        result.actual ? result.actual : "nothing, or a key that should not exist");
-  }
+  if (result.outcome != TRANSACTION_DONE) return refused(work, refusal_of(work, &result), ret_refusal);
   begin_next_part(work);
   return status_ok();
 }

@@ -3,7 +3,12 @@
  * Handlers read views through it, seeing what earlier events of the page have put, and add changes: records of views,
  * entities with their events, messages for the outbox. One transaction then makes all of it, moves the consumer's
  * positions, if the consumer still holds the lease: each event has its effect exactly once, however often it is read. A
- * work that isn't committed leaves nothing. Belongs to the consumer's coroutine. Memory: the work's arena. */
+ * work that isn't committed leaves nothing. Belongs to the consumer's coroutine. Memory: the work's arena.
+ *
+ * What a handler gives that can't be stored or sent (NULL; a record or message of another type; more than 1 MiB; text
+ * that is no UTF-8; an id that is no UUID; see also record.h, entity_store.h) parks its event, with what was wrong,
+ * once the handler has returned, as does an entity that can't be created or changed since it exists already or does
+ * not. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -37,7 +42,9 @@ struct status work_get(struct work *work, const struct view *view, const char *k
 void work_put(struct work *work, const struct view *view, const char *key, const void *record);
 void work_remove(struct work *work, const struct view *view, const char *key);
 
-/* Creates an entity of the service's own (its id derived from the event), with its event caused by `event`. */
+/* Creates an entity of the service's own, with its event caused by `event`. Its id is what `entity` has, or, where that
+ * is empty, is derived from the event: the same however often the handler runs, another for each of the entities of a
+ * type that the event creates, counted in order. It is set in `entity`. */
 void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
 /* Changes an own entity that the handler has loaded; nothing else may write such entities meanwhile. What was loaded
@@ -45,9 +52,10 @@ void work_create(struct work *work, const struct entity_type *type, void *entity
  * loaded, makes the page commit first and the handler run again, on what is then stored. */
 void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
-/* The transaction itself, for changes of the service's own keys. No guards may be added. */
+/* The transaction itself, for changes of the service's own keys. No guards may be added; a key that holds another kind
+ * of value parks the event. */
 struct transaction *work_transaction(struct work *work);
 
-/* Puts a message into the service's outbox (outbox.h): it is delivered to the peer after the commit, in order, until
- * the peer has taken it. */
+/* Puts a message, of the type that the service's outbox_route names, into the outbox (outbox.h): it is delivered to the
+ * peer after the commit, in order, until the peer has taken it. */
 void work_send(struct work *work, const void *message);

@@ -136,6 +136,9 @@ struct status redis_error_status(struct arena *arena, const char *text) {
   if (is_outage(word)) {
     return status_error(arena, STATUS_UNAVAILABLE, arena_printf(arena, "REDIS_%s", word), "Redis: %s", text);
   }
+  if (strcmp(word, "WRONGTYPE") == 0) {
+    return status_error(arena, STATUS_INTERNAL, "REDIS_WRONGTYPE", "Redis: %s", text);
+  }
   if (strcmp(word, "NOGROUP") == 0) {
     return status_error(arena, STATUS_NOT_FOUND, "REDIS_NOGROUP", "Redis: %s", text);
   }

@@ -11,15 +11,16 @@ local function stream_lag(stream, group, applied)
   return applied and -1 or redis.call('XLEN', stream)
 end
 
--- KEYS: the stored positions, the clock, the set of parked keys, then streams. ARGV: group, the streams' names. Answers
--- {position or '', clock or '', parked keys, lag}.
+-- KEYS: the stored positions, the clock, the sets of parked keys and of their lists, then streams. ARGV: group, the
+-- streams' names. Answers {position or '', clock or '', lag, parked keys, lists}.
 local function backlog_read(keys, argv)
   local lag = 0
-  for k = 4, #keys do
-    local one = stream_lag(keys[k], argv[1], redis.call('HGET', keys[1], argv[k - 2]))
+  for k = 5, #keys do
+    local one = stream_lag(keys[k], argv[1], redis.call('HGET', keys[1], argv[k - 3]))
     lag = (one < 0 or lag < 0) and -1 or lag + one
   end
-  return {redis.call('HGET', keys[1], 'log') or '', redis.call('GET', keys[2]) or '', redis.call('SCARD', keys[3]), lag}
+  return {redis.call('HGET', keys[1], 'log') or '', redis.call('GET', keys[2]) or '', lag,
+          redis.call('SCARD', keys[3]), redis.call('SCARD', keys[4])}
 end
 
 redis.register_function{function_name = '@LIBRARY@_backlog_read', callback = backlog_read, flags = {'no-writes'}}

@@ -4,7 +4,12 @@
 -- ARGV: number of guards, number of changes, number of events, `after`, request record's life in ms (0: none), its value
 -- and whether ('1') the first log time goes behind it, then for each guard and change its name and arguments, a list
 -- being its length and then its elements.
--- Answers {'done', first log time, last log time, epoch}, {'replayed', record}, {'refused', guard, actual} or {'no clock'}.
+-- Answers {'done', first log time, last log time, epoch}, {'replayed', record}, {'refused', guard, actual}, {'kind',
+-- change, kind of value that its key holds} or {'no clock'}.
+
+local function list_end(argv, i)
+  return i + tonumber(argv[i])
+end
 
 local guards = {
   absent = function(key, argv, i)
@@ -22,60 +27,69 @@ local guards = {
     local actual = redis.call('HGET', key, argv[i])
     return not actual, actual, i + 1
   end,
+  -- Of a set: how many of the list, from its begin, are members; the others are not.
+  members = function(key, argv, i)
+    local last = list_end(argv, i + 1)
+    for at = i + 2, last do
+      local is_member = redis.call('SISMEMBER', key, argv[at]) == 1
+      if is_member ~= (at - i - 2 < tonumber(argv[i])) then return false, argv[at], last + 1 end
+    end
+    return true, nil, last + 1
+  end,
 }
 
 local first, next_log_time
 
-local function list_end(argv, i)
-  return i + tonumber(argv[i])
+-- A change: what its key must hold unless there is nothing (nil: anything), where its arguments end, and what it does.
+local function with_list(command, kind)
+  return {kind = kind, after = function(argv, i) return list_end(argv, i) + 1 end, run = function(key, argv, i)
+    redis.call(command, key, unpack(argv, i + 1, list_end(argv, i)))
+  end}
 end
 
--- A command whose arguments after the key are a list.
-local function with_list(command)
-  return function(key, argv, i)
-    local last = list_end(argv, i)
-    redis.call(command, key, unpack(argv, i + 1, last))
-    return last + 1
-  end
+local function with_values(count, kind, run)
+  return {kind = kind, after = function(_, i) return i + count end, run = run}
 end
 
 -- A command with one argument after the key.
-local function with_value(command)
-  return function(key, argv, i)
-    redis.call(command, key, argv[i])
-    return i + 1
-  end
+local function with_value(command, kind)
+  return with_values(1, kind, function(key, argv, i) redis.call(command, key, argv[i]) end)
 end
 
 local changes = {
-  set = with_value('SET'),
-  hset = with_list('HSET'),
-  hdel = with_value('HDEL'),
-  sadd = with_value('SADD'),
-  srem = with_value('SREM'),
-  zrem = with_value('ZREM'),
-  rpush = with_list('RPUSH'),
-  del = function(key, argv, i)
-    redis.call('DEL', key)
-    return i
-  end,
-  ltrim = function(key, argv, i)
-    redis.call('LTRIM', key, argv[i], -1)
-    return i + 1
-  end,
-  zadd = function(key, argv, i)
-    local score = argv[i]
-    if score == '0' then score = number_text(next_log_time) end
-    redis.call('ZADD', key, score, argv[i + 1])
-    return i + 2
-  end,
-  xadd = function(key, argv, i)
-    local last = list_end(argv, i)
-    redis.call('XADD', key, log_time_id(next_log_time), unpack(argv, i + 1, last))
-    next_log_time = next_log_time + 1
-    return last + 1
-  end,
+  set = with_value('SET', nil),
+  hset = with_list('HSET', 'hash'),
+  hdel = with_value('HDEL', 'hash'),
+  sadd = with_value('SADD', 'set'),
+  srem = with_value('SREM', 'set'),
+  zrem = with_value('ZREM', 'zset'),
+  rpush = with_list('RPUSH', 'list'),
+  del = with_values(0, nil, function(key) redis.call('DEL', key) end),
+  ltrim = with_values(1, 'list', function(key, argv, i) redis.call('LTRIM', key, argv[i], -1) end),
+  zadd = with_values(2, 'zset', function(key, argv, i)
+    redis.call('ZADD', key, argv[i] == '0' and number_text(next_log_time) or argv[i], argv[i + 1])
+  end),
+  xadd = with_list('XADD', 'stream'),
 }
+changes.xadd.run = function(key, argv, i)
+  redis.call('XADD', key, log_time_id(next_log_time), unpack(argv, i + 1, list_end(argv, i)))
+  next_log_time = next_log_time + 1
+end
+
+-- The first change whose key holds something else than it can change, and what: an error in the middle would leave the
+-- changes before it. A user who may not ask for types (of rules older than this) is not checked.
+local function find_wrong_kind(keys, k, argv, i, count)
+  local kinds = {}
+  for number = 1, count do
+    local change, key = changes[argv[i]], keys[k + number - 1]
+    if change.kind and not kinds[key] then
+      local answer = redis.pcall('TYPE', key)
+      kinds[key] = answer.ok or 'none'
+    end
+    if change.kind and kinds[key] ~= 'none' and kinds[key] ~= change.kind then return number, kinds[key] end
+    i = change.after(argv, i + 1)
+  end
+end
 
 -- The request record decides first: a repeated request is answered, whatever has become of its subject since.
 local function request_replay(key, life)
@@ -116,6 +130,9 @@ local function transaction(keys, argv)
     end
   end
 
+  local wrong, kind = find_wrong_kind(keys, k, argv, i, change_count)
+  if wrong then return {'kind', wrong, kind} end
+
   if life > 0 then
     local record = argv[6]
     if event_count > 0 and argv[7] == '1' then record = record .. number_text(first) end
@@ -123,7 +140,9 @@ local function transaction(keys, argv)
     if present then return {'replayed', present} end
   end
   for _ = 1, change_count do
-    i = changes[argv[i]](keys[k], argv, i + 1)
+    local change = changes[argv[i]]
+    change.run(keys[k], argv, i + 1)
+    i = change.after(argv, i + 1)
     k = k + 1
   end
   if event_count == 0 then return {'done', '0', '0', ''} end

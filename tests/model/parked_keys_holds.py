@@ -1,0 +1,9 @@
+#!/usr/bin/env python3
+"""The model parked_keys.py holds, and each of its weakenings is caught."""
+import sys
+
+sys.dont_write_bytecode = True  # nothing is left in the source tree
+import explorer
+import parked_keys
+
+explorer.check(parked_keys)
