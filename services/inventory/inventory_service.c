@@ -13,6 +13,7 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "service/entity_command.h"
+#include "service/position_gate.h"
 #include "shop.h"
 #include "stock.h"
 
@@ -46,7 +47,7 @@ bool refused_early(const struct rpc_call *call, struct status status) {
 }
 
 struct status wait_for_orders(struct rpc_call *call) {
-  return consumer_wait_for(service_of(call)->consumer, &call->context, call->context.after);
+  return position_wait(call);
 }
 
 /* ---- products --------------------------------------------------------------------------------------------------- */

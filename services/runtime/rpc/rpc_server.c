@@ -57,7 +57,7 @@ static void fixed_answer_drop(struct fixed_answer *answer) {
 
 static void make_fixed_answers(struct arena *arena, struct rpc_server *server) {
   struct status overloaded = status_error(arena, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED",
-                                          "The server has too many calls in flight (%zu).", server->options.max_calls);
+                                          "More calls arrive than can be answered in time. Nothing was done.");
   server->overloaded = fixed_answer_of(arena, status_with_retry(overloaded, arena, RETRY_MS));
   struct status unknown = status_error(arena, STATUS_UNIMPLEMENTED, "METHOD_UNKNOWN", "The server has no such method.");
   server->unimplemented = fixed_answer_of(arena, unknown);
@@ -97,10 +97,22 @@ static grpc_server *create_server(const struct rpc_server_options *options) {
   return grpc_server_create(&list, NULL);
 }
 
-static struct server_method method_of(struct rpc_server *server, const struct rpc_service *service,
+static struct admission *admission_of(struct arena *arena, const struct rpc_service *service,
+                                      const struct rpc_method *method) {
+  if (service->exempt || !method->handler) return NULL;
+  struct admission *admission = arena_alloc(arena, sizeof(*admission));
+  admission_init(admission, service->begun_elsewhere);
+  return admission;
+}
+
+static struct server_method method_of(struct rpc_server *server, struct arena *arena, const struct rpc_service *service,
                                       const struct rpc_method *method) {
   size_t most = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
-  return (struct server_method){.server = server, .service = service, .method = method, .calls_most = most};
+  return (struct server_method){.server = server,
+                                .service = service,
+                                .method = method,
+                                .admission = admission_of(arena, service, method),
+                                .calls_most = most};
 }
 
 static void register_methods(struct rpc_server *server, struct arena *arena, const struct rpc_service *services,
@@ -112,7 +124,7 @@ static void register_methods(struct rpc_server *server, struct arena *arena, con
     for (size_t j = 0; j < services[i].method_count; j++) {
       const struct rpc_method *method = &services[i].methods[j];
       struct server_method *entry = &server->methods[server->method_count++];
-      *entry = method_of(server, &services[i], method);
+      *entry = method_of(server, arena, &services[i], method);
       const char *path = arena_printf(arena, "/%s/%s", services[i].descriptor->name, method->name);
       entry->registered = grpc_server_register_method(
           server->grpc, path, NULL, method->handler ? GRPC_SRM_PAYLOAD_READ_INITIAL_BYTE_BUFFER : GRPC_SRM_PAYLOAD_NONE,

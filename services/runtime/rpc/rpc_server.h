@@ -4,7 +4,11 @@
  * on the loop: the handler gets the decoded request and returns a status; on OK the reply is sent, otherwise the status
  * with its details (`grpc-status-details-bin`). The path of a method is "/<service>/<method>". Unknown methods and
  * compressed requests are UNIMPLEMENTED. Before the handler runs, the request has been checked: size, decodable, every
- * string valid UTF-8 without NUL. The loop's own thread does gRPC's work, too. Threads: the loop's. */
+ * string valid UTF-8 without NUL. The loop's own thread does gRPC's work, too.
+ *
+ * Overload. Of each unary method, only as many calls are worked on at once as keep what is behind them busy; others
+ * wait in line. Who can't expect to be answered in time is refused at once: RESOURCE_EXHAUSTED (OVERLOADED) with
+ * RetryInfo (admission.h). A handler never sees such a call. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
@@ -46,9 +50,11 @@ struct rpc_method {
 struct rpc_service {
   const ProtobufCServiceDescriptor *descriptor;
   const struct rpc_method *methods;
-  size_t method_count; /* each method of the descriptor exactly once */
-  void *user;          /* handed to handlers as call->service */
-  bool exempt;         /* from rpc_server_options.before and, up to a reserve, from max_calls: health, reflection */
+  size_t method_count;  /* each method of the descriptor exactly once */
+  void *user;           /* handed to handlers as call->service */
+  bool exempt;          /* from rpc_server_options.before, from admission and, up to a reserve, from max_calls: health,
+                           reflection */
+  bool begun_elsewhere; /* its calls are part of work that others have begun: they come before what is new */
 };
 
 /* Whose calls a server with CA's takes. */
@@ -61,10 +67,10 @@ struct rpc_server_options {
   const char *listen;        /* "127.0.0.1:50051", "[::]:50051"; port 0: any free one */
   int64_t max_message_bytes; /* a request's size; beyond: RESOURCE_EXHAUSTED. 0: 1 MiB + 64 KiB */
   int64_t max_deadline_ms;   /* for calls without a deadline or with a longer one; streams are exempt. 0: 60,000 */
-  size_t max_calls;          /* in flight; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
-  int64_t keepalive_ms;      /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
-  struct tls_files *tls;     /* the server's identity; NULL: plain text */
-  enum rpc_clients clients;  /* with TLS */
+  size_t max_calls;         /* in flight or in line; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
+  int64_t keepalive_ms;     /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
+  struct tls_files *tls;    /* the server's identity; NULL: plain text */
+  enum rpc_clients clients; /* with TLS */
   /* Connections are ended at that age, give or take a tenth, once their calls have ended: clients look up the name
    * again, and find servers that are new. 0: never. */
   int64_t connection_ms;
@@ -104,6 +110,11 @@ void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *va
 
 /* Metadata sent by the caller: the first value of `key` (lower case) or NULL. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
+
+/* Around a wait in a handler, or before it, for what no work of this call brings about: other calls may take its place
+ * meanwhile (see "Overload" above). No-ops in streams. */
+void rpc_call_rest(struct rpc_call *call);
+void rpc_call_resume(struct rpc_call *call);
 
 /* Who the caller is by his certificate, which has been checked: what follows `prefix` in its first URI that begins so;
  * in the call's arena. NULL: he has none, or shows none. */

@@ -9,6 +9,8 @@
 #include "rpc/error_details.h"
 #include "rpc/rpc_wire.h"
 
+enum { OVERLOAD_OVER_US = 5 * 1000 * 1000 }; /* without a refusal */
+
 static const char details_key[] = "grpc-status-details-bin";
 
 static struct server_call *pool_take(struct rpc_server *server) {
@@ -30,6 +32,7 @@ static void set_up(struct server_call *call, const struct server_method *method)
   call->call.method = method->method;
   call->call.descriptor = method->service ? method->service->descriptor : NULL;
   call->call.service = method->service ? method->service->user : NULL;
+  call->pending = 1;
   grpc_metadata_array_init(&call->metadata);
   if (!method->method)
     unknown_call_set_up(call);
@@ -84,6 +87,7 @@ static grpc_op op_close(struct server_call *call) {
 void server_call_watch_close(struct server_call *call) {
   grpc_op op = op_close(call);
   call->watched = true;
+  call->pending++;
   server_call_start_batch(call, &op, 1, &call->closed);
 }
 
@@ -163,8 +167,13 @@ void server_call_answer(struct server_call *call, bool headers_sent) {
   grpc_slice_unref(message);
 }
 
+void server_call_completed(struct server_call *call) {
+  if (call->cancelled) call->gone = true;
+  if (--call->pending == 0) server_call_release(call);
+}
+
 static void refused(struct rpc_arrival *arrival) {
-  server_call_release(SERVER_CALL_OF(arrival, answered));
+  server_call_completed(SERVER_CALL_OF(arrival, answered));
 }
 
 void server_call_refuse(struct server_call *call, const struct fixed_answer *answer) {
@@ -176,7 +185,26 @@ void server_call_refuse(struct server_call *call, const struct fixed_answer *ans
   ops[1].data.send_status_from_server.status_details = &message;
   ops[1].data.send_status_from_server.trailing_metadata_count = 1;
   ops[1].data.send_status_from_server.trailing_metadata = &details;
-  server_call_start_batch(call, ops, 3, &call->answered);
+  server_call_start_batch(call, ops, call->watched ? 2 : 3, &call->answered);
+}
+
+void server_call_refuse_overloaded(struct server_call *call) {
+  struct rpc_server *server = call->method->server;
+  struct overload *overload = &server->overload;
+  overload->last_us = clock_monotonic_us();
+  if (overload->refused++ == 0) {
+    overload->since_us = overload->last_us;
+    log_event(LOG_WARN, "overloaded: calls are refused", "method", call->method->method->name, NULL);
+  }
+  server_call_refuse(call, &server->overloaded);
+}
+
+void server_overload_look(struct rpc_server *server, int64_t now_us) {
+  struct overload *overload = &server->overload;
+  if (overload->refused == 0 || now_us - overload->last_us < OVERLOAD_OVER_US) return;
+  log_event(LOG_INFO, "no longer overloaded", "refused", log_number(overload->refused), "seconds",
+            log_number((overload->last_us - overload->since_us) / 1000000), NULL);
+  overload->refused = 0;
 }
 
 bool server_call_admit(const struct server_method *method) {
@@ -209,9 +237,7 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key) {
 }
 
 static void watch_close(void *argument) {
-  struct server_call *call = argument;
-  call->pending++;
-  server_call_watch_close(call);
+  server_call_watch_close(argument);
 }
 
 bool rpc_call_cancelled(const struct rpc_call *call) {

@@ -1,6 +1,7 @@
 /* The inside of the server: its calls and how they come and go. For rpc/rpc_server.c, unary_call.c, stream_call.c.
  *
- *   a call arrives: a new request for one is posted, arena, request decoded
+ *   a call arrives: a new request for one is posted; admitted, or in line until it is (admission.h), or refused
+ *     -> arena, request decoded
  *     -> coroutine: handler
  *       -> one batch: headers, message, status, and "tell me of the close"
  *         -> batch completed: the call goes back to the pool
@@ -13,6 +14,7 @@
 #include <stddef.h>
 
 #include "loop/coroutine.h"
+#include "rpc/admission.h"
 #include "rpc/rpc_runtime.h"
 #include "rpc/rpc_server.h"
 
@@ -28,13 +30,20 @@ struct fixed_answer {
   grpc_slice details; /* packed google.rpc.Status */
 };
 
+/* Calls that were refused because there were too many, for the log. */
+struct overload {
+  int64_t since_us, last_us; /* the first and the latest of them */
+  int64_t refused;           /* 0: the server is not overloaded */
+};
+
 /* A method as the server knows it. */
 struct server_method {
   struct rpc_server *server;
   const struct rpc_service *service; /* NULL: the one for unknown methods */
   const struct rpc_method *method;
-  void *registered;  /* gRPC's handle */
-  size_t calls_most; /* in flight on the server for this method to take one more */
+  struct admission *admission; /* of unary methods; NULL: of a service that is exempt */
+  void *registered;            /* gRPC's handle */
+  size_t calls_most;           /* in flight on the server for this method to take one more */
 };
 
 struct rpc_server {
@@ -48,6 +57,7 @@ struct rpc_server {
   size_t method_count;
   struct server_method unknown;
   struct fixed_answer overloaded, unimplemented;
+  struct overload overload;
 
   size_t calls; /* in flight: arrived, handler not yet ended */
   bool draining;
@@ -78,7 +88,8 @@ struct server_call {
   int cancelled; /* by gRPC, when the close has come: the call has not ended in the regular way */
   bool gone;     /* the same, in time: the caller has gone, or the server has ended the call */
   bool watched;  /* the close has been asked for ahead of the answer */
-  int pending;   /* batches of a unary call that have not completed, its answer's always counted */
+  int pending;   /* batches that have not completed, its answer's always counted; not of a stream that runs */
+  struct admission_entry admission; /* of unary calls */
   struct trailer *trailers;
 
   const void *input; /* decoded request */
@@ -101,9 +112,18 @@ void server_call_begin(struct server_call *call, int64_t latest_us);
  * nobody has. Takes what it needs from the call's arena, which may be freed then. */
 void server_call_answer(struct server_call *call, bool headers_sent);
 
-/* Sends an answer that is made already, for a call that nothing has been started for; the call is released when it is
- * sent. */
+/* Sends an answer that is made already, for a call whose handler has not begun; the call is released when it is sent.
+ */
 void server_call_refuse(struct server_call *call, const struct fixed_answer *answer);
+
+/* Likewise, that the server has too much to do. */
+void server_call_refuse_overloaded(struct server_call *call);
+
+/* Tells the log when nothing has been refused any more for a while. */
+void server_overload_look(struct rpc_server *server, int64_t now_us);
+
+/* A batch of the call has completed, of a unary one or a refusal; after the last one the call is released. */
+void server_call_completed(struct server_call *call);
 
 /* grpc_call_start_batch, which can't fail here. */
 void server_call_start_batch(struct server_call *call, const grpc_op *ops, size_t count, struct rpc_arrival *arrival);

@@ -202,7 +202,7 @@ static void stream_start(struct server_call *call) {
   }
   arena_free(call->stream->arena);
   arena_free(call->call.context.arena);
-  server_call_refuse(call, &server->overloaded);
+  server_call_refuse_overloaded(call);
   server_call_ended(server);
 }
 
@@ -216,7 +216,7 @@ static void stream_arrived(struct rpc_arrival *arrival) {
   if (server_call_admit(call->method)) {
     stream_start(call);
   } else {
-    server_call_refuse(call, &call->method->server->overloaded);
+    server_call_refuse_overloaded(call);
   }
 }
 

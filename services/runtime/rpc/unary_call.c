@@ -7,27 +7,42 @@
 #include "rpc/rpc_wire.h"
 #include "rpc/server_call.h"
 
-/* One of the call's batches has completed; the last one ends its life. */
-static void batch_completed(struct server_call *call) {
-  if (call->cancelled) call->gone = true;
-  if (--call->pending == 0) server_call_release(call);
-}
-
 static void unary_answered(struct rpc_arrival *arrival) {
-  batch_completed(SERVER_CALL_OF(arrival, answered));
+  server_call_completed(SERVER_CALL_OF(arrival, answered));
 }
 
+/* The caller of a call in line may have gone: then nobody needs its answer. */
 static void unary_closed(struct rpc_arrival *arrival) {
-  batch_completed(SERVER_CALL_OF(arrival, closed));
+  struct server_call *call = SERVER_CALL_OF(arrival, closed);
+  if (call->admission.link) {
+    admission_leave(call->method->admission, &call->admission);
+    server_call_ended(call->method->server);
+    call->pending--;
+  }
+  server_call_completed(call);
 }
 
-static void unary_finish(void *argument) {
-  struct server_call *call = argument;
-  struct rpc_server *server = call->method->server;
+/* ---- working on it ---------------------------------------------------------------------------------------------- */
+
+static void unary_ended(struct server_call *call) {
+  struct admission *admission = call->method->admission;
+  if (admission) admission_end(admission, &call->admission, clock_monotonic_us());
+  server_call_ended(call->method->server);
+}
+
+static void unary_answer(struct server_call *call) {
   struct arena *arena = call->call.context.arena;
   server_call_answer(call, false);
   arena_free(arena);
-  server_call_ended(server);
+  unary_ended(call);
+}
+
+static void start_next(const struct server_method *method);
+
+static void unary_finish(void *argument) {
+  struct server_call *call = argument;
+  unary_answer(call);
+  start_next(call->method);
 }
 
 static struct status unary_handle(struct server_call *call) {
@@ -62,17 +77,62 @@ static struct status unary_decode(struct server_call *call) {
 /* Decoding happens here, on the loop's own stack: messages nest, and a coroutine's stack is small. */
 static void unary_start(struct server_call *call) {
   struct rpc_server *server = call->method->server;
-  call->pending = 1;
-  server_call_begin(call, clock_monotonic_us() + server->options.max_deadline_ms * 1000);
+  server_call_begin(call, call->admission.deadline_us);
   call->status = unary_decode(call);
   if (!status_is_ok(call->status)) {
-    unary_finish(call);
+    unary_answer(call);
     return;
   }
   if (loop_spawn(server->loop, unary_run, call)) return;
   arena_free(call->call.context.arena);
-  server_call_refuse(call, &server->overloaded);
-  server_call_ended(server);
+  server_call_refuse_overloaded(call);
+  unary_ended(call);
+}
+
+/* ---- its turn --------------------------------------------------------------------------------------------------- */
+
+static void unary_refuse(struct server_call *call) {
+  server_call_refuse_overloaded(call);
+  server_call_ended(call->method->server);
+}
+
+/* Starts those in line that there is room for. */
+static void start_next(const struct server_method *method) {
+  struct admission_entry *entry;
+  bool work;
+  while (method->admission && (entry = admission_next(method->admission, clock_monotonic_us(), &work))) {
+    struct server_call *call = SERVER_CALL_OF(entry, admission);
+    if (work) {
+      unary_start(call);
+    } else {
+      unary_refuse(call);
+    }
+  }
+}
+
+static void admit(struct server_call *call) {
+  struct rpc_server *server = call->method->server;
+  int64_t now_us = clock_monotonic_us();
+  int64_t deadline_us = now_us + server->options.max_deadline_ms * 1000;
+  int64_t given_us = rpc_wire_time_us(call->deadline);
+  if (given_us < deadline_us) deadline_us = given_us;
+  server_overload_look(server, now_us);
+  if (!call->method->admission) {
+    call->admission.deadline_us = deadline_us;
+    unary_start(call);
+    return;
+  }
+  switch (admission_arrive(call->method->admission, &call->admission, deadline_us, now_us)) {
+    case ADMISSION_WORK:
+      unary_start(call);
+      return;
+    case ADMISSION_WAIT:
+      server_call_watch_close(call);
+      return;
+    case ADMISSION_REFUSE:
+      unary_refuse(call);
+      return;
+  }
 }
 
 static void unary_arrived(struct rpc_arrival *arrival) {
@@ -83,10 +143,27 @@ static void unary_arrived(struct rpc_arrival *arrival) {
   }
   server_call_request(call->method);
   if (server_call_admit(call->method)) {
-    unary_start(call);
+    admit(call);
   } else {
-    server_call_refuse(call, &call->method->server->overloaded);
+    server_call_refuse_overloaded(call);
   }
+}
+
+static void rested(void *argument) {
+  start_next(argument);
+}
+
+void rpc_call_rest(struct rpc_call *call) {
+  struct server_call *own = (struct server_call *)call;
+  if (own->stream || !own->method->admission) return;
+  admission_rest(own->method->admission, &own->admission, clock_monotonic_us());
+  coroutine_on_loop_stack(rested, (void *)own->method);
+}
+
+void rpc_call_resume(struct rpc_call *call) {
+  struct server_call *own = (struct server_call *)call;
+  if (own->stream || !own->method->admission) return;
+  admission_resume(own->method->admission, &own->admission, clock_monotonic_us());
 }
 
 void unary_call_set_up(struct server_call *call) {

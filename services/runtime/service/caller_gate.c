@@ -11,8 +11,12 @@ static bool is_listed(const char *callers, const char *name) {
   return false;
 }
 
+bool is_internal(const ProtobufCServiceDescriptor *service) {
+  return strstr(service->package, ".internal.") != NULL;
+}
+
 struct status caller_gate(struct rpc_call *call, const char *callers) {
-  if (!callers || !strstr(call->descriptor->package, ".internal.")) return status_ok();
+  if (!callers || !is_internal(call->descriptor)) return status_ok();
   struct arena *arena = call->context.arena;
   const char *name = rpc_call_identity(call, CALLER_PREFIX);
   if (name && is_listed(callers, name)) return status_ok();

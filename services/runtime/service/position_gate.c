@@ -7,12 +7,19 @@ static struct status check_position(struct rpc_call *call, struct event_store *s
                       "ordershop-after is not a position that the shop gave");
 }
 
+struct status position_wait(struct rpc_call *call) {
+  rpc_call_rest(call);
+  struct status status = consumer_wait_for(service_of(call)->consumer, &call->context, call->context.after);
+  rpc_call_resume(call);
+  return status;
+}
+
 struct status position_gate(struct rpc_call *call, void *argument) {
   struct service *service = argument;
   const char *after = call->context.after;
   if (!after) return status_ok();
   if (service->consumer && (call->method->flags & METHOD_READS_VIEWS)) {
-    return consumer_wait_for(service->consumer, &call->context, after);
+    return position_wait(call);
   }
   return check_position(call, service->store, after);
 }

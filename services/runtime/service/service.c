@@ -104,6 +104,7 @@ static struct status list_services(struct life *life) {
   for (size_t i = 0; i < definition->service_count; i++) {
     life->rpc_services[i] = definition->services[i];
     life->rpc_services[i].user = service;
+    life->rpc_services[i].begun_elsewhere = is_internal(definition->services[i].descriptor);
     life->names[i] = definition->services[i].descriptor->name;
   }
   life->health = health_new(service->arena, life->names);
