@@ -3,6 +3,7 @@
 #include <ordershop/internal/v1/stock.pb-c.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fail_point.h"
 #include "base/message.h"
 #include "base/uuid.h"
@@ -10,7 +11,7 @@
 #include "order_peers.h"
 #include "order_resource.h"
 
-enum { ATTEMPTS = 3 };
+enum { ATTEMPTS = 3, RELEASE_US = 1000 * 1000 };
 
 int64_t order_reservation_seconds;
 
@@ -22,6 +23,30 @@ struct attempt {
   int64_t expire;
 };
 
+/* The caller's deadline is over, or he has gone: he needs no order any more. */
+static bool is_given_up(const struct rpc_call *call) {
+  return rpc_call_cancelled(call) || clock_monotonic_us() >= call->context.deadline_us;
+}
+
+static struct status given_up(struct rpc_call *call) {
+  return status_error(call->context.arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+                      "the call was over before the order was recorded: nothing was done");
+}
+
+/* Half of the time that the deadline leaves: the other half is for the record. */
+static struct context first_half(const struct rpc_call *call) {
+  struct context context = call->context;
+  int64_t now_us = clock_monotonic_us();
+  context.deadline_us = now_us + (call->context.deadline_us - now_us) / 2;
+  return context;
+}
+
+/* An inventory that takes more than its half of the time is as good as none; the call itself is not over yet. */
+static struct status too_slow(struct rpc_call *call) {
+  return status_error(call->context.arena, STATUS_UNAVAILABLE, "PEER_UNREACHABLE",
+                      "inventory does not answer soon enough to record the order within the deadline");
+}
+
 static struct status reserve_stock(const struct attempt *attempt) {
   Ordershop__Internal__V1__ReserveStockRequest request = ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_REQUEST__INIT;
   request.order_id = attempt->change->order->id;
@@ -29,22 +54,45 @@ static struct status reserve_stock(const struct attempt *attempt) {
   request.product_ids = attempt->change->order->product_ids;
   request.n_product_ids = attempt->change->order->n_product_ids;
   request.expire_log_time = attempt->expire;
-  struct rpc_reply reply = {.context = &attempt->call->context};
+  struct context context = first_half(attempt->call);
+  struct rpc_reply reply = {.context = &context};
   ordershop__internal__v1__stock_service__reserve_stock(
       order_peers_of(attempt->call)->stock, &request,
       (Ordershop__Internal__V1__ReserveStockResponse_Closure)rpc_reply_closure, &reply);
   return reply.status;
 }
 
-/* Only after a definite refusal. Should it fail, the attempt expires. */
+/* Whether stock may be reserved although the inventory, or whoever speaks for it, says something else. */
+static bool is_unclear(struct status status) {
+  return status.code == STATUS_UNAVAILABLE || status.code == STATUS_DEADLINE_EXCEEDED ||
+         status.code == STATUS_CANCELLED;
+}
+
+/* Only when the record is certain not to be made with this attempt: it was refused, or it has not been sent and won't
+ * be. The caller's deadline, which may have ended the attempt, does not count. Should it fail, or overtake the
+ * reservation, the attempt expires. */
 static void release_stock(const struct attempt *attempt) {
   Ordershop__Internal__V1__ReleaseStockRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_REQUEST__INIT;
   request.order_id = attempt->change->order->id;
   request.attempt_id = (char *)attempt->id;
-  struct rpc_reply reply = {.context = &attempt->call->context};
+  struct context context = attempt->call->context;
+  context.deadline_us = clock_monotonic_us() + RELEASE_US;
+  struct rpc_reply reply = {.context = &context};
   ordershop__internal__v1__stock_service__release_stock(
       order_peers_of(attempt->call)->stock, &request,
       (Ordershop__Internal__V1__ReleaseStockResponse_Closure)rpc_reply_closure, &reply);
+}
+
+/* Reserves, unless there is nobody left to record the order for; what was reserved for nobody is given back. */
+static struct status hold_stock(const struct attempt *attempt) {
+  struct rpc_call *call = attempt->call;
+  if (is_given_up(call)) return given_up(call);
+  struct status status = reserve_stock(attempt);
+  if (status_is_ok(status)) fail_point("order.after_reserve");
+  bool over = is_given_up(call);
+  if (over || is_unclear(status)) release_stock(attempt);
+  if (over) return given_up(call);
+  return status.code == STATUS_DEADLINE_EXCEEDED ? too_slow(call) : status;
 }
 
 struct guards {
@@ -93,9 +141,8 @@ static struct status try_attempt(const struct attempt *attempt, enum order_outco
                                  bool *ret_again) {
   struct rpc_call *call = attempt->call;
   struct event_store *store = service_of(call)->store;
-  struct status status = reserve_stock(attempt);
+  struct status status = hold_stock(attempt);
   if (!status_is_ok(status)) return status;
-  fail_point("order.after_reserve");
 
   Ordershop__V1__Order *order = message_share(call->context.arena, attempt->change->order);
   struct transaction transaction = transaction_of(store, call->context.arena);
@@ -105,6 +152,7 @@ static struct status try_attempt(const struct attempt *attempt, enum order_outco
   if (fail_point("order.after_record")) {
     return status_error(call->context.arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
   }
+  if (status.code == STATUS_RESOURCE_EXHAUSTED) release_stock(attempt); /* Redis has not run it */
   if (!status_is_ok(status)) return status; /* unknown whether it was recorded: nothing is given back */
   if (result.outcome == TRANSACTION_DONE) {
     command_tell_position(call, &result.position);

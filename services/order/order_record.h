@@ -1,7 +1,9 @@
 /* Order record: how an order gets its stock and is recorded: reserve, record, answer (see README, "Stock").
  *
  * Each try has an attempt id of its own. What the inventory holds for an attempt is settled by the order's event, which
- * carries the attempt id; given back here only after a definite refusal; and expires otherwise. */
+ * carries the attempt id; given back here when the order is certain not to be recorded with it, since that was refused
+ * or not even tried: the caller's time was over, or he had gone; and expires otherwise. Both halves have their time, or
+ * neither is begun. */
 #pragma once
 
 #include <ordershop/v1/order.pb-c.h>

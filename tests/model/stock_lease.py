@@ -1,7 +1,7 @@
 """The stock lease (services/inventory/stock.h) for one order and a stock of 3.
 
 Creates, a duplicate create, updates and a delete of one order run against inventory's consumer. Any of them may stop for ever
-after any step, the clock may jump, other entities' appends move log time, the request record may be forgotten, so that the id
+after any step, or give up and give back what it has reserved before it has sent its record, the clock may jump, other entities' appends move log time, the request record may be forgotten, so that the id
 of a deleted order lives again. Checked in every state: no order without its stock, nothing negative; and when all is quiet:
 nothing leaked.
 """
@@ -76,11 +76,18 @@ def record(s, process, quantity, refused, version, weakening):
             yield step(s, process, DONE, attempts=without(s.attempts, process), **changes)
 
 
+def give_up(s, process):
+    """Before the record is sent, whatever has become of the reservation: it can't be made any more."""
+    yield step(s, process, DONE, attempts=without(s.attempts, process))
+
+
 def process_states(s, process, kind, quantity, weakening):
     at, version, _ = s.actors[process]
+    if at == "reserved":
+        yield from give_up(s, process)
     if kind == "create" and at == "start":
         yield from reserve(s, process, quantity, 0)
-    elif kind == "create":
+    elif kind == "create" and at == "reserved":
         yield from record(s, process, quantity, s.created or s.order, 1, weakening)
     elif kind == "update" and at == "start" and s.order:
         yield step(s, process, ("read", s.order[0], 0))
