@@ -546,6 +546,23 @@ static void test_many(void) {
   CU_ASSERT(figures.coroutines_most >= 1000);
 }
 
+static void run_crowd(struct loop *loop, int count) {
+  struct crowd crowd = {0};
+  for (int i = 0; i < count; i++) loop_spawn(loop, mix, &crowd);
+  loop_spawn(loop, stop_when_alone, loop);
+  loop_run(loop);
+}
+
+static void test_trim(void) {
+  struct loop *loop = loop_new(NULL);
+  run_crowd(loop, 300);
+  CU_ASSERT_EQUAL(loop_figures(loop).stacks, 301);
+  loop_trim(loop);
+  CU_ASSERT(loop_figures(loop).stacks < 50);
+  run_crowd(loop, 300);
+  loop_free(loop);
+}
+
 static void *run_a_loop(void *argument) {
   struct loop *loop = loop_new(NULL);
   for (int i = 0; i < 100; i++) loop_spawn(loop, mix, argument);
@@ -588,6 +605,7 @@ int main(int argc, char **argv) {
       {"parking outside a coroutine ends the process", test_misuse},
       {"a coroutine's label goes with it, to the loop's stack and to its helpers", test_labels},
       {"a thousand coroutines keep their registers and locals apart", test_many},
+      {"stacks that nobody uses are given back, and there are new ones afterwards", test_trim},
       {"several threads have a loop each", test_loops_in_threads},
   };
   return suite_main("coroutine", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);

@@ -14,6 +14,7 @@
 
 enum {
   POOLED_MOST = 512, /* ended coroutines kept with their stacks */
+  POOLED_TRIMMED = 32,
   CACHE_LINE = 64,
   COLOURS = 8,
   COLOUR_BYTES = 448,
@@ -123,6 +124,7 @@ static struct coroutine *coroutine_new(struct loop *loop, struct scheduler *sche
   struct coroutine *coroutine = (struct coroutine *)(stack.bottom + offset);
   *coroutine = (struct coroutine){.loop = loop, .stack = stack};
   coroutine->fcontext = make_fcontext(coroutine, offset, coroutine_entry);
+  scheduler->figures.stacks++;
   return coroutine;
 }
 
@@ -134,8 +136,9 @@ static struct coroutine *coroutine_take(struct loop *loop, struct scheduler *sch
   return coroutine;
 }
 
-static void coroutine_release(struct coroutine *coroutine) {
+static void coroutine_release(struct scheduler *scheduler, struct coroutine *coroutine) {
   struct stack stack = coroutine->stack;
+  scheduler->figures.stacks--;
   stack_unmap(&stack);
 }
 
@@ -153,7 +156,7 @@ static void coroutine_put_back(struct scheduler *scheduler, struct coroutine *co
   size_t used = stack_used(&coroutine->stack);
   if (used > scheduler->figures.stack_bytes_most) scheduler->figures.stack_bytes_most = used;
   if (scheduler->pooled >= POOLED_MOST) {
-    coroutine_release(coroutine);
+    coroutine_release(scheduler, coroutine);
     return;
   }
   coroutine->next = scheduler->pool;
@@ -165,13 +168,20 @@ void scheduler_init(struct scheduler *scheduler) {
   pthread_mutex_init(&scheduler->labels, NULL);
 }
 
-void scheduler_clear(struct scheduler *scheduler) {
-  while (scheduler->pool) {
+static void shrink_pool(struct scheduler *scheduler, size_t most) {
+  for (; scheduler->pooled > most; scheduler->pooled--) {
     struct coroutine *coroutine = scheduler->pool;
     scheduler->pool = coroutine->next;
-    coroutine_release(coroutine);
+    coroutine_release(scheduler, coroutine);
   }
-  scheduler->pooled = 0;
+}
+
+void loop_trim(struct loop *loop) {
+  shrink_pool(loop_scheduler(loop), POOLED_TRIMMED);
+}
+
+void scheduler_clear(struct scheduler *scheduler) {
+  shrink_pool(scheduler, 0);
   timers_clear(&scheduler->timers);
   pthread_mutex_destroy(&scheduler->labels);
 }

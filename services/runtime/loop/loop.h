@@ -61,9 +61,13 @@ void loop_set_poller(struct loop *loop, struct loop_poller *poller);
 /* Starts a coroutine, which first runs when the caller next gives way. False: max_coroutines live already. */
 bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument);
 
+/* Gives the stacks back that are kept for coroutines to come, but for a few. */
+void loop_trim(struct loop *loop);
+
 struct loop_figures {
   size_t coroutines;       /* living */
   size_t coroutines_most;  /* at once since the start */
+  size_t stacks;           /* of living coroutines, and kept for those to come */
   size_t stack_bytes_most; /* deepest use of a stack that was measured (test builds), else 0 */
 };
 struct loop_figures loop_figures(const struct loop *loop);

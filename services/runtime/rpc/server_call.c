@@ -9,21 +9,31 @@
 #include "rpc/error_details.h"
 #include "rpc/rpc_wire.h"
 
-enum { OVERLOAD_OVER_US = 5 * 1000 * 1000 }; /* without a refusal */
+enum {
+  OVERLOAD_OVER_US = 5 * 1000 * 1000, /* without a refusal */
+  POOLED_MOST = 512,                  /* call structs that are kept */
+};
 
 static const char details_key[] = "grpc-status-details-bin";
 
 static struct server_call *pool_take(struct rpc_server *server) {
   struct server_call *call = server->pool;
-  if (call) server->pool = call->pooled;
   server->out++;
-  return call ? call : memory_alloc(sizeof(*call));
+  if (!call) return memory_alloc(sizeof(*call));
+  server->pool = call->pooled;
+  server->pooled--;
+  return call;
 }
 
 static void pool_give(struct rpc_server *server, struct server_call *call) {
+  server->out--;
+  if (server->pooled >= POOLED_MOST) {
+    free(call);
+    return;
+  }
+  server->pooled++;
   call->pooled = server->pool;
   server->pool = call;
-  server->out--;
 }
 
 static void set_up(struct server_call *call, const struct server_method *method) {

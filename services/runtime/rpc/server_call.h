@@ -65,8 +65,9 @@ struct rpc_server {
   struct condition changed;   /* `stopped`, or calls while draining */
   struct rpc_stream *streams; /* living */
   struct rpc_arrival shutdown;
-  struct server_call *pool; /* call structs that rest */
-  size_t out;               /* call structs that don't */
+  struct server_call *pool; /* call structs that are kept for calls to come */
+  size_t pooled;            /* how many these are */
+  size_t out;               /* call structs in use */
 };
 
 struct trailer {

@@ -18,6 +18,7 @@
 #include "rpc/reflection.h"
 #include "service/caller_gate.h"
 #include "service/health_check.h"
+#include "service/memory_watch.h"
 #include "service/position_gate.h"
 #include "service/readiness.h"
 #include "service/service_settings.h"
@@ -37,6 +38,7 @@ struct life {
   struct rpc_server *health_server; /* NULL: none */
   uv_signal_t terminate, interrupt;
   struct condition change;
+  struct memory_watch memory;
   bool outage_told; /* not ready because Redis is away, which has been logged */
   bool stopping;
 };
@@ -200,6 +202,7 @@ static void serve_until_stopped(struct life *life) {
     if (ready != told) tell_readiness(life, ready);
     told = ready;
     if (life->settings.tls) tls_files_version(life->settings.tls); /* for the log: calls may be rare */
+    memory_watch_look(&life->memory, life->service.loop);
     condition_wait(&life->change, clock_monotonic_us() + READINESS_INTERVAL_US);
   }
 }

@@ -1,0 +1,51 @@
+#include "service/memory_watch.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+  PAUSE_US = 10 * 1000 * 1000,
+  PAUSE_MOST_US = 40 * 1000 * 1000,
+  SLACK_BYTES = 4 * 1024 * 1024, /* not worth the search */
+};
+
+/* Bytes in memory that are no file's; 0 where the system doesn't tell. */
+static size_t own_bytes(void) {
+  FILE *file = fopen("/proc/self/statm", "re");
+  if (!file) return 0;
+  size_t resident = 0, shared = 0;
+  int found = fscanf(file, "%*u %zu %zu", &resident, &shared);
+  fclose(file);
+  return found == 2 && resident > shared ? (resident - shared) * (size_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+static size_t look(struct memory_watch *watch) {
+  size_t bytes = own_bytes();
+  if (bytes < watch->least_bytes) watch->least_bytes = bytes;
+  return bytes;
+}
+
+static void give_back(struct memory_watch *watch, struct loop *loop, size_t before) {
+  loop_trim(loop);
+  malloc_trim(0);
+  size_t after = look(watch);
+  /* While a burst lasts, all is in use: it is tried less often then. */
+  watch->pause_us = after + SLACK_BYTES < before || watch->pause_us >= PAUSE_MOST_US ? PAUSE_US : 2 * watch->pause_us;
+  log_event(LOG_DEBUG, "memory given back", "before", log_number((int64_t)before), "after", log_number((int64_t)after),
+            NULL);
+}
+
+void memory_watch_look(struct memory_watch *watch, struct loop *loop) {
+  int64_t now_us = clock_monotonic_us();
+  if (watch->looked_us == 0) {
+    *watch = (struct memory_watch){.looked_us = now_us, .pause_us = PAUSE_US, .least_bytes = own_bytes()};
+  }
+  if (now_us - watch->looked_us < watch->pause_us) return;
+  watch->looked_us = now_us;
+  size_t bytes = look(watch);
+  if (bytes > watch->least_bytes + SLACK_BYTES) give_back(watch, loop, bytes);
+}

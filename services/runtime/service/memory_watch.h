@@ -1,0 +1,20 @@
+/* Memory watch: gives back to the system what a burst of connections and calls has needed and nobody needs any more.
+ *
+ * malloc keeps what was freed, in pieces between what is still in use, and the loop keeps the stacks of coroutines that
+ * have ended; a service that had ten times the usual load once would stay as big for ever. Threads: the loop's. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+
+struct memory_watch {
+  int64_t looked_us;
+  int64_t pause_us;   /* until it looks again */
+  size_t least_bytes; /* that it has ever seen */
+};
+
+/* To be called often; looks every 10 s, or, while there is nothing to gain, every 40 s. Takes some milliseconds when
+ * there is much to give back. */
+void memory_watch_look(struct memory_watch *watch, struct loop *loop);
