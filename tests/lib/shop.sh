@@ -314,7 +314,7 @@ show_logs() {
 shop_end() {
   local status=$? name
   trap - EXIT INT TERM HUP
-  for name in "${shop_services[@]}" redis; do
+  for name in "${!shop_pid[@]}"; do
     if is_running "$name"; then
       kill -CONT "${shop_pid[$name]}" 2>/dev/null || true
       kill -KILL "${shop_pid[$name]}" 2>/dev/null || true

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Services that are called five times as often as they can answer: behind a slow Redis, so that what they can do is small
+# and known, and the machine has time for the rest. What is counted is how much of that they still do, not how fast.
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+PATH=$ORDERSHOP_BIN:$PATH
+command -v jq >/dev/null || skip "jq is not installed"
+export ORDERSHOP_RESERVATION_SECONDS=3600 # what expires only then has not been given back
+shop_start customer product inventory order
+
+# load FLAG...: its report goes to $shop_folder/load.json; failures are what is looked for
+load() {
+  ordershop-load --port-base "$shop_port_base" --json --warm-up 1 "$@" >"$shop_folder/load.json" 2>"$shop_folder/load.err" || true
+}
+
+# holds JQ-CONDITION: of the last load's report
+holds() { jq -e "$1" "$shop_folder/load.json" >/dev/null || { cat "$shop_folder/load.json" && return 1; }; }
+
+# behind_a_slow_redis SERVICE COMMANDS_PER_SECOND: starts it again there
+behind_a_slow_redis() {
+  launch slow_redis python3 "$ORDERSHOP_SOURCE/tests/lib/slow_redis.py" "$(spare_port)" "$(port_of redis)" "$2"
+  wait_until 20 port_is_taken "$(spare_port)" || fail "the slow Redis does not listen"
+  service_restart "$1" ORDERSHOP_REDIS_URL="redis://$1@127.0.0.1:$(spare_port)/0"
+}
+
+behind_its_redis() { # again
+  service_restart "$1"
+  kill "${shop_pid[slow_redis]}"
+  await_end slow_redis 10
+}
+
+port_is_taken() { ! port_is_free "$1"; }
+
+memory_kib() { awk '/^RssAnon/ { print $2 }' "/proc/${shop_pid[$1]}/status"; }
+memory_is_below() { [ "$(memory_kib "$1")" -lt "$2" ]; }
+
+# What a sanitizer keeps for itself says nothing.
+memory_becomes() { [ "$shop_slowness" -gt 1 ] || wait_until 90 memory_is_below "$1" "$2"; }
+
+nothing_is_reserved() { [ "$(redis ZCARD inventory_attempts)" -eq 0 ]; }
+
+# Thousands of calls are refused; where they are in two or three bouts, so are the lines.
+tells_of_it_in_few_lines() {
+  local lines
+  lines=$(grep -c 'overloaded: calls are refused' "$(log_of order)") || return 1
+  [ "$lines" -le 3 ]
+}
+
+# Measures what orders a second are possible, then asks for five times as many, with deadlines of a second.
+flood() {
+  load --in-flight 16 --seconds 4
+  possible=$(jq '.perSecond | floor' "$shop_folder/load.json")
+  memory=$(memory_kib order)
+  load --rate $((possible * 5)) --deadline 1000 --seconds 6
+}
+
+# Nearly all of it, where the machine has nothing else to do; a busy one has bad seconds. Without admission it is nothing.
+most_of_it_is_done() { holds ".calls / .seconds >= $possible * 0.5"; }
+the_rest_is_refused() { holds '(.failuresByCode.RESOURCE_EXHAUSTED // 0) >= .failures * 0.9'; }
+refusals_come_at_once() { holds '.refusedMs.p50 < 300'; }
+all_is_answered_again() {
+  load --rate $((possible / 2 + 1)) --deadline 1000 --seconds 3
+  holds '.failures <= .calls / 2'
+}
+
+expect_it_to_bear() { # expect_it_to_bear WHAT
+  expect "$1: most of what is possible is done" most_of_it_is_done
+  expect "$1: what is not done is refused, not left to its deadline" the_rest_is_refused
+  expect "$1: refusals come at once" refusals_come_at_once
+  expect "$1: memory is bounded" memory_becomes order $((memory + 30 * 1024))
+  expect "$1: a second later calls are answered as before" all_is_answered_again
+  expect "$1: no stock stays reserved for nobody" wait_until 30 nothing_is_reserved
+}
+
+load --seconds 1 # makes what orders need
+behind_a_slow_redis order 300
+flood
+expect_it_to_bear "an order service behind a slow Redis"
+expect "the log tells of it in few lines" tells_of_it_in_few_lines
+
+behind_its_redis order
+behind_a_slow_redis inventory 100
+flood
+expect_it_to_bear "an order service with a slow inventory"
+behind_its_redis inventory
+
+burst_is_borne() {
+  local before
+  before=$(memory_kib customer)
+  load --mode customer --in-flight 3000 --connections 60 --seconds 2
+  echo "$before KiB before the burst, $(memory_kib customer) after it"
+  memory_becomes customer $((before + 12 * 1024)) || { echo "$(memory_kib customer) KiB in the end" && return 1; }
+}
+expect "memory that a burst has needed is given back" burst_is_borne
+shop_done
