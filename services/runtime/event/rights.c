@@ -1,6 +1,7 @@
 #include "event/rights.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "redis/redis_denial.h"
 
 enum { CHECK_DEADLINE_US = 5 * 1000 * 1000 };
@@ -12,13 +13,22 @@ static struct status ask(struct event_store *store, struct context *context, con
   return redis_function_call(store->commands, context, store->library, "rights_missing", &keys, NULL, ret_reply);
 }
 
+/* A server that can't tell whether a right is there refuses the command itself if it isn't. */
+static void note(struct event_store *store, struct arena *arena, const struct redis_reply *missing) {
+  const char *right = arena_printf(arena, "%s %s", redis_reply_text(redis_reply_at(missing, 0)),
+                                   redis_reply_text(redis_reply_at(missing, 1)));
+  if (missing->count == 2) {
+    redis_denial_note(store->commands, right, "");
+  } else {
+    const char *error = redis_reply_text(redis_reply_at(missing, 2));
+    log_event(LOG_ERROR, "can't check the rights of the redis user", "right", right, "error", error, NULL);
+  }
+}
+
 void rights_check(struct event_store *store) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CHECK_DEADLINE_US};
   const struct redis_reply *reply;
-  if (status_is_ok(ask(store, &context, &reply)) && reply->count == 2) {
-    const char *command = redis_reply_text(redis_reply_at(reply, 0)), *key = redis_reply_text(redis_reply_at(reply, 1));
-    redis_denial_note(store->commands, arena_printf(context.arena, "%s %s", command, key), "");
-  }
+  if (status_is_ok(ask(store, &context, &reply)) && reply->count > 0) note(store, context.arena, reply);
   arena_free(context.arena);
 }
 

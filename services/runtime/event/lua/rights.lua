@@ -1,24 +1,29 @@
 -- Which of the rights that every service needs is missing; see event/rights.h.
 
--- Commands that take what follows their key for more keys.
-local takes_keys = {EXISTS = true, DEL = true}
+-- Commands with as many arguments as they take: servers judge no others. KEY stands for the key.
+local KEY = {}
+local on_clock = {{'GET', KEY}, {'SET', KEY, 'x'}}
+local on_own = {
+  {'EXISTS', KEY}, {'GET', KEY}, {'SET', KEY, 'x'}, {'DEL', KEY},
+  {'HGET', KEY, 'x'}, {'HSET', KEY, 'x', 'x'}, {'SADD', KEY, 'x'}, {'SREM', KEY, 'x'}, {'ZADD', KEY, '1', 'x'}, {'ZREM', KEY, 'x'},
+}
 
--- KEYS: the clock, any key of the service's own. Answers the first command and key that the caller may not use; {}: none.
+-- nil: the caller may; else the command, the key, and why it is not known, if it isn't.
+local function refusal(command, key)
+  local words = {}
+  for i, word in ipairs(command) do words[i] = word == KEY and key or word end
+  local known, may = pcall(redis.acl_check_cmd, unpack(words))
+  if not known then return {command[1], key or '', type(may) == 'table' and may.err or tostring(may)} end
+  if not may then return {command[1], key} end
+end
+
+-- KEYS: the clock, any key of the service's own. Answers the first command and key that the caller may not use, and, if
+-- the server could not tell, its error; {}: none.
 local function rights_missing(keys)
-  local needed = {
-    {keys[1], 'GET', 'SET'},
-    {keys[2], 'EXISTS', 'GET', 'SET', 'DEL', 'HGET', 'HSET', 'SADD', 'SREM', 'ZADD', 'ZREM'},
-  }
-  for _, rights in ipairs(needed) do
-    for i = 2, #rights do
-      local command, key = rights[i], rights[1]
-      local may
-      if takes_keys[command] then
-        may = redis.acl_check_cmd(command, key)
-      else
-        may = redis.acl_check_cmd(command, key, 'x', 'x')
-      end
-      if not may then return {command, key} end
+  for i, commands in ipairs{on_clock, on_own} do
+    for _, command in ipairs(commands) do
+      local refused = refusal(command, keys[i])
+      if refused then return refused end
     end
   end
   return {}
