@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, runs every suite, and says `N passed, N failed, N skipped` in the last line.
 #
-#   run.sh [--sanitize] [--only PATTERN] [--jobs N] [--no-install] [--list]
+#   run.sh [--sanitize] [--only PATTERN] [--redis redis|valkey] [--jobs N] [--no-install] [--list]
 #
 #   --sanitize      a build of its own with AddressSanitizer and UndefinedBehaviorSanitizer
 #   --only PATTERN  only suites whose name contains the shell pattern, e.g. unit/ or 'fault/*mail'
+#   --redis KIND    with the server that is installed as redis-server or as valkey-server (default: the first that is)
 #   --jobs N        so many suites at a time (default 2, or 1 on a machine with one core)
 #   --no-install    installs no packages
 #   --list          builds, and prints the names of the suites
 #
 # A suite is a CUnit program of the build (tests/CMakeLists.txt), or an executable *.sh or *.py in tests/contract,
 # model, acceptance, fault or quality. It exits 0 if it passed, 77 if it was skipped (its last line says why), else it
-# failed. A script counts as one test unless its last line is `N passed, N failed`. A suite may take 300 seconds, or
-# what a line `# suite-seconds: N` in a script says, three times as long with --sanitize. It also fails if it leaves a
-# process behind.
+# failed. A script counts as one test unless its last line is `N passed, N failed`. A suite may take 900 seconds, or
+# what a line `# suite-seconds: N` in a script says, three times as long with --sanitize: more than it needs on a busy
+# machine. It also fails if it leaves a process behind.
 #
 # Suites are told in the environment: ORDERSHOP_SOURCE (the tree), ORDERSHOP_BIN (the executables, with fail points),
 # ORDERSHOP_TEST_SLOWNESS (1, or 3 for sanitized ones: factor for deadlines), TMPDIR (their own; removed afterwards).
@@ -36,7 +37,7 @@ misuse() {
 
 # --- Options ---
 
-sanitize=no only='' install=yes list=no
+sanitize=no only='' redis='' install=yes list=no
 jobs=$(($(nproc) > 1 ? 2 : 1))
 while [ $# -gt 0 ]; do
   case $1 in
@@ -44,6 +45,13 @@ while [ $# -gt 0 ]; do
   --only)
     [ -n "${2:-}" ] || misuse "--only needs a pattern"
     only=$2
+    shift
+    ;;
+  --redis)
+    case ${2:-} in
+    redis | valkey) redis=$2 ;;
+    *) misuse "--redis needs redis or valkey" ;;
+    esac
     shift
     ;;
   --jobs)
@@ -152,7 +160,7 @@ suite_seconds() { # suite_seconds PROGRAM
   case $1 in
   *.sh | *.py) seconds=$(sed -n 's/^# suite-seconds: \([0-9]*\)$/\1/p' "$1" | head -n 1) ;;
   esac
-  echo $((${seconds:-300} * slowness))
+  echo $((${seconds:-900} * slowness))
 }
 
 # Sets passed, failed, skipped and why from what a suite printed and its exit status.
@@ -244,6 +252,25 @@ prepare_environment() {
   done
 }
 
+# Suites know Redis' programs by Redis' names. Where Valkey's are to be used, these names lead to them.
+choose_redis() {
+  local program
+  [ -n "$redis" ] || redis=$(command -v redis-server >/dev/null && echo redis || echo valkey)
+  command -v "$redis-server" >/dev/null || {
+    echo "run.sh: there is no $redis-server here" >&2
+    exit 1
+  }
+  if [ "$redis" = valkey ]; then
+    mkdir "$scratch/redis"
+    for program in server cli check-aof check-rdb; do
+      printf '#!/bin/sh\nexec valkey-%s "$@"\n' "$program" >"$scratch/redis/redis-$program"
+    done
+    chmod +x "$scratch"/redis/*
+    PATH=$scratch/redis:$PATH
+  fi
+  redis-server --version
+}
+
 # The logs of the last ten runs are kept.
 make_logs_folder() {
   mkdir -p "$build/logs"
@@ -280,6 +307,7 @@ trap end_run EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 mkdir "$scratch/results"
+choose_redis
 prepare_environment
 run_suites
 

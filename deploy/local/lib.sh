@@ -109,8 +109,9 @@ part_port() {
   done
 }
 
-part_command() {
-  if [ "$1" = redis ]; then printf redis-server; else printf 'ordershop-%s' "$1"; fi
+# What a process of a part can be called.
+part_commands() {
+  if [ "$1" = redis ]; then printf 'redis-server valkey-server'; else printf 'ordershop-%s' "$1"; fi
 }
 
 part_folder() {
@@ -125,10 +126,12 @@ part_folder() {
 # Is process $2 the part $1 of this shop?
 is_part() {
   local name command
-  command=$(part_command "$1")
   { read -r name <"/proc/$2/comm"; } 2>/dev/null || return 1
-  # the kernel keeps 15 characters of a name
-  [ "$name" = "${command:0:15}" ] && [ "$(readlink "/proc/$2/cwd" 2>/dev/null)" = "$(part_folder "$1")" ]
+  for command in $(part_commands "$1"); do
+    # the kernel keeps 15 characters of a name
+    [ "$name" != "${command:0:15}" ] || [ "$(readlink "/proc/$2/cwd" 2>/dev/null)" != "$(part_folder "$1")" ] || return 0
+  done
+  return 1
 }
 
 # Prints the process id of a part; fails if it does not run.

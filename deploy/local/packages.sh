@@ -7,7 +7,7 @@
 # has it; what needs it says so and is skipped.
 
 # To run the shop.
-run_packages=(redis-server redis-tools util-linux openssl)
+run_packages=('redis-server|valkey-server' 'redis-tools|valkey-tools' util-linux openssl)
 
 # To build it.
 build_packages=(

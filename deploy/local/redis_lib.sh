@@ -6,6 +6,10 @@
 # else's (ORDERSHOP_REDIS_URL) is asked as that says, or, if ORDERSHOP_REDIS_USERS names a folder that make_users.sh has
 # made, by everybody as the user of his own.
 
+# The server to start, and the program to ask it: Valkey's where there are none of Redis. Fail where there is neither.
+redis_server_program() { command -v redis-server || command -v valkey-server; }
+redis_cli_program() { command -v redis-cli || command -v valkey-cli; }
+
 # Somebody else's Redis, given by its address, is used as it is and neither started nor stopped.
 redis_is_ours() { [ -z "${ORDERSHOP_REDIS_URL:-}" ]; }
 
@@ -51,7 +55,7 @@ redis_cli_as() { # redis_cli_as USER ARGUMENT...
   file=$(redis_password_file_of "$user")
   [ -n "$(redis_users)" ] || user=$redis_user
   if [ -n "$file" ]; then IFS= read -r password 2>/dev/null <"$file" || [ -n "$password" ] || password=; fi
-  env -u REDISCLI_AUTH ${password:+REDISCLI_AUTH="$password"} redis-cli --no-auth-warning \
+  env -u REDISCLI_AUTH ${password:+REDISCLI_AUTH="$password"} "$(redis_cli_program)" --no-auth-warning \
     -h "$redis_host" -p "$redis_at" -n "$redis_database" ${user:+--user "$user"} "$@"
 }
 
@@ -95,10 +99,11 @@ explain_redis() {
 # The files that must be there before anything is started.
 check_redis_files() {
   local service file
-  command -v redis-cli >/dev/null || fail "there is no redis-cli: install the package redis-tools, or run up.sh without --no-install"
+  redis_cli_program >/dev/null ||
+    fail "there is no redis-cli: install the package redis-tools or valkey-tools, or run up.sh without --no-install"
   if redis_is_ours; then
-    command -v redis-server >/dev/null ||
-      fail "there is no redis-server: install the package redis-server, or run up.sh without --no-install"
+    redis_server_program >/dev/null ||
+      fail "there is no redis-server: install the package redis-server or valkey-server, or run up.sh without --no-install"
     [ -r "$redis_conf" ] || fail "can't read Redis' configuration $redis_conf: the source tree isn't whole"
     return 0
   fi

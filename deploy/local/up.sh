@@ -137,7 +137,7 @@ make_redis_users() {
 start_redis() {
   say "Starting redis at 127.0.0.1:$redis_port"
   write_redis_conf
-  launch redis redis-server "$home/redis/redis.conf"
+  launch redis "$(redis_server_program)" "$home/redis/redis.conf"
   wait_until $loading_seconds redis_answers_or_ended
   part_pid redis >/dev/null || give_up_on redis
   redis_answers || give_up_on redis "does not answer as it should: $(explain_redis)"
@@ -155,7 +155,7 @@ start_service() {
     ORDERSHOP_LISTEN="127.0.0.1:$(part_port "$service")" \
     ORDERSHOP_REDIS_URL="$(redis_url_of "$service")" \
     ORDERSHOP_REDIS_PASSWORD_FILE="$(redis_password_file_of "$service")" \
-    ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" "$bin/$(part_command "$service")"
+    ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" "$bin/ordershop-$service"
 }
 
 all_serve_or_one_ended() {

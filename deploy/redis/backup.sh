@@ -56,6 +56,9 @@ if [ -n "$password_file" ]; then
     fail "can't read a password from $password_file"
 fi
 
+cli=$(command -v redis-cli || command -v valkey-cli) ||
+  fail "there is no redis-cli: install the package redis-tools, or valkey-tools"
+
 umask 077
 folder=$(dirname "$file")
 aside=$(mktemp "$folder/.backup.XXXXXX" 2>/dev/null) || fail "can't write to the folder $folder"
@@ -63,12 +66,12 @@ trap 'rm -f "$aside"' EXIT
 
 login=()
 [ -z "$user" ] || login=(--user "$user")
-env ${password:+REDISCLI_AUTH="$password"} redis-cli -h "$host" -p "$port" "${login[@]}" --rdb "$aside" </dev/null \
+env ${password:+REDISCLI_AUTH="$password"} "$cli" -h "$host" -p "$port" "${login[@]}" --rdb "$aside" </dev/null \
   >/dev/null 2>"$aside.why" || status=$?
 why=$(grep -v -i 'warning' "$aside.why" | head -n 1 || true)
 rm -f "$aside.why"
 [ "${status:-0}" -eq 0 ] || fail "Redis at $host:$port gives nothing: ${why:-no reason told}"
-redis-check-rdb "$aside" >/dev/null || fail "what Redis at $host:$port has sent is not whole; try again"
+"${cli%cli}check-rdb" "$aside" >/dev/null || fail "what Redis at $host:$port has sent is not whole; try again"
 # a link, so that nobody's file is overwritten
 sync "$aside"
 ln "$aside" "$file" 2>/dev/null || fail "$file exists already; choose another name"

@@ -32,7 +32,9 @@ esac
 }
 file=$1 folder=$2
 [ -r "$file" ] || fail "can't read $file"
-redis-check-rdb "$file" >/dev/null 2>&1 || fail "$file is not a whole backup: redis-check-rdb says what is wrong with it"
+checker=$(command -v redis-check-rdb || command -v valkey-check-rdb) ||
+  fail "there is no redis-check-rdb: install the package redis-tools, or valkey-tools"
+"$checker" "$file" >/dev/null 2>&1 || fail "$file is not a whole backup: $(basename "$checker") says what is wrong with it"
 [ -d "$folder" ] || fail "there is no folder $folder: make it, for the user that Redis runs as"
 [ ! -e "$folder/appendonlydir" ] || fail "$folder has data already: move $folder/appendonlydir away first"
 

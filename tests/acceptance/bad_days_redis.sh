@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Bad days of up.sh and Redis: each gives one clear sentence and a non-zero exit, and leaves nothing half-started.
-# suite-seconds: 150
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 
 scripts=$ORDERSHOP_SOURCE/deploy/local
@@ -35,7 +34,7 @@ nothing_runs() {
 }
 
 # A PATH without some programs: links to all the others.
-path_without() { # path_without PROGRAM
+path_without() { # path_without PATTERN
   local folder=$shop_folder/without-$1
   mkdir -p "$folder"
   find -L /usr/bin /bin -maxdepth 1 -type f -executable ! -name "$1" -exec ln -sf -t "$folder" {} + 2>/dev/null || true
@@ -50,7 +49,7 @@ printf file >"$shop_folder/half/redis"
 expect "a folder in it that can't be written" ends_with_one_line "can't write to the folder $shop_folder/half/redis" \
   env ORDERSHOP_HOME="$shop_folder/half" "$scripts/up.sh" --no-install
 expect "no redis-server" ends_with_one_line "there is no redis-server: install" \
-  env PATH="$(path_without redis-server)" "$scripts/up.sh" --no-install
+  env PATH="$(path_without "*-server")" "$scripts/up.sh" --no-install
 expect "no executables" ends_with_one_line "there is no ordershop in /nowhere: set ORDERSHOP_BIN" \
   env ORDERSHOP_BIN=/nowhere "$scripts/up.sh" --no-install
 expect "a Redis address that is none" ends_with_one_line "ORDERSHOP_REDIS_URL must be" \
@@ -73,7 +72,7 @@ expect "and nothing runs after all of these" nothing_runs
 listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
 time.sleep(1000)' "$(port_of redis)" &
 squatter=$!
-wait_until 5 eval "! port_is_free $(port_of redis)"
+wait_until 60 eval "! port_is_free $(port_of redis)"
 expect "Redis' port is taken" ends_with_one_line "port $(port_of redis), which redis needs, is taken by python3" up redis
 kill $squatter
 wait $squatter 2>/dev/null || true
