@@ -16,7 +16,7 @@ import time
 import unicodedata
 
 PROGRAM = os.environ["ORDERSHOP_BIN"] + "/ordershop"
-SECONDS = 20 * int(os.environ.get("ORDERSHOP_TEST_SLOWNESS", "1"))
+SECONDS = 40 * int(os.environ.get("ORDERSHOP_TEST_SLOWNESS", "1"))
 CODES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 

@@ -6,7 +6,7 @@ import select
 import sys
 import time
 
-SECONDS = 20 * int(os.environ.get("ORDERSHOP_TEST_SLOWNESS", "1"))
+SECONDS = 40 * int(os.environ.get("ORDERSHOP_TEST_SLOWNESS", "1"))
 script, line, wanted = sys.argv[1:]
 process, terminal = pty.fork()
 if process == 0:

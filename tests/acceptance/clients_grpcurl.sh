@@ -17,7 +17,7 @@ ask() {
     options+=("$1" "$2")
     shift 2
   done
-  "$grpcurl" -plaintext -max-time $((10 * shop_slowness)) "${options[@]}" -d "${2:-{\}}" "$(address_of "$service")" \
+  "$grpcurl" -plaintext -max-time $((60 * shop_slowness)) "${options[@]}" -d "${2:-{\}}" "$(address_of "$service")" \
     "ordershop.v1.${service^}Service/$1"
 }
 

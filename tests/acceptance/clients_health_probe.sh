@@ -29,8 +29,8 @@ for name in "${shop_services[@]}"; do
 done
 
 redis_kill
-expect "without Redis customer is not ready" wait_until 15 says_not_serving "$(address_of customer)"
+expect "without Redis customer is not ready" wait_until 60 says_not_serving "$(address_of customer)"
 expect "without Redis customer is alive" "$probe" -addr="$(address_of customer)" -service=liveness
 redis_start
-expect "with Redis back customer is ready again" wait_until 15 "$probe" -addr="$(address_of customer)"
+expect "with Redis back customer is ready again" wait_until 60 "$probe" -addr="$(address_of customer)"
 shop_done

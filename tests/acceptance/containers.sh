@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The images and the compose file as a user gets them, with real container tools: builds all targets, looks into the
 # images, runs the shop by compose.yaml, plays the demo, stops and starts it again.
-# suite-seconds: 900
+# suite-seconds: 2400
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 # shellcheck source-path=SCRIPTDIR source=../lib/containers.sh
@@ -91,10 +91,10 @@ runs_as_any_user() {
   confined --name any-redis "$(image redis)" >/dev/null
   confined --name any-mail --network container:any-redis --env ORDERSHOP_REDIS_URL=redis://127.0.0.1:6379/0 \
     "$(image mail)" >/dev/null
-  wait_until 30 docker exec any-mail ordershop-mail --check-health &&
+  wait_until 60 docker exec any-mail ordershop-mail --check-health &&
     docker run --rm --user 12345:0 --read-only --network container:any-redis "$(image client)" \
       mail send --to ada@example.com --subject Hello --body Hello &&
-    wait_until 10 has_written_a_mail
+    wait_until 60 has_written_a_mail
 }
 
 has_written_a_mail() { [ -n "$(docker exec any-mail ls /var/lib/ordershop/mail)" ]; }

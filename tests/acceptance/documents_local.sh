@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# suite-seconds: 400
 # The commands of the documents, taken from their text, on a shop of deploy/local: what a reader does after `up.sh`.
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 [ "$shop_slowness" -eq 1 ] || skip "not applicable: it tests documents"

@@ -32,7 +32,7 @@ orders() {
 welcome_is_sent() { ordershop mail list --to ada@example.com | grep -q 'Welcome to OrderShop.*SENT'; }
 
 expect "services call their peers: an order is made" orders
-expect "services call their peers: a mail is sent" wait_until 20 welcome_is_sent
+expect "services call their peers: a mail is sent" wait_until 60 welcome_is_sent
 expect "the load program reaches the shop" \
   ordershop-load --host 127.0.0.1 --port-base "$shop_port_base" --mode get --in-flight 1 --seconds 1 --warm-up 0
 

@@ -17,7 +17,7 @@ import uuid
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-SECONDS = 10 * int(os.environ.get("ORDERSHOP_TEST_SLOWNESS", "1"))
+SECONDS = 40 * int(os.environ.get("ORDERSHOP_TEST_SLOWNESS", "1"))
 V1 = "ordershop.v1."
 SERVICES = ("Customer", "Product", "Inventory", "Order", "Billing", "Crm", "Mail")
 

@@ -6,7 +6,7 @@ backup=$ORDERSHOP_SOURCE/deploy/redis/backup.sh
 restore=$ORDERSHOP_SOURCE/deploy/redis/restore.sh
 file=$shop_folder/shop.rdb
 
-client() { "$ORDERSHOP_BIN/ordershop" --timeout $((20 * shop_slowness)) "$@"; }
+client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
 save() { "$backup" --port "$(port_of redis)" --user '' "$@"; }
 
 create_customer() { client customer create --name "$1" --email "$1@example.com" >/dev/null; }
@@ -42,7 +42,7 @@ expect "and leaves no file" test ! -e "$shop_folder/other.rdb"
 create_customer after
 service_start crm
 wait_for_serving crm
-expect "the first customer is welcomed" wait_until 10 has_mails before 1
+expect "the first customer is welcomed" wait_until 60 has_mails before 1
 
 expect "data that is there is not overwritten" ends_with 1 "move" "$restore" "$file" "$shop_folder/redis"
 lose_redis
@@ -51,10 +51,10 @@ expect "half a backup is refused" ends_with 1 "not a whole backup" "$restore" "$
 expect "the backup is restored" "$restore" "$file" "$shop_folder/redis"
 start_again
 expect "the customer of before the backup is there" knows_customer before
-expect "and is welcomed, since the backup knows of no mail" wait_until 10 has_mails before 1
+expect "and is welcomed, since the backup knows of no mail" wait_until 60 has_mails before 1
 expect "the customer of after it is not" lacks_customer after
 expect "new commands are carried out" create_customer new
-expect "and reacted to" wait_until 10 has_mails new 1
+expect "and reacted to" wait_until 60 has_mails new 1
 expect "the old welcome is not sent again" has_mails before 1
 expect "a restart of Redis keeps all that" redis_kill
 redis_start

@@ -35,7 +35,7 @@ start() { # start CONFIGURATION ARGUMENT...
   mkdir -p "$shop_folder/$name"
   launch "$name" redis-server "$configurations/$name.conf" --bind 127.0.0.1 --port "$(server_port "$name")" \
     --dir "$shop_folder/$name" "$@"
-  wait_until 20 is_up "$name" || fail "$name does not start"
+  wait_until 60 is_up "$name" || fail "$name does not start"
 }
 
 end_with() { # end_with SIGNAL CONFIGURATION
@@ -73,12 +73,12 @@ start transactional
 expect "transactional syncs every write" setting_is transactional appendfsync always
 write_until_killed &
 writer=$!
-expect "transactional acknowledges writes" wait_until 20 has_some
+expect "transactional acknowledges writes" wait_until 60 has_some
 end_with KILL transactional
 wait $writer 2>/dev/null || true
 acknowledged=$(grep -c '^OK' "$shop_folder/acknowledged" || true)
 start transactional
-wait_until 20 answers transactional
+wait_until 60 answers transactional
 expect "transactional has lost none of those that it had acknowledged when it was killed" \
   says "$acknowledged" transactional GET "key:$acknowledged"
 expect "not even one in between" test "$(ask transactional dbsize)" -ge "$acknowledged"
@@ -87,40 +87,40 @@ expect "transactional throws nothing away when memory is short" setting_is trans
 
 start replica --replicaof 127.0.0.1 "$(server_port transactional)"
 follows() { [[ $(ask replica info replication) == *master_link_status:up* ]]; }
-expect "a replica finds its master" wait_until 20 follows
+expect "a replica finds its master" wait_until 60 follows
 ask transactional set followed yes >/dev/null
 has_followed() { [ "$(ask replica get followed)" = yes ]; }
-expect "a replica follows" wait_until 20 has_followed
+expect "a replica follows" wait_until 60 has_followed
 expect "a replica refuses writes" says READONLY replica set x 1
 end_with TERM transactional
-expect "a replica says nothing old when its master is away" wait_until 20 says MASTERDOWN replica get followed
+expect "a replica says nothing old when its master is away" wait_until 60 says MASTERDOWN replica get followed
 end_with TERM replica
 start replica
-wait_until 20 answers replica
+wait_until 60 answers replica
 expect "a replica that takes over has everything" says yes replica get followed
 expect "and takes writes" says OK replica set x 1
 expect "and syncs them as its master did" setting_is replica appendfsync always
 end_with TERM replica
 
 start operational
-wait_until 20 answers operational
+wait_until 60 answers operational
 expect "operational syncs once a second" setting_is operational appendfsync everysec
 expect "operational makes snapshots" setting_is operational save "3600 1 300 100 60 10000"
 ask operational set kept yes >/dev/null
 end_with TERM operational
 expect "operational leaves a snapshot to copy" test -s "$shop_folder/operational/dump.rdb"
 start operational
-wait_until 20 answers operational
+wait_until 60 answers operational
 expect "operational has its data after a clean stop" says yes operational get kept
 ask operational set late yes >/dev/null
 end_with KILL operational
 start operational
-wait_until 20 answers operational
+wait_until 60 answers operational
 expect "and after it was killed, with the machine going on" says yes operational get late
 end_with TERM operational
 
 start ephemeral
-wait_until 20 answers ephemeral
+wait_until 60 answers ephemeral
 ask ephemeral set gone yes >/dev/null
 ask ephemeral config set maxmemory 3mb >/dev/null
 for i in $(seq 200); do printf 'SET filler:%s %s\n' "$i" "$(printf '%040000d' 0)"; done | ask ephemeral >"$shop_folder/fillers"
@@ -129,7 +129,7 @@ expect "and forgets for it" test "$(ask ephemeral dbsize)" -lt 200
 end_with TERM ephemeral
 expect "ephemeral writes no file" test -z "$(find "$shop_folder/ephemeral" -type f)"
 start ephemeral
-wait_until 20 answers ephemeral
+wait_until 60 answers ephemeral
 expect "ephemeral starts empty" says 0 ephemeral dbsize
 end_with TERM ephemeral
 

@@ -4,7 +4,6 @@
 # (--help, shop.h), the Dockerfile and Redis' users (tests/kubernetes/manifests.py).
 # kustomize is built from its Go module, the schemas are those of the Python package kubernetes-validate; both are kept in
 # the user's cache folder.
-# suite-seconds: 300
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 . "$ORDERSHOP_SOURCE/tests/lib/go_tool.sh"
 

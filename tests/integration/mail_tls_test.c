@@ -50,12 +50,10 @@ static int remove_folder(void) {
 }
 
 static _Noreturn void become_server(const char *mode, const int in[2], const int out[2]) {
-  const char *here = __FILE__;
-  char script[512];
-  snprintf(script, sizeof script, "%.*s/../support/smtp_tls_server.py", (int)(strrchr(here, '/') - here), here);
   dup2(in[0], STDIN_FILENO);
   dup2(out[1], STDOUT_FILENO);
-  execlp("python3", "python3", script, mode, certificate, key, (char *)NULL);
+  execlp("python3", "python3", ORDERSHOP_SOURCE_BUILT "/tests/support/smtp_tls_server.py", mode, certificate, key,
+         (char *)NULL);
   _exit(1);
 }
 

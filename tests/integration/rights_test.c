@@ -15,7 +15,8 @@ static struct private_redis *server;
 static struct event_store *open_store_without(struct context *context, const char *command) {
   private_redis_command(server, "ACL SETUSER tester reset on nopass ~* &* +@all -%s", command);
   const char *url = arena_printf(context->arena, "redis://tester@127.0.0.1:%d/0", private_redis_port(server));
-  const struct event_store_options options = {.service = "tester", .redis_url = url, .request_seconds = 100};
+  const struct event_store_options options = {
+      .service = "tester", .redis_url = url, .redis_password = "any", .request_seconds = 100};
   struct event_store *store;
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
   CU_ASSERT_FATAL(status_is_ok(redis_wait_ready(store->commands, context->deadline_us)));

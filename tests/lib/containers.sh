@@ -108,7 +108,7 @@ containers_start_engine() {
     bash "$containers_folder/engine" "$socket" "$(containers_cgroup)" >"$containers_folder/dockerd.log" 2>&1 </dev/null &
   containers_pid=$!
   export DOCKER_HOST=unix://$socket
-  wait_until 30 docker version >/dev/null 2>&1 || {
+  wait_until 60 docker version >/dev/null 2>&1 || {
     tail -n 5 "$containers_folder/dockerd.log" >&2
     return 1
   }

@@ -164,17 +164,17 @@ redis_start() {
   make_users
   launch redis redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
     --port "$(port_of redis)" --dir "$shop_folder/redis" --aclfile "$shop_folder/users/users.acl" "$@"
-  wait_until 20 redis_answers || fail "redis does not answer"
+  wait_until 60 redis_answers || fail "redis does not answer"
 }
 
 redis_stop() {
   kill -TERM "${shop_pid[redis]}"
-  await_end redis 20
+  await_end redis 60
 }
 
 redis_kill() {
   kill -KILL "${shop_pid[redis]}"
-  await_end redis 20
+  await_end redis 60
 }
 
 # --- Services ---
@@ -193,13 +193,13 @@ service_start() {
 # service_stop NAME: SIGTERM; the test fails unless it ends gracefully
 service_stop() {
   kill -TERM "${shop_pid[$1]}"
-  await_end "$1" 30
+  await_end "$1" 60
   [ $shop_status -eq 0 ] || fail "$1 ended with status $shop_status at SIGTERM"
 }
 
 service_kill() {
   kill -KILL "${shop_pid[$1]}"
-  await_end "$1" 10
+  await_end "$1" 60
 }
 
 service_pause() { kill -STOP "${shop_pid[$1]}"; }
@@ -239,7 +239,7 @@ serve() { "$ORDERSHOP_BIN/ordershop" health "$@" >"$shop_folder/health" 2>&1; }
 
 # wait_for_serving NAME...: until all of them say SERVING; the test fails when one ends or it takes too long
 wait_for_serving() {
-  wait_until 30 serves_or_ended "$@" || true
+  wait_until 60 serves_or_ended "$@" || true
   serve "$@" || fail "not all serve: $(tr '\n' ';' <"$shop_folder/health")"
 }
 
@@ -280,7 +280,7 @@ shop_stop() {
   done
   for name in "${shop_services[@]}"; do
     [ -n "${shop_pid[$name]:-}" ] || continue
-    await_end "$name" 30
+    await_end "$name" 60
     [ $shop_status -eq 0 ] || fail "$name ended with status $shop_status"
   done
   if is_running redis; then redis_stop; fi

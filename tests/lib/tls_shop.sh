@@ -40,7 +40,7 @@ tls_shop_start() {
   wait_for_serving "${shop_services[@]}"
 }
 
-client() { "$ORDERSHOP_BIN/ordershop" --timeout $((10 * shop_slowness)) "$@"; }
+client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
 
 # plainly COMMAND...: without the client's TLS files
 plainly() {

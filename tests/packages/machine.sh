@@ -27,7 +27,7 @@ end_machine() {
   local status=$?
   [ -z "$init" ] || kill -KILL "$init" 2>/dev/null || true
   [ -z "$init" ] || wait "$init" 2>/dev/null || true
-  wait_until 10 remove_cgroup || true
+  wait_until 60 remove_cgroup || true
   rm -rf --one-file-system "$root"
   return "$status"
 }

@@ -134,7 +134,7 @@ documented_keys_exist() {
   return "$missing"
 }
 
-client() { "$ORDERSHOP_BIN/ordershop" --timeout $((20 * shop_slowness)) "$@"; }
+client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
 
 # The demo, and what it leaves out: a mail that somebody sends.
 play() {
