@@ -7,12 +7,11 @@
 #   boot_machine                  # its systemd, without network
 #   on_machine 'systemctl ...'    # COMMANDS there, by bash -eu
 
-sources=/etc/apt/sources.list.d/debian.sources
-[ "$(id -u)" = 0 ] || skip "a bare Debian is made by root"
-for tool in debootstrap unshare nsenter; do
-  command -v $tool >/dev/null || skip "there is no $tool here"
-done
-[ -f $sources ] || skip "there is no $sources to take packages from"
+# shellcheck source-path=SCRIPTDIR source=../lib/debian_root.sh
+. "$ORDERSHOP_SOURCE/tests/lib/debian_root.sh"
+
+if obstacle=$(debian_root_obstacle); then skip "$obstacle"; fi
+command -v nsenter >/dev/null || skip "there is no nsenter here"
 cgroup=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 if [ -z "$cgroup" ] || ! mkdir "$cgroup/ordershop-packages-$$" 2>/dev/null; then
   skip "systemd can't be booted here: no cgroup2 to write to"
@@ -33,25 +32,10 @@ end_machine() {
 }
 trap 'end_machine; shop_end' EXIT
 
-make_root() {
-  local suite mirror
-  # shellcheck source=/dev/null
-  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  mirror=$(awk '/^URIs:/ { print $2; exit }' $sources)
-  debootstrap --variant=minbase --include=ca-certificates,dbus,systemd "$suite" "$root" "$mirror"
-  rm -f "$root/etc/apt/sources.list"
-  cp $sources "$root/etc/apt/sources.list.d/"
-  cp -r /etc/apt/auth.conf.d/. "$root/etc/apt/auth.conf.d/" 2>/dev/null || true
-  cp /etc/apt/apt.conf.d/99* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
-  cp /etc/resolv.conf /etc/hosts "$root/etc/"
-  cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
-}
+make_root() { debian_root_make "$root" "$(debian_release)" dbus systemd; }
 
 # Runs a command in the root, which is not booted; with this machine's network.
-in_root() {
-  unshare --mount --pid --fork --kill-child --root="$root" --wd=/root -- /bin/bash -euc \
-    "mount -t proc proc /proc; export DEBIAN_FRONTEND=noninteractive; $1"
-}
+in_root() { debian_root_run "$root" "$1"; }
 
 # Runs a command on the booted machine.
 on_machine() { nsenter -t "$(pgrep -P "$init" | head -n 1)" -a env -i PATH="$PATH" HOME=/root /bin/bash -euc "cd; $1"; }
