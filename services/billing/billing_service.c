@@ -16,7 +16,7 @@
 #include "shop.h"
 #include "shop_mail.h"
 
-enum { EXPIRED_CLAIMS_MOST = 3 };
+enum { EXPIRED_CLAIMS_MOST = 3, RECORD_US = 1000 * 1000 };
 
 static int64_t claim_seconds;
 
@@ -66,16 +66,21 @@ struct try {
   int64_t expire; /* of the claim, a log time */
 };
 
+/* Takes half of the time at most, since the record needs its time: a claim can't be given back, another try of the same
+ * request may rely on it. */
 static struct status claim_order(const struct try *try, const Ordershop__V1__Order **ret_order) {
   Ordershop__Internal__V1__ClaimOrderRequest request = ORDERSHOP__INTERNAL__V1__CLAIM_ORDER_REQUEST__INIT;
   request.order_id = (char *)try->order_id;
   request.billing_id = (char *)try->billing_id;
   request.expire_log_time = try->expire;
-  struct rpc_reply reply = {.context = &try->call->context};
+  struct context context = context_first_half(&try->call->context);
+  struct rpc_reply reply = {.context = &context};
   ordershop__internal__v1__order_claim_service__claim_order(service_of(try->call)->user, &request,
                                                             (Ordershop__V1__Order_Closure)rpc_reply_closure, &reply);
   if (status_is_ok(reply.status)) *ret_order = reply.message;
-  return reply.status;
+  if (reply.status.code != STATUS_DEADLINE_EXCEEDED) return reply.status;
+  return status_error(context.arena, STATUS_UNAVAILABLE, "PEER_UNREACHABLE",
+                      "order does not answer soon enough to record the billing within the deadline");
 }
 
 /* After the record was refused because the claim had expired. Should it fail, the claim expires. */
@@ -136,7 +141,9 @@ static struct status record_billing(const struct try *try, const Ordershop__V1__
   struct transaction_result result;
   int before;
   put_billing(&transaction, try, billing, &before);
-  struct status status = transaction_run(&transaction, &call->context, &result);
+  /* The order is claimed: even if the caller has no time left, it is better billed than held for nobody. */
+  struct context context = context_at_least(&call->context, RECORD_US);
+  struct status status = transaction_run(&transaction, &context, &result);
   if (fail_point("billing.after_record")) {
     return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
   }

@@ -33,14 +33,6 @@ static struct status given_up(struct rpc_call *call) {
                       "the call was over before the order was recorded: nothing was done");
 }
 
-/* Half of the time that the deadline leaves: the other half is for the record. */
-static struct context first_half(const struct rpc_call *call) {
-  struct context context = call->context;
-  int64_t now_us = clock_monotonic_us();
-  context.deadline_us = now_us + (call->context.deadline_us - now_us) / 2;
-  return context;
-}
-
 /* An inventory that takes more than its half of the time is as good as none; the call itself is not over yet. */
 static struct status too_slow(struct rpc_call *call) {
   return status_error(call->context.arena, STATUS_UNAVAILABLE, "PEER_UNREACHABLE",
@@ -54,7 +46,7 @@ static struct status reserve_stock(const struct attempt *attempt) {
   request.product_ids = attempt->change->order->product_ids;
   request.n_product_ids = attempt->change->order->n_product_ids;
   request.expire_log_time = attempt->expire;
-  struct context context = first_half(attempt->call);
+  struct context context = context_first_half(&attempt->call->context);
   struct rpc_reply reply = {.context = &context};
   ordershop__internal__v1__stock_service__reserve_stock(
       order_peers_of(attempt->call)->stock, &request,

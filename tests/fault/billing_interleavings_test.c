@@ -121,6 +121,18 @@ static void another_billing_of_an_order_being_billed_waits_for_what_becomes_of_t
   assert_refused(ask_end(other), STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS");
 }
 
+static void an_order_claimed_for_a_caller_whose_deadline_passes_is_billed(void) {
+  const Ordershop__V1__Order *order = an_order(2);
+  const Ordershop__V1__CreateBillingRequest *request = billing_request(order->id, new_id());
+  private_shop_arm(shop, ORDERSHOP_BILLING, "billing.after_claim", "pause");
+  struct ordershop_answer answer = ask_within(once, 1000, ORDERSHOP_BILLING, "CreateBilling", request);
+  CU_ASSERT_EQUAL(answer.status.code, STATUS_DEADLINE_EXCEEDED);
+  CU_ASSERT_TRUE(private_shop_await_point(shop, ORDERSHOP_BILLING, "billing.after_claim"));
+  private_shop_release(shop, ORDERSHOP_BILLING, "billing.after_claim");
+  CU_ASSERT_TRUE(eventually_number(1, "HEXISTS billing_by_order %s", order->id));
+  assert_billed(ask(once, ORDERSHOP_BILLING, "CreateBilling", request), order, 200);
+}
+
 static void an_order_changed_before_it_is_claimed_is_billed_with_its_new_total(void) {
   const Ordershop__V1__Order *order = an_order(3);
   struct asking *billing = begin_billing_and_pause(billing_request(order->id, NULL), "billing.before_claim");
@@ -339,6 +351,8 @@ int main(int argc, char **argv) {
        an_order_being_billed_can_be_neither_changed_nor_cancelled},
       {"another billing of an order being billed waits for what becomes of the first",
        another_billing_of_an_order_being_billed_waits_for_what_becomes_of_the_first},
+      {"an order claimed for a caller whose deadline passes is billed",
+       an_order_claimed_for_a_caller_whose_deadline_passes_is_billed},
       {"an order changed before it is claimed is billed with its new total",
        an_order_changed_before_it_is_claimed_is_billed_with_its_new_total},
       {"an order cancelled before it is claimed is not found by its billing",

@@ -16,3 +16,10 @@ struct context {
   const char *traceparent; /* W3C trace context, passed on to peers and into events; NULL: none */
   uint64_t redis_era;      /* redis_server_era that its first command met; 0: none yet. Another era gets no command */
 };
+
+/* The same with half of the time that the deadline leaves: for the first of two steps of which the second needs its
+ * time, too. */
+struct context context_first_half(const struct context *context);
+
+/* The same, but with so much time at least: for a step that what was done before needs, whoever waits for it or not. */
+struct context context_at_least(const struct context *context, int64_t duration_us);
