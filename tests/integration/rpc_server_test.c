@@ -1,9 +1,11 @@
 /* The server as a whole: opening, overload, strangers on its port, drain. */
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <ordershop/v1/customer.pb-c.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -187,12 +189,22 @@ static void test_before(void) {
 
 /* ---- strangers -------------------------------------------------------------------------------------------------- */
 
-static int connect_to(int port) {
+static struct sockaddr_in address_of(const char *host, int port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+  inet_pton(AF_INET, host, &address.sin_addr);
+  return address;
+}
+
+static int connect_from(const char *host, int port) {
+  const struct sockaddr_in own = address_of(host, 0), server = address_of("127.0.0.1", port);
   int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CU_ASSERT_EQUAL_FATAL(connect(socket_fd, (struct sockaddr *)&address, sizeof(address)), 0);
+  CU_ASSERT_EQUAL_FATAL(bind(socket_fd, (const struct sockaddr *)&own, sizeof(own)), 0);
+  CU_ASSERT_EQUAL_FATAL(connect(socket_fd, (const struct sockaddr *)&server, sizeof(server)), 0);
   return socket_fd;
+}
+
+static int connect_to(int port) {
+  return connect_from("127.0.0.1", port);
 }
 
 static void test_garbage(void) {
@@ -224,6 +236,122 @@ static void test_large_metadata(void) {
   CU_ASSERT_EQUAL(wait_end(call), STATUS_RESOURCE_EXHAUSTED);
   free(value);
   echo_server_stop(server);
+}
+
+/* ---- connections ------------------------------------------------------------------------------------------------ */
+
+/* The server greets a connection that it takes with its settings; one that it refuses is reset. */
+static bool is_taken(int connection) {
+  static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+  char byte;
+  send(connection, preface, sizeof(preface) - 1, MSG_NOSIGNAL);
+  return recv(connection, &byte, 1, 0) == 1;
+}
+
+/* Another connection becomes possible. */
+static bool is_taken_soon(int port) {
+  int64_t until = clock_monotonic_us() + PATIENCE_MS * US_PER_MS;
+  bool taken = false;
+  while (!taken && clock_monotonic_us() < until) {
+    int connection = connect_to(port);
+    taken = is_taken(connection);
+    close(connection);
+  }
+  return taken;
+}
+
+static void test_connections(void) {
+  const struct rpc_server_options options = {.connections = 4, .connections_per_address = 4};
+  struct echo_server *server = echo_server_start(&options, NULL);
+  int connections[6];
+  for (int i = 0; i < 6; i++) {
+    connections[i] = connect_to(server->port);
+    CU_ASSERT_EQUAL(is_taken(connections[i]), i < 4);
+  }
+  close(connections[1]);
+  CU_ASSERT(is_taken_soon(server->port));
+  for (int i = 0; i < 6; i++) {
+    if (i != 1) close(connections[i]);
+  }
+  echo_server_stop(server);
+}
+
+static void test_connections_per_address(void) {
+  const struct rpc_server_options options = {.connections = 6, .connections_per_address = 3};
+  struct echo_server *server = echo_server_start(&options, NULL);
+  int connections[5];
+  for (int i = 0; i < 5; i++) {
+    connections[i] = connect_from("127.0.0.2", server->port);
+    CU_ASSERT_EQUAL(is_taken(connections[i]), i < 3);
+  }
+  struct client other = client_open(server->port);
+  CU_ASSERT_EQUAL(get(&other, "it").code, STATUS_OK);
+  client_close(&other);
+  for (int i = 0; i < 5; i++) close(connections[i]);
+  echo_server_stop(server);
+}
+
+static bool becomes_troubled(struct echo_server *server, bool wanted) {
+  int64_t until = clock_monotonic_us() + PATIENCE_MS * US_PER_MS;
+  while (echo_server_is_troubled(server) != wanted && clock_monotonic_us() < until) usleep(US_PER_MS);
+  return echo_server_is_troubled(server) == wanted;
+}
+
+/* The client has its socket before: only the server's end lacks a descriptor. */
+static void test_no_descriptors(void) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  CU_ASSERT(is_taken_soon(server->port)); /* what gRPC opens at the first connection is open now */
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max}; /* poll takes so many, too */
+  const struct sockaddr_in address = address_of("127.0.0.1", server->port);
+  int waiting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  setrlimit(RLIMIT_NOFILE, &none);
+  CU_ASSERT_EQUAL(connect(waiting, (const struct sockaddr *)&address, sizeof(address)), 0);
+  CU_ASSERT(becomes_troubled(server, true));
+  setrlimit(RLIMIT_NOFILE, &limit);
+  CU_ASSERT(is_taken(waiting));
+  CU_ASSERT(becomes_troubled(server, false));
+  close(waiting);
+  echo_server_stop(server);
+}
+
+static bool is_served(const char *listen, const char *host) {
+  struct echo_server *server = echo_server_start(&(struct rpc_server_options){.listen = listen}, NULL);
+  if (!server) return false;
+  struct arena *arena = arena_new();
+  struct client client = {.arena = arena};
+  const char *target = arena_printf(arena, "%s:%d", host, server->port);
+  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(arena, target, NULL, &client.channel)));
+  client.customers =
+      rpc_blocking_client_new(arena, client.channel, &ordershop__v1__customer_service__descriptor, false);
+  bool served = status_is_ok(get(&client, "it"));
+  client_close(&client);
+  echo_server_stop(server);
+  return served;
+}
+
+static bool has_ipv6(void) {
+  const struct sockaddr_in6 loopback = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+  int socket_fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool has = socket_fd >= 0 && bind(socket_fd, (const struct sockaddr *)&loopback, sizeof(loopback)) == 0;
+  if (socket_fd >= 0) close(socket_fd);
+  return has;
+}
+
+static void test_listen_addresses(void) {
+  CU_ASSERT(is_served("127.0.0.1:0", "127.0.0.1"));
+  CU_ASSERT(is_served("localhost:0", "localhost"));
+  CU_ASSERT(is_served("0.0.0.0:0", "127.0.0.1"));
+  CU_ASSERT(is_served("[::]:0", "127.0.0.1"));
+  CU_ASSERT(!has_ipv6() || is_served("[::1]:0", "[::1]"));
+  CU_ASSERT(!has_ipv6() || is_served("[::]:0", "[::1]"));
+  CU_ASSERT(!has_ipv6() || is_served("0.0.0.0:0", "[::1]"));
+  struct status status;
+  CU_ASSERT_PTR_NULL(echo_server_start(&(struct rpc_server_options){.listen = "192.0.2.1:0"}, &status));
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "192.0.2.1:0: the address is none of this machine's"));
+  CU_ASSERT_PTR_NULL(echo_server_start(&(struct rpc_server_options){.listen = "no.such.invalid:0"}, &status));
+  CU_ASSERT_EQUAL(status.code, STATUS_UNAVAILABLE);
 }
 
 /* ---- drain ------------------------------------------------------------------------------------------------------ */
@@ -280,6 +408,11 @@ static const struct test tests[] = {
     {"what runs before each handler can refuse the call", test_before},
     {"garbage, HTTP/1 and silence on the port leave the server serving", test_garbage},
     {"metadata above the limit is refused", test_large_metadata},
+    {"connections beyond the bound are refused, and taken again when others have ended", test_connections},
+    {"one address' connections are bounded, and those of others are taken", test_connections_per_address},
+    {"a server without descriptors says so, and takes who waits when there are some", test_no_descriptors},
+    {"it listens on IPv4, IPv6, names and all addresses, and says what is none of the machine's",
+     test_listen_addresses},
     {"a drain lets calls in flight finish and refuses new ones", test_drain_finishes},
     {"a drain cancels what is left after its grace", test_drain_grace},
     {"a drain with idle connections ends at once", test_drain_idle},

@@ -8,25 +8,26 @@
 #include "rpc/error_details.h"
 #include "rpc/rpc_credentials.h"
 #include "rpc/server_call.h"
+#include "rpc/server_drain.h"
 #include "rpc/service_table.h"
 
 enum {
   DEFAULT_MESSAGE_BYTES = 1024 * 1024 + 64 * 1024,
   DEFAULT_DEADLINE_MS = 60000,
   DEFAULT_CALLS = 5000,
+  DEFAULT_CONNECTIONS = 1000,
   DEFAULT_KEEPALIVE_MS = 30000,
   EXEMPT_RESERVE = 100, /* calls that exempt services may have beyond max_calls */
   UNARY_REQUESTS = 32,  /* posted ahead, per method: calls that gRPC can hand over at once */
   STREAM_REQUESTS = 2,
   METADATA_BYTES = 16 * 1024,
-  STREAMS_PER_CONNECTION = 1000,
+  CALLS_PER_CONNECTION = 1000, /* unary ones and streams; clients keep further ones to themselves */
   HANDSHAKE_MS = 10000,
   KEEPALIVE_TIMEOUT_MS = 10000,
   CLIENT_PING_MS = 10000, /* the most often that clients may ping */
   RETRY_MS = 200,         /* what an overloaded server asks for */
-  CANCEL_US = 1000000,    /* how long drain waits for cancelled calls */
+  STREAM_RETRY_MS = 5000, /* likewise, one with too many streams */
   STREAM_MS = 60000,      /* how long a connection that is too old waits for streams */
-  CLOSE_US = 300000,      /* and for connections without calls: a client that is asleep does not hear the GOAWAY */
 };
 
 static struct rpc_server_options with_defaults(struct arena *arena, const struct rpc_server_options *given) {
@@ -36,6 +37,8 @@ static struct rpc_server_options with_defaults(struct arena *arena, const struct
   if (options.max_message_bytes > INT32_MAX) options.max_message_bytes = INT32_MAX;
   if (options.max_deadline_ms <= 0) options.max_deadline_ms = DEFAULT_DEADLINE_MS;
   if (options.max_calls == 0) options.max_calls = DEFAULT_CALLS;
+  if (options.connections == 0) options.connections = DEFAULT_CONNECTIONS;
+  if (options.connections_per_address == 0) options.connections_per_address = (options.connections + 1) / 2;
   if (options.keepalive_ms <= 0) options.keepalive_ms = DEFAULT_KEEPALIVE_MS;
   return options;
 }
@@ -59,6 +62,9 @@ static void make_fixed_answers(struct arena *arena, struct rpc_server *server) {
   struct status overloaded = status_error(arena, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED",
                                           "More calls arrive than can be answered in time. Nothing was done.");
   server->overloaded = fixed_answer_of(arena, status_with_retry(overloaded, arena, RETRY_MS));
+  struct status crowded =
+      status_error(arena, STATUS_RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", "There are too many open streams.");
+  server->crowded = fixed_answer_of(arena, status_with_retry(crowded, arena, STREAM_RETRY_MS));
   struct status unknown = status_error(arena, STATUS_UNIMPLEMENTED, "METHOD_UNKNOWN", "The server has no such method.");
   server->unimplemented = fixed_answer_of(arena, unknown);
 }
@@ -74,15 +80,15 @@ static int64_t age_grace_ms(const struct rpc_server_options *options) {
   return options->max_deadline_ms > STREAM_MS ? options->max_deadline_ms : STREAM_MS;
 }
 
-static grpc_server *create_server(const struct rpc_server_options *options) {
+static grpc_server *create_server(const struct rpc_server_options *options, struct connection_intake *intake) {
   int64_t age_ms = options->connection_ms > 0 ? options->connection_ms : INT32_MAX;
   grpc_arg arguments[] = {
-      integer(GRPC_ARG_ALLOW_REUSEPORT, 0), /* or a second server would take half of the connections */
+      connection_intake_argument(intake),
       integer(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, options->max_message_bytes),
       /* what is compressed is only measured before it is unpacked: 1 MiB may become 1 GiB */
       integer(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE),
       integer(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES),
-      integer(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_PER_CONNECTION),
+      integer(GRPC_ARG_MAX_CONCURRENT_STREAMS, CALLS_PER_CONNECTION),
       integer(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS),
       integer(GRPC_ARG_KEEPALIVE_TIME_MS, options->keepalive_ms),
       integer(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
@@ -142,15 +148,28 @@ static bool address_is_valid(const char *address) {
   return atoi(colon + 1) <= 65535;
 }
 
+static struct status open_intake(struct rpc_server *server, struct arena *arena) {
+  if (connection_intake_open(&server->intake, server->grpc, server->credentials)) return status_ok();
+  return status_error(arena, STATUS_INTERNAL, "GRPC_UNFIT", "This gRPC library takes no connections from others.");
+}
+
+static void take_connection(void *server, int descriptor) {
+  connection_intake_give(&((struct rpc_server *)server)->intake, descriptor);
+}
+
 static struct status bind_port(struct rpc_server *server, struct arena *arena) {
-  grpc_server_credentials *credentials =
-      rpc_credentials_for_server(arena, server->options.tls, server->options.clients);
-  server->port = grpc_server_add_http2_port(server->grpc, server->options.listen, credentials);
-  grpc_server_credentials_release(credentials);
-  if (server->port > 0) return status_ok();
-  return status_error(arena, STATUS_UNAVAILABLE, "ADDRESS_UNAVAILABLE",
-                      "Can't listen on %s: the port is taken, or the address is none of this machine's.",
-                      server->options.listen);
+  const struct rpc_server_options *options = &server->options;
+  const struct listener_options listener = {
+      .address = options->listen,
+      .connections = options->connections,
+      .connections_per_address = options->connections_per_address,
+      .unacknowledged_ms = KEEPALIVE_TIMEOUT_MS,
+      .take = take_connection,
+      .user = server,
+  };
+  struct status status = listener_open(server->loop, arena, &listener, &server->listener);
+  if (status_is_ok(status)) server->port = listener_port(server->listener);
+  return status;
 }
 
 static void shutdown_arrived(struct rpc_arrival *arrival) {
@@ -166,8 +185,9 @@ static struct rpc_server *server_new(struct loop *loop, struct arena *arena, con
   server->shutdown.run = shutdown_arrived;
   server->runtime = rpc_runtime_acquire(loop);
   server->queue = rpc_runtime_queue(server->runtime);
-  server->grpc = create_server(&server->options);
+  server->grpc = create_server(&server->options, &server->intake);
   grpc_server_register_completion_queue(server->grpc, server->queue, NULL);
+  server_drain_prepare(server, rpc_credentials_for_server(arena, server->options.tls, server->options.clients));
   make_fixed_answers(arena, server);
   return server;
 }
@@ -185,7 +205,8 @@ struct status rpc_server_open(struct loop *loop, struct arena *arena, const stru
   }
   struct rpc_server *server = server_new(loop, arena, options);
   register_methods(server, arena, services, service_count);
-  struct status status = bind_port(server, arena);
+  struct status status = open_intake(server, arena);
+  if (status_is_ok(status)) status = bind_port(server, arena);
   if (!status_is_ok(status)) {
     rpc_server_free(server);
     return status;
@@ -202,6 +223,10 @@ size_t rpc_server_calls(const struct rpc_server *server) {
   return server->calls;
 }
 
+const char *rpc_server_trouble(const struct rpc_server *server) {
+  return server->listener ? listener_trouble(server->listener) : "";
+}
+
 void rpc_server_start(struct rpc_server *server) {
   grpc_server_start(server->grpc);
   for (size_t i = 0; i < server->method_count; i++) {
@@ -209,45 +234,7 @@ void rpc_server_start(struct rpc_server *server) {
     for (int j = 0; j < requests; j++) server_call_request(&server->methods[i]);
   }
   for (int i = 0; i < STREAM_REQUESTS; i++) server_call_request(&server->unknown);
-}
-
-static void begin_shutdown(void *argument) {
-  struct rpc_server *server = argument;
-  grpc_server_shutdown_and_notify(server->grpc, server->queue, &server->shutdown);
-}
-
-static void cancel_calls(void *argument) {
-  struct rpc_server *server = argument;
-  grpc_server_cancel_all_calls(server->grpc);
-}
-
-/* Parks until no call is in flight. False: the deadline came first. */
-static bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
-  while (rpc_server_calls(server) > 0) {
-    if (!condition_wait(&server->changed, deadline_us)) return false;
-  }
-  return true;
-}
-
-/* Parks until no call is in flight and gRPC has closed all connections. False: the deadline came first. */
-static bool wait_for_end(struct rpc_server *server, int64_t deadline_us) {
-  while (!server->stopped || rpc_server_calls(server) > 0) {
-    if (!condition_wait(&server->changed, deadline_us)) return false;
-  }
-  return true;
-}
-
-void rpc_server_drain(struct rpc_server *server, int64_t grace_ms) {
-  int64_t deadline_us = clock_monotonic_us() + grace_ms * 1000;
-  server->draining = true;
-  coroutine_on_loop_stack(begin_shutdown, server);
-  stream_calls_end(server);
-  if (wait_for_calls(server, deadline_us)) {
-    int64_t close_us = clock_monotonic_us() + CLOSE_US;
-    if (wait_for_end(server, close_us < deadline_us ? close_us : deadline_us)) return;
-  }
-  coroutine_on_loop_stack(cancel_calls, server);
-  wait_for_end(server, clock_monotonic_us() + CANCEL_US);
+  listener_start(server->listener);
 }
 
 static void free_pool(struct rpc_server *server) {
@@ -260,14 +247,13 @@ static void free_pool(struct rpc_server *server) {
 
 static void free_server(void *argument) {
   struct rpc_server *server = argument;
-  if (!server->draining) {
-    begin_shutdown(server);
-    cancel_calls(server);
-  }
+  if (!server->draining) server_drain_at_once(server);
   while (!server->stopped || server->out > 0) rpc_runtime_wait(server->runtime);
   grpc_server_destroy(server->grpc);
   free_pool(server);
+  grpc_server_credentials_release(server->credentials);
   fixed_answer_drop(&server->overloaded);
+  fixed_answer_drop(&server->crowded);
   fixed_answer_drop(&server->unimplemented);
   rpc_runtime_release(server->runtime);
 }

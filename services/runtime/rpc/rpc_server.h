@@ -34,7 +34,9 @@ struct rpc_call {
  * both live in the call's arena. Returning OK without a reply is an error of the program. */
 typedef struct status rpc_handler(struct rpc_call *call, const void *request, const void **ret_reply);
 
-/* A handler of a streaming method: reads and writes as it likes, then returns the call's status. */
+/* A handler of a streaming method: reads and writes as it likes, then returns the call's status. Streams are bounded,
+ * 16 on a connection, 500 from an address, 1,000 in all; beyond: RESOURCE_EXHAUSTED (TOO_MANY_STREAMS) with RetryInfo.
+ */
 struct rpc_stream;
 typedef struct status rpc_stream_handler(struct rpc_call *call, struct rpc_stream *stream);
 
@@ -67,10 +69,12 @@ struct rpc_server_options {
   const char *listen;        /* "127.0.0.1:50051", "[::]:50051"; port 0: any free one */
   int64_t max_message_bytes; /* a request's size; beyond: RESOURCE_EXHAUSTED. 0: 1 MiB + 64 KiB */
   int64_t max_deadline_ms;   /* for calls without a deadline or with a longer one; streams are exempt. 0: 60,000 */
-  size_t max_calls;         /* in flight or in line; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
-  int64_t keepalive_ms;     /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
-  struct tls_files *tls;    /* the server's identity; NULL: plain text */
-  enum rpc_clients clients; /* with TLS */
+  size_t max_calls; /* unary, in flight or in line; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
+  size_t connections;             /* at once; beyond: refused, as loop/listener.h says. 0: 1,000 */
+  size_t connections_per_address; /* likewise, of one client's address; 0: half of them */
+  int64_t keepalive_ms;           /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
+  struct tls_files *tls;          /* the server's identity; NULL: plain text */
+  enum rpc_clients clients;       /* with TLS */
   /* Connections are ended at that age, give or take a tenth, once their calls have ended: clients look up the name
    * again, and find servers that are new. 0: never. */
   int64_t connection_ms;
@@ -91,7 +95,8 @@ int rpc_server_port(const struct rpc_server *server);
 /* Starts accepting calls. */
 void rpc_server_start(struct rpc_server *server);
 
-/* Parks. Graceful end: no new calls (GOAWAY), those in flight finish; after `grace_ms` the rest is cancelled, which
+/* Parks. Graceful end: no new connections, then no new calls (GOAWAY; a call that comes in between is answered, or
+ * UNAVAILABLE), those in flight finish; after `grace_ms` the rest is cancelled, which
  * handlers see by rpc_call_cancelled. Streams are told at once: rpc_stream_read and rpc_stream_wait end. Returns when
  * no call is in flight any more (connections whose clients are asleep are cut then), at the latest a second after the
  * grace: a handler that is stuck (rpc_server_calls is not 0 then) keeps nobody from ending the process, only
@@ -104,6 +109,9 @@ void rpc_server_free(struct rpc_server *server);
 
 /* Calls in flight, for tests and drain. */
 size_t rpc_server_calls(const struct rpc_server *server);
+
+/* Why no new connection is taken, for people; "": they are. */
+const char *rpc_server_trouble(const struct rpc_server *server);
 
 /* Trailing metadata of a unary call; key and value are copied. Text only (no -bin keys). */
 void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *value);

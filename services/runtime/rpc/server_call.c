@@ -71,6 +71,11 @@ void server_call_request(const struct server_method *method) {
   server_call_release(call);
 }
 
+void server_call_arrived(const struct server_method *method) {
+  method->server->arrived++;
+  server_call_request(method);
+}
+
 void server_call_release(struct server_call *call) {
   if (call->grpc) grpc_call_unref(call->grpc);
   if (call->request) grpc_byte_buffer_destroy(call->request);
@@ -218,7 +223,7 @@ void server_overload_look(struct rpc_server *server, int64_t now_us) {
 }
 
 bool server_call_admit(const struct server_method *method) {
-  if (method->server->calls >= method->calls_most) return false;
+  if (method->server->calls - method->server->stream_count >= method->calls_most) return false;
   method->server->calls++;
   return true;
 }

@@ -11,10 +11,13 @@
 #pragma once
 
 #include <grpc/grpc.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "loop/coroutine.h"
+#include "loop/listener.h"
 #include "rpc/admission.h"
+#include "rpc/connection_intake.h"
 #include "rpc/rpc_runtime.h"
 #include "rpc/rpc_server.h"
 
@@ -52,18 +55,26 @@ struct rpc_server {
   struct rpc_runtime *runtime;
   grpc_completion_queue *queue; /* the runtime's */
   grpc_server *grpc;
+  struct listener *listener; /* NULL once the server drains */
   int port;
+  struct connection_intake intake;
+  grpc_server_credentials *credentials;
   struct server_method *methods;
   size_t method_count;
   struct server_method unknown;
-  struct fixed_answer overloaded, unimplemented;
+  struct fixed_answer overloaded, crowded, unimplemented;
   struct overload overload;
 
   size_t calls; /* in flight: arrived, handler not yet ended */
   bool draining;
+  size_t arrived;             /* calls since the start */
+  atomic_size_t begun;        /* calls that gRPC has begun to read since the drain began */
+  atomic_bool refusing;       /* calls that it begins to read from now on are refused */
   bool stopped;               /* gRPC's side of the shutdown is done */
   struct condition changed;   /* `stopped`, or calls while draining */
   struct rpc_stream *streams; /* living */
+  size_t stream_count;        /* of them; they are among the calls */
+  int64_t streams_refused_us; /* when there were too many, the last time; 0: never */
   struct rpc_arrival shutdown;
   struct server_call *pool; /* call structs that are kept for calls to come */
   size_t pooled;            /* how many these are */
@@ -103,6 +114,9 @@ struct server_call {
 /* Posts a request for the next call of a method. */
 void server_call_request(const struct server_method *method);
 
+/* A call has arrived: another one may. */
+void server_call_arrived(const struct server_method *method);
+
 /* Asks gRPC to tell when the call is closed. */
 void server_call_watch_close(struct server_call *call);
 
@@ -132,7 +146,7 @@ void server_call_start_batch(struct server_call *call, const grpc_op *ops, size_
 /* Ends the life of a call whose batches have completed; its struct goes back to the pool. */
 void server_call_release(struct server_call *call);
 
-/* Counts a call as in flight; false: there are too many. */
+/* Counts a unary call as in flight; false: there are too many. */
 bool server_call_admit(const struct server_method *method);
 
 /* A call is no longer in flight. */

@@ -1,15 +1,28 @@
-/* Streaming calls: each is a coroutine; every completion wakes it. */
+/* Streaming calls: each is a coroutine; every completion wakes it. They may be idle for as long as they like, and so
+ * have bounds of their own: for the server, for a client's address, for a connection. */
+#include <grpc/support/alloc.h>
 #include <stddef.h>
+#include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "loop/label.h"
 #include "rpc/rpc_wire.h"
 #include "rpc/server_call.h"
 
 #define STREAM_OF(arrival, member) ((struct rpc_stream *)((char *)(arrival)-offsetof(struct rpc_stream, member)))
 
+enum {
+  STREAMS_MOST = 1000,
+  STREAMS_PER_ADDRESS = 500,
+  STREAMS_PER_CONNECTION = 16,
+  TOLD_US = 60 * 1000 * 1000, /* that they are refused is one line a minute */
+};
+
 /* Lives in the call's arena; loop only. */
 struct rpc_stream {
   struct server_call *call;
+  const char *peer;            /* the connection: gRPC's name of its other end, "ipv4:127.0.0.1:40000" */
   struct coroutine *coroutine; /* NULL until it runs */
   struct rpc_arrival read, written;
   grpc_byte_buffer *incoming;
@@ -40,6 +53,7 @@ static void stream_interrupt(struct rpc_stream *stream) {
 
 static void stream_link(struct rpc_stream *stream) {
   struct rpc_stream **first = &stream->call->method->server->streams;
+  stream->call->method->server->stream_count++;
   stream->next = *first;
   stream->link = first;
   if (*first) (*first)->link = &stream->next;
@@ -47,6 +61,7 @@ static void stream_link(struct rpc_stream *stream) {
 }
 
 static void stream_unlink(struct rpc_stream *stream) {
+  stream->call->method->server->stream_count--;
   *stream->link = stream->next;
   if (stream->next) stream->next->link = stream->link;
 }
@@ -182,19 +197,50 @@ static void stream_run(void *argument) {
   server_call_ended(server);
 }
 
-static struct rpc_stream *stream_new(struct server_call *call) {
-  struct rpc_stream *stream = arena_calloc(call->call.context.arena, 1, sizeof(*stream));
+/* The same up to the port. */
+static bool same_address(const char *one, const char *other) {
+  const char *end = strrchr(one, ':'), *other_end = strrchr(other, ':');
+  if (!end || !other_end || end - one != other_end - other) return false;
+  return memcmp(one, other, (size_t)(end - one)) == 0;
+}
+
+static bool has_place(const struct rpc_server *server, const char *peer) {
+  size_t of_connection = 0, of_address = 0;
+  for (const struct rpc_stream *stream = server->streams; stream; stream = stream->next) {
+    if (strcmp(stream->peer, peer) == 0) of_connection++;
+    if (same_address(stream->peer, peer)) of_address++;
+  }
+  return server->stream_count < STREAMS_MOST && of_address < STREAMS_PER_ADDRESS &&
+         of_connection < STREAMS_PER_CONNECTION;
+}
+
+static void stream_refuse(struct server_call *call, const char *peer) {
+  struct rpc_server *server = call->method->server;
+  int64_t now_us = clock_monotonic_us();
+  if (server->streams_refused_us == 0 || now_us - server->streams_refused_us > TOLD_US) {
+    log_event(LOG_WARN, "streams are refused: there are too many", "client", peer, "streams",
+              log_number((int64_t)server->stream_count), NULL);
+    server->streams_refused_us = now_us;
+  }
+  server_call_refuse(call, &server->crowded);
+}
+
+static struct rpc_stream *stream_new(struct server_call *call, const char *peer) {
+  struct arena *arena = call->call.context.arena;
+  struct rpc_stream *stream = arena_calloc(arena, 1, sizeof(*stream));
   stream->call = call;
+  stream->peer = arena_strdup(arena, peer);
   stream->arena = arena_new();
   stream->read.run = stream_read_done;
   stream->written.run = stream_written;
   return stream;
 }
 
-static void stream_start(struct server_call *call) {
+static void stream_start(struct server_call *call, const char *peer) {
   struct rpc_server *server = call->method->server;
+  server->calls++;
   server_call_begin(call, DEADLINE_NEVER);
-  call->stream = stream_new(call);
+  call->stream = stream_new(call, peer);
   if (loop_spawn(server->loop, stream_run, call->stream)) {
     stream_link(call->stream);
     server_call_watch_close(call);
@@ -212,12 +258,14 @@ static void stream_arrived(struct rpc_arrival *arrival) {
     server_call_release(call);
     return;
   }
-  server_call_request(call->method);
-  if (server_call_admit(call->method)) {
-    stream_start(call);
+  server_call_arrived(call->method);
+  char *peer = grpc_call_get_peer(call->grpc);
+  if (has_place(call->method->server, peer)) {
+    stream_start(call, peer);
   } else {
-    server_call_refuse_overloaded(call);
+    stream_refuse(call, peer);
   }
+  gpr_free(peer);
 }
 
 void stream_call_set_up(struct server_call *call) {

@@ -141,7 +141,7 @@ static void unary_arrived(struct rpc_arrival *arrival) {
     server_call_release(call);
     return;
   }
-  server_call_request(call->method);
+  server_call_arrived(call->method);
   if (server_call_admit(call->method)) {
     admit(call);
   } else {
@@ -189,7 +189,7 @@ static void unknown_arrived(struct rpc_arrival *arrival) {
     server_call_release(call);
     return;
   }
-  server_call_request(call->method);
+  server_call_arrived(call->method);
   unknown_answer(call);
 }
 

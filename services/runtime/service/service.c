@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "base/standard_descriptors.h"
 #include "base/supervisor.h"
@@ -24,7 +25,7 @@
 #include "service/service_settings.h"
 #include "service/service_status.h"
 
-enum { SERVICES_MOST = 8, READINESS_INTERVAL_US = 20 * 1000, RIGHTS_INTERVAL_US = 1000 * 1000 };
+enum { DESCRIPTORS_LEAST = 48, SERVICES_MOST = 8, READINESS_INTERVAL_US = 20 * 1000, RIGHTS_INTERVAL_US = 1000 * 1000 };
 
 /* The service and what only its life cycle needs. */
 struct life {
@@ -39,7 +40,9 @@ struct life {
   uv_signal_t terminate, interrupt;
   struct condition change;
   struct memory_watch memory;
-  bool outage_told; /* not ready because Redis is away, which has been logged */
+  size_t connections;        /* that there may be at once */
+  size_t health_connections; /* of the listener for probes */
+  bool told_elsewhere;       /* why it is not ready has been logged by who noticed it */
   bool stopping;
 };
 
@@ -134,6 +137,23 @@ static struct status admit(struct rpc_call *call, void *argument) {
   return status_is_ok(status) ? position_gate(call, &life->service) : status;
 }
 
+/* Of the descriptors that the process may have, connections get half, or all but a reserve: Redis, peers, mails' files
+ * and the mail server need theirs. Probes have some that nobody else can take. */
+static struct status share_descriptors(struct life *life) {
+  enum { RESERVE = 128, FOR_PROBES = 32 };
+  const struct service_settings *settings = &life->settings;
+  size_t limit = descriptor_limit_raise();
+  size_t all = limit / 2 > RESERVE ? limit - RESERVE : limit / 2;
+  bool probed = settings->health_listen && *settings->health_listen;
+  life->health_connections = !probed ? 0 : all / 4 < FOR_PROBES ? all / 4 : FOR_PROBES;
+  size_t left = all - life->health_connections;
+  life->connections = left < (size_t)settings->connections ? left : (size_t)settings->connections;
+  if (limit >= DESCRIPTORS_LEAST) return status_ok();
+  return status_error(life->service.arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID",
+                      "the limit of open descriptors (ulimit -n) is %zu: at least %d are needed", limit,
+                      DESCRIPTORS_LEAST);
+}
+
 /* Plain text and health alone, for probes that speak no TLS. */
 static struct status open_health_server(struct life *life) {
   const struct service_settings *settings = &life->settings;
@@ -141,18 +161,22 @@ static struct status open_health_server(struct life *life) {
   struct arena *arena = life->service.arena;
   struct rpc_service *service = arena_alloc(arena, sizeof *service);
   *service = health_service(life->health);
-  const struct rpc_server_options options = {.listen = settings->health_listen};
+  const struct rpc_server_options options = {.listen = settings->health_listen,
+                                             .connections = life->health_connections};
   return rpc_server_open(life->service.loop, arena, &options, service, 1, &life->health_server);
 }
 
 static struct status open_server(struct life *life) {
   struct status status = list_services(life);
+  if (status_is_ok(status)) status = share_descriptors(life);
   if (!status_is_ok(status)) return status;
   const struct rpc_server_options options = {
       .listen = life->settings.listen,
       .tls = life->settings.tls,
       .clients = (enum rpc_clients)life->settings.tls_clients,
       .connection_ms = life->settings.connection_minutes * 60 * 1000,
+      .connections = life->connections,
+      .connections_per_address = (size_t)life->settings.connections_per_address,
       .before = admit,
       .before_argument = life,
   };
@@ -177,13 +201,15 @@ static void start_consumer(struct life *life) {
   service->consumer = consumer_start(service->loop, service->arena, &options);
 }
 
-/* An outage of Redis is told by the connection: one line when it begins, one when it ends. */
+/* An outage of Redis is told by the connection, and that connections can't be taken by the listener: one line when it
+ * begins, one when it ends. */
 static void tell_readiness(struct life *life, bool ready) {
   health_set_ready(life->health, ready);
-  bool is_outage = readiness_is_outage(&life->service);
-  if (ready && !life->outage_told) log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
-  if (!ready && !is_outage) log_event(LOG_WARN, "not serving", "reason", readiness_trouble(&life->service), NULL);
-  life->outage_told = is_outage;
+  const char *trouble = readiness_trouble(&life->service);
+  bool is_told = readiness_is_outage(&life->service) || (!ready && trouble == life->service.refusing);
+  if (ready && !life->told_elsewhere) log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
+  if (!ready && !is_told) log_event(LOG_WARN, "not serving", "reason", trouble, NULL);
+  life->told_elsewhere = is_told;
 }
 
 static void serve_until_stopped(struct life *life) {
@@ -198,6 +224,7 @@ static void serve_until_stopped(struct life *life) {
       checked = generation;
       checked_us = clock_monotonic_us();
     }
+    life->service.refusing = rpc_server_trouble(life->server);
     bool ready = !*readiness_trouble(&life->service);
     if (ready != told) tell_readiness(life, ready);
     told = ready;
@@ -264,6 +291,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
   struct arena *arena = arena_new();
   struct life *life = arena_calloc(arena, 1, sizeof *life);
   life->service.definition = definition;
+  life->service.refusing = "";
   life->service.arena = arena;
   enum config_outcome outcome;
   int check_only = argc > 1 && strcmp(argv[1], "--check-health") == 0;

@@ -70,7 +70,8 @@ struct service {
   struct event_store *store;
   struct consumer *consumer; /* NULL without subscriptions */
   struct rpc_channel *peers[SERVICE_PEERS];
-  void *user; /* the service's own; also for handlers of events: work_user is the struct service */
+  const char *refusing; /* why no new connections are taken; "": they are */
+  void *user;           /* the service's own; also for handlers of events: work_user is the struct service */
 };
 
 int service_main(const struct service_definition *definition, int argc, char **argv);

@@ -18,6 +18,8 @@ struct service_settings {
   const char *health_listen;    /* empty: none */
   const char *internal_callers; /* NULL: everybody */
   int64_t connection_minutes;
+  int64_t connections;             /* at once */
+  int64_t connections_per_address; /* likewise, of one client's; 0: half of them */
 };
 
 /* Fills `ret_settings` and the targets of the definition's own settings. Errors: INVALID_ARGUMENT for the terminal. */

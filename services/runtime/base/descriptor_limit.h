@@ -1,0 +1,8 @@
+/* The limit of descriptors that a process may have open (ulimit -n, systemd's LimitNOFILE). */
+#pragma once
+
+#include <stddef.h>
+
+/* Raises it as far as the process may, to its hard limit, and returns it. The soft one is for programs that use
+ * select. */
+size_t descriptor_limit_raise(void);

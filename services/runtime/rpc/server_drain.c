@@ -1,0 +1,111 @@
+#include "rpc/server_drain.h"
+
+#include <grpc/grpc_security.h>
+
+#include "base/clock.h"
+
+enum {
+  LOOK_US = 1000,      /* between two looks whether a call is half read */
+  LOOKS_LEAST = 10,    /* to know the difference that means none */
+  LOOKS_MOST = 100,    /* a client may have begun a call and say no more */
+  CANCEL_US = 1000000, /* how long cancelled calls are waited for */
+  CLOSE_US = 300000,   /* and connections without calls: a client that is asleep does not hear the GOAWAY */
+};
+
+/* ---- calls that are half read ----------------------------------------------------------------------------------- */
+
+typedef void process_metadata(void *state, grpc_auth_context *context, const grpc_metadata *metadata, size_t count,
+                              grpc_process_auth_metadata_done_cb done, void *user);
+
+static void inspect(void *state, grpc_auth_context *context, const grpc_metadata *metadata, size_t count,
+                    grpc_process_auth_metadata_done_cb done, void *user) {
+  struct rpc_server *server = state;
+  (void)context, (void)metadata, (void)count;
+  if (atomic_load(&server->refusing)) {
+    done(user, NULL, 0, NULL, 0, GRPC_STATUS_UNAVAILABLE, "The server is shutting down.");
+  } else {
+    atomic_fetch_add(&server->begun, 1);
+    done(user, NULL, 0, NULL, 0, GRPC_STATUS_OK, NULL);
+  }
+}
+
+/* gRPC may look from another thread meanwhile: the state is there before the function is. */
+static void set_hook(struct rpc_server *server, process_metadata *process) {
+  const grpc_auth_metadata_processor hook = {.process = process, .state = server};
+  grpc_server_credentials_set_auth_metadata_processor(server->credentials, hook);
+}
+
+/* The hook costs time on each call: it is set when the drain begins. */
+void server_drain_prepare(struct rpc_server *server, grpc_server_credentials *credentials) {
+  server->credentials = credentials;
+  set_hook(server, NULL);
+}
+
+/* Of the calls that have arrived less those that have begun since the hook is set, only changes mean something: the
+ * number is at its highest when none is half read. Returns at such a moment, at the latest at the deadline. */
+static void wait_until_none_is_half_read(struct rpc_server *server, int64_t deadline_us) {
+  int64_t highest = INT64_MIN;
+  for (int looks = 0; looks < LOOKS_MOST && clock_monotonic_us() < deadline_us; looks++) {
+    coroutine_sleep(LOOK_US, deadline_us);
+    int64_t difference = (int64_t)server->arrived - (int64_t)atomic_load(&server->begun);
+    if (difference > highest) highest = difference;
+    if (looks >= LOOKS_LEAST && difference == highest) return;
+  }
+}
+
+/* ---- the shutdown ----------------------------------------------------------------------------------------------- */
+
+static void begin_drain(void *argument) {
+  struct rpc_server *server = argument;
+  server->draining = true;
+  listener_close(server->listener);
+  server->listener = NULL;
+  set_hook(server, inspect);
+}
+
+static void begin_shutdown(void *argument) {
+  struct rpc_server *server = argument;
+  atomic_store(&server->refusing, true);
+  grpc_server_shutdown_and_notify(server->grpc, server->queue, &server->shutdown);
+}
+
+static void cancel_calls(void *argument) {
+  struct rpc_server *server = argument;
+  grpc_server_cancel_all_calls(server->grpc);
+}
+
+/* Parks until no call is in flight. False: the deadline came first. */
+static bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
+  while (rpc_server_calls(server) > 0) {
+    if (!condition_wait(&server->changed, deadline_us)) return false;
+  }
+  return true;
+}
+
+/* Parks until no call is in flight and gRPC has closed all connections. False: the deadline came first. */
+static bool wait_for_end(struct rpc_server *server, int64_t deadline_us) {
+  while (!server->stopped || rpc_server_calls(server) > 0) {
+    if (!condition_wait(&server->changed, deadline_us)) return false;
+  }
+  return true;
+}
+
+void rpc_server_drain(struct rpc_server *server, int64_t grace_ms) {
+  int64_t deadline_us = clock_monotonic_us() + grace_ms * 1000;
+  coroutine_on_loop_stack(begin_drain, server);
+  stream_calls_end(server);
+  wait_until_none_is_half_read(server, deadline_us);
+  coroutine_on_loop_stack(begin_shutdown, server);
+  if (wait_for_calls(server, deadline_us)) {
+    int64_t close_us = clock_monotonic_us() + CLOSE_US;
+    if (wait_for_end(server, close_us < deadline_us ? close_us : deadline_us)) return;
+  }
+  coroutine_on_loop_stack(cancel_calls, server);
+  wait_for_end(server, clock_monotonic_us() + CANCEL_US);
+}
+
+void server_drain_at_once(struct rpc_server *server) {
+  begin_drain(server);
+  begin_shutdown(server);
+  cancel_calls(server);
+}
