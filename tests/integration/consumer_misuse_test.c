@@ -342,6 +342,7 @@ static void meet_another_kind(struct context *context) {
   struct event_store *store = open_writer(context);
   while (!event_store_is_ready(store)) coroutine_sleep(1000, context->deadline_us);
   struct transaction transaction = transaction_of(store, context->arena);
+  transaction.checks_kinds = true;
   struct transaction_result result;
   Ordershop__V1__Customer *customer = message_new(context->arena, &ordershop__v1__customer__descriptor);
   message_set_text(customer, "id", uuid_random(context->arena));

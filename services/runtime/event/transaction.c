@@ -200,6 +200,7 @@ static struct redis_arguments all_values(const struct transaction *transaction) 
   redis_add_bytes(&values, transaction->request_value ? transaction->request_value : "",
                   transaction->request_value_size);
   redis_add_text(&values, transaction->request_timed ? "1" : "");
+  redis_add_text(&values, transaction->checks_kinds ? "1" : "");
   redis_add_all(&values, &transaction->guards);
   redis_add_all(&values, &transaction->changes);
   return values;

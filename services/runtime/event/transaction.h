@@ -26,6 +26,7 @@ struct transaction {
   const char *request_value; /* what the record holds or starts with */
   size_t request_value_size;
   bool request_timed;  /* the first event's log time goes behind it */
+  bool checks_kinds;   /* look first whether each key holds what is to be changed in it; costs a command a key */
   size_t wrong_change; /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0: unknown */
 };
 
@@ -84,7 +85,7 @@ struct transaction_result {
 };
 
 /* Runs it. Parks. Errors: INTERNAL CHANGE_INVALID (it has a fault: an error of the program, nothing was sent),
- * INTERNAL REDIS_WRONGTYPE (a key holds another kind of value; nothing was changed); as redis_command: then it is
- * unknown whether it ran, unless the code is RESOURCE_EXHAUSTED. */
+ * INTERNAL REDIS_WRONGTYPE (it checks kinds, and a key holds another one; nothing was changed); as redis_command: then
+ * it is unknown whether it ran, unless the code is RESOURCE_EXHAUSTED. */
 struct status transaction_run(struct transaction *transaction, struct context *context,
                               struct transaction_result *ret_result);

@@ -99,6 +99,7 @@ struct transaction *work_transaction(struct work *work) {
 static void begin_part(struct work *work) {
   struct arena *arena = work_arena(work);
   work->transaction = transaction_of(work->options.store, arena);
+  work->transaction.checks_kinds = true; /* one event's mistake must not leave half of the others' effects */
   transaction_require_value(&work->transaction, lease_epoch_key(work->options.store, arena), work->options.epoch);
   work->sends = redis_arguments_empty(arena);
   work->changed = key_table_new(arena);

@@ -2,7 +2,7 @@
 --
 -- KEYS: the clock; the request record's key if there is one; then each guard's and each change's key in their order.
 -- ARGV: number of guards, number of changes, number of events, `after`, request record's life in ms (0: none), its value
--- and whether ('1') the first log time goes behind it, then for each guard and change its name and arguments, a list
+-- and whether ('1') the first log time goes behind it, whether ('1') kinds are checked, then for each guard and change its name and arguments, a list
 -- being its length and then its elements.
 -- Answers {'done', first log time, last log time, epoch}, {'replayed', record}, {'refused', guard, actual}, {'kind',
 -- change, kind of value that its key holds} or {'no clock'}.
@@ -69,7 +69,7 @@ local changes = {
   zadd = with_values(2, 'zset', function(key, argv, i)
     redis.call('ZADD', key, argv[i] == '0' and number_text(next_log_time) or argv[i], argv[i + 1])
   end),
-  xadd = with_list('XADD', 'stream'),
+  xadd = with_list('XADD', nil), -- nobody but these functions writes below events:
 }
 changes.xadd.run = function(key, argv, i)
   redis.call('XADD', key, log_time_id(next_log_time), unpack(argv, i + 1, list_end(argv, i)))
@@ -100,7 +100,7 @@ end
 local function transaction(keys, argv)
   local guard_count, change_count, event_count = tonumber(argv[1]), tonumber(argv[2]), tonumber(argv[3])
   local life = tonumber(argv[5])
-  local k, i = life == 0 and 2 or 3, 8
+  local k, i = life == 0 and 2 or 3, 9
   first = nil
 
   local last, epoch
@@ -130,8 +130,10 @@ local function transaction(keys, argv)
     end
   end
 
-  local wrong, kind = find_wrong_kind(keys, k, argv, i, change_count)
-  if wrong then return {'kind', wrong, kind} end
+  if argv[8] == '1' then
+    local wrong, kind = find_wrong_kind(keys, k, argv, i, change_count)
+    if wrong then return {'kind', wrong, kind} end
+  end
 
   if life > 0 then
     local record = argv[6]
