@@ -72,23 +72,30 @@ set_target_properties(ordershop_proto PROPERTIES EXPORT_NAME proto)
 set_target_properties(ordershop_runtime PROPERTIES EXPORT_NAME runtime)
 set_target_properties(ordershop_client PROPERTIES EXPORT_NAME client)
 
-# The runtime's headers that a service includes, and what these include; the others are its own.
-foreach(
-  header
-  base/arena base/clock base/config base/context base/log base/memory base/message base/status base/utf8 base/uuid
-  base/version base/violations
-  loop/coroutine loop/loop loop/timers
-  redis/redis redis/redis_arguments redis/redis_function redis/redis_reply
-  rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server rpc/tls_certificate rpc/tls_files
-  event/consumer event/entity_store event/event event/event_store event/log_time event/outbox event/projection
-  event/request_record event/transaction event/view event/work
-  service/entity_command service/service)
+# The runtime's headers that a service includes, and behind them those that they include; the others are its own.
+set(headers
+    base/arena base/clock base/config base/context base/log base/memory base/message base/status base/utf8 base/uuid
+    base/version base/violations
+    loop/coroutine loop/loop loop/timers
+    redis/redis redis/redis_arguments redis/redis_function redis/redis_reply
+    rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server rpc/tls_certificate rpc/tls_files
+    event/consumer event/entity_store event/event event/event_store event/log_time event/outbox event/projection
+    event/request_record event/transaction event/view event/work
+    service/entity_command service/service)
+set(installed)
+while(headers)
+  list(POP_FRONT headers header)
+  list(APPEND installed ${header})
   get_filename_component(layer ${header} DIRECTORY)
   install(
     FILES services/runtime/${header}.h
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ordershop/runtime/${layer}
     COMPONENT development)
-endforeach()
+  file(STRINGS services/runtime/${header}.h includes REGEX "^#include \"")
+  list(TRANSFORM includes REPLACE "^#include \"(.*)\\.h\".*" "\\1")
+  list(REMOVE_ITEM includes ${installed} ${headers})
+  list(APPEND headers ${includes})
+endwhile()
 file(GLOB client_headers CONFIGURE_DEPENDS client/*.h)
 install(
   FILES ${client_headers}
