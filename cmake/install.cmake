@@ -112,6 +112,7 @@ install(
   DESTINATION ${data}
   COMPONENT development)
 
+list(JOIN ORDERSHOP_STACK_OPTIONS " " ORDERSHOP_STACK_OPTIONS_TEXT)
 configure_file(cmake/ordershop.pc.in ordershop.pc @ONLY)
 configure_file(cmake/ordershop-client.pc.in ordershop-client.pc @ONLY)
 install(

@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "suite.h"
@@ -14,6 +16,24 @@ static void test_wall(void) {
   int64_t before = (int64_t)time(NULL) - 1; /* time() may lag by a tick */
   int64_t now = clock_wall_us() / 1000000;
   CU_ASSERT(now >= before && now <= before + 10);
+}
+
+/* Against the C library, over five hundred years and around their turns. */
+static void test_text(void) {
+  const int64_t us_per_day = INT64_C(86400) * 1000000;
+  size_t wrong = 0;
+  for (int64_t day = -36525; day < 150000; day++) {
+    int64_t us = day * us_per_day + (day * 7919000017) % us_per_day;
+    time_t seconds = (time_t)(us / 1000000 - (us % 1000000 < 0));
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    char text[CLOCK_TEXT_SIZE], expected[64];
+    size_t size = strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(expected + size, sizeof(expected) - size, ".%06dZ", (int)(us - seconds * 1000000));
+    clock_text(us, text);
+    wrong += strcmp(text, expected) != 0;
+  }
+  CU_ASSERT_EQUAL(wrong, 0);
 }
 
 static void test_timestamps(void) {
@@ -47,6 +67,7 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"the monotonic clock goes on", test_monotonic},
       {"the wall clock says what the time is", test_wall},
+      {"times are written as the C library writes them, leap days and times before 1970 too", test_text},
       {"timestamps keep microseconds, before 1970 too", test_timestamps},
       {"a timestamp beyond 64 bits of microseconds is cut to their end", test_extremes},
   };

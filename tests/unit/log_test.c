@@ -37,8 +37,9 @@ static void capture_begin(void) {
 /* Reads what has come, and waits for it no longer than `wait_ms`. */
 static void capture_read(int wait_ms) {
   struct pollfd pipe = {.fd = capture.reader, .events = POLLIN};
-  while (poll(&pipe, 1, wait_ms) > 0 && (pipe.revents & POLLIN)) {
-    ssize_t size = read(capture.reader, capture.text + capture.size, sizeof(capture.text) - 1 - capture.size);
+  const size_t most = sizeof(capture.text) - 1;
+  while (capture.size < most && poll(&pipe, 1, wait_ms) > 0 && (pipe.revents & POLLIN)) {
+    ssize_t size = read(capture.reader, capture.text + capture.size, most - capture.size);
     if (size <= 0) break;
     capture.size += (size_t)size;
     wait_ms = 0;

@@ -12,6 +12,11 @@ int64_t clock_monotonic_us(void);
 /* Microseconds since the Unix epoch; for times that people see. */
 int64_t clock_wall_us(void);
 
+/* Unix microseconds of the years 0 to 9999 as 2026-01-31T12:00:00.123456Z. Async-signal-safe, unlike gmtime_r, which
+ * takes a lock. */
+#define CLOCK_TEXT_SIZE sizeof("2026-01-31T12:00:00.123456Z")
+void clock_text(int64_t unix_us, char text[CLOCK_TEXT_SIZE]);
+
 /* Between Unix microseconds and protobuf's Timestamp. NULL counts as 0; what is beyond int64 as its end. */
 Google__Protobuf__Timestamp *timestamp_new(struct arena *arena, int64_t unix_us);
 int64_t timestamp_unix_us(const Google__Protobuf__Timestamp *timestamp);

@@ -13,12 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log_line.h"
 
 enum {
   RING_BYTES = 256 * 1024,
   STOP_MOST_MS = 1000, /* what log_stop waits for a stopped reader */
   POLL_MS = 100,
+  CRASH_MOST_MS = 100, /* what log_crash waits for lines that came before */
 };
 
 /* Lines on their way to the writer. Callers hold the lock for a memcpy only; the writer writes without it. */
@@ -158,20 +160,9 @@ void log_stop(void) {
 
 /* ---- lines ------------------------------------------------------------------------------------------------------ */
 
-/* 2026-01-31T12:00:00.123456Z; the date part is made once a second. */
 static const char *time_text(void) {
-  static _Thread_local char text[40];
-  static _Thread_local time_t second = -1;
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  if (now.tv_sec != second) {
-    struct tm parts;
-    gmtime_r(&now.tv_sec, &parts);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    second = now.tv_sec;
-  }
-  enum { DATE_SIZE = sizeof("2026-01-31T12:00:00") - 1 };
-  snprintf(text + DATE_SIZE, sizeof(text) - DATE_SIZE, ".%06ldZ", now.tv_nsec / 1000);
+  static _Thread_local char text[CLOCK_TEXT_SIZE];
+  clock_text(clock_wall_us(), text);
   return text;
 }
 
@@ -203,15 +194,19 @@ static void line_write(const struct log_line *line, uint64_t missing) {
   }
 }
 
+static void line_begin(struct log_line *line, enum log_level level, const char *message) {
+  log_line_begin(line, atomic_load_explicit(&line_format, memory_order_relaxed));
+  log_line_add(line, "time", time_text());
+  log_line_add(line, "level", level_name(level));
+  if (service[0]) log_line_add(line, "service", service);
+  log_line_add(line, "message", message);
+}
+
 void log_event(enum log_level level, const char *message, ...) {
   if (level < atomic_load_explicit(&level_least, memory_order_relaxed)) return;
   /* Not on the stack: coroutines have little of it. */
   static _Thread_local struct log_line line;
-  log_line_begin(&line, atomic_load_explicit(&line_format, memory_order_relaxed));
-  log_line_add(&line, "time", time_text());
-  log_line_add(&line, "level", level_name(level));
-  if (service[0]) log_line_add(&line, "service", service);
-  log_line_add(&line, "message", message);
+  line_begin(&line, level, message);
   uint64_t missing = atomic_exchange(&unreported, 0);
   if (missing > 0) add_dropped(&line, missing);
   va_list pairs;
@@ -220,6 +215,29 @@ void log_event(enum log_level level, const char *message, ...) {
   va_end(pairs);
   log_line_end(&line);
   line_write(&line, missing);
+}
+
+/* Lets the writer, which still runs, write what is in the ring. Without the lock, which the crashed thread may hold. */
+static void await_writer(void) {
+  for (int i = 0; i < CRASH_MOST_MS && atomic_load(&running); i++) {
+    if (__atomic_load_n(&ring.size, __ATOMIC_RELAXED) == 0) return;
+    poll(NULL, 0, 1);
+  }
+}
+
+void log_crash(const char *message, ...) {
+  static atomic_bool crashed;
+  static struct log_line line;
+  if (atomic_exchange(&crashed, true)) return; /* another thread has crashed, too */
+  await_writer();
+  line_begin(&line, LOG_ERROR, message);
+  va_list pairs;
+  va_start(pairs, message);
+  add_pairs(&line, pairs);
+  va_end(pairs);
+  log_line_end(&line);
+  atomic_store(&giving_up, true); /* whoever doesn't read doesn't hold up the end */
+  write_chunk(line.bytes, line.size);
 }
 
 const char *log_number(int64_t value) {

@@ -21,6 +21,11 @@ void log_stop(void);
  *   log_event(LOG_WARN, "redis is away", "address", address, "attempt", log_number(attempt), NULL); */
 void log_event(enum log_level level, const char *message, ...) __attribute__((sentinel));
 
+/* Likewise, as the last line of a process that crashes: an error, written at once. For signal handlers: nothing that it
+ * calls is async-signal-unsafe. Lines that others have left to the writer get a tenth of a second to come before it.
+ * Only the first call of a process writes. */
+void log_crash(const char *message, ...) __attribute__((sentinel));
+
 /* A number as text for log_event; valid until the eighth next call in the same thread. */
 const char *log_number(int64_t value);
 

@@ -2,7 +2,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -26,13 +25,13 @@ static void put_text(struct log_line *line, const char *text) {
 
 static void put_control(struct log_line *line, uint32_t point) {
   static const char short_forms[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-  char escape[ESCAPE_MOST];
+  static const char digits[] = "0123456789abcdef";
   if (point < sizeof(short_forms) && short_forms[point]) {
-    snprintf(escape, sizeof(escape), "\\%c", short_forms[point]);
+    put(line, (char[]){'\\', short_forms[point]}, 2);
   } else {
-    snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)point & 0xFFFFu);
+    put_text(line, "\\u");
+    for (int shift = 12; shift >= 0; shift -= 4) put(line, &digits[point >> shift & 15], 1);
   }
-  put_text(line, escape);
 }
 
 /* Control characters, quotes and backslashes as in JSON; bytes that are not UTF-8 as U+FFFD. */

@@ -1,4 +1,5 @@
-/* One line of the log as text, in logfmt or JSON, in a buffer of bounded size. Belongs to one thread at a time.
+/* One line of the log as text, in logfmt or JSON, in a buffer of bounded size. Belongs to one thread at a time;
+ * async-signal-safe.
  *
  *   log_line_begin(&line, LOG_LOGFMT);
  *   log_line_add(&line, "message", "redis is back");

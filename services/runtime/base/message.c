@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -162,12 +161,9 @@ void message_set_repeated(void *message, const ProtobufCFieldDescriptor *field, 
 
 static const char *timestamp_text(struct arena *arena, const Google__Protobuf__Timestamp *timestamp) {
   if (!timestamp) return "";
-  time_t seconds = (time_t)timestamp->seconds;
-  struct tm parts;
-  gmtime_r(&seconds, &parts);
-  char date[40];
-  strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-  return arena_printf(arena, "%s.%06dZ", date, timestamp->nanos / 1000);
+  char text[CLOCK_TEXT_SIZE];
+  clock_text(timestamp_unix_us(timestamp), text);
+  return arena_strdup(arena, text);
 }
 
 const char *message_field_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field) {

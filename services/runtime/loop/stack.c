@@ -19,8 +19,9 @@
 #define REPORTING_ON
 #endif
 
-/* More than the largest frame that we expect, so that no frame steps over it. */
-enum { GUARD_BYTES = 64 * 1024 };
+/* Code that is built with -fstack-clash-protection touches each page of a frame, and no guard is too small. Other code
+ * may step over a guard that is smaller than its frame. This one takes addresses, but no memory. */
+enum { GUARD_BYTES = 1024 * 1024 };
 
 #ifdef ORDERSHOP_FAIL_POINTS
 static const uint64_t pattern = 0x57ACC0DE57ACC0DEu;
@@ -66,6 +67,11 @@ bool stack_map(size_t size, struct stack *ret_stack) {
   stack_fill(&stack);
   *ret_stack = stack;
   return true;
+}
+
+bool stack_guards(const struct stack *stack, const void *address) {
+  uintptr_t bottom = (uintptr_t)stack->bottom, at = (uintptr_t)address;
+  return at < bottom && at >= bottom - GUARD_BYTES;
 }
 
 void stack_unmap(struct stack *stack) {

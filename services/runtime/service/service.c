@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "event/rights.h"
 #include "loop/coroutine.h"
+#include "loop/crash.h"
 #include "rpc/health.h"
 #include "rpc/reflection.h"
 #include "service/caller_gate.h"
@@ -311,6 +312,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
   }
 
   log_start(definition->name, (enum log_level)life->settings.log_level, (enum log_format)life->settings.log_format);
+  crash_watch();
   life->service.loop = loop_new(NULL);
   watch_signals(life);
   status = open_all(life);
