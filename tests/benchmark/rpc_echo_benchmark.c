@@ -166,7 +166,7 @@ static void read_process(pid_t pid, double *ret_cpu_us, long *ret_kib) {
              &user, &system, &pages) != 3) {
     return;
   }
-  *ret_cpu_us = (double)(user + system) * US_PER_SECOND / (double)sysconf(_SC_CLK_TCK);
+  *ret_cpu_us = (double)(user + system) * (double)US_PER_SECOND / (double)sysconf(_SC_CLK_TCK);
   *ret_kib = pages * sysconf(_SC_PAGESIZE) / 1024;
 }
 
@@ -190,8 +190,8 @@ static void measure(void *argument) {
 }
 
 static void report(const struct bench *bench, double server_us, double client_us, long kib) {
-  double seconds = (double)(bench->end_us - bench->begin_us + WARM_UP_US) / US_PER_SECOND;
-  double all = (double)bench->calls * seconds / (seconds - (double)WARM_UP_US / US_PER_SECOND);
+  double seconds = (double)(bench->end_us - bench->begin_us + WARM_UP_US) / (double)US_PER_SECOND;
+  double all = (double)bench->calls * seconds / (seconds - (double)WARM_UP_US / (double)US_PER_SECOND);
   printf(
       "%.0f calls/s, failed %ld, CPU a call: server %.1f us, client %.1f us, latency ms p50 %.2f p99 %.2f, "
       "server %ld KiB\n",

@@ -30,7 +30,7 @@ static int start_shop(void) {
   client = private_shop_client(shop, arena);
   const char *target = arena_printf(arena, "127.0.0.1:%d", private_shop_port(shop, ORDERSHOP_INVENTORY));
   struct rpc_channel_options options = {.peer = "inventory"};
-  return rpc_blocking_channel_open(arena, target, &options, &channel).code;
+  return status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)) ? 0 : 1;
 }
 
 static int stop_shop(void) {

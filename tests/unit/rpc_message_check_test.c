@@ -101,8 +101,7 @@ static void test_malformed(void) {
   const ProtobufCMessageDescriptor *customer = &ordershop__v1__customer__descriptor;
   static const char *const bad[] = {
       "\x0A",                                         /* tag without a value */
-      "\x0A\x05"                                      /* length beyond the end */
-      "abc",                                          /* */
+      "\x0A\x05\x61\x62\x63",                         /* length beyond the end */
       "\x08",                                         /* varint missing */
       "\x09\x01",                                     /* 64 bits cut short */
       "\x0D\x01\x02",                                 /* 32 bits cut short */

@@ -13,7 +13,7 @@ struct turn turn_of(struct event_store *store, struct context *context, const ch
 /* Between half and the whole of a backoff that doubles each time. */
 static int64_t pause_us(int waits) {
   enum { FIRST_US = 1000, DOUBLINGS_MOST = 6 };
-  uint32_t backoff = FIRST_US << (waits < DOUBLINGS_MOST ? waits : DOUBLINGS_MOST);
+  uint32_t backoff = (uint32_t)FIRST_US << (waits < DOUBLINGS_MOST ? waits : DOUBLINGS_MOST);
   return backoff / 2 + arc4random() % (backoff / 2 + 1);
 }
 
