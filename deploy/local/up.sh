@@ -134,8 +134,16 @@ make_redis_users() {
   fi
 }
 
+# What a power cut has left half-written goes before Redis sees it.
+mend_redis_log() {
+  local said
+  said=$("$source_dir/deploy/redis/mend_log.sh" "$home/redis" 2>&1) || fail "Redis is not started: ${said#mend_log.sh: }"
+  [ -z "$said" ] || printf '%s\n' "$said" | tee -a "$home/log/redis.log"
+}
+
 start_redis() {
   say "Starting redis at 127.0.0.1:$redis_port"
+  mend_redis_log
   write_redis_conf
   launch redis "$(redis_server_program)" "$home/redis/redis.conf"
   wait_until $loading_seconds redis_answers_or_ended

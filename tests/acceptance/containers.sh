@@ -158,6 +158,14 @@ keeps_the_data() {
     [ "$(customers)" = "$before" ]
 }
 
+# As a power cut leaves it: a transaction that has only begun.
+mends_a_torn_log() {
+  compose stop redis >/dev/null 2>&1
+  compose run --rm --no-deps --entrypoint bash redis -c \
+    'printf "*1\r\n\$5\r\nMULTI\r\n*3\r\n\$3\r\nSET\r\n\$1" >>/var/lib/redis/appendonlydir/appendonly.aof.1.incr.aof' &&
+    comes_up && compose logs redis | grep 'ended within a transaction.*its last 30 of'
+}
+
 # The commands of the operators' guide, with the images that are there: this engine has no network to build with.
 documented_commands_work() {
   local commands
@@ -207,6 +215,7 @@ expect "only the services are published, on loopback" publishes_on_loopback_only
 expect "a service can't read another one's password" keeps_passwords_apart
 expect "people look into Redis, but don't write" lets_people_look_but_not_write
 expect "data outlives containers" keeps_the_data
+expect "what a power cut left half-written is mended before Redis starts" mends_a_torn_log
 expect "the documented commands do what they say" documented_commands_work
 expect "and the shop comes up again" comes_up
 for service in "${shop_services[@]}" redis; do

@@ -78,6 +78,24 @@ killed_service_comes_back() {
   on_machine 'systemctl kill -s KILL ordershop@order'
   wait_until 60 on_machine 'ordershop health >/dev/null 2>&1'
 }
+# As a power cut leaves it: a transaction that has only begun.
+torn_log_is_mended_before_the_start() {
+  on_machine 'systemctl stop redis-server@ordershop
+    printf "*1\r\n\$5\r\nMULTI\r\n*3\r\n\$3\r\nSET\r\n\$1" >>/var/lib/redis-ordershop/appendonlydir/appendonly.aof.1.incr.aof
+    systemctl start redis-server@ordershop; ordershop health --timeout 60; journalctl --sync
+    stat -c "%U %a" /var/lib/redis-ordershop/appendonlydir/*.torn-* | diff - <(echo redis 600)
+    journalctl -b -u redis-server@ordershop -o cat' | grep 'ended within a transaction.*its last 30 of'
+}
+damaged_log_is_not_started_on() {
+  on_machine 'systemctl stop redis-server@ordershop
+    cd /var/lib/redis-ordershop/appendonlydir; echo what >>appendonly.aof.1.incr.aof
+    if systemctl start redis-server@ordershop; then echo it has started; fi
+    truncate -s -5 appendonly.aof.1.incr.aof; systemctl reset-failed redis-server@ordershop
+    systemctl start redis-server@ordershop; ordershop health --timeout 60; journalctl --sync
+    journalctl -b -u redis-server@ordershop -o cat' >"$shop_folder/journal"
+  ! grep 'it has started' "$shop_folder/journal" &&
+    grep 'appendonly.aof.1.incr.aof is damaged at byte [0-9]*: no command begins here' "$shop_folder/journal"
+}
 wrong_setting_fails_the_start_and_is_named() {
   on_machine 'echo ORDERSHOP_GRACE_SECONDS=soon >>/etc/ordershop/crm.env'
   ! on_machine 'systemctl restart ordershop@crm' || return 1
@@ -251,6 +269,8 @@ expect "a service sees no password but the copy that systemd gives it" passwords
 expect "the demo holds" demo_holds
 expect "mails lie in the folder" mails_lie_in_the_folder
 expect "a killed service comes back" killed_service_comes_back
+expect "what a power cut left half-written is mended before Redis starts" torn_log_is_mended_before_the_start
+expect "Redis is not started on a log that is damaged otherwise" damaged_log_is_not_started_on
 expect "a wrong setting fails the start and is named in the journal" wrong_setting_fails_the_start_and_is_named
 expect "every installed header compiles alone" headers_stand_alone
 expect "a service outside the tree builds by pkg-config and by CMake" outside_service_builds

@@ -85,6 +85,7 @@ expect "another version is found" finds "every image" "image: ordershop/order:.*
 expect "an unknown variable is found" finds "every variable" "name: ORDERSHOP_HEALTH_LISTEN" "name: ORDERSHOP_HEALTH"
 expect "a wrong address is found" finds "every address" "dns:///inventory:50053" "dns:///inventory:50054"
 expect "a path where nothing is mounted is found" finds "every file" "mountPath: /etc/ordershop/redis" "mountPath: /etc/redis"
+expect "a Redis whose log is not mended is found" finds "redis is started" "^        - /var/lib/redis$" "        - /data"
 expect "a probe of another port is found" finds "every probe" "containerPort: 50050" "containerPort: 50049"
 expect "a rollout that takes away replicas is found" finds "no rollout" "maxUnavailable: 0" "maxUnavailable: 1"
 expect "a pod that may write its root is found" finds "every pod has" "readOnlyRootFilesystem: true" "readOnlyRootFilesystem: false"

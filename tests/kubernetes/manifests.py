@@ -32,6 +32,7 @@ class Shop:
             self.version = re.search(r"project\([^)]*VERSION ([\d.]+)", file.read()).group(1)
         with open(f"{source}/deploy/docker/Dockerfile", encoding="utf-8") as file:
             self.dockerfile = file.read()
+        self.mended_folder = re.search(r'ENTRYPOINT \["[^"]*/mend_log.sh", "([^"]+)"', self.dockerfile).group(1)
         with open(f"{source}/deploy/redis/users.acl", encoding="utf-8") as file:
             self.redis_users = set(re.findall(r"^user (\w+)", file.read(), re.M))
         self.help = {name: self.help_of(f"{folder}/ordershop-{name}") for name in self.ports}
@@ -188,6 +189,18 @@ def every_file_is_mounted(shop):
                 yield f"{name_of(workload)}: has the password of {user}"
 
 
+def redis_is_started_on_a_mended_log(shop):
+    container = first(shop.get("StatefulSet", "redis"))
+    if "command" in container:
+        yield "redis: its command takes the place of the image's entrypoint, which mends the log before each start"
+    args = container["args"]
+    folder = args[args.index("--dir") + 1] if "--dir" in args else None
+    if folder != shop.mended_folder:
+        yield f"redis: its data lies in {folder}, the image mends {shop.mended_folder}"
+    if folder not in [mount["mountPath"] for mount in container["volumeMounts"]]:
+        yield f"redis: no volume is mounted at {folder}"
+
+
 def every_probe_leads_to_the_health_listener(shop):
     for workload in shop.services():
         container, environment = first(workload), shop.environment(workload)
@@ -329,6 +342,7 @@ CHECKS = [
     every_variable_is_known,
     every_address_leads_to_a_service,
     every_file_is_mounted,
+    redis_is_started_on_a_mended_log,
     every_probe_leads_to_the_health_listener,
     no_rollout_takes_away_what_serves,
     every_pod_has_least_privilege,

@@ -162,6 +162,7 @@ make_users() {
 redis_start() {
   mkdir -p "$shop_folder/redis"
   make_users
+  "$ORDERSHOP_SOURCE/deploy/redis/mend_log.sh" "$shop_folder/redis"
   launch redis redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
     --port "$(port_of redis)" --dir "$shop_folder/redis" --aclfile "$shop_folder/users/users.acl" "$@"
   wait_until 60 redis_answers || fail "redis does not answer"

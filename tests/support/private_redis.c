@@ -105,10 +105,16 @@ static void fill_command_line(struct command_line *line, const struct private_re
                                "",
                                "--appendfsync",
                                "always",
+                               "--aof-load-truncated",
+                               "no",
                                "--appendonly",
                                redis->persistent ? "yes" : "no"};
   snprintf(line->port, sizeof line->port, "%d", redis->port);
   snprintf(line->log, sizeof line->log, "%s/redis.log", redis->folder);
+  if (redis->persistent) { /* a server that was killed may have torn its log, as a power cut does */
+    add_argument(line, ORDERSHOP_SOURCE_BUILT "/deploy/redis/mend_log.sh");
+    add_argument(line, redis->folder);
+  }
   for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) add_argument(line, fixed[i]);
   if (redis->password) {
     add_argument(line, "--requirepass");
