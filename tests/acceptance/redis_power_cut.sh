@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # deploy/redis/mend_log.sh: a power cut tears Redis' append-only file within a transaction, at any byte of it. What the
 # shop starts from then has all of a command or nothing, at the first start and at the second.
-# suite-seconds: 400
+# suite-seconds: 600
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 
 [ "$shop_slowness" -eq 1 ] || skip "not applicable: nothing of ours runs in it that other suites don't run"
