@@ -141,6 +141,12 @@ part_pid() {
   [[ $pid =~ ^[0-9]+$ ]] && is_part "$1" "$pid" && printf '%s' "$pid"
 }
 
+# A process that a signal has stopped (SIGSTOP, Ctrl-Z) runs, and does nothing, not even end.
+is_frozen() { # is_frozen PID
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ${stat##*) } == T* ]]
+}
+
 # Prints who listens at a TCP port, as far as this user may know; fails if nobody does.
 port_owner() {
   local hex inode fd pid
@@ -203,13 +209,24 @@ shop_health() {
   as_client "$bin/ordershop" health "$@"
 }
 
+# What `ordershop status` says of services that are not ready: why, and what to do. Nothing of those that are.
+explain_services() { # explain_services SERVICE...
+  { as_client "$bin/ordershop" status "$@" 2>/dev/null || true; } | sed '1,/^$/d'
+}
+
+# Tells a process to end; one that is frozen has to wake up for it.
+terminate() { # terminate PID
+  kill -TERM "$1" 2>/dev/null || true
+  kill -CONT "$1" 2>/dev/null || true
+}
+
 # Stops parts, services before redis; says so. Fails if one had to be killed.
 stop_parts() {
   local part pid pids=() status=0
   for part in "$@"; do
     [ "$part" != redis ] || continue
     if pid=$(part_pid "$part"); then
-      kill -TERM "$pid" 2>/dev/null || true
+      terminate "$pid"
       pids+=("$part $pid")
     fi
   done
@@ -218,7 +235,7 @@ stop_parts() {
     await_end $part 40 || status=1
   done
   if contains redis "$@" && pid=$(part_pid redis); then
-    kill -TERM "$pid" 2>/dev/null || true
+    terminate "$pid"
     await_end redis "$pid" 120 || status=1
   fi
   return $status

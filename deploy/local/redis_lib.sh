@@ -48,21 +48,23 @@ redis_password_file_of() {
   fi
 }
 
-# Asks the shop's Redis as a user of it; the password travels by environment, never as an argument.
+# Asks the shop's Redis as a user of it; the password travels by environment, never as an argument. For no longer than
+# `redis_seconds`, if that is set: redis-cli itself would wait for ever for one that is frozen.
 redis_cli_as() { # redis_cli_as USER ARGUMENT...
   local user=$1 file password=
   shift
   file=$(redis_password_file_of "$user")
   [ -n "$(redis_users)" ] || user=$redis_user
   if [ -n "$file" ]; then IFS= read -r password 2>/dev/null <"$file" || [ -n "$password" ] || password=; fi
-  env -u REDISCLI_AUTH ${password:+REDISCLI_AUTH="$password"} "$(redis_cli_program)" --no-auth-warning \
+  env -u REDISCLI_AUTH ${password:+REDISCLI_AUTH="$password"} ${redis_seconds:+timeout "$redis_seconds"} \
+    "$(redis_cli_program)" --no-auth-warning \
     -h "$redis_host" -p "$redis_at" -n "$redis_database" ${user:+--user "$user"} "$@"
 }
 
 # As one who may read and watch everything.
 shop_redis_cli() { redis_cli_as operator "$@"; }
 
-redis_answer() { shop_redis_cli ping 2>&1 </dev/null || true; }
+redis_answer() { redis_seconds=5 shop_redis_cli ping 2>&1 </dev/null || true; }
 
 redis_answers() { [ "$(redis_answer)" = PONG ]; }
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Says what of the shop runs, serves and lags: a line for each part.
+# Says what of the shop runs, serves and lags: a line for each part, and below them why a service does not serve.
 #
 #   status.sh
 #
+#   process running, stopped, DIED (it ended by itself), FROZEN (stopped by a signal), foreign (another's Redis)
 #   health  what the service itself says (grpc.health.v1): SERVING, NOT_SERVING; for redis: whether it answers
 #   lag     events that the service has not dealt with yet; - for a service that listens to none
 #   parked  events that were set aside because they can't be handled (Lists <service>_parked:<key>)
@@ -17,13 +18,18 @@
 prefix=${ORDERSHOP_KEY_PREFIX:-}
 declare -A health lag parked outbox
 
+runs_awake() {
+  local pid
+  pid=$(part_pid "$1") && ! is_frozen "$pid"
+}
+
 # Of the services that run here, and of those that the user says are elsewhere. Whatever else answers at a port of this
 # shop is another's, and is told below the table.
 read_health() {
   local service state asked=()
   for service in "${services[@]}"; do
     health[$service]=UNREACHABLE
-    if contains "$service" "${elsewhere[@]}" || part_pid "$service" >/dev/null; then asked+=("$service"); fi
+    if contains "$service" "${elsewhere[@]}" || runs_awake "$service"; then asked+=("$service"); fi
   done
   [ ${#asked[@]} -gt 0 ] || return 0
   while read -r service state _; do
@@ -96,7 +102,7 @@ fi
 [ $# -eq 0 ] || misuse "takes no arguments; see status.sh --help"
 find_home || true
 export_addresses
-status=0
+status=0 unready=()
 if redis_answers; then
   health[redis]=answers
   read_lags
@@ -116,11 +122,14 @@ for part in "${parts[@]}"; do
     # a process that was stopped takes its pid file with it
     [ ! -e "$home/run/$part.pid" ] || process=DIED
   }
+  if [ "$process" = running ] && is_frozen "$pid"; then process=FROZEN; fi
   [[ $process == running || $process == foreign ]] || status=1
   [[ ${health[$part]:-unknown} == @(SERVING|answers) ]] || status=1
+  [ "${health[$part]:-}" != NOT_SERVING ] || unready+=("$part")
   print_line "$part" "$pid" "$(part_port "$part")" "$process" "${health[$part]:-unknown}" \
     "${lag[$part]:--}" "${parked[$part]:--}" "${outbox[$part]:--}"
 done
 print_strangers
+[ ${#unready[@]} -eq 0 ] || explain_services "${unready[@]}"
 [ "${health[redis]}" = answers ] || say "$(explain_redis)"
 exit $status

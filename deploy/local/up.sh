@@ -5,7 +5,9 @@
 #
 # Installs missing Debian packages (as root or with sudo; --no-install: doesn't), builds, starts a private Redis and the
 # services, waits until all that was named is SERVING, plays the demo the first time, and says what to try. What runs
-# already is left as it is, so a second run is harmless. If a part can't start, what this run started is stopped again.
+# already is left as it is, so a second run is harmless; but what runs from another build, is stopped by a signal, or is
+# not ready though Redis answers, is started anew, and said why. If a part can't start, what this run started is stopped
+# again.
 #
 #   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/   (default ~/.local/state/ordershop)
 #   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, on loopback   (default 50050)
@@ -166,18 +168,70 @@ start_service() {
     ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" "$bin/ordershop-$service"
 }
 
-all_serve_or_one_ended() {
+# --- What runs already ---
+
+# Prints why a part that runs is to be started anew; fails if it isn't.
+why_anew() { # why_anew PART
+  local part=$1 pid
+  pid=$(part_pid "$part")
+  if is_frozen "$pid"; then
+    say "$part is stopped by a signal (SIGSTOP)"
+  elif [ "$part" = redis ] || contains "$part" "${elsewhere[@]}"; then
+    return 1
+  elif ! [ "/proc/$pid/exe" -ef "$bin/$(part_command "$part")" ]; then
+    say "$part runs from another build"
+  elif redis_answers && ! shop_health "$part" >/dev/null 2>&1; then
+    explain_services "$part"
+  else
+    return 1
+  fi
+}
+
+# Puts into `to_start` what of the chosen parts does not run, or has to run anew and is stopped for that.
+stop_what_is_stale() {
+  local part why stale=()
+  for part in "${chosen[@]}"; do
+    if [ "$part" = redis ] && ! redis_is_ours; then
+      say "Using the Redis of ORDERSHOP_REDIS_URL, starting none."
+    elif ! part_pid "$part" >/dev/null; then
+      to_start+=("$part")
+    elif why=$(why_anew "$part"); then
+      say "${why:-$part was not ready}. Starting $part anew"
+      stale+=("$part")
+      to_start+=("$part")
+    else
+      say "$part runs already"
+    fi
+  done
+  [ ${#stale[@]} -eq 0 ] || stop_parts "${stale[@]}" || true
+}
+
+# --- Until all serve ---
+
+# A consumer that waits for an operator does so however long one waits for it.
+one_is_halted() {
+  { as_client "$bin/ordershop" status --json "${wanted_services[@]}" 2>/dev/null || true; } |
+    grep -q '"CONSUMER_STATE_HALTED"'
+}
+
+# All serve, or won't.
+services_are_settled() {
   local service
   shop_health "${wanted_services[@]}" >"$scratch" 2>&1 && return
   for service in "${wanted_services[@]}"; do
     part_pid "$service" >/dev/null || return 0
   done
+  if one_is_halted; then return 0; fi
+  if [ "$patience" -gt 0 ] && [ $SECONDS -ge "$patience" ]; then
+    patience=0
+    explain_services "${wanted_services[@]}" | sed 's/^/Waiting: /'
+  fi
   return 1
 }
 
 await_services() {
-  local service
-  wait_until $serving_seconds all_serve_or_one_ended || true
+  local service patience=$((SECONDS + 5))
+  wait_until $serving_seconds services_are_settled || true
   if shop_health "${wanted_services[@]}" >"$scratch" 2>&1; then
     return
   fi
@@ -185,17 +239,12 @@ await_services() {
     part_pid "$service" >/dev/null || give_up_on "$service" "has ended"
   done
   cat "$scratch" >&2
+  explain_services "${wanted_services[@]}" >&2
+  if one_is_halted; then
+    started=()
+    fail "not all are SERVING until you decide (docs/guarantees.md, Failures of the log itself); what runs goes on running"
+  fi
   fail "not all are SERVING within $serving_seconds seconds; see the logs in $home/log"
-}
-
-# An executable that was built anew since its process started.
-note_old_builds() {
-  local part old=()
-  for part in "${wanted_services[@]}"; do
-    [[ $(readlink "/proc/$(part_pid "$part")/exe") != *' (deleted)' ]] || old+=("$part")
-  done
-  [ ${#old[@]} -eq 0 ] ||
-    say "Note: running from before the last build: ${old[*]}. To renew: down.sh ${old[*]} && up.sh ${old[*]}"
 }
 
 # --- Demo and last words ---
@@ -271,15 +320,7 @@ trap 'exit 143' TERM HUP
 scratch=$(mktemp)
 
 to_start=()
-for part in "${chosen[@]}"; do
-  if [ "$part" = redis ] && ! redis_is_ours; then
-    say "Using the Redis of ORDERSHOP_REDIS_URL, starting none."
-  elif part_pid "$part" >/dev/null; then
-    say "$part runs already"
-  else
-    to_start+=("$part")
-  fi
-done
+stop_what_is_stale
 check_ports "${to_start[@]}"
 make_certificates
 make_redis_users
@@ -296,7 +337,6 @@ if [ ${#wanted_services[@]} -gt 0 ]; then
   say ""
   redis_is_ours && contains redis "${chosen[@]}" && say "redis answers 127.0.0.1:$redis_port"
   cat "$scratch"
-  note_old_builds
 fi
 if [ ${#wanted_services[@]} -eq ${#services[@]} ]; then
   play_demo

@@ -9,12 +9,11 @@ ORDERSHOP_REDIS_PORT=$(port_of redis)
 export ORDERSHOP_REDIS_PORT
 squatter=''
 
-all_down_and_end() {
-  env -u ORDERSHOP_REDIS_URL "$scripts/down.sh" >/dev/null 2>&1 || true
-  [ -z "$squatter" ] || kill "$squatter" 2>/dev/null || true
-  shop_end
+all_down() {
+  env -u ORDERSHOP_REDIS_URL "$scripts/down.sh" >/dev/null 2>&1
+  [ -z "$squatter" ] || kill "$squatter" 2>/dev/null
 }
-trap all_down_and_end EXIT
+shop_at_end+=(all_down)
 
 up() { "$scripts/up.sh" --no-install "$@"; }
 cli() { "$scripts/redis-cli.sh" "$@"; }

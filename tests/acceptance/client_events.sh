@@ -26,7 +26,8 @@ follower_ends() { # follower_ends STATUS
   await_end follower 10
   [ "$shop_status" -eq "$1" ]
 }
-trap 'kill -KILL "${shop_pid[follower]:-}" 2>/dev/null || true; shop_end' EXIT
+kill_follower() { kill -KILL "${shop_pid[follower]:-}" 2>/dev/null; }
+shop_at_end+=(kill_follower)
 
 create() { client customer create --name "$1" --email ada@example.com; }
 

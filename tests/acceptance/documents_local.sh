@@ -13,11 +13,8 @@ export ORDERSHOP_HOME=$shop_folder/home ORDERSHOP_PORT_BASE=$shop_port_base
 ORDERSHOP_REDIS_PORT=$(port_of redis)
 export ORDERSHOP_REDIS_PORT
 
-all_down_and_end() {
-  "$ORDERSHOP_SOURCE/deploy/local/down.sh" >/dev/null 2>&1 || true
-  shop_end
-}
-trap all_down_and_end EXIT
+all_down() { "$ORDERSHOP_SOURCE/deploy/local/down.sh" >/dev/null 2>&1; }
+shop_at_end+=(all_down)
 
 # The places of this test instead of those that the documents name: ports, the home, the build.
 cd "$ORDERSHOP_SOURCE"

@@ -8,11 +8,8 @@ export ORDERSHOP_HOME=$shop_folder/home ORDERSHOP_PORT_BASE=$shop_port_base
 ORDERSHOP_REDIS_PORT=$(port_of redis)
 export ORDERSHOP_REDIS_PORT
 
-all_down_and_end() {
-  "$scripts/down.sh" >/dev/null 2>&1 || true
-  shop_end
-}
-trap all_down_and_end EXIT
+all_down() { "$scripts/down.sh" >/dev/null 2>&1; }
+shop_at_end+=(all_down)
 
 redis() { "$scripts/redis-cli.sh" "$@"; }
 up() { "$scripts/up.sh" --no-install "$@"; }
@@ -21,10 +18,15 @@ pid_of() { cat "$ORDERSHOP_HOME/run/$1.pid"; }
 all_pids() { cat "$ORDERSHOP_HOME"/run/*.pid; }
 
 status_of() { # status_of PART COLUMN
-  { "$scripts/status.sh" || true; } | awk -v part="$1" -v column="$2" '$1 == part { print $column }'
+  { "$scripts/status.sh" || true; } | awk -v part="$1" -v column="$2" '$1 == part { print $column; exit }'
 }
 
-part_is() { [ "$(status_of "$1" 4) $(status_of "$1" 5)" = "$2" ]; }
+part_is() { # part_is PART 'PROCESS HEALTH'
+  local is
+  is=$({ "$scripts/status.sh" || true; } | awk -v part="$1" '$1 == part { print $4, $5; exit }')
+  echo "$1 is $is"
+  [ "$is" = "$2" ]
+}
 
 has_lag() { [ "$(status_of "$1" 6)" = "$2" ]; }
 
@@ -74,6 +76,41 @@ echo $stranger >"$ORDERSHOP_HOME/run/mail.pid"
 expect "a pid file that names somebody else's process is no matter" down mail
 expect "that process lives" kill -0 $stranger
 kill $stranger
+
+# What runs, but is no good any more, is started anew: the reason is said.
+pid_of_customer_has_changed() { [ "$(pid_of customer)" != "$frozen" ]; }
+frozen=$(pid_of customer)
+kill -STOP "$frozen"
+expect "a service that a signal has stopped is told" part_is customer "FROZEN UNREACHABLE"
+expect "and started anew" ends_with 0 "customer is stopped by a signal (SIGSTOP). Starting customer anew" up customer
+expect "as another process" pid_of_customer_has_changed
+kill -STOP "$(pid_of redis)"
+expect "a service says so when Redis is frozen" ends_with 1 "does not answer; start it first: up.sh redis" up customer
+expect "Redis, too, is started anew" ends_with 0 "redis is stopped by a signal" up redis
+kill -STOP "$(pid_of product)"
+expect "down.sh ends what a signal has stopped" ends_with 0 "product has stopped" down product
+up product >/dev/null
+
+mkdir "$shop_folder/bin"
+cp "$ORDERSHOP_BIN"/ordershop* "$shop_folder/bin/"
+export ORDERSHOP_BIN=$shop_folder/bin
+expect "a service of another build is started anew" ends_with 0 "customer runs from another build" up customer
+rebuild() { cp "$ORDERSHOP_BIN/ordershop-$1" "$ORDERSHOP_BIN/new" && mv "$ORDERSHOP_BIN/new" "$ORDERSHOP_BIN/ordershop-$1"; }
+rebuild customer
+expect "likewise when its file is another one by now" ends_with 0 "customer runs from another build" up customer
+expect "once" ends_with 0 "customer runs already" up customer
+
+# A log that lost its tail: crm waits for an operator.
+epoch=$(redis hget crm_position epoch)
+redis --as crm hset crm_position epoch another >/dev/null
+expect "a service that waits for an operator is told, with its reason" ends_with 1 "^crm is not ready: the log was reset" up crm
+expect "and goes on running" part_is crm "running NOT_SERVING"
+expect "status.sh tells the reason" ends_with 1 "^crm is not ready: the log was reset" "$scripts/status.sh"
+rebuild crm
+expect "of another build it is started anew, and the reason told" ends_with 1 "crm runs from another build" up crm
+expect "by every start" ends_with 1 "until you decide" up crm
+redis --as crm hset crm_position epoch "$epoch" >/dev/null
+expect "when it has been decided it serves" wait_until 20 part_is crm "running SERVING"
 
 kill -KILL "$(pid_of billing)"
 wait_until 60 part_is billing "DIED UNREACHABLE"

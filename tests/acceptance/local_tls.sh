@@ -14,14 +14,8 @@ local_script() {
   shift
   "$ORDERSHOP_SOURCE/deploy/local/$name.sh" "$@"
 }
-stop_and_end() {
-  local status=$?
-  set +e
-  local_script down >/dev/null 2>&1
-  (exit $status) # for shop_end
-  shop_end
-}
-trap stop_and_end EXIT
+all_down() { local_script down >/dev/null 2>&1; }
+shop_at_end+=(all_down)
 
 mutual() { ORDERSHOP_TLS=mutual local_script up --no-install "$@"; }
 off() { ORDERSHOP_TLS=off local_script up --no-install "$@"; }

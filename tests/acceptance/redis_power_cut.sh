@@ -249,7 +249,8 @@ needs_to_write() {
 export ORDERSHOP_HOME=$shop_folder/home
 up() { ORDERSHOP_PORT_BASE=$shop_port_base ORDERSHOP_REDIS_PORT=$(port_of redis) "$ORDERSHOP_SOURCE/deploy/local/up.sh" --no-install "$@"; }
 down() { ORDERSHOP_PORT_BASE=$shop_port_base ORDERSHOP_REDIS_PORT=$(port_of redis) "$ORDERSHOP_SOURCE/deploy/local/down.sh" "$@"; }
-trap 'down >/dev/null 2>&1 || true; shop_end' EXIT
+all_down() { down >/dev/null 2>&1; }
+shop_at_end+=(all_down)
 local_log() { find "$ORDERSHOP_HOME/redis/appendonlydir" -name '*.incr.aof'; }
 
 up_mends_and_says_so() {

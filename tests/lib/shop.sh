@@ -17,6 +17,7 @@ shop_services=(customer product inventory order billing crm mail)
 shop_slowness=${ORDERSHOP_TEST_SLOWNESS:-1}
 shop_folder=$(mktemp -d)
 shop_passed=0 shop_failed=0 shop_failures=()
+shop_at_end=() # functions of the test's own that end what it has started; called however the test ends
 declare -A shop_pid=()
 readonly shop_sanitizer_report='ERROR: [A-Za-z]*Sanitizer\|runtime error:'
 
@@ -315,6 +316,7 @@ show_logs() {
 shop_end() {
   local status=$? name
   trap - EXIT INT TERM HUP
+  for name in "${shop_at_end[@]}"; do "$name" || true; done
   for name in "${!shop_pid[@]}"; do
     if is_running "$name"; then
       kill -CONT "${shop_pid[$name]}" 2>/dev/null || true

@@ -23,14 +23,12 @@ root=$shop_folder/root init=
 remove_cgroup() { find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null; }
 
 end_machine() {
-  local status=$?
   [ -z "$init" ] || kill -KILL "$init" 2>/dev/null || true
   [ -z "$init" ] || wait "$init" 2>/dev/null || true
   wait_until 60 remove_cgroup || true
   rm -rf --one-file-system "$root"
-  return "$status"
 }
-trap 'end_machine; shop_end' EXIT
+shop_at_end+=(end_machine)
 
 make_root() { debian_root_make "$root" "$(debian_release)" dbus systemd; }
 
