@@ -65,7 +65,8 @@ struct rpc_server {
   struct fixed_answer overloaded, crowded, unimplemented;
   struct overload overload;
 
-  size_t calls; /* in flight: arrived, handler not yet ended */
+  size_t calls;      /* in flight: arrived, handler not yet ended */
+  size_t line_bytes; /* of the requests of those that wait for their turn */
   bool draining;
   size_t arrived;             /* calls since the start */
   atomic_size_t begun;        /* calls that gRPC has begun to read since the drain began */

@@ -11,11 +11,33 @@ static void unary_answered(struct rpc_arrival *arrival) {
   server_call_completed(SERVER_CALL_OF(arrival, answered));
 }
 
+/* ---- the line --------------------------------------------------------------------------------------------------- */
+
+enum { LINE_BYTES_MOST = 16 * 1024 * 1024 };
+
+static size_t request_bytes(const struct server_call *call) {
+  return call->request ? grpc_byte_buffer_length(call->request) : 0;
+}
+
+/* False: requests that wait take too much memory already. */
+static bool line_enter(struct server_call *call) {
+  struct rpc_server *server = call->method->server;
+  if (server->line_bytes + request_bytes(call) > LINE_BYTES_MOST) return false;
+  server->line_bytes += request_bytes(call);
+  server_call_watch_close(call);
+  return true;
+}
+
+static void line_leave(struct server_call *call) {
+  call->method->server->line_bytes -= request_bytes(call);
+}
+
 /* The caller of a call in line may have gone: then nobody needs its answer. */
 static void unary_closed(struct rpc_arrival *arrival) {
   struct server_call *call = SERVER_CALL_OF(arrival, closed);
   if (call->admission.link) {
     admission_leave(call->method->admission, &call->admission);
+    line_leave(call);
     server_call_ended(call->method->server);
     call->pending--;
   }
@@ -102,6 +124,7 @@ static void start_next(const struct server_method *method) {
   bool work;
   while (method->admission && (entry = admission_next(method->admission, clock_monotonic_us(), &work))) {
     struct server_call *call = SERVER_CALL_OF(entry, admission);
+    line_leave(call);
     if (work) {
       unary_start(call);
     } else {
@@ -127,7 +150,9 @@ static void admit(struct server_call *call) {
       unary_start(call);
       return;
     case ADMISSION_WAIT:
-      server_call_watch_close(call);
+      if (line_enter(call)) return;
+      admission_leave(call->method->admission, &call->admission);
+      unary_refuse(call);
       return;
     case ADMISSION_REFUSE:
       unary_refuse(call);
