@@ -36,10 +36,25 @@ debian_root_make() {
   cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 }
 
+# Prints `-u NAME` for each variable but those that say how the network is reached: the others name folders and tools
+# that are not there.
+variables_of_this_machine() {
+  local name
+  for name in $(compgen -e); do
+    case $name in
+    *_proxy | *_PROXY | GO* | PIP_* | SSL_*) ;;
+    *) echo "-u $name" ;;
+    esac
+  done
+}
+
 # debian_root_run ROOT COMMANDS: runs them there by bash -eu, in /root, with this machine's network. All that they leave
 # running ends with them.
 debian_root_run() {
-  unshare --mount --pid --fork --kill-child --root="$1" --wd=/root -- /bin/bash -euc "
+  local others
+  mapfile -t others < <(variables_of_this_machine | tr ' ' '\n')
+  env "${others[@]}" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    unshare --mount --pid --fork --kill-child --root="$1" --wd=/root -- /bin/bash -euc "
     mount -t proc proc /proc
     mkdir -p /dev/pts /dev/shm
     mount -t devpts -o newinstance,ptmxmode=0666,gid=5,mode=620 devpts /dev/pts
