@@ -54,7 +54,7 @@ goes_on_behind_an_entry() {
 nothing_is_damaged() { # odd entries and streams beside the shop's
   redis xadd events:customer_created '*' what else >/dev/null
   redis xadd events:cart_created '*' event_id 1234 entity $'\xff\x01\e[31m' >/dev/null
-  wait_until 60 followed "customer .*can't be decoded" && wait_until 20 followed "cart .*no type is known" &&
+  wait_until 60 followed "customer .*can't be decoded" && wait_until 60 followed "cart .*no type is known" &&
     ! grep -q $'\e' "$shop_folder/followed"
 }
 

@@ -19,14 +19,14 @@ holds() { jq -e "$1" "$shop_folder/load.json" >/dev/null || { cat "$shop_folder/
 # behind_a_slow_redis SERVICE COMMANDS_PER_SECOND: starts it again there
 behind_a_slow_redis() {
   launch slow_redis python3 "$ORDERSHOP_SOURCE/tests/lib/slow_redis.py" "$(spare_port)" "$(port_of redis)" "$2"
-  wait_until 20 port_is_taken "$(spare_port)" || fail "the slow Redis does not listen"
+  wait_until 60 port_is_taken "$(spare_port)" || fail "the slow Redis does not listen"
   service_restart "$1" ORDERSHOP_REDIS_URL="redis://$1@127.0.0.1:$(spare_port)/0"
 }
 
 behind_its_redis() { # again
   service_restart "$1"
   kill "${shop_pid[slow_redis]}"
-  await_end slow_redis 10
+  await_end slow_redis 60
 }
 
 port_is_taken() { ! port_is_free "$1"; }
@@ -35,7 +35,7 @@ memory_kib() { awk '/^RssAnon/ { print $2 }' "/proc/${shop_pid[$1]}/status"; }
 memory_is_below() { [ "$(memory_kib "$1")" -lt "$2" ]; }
 
 # What a sanitizer keeps for itself says nothing.
-memory_becomes() { [ "$shop_slowness" -gt 1 ] || wait_until 90 memory_is_below "$1" "$2"; }
+memory_becomes() { [ "$shop_slowness" -gt 1 ] || wait_until 180 memory_is_below "$1" "$2"; }
 
 nothing_is_reserved() { [ "$(redis ZCARD inventory_attempts)" -eq 0 ]; }
 
@@ -69,7 +69,7 @@ expect_it_to_bear() { # expect_it_to_bear WHAT
   expect "$1: refusals come at once" refusals_come_at_once
   expect "$1: memory is bounded" memory_becomes order $((memory + 30 * 1024))
   expect "$1: a second later calls are answered as before" all_is_answered_again
-  expect "$1: no stock stays reserved for nobody" wait_until 30 nothing_is_reserved
+  expect "$1: no stock stays reserved for nobody" wait_until 60 nothing_is_reserved
 }
 
 load --seconds 1 # makes what orders need
