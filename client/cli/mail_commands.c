@@ -49,6 +49,6 @@ const struct noun mail_commands = {
     .service = ORDERSHOP_MAIL,
     .verbs = verbs,
     .view = {.columns = (const char *const[]){"id", "to", "subject", "status", "create_time", NULL},
-             .record = (const char *const[]){"id", "to", "subject", "status", "cause", "sent_time", "version",
-                                             "create_time", "update_time", "body", NULL}},
+             .record = (const char *const[]){"id", "to", "subject", "status", "failure_reason", "cause", "sent_time",
+                                             "version", "create_time", "update_time", "body", NULL}},
 };

@@ -4,25 +4,29 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "deferral_log.h"
 #include "mail_folder.h"
 #include "mail_message.h"
 #include "mail_smtp.h"
+#include "smtp_name.h"
 
 struct mail_delivery {
   struct mail_smtp *smtp; /* one of the two */
   struct mail_folder *folder;
+  int64_t give_up_us;
   bool in_trouble; /* said so in the log */
+  struct deferral_log deferrals;
 };
 
 /* ---- settings --------------------------------------------------------------------------------------------------- */
 
-enum tls { TLS_TRY, TLS_REQUIRE };
-static const char *const tls_words[] = {"try", "require", NULL};
+static const char *const tls_words[] = {
+    [MAIL_TLS_TRY] = "try", [MAIL_TLS_REQUIRE] = "require", [MAIL_TLS_OFF] = "off", NULL};
 
 static struct {
-  const char *url, *from, *user, *password_file, *ca_file, *folder;
+  const char *url, *from, *name, *user, *password_file, *ca_file, *folder;
   int tls;
-  int64_t timeout_seconds;
+  int64_t timeout_seconds, give_up_seconds;
 } settings;
 
 static bool starts_with(const char *text, const char *start) {
@@ -45,6 +49,11 @@ static const char *check_from(const char *value) {
   return good ? NULL : "an address, as in \"OrderShop <shop@example.com>\"";
 }
 
+static const char *check_smtp_name(const char *value) {
+  return smtp_name_is_valid(value) ? NULL
+                                   : "a domain, as in \"shop.example.com\", or an address, as in \"[192.0.2.1]\"";
+}
+
 static const char *check_readable(const char *value) {
   return access(value, R_OK) == 0 ? NULL : "a file that can be read";
 }
@@ -61,6 +70,11 @@ const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS] = {
      .fallback = "OrderShop <shop@localhost>",
      .help = "sender of all mails",
      .check = check_from},
+    {.variable = "ORDERSHOP_SMTP_NAME",
+     .kind = SETTING_TEXT,
+     .target = &settings.name,
+     .help = "what to call this machine to the mail server (EHLO); its fully qualified domain name without",
+     .check = check_smtp_name},
     {.variable = "ORDERSHOP_SMTP_USER",
      .kind = SETTING_TEXT,
      .target = &settings.user,
@@ -73,7 +87,9 @@ const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS] = {
      .kind = SETTING_CHOICE,
      .target = &settings.tls,
      .fallback = "try",
-     .help = "smtp:// only: whether to go on without TLS where the server offers none",
+     .help =
+         "smtp:// only: TLS where the server offers it, and always with a login (try); always; never, the password in "
+         "clear",
      .choices = tls_words},
     {.variable = "ORDERSHOP_SMTP_CA_FILE",
      .kind = SETTING_TEXT,
@@ -88,6 +104,14 @@ const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS] = {
      .help = "for one mail, connecting included",
      .least = 1,
      .most = 600},
+    {.variable = "ORDERSHOP_MAIL_GIVE_UP_SECONDS",
+     .kind = SETTING_INTEGER,
+     .target = &settings.give_up_seconds,
+     .fallback = "432000",
+     .unit = "s",
+     .help = "how long a mail that the mail server defers is tried again before it is FAILED",
+     .least = 1,
+     .most = 31536000},
     {.variable = "ORDERSHOP_MAIL_FOLDER",
      .kind = SETTING_TEXT,
      .target = &settings.folder,
@@ -99,9 +123,11 @@ struct status mail_delivery_options_read(struct arena *arena, struct mail_delive
   struct mail_delivery_options options = {
       .smtp_url = settings.url,
       .smtp_user = settings.user,
-      .smtp_tls_required = settings.tls == TLS_REQUIRE,
+      .smtp_tls = (enum mail_tls)settings.tls,
       .smtp_ca_file = settings.ca_file,
+      .smtp_name = settings.name,
       .smtp_timeout_seconds = settings.timeout_seconds,
+      .give_up_seconds = settings.give_up_seconds,
       .from = settings.from,
       .folder = settings.folder,
   };
@@ -126,9 +152,8 @@ static void open_smtp(struct loop *loop, struct arena *arena, const struct mail_
                       const struct mail_sender *from, struct mail_delivery *delivery) {
   delivery->smtp = mail_smtp_open(loop, arena, options, from);
   log_event(LOG_INFO, "mails go to a server", "server", options->smtp_url, NULL);
-  if (options->smtp_password && !options->smtp_tls_required && !starts_with(options->smtp_url, "smtps:")) {
-    log_event(LOG_WARN, "the mail server gets the password unencrypted if it offers no TLS; ORDERSHOP_SMTP_TLS=require",
-              NULL);
+  if (options->smtp_password && options->smtp_tls == MAIL_TLS_OFF && starts_with(options->smtp_url, "smtp:")) {
+    log_event(LOG_WARN, "the mail server gets the password unencrypted, as ORDERSHOP_SMTP_TLS has it", NULL);
   }
 }
 
@@ -139,6 +164,7 @@ struct status mail_delivery_open(struct loop *loop, struct arena *arena, const s
     return status_error(arena, STATUS_INVALID_ARGUMENT, "MAIL_SENDER_INVALID", "\"%s\" is no sender", options->from);
   }
   struct mail_delivery *delivery = arena_calloc(arena, 1, sizeof *delivery);
+  delivery->give_up_us = options->give_up_seconds * INT64_C(1000000);
   if (options->smtp_url && *options->smtp_url) {
     open_smtp(loop, arena, options, from, delivery);
   } else {
@@ -147,6 +173,10 @@ struct status mail_delivery_open(struct loop *loop, struct arena *arena, const s
   }
   *ret_delivery = delivery;
   return status_ok();
+}
+
+int64_t mail_delivery_give_up_us(const struct mail_delivery *delivery) {
+  return delivery->give_up_us;
 }
 
 void mail_delivery_stop(struct mail_delivery *delivery) {
@@ -177,5 +207,14 @@ struct status mail_deliver(struct mail_delivery *delivery, struct context *conte
   struct status status = delivery->smtp ? mail_smtp_deliver(delivery->smtp, context, parcels, count)
                                         : mail_folder_deliver(delivery->folder, context, parcels, count);
   say(delivery, status);
+  deferral_log_note(&delivery->deferrals, parcels, count);
   return status;
+}
+
+bool mail_delivery_defers(const struct mail_delivery *delivery) {
+  return delivery->deferrals.count > 0;
+}
+
+void mail_delivery_review(struct mail_delivery *delivery, bool any_deferred) {
+  deferral_log_review(&delivery->deferrals, any_deferred);
 }

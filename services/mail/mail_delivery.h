@@ -19,7 +19,7 @@ enum mail_outcome {
   MAIL_NOT_TRIED, /* or interrupted: the mail server, or the folder, doesn't work. Says nothing of the mail */
   MAIL_TAKEN,
   MAIL_REFUSED,  /* for good, for what this mail is */
-  MAIL_DEFERRED, /* this mail for now (4xx); others may well be taken */
+  MAIL_DEFERRED, /* this mail for now; others may well be taken */
 };
 
 struct mail_parcel {
@@ -30,17 +30,26 @@ struct mail_parcel {
 
 struct mail_delivery;
 
-/* The settings ORDERSHOP_SMTP_... and ORDERSHOP_MAIL_FOLDER; for service_definition.settings. */
-enum { MAIL_DELIVERY_SETTINGS = 8 };
+/* The settings ORDERSHOP_SMTP_... and ORDERSHOP_MAIL_...; for service_definition.settings. */
+enum { MAIL_DELIVERY_SETTINGS = 10 };
 extern const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS];
+
+/* For smtp://; with smtps:// there is TLS from the beginning. */
+enum mail_tls {
+  MAIL_TLS_TRY,     /* where the server offers it; always with a login */
+  MAIL_TLS_REQUIRE, /* or nothing is delivered */
+  MAIL_TLS_OFF,     /* never, and the password goes as it is */
+};
 
 struct mail_delivery_options {
   const char *smtp_url; /* "smtp://host:port", "smtps://host:port"; "" or NULL: into the folder */
   const char *smtp_user;
   const char *smtp_password; /* NULL: none */
-  bool smtp_tls_required;    /* else smtp:// goes without where the server has none */
-  const char *smtp_ca_file;  /* NULL: the system's */
+  enum mail_tls smtp_tls;
+  const char *smtp_ca_file; /* NULL: the system's */
+  const char *smtp_name;    /* for EHLO; NULL: the machine's (smtp_name.h) */
   int64_t smtp_timeout_seconds;
+  int64_t give_up_seconds;
   const char *from;   /* "OrderShop <shop@localhost>" */
   const char *folder; /* made if it isn't there */
 };
@@ -52,6 +61,9 @@ struct status mail_delivery_options_read(struct arena *arena, struct mail_delive
 struct status mail_delivery_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
                                  struct mail_delivery **ret_delivery);
 
+/* How long a mail that is deferred is tried again, from its first deferral on. */
+int64_t mail_delivery_give_up_us(const struct mail_delivery *delivery);
+
 /* From now on begins nothing more: deliveries under way end soon, with what has been taken, UNAVAILABLE (STOPPING). */
 void mail_delivery_stop(struct mail_delivery *delivery);
 
@@ -59,6 +71,12 @@ void mail_delivery_stop(struct mail_delivery *delivery);
 void mail_delivery_close(struct mail_delivery *delivery);
 
 /* Delivers all parcels, several at once, and fills in how that went. Parks. When server or folder doesn't work, the
- * rest isn't tried and the status says why: UNAVAILABLE (SMTP_UNREACHABLE, MAIL_FOLDER_UNWRITABLE). */
+ * rest isn't tried and the status says why: UNAVAILABLE (SMTP_UNREACHABLE, MAIL_FOLDER_UNWRITABLE). The log says it
+ * once when that begins and once when it ends; of deferrals likewise, once for each reason (deferral_log.h). */
 struct status mail_deliver(struct mail_delivery *delivery, struct context *context, struct mail_parcel *parcels,
                            size_t count);
+
+/* Has the log been told that mails are deferred, and not yet that this is over? Then it is to be reviewed now and then
+ * whether any mail is. */
+bool mail_delivery_defers(const struct mail_delivery *delivery);
+void mail_delivery_review(struct mail_delivery *delivery, bool any_deferred);

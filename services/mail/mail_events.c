@@ -4,11 +4,14 @@
  *
  * Delivered first and recorded then, a mail goes out at least once, and is recorded once: by the version that its
  * record had, and by the lease's epoch. When the server is away nothing moves; what was already taken is recorded.
- * A mail that the server defers (4xx) keeps no other one waiting: it goes into `mail_deferred`, a sorted set of ids by
- * the time (Unix microseconds) of the next try, which comes the later the older the mail is. */
+ * A mail that the server defers keeps no other one waiting: it goes into `mail_deferred`, a sorted set of ids by the
+ * time (Unix microseconds) of the next try, which comes the later the longer it has been deferred;
+ * `mail_deferred_since` has when that began. After the time that is configured it is FAILED, with the reason of its
+ * last try. */
 #include "mail_events.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -22,7 +25,8 @@
 enum { RUN_MAILS = 128 }; /* a transaction of so many stays below 10 ms of Redis' time */
 static const size_t RUN_BYTES = 1 << 20;
 static const int64_t CALL_US = 5 * INT64_C(1000000);
-static const int64_t RETRY_LEAST_US = INT64_C(1000000), RETRY_MOST_US = 900 * INT64_C(1000000);
+/* RFC 5321, 4.5.4.1: after a while, at least 30 minutes between two tries. */
+static const int64_t RETRY_LEAST_US = INT64_C(1000000), RETRY_MOST_US = 1800 * INT64_C(1000000);
 
 /* Some mails on their way. */
 struct run {
@@ -33,6 +37,7 @@ struct run {
   size_t count;
   const char **ids;
   const char **causes;         /* the events that asked for delivery; NULL: none */
+  int64_t *since_us;           /* when they were deferred first; 0: they weren't, as far as known */
   void **mails;                /* as recorded; NULL: gone, or not to be delivered (any more) */
   struct mail_parcel *parcels; /* one for each mail that is delivered, in order */
   size_t *places;              /* of the parcels in `ids` */
@@ -47,6 +52,7 @@ static struct run run_of(const struct service *service, const char *epoch, size_
                       .epoch = epoch,
                       .ids = arena_calloc(arena, room, sizeof(char *)),
                       .causes = arena_calloc(arena, room, sizeof(char *)),
+                      .since_us = arena_calloc(arena, room, sizeof(int64_t)),
                       .mails = arena_calloc(arena, room, sizeof(void *)),
                       .parcels = arena_calloc(arena, room, sizeof(struct mail_parcel)),
                       .places = arena_calloc(arena, room, sizeof(size_t))};
@@ -86,21 +92,8 @@ static const char *deferred_key(const struct run *run) {
   return redis_key(run->store->commands, run->arena, "mail_deferred");
 }
 
-static void log_refusal(const struct mail_parcel *parcel) {
-  log_event(LOG_WARN, "the mail server refuses a mail", "mail", parcel->mail->id, "reason", parcel->reason, NULL);
-}
-
-/* One line for all of a run: a server may well defer everything. */
-static void log_deferrals(const struct run *run) {
-  int64_t count = 0;
-  const struct mail_parcel *first = NULL;
-  for (size_t i = 0; i < run->parcel_count; i++) {
-    if (run->parcels[i].outcome != MAIL_DEFERRED) continue;
-    if (count++ == 0) first = &run->parcels[i];
-  }
-  if (!first) return;
-  log_event(LOG_WARN, "the mail server defers mails", "count", log_number(count), "first", first->mail->id, "reason",
-            first->reason, NULL);
+static const char *since_key(const struct run *run) {
+  return redis_key(run->store->commands, run->arena, "mail_deferred_since");
 }
 
 static void put_status(struct run *run, struct transaction *transaction, size_t place,
@@ -114,12 +107,35 @@ static void put_status(struct run *run, struct transaction *transaction, size_t 
   entity_put_updated(transaction, &mail_type, mail, &origin);
 }
 
-/* Later and later: after a second at first, then each time when the mail is twice as old. */
-static void put_deferral(struct run *run, struct transaction *transaction, const Ordershop__V1__Mail *mail) {
-  int64_t now = clock_wall_us(), age = now - timestamp_unix_us(mail->create_time);
-  if (age < RETRY_LEAST_US) age = RETRY_LEAST_US;
-  if (age > RETRY_MOST_US) age = RETRY_MOST_US;
-  transaction_add_scored(transaction, deferred_key(run), mail->id, now + age);
+static void put_failure(struct run *run, struct transaction *transaction, size_t parcel, const char *message) {
+  Ordershop__V1__Mail *mail = run->mails[run->places[parcel]];
+  const char *reason = run->parcels[parcel].reason;
+  log_event(LOG_WARN, message, "mail", mail->id, "reason", reason, NULL);
+  mail->failure_reason = (char *)reason;
+  put_status(run, transaction, run->places[parcel], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED);
+}
+
+/* Later and later: after a second at first, then each time when it has been deferred for twice as long. The last try
+ * comes when the time is up. */
+static void put_deferral(struct run *run, struct transaction *transaction, size_t place, int64_t since_us) {
+  int64_t now_us = clock_wall_us(), wait_us = now_us - since_us;
+  if (wait_us < RETRY_LEAST_US) wait_us = RETRY_LEAST_US;
+  if (wait_us > RETRY_MOST_US) wait_us = RETRY_MOST_US;
+  int64_t next_us = now_us + wait_us, last_us = since_us + mail_delivery_give_up_us(run->delivery);
+  const char *since = arena_printf(run->arena, "%" PRId64, since_us);
+  transaction_add_scored(transaction, deferred_key(run), run->ids[place], next_us < last_us ? next_us : last_us);
+  transaction_set_field(transaction, since_key(run), run->ids[place], since, strlen(since));
+}
+
+static void put_deferral_or_failure(struct run *run, struct transaction *transaction, size_t parcel) {
+  size_t place = run->places[parcel];
+  int64_t now_us = clock_wall_us(), since_us = run->since_us[place] > 0 ? run->since_us[place] : now_us;
+  if (now_us - since_us >= mail_delivery_give_up_us(run->delivery)) {
+    run->parcels[parcel].outcome = MAIL_REFUSED;
+    put_failure(run, transaction, parcel, "a mail is given up: it was deferred for too long");
+  } else {
+    put_deferral(run, transaction, place, since_us);
+  }
 }
 
 static void put_outcome_of(struct run *run, struct transaction *transaction, size_t parcel) {
@@ -128,11 +144,10 @@ static void put_outcome_of(struct run *run, struct transaction *transaction, siz
       put_status(run, transaction, run->places[parcel], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
       break;
     case MAIL_REFUSED:
-      log_refusal(&run->parcels[parcel]);
-      put_status(run, transaction, run->places[parcel], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED);
+      put_failure(run, transaction, parcel, "a mail is refused");
       break;
     case MAIL_DEFERRED:
-      put_deferral(run, transaction, run->parcels[parcel].mail);
+      put_deferral_or_failure(run, transaction, parcel);
       break;
     case MAIL_NOT_TRIED:
       break;
@@ -141,7 +156,6 @@ static void put_outcome_of(struct run *run, struct transaction *transaction, siz
 
 static void put_outcomes(struct run *run, struct transaction *transaction) {
   for (size_t i = 0; i < run->parcel_count; i++) put_outcome_of(run, transaction, i);
-  log_deferrals(run);
 }
 
 static struct transaction transaction_of_run(struct run *run) {
@@ -228,6 +242,18 @@ const struct subscription mail_subscriptions[MAIL_SUBSCRIPTIONS] = {
 
 /* ---- mails that were deferred ----------------------------------------------------------------------------------- */
 
+static struct status load_since(struct run *run, struct context *context) {
+  struct redis_arguments get = redis_command_of(run->arena, "HMGET", since_key(run), NULL);
+  for (size_t i = 0; i < run->count; i++) redis_add_text(&get, run->ids[i]);
+  const struct redis_reply *reply;
+  struct status status = redis_command(run->store->commands, context, &get, &reply);
+  for (size_t i = 0; status_is_ok(status) && i < run->count; i++) {
+    const char *since = redis_reply_text(redis_reply_at(reply, i));
+    if (since) run->since_us[i] = strtoll(since, NULL, 10);
+  }
+  return status;
+}
+
 static struct status load_due(struct run *run) {
   struct context context = context_of(run);
   const char *now = arena_printf(run->arena, "%" PRId64, clock_wall_us());
@@ -239,21 +265,36 @@ static struct status load_due(struct run *run) {
   if (!status_is_ok(status) || reply->count == 0) return status;
   run->count = reply->count;
   for (size_t i = 0; i < run->count; i++) run->ids[i] = redis_reply_text(redis_reply_at(reply, i));
-  return load(run);
+  status = load_since(run, &context);
+  return status_is_ok(status) ? load(run) : status;
 }
 
 static struct status record_due(struct run *run) {
   struct transaction transaction = transaction_of_run(run);
   bool *waits = arena_calloc(run->arena, run->count, sizeof *waits);
+  put_outcomes(run, &transaction);
   for (size_t i = 0; i < run->parcel_count; i++) {
     enum mail_outcome outcome = run->parcels[i].outcome;
     waits[run->places[i]] = outcome == MAIL_NOT_TRIED || outcome == MAIL_DEFERRED;
   }
-  put_outcomes(run, &transaction);
   for (size_t i = 0; i < run->count; i++) {
-    if (!waits[i]) transaction_remove_scored(&transaction, deferred_key(run), run->ids[i]);
+    if (waits[i]) continue;
+    transaction_remove_scored(&transaction, deferred_key(run), run->ids[i]);
+    transaction_remove_field(&transaction, since_key(run), run->ids[i]);
   }
   return commit(run, &transaction);
+}
+
+/* Tells the log when no mail is deferred any more. */
+static struct status review_deferrals(struct run *run) {
+  if (!mail_delivery_defers(run->delivery)) return status_ok();
+  struct context context = context_of(run);
+  struct redis_arguments first =
+      redis_command_of(run->arena, "ZRANGEBYSCORE", deferred_key(run), "-inf", "+inf", "LIMIT", "0", "1", NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(run->store->commands, &context, &first, &reply);
+  if (status_is_ok(status)) mail_delivery_review(run->delivery, reply->count > 0);
+  return status;
 }
 
 struct status mail_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
@@ -265,6 +306,7 @@ struct status mail_housekeep(void *service, struct context *context, int64_t pos
     deliver(&run); /* a server that is away has been told of, and these are tried again */
     status = record_due(&run);
   }
+  if (status_is_ok(status)) status = review_deferrals(&run);
   status = status_copy(status, context->arena);
   arena_free(run.arena);
   return status;

@@ -122,6 +122,14 @@ static struct mail_text with_crlf(const struct mail_text *text) {
   return result;
 }
 
+/* No person has written it and none waits for an answer: no responder shall send one (RFC 3834, 5), nor an Exchange
+ * server ([MS-OXCMAIL], 2.1.3.2.20), while non-delivery reports are welcome: so the envelope's sender isn't empty. No
+ * Precedence, which RFC 3834 has as an old way of lists. */
+static void add_automatic(struct mail_text *text) {
+  mail_text_add_header(text, "Auto-Submitted", "auto-generated");
+  mail_text_add_header(text, "X-Auto-Response-Suppress", "OOF, AutoReply");
+}
+
 struct mail_message mail_message_compose(struct arena *arena, const Ordershop__V1__Mail *mail,
                                          const struct mail_sender *from, enum mail_form form) {
   struct mail_text text = mail_text_of(arena, HEADER_ROOM + strlen(mail->body));
@@ -130,6 +138,7 @@ struct mail_message mail_message_compose(struct arena *arena, const Ordershop__V
   mail_text_add_header(&text, "Subject", mail->subject);
   mail_text_add_header(&text, "Date", date_text(arena, timestamp_unix_us(mail->create_time)));
   mail_text_add_header(&text, "Message-ID", arena_printf(arena, "<%s@ordershop>", mail->id));
+  add_automatic(&text);
   mail_text_add_header(&text, "MIME-Version", "1.0");
   mail_text_add_header(&text, "Content-Type", "text/plain; charset=utf-8");
   add_body(&text, mail->body, form);

@@ -10,6 +10,8 @@
 #include "base/memory.h"
 #include "loop/coroutine.h"
 #include "smtp_dialog.h"
+#include "smtp_name.h"
+#include "smtp_outcome.h"
 
 enum { CONNECTIONS = 8, CONNECT_SECONDS_MOST = 10 };
 static const int64_t STOP_US = 5 * INT64_C(1000000); /* for what is under way when the service stops */
@@ -19,8 +21,8 @@ static const int64_t STOP_US = 5 * INT64_C(1000000); /* for what is under way wh
 struct batch {
   struct mail_parcel *parcels;
   size_t count, taken, finished;
-  char away[sizeof((struct smtp_dialog *)0)->text]; /* why the server doesn't work; "": it does */
-  struct arena *arena;                              /* the coroutine's, which leaves it alone meanwhile */
+  const char *away;    /* why the server doesn't work; NULL: it does */
+  struct arena *arena; /* the coroutine's, which leaves it alone meanwhile */
   struct coroutine *coroutine;
   struct loop_task over;
   bool stopped; /* the rest isn't tried because the service ends */
@@ -42,10 +44,12 @@ struct worker {
 
 struct mail_smtp {
   struct loop *loop;
+  struct mail_delivery_options options;
   const struct mail_sender *from;
   struct worker workers[CONNECTIONS];
   pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t changed;
+  char name[256];             /* what EHLO says; "": neither told nor found out so far */
   struct batch *first, *last; /* queue */
   int under_way;              /* mails */
   bool works;                 /* as far as known; a server that doesn't is tried by one mail at a time */
@@ -103,12 +107,36 @@ static size_t read_message(char *buffer, size_t size, size_t count, void *user) 
 
 /* ---- one mail --------------------------------------------------------------------------------------------------- */
 
+/* The machine's name is looked up here, where it may take its time, and again as long as it isn't a whole one. */
+static const char *name_of(struct mail_smtp *smtp, struct arena *arena) {
+  pthread_mutex_lock(&smtp->mutex);
+  const char *known = arena_strdup(arena, smtp->name);
+  pthread_mutex_unlock(&smtp->mutex);
+  if (*known) return known;
+  bool qualified;
+  const char *found = smtp_name_of_machine(arena, &qualified);
+  pthread_mutex_lock(&smtp->mutex);
+  if (qualified) snprintf(smtp->name, sizeof smtp->name, "%s", found);
+  pthread_mutex_unlock(&smtp->mutex);
+  return found;
+}
+
+/* curl takes the name from the URL's path. */
+static void set_url(struct worker *worker, struct arena *arena) {
+  const char *name = name_of(worker->smtp, arena);
+  char *escaped = curl_easy_escape(worker->easy, name, 0);
+  if (!escaped) memory_exhausted(strlen(name));
+  curl_easy_setopt(worker->easy, CURLOPT_URL, arena_printf(arena, "%s/%s", worker->smtp->options.smtp_url, escaped));
+  curl_free(escaped);
+}
+
 static CURLcode perform(struct worker *worker, const Ordershop__V1__Mail *mail) {
   struct arena *arena = arena_new();
   worker->message = mail_message_compose(arena, mail, worker->smtp->from, MAIL_FORM_SMTP);
   worker->sent = 0;
   worker->dialog = (struct smtp_dialog){0};
   worker->error[0] = '\0';
+  set_url(worker, arena);
   struct curl_slist recipient = {.data = mail->to};
   curl_easy_setopt(worker->easy, CURLOPT_MAIL_RCPT, &recipient);
   curl_easy_setopt(worker->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)worker->message.size);
@@ -118,19 +146,24 @@ static CURLcode perform(struct worker *worker, const Ordershop__V1__Mail *mail) 
   return code;
 }
 
-static const char *reason_of(const struct worker *worker, CURLcode code) {
-  bool answered = worker->dialog.reply >= 400;
-  if (answered) return worker->dialog.text;
-  return worker->error[0] ? worker->error : curl_easy_strerror(code);
+static bool logs_in(const struct mail_delivery_options *options) {
+  return options->smtp_user || options->smtp_password;
+}
+
+static const char *reason_of(const struct worker *worker, struct arena *arena, CURLcode code) {
+  const char *said = worker->dialog.reply >= 400 ? worker->dialog.text
+                     : worker->error[0]          ? worker->error
+                                                 : curl_easy_strerror(code);
+  if (code != CURLE_USE_SSL_FAILED || !logs_in(&worker->smtp->options)) return arena_strdup(arena, said);
+  return arena_printf(arena, "%s (the password isn't sent without TLS, unless ORDERSHOP_SMTP_TLS is off)", said);
 }
 
 static void record(struct worker *worker, struct batch *batch, struct mail_parcel *parcel, CURLcode code) {
   struct mail_smtp *smtp = worker->smtp;
   bool away;
-  parcel->outcome = smtp_dialog_outcome(&worker->dialog, code, &away);
-  const char *reason = reason_of(worker, code);
-  if (parcel->outcome != MAIL_TAKEN) parcel->reason = arena_strdup(batch->arena, reason);
-  if (away && !batch->away[0]) snprintf(batch->away, sizeof batch->away, "%s", reason);
+  parcel->outcome = smtp_outcome_of(&worker->dialog, code, &away);
+  if (parcel->outcome != MAIL_TAKEN) parcel->reason = reason_of(worker, batch->arena, code);
+  if (away && !batch->away) batch->away = parcel->reason;
   smtp->works = !away;
 }
 
@@ -185,7 +218,7 @@ static void give_back(struct mail_smtp *smtp, struct batch *batch) {
   pthread_mutex_lock(&smtp->mutex);
   smtp->under_way--;
   batch->finished++;
-  if (batch->away[0] && batch->taken < batch->count) { /* the rest isn't tried */
+  if (batch->away && batch->taken < batch->count) { /* the rest isn't tried */
     batch->count = batch->taken;
     leave_queue(smtp, batch);
   }
@@ -206,14 +239,19 @@ static void *run_worker(void *argument) {
 
 /* ---- on the loop ------------------------------------------------------------------------------------------------ */
 
+/* With a login `try` means `require`: whoever is in between could take STARTTLS out of the server's answer. */
+static long tls_of(const struct mail_delivery_options *options) {
+  if (options->smtp_tls == MAIL_TLS_OFF) return CURLUSESSL_NONE;
+  return options->smtp_tls == MAIL_TLS_REQUIRE || logs_in(options) ? CURLUSESSL_ALL : CURLUSESSL_TRY;
+}
+
 static CURL *easy_of(struct worker *worker, const struct mail_delivery_options *options) {
   CURL *easy = curl_easy_init();
   if (!easy) memory_exhausted(sizeof(CURL *));
   long seconds = (long)options->smtp_timeout_seconds;
-  curl_easy_setopt(easy, CURLOPT_URL, options->smtp_url);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* the environment's proxies are for the web */
-  curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)(options->smtp_tls_required ? CURLUSESSL_ALL : CURLUSESSL_TRY));
+  curl_easy_setopt(easy, CURLOPT_USE_SSL, tls_of(options));
   if (options->smtp_ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, options->smtp_ca_file);
   if (options->smtp_user) curl_easy_setopt(easy, CURLOPT_USERNAME, options->smtp_user);
   if (options->smtp_password) curl_easy_setopt(easy, CURLOPT_PASSWORD, options->smtp_password);
@@ -249,6 +287,8 @@ struct mail_smtp *mail_smtp_open(struct loop *loop, struct arena *arena, const s
   curl_global_init(CURL_GLOBAL_DEFAULT);
   struct mail_smtp *smtp = arena_calloc(arena, 1, sizeof *smtp);
   smtp->loop = loop;
+  smtp->options = *options;
+  if (options->smtp_name) snprintf(smtp->name, sizeof smtp->name, "%s", options->smtp_name);
   smtp->from = from;
   pthread_mutex_init(&smtp->mutex, NULL);
   pthread_cond_init(&smtp->changed, NULL);
@@ -312,7 +352,7 @@ struct status mail_smtp_deliver(struct mail_smtp *smtp, struct context *context,
   queue_batch(smtp, &batch);
   while (!batch.done) coroutine_park();
   if (batch.stopped) return status_error(context->arena, STATUS_UNAVAILABLE, "STOPPING", "the service is stopping");
-  if (!batch.away[0]) return status_ok();
+  if (!batch.away) return status_ok();
   return status_error(context->arena, STATUS_UNAVAILABLE, "SMTP_UNREACHABLE", "the mail server does not take mail: %s",
                       batch.away);
 }

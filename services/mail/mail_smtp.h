@@ -4,14 +4,7 @@
  * the server's answer to QUIT and blocks meanwhile. On the loop that would hold up every call of the service, and on
  * one thread for all every other mail.
  *
- * What an answer means:
- *   2xx at the end                        the server has taken the mail
- *   5xx to RCPT or DATA, 552 to MAIL      refused for good: it is about this recipient or this mail
- *   4xx to RCPT or DATA                   deferred: it is about this mail, for now
- *   connection lost within a mail         deferred, so that a mail that kills its server keeps no other one waiting;
- *                                         and the server counts as away
- *   anything else (no connection, 421,    the server is away, or it is set up wrong: nothing is lost, nothing refused
- *   login refused, other 5xx to MAIL ...)
+ * What an answer means for the mail stands in smtp_outcome.h.
  *
  * The loop's thread hands batches over; its coroutines park until they are done. */
 #pragma once
@@ -21,7 +14,9 @@
 
 struct mail_smtp;
 
-/* `url`, user, password ... as in the options, which must live as long. Does not connect. */
+/* URL, user, password ... as in the options, whose texts must live as long. Does not connect. A password is sent over
+ * TLS only, unless the options say MAIL_TLS_OFF: to a server that offers none, or pretends so, no mail is delivered
+ * then. */
 struct mail_smtp *mail_smtp_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
                                  const struct mail_sender *from);
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CODE_DIGITS = 3 };
+
 static bool starts_with(const char *bytes, size_t size, const char *word) {
   size_t length = strlen(word);
   return size >= length && strncmp(bytes, word, length) == 0;
@@ -16,42 +18,47 @@ static enum smtp_phase phase_of(const char *command, size_t size, enum smtp_phas
   return before;
 }
 
+static void forget_reply(struct smtp_dialog *dialog) {
+  dialog->reply = 0;
+  dialog->goes_on = false;
+  dialog->text[0] = '\0';
+}
+
 void smtp_dialog_command(struct smtp_dialog *dialog, const char *bytes, size_t size) {
   if (starts_with(bytes, size, "QUIT\r")) dialog->quit = true;
   if (dialog->quit) return;
   dialog->phase = phase_of(bytes, size, dialog->phase);
-  dialog->reply = 0;
-  dialog->text[0] = '\0';
+  forget_reply(dialog);
+}
+
+/* What doesn't fit is left out. The text gets into the log and into the mail's record: it is made printable. */
+static void add_text(struct smtp_dialog *dialog, const char *bytes, size_t size) {
+  size_t length = strlen(dialog->text);
+  for (size_t i = 0; i < size && length + 1 < sizeof dialog->text; i++) {
+    if (bytes[i] == '\r' || bytes[i] == '\n') break;
+    dialog->text[length++] = isprint((unsigned char)bytes[i]) ? bytes[i] : '?';
+  }
+  dialog->text[length] = '\0';
+}
+
+static bool begins_with_code(const char *bytes, size_t size) {
+  for (size_t i = 0; i < CODE_DIGITS; i++) {
+    if (i >= size || !isdigit((unsigned char)bytes[i])) return false;
+  }
+  return true;
 }
 
 void smtp_dialog_reply(struct smtp_dialog *dialog, const char *bytes, size_t size) {
-  if (dialog->quit || size < 3 || !isdigit((unsigned char)bytes[0])) return;
-  if (size >= sizeof dialog->text) size = sizeof dialog->text - 1;
-  memcpy(dialog->text, bytes, size);
-  dialog->text[size] = '\0';
-  dialog->text[strcspn(dialog->text, "\r\n")] = '\0';
-  dialog->reply = atoi(dialog->text);
-}
-
-/* Answers that are about how we talk to the server (order of commands, login, TLS), not about what we send. */
-static bool is_about_us(int reply) {
-  static const int codes[] = {421, 500, 502, 503, 521, 530, 534, 535, 538};
-  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-    if (codes[i] == reply) return true;
+  if (dialog->quit || !begins_with_code(bytes, size)) return;
+  if (dialog->goes_on) {
+    add_text(dialog, " ", 1);
+    if (size > CODE_DIGITS + 1) add_text(dialog, bytes + CODE_DIGITS + 1, size - CODE_DIGITS - 1);
+  } else {
+    forget_reply(dialog);
+    add_text(dialog, bytes, size);
+    dialog->reply = atoi((char[]){bytes[0], bytes[1], bytes[2], '\0'});
+    if (dialog->text[CODE_DIGITS] == '-') dialog->text[CODE_DIGITS] = ' ';
   }
-  return false;
-}
-
-static bool is_refusal(const struct smtp_dialog *dialog) {
-  if (dialog->reply < 500 || is_about_us(dialog->reply)) return false;
-  return dialog->phase >= SMTP_RCPT || dialog->reply == 552; /* the size goes with MAIL (RFC 1870) */
-}
-
-enum mail_outcome smtp_dialog_outcome(const struct smtp_dialog *dialog, CURLcode code, bool *ret_away) {
-  *ret_away = false;
-  if (code == CURLE_OK) return MAIL_TAKEN;
-  if (is_refusal(dialog)) return MAIL_REFUSED;
-  bool within = dialog->phase >= SMTP_RCPT;
-  *ret_away = !within || dialog->reply < 400 || is_about_us(dialog->reply);
-  return within && !is_about_us(dialog->reply) ? MAIL_DEFERRED : MAIL_NOT_TRIED;
+  dialog->goes_on = size > CODE_DIGITS && bytes[CODE_DIGITS] == '-';
+  if (dialog->phase == SMTP_DATA && dialog->reply == 354) dialog->phase = SMTP_CONTENT;
 }

@@ -14,6 +14,7 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
+#include "smtp_name.h"
 #include "smtp_server.h"
 #include "suite.h"
 
@@ -265,41 +266,137 @@ static void test_server_dots(void) {
   with_server(deliver_dots);
 }
 
-static void refuse_one(struct context *context, const char *command, const char *answer, enum mail_outcome outcome) {
+/* An answer to one mail of three. */
+struct answer {
+  const char *command, *text;
+  enum mail_outcome outcome;
+};
+
+static void answer_one(struct context *context, const struct answer *answer) {
   static const char *const addresses[] = {"a@example.com", "b@example.com", "c@example.com"};
   smtp_server_forget_answers(server);
-  smtp_server_answer(server, command, "b@example.com", answer, -1);
+  smtp_server_answer(server, answer->command, "b@example.com", answer->text, -1);
   struct mail_delivery *delivery = open_to_server(context);
   struct mail_parcel *parcels = parcels_to(context, addresses, 3);
   size_t before = smtp_server_count(server);
-  CU_ASSERT(status_is_ok(mail_deliver(delivery, context, parcels, 3)));
-  CU_ASSERT_EQUAL(parcels[0].outcome, MAIL_TAKEN);
-  CU_ASSERT_EQUAL(parcels[1].outcome, outcome);
-  CU_ASSERT_EQUAL(parcels[2].outcome, MAIL_TAKEN);
-  CU_ASSERT_STRING_EQUAL(parcels[1].reason, answer);
-  CU_ASSERT_EQUAL(smtp_server_count(server), before + 2);
+  bool good = status_is_ok(mail_deliver(delivery, context, parcels, 3)) && parcels[0].outcome == MAIL_TAKEN &&
+              parcels[2].outcome == MAIL_TAKEN && smtp_server_count(server) == before + 2;
+  bool as_expected = good && parcels[1].outcome == answer->outcome;
+  if (!as_expected) printf("\n    %s %s: outcome %d", answer->command, answer->text, parcels[1].outcome);
+  CU_ASSERT(as_expected);
+  if (good && !strchr(answer->text, '\n')) CU_ASSERT_STRING_EQUAL(parcels[1].reason, answer->text);
   mail_delivery_close(delivery);
 }
 
+static void answer_many(struct context *context, const struct answer *answers, size_t count) {
+  for (size_t i = 0; i < count; i++) answer_one(context, &answers[i]);
+}
+
+/* What mail servers answer of recipients and messages. */
 static void refuse_some(struct context *context) {
-  refuse_one(context, "RCPT", "550 no such user here", MAIL_REFUSED);
-  refuse_one(context, "RCPT", "553 what an address", MAIL_REFUSED);
-  refuse_one(context, "DATA", "554 not from you", MAIL_REFUSED);
-  refuse_one(context, "data", "554 spam", MAIL_REFUSED);
+  static const struct answer answers[] = {
+      {"RCPT", "550 no such user here", MAIL_REFUSED},
+      {"RCPT", "550 Unrouteable address", MAIL_REFUSED},
+      {"RCPT", "550 Invalid recipient: <b@example.com>", MAIL_REFUSED},
+      {"RCPT", "553 what an address", MAIL_REFUSED},
+      {"RCPT", "501 <b@example.com>: malformed address", MAIL_REFUSED},
+      {"RCPT", "556 domain takes no mail", MAIL_REFUSED},
+      {"RCPT", "550 5.1.1 <b@example.com>: Recipient address rejected: User unknown", MAIL_REFUSED},
+      {"RCPT", "550-5.1.1 The email account that you tried to reach does not exist.\r\n550 5.1.1 gsmtp", MAIL_REFUSED},
+      {"RCPT", "550 5.1.1 no user of that name; our policy: https://example.com/relay", MAIL_REFUSED},
+      {"RCPT", "550 5.1.2 <b@example.com>: Recipient address rejected: Domain not found", MAIL_REFUSED},
+      {"RCPT", "501 5.1.3 Bad recipient address syntax", MAIL_REFUSED},
+      {"RCPT", "550 5.1.6 moved", MAIL_REFUSED},
+      {"RCPT", "550 5.1.10 RESOLVER.ADR.RecipientNotFound", MAIL_REFUSED},
+      {"RCPT", "556 5.1.10 null MX", MAIL_REFUSED},
+      {"RCPT", "550 5.2.1 disabled", MAIL_REFUSED},
+      {"RCPT", "550 5.4.1 Recipient address rejected: Access denied", MAIL_REFUSED},
+      {"RCPT", "550 5.5.0 Requested action not taken: mailbox unavailable", MAIL_REFUSED},
+      {"DATA", "552 too big", MAIL_REFUSED},
+      {"data", "552 5.3.4 Message size exceeds fixed limit", MAIL_REFUSED},
+      {"data", "554 spam", MAIL_REFUSED},
+      {"data", "550 This message scored 12.3 spam points.", MAIL_REFUSED},
+      {"data", "550 5.6.0 what a content", MAIL_REFUSED},
+      {"data", "550 5.7.1 message content rejected", MAIL_REFUSED},
+      {"data", "554 5.7.1 Spam message rejected", MAIL_REFUSED},
+  };
+  answer_many(context, answers, SUITE_SIZE(answers));
 }
 
 static void test_server_refuses(void) {
   with_server(refuse_some);
 }
 
+static void refuse_size(struct context *context) {
+  static const char *const sizes[] = {"552 5.3.4 Message size exceeds fixed limit", "552 too big"};
+  for (size_t i = 0; i < SUITE_SIZE(sizes); i++) {
+    smtp_server_forget_answers(server);
+    smtp_server_answer(server, "MAIL", NULL, sizes[i], 1);
+    struct mail_delivery *delivery = open_to_server(context);
+    struct mail_parcel parcel = many_parcels(context, 1)[0];
+    CU_ASSERT(status_is_ok(mail_deliver(delivery, context, &parcel, 1)));
+    CU_ASSERT_EQUAL(parcel.outcome, MAIL_REFUSED);
+    mail_delivery_close(delivery);
+  }
+}
+
+static void test_server_refuses_size(void) {
+  with_server(refuse_size);
+}
+
 static void defer_some(struct context *context) {
-  refuse_one(context, "RCPT", "451 greylisted, come again", MAIL_DEFERRED);
-  refuse_one(context, "RCPT", "450 mailbox busy", MAIL_DEFERRED);
-  refuse_one(context, "data", "452 too many for now", MAIL_DEFERRED);
+  static const struct answer answers[] = {
+      {"RCPT", "451 greylisted, come again", MAIL_DEFERRED},
+      {"RCPT", "450 mailbox busy", MAIL_DEFERRED},
+      {"RCPT", "450 4.2.0 <b@example.com>: Recipient address rejected: Greylisted", MAIL_DEFERRED},
+      {"RCPT", "452 4.2.2 mailbox full", MAIL_DEFERRED},
+      {"RCPT", "552 5.2.2 mailbox full", MAIL_DEFERRED},
+      {"RCPT", "552 mailbox full", MAIL_DEFERRED},
+      {"RCPT", "550 4.1.1 not for ever", MAIL_DEFERRED},
+      {"data", "452 too many for now", MAIL_DEFERRED},
+      {"data", "451 4.3.0 queue file write error", MAIL_DEFERRED},
+      {"data", "554 5.3.0 the system is ill", MAIL_DEFERRED},
+  };
+  answer_many(context, answers, SUITE_SIZE(answers));
 }
 
 static void test_server_defers(void) {
   with_server(defer_some);
+}
+
+/* What mail servers answer to RCPT and later of the client: its name, address, rights and sender. */
+static void refuse_us(struct context *context) {
+  static const struct answer answers[] = {
+      {"RCPT", "504 5.5.2 <shop>: Helo command rejected: need fully-qualified hostname", MAIL_DEFERRED},
+      {"RCPT", "504 need fully-qualified hostname", MAIL_DEFERRED},
+      {"RCPT", "450 4.7.1 <shop>: Helo command rejected: Host not found", MAIL_DEFERRED},
+      {"RCPT", "550 5.7.1 <shop>: Helo command rejected: Host not found", MAIL_DEFERRED},
+      {"RCPT", "554 5.7.1 <b@example.com>: Relay access denied", MAIL_DEFERRED},
+      {"RCPT", "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", MAIL_DEFERRED},
+      {"RCPT", "550 5.1.8 <shop@localhost>: Sender address rejected: Domain not found", MAIL_DEFERRED},
+      {"RCPT", "550 5.7.606 Access denied, banned sending IP [192.0.2.1]", MAIL_DEFERRED},
+      {"RCPT", "530 5.7.0 Must issue a STARTTLS command first", MAIL_DEFERRED},
+      {"RCPT", "530 log in first", MAIL_DEFERRED},
+      {"RCPT", "550 relay not permitted", MAIL_DEFERRED},
+      {"RCPT", "550-Verification failed for <shop@localhost>\r\n550 Sender verify failed", MAIL_DEFERRED},
+      {"RCPT", "550 rejected because 192.0.2.1 is in a black list at bl.example.org", MAIL_DEFERRED},
+      {"RCPT", "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", MAIL_DEFERRED},
+      {"RCPT", "554 5.1.2.3 is a bad address of a client", MAIL_DEFERRED},
+      {"RCPT", "554 no", MAIL_DEFERRED},
+      {"DATA", "554 5.5.1 Error: no valid recipients", MAIL_DEFERRED},
+      {"DATA", "503 recipients first", MAIL_DEFERRED},
+      {"DATA", "554 not from you", MAIL_DEFERRED},
+      {"data", "550 5.7.1 the IP you're using is not authorized to send mail directly", MAIL_DEFERRED},
+      {"data", "550 5.7.26 unauthenticated mail: neither SPF nor DKIM", MAIL_DEFERRED},
+      {"data", "554 Message rejected: Email address is not verified.", MAIL_DEFERRED},
+      {"data", "550 The from address does not match a verified Sender Identity.", MAIL_DEFERRED},
+      {"data", "554 5.2.252 SendAsDenied; shop@example.com not allowed to send as a@example.com", MAIL_DEFERRED},
+  };
+  answer_many(context, answers, SUITE_SIZE(answers));
+}
+
+static void test_server_refuses_us(void) {
+  with_server(refuse_us);
 }
 
 /* The server does not work at all: no mail may be counted as refused. */
@@ -322,11 +419,12 @@ static void be_away_in_many_ways(struct context *context) {
   be_away(context, "connect", "554 no mail service");
   be_away(context, "connect", "421 too busy");
   be_away(context, "connect", SMTP_CLOSE);
+  be_away(context, "EHLO", "554 5.7.1 you are on a list");
+  be_away(context, "EHLO", "504 5.5.2 what a name");
+  be_away(context, "MAIL", "550 5.1.1 this is about the sender all the same");
+  be_away(context, "MAIL", "450 4.1.8 sender: domain not found");
   be_away(context, "MAIL", "530 log in first");
   be_away(context, "MAIL", "550 you may not send as that");
-  be_away(context, "RCPT", "530 log in first");
-  be_away(context, "RCPT", "421 going down");
-  be_away(context, "DATA", "503 recipients first");
 }
 
 static void test_server_away(void) {
@@ -368,6 +466,8 @@ static void kill_server(struct context *context, const char *command, const char
 
 static void kill_server_in_some_ways(struct context *context) {
   kill_server(context, "RCPT", SMTP_CLOSE);
+  kill_server(context, "RCPT", "421 going down");
+  kill_server(context, "data", "421 4.7.28 too much of that");
   kill_server(context, "data", SMTP_CLOSE);
   kill_server(context, "data", SMTP_MUTE);
 }
@@ -412,6 +512,7 @@ static void log_in(struct context *context) {
   const struct mail_delivery_options options = {.smtp_url = smtp_server_url(server),
                                                 .smtp_user = "shop",
                                                 .smtp_password = "secret",
+                                                .smtp_tls = MAIL_TLS_OFF,
                                                 .smtp_timeout_seconds = TIMEOUT_SECONDS,
                                                 .from = "shop@localhost"};
   struct mail_delivery *delivery = open_delivery(context, &options);
@@ -431,20 +532,88 @@ static void test_server_login(void) {
   with_server(log_in);
 }
 
-static void require_tls(struct context *context) {
-  const struct mail_delivery_options options = {.smtp_url = smtp_server_url(server),
-                                                .smtp_tls_required = true,
-                                                .smtp_timeout_seconds = TIMEOUT_SECONDS,
-                                                .from = "shop@localhost"};
+/* The server has no TLS, or somebody in between says so. */
+static void do_without_tls(struct context *context, struct mail_delivery_options options, const char *said) {
+  options.smtp_url = smtp_server_url(server);
+  options.smtp_timeout_seconds = TIMEOUT_SECONDS;
+  options.from = "shop@localhost";
   struct mail_delivery *delivery = open_delivery(context, &options);
   struct mail_parcel parcel = {.mail = mail_to(context, "ada@example.com", "Hello\n")};
-  CU_ASSERT_EQUAL(mail_deliver(delivery, context, &parcel, 1).code, STATUS_UNAVAILABLE);
+  struct status status = mail_deliver(delivery, context, &parcel, 1);
+  CU_ASSERT_EQUAL(status.code, STATUS_UNAVAILABLE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, said));
+  CU_ASSERT_EQUAL(parcel.outcome, MAIL_NOT_TRIED);
   CU_ASSERT_EQUAL(smtp_server_count(server), 0);
+  CU_ASSERT_STRING_EQUAL(smtp_server_login(server), "");
   mail_delivery_close(delivery);
+}
+
+static void require_tls(struct context *context) {
+  do_without_tls(context, (struct mail_delivery_options){.smtp_tls = MAIL_TLS_REQUIRE}, "STARTTLS");
 }
 
 static void test_server_tls(void) {
   with_server(require_tls);
+}
+
+static void keep_password(struct context *context) {
+  const struct mail_delivery_options options = {.smtp_user = "shop", .smtp_password = "secret"};
+  do_without_tls(context, options, "ORDERSHOP_SMTP_TLS");
+  smtp_server_answer(server, "EHLO", NULL, "250-STARTTLS\r\n250 AUTH PLAIN LOGIN", -1); /* but refuses it */
+  do_without_tls(context, options, "ORDERSHOP_SMTP_TLS");
+  smtp_server_forget_answers(server);
+  smtp_server_answer(server, "EHLO", NULL, "554 no extensions", -1); /* HELO follows */
+  do_without_tls(context, options, "");
+}
+
+static void test_server_password(void) {
+  with_server(keep_password);
+}
+
+/* ---- the name in EHLO ------------------------------------------------------------------------------------------- */
+
+static const char *hello_of(struct context *context, const char *name) {
+  const struct mail_delivery_options options = {.smtp_url = smtp_server_url(server),
+                                                .smtp_name = name,
+                                                .smtp_timeout_seconds = TIMEOUT_SECONDS,
+                                                .from = "shop@localhost"};
+  struct mail_delivery *delivery = open_delivery(context, &options);
+  struct mail_parcel *parcels = many_parcels(context, 1);
+  CU_ASSERT(status_is_ok(mail_deliver(delivery, context, parcels, 1)));
+  mail_delivery_close(delivery);
+  return smtp_server_hello(server);
+}
+
+/* What `hostname --fqdn` says; "": it is no whole name. */
+static void fully_qualified(char name[256]) {
+  FILE *output = popen("hostname --fqdn 2>/dev/null", "re");
+  if (!output || !fgets(name, 256, output)) name[0] = '\0';
+  if (output) pclose(output);
+  name[strcspn(name, "\n")] = '\0';
+  if (!strchr(name, '.')) name[0] = '\0';
+}
+
+static void say_hello(struct context *context) {
+  CU_ASSERT_STRING_EQUAL(hello_of(context, "shop.example.com"), "shop.example.com");
+  CU_ASSERT_STRING_EQUAL(hello_of(context, "[192.0.2.1]"), "[192.0.2.1]");
+  CU_ASSERT_STRING_EQUAL(hello_of(context, "[IPv6:2001:db8::1]"), "[IPv6:2001:db8::1]");
+  char name[256];
+  fully_qualified(name);
+  if (!*name) gethostname(name, sizeof name - 1);
+  CU_ASSERT_STRING_EQUAL(hello_of(context, NULL), name);
+}
+
+static void test_server_hello(void) {
+  with_server(say_hello);
+}
+
+static void test_names(void) {
+  static const char *const good[] = {"shop.example.com", "localhost", "a-b.c1", "[127.0.0.1]", "[IPv6:::1]"};
+  static const char *const bad[] = {"",      " ",         "a b",         "a.b\r\nMAIL", "-a.b",  "a..b",
+                                    "a.b.",  "a_b.c",     "[127.0.0.1",  "[1.2.3]",     "[::1]", "[IPv6:1.2.3.4]",
+                                    "a.b/c", "b\xC3\xBC", "[127.0.0.1]x"};
+  for (size_t i = 0; i < SUITE_SIZE(good); i++) CU_ASSERT(smtp_name_is_valid(good[i]));
+  for (size_t i = 0; i < SUITE_SIZE(bad); i++) CU_ASSERT_FALSE(smtp_name_is_valid(bad[i]));
 }
 
 static void inject(struct context *context) {
@@ -473,8 +642,10 @@ int main(int argc, char **argv) {
       {"a mail server gets each mail with its envelope", test_server},
       {"connections are used again, and are at most eight", test_server_connections},
       {"lines of dots reach the server as they are", test_server_dots},
-      {"a 5xx for a recipient or a message refuses that mail, and others go on", test_server_refuses},
-      {"a 4xx for a recipient or a message defers that mail, and others go on", test_server_defers},
+      {"a 5xx about a recipient or a message refuses that mail, and others go on", test_server_refuses},
+      {"a message that is too big for the server is refused at MAIL", test_server_refuses_size},
+      {"what is for now, or about the server, defers that mail, and others go on", test_server_defers},
+      {"a 5xx about our name, address, rights or sender defers that mail, and others go on", test_server_refuses_us},
       {"trouble that is not about a mail leaves all mails to be tried again", test_server_away},
       {"mails wait while the server is down and are all delivered afterwards", test_server_down},
       {"a mail that ends its connection is deferred", test_server_killed},
@@ -482,6 +653,9 @@ int main(int argc, char **argv) {
       {"a server that does not answer QUIT is not waited for", test_server_mute_at_quit},
       {"a login is made where it is configured, and a refused one refuses no mail", test_server_login},
       {"required TLS is not done without", test_server_tls},
+      {"a password is not sent without TLS, whoever takes STARTTLS out of the dialog", test_server_password},
+      {"EHLO says the configured name, or the machine's whole one", test_server_hello},
+      {"a name for EHLO is a domain or an address literal", test_names},
       {"addresses with SMTP in them are not said to the server", test_server_injection},
   };
   return suite_main("mail delivery", tests, SUITE_SIZE(tests), make_folder, remove_folder, argc, argv);

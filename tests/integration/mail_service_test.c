@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static char folder[64];
 static pid_t process; /* 0: not running */
 static int port;
 static bool by_smtp;
-static bool hopeless; /* a wait was in vain: the next ones of this test aren't made */
+static const char *give_up_seconds; /* NULL: as it is by default */
+static bool hopeless;               /* a wait was in vain: the next ones of this test aren't made */
 
 /* ---- the service ------------------------------------------------------------------------------------------------ */
 
@@ -54,6 +56,7 @@ static _Noreturn void become_service(pid_t parent) {
   setenv("ORDERSHOP_FAIL_POINT_DIR", folder, 1);
   setenv("ORDERSHOP_SMTP_URL", by_smtp ? smtp_server_url(server) : "", 1);
   setenv("ORDERSHOP_SMTP_TIMEOUT", "2", 1);
+  if (give_up_seconds) setenv("ORDERSHOP_MAIL_GIVE_UP_SECONDS", give_up_seconds, 1);
   execl(ORDERSHOP_MAIL_PROGRAM, ORDERSHOP_MAIL_PROGRAM, (char *)NULL);
   _exit(1);
 }
@@ -258,6 +261,22 @@ static size_t times_taken(const char *id) {
   return times;
 }
 
+/* How many lines of the service's log have `text` in them. */
+static size_t times_logged(const char *text) {
+  size_t times = 0;
+  char line[4096];
+  FILE *log = fopen(arena_printf(arena, "%s/log", folder), "re");
+  while (log && fgets(line, sizeof line, log)) times += strstr(line, text) != NULL;
+  if (log) fclose(log);
+  return times;
+}
+
+static void wait_for_log(const char *text) {
+  int64_t deadline_us = clock_monotonic_us() + (hopeless ? 0 : patience_us());
+  while (times_logged(text) == 0 && clock_monotonic_us() < deadline_us) usleep(POLL_US);
+  CU_ASSERT_EQUAL(times_logged(text), 1);
+}
+
 static int64_t recorded(const char *stream) {
   return private_redis_number(redis, "XLEN events:%s", stream);
 }
@@ -454,6 +473,7 @@ static void test_refused(void) {
   const char **ids = send_to(to, 3);
   const Ordershop__V1__Mail *failed = wait_for(ids[1], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED);
   CU_ASSERT_PTR_NULL(failed->sent_time);
+  CU_ASSERT_STRING_EQUAL(failed->failure_reason, "550 no such user");
   wait_for(ids[0], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   wait_for(ids[2], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
   const char *later = send_one(mail_of("", "c@example.com"))->id;
@@ -478,12 +498,86 @@ static void test_deferred(void) {
   end();
 }
 
+/* Until so many are to be tried again later. */
+static void wait_for_deferrals(int64_t count) {
+  int64_t deadline_us = patience_end_us();
+  while (private_redis_number(redis, "ZCOUNT mail_deferred 1 +inf") != count && clock_monotonic_us() < deadline_us) {
+    usleep(POLL_US);
+  }
+  CU_ASSERT_EQUAL(private_redis_number(redis, "ZCOUNT mail_deferred 1 +inf"), count);
+}
+
+/* As Postfix does by default: its answer to a bare EHLO name comes at RCPT, for every mail, until somebody mends it. */
+static void test_deferred_for_us(void) {
+  begin(true);
+  const char *answer = "504 5.5.2 <shop>: Helo command rejected: need fully-qualified hostname";
+  smtp_server_answer(server, "RCPT", NULL, answer, -1);
+  const char **ids = send_many(MAILS);
+  wait_for_deferrals(MAILS);
+  smtp_server_answer(server, "RCPT", "late@example.com", answer, -1);
+  const char *late = send_one(mail_of("", "late@example.com"))->id;
+  wait_for_deferrals(MAILS + 1);
+  CU_ASSERT_EQUAL(times_logged("mails are deferred"), 1);
+  CU_ASSERT_EQUAL(times_logged("need fully-qualified hostname"), 1);
+  for (size_t i = 0; i < MAILS; i++)
+    CU_ASSERT_EQUAL(get(ids[i])->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
+  smtp_server_forget_answers(server);
+  for (size_t i = 0; i < MAILS; i++) wait_for(ids[i], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  wait_for(late, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  wait_for_log("mails are no longer deferred for this reason\" codes=\"504 5.5.2\"");
+  CU_ASSERT_EQUAL(times_logged("mails are deferred"), 1);
+  end();
+}
+
+static void check_given_up(const char *id) {
+  const Ordershop__V1__Mail *mail = wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED);
+  CU_ASSERT_STRING_EQUAL(mail->failure_reason, "451 4.7.1 not today");
+  wait_for_log("a mail is given up");
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS mail_deferred mail_deferred_since"), 0);
+}
+
+static void test_given_up(void) {
+  give_up_seconds = "1";
+  begin(true);
+  give_up_seconds = NULL;
+  smtp_server_answer(server, "RCPT", "grey@example.com", "451 4.7.1 not today", -1);
+  const char *id = send_one(mail_of("", "grey@example.com"))->id;
+  const char *other = send_one(mail_of("", "b@example.com"))->id;
+  check_given_up(id);
+  wait_for(other, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  end();
+}
+
+/* As if it had been deferred so many days earlier; it is due. */
+static void age_deferral(const char *id, int64_t days) {
+  int64_t since_us = strtoll(private_redis_command(redis, "HGET mail_deferred_since %s", id), NULL, 10);
+  CU_ASSERT(since_us > 0);
+  since_us -= days * 86400 * INT64_C(1000000);
+  private_redis_command(redis, "HSET mail_deferred_since %s %s", id, arena_printf(arena, "%" PRId64, since_us));
+  private_redis_command(redis, "ZADD mail_deferred 0 %s", id);
+}
+
+/* When it was deferred first is kept over restarts; five days are counted from there. */
+static void test_given_up_restart(void) {
+  begin(true);
+  smtp_server_answer(server, "RCPT", "grey@example.com", "451 4.7.1 not today", -1);
+  const char *id = send_one(mail_of("", "grey@example.com"))->id;
+  wait_for_deferrals(1);
+  end_service(SIGTERM);
+  age_deferral(id, 4);
+  start_service();
+  wait_for_deferrals(1);
+  CU_ASSERT_EQUAL(get(id)->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING);
+  age_deferral(id, 1);
+  check_given_up(id);
+  end();
+}
+
 static void test_deferred_restart(void) {
   begin(true);
   smtp_server_answer(server, "data", "grey@example.com", "452 full", 1);
   const char *id = send_one(mail_of("", "grey@example.com"))->id;
-  int64_t deadline_us = patience_end_us();
-  while (private_redis_number(redis, "ZCARD mail_deferred") != 1 && clock_monotonic_us() < deadline_us) usleep(POLL_US);
+  wait_for_deferrals(1);
   end_service(SIGKILL);
   start_service();
   wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
@@ -635,6 +729,9 @@ int main(int argc, char **argv) {
       {"a mail that the server refuses is FAILED, and others go on", test_refused},
       {"a mail that the server defers is tried again and holds up no other", test_deferred},
       {"a deferred mail is tried again after a restart", test_deferred_restart},
+      {"a refusal that is about us defers all mails, is said once, and so is its end", test_deferred_for_us},
+      {"a mail that is deferred for too long is FAILED with the last reason", test_given_up},
+      {"how long a mail has been deferred is known after a restart", test_given_up_restart},
       {"mails wait for a server that is down, over a restart, and nothing is parked", test_server_down},
       {"a server that goes in the middle gets at most what was on the way again", test_server_goes},
       {"mails that are settled, or gone, are not delivered again", test_replay},

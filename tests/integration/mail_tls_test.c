@@ -83,12 +83,10 @@ static void stop_server(char ret_line[128]) {
   waitpid(server.process, NULL, 0);
 }
 
-static struct status deliver(struct context *context, const char *ca_file, bool required, enum mail_outcome *ret) {
-  const struct mail_delivery_options options = {.smtp_url = server.url,
-                                                .smtp_tls_required = required,
-                                                .smtp_ca_file = ca_file,
-                                                .smtp_timeout_seconds = 10,
-                                                .from = "shop@localhost"};
+static struct status deliver_by(struct context *context, struct mail_delivery_options options, enum mail_outcome *ret) {
+  options.smtp_url = server.url;
+  options.smtp_timeout_seconds = 10;
+  options.from = "shop@localhost";
   Ordershop__V1__Mail mail = ORDERSHOP__V1__MAIL__INIT;
   mail.id = (char *)uuid_random(context->arena);
   mail.to = (char *)"ada@example.com";
@@ -103,23 +101,39 @@ static struct status deliver(struct context *context, const char *ca_file, bool 
   return status;
 }
 
-static void deliver_trusted(struct context *context, bool required) {
+static struct status deliver(struct context *context, const char *ca_file, enum mail_tls tls, enum mail_outcome *ret) {
+  return deliver_by(context, (struct mail_delivery_options){.smtp_tls = tls, .smtp_ca_file = ca_file}, ret);
+}
+
+static void deliver_trusted(struct context *context, enum mail_tls tls) {
   enum mail_outcome outcome;
-  CU_ASSERT(status_is_ok(deliver(context, certificate, required, &outcome)));
+  CU_ASSERT(status_is_ok(deliver(context, certificate, tls, &outcome)));
   CU_ASSERT_EQUAL(outcome, MAIL_TAKEN);
 }
 
 static void deliver_tried(struct context *context) {
-  deliver_trusted(context, false);
+  deliver_trusted(context, MAIL_TLS_TRY);
 }
 
 static void deliver_required(struct context *context) {
-  deliver_trusted(context, true);
+  deliver_trusted(context, MAIL_TLS_REQUIRE);
+}
+
+static void deliver_off(struct context *context) {
+  deliver_trusted(context, MAIL_TLS_OFF);
+}
+
+static void deliver_with_login(struct context *context) {
+  const struct mail_delivery_options options = {
+      .smtp_user = "shop", .smtp_password = "secret", .smtp_ca_file = certificate};
+  enum mail_outcome outcome;
+  CU_ASSERT(status_is_ok(deliver_by(context, options, &outcome)));
+  CU_ASSERT_EQUAL(outcome, MAIL_TAKEN);
 }
 
 static void deliver_untrusted(struct context *context) {
   enum mail_outcome outcome;
-  CU_ASSERT_EQUAL(deliver(context, NULL, false, &outcome).code, STATUS_UNAVAILABLE);
+  CU_ASSERT_EQUAL(deliver(context, NULL, MAIL_TLS_TRY, &outcome).code, STATUS_UNAVAILABLE);
   CU_ASSERT_EQUAL(outcome, MAIL_NOT_TRIED);
 }
 
@@ -141,6 +155,16 @@ static void test_starttls(void) {
   check("starttls", deliver_required, "tls ada@example.com\n");
 }
 
+static void test_off(void) {
+  check("starttls", deliver_off, "plain ada@example.com\n");
+  check("smtps", deliver_off, "tls ada@example.com\n");
+}
+
+static void test_login(void) {
+  check("starttls", deliver_with_login, "tls AHNob3AAc2VjcmV0 ada@example.com\n"); /* NUL shop NUL secret */
+  check("smtps", deliver_with_login, "tls AHNob3AAc2VjcmV0 ada@example.com\n");
+}
+
 static void test_untrusted(void) {
   check("smtps", deliver_untrusted, "");
   check("starttls", deliver_untrusted, "");
@@ -150,6 +174,8 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"smtps:// delivers over TLS", test_smtps},
       {"smtp:// delivers over TLS where the server offers STARTTLS", test_starttls},
+      {"TLS that is off is not begun, but smtps:// has it", test_off},
+      {"a login is made over TLS", test_login},
       {"a server whose certificate nobody vouches for gets no mail", test_untrusted},
   };
   return suite_main("mail over TLS", tests, SUITE_SIZE(tests), make_certificate, remove_folder, argc, argv);

@@ -88,6 +88,8 @@ readonly own_bad_values=(
   crm:ORDERSHOP_MAIL_ADDRESS=
   mail:ORDERSHOP_SMTP_URL=localhost:25 mail:ORDERSHOP_SMTP_URL=http://localhost mail:ORDERSHOP_SMTP_URL=smtp://
   mail:ORDERSHOP_SMTP_URL=smtp://user:secret@localhost mail:ORDERSHOP_SMTP_FROM=nobody mail:ORDERSHOP_SMTP_FROM=
+  'mail:ORDERSHOP_SMTP_NAME=a shop' mail:ORDERSHOP_SMTP_NAME=shop/x 'mail:ORDERSHOP_SMTP_NAME=[1.2.3]'
+  mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=0 mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=5d
   mail:ORDERSHOP_SMTP_TLS=maybe mail:ORDERSHOP_SMTP_TIMEOUT=0 mail:ORDERSHOP_SMTP_TIMEOUT=x
   mail:ORDERSHOP_SMTP_PASSWORD_FILE=/nowhere/at/all mail:ORDERSHOP_SMTP_CA_FILE=/nowhere/at/all
   mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail

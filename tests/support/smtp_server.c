@@ -14,10 +14,10 @@
 
 #include "base/memory.h"
 
-enum { MOST_RULES = 32, MOST_CONNECTIONS = 64, LINE_ROOM = 4096, SLOW_US = 200000 };
+enum { MOST_RULES = 32, MOST_CONNECTIONS = 64, LINE_ROOM = 4096, SLOW_US = 200000, ANSWER_ROOM = 512 };
 
 struct rule {
-  char command[16], recipient[256], answer[128];
+  char command[16], recipient[256], answer[ANSWER_ROOM];
   int times;
 };
 
@@ -31,7 +31,7 @@ struct connection {
 
 struct smtp_server {
   int port, listener;
-  char url[64], login[512];
+  char url[64], login[512], hello[256];
   pthread_t acceptor;
   pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t changed;
@@ -51,7 +51,7 @@ static _Noreturn void fail(const char *what) {
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
 /* What a rule says, or "". */
-static void find_rule(struct connection *connection, const char *command, char answer[128]) {
+static void find_rule(struct connection *connection, const char *command, char answer[ANSWER_ROOM]) {
   struct smtp_server *server = connection->server;
   answer[0] = '\0';
   pthread_mutex_lock(&server->mutex);
@@ -60,21 +60,22 @@ static void find_rule(struct connection *connection, const char *command, char a
     if (rule->times == 0 || strcmp(rule->command, command) != 0) continue;
     if (rule->recipient[0] && strcmp(rule->recipient, connection->to) != 0) continue;
     if (rule->times > 0) rule->times--;
-    snprintf(answer, 128, "%s", rule->answer);
+    snprintf(answer, ANSWER_ROOM, "%s", rule->answer);
     break;
   }
   pthread_mutex_unlock(&server->mutex);
 }
 
-static void choose_answer(struct connection *connection, const char *command, const char *usual, char answer[128]) {
+static void choose_answer(struct connection *connection, const char *command, const char *usual,
+                          char answer[ANSWER_ROOM]) {
   find_rule(connection, command, answer);
   bool slow = strcmp(answer, SMTP_SLOW) == 0;
   if (slow) usleep(SLOW_US);
-  if (slow || !answer[0]) snprintf(answer, 128, "%s", usual);
+  if (slow || !answer[0]) snprintf(answer, ANSWER_ROOM, "%s", usual);
 }
 
 static bool send_text(struct connection *connection, const char *text) {
-  char line[160];
+  char line[ANSWER_ROOM + 4];
   int size = snprintf(line, sizeof line, "%s\r\n", text);
   return send(connection->socket, line, (size_t)size, MSG_NOSIGNAL) == size;
 }
@@ -91,7 +92,7 @@ static bool say(struct connection *connection, const char *text) {
 
 /* Answers; *ret_code is the first digit. False: the connection ends. */
 static bool answer(struct connection *connection, const char *command, const char *usual, char *ret_code) {
-  char text[128];
+  char text[ANSWER_ROOM];
   choose_answer(connection, command, usual, text);
   *ret_code = text[0];
   return say(connection, text);
@@ -146,7 +147,7 @@ static bool serve_data(struct connection *connection) {
   if (code != '3') return true;
   char *message = read_message(connection);
   if (!message) return false;
-  char text[128];
+  char text[ANSWER_ROOM];
   choose_answer(connection, "data", "250 taken", text);
   if (text[0] == '2') { /* before the client knows */
     keep_mail(connection, message);
@@ -168,6 +169,17 @@ static bool serve_auth(struct connection *connection) {
   return answer(connection, "AUTH", "235 welcome", &code);
 }
 
+static bool serve_hello(struct connection *connection) {
+  char code;
+  struct smtp_server *server = connection->server;
+  const char *name = connection->line + strlen("EHLO ");
+  pthread_mutex_lock(&server->mutex);
+  snprintf(server->hello, sizeof server->hello, "%.*s", (int)strcspn(name, "\r\n"), name);
+  pthread_mutex_unlock(&server->mutex);
+  bool plain = send_text(connection, "250-here") && send_text(connection, "250-SIZE 10000000");
+  return plain && answer(connection, "EHLO", "250 AUTH PLAIN", &code);
+}
+
 static bool is_command(const struct connection *connection, const char *command) {
   return strncasecmp(connection->line, command, strlen(command)) == 0;
 }
@@ -175,10 +187,7 @@ static bool is_command(const struct connection *connection, const char *command)
 /* One command. False: the connection ends. */
 static bool serve(struct connection *connection) {
   char code;
-  if (is_command(connection, "EHLO")) {
-    bool plain = send_text(connection, "250-here") && send_text(connection, "250-SIZE 10000000");
-    return plain && answer(connection, "EHLO", "250 AUTH PLAIN", &code);
-  }
+  if (is_command(connection, "EHLO") || is_command(connection, "HELO")) return serve_hello(connection);
   if (is_command(connection, "AUTH")) return serve_auth(connection);
   if (is_command(connection, "MAIL")) {
     connection->to[0] = '\0';
@@ -356,4 +365,8 @@ int smtp_server_connections(struct smtp_server *server) {
 
 const char *smtp_server_login(struct smtp_server *server) {
   return server->login;
+}
+
+const char *smtp_server_hello(struct smtp_server *server) {
+  return server->hello;
 }

@@ -26,8 +26,8 @@ const char *smtp_server_url(const struct smtp_server *server); /* smtp://127.0.0
 #define SMTP_SLOW "slow"   /* the usual answer, after 0.2 s */
 
 /* From now on answers `command` ("connect", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "data": the end of a message,
- * "QUIT") with `text` ("550 no such user") `times` times, or for ever if that is negative; with a `recipient` only
- * in mails to that address, from RCPT on. Texts are copied. */
+ * "QUIT") with `text` ("550 no such user", "550-no\r\n550 such user") `times` times, or for ever if that is negative;
+ * with a `recipient` only in mails to that address, from RCPT on. Texts are copied. */
 void smtp_server_answer(struct smtp_server *server, const char *command, const char *recipient, const char *text,
                         int times);
 void smtp_server_forget_answers(struct smtp_server *server);
@@ -47,5 +47,8 @@ bool smtp_server_wait(struct smtp_server *server, size_t count, int ms);
 /* Connections made since the start. */
 int smtp_server_connections(struct smtp_server *server);
 
-/* What came last with AUTH PLAIN, in base64. */
+/* What came last with AUTH PLAIN, in base64; "" before. */
 const char *smtp_server_login(struct smtp_server *server);
+
+/* What came last with EHLO or HELO; "" before. */
+const char *smtp_server_hello(struct smtp_server *server);

@@ -1,6 +1,7 @@
 """A mail server with TLS for mail_tls_test.c: smtp_tls_server.py (smtps|starttls) CERTIFICATE KEY
 
-Prints its port, then a line "<tls|plain> <recipient>" for each mail that it takes. It ends with its standard input.
+Prints its port, then a line "<tls|plain> <recipient>" for each mail that it takes, with what came with AUTH PLAIN before
+the recipient. It ends with its standard input.
 """
 
 import os
@@ -24,14 +25,22 @@ class Connection(socketserver.BaseRequestHandler):
 
     def hello(self):
         offers = mode == "starttls" and not isinstance(self.request, ssl.SSLSocket)
-        self.say("250-here\r\n250 " + ("STARTTLS" if offers else "SIZE 1000000"))
+        self.say("250-here\r\n250-AUTH PLAIN\r\n250 " + ("STARTTLS" if offers else "SIZE 1000000"))
+
+    def log_in(self, line):
+        if line.upper() == "AUTH PLAIN":
+            self.say("334 ")
+            self.login = self.lines.readline().decode().strip() + " "
+        else:
+            self.login = line[len("AUTH PLAIN ") :] + " "
+        self.say("235 welcome")
 
     def take(self, recipient):
         self.say("354 go on")
         while self.lines.readline() not in (b".\r\n", b""):
             pass
         kind = "tls" if isinstance(self.request, ssl.SSLSocket) else "plain"
-        print(kind, recipient, flush=True)
+        print(kind, self.login + recipient, flush=True)
         self.say("250 taken")
 
     def serve(self):
@@ -39,7 +48,7 @@ class Connection(socketserver.BaseRequestHandler):
             self.secure()
         else:
             self.lines = self.request.makefile("rb")
-        recipient = ""
+        recipient = self.login = ""
         self.say("220 a server")
         while line := self.lines.readline().decode().strip():
             command = line[:4].upper()
@@ -48,6 +57,8 @@ class Connection(socketserver.BaseRequestHandler):
             elif command == "STAR":
                 self.say("220 go on")
                 self.secure()
+            elif command == "AUTH":
+                self.log_in(line)
             elif command == "RCPT":
                 recipient = line[line.index("<") + 1 : line.index(">")]
                 self.say("250 ok")

@@ -36,7 +36,7 @@ typedef enum _Ordershop__V1__MailStatus {
    */
   ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_UNSPECIFIED = 0,
   /*
-   * Recorded; not yet taken by the mail server, however long that is unreachable.
+   * Recorded; not yet taken by the mail server, be it unreachable or unwilling for now.
    */
   ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING = 1,
   /*
@@ -44,7 +44,8 @@ typedef enum _Ordershop__V1__MailStatus {
    */
   ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT = 2,
   /*
-   * Refused by the mail server for good. It is not tried again.
+   * Refused for good for what its recipient or its content is, or deferred for too long (five days, unless the shop
+   * says otherwise); `failure_reason` says why. It is not tried again.
    */
   ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(ORDERSHOP__V1__MAIL_STATUS)
@@ -88,6 +89,10 @@ struct  Ordershop__V1__Mail
    */
   Google__Protobuf__Timestamp *sent_time;
   /*
+   * Why it is FAILED: what the mail server answered to the last try, in ASCII; empty otherwise. Output only.
+   */
+  char *failure_reason;
+  /*
    * 1 at creation, +1 at each change. Output only.
    */
   int64_t version;
@@ -102,7 +107,7 @@ struct  Ordershop__V1__Mail
 };
 #define ORDERSHOP__V1__MAIL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__mail__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_UNSPECIFIED, NULL, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL }
 
 
 /*

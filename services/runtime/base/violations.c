@@ -13,6 +13,7 @@ enum {
   EMAIL_MOST = 254,      /* RFC 5321, erratum 1690 */
   EMAIL_LOCAL_MOST = 64, /* RFC 5321, 4.5.3.1.1 */
   LABEL_MOST = 63,       /* RFC 1035, 2.3.4 */
+  DOMAIN_MOST = 253,     /* RFC 1035, 2.3.4: 255 bytes with the first length and the root */
 };
 
 struct violations violations_of(struct arena *arena) {
@@ -150,7 +151,8 @@ static bool is_label(const char *label, size_t size) {
   return true;
 }
 
-static bool is_domain(const char *domain) {
+bool domain_is_valid(const char *domain) {
+  if (strlen(domain) > DOMAIN_MOST) return false;
   while (true) {
     size_t size = strcspn(domain, ".");
     if (!is_label(domain, size)) return false;
@@ -167,7 +169,7 @@ void check_email(struct violations *violations, const char *field, const char *v
     return;
   }
   const char *at = strchr(value, '@');
-  if (!at || !is_local_part(value, (size_t)(at - value)) || !is_domain(at + 1)) {
+  if (!at || !is_local_part(value, (size_t)(at - value)) || !domain_is_valid(at + 1)) {
     violation_add(violations, field, "must be an e-mail address of the form local@domain, in ASCII");
   }
 }

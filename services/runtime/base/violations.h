@@ -40,6 +40,9 @@ void check_name(struct violations *violations, const char *field, const char *va
  * domain of labels of letters, digits and inner hyphens. (A subset of RFC 5321's Mailbox.) */
 void check_email(struct violations *violations, const char *field, const char *value);
 
+/* Labels of letters, digits and inner hyphens with single dots between them, as host names are (RFC 1123, 2.1). */
+bool domain_is_valid(const char *domain);
+
 /* A UUID in text form. check_optional_uuid allows the empty text. */
 void check_uuid(struct violations *violations, const char *field, const char *value);
 void check_optional_uuid(struct violations *violations, const char *field, const char *value);
