@@ -10,6 +10,7 @@
 #include "client/cli/failure.h"
 #include "client/cli/interrupt.h"
 #include "client/cli/line_reader.h"
+#include "client/cli/output.h"
 #include "client/cli/request_build.h"
 
 static struct status refuse(struct arena *arena, const char *what) {
@@ -63,8 +64,10 @@ static void take_line(struct bulk *bulk, const struct line *line) {
 static const char *told(struct arena *arena, const struct bulk *bulk) {
   const struct invocation *invocation = bulk->session->invocation;
   const struct noun *noun = invocation->noun;
-  size_t done = bulk->done;
-  return arena_printf(arena, "%zu %s %s", done, done == 1 ? noun->name : noun->plural, invocation->verb->done);
+  size_t done = bulk->done, unseen = bulk->unseen;
+  const char *text =
+      arena_printf(arena, "%zu %s %s", done, done == 1 ? noun->name : noun->plural, invocation->verb->done);
+  return unseen > 0 ? arena_printf(arena, "%s, the last %zu not in the output", text, unseen) : text;
 }
 
 static void show_progress(struct bulk *bulk, const struct line_reader *reader) {
@@ -74,7 +77,7 @@ static void show_progress(struct bulk *bulk, const struct line_reader *reader) {
   progress_show(&bulk->progress, line_reader_done(reader), line_reader_total(reader), text);
 }
 
-/* By the thread of the signals. */
+/* Of one that is ended before its lines are, by a signal or an output that takes no more. */
 static void say_farewell(const void *argument) {
   const struct bulk *bulk = argument;
   struct arena *arena = arena_new();
@@ -92,6 +95,7 @@ static int end(struct bulk *bulk, struct status reading) {
   size_t refused = bulk->refused;
   progress_hide(&bulk->progress);
   bool failed = !status_is_ok(reading) || !status_is_ok(bulk->stop);
+  if (output_error() != 0) say_farewell(bulk);
   bool tells = !json && !session->invocation->quiet && (bulk->done > 0 || !failed);
   if (tells) puts(told(session->arena, bulk));
   fflush(stdout);
@@ -114,7 +118,7 @@ static struct status run(struct bulk *bulk, struct line_reader *reader) {
     if (line.number % BLOCK_LINES == 0) bulk_block_send(bulk, line.number);
     show_progress(bulk, reader);
   }
-  bulk_block_send(bulk, bulk->lines);
+  if (!ferror(stdout)) bulk_block_send(bulk, bulk->lines);
   return line_reader_status(bulk->session->arena, reader);
 }
 
@@ -139,6 +143,7 @@ int bulk_run(struct session *session) {
     bulk.batch = protobuf_c_service_descriptor_get_method_by_name(
         ordershop_service_descriptor(invocation->noun->service), invocation->verb->batch);
   }
+  interrupt_keep_pipes();
   interrupt_set_farewell(say_farewell, &bulk);
   status = run(&bulk, reader);
   interrupt_set_farewell(NULL, NULL);

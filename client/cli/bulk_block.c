@@ -35,13 +35,17 @@ static const char *derived_id(const struct bulk *bulk, const char *what, size_t 
   return uuid_derive_text(bulk->arena, "bulk", text);
 }
 
+/* Line and count at once: whoever ends the program says how many there are, and means those in the output. */
 static void show_done(struct bulk *bulk, const void *answer) {
-  bulk->done++;
   const struct invocation *invocation = bulk->session->invocation;
-  if (!invocation->json && !invocation->quiet) return;
-  progress_hide(&bulk->progress);
+  bool shows = invocation->json || invocation->quiet;
+  if (shows) progress_hide(&bulk->progress);
+  flockfile(stdout);
   if (invocation->quiet) show_id(answer);
-  if (!invocation->quiet) show_json_line(answer);
+  if (shows && !invocation->quiet) show_json_line(answer);
+  if (shows && ferror(stdout)) bulk->unseen++;
+  bulk->done++;
+  funlockfile(stdout);
 }
 
 /* The same status with a message that names all violated fields as they stand in the line. `index` is the line's place
@@ -78,7 +82,8 @@ static void send_one(struct bulk *bulk, const struct bulk_item *item) {
 }
 
 static void send_one_by_one(struct bulk *bulk) {
-  for (size_t i = 0; i < bulk->count && status_is_ok(bulk->stop); i++) send_one(bulk, &bulk->items[i]);
+  for (size_t i = 0; i < bulk->count && status_is_ok(bulk->stop) && !ferror(stdout); i++)
+    send_one(bulk, &bulk->items[i]);
   bulk->count = 0;
 }
 

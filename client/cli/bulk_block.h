@@ -21,7 +21,8 @@ struct bulk {
   const ProtobufCMethodDescriptor *batch; /* NULL: there is none */
   struct progress progress;
   _Atomic size_t lines, done, refused;
-  struct status stop; /* not OK: an outage, or what every further line would meet; in the session's arena */
+  _Atomic size_t unseen; /* of `done`: those that standard output should have had, but could not take */
+  struct status stop;    /* not OK: an outage, or what every further line would meet; in the session's arena */
   /* The block: */
   struct arena *arena;
   struct bulk_item items[BLOCK_LINES];

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "client/cli/show.h"
+
 void story_begin(struct story *story, bool json) {
   *story = (struct story){.chapters = json ? json_array() : NULL};
 }
@@ -49,10 +51,7 @@ void story_check(struct story *story, bool holds, const char *format, ...) {
 bool story_end(struct story *story, bool told_to_the_end) {
   bool all = told_to_the_end && story->broken == 0;
   if (story->chapters) {
-    json_t *whole = json_pack("{s:o, s:b}", "chapters", story->chapters, "allHeld", all);
-    json_dumpf(whole, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(whole);
+    show_json_value(json_pack("{s:o, s:b}", "chapters", story->chapters, "allHeld", all));
   } else if (told_to_the_end) {
     printf("\n%s\n", all ? "All of it held." : "Not all of it held; see the lines with NOT SO.");
   }

@@ -49,10 +49,9 @@ static void tell(void *argument, const char *sentence) {
   fprintf(stderr, "ordershop: %s\n", terminal_line(printing->arena, sentence));
 }
 
-/* Ctrl-C is the usual end of a tail, not a failure. Whole lines only, unless their reader has stopped reading. */
+/* Ctrl-C is the usual end of a tail, not a failure. */
 static void end_well(const void *argument) {
   (void)argument;
-  if (ftrylockfile(stdout) == 0) fflush(stdout);
   _exit(EXIT_DONE);
 }
 

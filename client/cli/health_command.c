@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "client/cli/commands.h"
 #include "client/cli/failure.h"
+#include "client/cli/show.h"
 
 enum { CHECK_MS = 2000, POLL_MS = 100 };
 
@@ -91,10 +92,7 @@ static void print_json(const struct session *session, const struct checked *chec
     json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "service", ordershop_service_name(checked[i].service),
                                           "status", checked[i].state, "address", address_of(session, &checked[i])));
   }
-  json_t *whole = json_pack("{s:o}", "services", list);
-  json_dumpf(whole, stdout, JSON_INDENT(2));
-  putchar('\n');
-  json_decref(whole);
+  show_json_value(json_pack("{s:o}", "services", list));
 }
 
 int command_health(struct session *session) {

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
+#include "client/cli/output.h"
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static void (*current)(const void *argument);
 static const void *current_argument;
@@ -31,9 +33,18 @@ static void *wait_for_signal(void *argument) {
   const sigset_t *set = argument;
   int number;
   while (sigwait(set, &number) != 0) continue;
+  output_hold(); /* first: what is said then agrees with what is printed */
   pthread_mutex_lock(&mutex);
   if (current) current(current_argument);
   die_of(number);
+}
+
+void interrupt_keep_pipes(void) {
+  signal(SIGPIPE, SIG_IGN);
+}
+
+void interrupt_die_of_pipe(void) {
+  die_of(SIGPIPE);
 }
 
 void interrupt_watch(void) {
@@ -45,6 +56,7 @@ void interrupt_watch(void) {
     if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) sigaddset(&set, numbers[i]);
   }
   signal(SIGPIPE, SIG_DFL); /* whoever closed the pipe has seen enough: end without a word */
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, as a full disk is */
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   pthread_t thread;
   if (pthread_create(&thread, NULL, wait_for_signal, &set) != 0) {

@@ -9,6 +9,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/failure.h"
 #include "client/cli/interrupt.h"
+#include "client/cli/output.h"
 
 /* Before the line is parsed, errors already come in the form that was asked for. */
 static bool asks_for_json(int argc, char **argv) {
@@ -37,15 +38,18 @@ static int run(struct arena *arena, int argc, char **argv) {
 }
 
 static int end_output(int exit_status) {
-  errno = 0;
-  if (fflush(stdout) == 0 && !ferror(stdout)) return exit_status;
-  fprintf(stderr, "ordershop: can't write to standard output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+  fflush(stdout);
+  int error = output_error();
+  if (error == 0) return exit_status;
+  if (error == EPIPE) interrupt_die_of_pipe();
+  fprintf(stderr, "ordershop: can't write to standard output: %s\n", strerror(error));
   return exit_status == EXIT_DONE ? EXIT_REFUSED : exit_status;
 }
 
 int main(int argc, char **argv) {
   standard_descriptors_open();
   setlocale(LC_CTYPE, "C.UTF-8"); /* for the width of characters; texts are UTF-8 whatever the locale */
+  output_begin();
   interrupt_watch();
   struct arena *arena = arena_new();
   int exit_status = run(arena, argc, argv);

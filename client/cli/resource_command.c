@@ -106,7 +106,7 @@ static int call_each(struct session *session) {
   if (invocation->operand_count == 0) return call_one(session, NULL);
   if (invocation->operand_count > 1 && invocation->verb->batch) return call_batch_get(session);
   int worst = EXIT_DONE;
-  for (size_t i = 0; i < invocation->operand_count; i++) {
+  for (size_t i = 0; i < invocation->operand_count && !ferror(stdout); i++) {
     int exit_status = call_one(session, invocation->operands[i]);
     if (exit_status > worst) worst = exit_status;
   }

@@ -239,19 +239,25 @@ void show_record(struct arena *arena, const void *message, const char *const *fi
   }
 }
 
-static void print_json(const void *message, size_t flags) {
-  json_t *json = json_of_message(message);
+/* jansson prints piece by piece; whoever ends the program meanwhile waits for the end of it. */
+static void print_json(json_t *json, size_t flags) {
+  flockfile(stdout);
   json_dumpf(json, stdout, flags);
   putchar('\n');
+  funlockfile(stdout);
   json_decref(json);
 }
 
+void show_json_value(json_t *json) {
+  print_json(json, JSON_INDENT(2));
+}
+
 void show_json(const void *message) {
-  print_json(message, JSON_INDENT(2));
+  print_json(json_of_message(message), JSON_INDENT(2));
 }
 
 void show_json_line(const void *message) {
-  print_json(message, JSON_COMPACT);
+  print_json(json_of_message(message), JSON_COMPACT);
 }
 
 void show_id(const void *message) {

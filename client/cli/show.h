@@ -3,6 +3,7 @@
  * standard output. */
 #pragma once
 
+#include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 
 #include "base/arena.h"
@@ -24,6 +25,9 @@ const char *show_value_text(struct arena *arena, const void *message, const Prot
 /* The message as a document of JSON, or as one line. */
 void show_json(const void *message);
 void show_json_line(const void *message);
+
+/* The same of a value, which it takes over. */
+void show_json_value(json_t *json);
 
 /* The message's id by itself; nothing if it has none. */
 void show_id(const void *message);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "client/cli/show.h"
 #include "client/cli/terminal.h"
 #include "client/cli/terminal_text.h"
 #include "client/json.h"
@@ -239,8 +240,5 @@ static json_t *report_json(const struct service_report *report) {
 void status_show_json(const struct service_report *reports, size_t count) {
   json_t *list = json_array();
   for (size_t i = 0; i < count; i++) json_array_append_new(list, report_json(&reports[i]));
-  json_t *whole = json_pack("{s:o}", "services", list);
-  json_dumpf(whole, stdout, JSON_INDENT(2));
-  putchar('\n');
-  json_decref(whole);
+  show_json_value(json_pack("{s:o}", "services", list));
 }
