@@ -27,7 +27,7 @@ static char **setting_arguments(struct arena *arena, const struct invocation *in
 /* Where deploy/local keeps the operator's password; NULL if there is none that we may read. */
 static const char *local_password_file(struct arena *arena, const struct local_shop *local) {
   const char *user_home = getenv("HOME");
-  if (!local->home && !user_home) return NULL;
+  if (!local->home && !(user_home && *user_home)) return NULL;
   const char *home = local->home ? local->home : arena_printf(arena, "%s/.local/state/ordershop", user_home);
   const char *file = arena_printf(arena, "%s/redis/users/operator.password", home);
   return access(file, R_OK) == 0 ? file : NULL;
@@ -35,11 +35,10 @@ static const char *local_password_file(struct arena *arena, const struct local_s
 
 struct status event_redis_read(struct arena *arena, const struct invocation *invocation,
                                struct event_tail_options *options) {
-  const char *password_file;
   struct local_shop local;
   const struct setting settings[] = {
       {.variable = "ORDERSHOP_REDIS_URL", .target = &options->redis_url, .check = redis_url_check},
-      {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE", .target = &password_file},
+      {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE", .kind = SETTING_SECRET, .target = &options->redis_password},
       {.variable = "ORDERSHOP_KEY_PREFIX", .target = &options->key_prefix, .fallback = ""},
       {.variable = "ORDERSHOP_HOME", .target = &local.home},
       {.variable = "ORDERSHOP_REDIS_PORT",
@@ -55,12 +54,11 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
   struct status status =
       config_read(arena, "ordershop", "", settings, sizeof(settings) / sizeof(*settings), count, arguments, &outcome);
   if (!status_is_ok(status)) return status;
-  bool is_local = !options->redis_url && !password_file;
-  if (is_local) password_file = local_password_file(arena, &local);
+  bool is_local = !options->redis_url && !options->redis_password;
+  const char *password_file = is_local ? local_password_file(arena, &local) : NULL;
   if (!options->redis_url) {
-    const char *user = is_local && password_file ? "operator@" : "";
+    const char *user = password_file ? "operator@" : "";
     options->redis_url = arena_printf(arena, "redis://%s127.0.0.1:%" PRId64 "/0", user, local.redis_port);
   }
-  if (!password_file || !*password_file) return status;
-  return config_read_secret(arena, password_file, &options->redis_password);
+  return password_file ? config_read_secret(arena, "ORDERSHOP_HOME", password_file, &options->redis_password) : status;
 }

@@ -24,7 +24,7 @@ static const char *const tls_words[] = {
     [MAIL_TLS_TRY] = "try", [MAIL_TLS_REQUIRE] = "require", [MAIL_TLS_OFF] = "off", NULL};
 
 static struct {
-  const char *url, *from, *name, *user, *password_file, *ca_file, *folder;
+  const char *url, *from, *name, *user, *password, *ca_file, *folder;
   int tls;
   int64_t timeout_seconds, give_up_seconds;
 } settings;
@@ -36,7 +36,7 @@ static bool starts_with(const char *text, const char *start) {
 static const char *check_url(const char *value) {
   static const char *const allowed = "a URL smtp://host:port or smtps://host:port (user and password are settings)";
   bool secure = starts_with(value, "smtps://");
-  if (!secure && !starts_with(value, "smtp://")) return *value ? allowed : NULL;
+  if (!secure && !starts_with(value, "smtp://")) return allowed;
   const char *host = strstr(value, "://") + 3;
   bool good = *host && !strpbrk(host, "@/?# \t\r\n");
   return good ? NULL : allowed;
@@ -80,8 +80,8 @@ const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS] = {
      .target = &settings.user,
      .help = "login at the mail server, if it wants one"},
     {.variable = "ORDERSHOP_SMTP_PASSWORD_FILE",
-     .kind = SETTING_TEXT,
-     .target = &settings.password_file,
+     .kind = SETTING_SECRET,
+     .target = &settings.password,
      .help = "file with the password of that login"},
     {.variable = "ORDERSHOP_SMTP_TLS",
      .kind = SETTING_CHOICE,
@@ -119,10 +119,11 @@ const struct setting mail_delivery_settings[MAIL_DELIVERY_SETTINGS] = {
      .help = "folder for mails where there is no mail server"},
 };
 
-struct status mail_delivery_options_read(struct arena *arena, struct mail_delivery_options *ret_options) {
-  struct mail_delivery_options options = {
+struct mail_delivery_options mail_delivery_options_read(void) {
+  return (struct mail_delivery_options){
       .smtp_url = settings.url,
       .smtp_user = settings.user,
+      .smtp_password = settings.password,
       .smtp_tls = (enum mail_tls)settings.tls,
       .smtp_ca_file = settings.ca_file,
       .smtp_name = settings.name,
@@ -131,12 +132,6 @@ struct status mail_delivery_options_read(struct arena *arena, struct mail_delive
       .from = settings.from,
       .folder = settings.folder,
   };
-  if (settings.password_file) {
-    struct status status = config_read_secret(arena, settings.password_file, &options.smtp_password);
-    if (!status_is_ok(status)) return status;
-  }
-  *ret_options = options;
-  return status_ok();
 }
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
@@ -165,7 +160,7 @@ struct status mail_delivery_open(struct loop *loop, struct arena *arena, const s
   }
   struct mail_delivery *delivery = arena_calloc(arena, 1, sizeof *delivery);
   delivery->give_up_us = options->give_up_seconds * INT64_C(1000000);
-  if (options->smtp_url && *options->smtp_url) {
+  if (options->smtp_url) {
     open_smtp(loop, arena, options, from, delivery);
   } else {
     struct status status = open_folder(loop, arena, options, from, delivery);

@@ -42,7 +42,7 @@ enum mail_tls {
 };
 
 struct mail_delivery_options {
-  const char *smtp_url; /* "smtp://host:port", "smtps://host:port"; "" or NULL: into the folder */
+  const char *smtp_url; /* "smtp://host:port", "smtps://host:port"; NULL: into the folder */
   const char *smtp_user;
   const char *smtp_password; /* NULL: none */
   enum mail_tls smtp_tls;
@@ -54,8 +54,8 @@ struct mail_delivery_options {
   const char *folder; /* made if it isn't there */
 };
 
-/* What the settings say. Errors: INVALID_ARGUMENT (the password's file). */
-struct status mail_delivery_options_read(struct arena *arena, struct mail_delivery_options *ret_options);
+/* What the settings say. */
+struct mail_delivery_options mail_delivery_options_read(void);
 
 /* Errors: INVALID_ARGUMENT (sender; folder that can't be made or written). The options' texts must live as long. */
 struct status mail_delivery_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,

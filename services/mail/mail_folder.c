@@ -125,7 +125,7 @@ struct status mail_folder_open(struct loop *loop, struct arena *arena, const cha
   if (folder >= 0) close(folder);
   if (!writable) {
     return status_error(arena, STATUS_INVALID_ARGUMENT, "MAIL_FOLDER_UNWRITABLE",
-                        "can't write to the mail folder %s: %s", path, strerror(error));
+                        "ORDERSHOP_MAIL_FOLDER: can't write to the mail folder %s: %s", path, strerror(error));
   }
   struct mail_folder *result = arena_alloc(arena, sizeof *result);
   *result = (struct mail_folder){.loop = loop, .path = path, .from = from};

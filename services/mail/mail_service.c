@@ -152,11 +152,9 @@ static void watch(struct service *service, uv_signal_t *signal, int number) {
 }
 
 static struct status start(struct service *service) {
-  struct mail_delivery_options options;
-  struct status status = mail_delivery_options_read(service->arena, &options);
-  if (!status_is_ok(status)) return status;
+  const struct mail_delivery_options options = mail_delivery_options_read();
   struct mail_delivery *delivery;
-  status = mail_delivery_open(service->loop, service->arena, &options, &delivery);
+  struct status status = mail_delivery_open(service->loop, service->arena, &options, &delivery);
   if (!status_is_ok(status)) return status;
   service->user = delivery;
   watch(service, &terminate, SIGTERM);

@@ -77,14 +77,14 @@ expect "who calls by a name that is not in the certificate is told so" \
   says 'its certificate is not for 127.1' 3 \
   client --customer-address "127.1:$(port_of customer)" customer list
 expect "a certificate file that is missing is named" \
-  says "^ordershop: $tls/no.crt: can't be read: No such file" 2 client --tls-ca-file "$tls/no.crt" customer list
+  says "^ordershop: ORDERSHOP_TLS_CA_FILE: $tls/no.crt: can't be read: No such file" 2 client --tls-ca-file "$tls/no.crt" customer list
 expect "a key of another certificate is named" \
-  says "^ordershop: $tls/crm.key: is not the key of the certificate in $tls/client/ada.crt" 2 \
+  says "^ordershop: ORDERSHOP_TLS_KEY_FILE: $tls/crm.key: is not the key of the certificate in .*$tls/client/ada.crt" 2 \
   client --tls-key-file "$tls/crm.key" customer list
 has_expired() { ! openssl x509 -in "$tls/$1.crt" -noout -checkend 0 >"$shop_folder/checked"; }
 wait_until 60 has_expired client/late || fail "the certificate for a second is valid for ever"
 expect "a certificate that has expired is named" \
-  says "^ordershop: $tls/client/late.crt: the certificate expired at 20" 2 \
+  says "^ordershop: ORDERSHOP_TLS_CERTIFICATE_FILE: $tls/client/late.crt: the certificate expired at 20" 2 \
   client --tls-certificate-file "$tls/client/late.crt" --tls-key-file "$tls/client/late.key" customer list
 
 # --- Internal methods ---

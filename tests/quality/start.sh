@@ -61,14 +61,14 @@ ends_with() { # STATUS SERVICE WORD VARIABLE=VALUE|ARGUMENT...
 
 # Values that do not parse, of all services' variables.
 readonly bad_values=(
-  ORDERSHOP_LISTEN= ORDERSHOP_LISTEN=50051 ORDERSHOP_LISTEN=:50051 ORDERSHOP_LISTEN=localhost:
+  ORDERSHOP_LISTEN=50051 ORDERSHOP_LISTEN=:50051 ORDERSHOP_LISTEN=localhost:
   ORDERSHOP_LISTEN=localhost:http ORDERSHOP_LISTEN=localhost:65536 ORDERSHOP_LISTEN=::1:50051
-  ORDERSHOP_REDIS_URL= ORDERSHOP_REDIS_URL=localhost:6379 ORDERSHOP_REDIS_URL=http://localhost:6379
+  ORDERSHOP_REDIS_URL=localhost:6379 ORDERSHOP_REDIS_URL=http://localhost:6379
   ORDERSHOP_REDIS_URL=redis://localhost:x ORDERSHOP_REDIS_URL=redis://localhost:6379/x
   ORDERSHOP_REDIS_PASSWORD_FILE=/nowhere/at/all
   'ORDERSHOP_KEY_PREFIX=a b' $'ORDERSHOP_KEY_PREFIX=a\nb' ORDERSHOP_KEY_PREFIX=é
-  ORDERSHOP_LOG_LEVEL= ORDERSHOP_LOG_LEVEL=loud ORDERSHOP_LOG_FORMAT=xml
-  ORDERSHOP_REQUEST_HOURS= ORDERSHOP_REQUEST_HOURS=0 ORDERSHOP_REQUEST_HOURS=-1 ORDERSHOP_REQUEST_HOURS=26h
+  ORDERSHOP_LOG_LEVEL=loud ORDERSHOP_LOG_FORMAT=xml
+  ORDERSHOP_REQUEST_HOURS=0 ORDERSHOP_REQUEST_HOURS=-1 ORDERSHOP_REQUEST_HOURS=26h
   ORDERSHOP_REQUEST_HOURS=99999999999999999999 ORDERSHOP_REQUEST_HOURS=1.5
   ORDERSHOP_TLS_CERTIFICATE_FILE=/nowhere/at/all ORDERSHOP_TLS_KEY_FILE=/nowhere/at/all
   ORDERSHOP_TLS_CA_FILE=/nowhere/at/all ORDERSHOP_TLS_CLIENTS=maybe
@@ -79,15 +79,12 @@ readonly bad_values=(
 
 # And of single ones'.
 readonly own_bad_values=(
-  inventory:ORDERSHOP_PRODUCT_ADDRESS=
-  inventory:ORDERSHOP_INTERNAL_CALLERS= 'inventory:ORDERSHOP_INTERNAL_CALLERS=order, returns'
+  'inventory:ORDERSHOP_INTERNAL_CALLERS=order, returns'
   'order:ORDERSHOP_INTERNAL_CALLERS=billing,'
-  order:ORDERSHOP_CUSTOMER_ADDRESS= order:ORDERSHOP_PRODUCT_ADDRESS= order:ORDERSHOP_INVENTORY_ADDRESS=
   order:ORDERSHOP_RESERVATION_SECONDS=0 order:ORDERSHOP_RESERVATION_SECONDS=3601 order:ORDERSHOP_RESERVATION_SECONDS=x
-  billing:ORDERSHOP_ORDER_ADDRESS= billing:ORDERSHOP_MAIL_ADDRESS= billing:ORDERSHOP_CLAIM_SECONDS=0
-  crm:ORDERSHOP_MAIL_ADDRESS=
+  billing:ORDERSHOP_CLAIM_SECONDS=0
   mail:ORDERSHOP_SMTP_URL=localhost:25 mail:ORDERSHOP_SMTP_URL=http://localhost mail:ORDERSHOP_SMTP_URL=smtp://
-  mail:ORDERSHOP_SMTP_URL=smtp://user:secret@localhost mail:ORDERSHOP_SMTP_FROM=nobody mail:ORDERSHOP_SMTP_FROM=
+  mail:ORDERSHOP_SMTP_URL=smtp://user:secret@localhost mail:ORDERSHOP_SMTP_FROM=nobody
   'mail:ORDERSHOP_SMTP_NAME=a shop' mail:ORDERSHOP_SMTP_NAME=shop/x 'mail:ORDERSHOP_SMTP_NAME=[1.2.3]'
   mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=0 mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=5d
   mail:ORDERSHOP_SMTP_TLS=maybe mail:ORDERSHOP_SMTP_TIMEOUT=0 mail:ORDERSHOP_SMTP_TIMEOUT=x
@@ -95,19 +92,11 @@ readonly own_bad_values=(
   mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail
 )
 
-# A secret that is missing is named by its path, everything else by the variable.
-word_of() {
-  case $1 in
-  *_PASSWORD_FILE=* | *_FOLDER=*) echo "${1#*=}" ;;
-  *) echo "${1%%=*}" ;;
-  esac
-}
-
 refuses_all_of() { # SERVICE VARIABLE=VALUE...
   local service=$1 setting failed=0
   shift
   for setting in "$@"; do
-    refuses "$service" "$(word_of "$setting")" "$setting" >"$shop_folder/refusal" || {
+    refuses "$service" "${setting%%=*}" "$setting" >"$shop_folder/refusal" || {
       say "$setting: status $shop_status, said: $(head -c 300 "$shop_folder/refusal")"
       failed=1
     }
@@ -128,11 +117,21 @@ every_variable_is_tried() {
   local service variable all=" ${bad_values[*]} ${own_bad_values[*]} " missing=''
   for service in "${shop_services[@]}"; do
     while read -r variable; do
-      case $variable in ORDERSHOP_SMTP_USER) continue ;; esac
+      case $variable in ORDERSHOP_SMTP_USER | ORDERSHOP_*_ADDRESS) continue ;; esac
       [[ $all == *" $variable="* || $all == *" $service:$variable="* ]] || missing+=" $service:$variable"
     done < <("$ORDERSHOP_BIN/ordershop-$service" --help | grep -o 'ORDERSHOP_[A-Z_]*' | sort -u)
   done
   [ -z "$missing" ] || { say "not tried:$missing" && return 1; }
+}
+
+# Every variable but those that keep the service off the ports and folders of others.
+empty_variables_are_unset() { # SERVICE
+  local variable empty=()
+  while read -r variable; do
+    case $variable in ORDERSHOP_LISTEN | ORDERSHOP_MAIL_FOLDER | ORDERSHOP_REDIS_URL) continue ;; esac
+    empty+=("$variable=")
+  done < <("$ORDERSHOP_BIN/ordershop-$1" --help | grep -o 'ORDERSHOP_[A-Z_]*' | sort -u)
+  starts "$1" "${empty[@]}"
 }
 
 unknown_flags_are_refused() {
@@ -166,7 +165,7 @@ a_taken_port_is_named() {
   wait_for_serving product
   run customer ORDERSHOP_LISTEN="$(address_of product)"
   cat "$(log_of said)" # gRPC has a line in the log as well
-  tail -n 1 "$(log_of said)" | grep -F "$(address_of product): the port is taken" >/dev/null || named=no
+  tail -n 1 "$(log_of said)" | grep "ORDERSHOP_LISTEN: .*$(address_of product): the port is taken" >/dev/null || named=no
   [ "$shop_status" -eq 1 ] || named=no
   service_stop product
   [ "$named" = yes ]
@@ -202,6 +201,9 @@ for service in "${shop_services[@]}"; do
   expect "$service names the variable whose value is wrong" refuses_all_of "$service" "${bad_values[@]}"
 done
 expect "a service names its own variable whose value is wrong" own_values_are_refused
+for service in "${shop_services[@]}"; do
+  expect "$service takes variables that are set but empty for unset" empty_variables_are_unset "$service"
+done
 expect "every variable has been tried" every_variable_is_tried
 expect "an unknown flag, or one without a value, ends the start with status 2" unknown_flags_are_refused
 expect "a flag wins over its variable" a_flag_wins

@@ -125,6 +125,28 @@ static void test_environment(void) {
   CU_ASSERT_EQUAL(log_format, 1);
 }
 
+/* As compose files and unit files have them: VARIABLE= */
+static void test_empty_variables(void) {
+  enum config_outcome outcome;
+  for (size_t i = 0; i < SUITE_SIZE(settings); i++) {
+    certificate = "something";
+    CU_ASSERT(status_is_ok(read_with(settings[i].variable, "", NULL, &outcome)));
+    CU_ASSERT_STRING_EQUAL(redis_url, "redis://127.0.0.1:6380/0");
+    CU_ASSERT_STRING_EQUAL(key_prefix, "");
+    CU_ASSERT_PTR_NULL(certificate);
+    CU_ASSERT(listen_port == 50051 && !tls && log_format == 0);
+  }
+}
+
+static void test_empty_flags(void) {
+  enum config_outcome outcome;
+  const char *const flags[] = {"--listen-port=", "--redis-url", "", "--tls=", NULL};
+  CU_ASSERT(status_is_ok(read_with("ORDERSHOP_LISTEN_PORT", "1", flags, &outcome)));
+  CU_ASSERT_EQUAL(listen_port, 50051);
+  CU_ASSERT_STRING_EQUAL(redis_url, "redis://127.0.0.1:6380/0");
+  CU_ASSERT_FALSE(tls);
+}
+
 static void test_flags(void) {
   enum config_outcome outcome;
   const char *const flags[] = {"--listen-port",     "2",     "--redis-url=redis://h:1/0?a=b",
@@ -152,7 +174,7 @@ static void test_booleans(void) {
 }
 
 static void test_refused_values(void) {
-  static const char *const numbers[] = {"abc",  "",   "0",  "65536", "-1",  "1x",
+  static const char *const numbers[] = {"abc",  " ",  "0",  "65536", "-1",  "1x",
                                         "0x10", " 1", "1 ", "+1",    "1.0", "99999999999999999999"};
   for (size_t i = 0; i < SUITE_SIZE(numbers); i++) {
     refuse_variable("ORDERSHOP_LISTEN_PORT", numbers[i],
@@ -302,8 +324,9 @@ static const char *file_with(const void *bytes, size_t size) {
 
 static struct status read_secret(const void *bytes, size_t size, const char **ret_secret) {
   const char *path = file_with(bytes, size);
-  struct status status = config_read_secret(arena, path, ret_secret);
-  if (!status_is_ok(status)) CU_ASSERT_PTR_NOT_NULL(strstr(status.message, path));
+  struct status status = config_read_secret(arena, "ORDERSHOP_SECRET_FILE", path, ret_secret);
+  const char *names = arena_printf(arena, "ORDERSHOP_SECRET_FILE: %s: ", path);
+  if (!status_is_ok(status)) CU_ASSERT_PTR_EQUAL(strstr(status.message, names), status.message);
   unlink(path);
   return status;
 }
@@ -325,6 +348,23 @@ static void test_secrets(void) {
   CU_ASSERT_EQUAL(strlen(secret), 4096);
 }
 
+/* Read with the settings, and named as they were given. */
+static void test_secret_setting(void) {
+  const char *path = file_with("s3cret\n", 7), *secret = NULL;
+  const struct setting setting = {.variable = "ORDERSHOP_SECRET_FILE", .kind = SETTING_SECRET, .target = &secret};
+  char *from_file[] = {(char *)"program", arena_printf(arena, "--secret-file=%s", path), NULL};
+  char *from_nowhere[] = {(char *)"program", (char *)"--secret-file=/nowhere", NULL};
+  char *from_nothing[] = {(char *)"program", (char *)"--secret-file=", NULL};
+  enum config_outcome outcome;
+  CU_ASSERT(status_is_ok(config_read(arena, "program", "", &setting, 1, 2, from_file, &outcome)));
+  CU_ASSERT_STRING_EQUAL(secret, "s3cret");
+  CU_ASSERT(status_is_ok(config_read(arena, "program", "", &setting, 1, 2, from_nothing, &outcome)));
+  CU_ASSERT_PTR_NULL(secret);
+  struct status status = config_read(arena, "program", "", &setting, 1, 2, from_nowhere, &outcome);
+  CU_ASSERT_STRING_EQUAL(status.message, "--secret-file: /nowhere: No such file or directory");
+  unlink(path);
+}
+
 static void test_secrets_refused(void) {
   char too_long[4098];
   memset(too_long, 'x', sizeof(too_long));
@@ -334,8 +374,8 @@ static void test_secrets_refused(void) {
   CU_ASSERT_EQUAL(read_secret("", 0, &secret).code, STATUS_INVALID_ARGUMENT);
   CU_ASSERT_EQUAL(read_secret("\nsecond", 7, &secret).code, STATUS_INVALID_ARGUMENT);
   CU_ASSERT_EQUAL(read_secret("a\0b\n", 4, &secret).code, STATUS_INVALID_ARGUMENT);
-  CU_ASSERT_EQUAL(config_read_secret(arena, "/nowhere/at/all", &secret).code, STATUS_INVALID_ARGUMENT);
-  CU_ASSERT_EQUAL(config_read_secret(arena, "/", &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(config_read_secret(arena, "A", "/nowhere/at/all", &secret).code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_EQUAL(config_read_secret(arena, "A", "/", &secret).code, STATUS_INVALID_ARGUMENT);
   CU_ASSERT_STRING_EQUAL(secret, "untouched");
 }
 
@@ -343,6 +383,8 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"without flags and variables the defaults hold", test_defaults},
       {"variables win over defaults", test_environment},
+      {"a variable that is set but empty is as one that isn't set", test_empty_variables},
+      {"an empty flag takes its setting back to the default", test_empty_flags},
       {"flags win over variables, with a space or an equals sign", test_flags},
       {"booleans have four words each", test_booleans},
       {"a value that does not parse is answered with its name and what is allowed", test_refused_values},
@@ -355,6 +397,7 @@ int main(int argc, char **argv) {
       {"a variable that nobody knows is warned of, without its value", test_unknown},
       {"a secret is the first line of its file", test_secrets},
       {"a file that holds no usable secret is refused", test_secrets_refused},
+      {"a setting that is a secret is read from its file", test_secret_setting},
   };
   return suite_main("config", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
 }

@@ -111,8 +111,12 @@ static struct status set_text(struct arena *arena, const struct setting *setting
   return status_ok();
 }
 
+static bool may_be_unset(const struct setting *setting) {
+  return setting->kind == SETTING_TEXT || setting->kind == SETTING_SECRET;
+}
+
 static struct status set_value(struct arena *arena, const struct setting *setting, struct origin origin) {
-  if (!origin.value && setting->kind == SETTING_TEXT) {
+  if (!origin.value && may_be_unset(setting)) {
     *(const char **)setting->target = NULL;
     return status_ok();
   }
@@ -124,6 +128,8 @@ static struct status set_value(struct arena *arena, const struct setting *settin
       return set_boolean(arena, setting, origin);
     case SETTING_CHOICE:
       return set_choice(arena, setting, origin);
+    case SETTING_SECRET:
+      return config_read_secret(arena, origin.name, origin.value, setting->target);
     case SETTING_TEXT:
       break;
   }
@@ -175,6 +181,7 @@ static const char *allowed_of(struct arena *arena, const struct setting *setting
       return "true or false";
     case SETTING_CHOICE:
       return words_list(arena, setting->choices);
+    case SETTING_SECRET:
     case SETTING_TEXT:
       break;
   }
@@ -182,7 +189,7 @@ static const char *allowed_of(struct arena *arena, const struct setting *setting
 }
 
 static const char *fallback_of(struct arena *arena, const struct setting *setting) {
-  if (!setting->fallback) return setting->kind == SETTING_TEXT ? "not set" : "required";
+  if (!setting->fallback) return may_be_unset(setting) ? "not set" : "required";
   return arena_printf(arena, "default %s", setting->fallback[0] ? setting->fallback : "empty");
 }
 
@@ -208,9 +215,12 @@ static void print_help(struct arena *arena, const char *program, const char *pur
 
 /* ---- all -------------------------------------------------------------------------------------------------------- */
 
-static struct origin origin_without_flag(const struct setting *setting) {
-  const char *value = getenv(setting->variable);
-  return (struct origin){.name = setting->variable, .value = value ? value : setting->fallback};
+/* Empty is unset. */
+static struct origin origin_of(const struct setting *setting, struct origin flag) {
+  struct origin origin = {.name = setting->variable, .value = getenv(setting->variable)};
+  if (flag.value) origin = flag;
+  if (!origin.value || !*origin.value) origin.value = setting->fallback;
+  return origin;
 }
 
 struct status config_read(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
@@ -227,8 +237,7 @@ struct status config_read(struct arena *arena, const char *program, const char *
   struct origin *origins = arena_calloc(arena, count, sizeof(*origins));
   struct status status = read_flags(arena, settings, count, argc, argv, origins);
   for (size_t i = 0; i < count && status_is_ok(status); i++) {
-    struct origin origin = origins[i].value ? origins[i] : origin_without_flag(&settings[i]);
-    status = set_value(arena, &settings[i], origin);
+    status = set_value(arena, &settings[i], origin_of(&settings[i], origins[i]));
   }
   if (status_is_ok(status)) *ret_outcome = CONFIG_RUN;
   return status;
@@ -259,21 +268,29 @@ void config_warn_of_unknown(const struct setting *settings, size_t count, const 
   arena_free(arena);
 }
 
-struct status config_read_secret(struct arena *arena, const char *path, const char **ret_secret) {
+/* ---- secrets ---------------------------------------------------------------------------------------------------- */
+
+/* NULL, or why not. */
+static const char *read_first_line(struct arena *arena, const char *path, const char **ret_line) {
   FILE *file = fopen(path, "re");
-  if (!file) return refuse(arena, path, strerror(errno));
+  if (!file) return strerror(errno);
   char *bytes = arena_alloc(arena, SECRET_MOST + 2);
   size_t size = fread(bytes, 1, SECRET_MOST + 1, file);
   int error = ferror(file) ? errno : 0;
   fclose(file);
-  if (error != 0) return refuse(arena, path, strerror(error));
+  if (error != 0) return strerror(error);
   char *end = memchr(bytes, '\n', size);
   size_t length = end ? (size_t)(end - bytes) : size;
   if (length > 0 && bytes[length - 1] == '\r') length--;
-  if (length == 0) return refuse(arena, path, "its first line is empty");
-  if (length > SECRET_MOST) return refuse(arena, path, "its first line is longer than 4096 bytes");
-  if (memchr(bytes, '\0', length)) return refuse(arena, path, "its first line contains a NUL");
+  if (length == 0) return "its first line is empty";
+  if (length > SECRET_MOST) return "its first line is longer than 4096 bytes";
+  if (memchr(bytes, '\0', length)) return "its first line contains a NUL";
   bytes[length] = '\0';
-  *ret_secret = bytes;
-  return status_ok();
+  *ret_line = bytes;
+  return NULL;
+}
+
+struct status config_read_secret(struct arena *arena, const char *name, const char *path, const char **ret_secret) {
+  const char *wrong = read_first_line(arena, path, ret_secret);
+  return wrong ? refuse(arena, name, arena_printf(arena, "%s: %s", path, wrong)) : status_ok();
 }

@@ -1,7 +1,9 @@
 /* Configuration: environment variables, each also a flag, the flag winning.
  *
  * ORDERSHOP_REDIS_URL is --redis-url. A value that does not parse, or a flag that nobody knows, is an error that names
- * it and tells what is allowed. A variable that is set but empty counts as set. Used at start only, by one thread. */
+ * it and tells what is allowed. Empty means unset: a variable that is set but empty, as compose files and unit files
+ * have it, is as one that isn't there; a flag that is empty takes its setting back to the default, whatever the
+ * variable says. Used at start only, by one thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,17 +18,18 @@ enum setting_kind {
   SETTING_INTEGER, /* target: int64_t, within least..most */
   SETTING_BOOLEAN, /* target: bool; true false 1 0 yes no on off */
   SETTING_CHOICE,  /* target: int, the index in `choices` */
+  SETTING_SECRET, /* target: const char *, the first line of the file that the value names; the default is none, NULL */
 };
 
 struct setting {
   const char *variable; /* ORDERSHOP_... */
   enum setting_kind kind;
   void *target;
-  const char
-      *fallback;       /* default, as text; NULL: the setting is required unless kind is TEXT (then target gets NULL) */
-  const char *unit;    /* "ms", "bytes" ...; NULL: none */
-  const char *help;    /* one line */
-  int64_t least, most; /* SETTING_INTEGER */
+  const char *fallback; /* default, as text; NULL: the setting is required unless kind is TEXT or SECRET (then target
+                           gets NULL) */
+  const char *unit;     /* "ms", "bytes" ...; NULL: none */
+  const char *help;     /* one line */
+  int64_t least, most;  /* SETTING_INTEGER */
   const char *const *choices; /* SETTING_CHOICE; ends with NULL */
   /* Further rule for SETTING_TEXT: returns what is allowed ("a URL redis://host:port/db") if the value isn't, else
    * NULL. */
@@ -46,6 +49,6 @@ struct status config_read(struct arena *arena, const char *program, const char *
  * `known` (shell patterns, ends with NULL): a typo would otherwise go unnoticed. */
 void config_warn_of_unknown(const struct setting *settings, size_t count, const char *const *known);
 
-/* The first line of a file without its line end, for secrets. At most 4 KiB. Errors: INVALID_ARGUMENT naming the file.
- */
-struct status config_read_secret(struct arena *arena, const char *path, const char **ret_secret);
+/* The first line of a file without its line end, at most 4 KiB, as for SETTING_SECRET. Errors: INVALID_ARGUMENT naming
+ * `name`, of the setting, and the file. */
+struct status config_read_secret(struct arena *arena, const char *name, const char *path, const char **ret_secret);

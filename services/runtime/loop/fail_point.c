@@ -42,7 +42,7 @@ static const char *folder(void) {
   static bool known;
   if (!known) value = getenv("ORDERSHOP_FAIL_POINT_DIR");
   known = true;
-  return value;
+  return value && *value ? value : NULL;
 }
 
 bool fail_point(const char *name) {

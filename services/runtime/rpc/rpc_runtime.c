@@ -59,10 +59,15 @@ static bool is_refusal(const char *text) {
   return strncmp(text, "Handshake failed", strlen("Handshake failed")) == 0 && atomic_load(&has_runtime);
 }
 
+static bool is_verbose(void) {
+  const char *verbosity = getenv("GRPC_VERBOSITY");
+  return verbosity && *verbosity;
+}
+
 /* gRPC's complaints (a peer that sends garbage, an address that is taken) are told to callers as statuses as well; who
  * looks for the cause gets them into the log by GRPC_VERBOSITY. */
 static void log_grpc(gpr_log_func_args *entry) {
-  bool wanted = getenv("GRPC_VERBOSITY") != NULL;
+  bool wanted = is_verbose();
   bool is_error = entry->severity == GPR_LOG_SEVERITY_ERROR;
   if (!wanted && !(is_error && is_refusal(entry->message))) return;
   enum log_level level = is_error && !complaint_is_old(entry->message) ? LOG_WARN : LOG_DEBUG;
@@ -71,7 +76,7 @@ static void log_grpc(gpr_log_func_args *entry) {
 
 void rpc_library_acquire(void) {
   gpr_set_log_function(log_grpc);
-  if (!getenv("GRPC_VERBOSITY")) gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
+  if (!is_verbose()) gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);
   rpc_mutex_stop_detector();
   tls_openssl_outlive_main();
   grpc_init();

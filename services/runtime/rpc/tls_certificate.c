@@ -80,23 +80,23 @@ static struct status check_dates(struct arena *arena, const char *path, struct d
 }
 
 static struct status check_key(struct arena *arena, X509 *certificate, const struct tls_texts *texts,
-                               const struct tls_texts *paths) {
+                               const struct tls_texts *names) {
   EVP_PKEY *key = key_of(texts->key);
-  if (!key) return unfit(arena, paths->key, "is no private key in PEM without a passphrase");
+  if (!key) return unfit(arena, names->key, "is no private key in PEM without a passphrase");
   bool fits = X509_check_private_key(certificate, key) == 1;
   EVP_PKEY_free(key);
   if (fits) return status_ok();
-  return unfit(arena, paths->key, arena_printf(arena, "is not the key of the certificate in %s", paths->certificate));
+  return unfit(arena, names->key, arena_printf(arena, "is not the key of the certificate in %s", names->certificate));
 }
 
-static struct status check_own(struct arena *arena, const struct tls_texts *texts, const struct tls_texts *paths,
+static struct status check_own(struct arena *arena, const struct tls_texts *texts, const struct tls_texts *names,
                                int64_t *ret_end) {
   X509 *certificate = first_certificate(texts->certificate);
-  if (!certificate) return unfit(arena, paths->certificate, "holds no certificate in PEM");
+  if (!certificate) return unfit(arena, names->certificate, "holds no certificate in PEM");
   struct dates dates = dates_of(certificate);
-  struct status status = check_key(arena, certificate, texts, paths);
+  struct status status = check_key(arena, certificate, texts, names);
   X509_free(certificate);
-  if (status_is_ok(status)) status = check_dates(arena, paths->certificate, dates);
+  if (status_is_ok(status)) status = check_dates(arena, names->certificate, dates);
   if (status_is_ok(status)) *ret_end = dates.end_us;
   return status;
 }
@@ -117,12 +117,12 @@ static struct status check_ca(struct arena *arena, const char *text, const char 
   return status;
 }
 
-struct status tls_texts_check(struct arena *arena, const struct tls_texts *texts, const struct tls_texts *paths,
+struct status tls_texts_check(struct arena *arena, const struct tls_texts *texts, const struct tls_texts *names,
                               int64_t *ret_end) {
   int64_t end_us = INT64_MAX;
   struct status status = status_ok();
-  if (texts->certificate) status = check_own(arena, texts, paths, &end_us);
-  if (status_is_ok(status) && texts->ca) status = check_ca(arena, texts->ca, paths->ca);
+  if (texts->certificate) status = check_own(arena, texts, names, &end_us);
+  if (status_is_ok(status) && texts->ca) status = check_ca(arena, texts->ca, names->ca);
   if (status_is_ok(status)) *ret_end = end_us;
   return status;
 }

@@ -14,9 +14,9 @@ struct tls_texts {
 };
 
 /* Checks that all can be parsed, that the key is the certificate's, and that neither the own certificate nor all of the
- * CA's are over. *ret_end: when the own certificate ends, in microseconds since 1970; INT64_MAX without one. `paths`
+ * CA's are over. *ret_end: when the own certificate ends, in microseconds since 1970; INT64_MAX without one. `names`
  * are for the messages. Errors: INVALID_ARGUMENT CERTIFICATE_UNFIT, one sentence that names the file. */
-struct status tls_texts_check(struct arena *arena, const struct tls_texts *texts, const struct tls_texts *paths,
+struct status tls_texts_check(struct arena *arena, const struct tls_texts *texts, const struct tls_texts *names,
                               int64_t *ret_end);
 
 /* "2026-11-23T21:00:00Z" */

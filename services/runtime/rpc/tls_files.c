@@ -29,6 +29,7 @@ struct stamps {
 
 struct tls_files {
   struct tls_texts paths;
+  struct tls_texts names; /* for messages: variable and path */
   bool logs;
   pthread_mutex_t mutex;
   /* Under the mutex: */
@@ -48,8 +49,8 @@ static struct status unfit(struct arena *arena, const char *name, const char *wh
   return status_error(arena, STATUS_INVALID_ARGUMENT, "CERTIFICATE_UNFIT", "%s: %s", name, what);
 }
 
-static struct status unreadable(struct arena *arena, const char *path) {
-  return unfit(arena, path, arena_printf(arena, "can't be read: %s", strerror(errno)));
+static struct status unreadable(struct arena *arena, const char *name) {
+  return unfit(arena, name, arena_printf(arena, "can't be read: %s", strerror(errno)));
 }
 
 /* What is there now of an open file; NULL: errno says why not. */
@@ -65,24 +66,25 @@ static const char *read_open(struct arena *arena, FILE *file) {
 }
 
 /* NULL for no path. */
-static struct status read_text(struct arena *arena, const char *path, const char **ret_text) {
+static struct status read_text(struct arena *arena, const char *path, const char *name, const char **ret_text) {
   if (!path) return status_ok();
   FILE *file = fopen(path, "re");
-  if (!file) return unreadable(arena, path);
+  if (!file) return unreadable(arena, name);
   const char *text = read_open(arena, file);
-  struct status status = text ? status_ok() : unreadable(arena, path);
+  struct status status = text ? status_ok() : unreadable(arena, name);
   fclose(file);
   if (text) *ret_text = text;
   return status;
 }
 
-static struct status read_texts(struct arena *arena, const struct tls_texts *paths, struct tls_texts *ret_texts,
+static struct status read_texts(struct arena *arena, const struct tls_files *files, struct tls_texts *ret_texts,
                                 int64_t *ret_end) {
+  const struct tls_texts *paths = &files->paths, *names = &files->names;
   struct tls_texts texts = {0};
-  struct status status = read_text(arena, paths->certificate, &texts.certificate);
-  if (status_is_ok(status)) status = read_text(arena, paths->key, &texts.key);
-  if (status_is_ok(status)) status = read_text(arena, paths->ca, &texts.ca);
-  if (status_is_ok(status)) status = tls_texts_check(arena, &texts, paths, ret_end);
+  struct status status = read_text(arena, paths->certificate, names->certificate, &texts.certificate);
+  if (status_is_ok(status)) status = read_text(arena, paths->key, names->key, &texts.key);
+  if (status_is_ok(status)) status = read_text(arena, paths->ca, names->ca, &texts.ca);
+  if (status_is_ok(status)) status = tls_texts_check(arena, &texts, names, ret_end);
   if (status_is_ok(status)) *ret_texts = texts;
   return status;
 }
@@ -146,7 +148,7 @@ static void read_again(struct tls_files *files, const struct stamps *stamps) {
   struct arena *arena = arena_new();
   struct tls_texts texts;
   int64_t end_us;
-  struct status status = read_texts(arena, &files->paths, &texts, &end_us);
+  struct status status = read_texts(arena, files, &texts, &end_us);
   if (!status_is_ok(status)) {
     note_unfit(files, status);
     arena_free(arena);
@@ -185,6 +187,16 @@ static const char *path_of(struct arena *arena, const char *given) {
   return given && *given ? arena_strdup(arena, given) : NULL;
 }
 
+static const char *name_of(struct arena *arena, const char *variable, const char *path) {
+  return path ? arena_printf(arena, "%s: %s", variable, path) : NULL;
+}
+
+static struct tls_texts names_of(struct arena *arena, const struct tls_texts *paths) {
+  return (struct tls_texts){.certificate = name_of(arena, "ORDERSHOP_TLS_CERTIFICATE_FILE", paths->certificate),
+                            .key = name_of(arena, "ORDERSHOP_TLS_KEY_FILE", paths->key),
+                            .ca = name_of(arena, "ORDERSHOP_TLS_CA_FILE", paths->ca)};
+}
+
 struct status tls_files_open(struct arena *arena, const struct tls_texts *paths, bool logs,
                              struct tls_files **ret_files) {
   struct tls_texts own = {path_of(arena, paths->certificate), path_of(arena, paths->key), path_of(arena, paths->ca)};
@@ -200,9 +212,10 @@ struct status tls_files_open(struct arena *arena, const struct tls_texts *paths,
     return unfit(arena, "ORDERSHOP_TLS_CERTIFICATE_FILE", "is not set, but needed with ORDERSHOP_TLS_KEY_FILE");
   }
   struct tls_files *files = arena_calloc(arena, 1, sizeof(*files));
-  *files = (struct tls_files){.paths = own, .logs = logs, .version = 1, .arena = arena_new()};
+  *files = (struct tls_files){
+      .paths = own, .names = names_of(arena, &own), .logs = logs, .version = 1, .arena = arena_new()};
   files->seen = stamps_of(&own);
-  struct status status = read_texts(files->arena, &own, &files->texts, &files->end_us);
+  struct status status = read_texts(files->arena, files, &files->texts, &files->end_us);
   if (!status_is_ok(status)) {
     status = status_copy(status, arena);
     arena_free(files->arena);

@@ -31,7 +31,7 @@ static struct status ask(struct arena *arena, const char *target, struct rpc_blo
 
 struct status health_check(struct arena *arena, const struct service_definition *definition,
                            const struct service_settings *settings) {
-  bool plain = settings->health_listen && *settings->health_listen;
+  bool plain = settings->health_listen;
   const char *target = health_check_target(arena, plain ? settings->health_listen : settings->listen);
   const struct rpc_channel_options options = {.peer = definition->name, .tls = plain ? NULL : settings->tls};
   struct rpc_blocking_channel *channel;

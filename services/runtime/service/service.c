@@ -145,7 +145,7 @@ static struct status share_descriptors(struct life *life) {
   const struct service_settings *settings = &life->settings;
   size_t limit = descriptor_limit_raise();
   size_t all = limit / 2 > RESERVE ? limit - RESERVE : limit / 2;
-  bool probed = settings->health_listen && *settings->health_listen;
+  bool probed = settings->health_listen;
   life->health_connections = !probed ? 0 : all / 4 < FOR_PROBES ? all / 4 : FOR_PROBES;
   size_t left = all - life->health_connections;
   life->connections = left < (size_t)settings->connections ? left : (size_t)settings->connections;
@@ -155,16 +155,23 @@ static struct status share_descriptors(struct life *life) {
                       DESCRIPTORS_LEAST);
 }
 
+/* Why there is no listener, by the setting that says where it should be. */
+static struct status named(struct arena *arena, const char *variable, struct status status) {
+  if (!status_is_ok(status)) status.message = arena_printf(arena, "%s: %s", variable, status.message);
+  return status;
+}
+
 /* Plain text and health alone, for probes that speak no TLS. */
 static struct status open_health_server(struct life *life) {
   const struct service_settings *settings = &life->settings;
-  if (!settings->health_listen || !*settings->health_listen) return status_ok();
+  if (!settings->health_listen) return status_ok();
   struct arena *arena = life->service.arena;
   struct rpc_service *service = arena_alloc(arena, sizeof *service);
   *service = health_service(life->health);
   const struct rpc_server_options options = {.listen = settings->health_listen,
                                              .connections = life->health_connections};
-  return rpc_server_open(life->service.loop, arena, &options, service, 1, &life->health_server);
+  struct status status = rpc_server_open(life->service.loop, arena, &options, service, 1, &life->health_server);
+  return named(arena, "ORDERSHOP_HEALTH_LISTEN", status);
 }
 
 static struct status open_server(struct life *life) {
@@ -183,6 +190,7 @@ static struct status open_server(struct life *life) {
   };
   status = rpc_server_open(life->service.loop, life->service.arena, &options, life->rpc_services,
                            life->rpc_service_count, &life->server);
+  status = named(life->service.arena, "ORDERSHOP_LISTEN", status);
   return status_is_ok(status) ? open_health_server(life) : status;
 }
 

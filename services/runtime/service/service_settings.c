@@ -23,14 +23,6 @@ static const char *check_listen(const char *value) {
   return NULL;
 }
 
-static const char *check_health_listen(const char *value) {
-  return *value && check_listen(value) ? "empty, or an address and a port as in 0.0.0.0:50151" : NULL;
-}
-
-static const char *check_target(const char *value) {
-  return *value ? NULL : "a gRPC name as in dns:///localhost:50053";
-}
-
 /* In a Redis Cluster all keys of a shop need one slot, hence `{shop1}:`; blanks and line breaks make keys unreadable.
  */
 static const char *check_prefix(const char *value) {
@@ -74,13 +66,12 @@ static void add_peers(struct setting_list *list, const struct service_definition
                                        .kind = SETTING_TEXT,
                                        .target = &settings->peer_addresses[i],
                                        .fallback = arena_printf(arena, "dns:///localhost:%d", peer->port),
-                                       .help = arena_printf(arena, "where the %s service is", peer->name),
-                                       .check = check_target});
+                                       .help = arena_printf(arena, "where the %s service is", peer->name)});
   }
 }
 
 static void add_common(struct setting_list *list, const struct service_definition *definition, struct arena *arena,
-                       struct service_settings *settings, const char **password_file) {
+                       struct service_settings *settings) {
   const struct setting common[] = {
       {.variable = "ORDERSHOP_LISTEN",
        .kind = SETTING_TEXT,
@@ -95,8 +86,8 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .help = "the Redis of this service",
        .check = redis_url_check},
       {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE",
-       .kind = SETTING_TEXT,
-       .target = password_file,
+       .kind = SETTING_SECRET,
+       .target = &settings->redis_password,
        .help = "file whose first line is the password for Redis"},
       {.variable = "ORDERSHOP_KEY_PREFIX",
        .kind = SETTING_TEXT,
@@ -161,9 +152,8 @@ static void add_connections(struct setting_list *list, const struct service_defi
       {.variable = "ORDERSHOP_HEALTH_LISTEN",
        .kind = SETTING_TEXT,
        .target = &settings->health_listen,
-       .fallback = "",
        .help = "further address and port, plain text, that serves grpc.health.v1.Health alone, for probes",
-       .check = check_health_listen},
+       .check = check_listen},
       {.variable = "ORDERSHOP_CONNECTION_MINUTES",
        .kind = SETTING_INTEGER,
        .target = &settings->connection_minutes,
@@ -197,13 +187,9 @@ static void add_connections(struct setting_list *list, const struct service_defi
   for (size_t i = 0; i < count; i++) add_setting(list, own[i]);
 }
 
-static bool is_given(const char *path) {
-  return path && *path;
-}
-
 static struct status open_identity(struct arena *arena, const struct tls_texts *paths,
                                    struct service_settings *settings) {
-  if (is_given(paths->ca) && !is_given(paths->certificate)) {
+  if (paths->ca && !paths->certificate) {
     return status_error(arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID",
                         "ORDERSHOP_TLS_CA_FILE: needs ORDERSHOP_TLS_CERTIFICATE_FILE and ORDERSHOP_TLS_KEY_FILE, too");
   }
@@ -217,11 +203,10 @@ struct status service_settings_read(const struct service_definition *definition,
                                     enum config_outcome *ret_outcome) {
   enum { COMMON_SETTINGS = 24 };
   struct setting_list list = {0};
-  const char *password_file = NULL;
   struct tls_texts tls_paths = {0};
   list.settings =
       arena_calloc(arena, COMMON_SETTINGS + SERVICE_PEERS + definition->setting_count, sizeof *list.settings);
-  add_common(&list, definition, arena, ret_settings, &password_file);
+  add_common(&list, definition, arena, ret_settings);
   add_connections(&list, definition, ret_settings, &tls_paths);
   add_peers(&list, definition, arena, ret_settings);
   for (size_t i = 0; i < definition->setting_count; i++) add_setting(&list, definition->settings[i]);
@@ -234,10 +219,6 @@ struct status service_settings_read(const struct service_definition *definition,
                    definition->purpose);
   struct status status = config_read(arena, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
-  if (password_file && *password_file) {
-    status = config_read_secret(arena, password_file, &ret_settings->redis_password);
-    if (!status_is_ok(status)) return status;
-  }
   status = open_identity(arena, &tls_paths, ret_settings);
   if (!status_is_ok(status)) return status;
   config_warn_of_unknown(list.settings, list.count, definition->known_variables);
