@@ -46,6 +46,15 @@ static void append(struct line_reader *reader, size_t size, char byte) {
   reader->text[size] = byte;
 }
 
+/* Editors put it before UTF-8; it is no part of the text (Unicode, 23.8). */
+static void skip_byte_order_mark(struct line_reader *reader, struct line *line) {
+  static const char mark[] = "\xEF\xBB\xBF";
+  size_t size = strlen(mark);
+  if (reader->number != 1 || !line->text || line->size < size || memcmp(line->text, mark, size) != 0) return;
+  line->text += size;
+  line->size -= size;
+}
+
 bool line_reader_next(struct line_reader *reader, struct line *ret_line) {
   size_t size = 0;
   uint64_t before = reader->done;
@@ -62,6 +71,7 @@ bool line_reader_next(struct line_reader *reader, struct line *ret_line) {
   reader->number++;
   *ret_line = (struct line){
       .text = size > LINE_MOST ? NULL : (size > 0 ? reader->text : ""), .size = size, .number = reader->number};
+  skip_byte_order_mark(reader, ret_line);
   return true;
 }
 

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "event/projection.h"
 #include "mail_delivery.h"
+#include "mail_index.h"
 #include "mail_record.h"
 #include "service/service.h"
 
@@ -300,6 +301,7 @@ static struct status review_deferrals(struct run *run) {
 struct status mail_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
                              bool *ret_tick) {
   (void)position, (void)ret_tick;
+  static struct mail_index index; /* one service a process */
   struct run run = run_of(service, epoch, RUN_MAILS);
   struct status status = load_due(&run);
   if (status_is_ok(status) && run.count > 0) {
@@ -307,6 +309,10 @@ struct status mail_housekeep(void *service, struct context *context, int64_t pos
     status = record_due(&run);
   }
   if (status_is_ok(status)) status = review_deferrals(&run);
+  if (status_is_ok(status)) {
+    struct context step = context_of(&run);
+    status = mail_index_step(&index, run.store, &step);
+  }
   status = status_copy(status, context->arena);
   arena_free(run.arena);
   return status;

@@ -8,12 +8,17 @@
 
 enum { BODY_MOST = 1 << 20 };
 
+static const char *index_value(struct arena *arena, const char *field, const char *value) {
+  return strcmp(field, "to") == 0 ? email_canonical(arena, value) : value;
+}
+
 const struct entity_type mail_type = {
     .name = "mail",
     .descriptor = &ordershop__v1__mail__descriptor,
     .life = ENTITY_REMAINS,
     .packed_only = true,
     .indexes = {"to", "cause"},
+    .index_value = index_value,
 };
 
 static void check_body(struct violations *violations, const char *path, const char *body) {
@@ -50,6 +55,16 @@ struct recording {
   void **known; /* the mails that exist; NULL: to be recorded */
 };
 
+/* Lines end in LF, however they came. */
+static char *with_line_feeds(struct arena *arena, const char *body) {
+  char *text = arena_strdup(arena, body), *to = text;
+  for (const char *at = text; *at; at++) {
+    if (at[0] != '\r' || at[1] != '\n') *to++ = *at;
+  }
+  *to = '\0';
+  return text;
+}
+
 static struct recording recording_of(struct rpc_call *call, const void *request, Ordershop__V1__Mail *const *given,
                                      size_t count) {
   struct arena *arena = call->context.arena;
@@ -67,6 +82,7 @@ static struct recording recording_of(struct rpc_call *call, const void *request,
     } else {
       mail->id = (char *)command_entity_id(call, &mails, &recording.record, i);
     }
+    mail->body = with_line_feeds(arena, mail->body);
     if (*mail->cause) mail->cause = (char *)uuid_canonical(arena, mail->cause);
     mail->status = ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING;
     recording.ids[i] = mail->id;

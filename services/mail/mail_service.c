@@ -82,10 +82,10 @@ static struct status get_mail(struct rpc_call *call, const void *request, const 
 }
 
 /* Takes the mails to others out of a page; few are, for an event leads to few mails. */
-static void keep_addressee(Ordershop__V1__ListMailsResponse *response, const char *to) {
+static void keep_addressee(struct arena *arena, Ordershop__V1__ListMailsResponse *response, const char *to) {
   size_t kept = 0;
   for (size_t i = 0; i < response->n_mails; i++) {
-    if (strcmp(response->mails[i]->to, to) == 0) response->mails[kept++] = response->mails[i];
+    if (strcmp(email_canonical(arena, response->mails[i]->to), to) == 0) response->mails[kept++] = response->mails[i];
   }
   response->n_mails = kept;
 }
@@ -101,12 +101,13 @@ static struct status list_mails(struct rpc_call *call, const void *request, cons
   if (!status_is_ok(status)) return status;
 
   const char *index_key = NULL, *cause = *list->cause ? uuid_canonical(arena, list->cause) : "";
-  if (*list->to) index_key = entity_index_key(store, arena, &mail_type, "to", list->to);
+  const char *to = email_canonical(arena, list->to);
+  if (*to) index_key = entity_index_key(store, arena, &mail_type, "to", to);
   if (*cause) index_key = entity_index_key(store, arena, &mail_type, "cause", cause);
-  const char *filter = arena_printf(arena, "%s %s", cause, list->to);
+  const char *filter = arena_printf(arena, "%s %s", cause, to);
   status = entity_page_list(call, &mails, request, index_key, filter, ret_response);
-  if (status_is_ok(status) && *cause && *list->to) {
-    keep_addressee((Ordershop__V1__ListMailsResponse *)*ret_response, list->to);
+  if (status_is_ok(status) && *cause && *to) {
+    keep_addressee(arena, (Ordershop__V1__ListMailsResponse *)*ret_response, to);
   }
   return status;
 }

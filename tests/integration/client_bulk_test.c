@@ -180,6 +180,18 @@ static void reports_errors_as_json_with_their_line(void) {
   CU_ASSERT_EQUAL(strchr(err, '\n'), strrchr(err, '\n'));
 }
 
+static void skips_a_byte_order_mark(void) {
+  const struct fake_answer answers[] = {batch_of(2)};
+  write_lines("\xEF\xBB\xBF{\"name\": \"A\", \"email\": \"a@b.org\"}\n{\"name\": \"B\", \"email\": \"a@b.org\"}\n");
+  fake_shop_script(shop, answers, 1);
+  struct outcome outcome = run_from("customer create", "");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_DONE);
+  CU_ASSERT_STRING_EQUAL(outcome.err, "");
+  write_lines("\xEF\xBB\xBF\n\xEF\xBB\xBF{\"name\": \"A\", \"email\": \"a@b.org\"}\n"); /* a mark is one at the
+                                                                                           beginning only */
+  CU_ASSERT_PTR_NOT_NULL(strstr(run_from("customer create", "").err, "line 2: is not JSON"));
+}
+
 static void leaves_out_a_line_without_end(void) {
   size_t size = LINE_MOST + 100;
   char *text = arena_calloc(arena, 1, size);
@@ -252,6 +264,7 @@ static const struct test tests[] = {
     {"lines go one by one where there are no batches", sends_lines_where_there_are_no_batches},
     {"lines that are no items are reported by number and not sent", reports_lines_that_are_no_items},
     {"with --json, errors are JSON with their line", reports_errors_as_json_with_their_line},
+    {"a byte order mark before the first line is skipped", skips_a_byte_order_mark},
     {"a line without end is left out", leaves_out_a_line_without_end},
     {"an outage ends it and says how to go on", an_outage_ends_it},
     {"a file that can't be read is named", refuses_a_file_that_there_is_not},

@@ -15,9 +15,10 @@
 #include "base/uuid.h"
 #include "client/cli/command.h"
 #include "client_fake_shop.h"
+#include "patience.h"
 #include "suite.h"
 
-enum { BLOCKS = 30, BLOCK = 100, WAIT_MS = 20000, POLL_US = 1000, ID_LINE = 37 };
+enum { BLOCKS = 30, BLOCK = 100, POLL_US = 1000, ID_LINE = 37 };
 
 static struct arena *arena;
 static struct fake_shop *shop;
@@ -75,7 +76,7 @@ static int open_out(void) {
 /* The wait status; -1, and killed, if it doesn't end in time. */
 static int end(void) {
   int status;
-  int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
+  int64_t deadline_us = patience_end_us();
   while (waitpid(process.pid, &status, WNOHANG) == 0) {
     if (clock_monotonic_us() > deadline_us) {
       kill(process.pid, SIGKILL);
@@ -89,7 +90,7 @@ static int end(void) {
 
 /* Until so many calls have been made. */
 static void wait_for_calls(size_t count) {
-  int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
+  int64_t deadline_us = patience_end_us();
   while (fake_shop_count(shop) < count && clock_monotonic_us() < deadline_us) usleep(POLL_US);
   CU_ASSERT_TRUE(fake_shop_count(shop) >= count);
 }

@@ -455,6 +455,57 @@ static void test_list(void) {
   end();
 }
 
+static void test_list_domains(void) {
+  begin(false);
+  send_one(mail_of("", "Ada@EXAMPLE.com"));
+  const char *cause = uuid_random(arena);
+  Ordershop__V1__Mail *caused = mail_of("", "Ada@example.COM");
+  caused->cause = (char *)cause;
+  const Ordershop__V1__Mail *sent = send_one(caused);
+  CU_ASSERT_STRING_EQUAL(sent->to, "Ada@example.COM");
+  CU_ASSERT_EQUAL(list("Ada@example.com", "", 0)->n_mails, 2);
+  CU_ASSERT_EQUAL(list("Ada@Example.Com", "", 0)->n_mails, 2);
+  CU_ASSERT_EQUAL(list("Ada@EXAMPLE.com", cause, 0)->n_mails, 1);
+  CU_ASSERT_EQUAL(list("ada@example.com", "", 0)->n_mails, 0);
+  end();
+}
+
+/* Recorded by an earlier version, which kept addresses as they were given. */
+static void test_list_older(void) {
+  begin(false);
+  for (int i = 0; i < 300; i++) send_one(mail_of("", "old@example.com"));
+  end_service(SIGTERM);
+  private_redis_command(redis, "RENAME mail_by_to:old@example.com mail_by_to:old@EXAMPLE.com");
+  start_service();
+  int64_t deadline_us = clock_monotonic_us() + WAIT_MS * 1000;
+  while (list("old@example.com", "", 1000)->n_mails < 300 && clock_monotonic_us() < deadline_us) usleep(POLL_US);
+  CU_ASSERT_EQUAL(list("old@EXAMPLE.com", "", 1000)->n_mails, 300);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "ZCARD mail_by_to:old@EXAMPLE.com"), 300);
+  send_one(mail_of("", "old@Example.com"));
+  CU_ASSERT_EQUAL(list("old@example.com", "", 1000)->n_mails, 301);
+  end();
+}
+
+static void test_line_ends(void) {
+  begin(false);
+  Ordershop__V1__Mail *mail = mail_of("", "ada@example.com");
+  mail->body = (char *)"Dear Ada,\r\n\r\n\thello.\n\r\n";
+  const Ordershop__V1__Mail *sent = send_one(mail);
+  CU_ASSERT_STRING_EQUAL(sent->body, "Dear Ada,\n\n\thello.\n\n");
+  CU_ASSERT_STRING_EQUAL(get(sent->id)->body, sent->body);
+  static const char *const bad[] = {"a\rb", "a\r", "a\r\r\nb", "\x0B", "\u2028"};
+  for (size_t i = 0; i < SUITE_SIZE(bad); i++) {
+    mail->body = (char *)bad[i];
+    CU_ASSERT_EQUAL(try_send(mail, "", &sent).code, STATUS_INVALID_ARGUMENT);
+  }
+  mail->body = (char *)"";
+  mail->subject = (char *)"a\r\nb";
+  CU_ASSERT_EQUAL(try_send(mail, "", &sent).code, STATUS_INVALID_ARGUMENT);
+  mail->subject = (char *)"\u200B";
+  CU_ASSERT_EQUAL(try_send(mail, "", &sent).code, STATUS_INVALID_ARGUMENT);
+  end();
+}
+
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
 
 static void test_smtp(void) {
@@ -725,6 +776,9 @@ int main(int argc, char **argv) {
       {"BatchSendMails with the same request_id answers the same, whatever came since", test_batch_same},
       {"BatchSendMails is all or nothing and bounded", test_batch_rules},
       {"ListMails filters by address, by cause, and by both", test_list},
+      {"ListMails takes domains without case, and local parts with it", test_list_domains},
+      {"ListMails finds what earlier versions recorded for a domain in capitals", test_list_older},
+      {"line ends of a body may be CR LF, and are LF then", test_line_ends},
       {"a mail server gets every mail once", test_smtp},
       {"a mail that the server refuses is FAILED, and others go on", test_refused},
       {"a mail that the server defers is tried again and holds up no other", test_deferred},

@@ -67,8 +67,9 @@ static void test_names_allowed(void) {
       "\u0645\u062D\u0645\u062F",
       "\U0001F600",
       "\U0001F468\u200D\U0001F469\u200D\U0001F467", /* joined by U+200D */
-      "\u200B",                                     /* zero width space is not white space in Unicode */
+      "zero\u200Bwidth",
       "\uFEFFbom",
+      "\u2764\uFE0F", /* with a variation selector */
       "\U0010FFFF",
       "%s%n%d",
       "-",
@@ -80,10 +81,20 @@ static void test_names_allowed(void) {
 
 static void test_names_blank(void) {
   static const char *const names[] = {
-      "", " ", "      ", "\u00A0", "\u00A0 \u00A0", "\u1680", "\u2000\u2001\u200A", "\u202F", "\u205F", "\u3000 ",
+      "",       " ",          "      ",     "\u00A0",     "\u00A0 \u00A0",       "\u1680", "\u2000\u2001\u200A",
+      "\u202F", "\u205F",     "\u3000 ",    "\u200B",     "\u200B \u200D\u2060", "\uFEFF", "\u00AD",
+      "\u034F", "\u061C",     "\u115F",     "\u180E",     "\u200E\u202E",        "\u3164", "\uFE0F",
+      "\uFFA0", "\U0001D173", "\U000E0041", "\U000E0100",
   };
   expect_names(names, SUITE_SIZE(names), 1);
   CU_ASSERT_EQUAL(name_violations(NULL), 1);
+}
+
+static void test_canonical_addresses(void) {
+  CU_ASSERT_STRING_EQUAL(email_canonical(arena, "Ada.Lovelace@EXAMPLE.Com"), "Ada.Lovelace@example.com");
+  CU_ASSERT_STRING_EQUAL(email_canonical(arena, "ada@example.com"), "ada@example.com");
+  CU_ASSERT_STRING_EQUAL(email_canonical(arena, "No Address"), "No Address");
+  CU_ASSERT_STRING_EQUAL(email_canonical(arena, ""), "");
 }
 
 static void test_names_control(void) {
@@ -281,7 +292,10 @@ static void test_texts(void) {
   CU_ASSERT_EQUAL(text_violations("one\ntwo\tthree", 100, true), 0);
   CU_ASSERT_EQUAL(text_violations("one\ntwo", 100, false), 1);
   CU_ASSERT_EQUAL(text_violations("one\ttwo", 100, false), 1);
-  CU_ASSERT_EQUAL(text_violations("one\r\ntwo", 100, true), 1);
+  CU_ASSERT_EQUAL(text_violations("one\r\ntwo\r\n", 100, true), 0);
+  CU_ASSERT_EQUAL(text_violations("one\r\ntwo", 100, false), 1);
+  CU_ASSERT_EQUAL(text_violations("one\rtwo", 100, true), 1);
+  CU_ASSERT_EQUAL(text_violations("one\r", 100, true), 1);
   CU_ASSERT_EQUAL(text_violations("bell\a", 100, true), 1);
   CU_ASSERT_EQUAL(text_violations("\xC0\x80", 100, true), 1);
 }
@@ -333,7 +347,8 @@ static void test_bounded(void) {
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"names with separators, quotes, emojis and any script are allowed", test_names_allowed},
-      {"names of nothing but Unicode white space are blank", test_names_blank},
+      {"names in which nothing shows are blank", test_names_blank},
+      {"addresses are compared with their domains in lower case", test_canonical_addresses},
       {"names with control characters or line separators are refused", test_names_control},
       {"names that are not UTF-8 are refused", test_names_not_utf8},
       {"names have at most 256 code points, however many bytes", test_names_long},

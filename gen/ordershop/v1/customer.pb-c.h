@@ -45,7 +45,8 @@ struct  Ordershop__V1__Customer
    */
   char *id;
   /*
-   * Display name: 1 to 256 characters, not blank, no control characters. Required.
+   * Display name: 1 to 256 characters, at least one of which shows (not all are white space, default ignorable or format
+   * characters of Unicode); no control characters. Required.
    */
   char *name;
   /*

@@ -69,11 +69,13 @@ struct  Ordershop__V1__Mail
    */
   char *to;
   /*
-   * Subject: 1 to 256 characters, not blank, no control characters. Required.
+   * Subject: 1 to 256 characters, at least one of which shows (not all are white space, default ignorable or format
+   * characters of Unicode); no control characters. Required.
    */
   char *subject;
   /*
-   * Plain text in UTF-8, at most 1 MiB.
+   * Plain text in UTF-8, at most 1 MiB. Lines end in LF; CR LF is taken, too, and becomes LF. No other control
+   * characters but tabs (C0, DEL, C1, U+2028, U+2029).
    */
   char *body;
   /*
@@ -192,7 +194,7 @@ struct  Ordershop__V1__ListMailsRequest
 {
   ProtobufCMessage base;
   /*
-   * Only mails to this address, exactly as it was given; empty: all.
+   * Only mails to this address; the case of its domain doesn't matter, that of what is before the @ does. Empty: all.
    */
   char *to;
   /*

@@ -49,19 +49,28 @@ bool utf8_is_control(uint32_t point) {
   return point < 0x20 || (point >= 0x7F && point <= 0x9F) || point == 0x2028 || point == 0x2029;
 }
 
-bool utf8_is_space(uint32_t point) {
-  switch (point) {
-    case 0x20:
-    case 0x85:
-    case 0xA0:
-    case 0x1680:
-    case 0x2028:
-    case 0x2029:
-    case 0x202F:
-    case 0x205F:
-    case 0x3000:
-      return true;
-    default:
-      return (point >= 0x09 && point <= 0x0D) || (point >= 0x2000 && point <= 0x200A);
+/* Unicode 14.0, by gen/unicode_blank.pl. */
+static const struct range {
+  uint32_t first, last;
+} blanks[] = {
+    {0x0009, 0x000D},   {0x0020, 0x0020},   {0x0085, 0x0085},   {0x00A0, 0x00A0},   {0x00AD, 0x00AD},
+    {0x034F, 0x034F},   {0x0600, 0x0605},   {0x061C, 0x061C},   {0x06DD, 0x06DD},   {0x070F, 0x070F},
+    {0x0890, 0x0891},   {0x08E2, 0x08E2},   {0x115F, 0x1160},   {0x1680, 0x1680},   {0x17B4, 0x17B5},
+    {0x180B, 0x180F},   {0x2000, 0x200F},   {0x2028, 0x202F},   {0x205F, 0x206F},   {0x3000, 0x3000},
+    {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},   {0xFFA0, 0xFFA0},   {0xFFF0, 0xFFFB},
+    {0x110BD, 0x110BD}, {0x110CD, 0x110CD}, {0x13430, 0x13438}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A},
+    {0xE0000, 0xE0FFF},
+};
+
+bool utf8_is_blank(uint32_t point) {
+  size_t from = 0, to = sizeof blanks / sizeof *blanks;
+  while (from < to) {
+    size_t middle = (from + to) / 2;
+    if (point > blanks[middle].last) {
+      from = middle + 1;
+    } else {
+      to = middle;
+    }
   }
+  return from < sizeof blanks / sizeof *blanks && point >= blanks[from].first;
 }

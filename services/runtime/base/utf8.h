@@ -15,5 +15,6 @@ size_t utf8_cut(const char *text, size_t most);
 /* C0, DEL, C1, and the line and paragraph separators U+2028 and U+2029. */
 bool utf8_is_control(uint32_t point);
 
-/* Unicode's White_Space property. */
-bool utf8_is_space(uint32_t point);
+/* Shows nothing where it stands alone: by Unicode's properties White_Space and Default_Ignorable_Code_Point, or as a
+ * format character (General_Category Cf). */
+bool utf8_is_blank(uint32_t point);

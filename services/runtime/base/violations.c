@@ -66,9 +66,9 @@ struct status violation_status(struct arena *arena, const char *reason, const ch
 /* What a text is made of. */
 struct text_traits {
   int64_t length; /* code points; -1: not valid UTF-8 */
-  bool blank;     /* nothing but white space */
-  bool controls;  /* control characters, line feed and tab left out */
-  bool breaks;    /* line feed or tab */
+  bool blank;     /* nothing that shows */
+  bool controls;  /* control characters, breaks left out */
+  bool breaks;    /* line feed, also behind a carriage return, or tab */
 };
 
 static struct text_traits text_examine(const void *bytes, size_t size) {
@@ -78,12 +78,13 @@ static struct text_traits text_examine(const void *bytes, size_t size) {
     uint32_t point;
     size_t step = utf8_decode(at, (size_t)(end - at), &point);
     if (step == 0) return (struct text_traits){.length = -1};
-    if (point == '\n' || point == '\t') {
+    bool ends_line = point == '\n' || (point == '\r' && at + 1 < end && at[1] == '\n');
+    if (ends_line || point == '\t') {
       traits.breaks = true;
     } else if (utf8_is_control(point)) {
       traits.controls = true;
     }
-    if (!utf8_is_space(point)) traits.blank = false;
+    if (!utf8_is_blank(point)) traits.blank = false;
     traits.length++;
     at += step;
   }
@@ -172,6 +173,14 @@ void check_email(struct violations *violations, const char *field, const char *v
   if (!at || !is_local_part(value, (size_t)(at - value)) || !domain_is_valid(at + 1)) {
     violation_add(violations, field, "must be an e-mail address of the form local@domain, in ASCII");
   }
+}
+
+const char *email_canonical(struct arena *arena, const char *address) {
+  char *canonical = arena_strdup(arena, address);
+  for (char *at = strchr(canonical, '@'); at && *at; at++) {
+    if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
+  }
+  return canonical;
 }
 
 void check_uuid(struct violations *violations, const char *field, const char *value) {

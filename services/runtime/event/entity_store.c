@@ -20,7 +20,8 @@ const char *entity_creation_key(const struct event_store *store, struct arena *a
 
 const char *entity_index_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
                              const char *field, const char *value) {
-  return redis_key(store->commands, arena, "%s_by_%s:%s", type->name, field, value);
+  const char *found_by = type->index_value ? type->index_value(arena, field, value) : value;
+  return redis_key(store->commands, arena, "%s_by_%s:%s", type->name, field, found_by);
 }
 
 static const char *entity_ids_key(const struct event_store *store, struct arena *arena,

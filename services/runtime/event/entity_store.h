@@ -38,6 +38,8 @@ struct entity_type {
   bool packed_only;                    /* the hash holds `version` and `_entity`, no other readable fields */
   const char *list_field;              /* repeated string field kept as a List; NULL: none */
   const char *indexes[ENTITY_INDEXES]; /* string fields with an index of their own; may be empty at the end */
+  /* What a field's value is found by; NULL: the value itself. */
+  const char *(*index_value)(struct arena *arena, const char *field, const char *value);
 };
 
 const char *entity_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,

@@ -111,22 +111,9 @@ int64_t event_store_now(const struct event_store *store) {
   return wall > store->latest.log_time ? wall : store->latest.log_time;
 }
 
-/* SCAN's pattern for all streams of the shop; the prefix may hold characters that mean something there. */
-static const char *streams_pattern(const struct event_store *store, struct arena *arena) {
-  const char *prefix = redis_key_prefix(store->commands);
-  char *pattern = arena_alloc(arena, 2 * strlen(prefix) + sizeof "events:*");
-  char *end = pattern;
-  for (const char *c = prefix; *c; c++) {
-    if (strchr("*?[]\\", *c)) *end++ = '\\';
-    *end++ = *c;
-  }
-  memcpy(end, "events:*", sizeof "events:*");
-  return pattern;
-}
-
 static struct status find_streams(struct event_store *store, struct context *context, struct redis_arguments *keys) {
   struct arena *arena = context->arena;
-  const char *cursor = "0", *pattern = streams_pattern(store, arena);
+  const char *cursor = "0", *pattern = redis_key_pattern(store->commands, arena, "events:*");
   do {
     struct redis_arguments scan =
         redis_command_of(arena, "SCAN", cursor, "MATCH", pattern, "TYPE", "stream", "COUNT", "1000", NULL);

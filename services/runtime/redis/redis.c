@@ -192,6 +192,17 @@ const char *redis_key(const struct redis *redis, struct arena *arena, const char
   return key;
 }
 
+const char *redis_key_pattern(const struct redis *redis, struct arena *arena, const char *pattern) {
+  const char *prefix = redis_key_prefix(redis);
+  char *whole = arena_alloc(arena, 2 * strlen(prefix) + strlen(pattern) + 1), *end = whole;
+  for (const char *c = prefix; *c; c++) {
+    if (strchr("*?[]\\", *c)) *end++ = '\\';
+    *end++ = *c;
+  }
+  strcpy(end, pattern);
+  return whole;
+}
+
 const char *redis_key_prefix(const struct redis *redis) {
   return redis->key_prefix;
 }

@@ -71,6 +71,9 @@ const char *redis_key(const struct redis *redis, struct arena *arena, const char
     __attribute__((format(printf, 3, 4)));
 const char *redis_key_prefix(const struct redis *redis);
 
+/* `pattern`, of SCAN, with the prefix before it, whose characters mean themselves. */
+const char *redis_key_pattern(const struct redis *redis, struct arena *arena, const char *pattern);
+
 /* Sends a command and parks until its answer, which lives in the context's arena. Not for SUBSCRIBE and MONITOR.
  * Errors: UNAVAILABLE REDIS_UNREACHABLE (not sent, or the connection broke: it may have been executed),
  *   DEADLINE_EXCEEDED (likewise: it may be executed), RESOURCE_EXHAUSTED (OVERLOADED: queue full, nothing sent;

@@ -1,0 +1,21 @@
+/* Mail index: mails that were recorded by earlier versions are found by their addresses, too.
+ *
+ * Those versions kept `mail_by_to:<address>` by the address as it was given; since then its domain is in lower case.
+ * Each process copies what older keys hold, those with a capital letter in the domain, once, in small steps; the older
+ * keys stay, so that an older version may be gone back to. Copying again changes nothing. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "event/event_store.h"
+
+/* How far it has come. All zero at first. */
+struct mail_index {
+  char cursor[24]; /* of SCAN */
+  bool complete;
+};
+
+/* One step, if there is one left. Parks. Errors: as redis_command; then the step is to be made again. */
+struct status mail_index_step(struct mail_index *index, struct event_store *store, struct context *context);
