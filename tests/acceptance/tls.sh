@@ -157,15 +157,15 @@ refuses() { # refuses SENTENCE VARIABLE=VALUE...
 cp "$tls/ca.crt" "$tls/garbage.crt"
 sed -i 's/^[A-Z].*/garbage/' "$tls/garbage.crt"
 expect "a service does not start without its key file" \
-  refuses "$tls/no.key: can't be read: No such file" ORDERSHOP_TLS_KEY_FILE="$tls/no.key"
+  refuses "ORDERSHOP_TLS_KEY_FILE: $tls/no.key: can't be read: No such file" ORDERSHOP_TLS_KEY_FILE="$tls/no.key"
 expect "nor with the key of another" \
-  refuses "$tls/crm.key: is not the key of the certificate in $tls/customer.crt" ORDERSHOP_TLS_KEY_FILE="$tls/crm.key"
+  refuses "ORDERSHOP_TLS_KEY_FILE: $tls/crm.key: is not the key of the certificate in .*$tls/customer.crt" ORDERSHOP_TLS_KEY_FILE="$tls/crm.key"
 expect "nor with a certificate alone" refuses "ORDERSHOP_TLS_KEY_FILE: is not set" ORDERSHOP_TLS_KEY_FILE=
 expect "nor with a CA alone" refuses "ORDERSHOP_TLS_CA_FILE: needs ORDERSHOP_TLS_CERTIFICATE_FILE" \
   ORDERSHOP_TLS_KEY_FILE= ORDERSHOP_TLS_CERTIFICATE_FILE=
-expect "nor with a certificate that has expired" refuses "$tls/client/late.crt: the certificate expired at 20" \
+expect "nor with a certificate that has expired" refuses "ORDERSHOP_TLS_CERTIFICATE_FILE: $tls/client/late.crt: the certificate expired at 20" \
   ORDERSHOP_TLS_CERTIFICATE_FILE="$tls/client/late.crt" ORDERSHOP_TLS_KEY_FILE="$tls/client/late.key"
-expect "nor with a CA that is none" refuses "$tls/garbage.crt: holds no certificate in PEM" \
+expect "nor with a CA that is none" refuses "ORDERSHOP_TLS_CA_FILE: $tls/garbage.crt: holds no certificate in PEM" \
   ORDERSHOP_TLS_CA_FILE="$tls/garbage.crt"
 expect "nor with callers that are neither certified nor any" refuses "ORDERSHOP_TLS_CLIENTS: " \
   ORDERSHOP_TLS_CLIENTS=some
