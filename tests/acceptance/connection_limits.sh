@@ -51,17 +51,17 @@ logged() {
 customer_start 64:64
 connect 80 127.0.0.1 127.0.0.2 127.0.0.3
 expect "of 80 connections those are taken that there are descriptors for" are_taken 24
-expect "the service is not ready then" wait_until 20 is_not_ready
+expect "the service is not ready then" wait_until 60 is_not_ready
 expect "it says so once" logged 1 'message="new connections are refused"'
 disconnect
-expect "when they have gone calls work again" wait_until 20 calls_work
-expect "the service is ready again" wait_until 20 is_ready
+expect "when they have gone calls work again" wait_until 60 calls_work
+expect "the service is ready again" wait_until 60 is_ready
 expect "it says so once" logged 1 'message="new connections are taken again"'
 for _ in 1 2 3; do
   connect 80 127.0.0.1 127.0.0.2 127.0.0.3
   disconnect
 done
-expect "it bears them again and again" wait_until 20 calls_work
+expect "it bears them again and again" wait_until 60 calls_work
 service_stop customer
 
 customer_start 64:1024
@@ -120,6 +120,6 @@ expect "the service is ready meanwhile" is_ready
 expect "they cost little memory" memory_has_grown_by_at_most 40
 expect "that streams are refused is said once" logged 1 'streams are refused'
 service_stop streams
-expect "a watch is taken when they have gone" wait_until 20 ordershop health customer
+expect "a watch is taken when they have gone" wait_until 60 ordershop health customer
 service_stop customer
 shop_done

@@ -110,7 +110,7 @@ rebuild crm
 expect "of another build it is started anew, and the reason told" ends_with 1 "crm runs from another build" up crm
 expect "by every start" ends_with 1 "until you decide" up crm
 redis --as crm hset crm_position epoch "$epoch" >/dev/null
-expect "when it has been decided it serves" wait_until 20 part_is crm "running SERVING"
+expect "when it has been decided it serves" wait_until 60 part_is crm "running SERVING"
 
 kill -KILL "$(pid_of billing)"
 wait_until 60 part_is billing "DIED UNREACHABLE"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # deploy/redis/mend_log.sh: a power cut tears Redis' append-only file within a transaction, at any byte of it. What the
 # shop starts from then has all of a command or nothing, at the first start and at the second.
-# suite-seconds: 600
+# suite-seconds: 1800
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 
 [ "$shop_slowness" -eq 1 ] || skip "not applicable: nothing of ours runs in it that other suites don't run"
@@ -56,7 +56,7 @@ ask() { printf '%s\n' "$@" | redis 2>&1 | tr '\n' ' '; }
 start_redis_alone() {
   launch redis redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 --port "$(port_of redis)" \
     --dir "$data"
-  wait_until 20 redis_answers
+  wait_until 60 redis_answers
 }
 
 # entity_is VALUE COMMAND...: the entity and its last event say the same; then the commands are sent

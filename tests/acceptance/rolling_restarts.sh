@@ -15,7 +15,7 @@ replica_start() { # customer|second
   launch "$1" env ORDERSHOP_LISTEN="${address_of_replica[$1]}" \
     ORDERSHOP_REDIS_URL="redis://customer@127.0.0.1:$(port_of redis)/0" \
     ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/users/customer.password" "$ORDERSHOP_BIN/ordershop-customer"
-  wait_until 30 replica_serves "$1" || fail "the replica $1 does not serve"
+  wait_until 60 replica_serves "$1" || fail "the replica $1 does not serve"
 }
 
 replica_serves() {
