@@ -78,7 +78,7 @@ static const struct mapping mappings[] = {
     {"ERR Function not found", STATUS_UNIMPLEMENTED, "REDIS_FUNCTION_UNKNOWN"},
     {"ERR Library 'a_1f3a9c02' already exists", STATUS_ALREADY_EXISTS, "REDIS_LIBRARY_EXISTS"},
     {"ERR Library name must only contain letters", STATUS_INTERNAL, "REDIS_ERROR"},
-    {"WRONGTYPE Operation against a key", STATUS_INTERNAL, "REDIS_ERROR"},
+    {"WRONGTYPE Operation against a key", STATUS_INTERNAL, "REDIS_WRONGTYPE"},
     {"BUSYKEY Target key name already exists.", STATUS_INTERNAL, "REDIS_ERROR"},
     {"", STATUS_INTERNAL, "REDIS_ERROR"},
 };
