@@ -5,11 +5,16 @@
 #   embed_file.sh INPUT OUTPUT SYMBOL
 #
 # Exit status: 0; 1 the input can't be read or the output not be written; 2 misuse.
+
+# --- As in all scripts: what the caller's shell was told changes nothing here ----------------------------------------
+unset CDPATH POSIXLY_CORRECT
+LC_ALL=C.UTF-8
+export LC_ALL
 set -eu
 
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 esac

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Makes gen/ out of proto/ and of the well-known protos that the runtime needs:
 #   <path>.pb-c.h, <path>.pb-c.c   messages, enums and services in C, by protoc-c
 #   descriptor_set.pb              a FileDescriptorSet of all that is served, comments included, by protoc
@@ -11,10 +11,20 @@
 #
 # Debian 12 has packages of all that it needs; Debian 13 has none of grpc-proto, and builds from the gen/ in the repository.
 # Exit status: 0; 69 something that it needs is not installed (it says what, and the Debian package); 1 any other fault.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-gen=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(dirname "$gen")
+gen=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+own=$(dirname "$gen")/proto
 out=${1:-$gen}
 
 print_versions() {
@@ -26,7 +36,6 @@ if [ "$out" = --version ]; then
   exit
 fi
 
-own=$root/proto
 well_known=/usr/include
 google_rpc=/usr/share/gocode/src/github.com/gogo/googleapis
 grpc=/usr/share/grpc-proto
@@ -45,7 +54,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   exit 69
 fi
 
-mapfile -t services < <(cd "$own" && find ordershop -name '*.proto' ! -path ordershop/v1/status.proto | LC_ALL=C sort)
+mapfile -t services < <(cd -- "$own" && find ordershop -name '*.proto' ! -path ordershop/v1/status.proto | LC_ALL=C sort)
 runtime=( # served by every service, also by one outside this tree
   ordershop/v1/status.proto
   google/rpc/{status,error_details}.proto # what errors carry: reflection lets clients decode it
@@ -54,21 +63,26 @@ runtime=( # served by every service, also by one outside this tree
 )
 served=("${services[@]}" "${runtime[@]}")
 imported=(google/protobuf/{any,descriptor,duration,empty,field_mask,timestamp}.proto)
-paths=("-I$own" "-I$grpc" "-I$google_rpc" "-I$well_known")
+paths=(-Iproto "-I$grpc" "-I$google_rpc" "-I$well_known")
+mkdir -p -- "$out"
+out=$(cd -- "$out" && pwd -P)
 
-# Made aside and moved at the end: a proto with a mistake leaves gen/ as it was.
+# Made aside and moved at the end: a proto with a mistake leaves gen/ as it was. Both compilers take a colon in a folder's
+# name for the end of it, so they are given names without folders.
 aside=$(mktemp -d)
 trap 'rm -rf "$aside"' EXIT
-protoc-c "${paths[@]}" --c_out="$aside" "${served[@]}" "${imported[@]}"
+cd -- "$aside"
+ln -s "$own" proto
+mkdir made
+protoc-c "${paths[@]}" --c_out=made "${served[@]}" "${imported[@]}"
 describe() { # describe FILE PROTO...
-  protoc "${paths[@]}" --include_imports --include_source_info --descriptor_set_out="$aside/$1" "${@:2}"
+  protoc "${paths[@]}" --include_imports --include_source_info --descriptor_set_out="made/$1" "${@:2}"
 }
 describe descriptor_set.pb "${served[@]}"
 describe runtime_descriptor_set.pb "${runtime[@]}"
-print_versions >"$aside/VERSION"
+print_versions >made/VERSION
 
-mkdir -p "$out"
-for made in "$aside"/*; do
+for made in made/*; do
   rm -rf "${out:?}/$(basename "$made")"
   mv "$made" "$out/"
 done

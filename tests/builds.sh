@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Builds the shop as distributions and their users do, with their compilers, generators, build types and flags. Of each
 # build it expects that no line warns, that the unit tests pass, and that a service starts, serves and stops.
 #
@@ -11,9 +11,18 @@
 # Needs what tests/run.sh needs, and the compilers. The last line is `N passed, N failed`. Exit status: 0 nothing failed;
 # 1; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-ORDERSHOP_SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+ORDERSHOP_SOURCE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 export ORDERSHOP_SOURCE
 
 misuse() {
@@ -31,7 +40,7 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   -*) misuse "unknown argument '$1'" ;;

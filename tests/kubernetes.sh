@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Tries the shop on a real Kubernetes cluster of two nodes, by hand: it takes about ten minutes. Says what it sees; the
 # last lines are the summary.
 #
@@ -15,9 +15,18 @@
 # ORDERSHOP_BIN says where `ordershop` for this machine is (default build/bin). Needs kubectl, openssl, python3.
 # Exit status: 0 all held; 1 not; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 services=(customer product inventory order billing crm mail)
 ordershop=${ORDERSHOP_BIN:-$root/build/bin}/ordershop
 readonly load_seconds=40
@@ -313,12 +322,12 @@ while [ $# -gt 0 ]; do
   case $1 in
   --cluster-tools)
     [ -d "${2:-}" ] || misuse "--cluster-tools needs a folder"
-    tools=$(cd "$2" && pwd -P)
+    tools=$(cd -- "$2" && pwd -P)
     shift
     ;;
   --keep) keep=yes ;;
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   *) misuse "unknown argument '$1'" ;;

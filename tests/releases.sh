@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Runs the suites on each release of Debian with each server that the shop is for, on bare Debians of its own: as root,
 # before a release of the shop. What is tested is what is committed.
 #
@@ -9,9 +9,19 @@
 #
 # Suites that need containers or other bare Debians are skipped there. The last line is the sum, `N passed, N failed,
 # N skipped`. Exit status: 0 nothing failed; 1; 2 misuse; 77 there can be no bare Debian here, and why.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=lib/debian_root.sh
 . "$root/tests/lib/debian_root.sh"
 
@@ -31,7 +41,7 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   *)

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Installs what the tests need, builds, runs every suite, and says `N passed, N failed, N skipped` in the last line.
 #
 #   run.sh [--sanitize] [--only PATTERN] [--redis redis|valkey] [--jobs N] [--no-install] [--list]
@@ -24,9 +24,18 @@
 #
 # Exit status: 0 all passed or were skipped; 1 not; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=../deploy/local/packages.sh
 . "$root/deploy/local/packages.sh"
 
@@ -62,7 +71,7 @@ while [ $# -gt 0 ]; do
   --no-install) install=no ;;
   --list) list=yes ;;
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   *) misuse "unknown argument '$1'" ;;
@@ -83,6 +92,7 @@ fi
 # In the tree, or, where that belongs to somebody else, in the user's cache.
 choose_build_folder() {
   build=${ORDERSHOP_TEST_BUILD:-$root/$folder}
+  [[ $build == /* ]] || build=$PWD/$build
   if ! mkdir -p "$build" 2>/dev/null || [ ! -w "$build" ]; then
     build=${XDG_CACHE_HOME:-$HOME/.cache}/ordershop/$folder-$(printf %s "$root" | cksum | cut -d ' ' -f 1)
     mkdir -p "$build"
@@ -136,7 +146,8 @@ build_or_share() {
 # Prints "<name> <program>" lines. CTest knows the programs of this build; the folder may hold older ones.
 list_suites() {
   local script
-  ctest --test-dir "$build" -N | sed -n 's/^ *Test *#[0-9]*: //p' | sed "s,.*,& $build/tests/&,"
+  ctest --test-dir "$build" -N | sed -n 's/^ *Test *#[0-9]*: //p' |
+    while read -r script; do printf '%s %s\n' "$script" "$build/tests/$script"; done
   (cd "$root/tests" && find contract model acceptance fault quality -maxdepth 1 \( -name '*.sh' -o -name '*.py' \) \
     -type f -perm -u=x 2>/dev/null | LC_ALL=C sort) |
     while read -r script; do printf '%s %s\n' "$script" "$root/tests/$script"; done
@@ -302,7 +313,7 @@ if [ $list = yes ]; then
   exit 0
 fi
 make_logs_folder
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/ordershop-tests.XXXXXX")
+scratch=$(cd -- "${TMPDIR:-/tmp}" && mktemp -d "$PWD/ordershop-tests.XXXXXX")
 trap end_run EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP

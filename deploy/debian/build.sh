@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Builds the Debian packages ordershop-services, ordershop-client and libordershop-dev, for the Debian that this runs on.
 #
 #   build.sh [FOLDER]     makes FOLDER/*.deb (default build-packages in the tree), with the build in FOLDER/build
@@ -6,13 +6,22 @@
 # Needs the packages that building needs (deploy/local/packages.sh), and dpkg-dev and file. Exit status: 0; 1 not built;
 # 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 -*)
@@ -31,7 +40,7 @@ done
 
 # As Debian builds packages: with its flags, and no names of folders of this machine inside.
 mkdir -p "$folder/build"
-folder=$(cd "$folder" && pwd -P)
+folder=$(cd -- "$folder" && pwd -P)
 cd "$root"
 export DEB_BUILD_MAINT_OPTIONS=hardening=+all
 cmake -S "$root" -B "$folder/build" -G Ninja -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_BUILD_TYPE=None \

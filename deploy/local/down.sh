@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Stops the shop that up.sh started: all of it, or the named parts only; the others stay up.
 #
 #   down.sh [redis|customer|product|inventory|order|billing|crm|mail ...]
@@ -6,8 +6,19 @@
 # Services end gracefully (SIGTERM): calls in flight are answered first. Which shop: ORDERSHOP_HOME, as with up.sh.
 # Exit status: 0 all that was named is down; 1 something had to be killed; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. -- "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 if contains --help "$@" || contains -h "$@"; then
   print_help

@@ -1,8 +1,18 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Installs Debian packages, as root, for packages.sh: install_packages.sh PACKAGE... (`PACKAGE?`: if Debian has it)
 #
 # No service of the distribution is started, nor enabled if it is us who brought it: a redis-server of the system would
 # take port 6379 and memory that nobody asked for. One such run at a time; others that use apt are waited for.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
 policy=/usr/sbin/policy-rc.d

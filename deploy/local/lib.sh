@@ -10,23 +10,23 @@ set -euo pipefail
 services=(customer product inventory order billing crm mail)
 parts=(redis "${services[@]}")
 
-local_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+local_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_dir=$(cd "$local_dir/../.." && pwd -P)
 redis_conf=$source_dir/deploy/redis/transactional.conf
 
 say() { printf '%s\n' "$*"; }
 fail() { # ends the script
-  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  printf '%s: %s\n' "$(basename -- "$0")" "$*" >&2
   exit 1
 }
 misuse() {
-  printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+  printf '%s: %s\n' "$(basename -- "$0")" "$*" >&2
   exit 2
 }
 
 # The comment at the top of the script is its help.
 print_help() {
-  sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
 }
 
 # --- What was asked for ---
@@ -62,7 +62,21 @@ read_port() { # read_port VARIABLE DEFAULT MOST
   printf '%s' "$((10#$value))"
 }
 
-home=${ORDERSHOP_HOME:-${HOME:?neither ORDERSHOP_HOME nor HOME is set}/.local/state/ordershop}
+# Paths are taken from where the script was called: parts are started in folders of their own.
+make_absolute() { # make_absolute VARIABLE...: exported ones, where they are set
+  local variable
+  for variable in "$@"; do
+    [ -n "${!variable:-}" ] || continue
+    [[ ${!variable} != *[[:cntrl:]]* ]] || misuse "$variable has a line break or another control character in it"
+    [[ ${!variable} == /* ]] || export "$variable=$PWD/${!variable}"
+  done
+}
+
+make_absolute ORDERSHOP_HOME ORDERSHOP_BUILD ORDERSHOP_BIN ORDERSHOP_REDIS_USERS ORDERSHOP_REDIS_PASSWORD_FILE \
+  ORDERSHOP_MAIL_FOLDER
+[[ $source_dir != *[[:cntrl:]]* ]] || misuse "the source tree's folder has a line break in its name"
+home=${ORDERSHOP_HOME:-$HOME/.local/state/ordershop}
+[[ $home == /* ]] || misuse "neither ORDERSHOP_HOME nor HOME is set"
 port_base=$(read_port ORDERSHOP_PORT_BASE 50050 65528)
 redis_port=$(read_port ORDERSHOP_REDIS_PORT 6380 65535)
 build_dir=${ORDERSHOP_BUILD:-$source_dir/build}
@@ -76,7 +90,7 @@ parse_redis_url
 make_home() {
   local folder
   (umask 077 && mkdir -p "$home") 2>/dev/null || fail "can't make the folder $home: set ORDERSHOP_HOME to one of yours"
-  home=$(cd "$home" 2>/dev/null && pwd -P) || fail "can't look into the folder $home: set ORDERSHOP_HOME to one of yours"
+  home=$(cd -- "$home" 2>/dev/null && pwd -P) || fail "can't look into the folder $home: set ORDERSHOP_HOME to one of yours"
   for folder in "$home/run" "$home/log" "$home/redis" "$home/mail"; do
     if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
       fail "can't write to the folder $folder: make it writable, or set ORDERSHOP_HOME to a folder of yours"
@@ -87,7 +101,7 @@ make_home() {
 find_home() {
   if [ -d "$home" ] && [ ! -x "$home" ]; then fail "can't look into the folder $home, which is somebody else's"; fi
   [ -d "$home/run" ] || return 1
-  home=$(cd "$home" && pwd -P)
+  home=$(cd -- "$home" && pwd -P)
 }
 
 # One script at a time works on a shop; the lock is not handed on to what it starts.
@@ -201,7 +215,11 @@ shop_settings() {
 as_client() {
   local files
   mapfile -t files < <(tls_variables client/local)
-  env "${files[@]}" "$@"
+  # not env: it would take a command whose path has a "=" for a variable
+  (
+    [ ${#files[@]} -eq 0 ] || export "${files[@]}"
+    exec "$@"
+  )
 }
 
 # `ordershop health`: one line a service; fails unless all of them are SERVING. After export_addresses.

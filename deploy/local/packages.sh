@@ -33,7 +33,7 @@ container_packages=(buildah debootstrap iproute2 docker.io 'docker-compose|docke
 # For .ci/run: what builds and judges Debian packages; tests/acceptance/packages.sh is skipped without them.
 debian_packages=(debootstrap dpkg-dev file lintian)
 
-packages_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+packages_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 package_is_installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -45,8 +45,9 @@ package_exists() {
 }
 
 entry_is_satisfied() {
-  local alternative
-  for alternative in ${1//|/ }; do
+  local alternative alternatives
+  IFS='|' read -ra alternatives <<<"$1"
+  for alternative in "${alternatives[@]}"; do
     case $alternative in
     command:*) command -v "${alternative#command:}" >/dev/null && return 0 ;;
     *) package_is_installed "${alternative%\?}" && return 0 ;;

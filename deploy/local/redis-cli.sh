@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # redis-cli with the local shop's Redis, as user operator, who may read and watch everything and write nothing.
 #
 #   redis-cli.sh [--as USER] [ARGUMENT...]
@@ -11,8 +11,19 @@
 # Which shop: ORDERSHOP_HOME, ORDERSHOP_REDIS_PORT or ORDERSHOP_REDIS_URL, as with up.sh.
 # Exit status: redis-cli's; 1 there is no such user; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. -- "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 user=operator
 case ${1:-} in

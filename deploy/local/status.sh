@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Says what of the shop runs, serves and lags: a line for each part, and below them why a service does not serve.
 #
 #   status.sh
@@ -12,8 +12,19 @@
 # Which shop: ORDERSHOP_HOME, ORDERSHOP_PORT_BASE, ORDERSHOP_REDIS_PORT, as with up.sh.
 # Exit status: 0 all parts run and serve; 1 not; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. -- "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 prefix=${ORDERSHOP_KEY_PREFIX:-}
 declare -A health lag parked outbox

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Starts the shop on this machine: all of it, or the named parts only.
 #
 #   up.sh [--no-install] [redis|customer|product|inventory|order|billing|crm|mail ...]
@@ -23,8 +23,19 @@
 # Other ORDERSHOP_ variables go to the services as they are: see `ordershop-customer --help`.
 # Exit status: 0 all that was named is SERVING; 1 not, and said why; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 # shellcheck source-path=SCRIPTDIR source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. -- "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=packages.sh
 . "$local_dir/packages.sh"
 
@@ -94,15 +105,23 @@ check_ports() {
   done
 }
 
-# Runs a command as a part, in a session of its own so that it outlives the terminal.
-launch() { # launch PART COMMAND...
+# Runs a command as a part, in a session of its own so that it outlives the terminal; with this call's standard input.
+launch() { # launch PART [VARIABLE=VALUE...] -- COMMAND...
   local part=$1
   shift
   log_begins[$part]=$(stat -c %s "$home/log/$part.log" 2>/dev/null || echo 0)
   (
     cd "$(part_folder "$part")" || exit
-    exec setsid "$@" </dev/null >>"$home/log/$part.log" 2>&1 8>&- 9>&-
-  ) &
+    # this script's own
+    unset ORDERSHOP_HOME ORDERSHOP_PORT_BASE ORDERSHOP_REDIS_PORT ORDERSHOP_BUILD ORDERSHOP_BIN ORDERSHOP_REDIS_USERS \
+      ORDERSHOP_TLS
+    until [ "$1" = -- ]; do
+      export "${1?}"
+      shift
+    done
+    shift
+    exec setsid "$@" >>"$home/log/$part.log" 2>&1 8>&- 9>&-
+  ) <&0 & # without the <&0 it would be /dev/null
   started+=("$part")
   printf '%s\n' $! >"$home/run/$part.pid"
   # Until then the process is still this shell, and nobody would know it for the part.
@@ -117,11 +136,20 @@ give_up_on() {
   fail "$1 ${2:-has ended right after its start}"
 }
 
-# What belongs to this place: its file is made anew at each start.
+# The shipped configuration and what belongs to this place, made anew at each start. One file, which Redis reads as its
+# standard input: in the name of a file that is included, or is given as an argument, it takes *, ? and [ for a pattern,
+# and where nothing is like that it starts without, and says nothing.
 write_redis_conf() {
-  printf 'include "%s"\ninclude "%s/replication*.conf"\nbind 127.0.0.1\nport %s\ndir "%s"\naclfile "%s/users.acl"\n' \
-    "$redis_conf" "$(redis_users)" "$redis_port" "$home/redis" "$(redis_users)" >"$home/redis/redis.conf"
+  {
+    cat -- "$redis_conf"
+    [ ! -e "$(redis_users)/replication.conf" ] || cat -- "$(redis_users)/replication.conf"
+    printf '\nbind 127.0.0.1\nport %s\n' "$redis_port"
+    printf 'dir "%s"\n' "$(redis_quoted "$home/redis")"
+    printf 'aclfile "%s"\n' "$(redis_quoted "$(redis_users)/users.acl")"
+  } >"$home/redis/redis.conf"
 }
+
+redis_quoted() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
 
 # The users' passwords, and their rights as they are in this source tree. A Redis that runs learns what has changed.
 make_redis_users() {
@@ -147,7 +175,7 @@ start_redis() {
   say "Starting redis at 127.0.0.1:$redis_port"
   mend_redis_log
   write_redis_conf
-  launch redis "$(redis_server_program)" "$home/redis/redis.conf"
+  launch redis -- "$(redis_server_program)" - <"$home/redis/redis.conf"
   wait_until $loading_seconds redis_answers_or_ended
   part_pid redis >/dev/null || give_up_on redis
   redis_answers || give_up_on redis "does not answer as it should: $(explain_redis)"
@@ -159,13 +187,11 @@ start_service() {
   local service=$1 files
   mapfile -t files < <(tls_variables "$service")
   say "Starting $service at 127.0.0.1:$(part_port "$service")"
-  # The variables taken away are this script's own.
-  launch "$service" env -u ORDERSHOP_HOME -u ORDERSHOP_PORT_BASE -u ORDERSHOP_REDIS_PORT -u ORDERSHOP_BUILD \
-    -u ORDERSHOP_BIN -u ORDERSHOP_REDIS_USERS -u ORDERSHOP_TLS "${files[@]}" \
+  launch "$service" "${files[@]}" \
     ORDERSHOP_LISTEN="127.0.0.1:$(part_port "$service")" \
     ORDERSHOP_REDIS_URL="$(redis_url_of "$service")" \
     ORDERSHOP_REDIS_PASSWORD_FILE="$(redis_password_file_of "$service")" \
-    ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" "$bin/ordershop-$service"
+    ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" -- "$bin/ordershop-$service" </dev/null
 }
 
 # --- What runs already ---
@@ -261,24 +287,26 @@ play_demo() {
 }
 
 print_what_to_try() {
-  local settings base='' grpcurl=-plaintext
+  local settings base='' grpcurl=-plaintext files here
   settings=$(shop_settings)
   [ "$port_base" -eq 50050 ] || base="ORDERSHOP_PORT_BASE=$port_base "
   say ""
   say "Three things to try:"
   if shop_has_tls; then
-    grpcurl="-cacert $home/tls/ca.crt -cert $home/tls/client/local.crt -key $home/tls/client/local.key"
-    say "  export $(tls_variables client/local | paste -sd ' ')"
+    mapfile -t files < <(tls_variables client/local)
+    say "  export$(printf ' %q' "${files[@]}")"
+    grpcurl=$(printf -- '-cacert %q -cert %q -key %q' "${files[@]#*=}")
   fi
   say "  grpcurl $grpcurl localhost:$(part_port customer) ordershop.v1.CustomerService/ListCustomers"
   command -v grpcurl >/dev/null ||
     say "      (grpcurl is not installed: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9)"
-  say "  $base$bin/ordershop order list"
-  say "  $settings$local_dir/redis-cli.sh XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
+  here=$(printf %q "$local_dir")
+  say "  $base$(printf %q "$bin/ordershop") order list"
+  say "  $settings$here/redis-cli.sh XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
   say ""
   say "Logs are in $home/log. To see how it does, and to stop it:"
-  say "  $settings$local_dir/status.sh"
-  say "  $settings$local_dir/down.sh"
+  say "  $settings$here/status.sh"
+  say "  $settings$here/down.sh"
 }
 
 # --- Main ---

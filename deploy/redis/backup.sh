@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Saves what is in the shop's Redis into a file, as of one moment, while the shop runs.
 #
 #   backup.sh [--host HOST] [--port PORT] [--user USER] [--password-file FILE] FILE
@@ -14,6 +14,15 @@
 #
 # Exit status: 0 saved; 1 not, and said why; 2 misuse. To restore: restore.sh.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
 say() { printf '%s\n' "$*"; }
@@ -30,7 +39,7 @@ host=127.0.0.1 port=6380 user=replica password_file='' file=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   --host | --port | --user | --password-file)

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Makes what Redis needs to know its users: a password for each, and the file for Redis' setting `aclfile`.
 #
 #   make_users.sh FOLDER [--prefix PREFIX]
@@ -15,9 +15,18 @@
 # hashes in users.acl say nothing about passwords as long as these.
 # Exit status: 0 done; 1 not, and said why; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-rules=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)/users.acl
+rules=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)/users.acl
 
 fail() {
   printf 'make_users.sh: %s\n' "$*" >&2
@@ -82,7 +91,7 @@ folder='' prefix=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   --prefix)

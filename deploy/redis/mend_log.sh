@@ -17,12 +17,16 @@
 # Needs redis-check-aof (or valkey-check-aof) and the rights of the user that Redis runs as.
 # Exit status: 0 there is nothing half-written, or not any more; 1 not, and said why; 2 misuse; or COMMAND's.
 
-# --- As in all scripts: what the caller's shell was told changes nothing here ----------------------------------------
-[[ $- == *p* ]] || exec bash -p -- "$0" "$@"
-set -euo pipefail +o posix
-unset POSIXLY_CORRECT
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
 export -n SHELLOPTS BASHOPTS
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
 
 readonly most_torn=$((64 << 20)) # bytes; a transaction of the shop has a few MiB at most
 
@@ -143,7 +147,7 @@ mend() { # mend FILE IS_LAST
 
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 -*) misuse "unknown option '$1'" ;;

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Makes a folder for Redis to start from out of a file that backup.sh has saved.
 #
 #   restore.sh FILE FOLDER
@@ -13,6 +13,15 @@
 #
 # Exit status: 0 restored; 1 not, and said why; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
 fail() {
@@ -22,7 +31,7 @@ fail() {
 
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 esac
@@ -31,6 +40,8 @@ esac
   exit 2
 }
 file=$1 folder=$2
+[[ $file != -* ]] || file=./$file
+[[ $folder != -* ]] || folder=./$folder
 [ -r "$file" ] || fail "can't read $file"
 checker=$(command -v redis-check-rdb || command -v valkey-check-rdb) ||
   fail "there is no redis-check-rdb: install the package redis-tools, or valkey-tools"

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # A private certificate authority (CA) for a shop: certificates of its services, and of people and programs that call it.
 #
 #   certificates.sh FOLDER ca                        makes the CA: ca.crt, which all trust, and ca.key, which signs
@@ -24,6 +24,15 @@
 #
 # Exit status: 0 done; 1 not, and said why; 2 misuse.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
 readonly services=(customer product inventory order billing crm mail)
@@ -42,11 +51,12 @@ scratch=
 end_run() { [ -z "$scratch" ] || rm -rf "$scratch"; }
 trap end_run EXIT
 
-# What openssl says goes to a file; the end of it is shown when it fails.
+# In the scratch folder, whose name its configuration needn't tell then: it would take a $ in it for a variable. What
+# openssl says goes to a file; the end of it is shown when it fails.
 run_openssl() { # run_openssl WHAT ARGUMENT...
   local what=$1
   shift
-  openssl "$@" >"$scratch/openssl" 2>&1 || {
+  (cd -- "$scratch" && openssl "$@") >"$scratch/openssl" 2>&1 || {
     tail -n 5 "$scratch/openssl" | sed 's/^/  /' >&2
     fail "openssl could not make $what"
   }
@@ -156,8 +166,8 @@ write_configuration() { # write_configuration NAME SANS
 [ca]
 default_ca = shop
 [shop]
-database = $scratch/database
-new_certs_dir = $scratch
+database = database
+new_certs_dir = .
 rand_serial = yes
 unique_subject = no
 default_md = sha256
@@ -253,7 +263,7 @@ words=()
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   --life | --within)
@@ -285,7 +295,7 @@ umask 077
 if ! (umask 022 && mkdir -p "$folder") 2>/dev/null || [ ! -w "$folder" ]; then
   fail "can't write to the folder $folder"
 fi
-folder=$(cd "$folder" && pwd -P)
+folder=$(cd -- "$folder" && pwd -P)
 exec 9>"$folder/.lock"
 flock 9
 scratch=$(mktemp -d "$folder/.making.XXXXXX")

@@ -1,6 +1,18 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # The command line on a real terminal (a pty): widths, colours, --watch, the progress bar, Ctrl-C; and beside it in a
 # pipe, where nothing of that may be seen.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 
 python3 -c 'import pty' 2>/dev/null || skip "python3 is not installed"

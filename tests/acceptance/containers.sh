@@ -1,7 +1,19 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # The images and the compose file as a user gets them, with real container tools: builds all targets, looks into the
 # images, runs the shop by compose.yaml, plays the demo, stops and starts it again.
 # suite-seconds: 2400
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 # shellcheck source-path=SCRIPTDIR source=../lib/containers.sh

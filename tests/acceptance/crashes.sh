@@ -1,6 +1,18 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # A service that crashes names what it was at in the last line of its log: services of the shop, and one outside the tree,
 # built against the installed library, with the mistakes that authors make.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 [ "${ORDERSHOP_TEST_SLOWNESS:-1}" = 1 ] || {
   echo "not applicable: AddressSanitizer tells of crashes itself"
   exit 77

@@ -1,9 +1,21 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # The Debian packages on a bare Debian with systemd: install, run the shop by its units, play the demo, build a service
 # of one's own against the library, upgrade while it runs and go back, turn mutual TLS on and off, remove. As root; needs
 # debootstrap, dpkg-dev and the package sources of this machine.
 # suite-seconds: 2400
 # shellcheck disable=SC2016 # commands for the machine expand there
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 [ "${ORDERSHOP_TEST_SLOWNESS:-1}" = 1 ] || {
   echo "not applicable: packages are built without sanitizers"
   exit 77

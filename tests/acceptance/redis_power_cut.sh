@@ -1,7 +1,19 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # deploy/redis/mend_log.sh: a power cut tears Redis' append-only file within a transaction, at any byte of it. What the
 # shop starts from then has all of a command or nothing, at the first start and at the second.
 # suite-seconds: 1800
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 
 [ "$shop_slowness" -eq 1 ] || skip "not applicable: nothing of ours runs in it that other suites don't run"

@@ -1,7 +1,19 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # suite-seconds: 600
 # Two replicas of a service are restarted in turn under calls of a gRPC client that spreads them over both and tries
 # again what was UNAVAILABLE: no call fails. ORDERSHOP_TEST_RESTARTS says how often (30).
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 
 /usr/bin/python3 -c 'import grpc' 2>/dev/null || skip "no python3-grpcio here"

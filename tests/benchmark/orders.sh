@@ -1,11 +1,22 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Measures a shop of its own, all services running: CreateOrder of three products with 1 and with 64 in flight,
 # CreateCustomer and GetCustomer with 64; the fsync latency of the disk beside them; what an order costs in CPU and in
 # Redis' memory until everything that follows from it is done; and the memory of each service.
 #
 #   orders.sh [BIN]     BIN: folder of the executables (default build/bin; not a test build: fail points cost time)
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=${1:-$root/build/bin}
 seconds=${ORDERS_SECONDS:-10}
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh

@@ -1,12 +1,23 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Measures a shop of its own beyond what it can bear: first the rate of CreateOrder that it sustains (64 in flight), then
 # calls that begin at 1, 2 and 5 times that rate with deadlines of one second, whatever has become of those before, and
 # right after each of them half of the sustained rate. Beside them what is reserved for nobody, and the memory of the
 # order service when it is over and a minute later.
 #
 #   overload.sh [BIN]     BIN: folder of the executables (default build/bin; not a test build: fail points cost time)
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=${1:-$root/build/bin}
 seconds=${OVERLOAD_SECONDS:-10}
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # What Redis' configurations cost, side by side: writes a second and the CPU of each write, as ratios to the cache.
 #
 #   redis_configurations.sh [--requests N]   (default 40000; twice as many where 32 commands travel together)
@@ -8,13 +8,22 @@
 # by 50 clients of which each sends 32 at a time, as a service under load does.
 # Ratios hold on other machines, figures don't.
 
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+source_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 requests=40000
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' "$0"
+  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 --requests) requests=${2:?--requests needs a number} ;;

@@ -1,9 +1,20 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Measures the start of each service, from before the fork to SERVING: the best of five, and all of them.
 #
 #   start.sh [BIN]     BIN: folder of the executables (default build/bin)
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=${1:-$root/build/bin}
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$root/tests/lib/shop.sh"

@@ -1,11 +1,22 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Lints proto/ and refuses changes that break callers or stored events, compared with the last landed state:
 #   BASE_REF   a git ref; default origin/main. Where that is missing or the very commit at hand (a fresh clone), what is
 #              compared with is the commit before, or the commit at hand if proto/ was edited since.
 # buf is the one on PATH, else a pinned one from npm, kept in the user's cache folder.
 # Exit status: 0 fine; 77 there is no buf and none could be installed; any other: not fine, and said why.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
 buf_version=1.75.0
 

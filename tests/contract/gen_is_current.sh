@@ -1,8 +1,19 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Is gen/ what proto/ makes? Generates again into a temporary folder and compares.
 # Exit status: 0 yes; 1 no; 77 can't be told here, because the generators are missing or not those that made gen/.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
 skip() {
   echo "gen_is_current: skipped: $1"

@@ -1,9 +1,21 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # The manifests, without a cluster: kustomize builds each overlay, also with mutual TLS; what comes out fits Kubernetes'
 # schemas, and names, ports, variables, images, files and network policies agree with each other, with the services
 # (--help, shop.h), the Dockerfile and Redis' users (tests/kubernetes/manifests.py).
 # kustomize is built from its Go module, the schemas are those of the Python package kubernetes-validate; both are kept in
 # the user's cache folder.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 . "$ORDERSHOP_SOURCE/tests/lib/go_tool.sh"
 

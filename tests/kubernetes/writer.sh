@@ -1,8 +1,20 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Runs in the client's pod: customers and orders, one after the other, by the command line, until its standard input
 # ends. Prints what was acknowledged, `customer <id> <address>` and `order <id> <address>`, and `refused <what>`.
 #
 #   writer.sh TAG PRODUCT_ID
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
 set -uo pipefail
 
 id_of() { sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' | head -n 1; }

