@@ -204,7 +204,7 @@ why_anew() { # why_anew PART
     say "$part is stopped by a signal (SIGSTOP)"
   elif [ "$part" = redis ] || contains "$part" "${elsewhere[@]}"; then
     return 1
-  elif ! [ "/proc/$pid/exe" -ef "$bin/$(part_command "$part")" ]; then
+  elif ! [ "/proc/$pid/exe" -ef "$bin/ordershop-$part" ]; then
     say "$part runs from another build"
   elif redis_answers && ! shop_health "$part" >/dev/null 2>&1; then
     explain_services "$part"
