@@ -107,7 +107,8 @@ static void run(void *argument) {
 }
 
 struct status event_tail(struct arena *arena, const struct event_tail_options *options) {
-  struct event_tail tail = {.options = options, .arena = arena, .loop = loop_new(NULL)};
+  static const struct loop_options loop_options = {.unwatched = true};
+  struct event_tail tail = {.options = options, .arena = arena, .loop = loop_new(&loop_options)};
   const struct redis_options redis_options = {.url = options->redis_url,
                                               .password = options->redis_password,
                                               .key_prefix = options->key_prefix,

@@ -228,7 +228,7 @@ struct status load_run(struct arena *arena, const struct load_target *target, co
       .options = options, .shop = shop, .arena = arena, .target = target, .random = (uint64_t)clock_monotonic_us() | 1};
   run.channels = arena_calloc(arena, (size_t)options->connections, sizeof(*run.channels));
   choose_method(&run);
-  const struct loop_options loop_options = {.max_coroutines = UNDER_WAY_MOST};
+  const struct loop_options loop_options = {.max_coroutines = UNDER_WAY_MOST, .unwatched = true};
   struct loop *loop = loop_new(&loop_options);
   loop_spawn(loop, run_on_loop, &run);
   loop_run(loop);

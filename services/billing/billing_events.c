@@ -119,3 +119,5 @@ const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS] = {
      .want = want_order,
      .apply = acknowledge_payment},
 };
+
+const struct view *const billing_views[] = {&customers, &known_orders, NULL};

@@ -11,3 +11,4 @@ extern const struct resource billings;
 /* billing_events.c */
 enum { BILLING_SUBSCRIPTIONS = 7 };
 extern const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS];
+extern const struct view *const billing_views[];

@@ -267,3 +267,5 @@ const struct subscription crm_subscriptions[CRM_SUBSCRIPTIONS] = {
      .key = event_entity_id,
      .apply = note_inventory_removed},
 };
+
+const struct view *const crm_views[] = {&crm_profiles, &known_orders, NULL};

@@ -177,6 +177,7 @@ const struct service_definition mail_service = {
     .service_count = 1,
     .descriptor_set = ordershop_descriptor_set,
     .descriptor_set_size = &ordershop_descriptor_set_size,
+    .resources = (const struct resource *const[]){&mails, NULL},
     .subscriptions = mail_subscriptions,
     .subscription_count = MAIL_SUBSCRIPTIONS,
     .settings = mail_delivery_settings,

@@ -100,5 +100,6 @@ const struct service_definition product_service = {
     .service_count = 1,
     .descriptor_set = ordershop_descriptor_set,
     .descriptor_set_size = &ordershop_descriptor_set_size,
+    .resources = (const struct resource *const[]){&products, NULL},
     .known_variables = shop_variables,
 };

@@ -354,7 +354,7 @@ static void park_what_crashes(bool by_runs) {
   CU_ASSERT(crashes >= 3 && crashes <= 10);
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 200);
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 2);
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "ended the process three times"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "ended the process or outlasted its lease three times"));
   CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 1);
   CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_alone"), 0);
 }
@@ -365,6 +365,69 @@ static void test_event_that_ends_the_process_is_parked(void) {
 
 static void test_event_whose_run_ends_the_process_is_parked(void) {
   park_what_crashes(true);
+}
+
+/* ---- handlers that keep everything else from running ------------------------------------------------------------ */
+
+enum { BLOCK_US = 1500 * 1000, SLOW_US = 20 * 1000 };
+
+static int blocked;
+
+static struct status obey_slowly(struct work *work, const struct event *event, const char *name) {
+  (void)work, (void)event;
+  if (strcmp(name, "block") == 0) blocked++;
+  if (strcmp(name, "block") == 0) usleep(BLOCK_US);
+  if (strcmp(name, "slow") == 0) usleep(SLOW_US);
+  return status_ok();
+}
+
+/* Lost again and again, the lease would let neither this event nor any other be committed. */
+static void outlast_the_lease(struct context *context) {
+  struct watcher_options watcher_options = options();
+  watcher_options.obey = obey_slowly;
+  blocked = 0;
+  struct event_store *store;
+  const struct event_store_options store_options = {
+      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
+  watcher_append(store, context, "customer_created", "a", 0, 10, "Ann");
+  watcher_append(store, context, "customer_created", "bad", 0, 1, "block");
+  watcher_append(store, context, "customer_created", "b", 0, 10, "Ann");
+  watcher_append(store, context, "customer_updated", "bad", 0, 1, "Ann");
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 20));
+  CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
+  CU_ASSERT_EQUAL(blocked, 3);
+  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "ended the process or outlasted its lease three times"));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 2);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 1);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_alone"), 0);
+  event_store_close(store);
+  watcher_stop(&watcher);
+}
+
+static void test_event_that_outlasts_the_lease_is_parked(void) {
+  run(outlast_the_lease);
+}
+
+/* A page of them takes longer than the lease, each of them doesn't. */
+static void handle_slowly(struct context *context) {
+  struct watcher_options watcher_options = options();
+  watcher_options.obey = obey_slowly;
+  struct event_store *store;
+  const struct event_store_options store_options = {
+      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
+  watcher_append(store, context, "customer_created", "a", 0, 100, "slow");
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 100));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_parked_keys"), 0);
+  event_store_close(store);
+  watcher_stop(&watcher);
+}
+
+static void test_slow_handlers_get_on(void) {
+  run(handle_slowly);
 }
 
 static int set_up(void) {
@@ -393,6 +456,9 @@ int main(int argc, char **argv) {
       {"an outage of what a handler needs parks nothing", test_outage_of_a_handler_parks_nothing},
       {"an event that ends the process is parked, others go on", test_event_that_ends_the_process_is_parked},
       {"an event whose run ends the process is parked", test_event_whose_run_ends_the_process_is_parked},
+      {"an event whose handler blocks until the lease is over, three times, is parked, others go on",
+       test_event_that_outlasts_the_lease_is_parked},
+      {"a page of slow handlers is committed in parts, before the lease is over", test_slow_handlers_get_on},
   };
   return suite_main("consumer, parking", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
 }

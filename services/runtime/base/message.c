@@ -50,56 +50,27 @@ void *message_member(const void *message, const ProtobufCFieldDescriptor *field)
   return (char *)(uintptr_t)message + field->offset;
 }
 
-static void *member_named(const void *message, const char *name) {
-  return message_member(message, message_field(((const ProtobufCMessage *)message)->descriptor, name));
+static _Noreturn void misuse(const ProtobufCMessageDescriptor *descriptor, const char *name, const char *what) {
+  log_event(LOG_ERROR, what, "field", name, "message", descriptor->name, NULL);
+  log_stop();
+  abort();
+}
+
+/* Where the value of a field is that is singular and of that type. */
+static void *member_of_type(const void *message, const char *name, ProtobufCType type, const char *otherwise) {
+  const ProtobufCMessageDescriptor *descriptor = ((const ProtobufCMessage *)message)->descriptor;
+  const ProtobufCFieldDescriptor *field = message_field(descriptor, name);
+  if (field->type != type || field->label == PROTOBUF_C_LABEL_REPEATED) misuse(descriptor, name, otherwise);
+  return message_member(message, field);
+}
+
+static char **text_member(const void *message, const char *name) {
+  return member_of_type(message, name, PROTOBUF_C_TYPE_STRING, "a field is used as a text, but is none");
 }
 
 const char *message_text(const void *message, const char *name) {
-  const char *text = *(char **)member_named(message, name);
+  const char *text = *text_member(message, name);
   return text ? text : "";
-}
-
-static int64_t number_of(const void *member, ProtobufCType type) {
-  switch (type) {
-    case PROTOBUF_C_TYPE_INT32:
-    case PROTOBUF_C_TYPE_SINT32:
-    case PROTOBUF_C_TYPE_SFIXED32:
-    case PROTOBUF_C_TYPE_ENUM:
-      return *(const int32_t *)member;
-    case PROTOBUF_C_TYPE_UINT32:
-    case PROTOBUF_C_TYPE_FIXED32:
-      return *(const uint32_t *)member;
-    case PROTOBUF_C_TYPE_BOOL:
-      return *(const protobuf_c_boolean *)member;
-    default:
-      return *(const int64_t *)member;
-  }
-}
-
-int64_t message_number(const void *message, const char *name) {
-  const ProtobufCFieldDescriptor *field = message_field(((const ProtobufCMessage *)message)->descriptor, name);
-  return number_of(message_member(message, field), field->type);
-}
-
-void message_set_text(void *message, const char *name, const char *value) {
-  *(const char **)member_named(message, name) = value;
-}
-
-void message_set_number(void *message, const char *name, int64_t value) {
-  *(int64_t *)member_named(message, name) = value;
-}
-
-void message_set_time(struct arena *arena, void *message, const char *name, int64_t unix_us) {
-  *(Google__Protobuf__Timestamp **)member_named(message, name) = timestamp_new(arena, unix_us);
-}
-
-const ProtobufCFieldDescriptor *message_field_of_type(const ProtobufCMessageDescriptor *descriptor,
-                                                      const ProtobufCMessageDescriptor *type) {
-  for (unsigned i = 0; i < descriptor->n_fields; i++) {
-    const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
-    if (field->type == PROTOBUF_C_TYPE_MESSAGE && field->descriptor == type) return field;
-  }
-  return NULL;
 }
 
 static size_t member_size(const ProtobufCFieldDescriptor *field) {
@@ -122,6 +93,71 @@ static size_t member_size(const ProtobufCFieldDescriptor *field) {
     default:
       return sizeof(int32_t);
   }
+}
+
+static int64_t number_of(const void *member, ProtobufCType type) {
+  switch (type) {
+    case PROTOBUF_C_TYPE_INT32:
+    case PROTOBUF_C_TYPE_SINT32:
+    case PROTOBUF_C_TYPE_SFIXED32:
+    case PROTOBUF_C_TYPE_ENUM:
+      return *(const int32_t *)member;
+    case PROTOBUF_C_TYPE_UINT32:
+    case PROTOBUF_C_TYPE_FIXED32:
+      return *(const uint32_t *)member;
+    case PROTOBUF_C_TYPE_BOOL:
+      return *(const protobuf_c_boolean *)member;
+    default:
+      return *(const int64_t *)member;
+  }
+}
+
+/* Texts, messages and floating point are no numbers here. */
+static const ProtobufCFieldDescriptor *number_field(const void *message, const char *name) {
+  const ProtobufCMessageDescriptor *descriptor = ((const ProtobufCMessage *)message)->descriptor;
+  const ProtobufCFieldDescriptor *field = message_field(descriptor, name);
+  bool is_number = field->type <= PROTOBUF_C_TYPE_FIXED64 || field->type == PROTOBUF_C_TYPE_BOOL ||
+                   field->type == PROTOBUF_C_TYPE_ENUM;
+  if (!is_number || field->label == PROTOBUF_C_LABEL_REPEATED) {
+    misuse(descriptor, name, "a field is used as a number, but is none");
+  }
+  return field;
+}
+
+int64_t message_number(const void *message, const char *name) {
+  const ProtobufCFieldDescriptor *field = number_field(message, name);
+  return number_of(message_member(message, field), field->type);
+}
+
+void message_set_text(void *message, const char *name, const char *value) {
+  *(const char **)text_member(message, name) = value;
+}
+
+void message_set_number(void *message, const char *name, int64_t value) {
+  const ProtobufCFieldDescriptor *field = number_field(message, name);
+  void *member = message_member(message, field);
+  size_t size = member_size(field);
+  if (size == sizeof(int64_t)) {
+    *(int64_t *)member = value;
+  } else {
+    *(int32_t *)member = (int32_t)value;
+  }
+  if (number_of(member, field->type) == value) return;
+  misuse(((const ProtobufCMessage *)message)->descriptor, name, "a field can't hold a number");
+}
+
+void message_set_time(struct arena *arena, void *message, const char *name, int64_t unix_us) {
+  void *member = member_of_type(message, name, PROTOBUF_C_TYPE_MESSAGE, "a field is used as a message, but is none");
+  *(Google__Protobuf__Timestamp **)member = timestamp_new(arena, unix_us);
+}
+
+const ProtobufCFieldDescriptor *message_field_of_type(const ProtobufCMessageDescriptor *descriptor,
+                                                      const ProtobufCMessageDescriptor *type) {
+  for (unsigned i = 0; i < descriptor->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE && field->descriptor == type) return field;
+  }
+  return NULL;
 }
 
 static size_t *repeated_count_of(const void *message, const ProtobufCFieldDescriptor *field) {

@@ -30,7 +30,8 @@ const ProtobufCFieldDescriptor *message_field(const ProtobufCMessageDescriptor *
 /* Where the field's value (or pointer) is. */
 void *message_member(const void *message, const ProtobufCFieldDescriptor *field);
 
-/* Singular fields by name. Texts are never NULL. Timestamps are Unix microseconds. */
+/* Singular fields by name. Texts are never NULL. Timestamps are Unix microseconds. A field of another kind, or a number
+ * that it can't hold, ends the process, as in message_field. */
 const char *message_text(const void *message, const char *name);
 int64_t message_number(const void *message, const char *name);
 void message_set_text(void *message, const char *name, const char *value);

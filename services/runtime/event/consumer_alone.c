@@ -4,7 +4,7 @@
  * a field named by an entry's id how often that event began to run alone without coming to an end. After more than five
  * such starts, or when there is such an event, the first events run alone, each with a durable note around its handler.
  * The third note without an end parks the event. Outages don't count: a handler that returns, with whatever status, has
- * not ended the process. */
+ * not ended the process. One that blocks until its lease is over has, as it were: its note stays. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +70,13 @@ struct status alone_attempt(struct consumer *consumer, struct context *context, 
                             int64_t *ret_attempts) {
   snprintf(consumer->attempt_left, sizeof consumer->attempt_left, "%s", entry_id);
   return increment(consumer, context, entry_id, ret_attempts);
+}
+
+struct status alone_blame(struct consumer *consumer, struct context *context, const char *entry_id, bool noted) {
+  int64_t attempts;
+  struct status status = noted ? status_ok() : increment(consumer, context, entry_id, &attempts);
+  consumer->attempt_left[0] = '\0'; /* the note stays */
+  return status;
 }
 
 void alone_commit(struct consumer *consumer, struct transaction *transaction) {

@@ -9,6 +9,7 @@
 #include "loop/label.h"
 
 enum {
+  LEASE_PARTS = 3, /* a part of a page ends when it has taken such a part of the lease, so that the lease is renewed */
   /* A transaction with more changes would hold up Redis; the part of the page before it is committed then. */
   PART_CHANGES = 400,
   /* A handler is run again when its commit is refused: a command may have changed its entity meanwhile. */
@@ -33,8 +34,9 @@ struct page {
   struct work *work;
   struct page_event *events;
   size_t count, done, end;
-  bool alone;       /* one event, around whose handler notes are made */
-  bool uncommitted; /* a run has moved its streams, `log` is still to follow */
+  int64_t part_end_us; /* when the present part has taken long enough */
+  bool alone;          /* one event, around whose handler notes are made */
+  bool uncommitted;    /* a run has moved its streams, `log` is still to follow */
 };
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
@@ -223,6 +225,15 @@ static bool is_parked(struct page *page, struct page_event *slot) {
   return slot->refusal != NULL;
 }
 
+/* Whether the service's code, given the event, kept everything else from running until the lease was over: then another
+ * replica would do the same, and this one again. The event counts as one that ended the process (consumer_alone.c). */
+static struct status check_lease(struct page *page, const struct page_event *slot) {
+  struct consumer *consumer = page->consumer;
+  if (label_stood_us() == 0 || clock_monotonic_us() < consumer->lease_until_us) return status_ok();
+  struct status status = alone_blame(consumer, &page->context, slot->event.id, page->alone);
+  return status_is_ok(status) ? work_lease_lost(page->work) : status;
+}
+
 /* *ret_done false: the part is to be begun again, without an event whose want is at fault. */
 static struct status want_all(struct page *page, bool *ret_done) {
   for (size_t i = page->done; i < page->end; i++) {
@@ -230,6 +241,9 @@ static struct status want_all(struct page *page, bool *ret_done) {
     if (!slot->stream->subscription->want || is_parked(page, slot)) continue;
     label_event(slot);
     slot->stream->subscription->want(page->work, &slot->event);
+    struct status status = check_lease(page, slot);
+    if (!status_is_ok(status)) return status;
+    if (clock_monotonic_us() >= page->part_end_us) page->end = i + 1;
     *ret_done = !refuse_fault(page, slot);
     if (!*ret_done) return status_ok();
   }
@@ -240,15 +254,18 @@ static struct status want_all(struct page *page, bool *ret_done) {
 static struct status begin_alone(struct page *page, struct page_event *slot) {
   int64_t attempts;
   struct status status = alone_attempt(page->consumer, &page->context, slot->event.id, &attempts);
-  if (status_is_ok(status) && attempts > ALONE_ATTEMPTS) slot->refusal = "ended the process three times";
+  if (status_is_ok(status) && attempts > ALONE_ATTEMPTS)
+    slot->refusal = "ended the process or outlasted its lease three times";
   return status;
 }
 
 static struct status apply(struct page *page, struct page_event *slot) {
   label_event(slot);
   work_begin(page->work, &slot->event);
-  if (!page->alone) return slot->stream->subscription->apply(page->work, &slot->event);
   struct status status = slot->stream->subscription->apply(page->work, &slot->event);
+  struct status held = check_lease(page, slot);
+  if (!status_is_ok(held)) return held;
+  if (!page->alone) return status;
   struct status over = alone_over(page->consumer, &page->context, slot->event.id);
   return status_is_ok(over) ? status : over;
 }
@@ -292,6 +309,8 @@ static struct status apply_run(struct page *page) {
   label_event(first);
   work_begin(page->work, &first->event);
   struct status status = first->stream->subscription->apply_run(page->work, events, count);
+  struct status held = check_lease(page, first);
+  if (!status_is_ok(held)) return held;
   if (page->alone) {
     struct status over = alone_over(page->consumer, &page->context, first->event.id);
     if (!status_is_ok(over)) return over;
@@ -356,6 +375,7 @@ static bool begins_run(struct page *page, size_t i) {
 
 static struct status handle_part(struct page *page) {
   page->context.deadline_us = clock_monotonic_us() + CALL_US;
+  page->part_end_us = clock_monotonic_us() + page->consumer->lease.lease_ms * 1000 / LEASE_PARTS;
   bool done = true;
   struct status status = want_all(page, &done);
   if (!status_is_ok(status) || !done) return status;
@@ -363,6 +383,7 @@ static struct status handle_part(struct page *page) {
   for (; i < page->end && work_changes(page->work) < PART_CHANGES && !begins_run(page, i); i++) {
     status = handle(page, &page->events[i], &done);
     if (!status_is_ok(status) || !done) return status;
+    if (clock_monotonic_us() >= page->part_end_us) page->end = i + 1;
   }
   return commit(page, i);
 }

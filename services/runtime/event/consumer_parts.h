@@ -139,6 +139,10 @@ struct status alone_attempt(struct consumer *consumer, struct context *context, 
                             int64_t *ret_attempts);
 struct status alone_over(struct consumer *consumer, struct context *context, const char *entry_id);
 
+/* Counts an event whose handler has come to an end, but too late for the lease, like one that has not. `noted`: the
+ * note of its beginning is there. */
+struct status alone_blame(struct consumer *consumer, struct context *context, const char *entry_id, bool noted);
+
 /* Adds to a commit that the start was a good one. */
 void alone_commit(struct consumer *consumer, struct transaction *transaction);
 

@@ -216,6 +216,8 @@ bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument) 
 
 static void resume(struct scheduler *scheduler, struct coroutine *coroutine) {
   coroutine->state = COROUTINE_RUNNING;
+  uint64_t resumes = atomic_load_explicit(&scheduler->resumes, memory_order_relaxed);
+  atomic_store_explicit(&scheduler->resumes, resumes + 1, memory_order_relaxed); /* only this thread writes it */
   atomic_store_explicit(&scheduler->current, coroutine, memory_order_release);
   while (true) {
     scheduler->running = coroutine;

@@ -10,6 +10,7 @@ void label_set(const struct label *label) {
   struct scheduler *scheduler = loop_scheduler(self->loop);
   pthread_mutex_lock(&scheduler->labels);
   self->label = label ? *label : (struct label){0};
+  atomic_store(&self->stood_us, 0);
   pthread_mutex_unlock(&scheduler->labels);
 }
 
@@ -18,6 +19,11 @@ struct label label_here(void) {
   struct loop *loop = coroutine_loop();
   struct coroutine *current = loop ? atomic_load(&loop_scheduler(loop)->current) : NULL;
   return current ? current->label : (struct label){0};
+}
+
+int64_t label_stood_us(void) {
+  struct coroutine *self = coroutine_self();
+  return self ? atomic_load(&self->stood_us) : 0;
 }
 
 bool label_text(const struct label *label, char *text, size_t size) {

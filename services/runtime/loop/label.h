@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct loop;
 
@@ -21,6 +22,10 @@ void label_set(const struct label *label);
 /* The label of the coroutine whose turn it is on this thread's loop, also while it uses the loop's stack; its kind is
  * NULL when there is none. A signal handler may call it. */
 struct label label_here(void);
+
+/* How long the loop has stood in the running coroutine since it was labelled, as far as the watchdog has seen; 0: it
+ * hasn't. In microseconds. */
+int64_t label_stood_us(void);
 
 /* "event customer_created 1548699678802-91 of key 8c1f...", cut to `size`. False (and an empty text): there is none. */
 bool label_text(const struct label *label, char *text, size_t size);

@@ -10,6 +10,7 @@
 #include "base/poison.h"
 #include "loop/fd_watch.h"
 #include "loop/scheduler.h"
+#include "loop/watchdog.h"
 
 enum {
 #ifdef ORDERSHOP_ASAN
@@ -39,6 +40,8 @@ struct loop {
   pthread_mutex_t poller_mutex;
   struct loop_poller *poller;
   struct fd_watch *watch; /* of libuv's descriptor, with a poller */
+  bool watched;
+  struct watchdog *watchdog; /* while it runs */
 };
 
 struct scheduler *loop_scheduler(struct loop *loop) {
@@ -198,9 +201,16 @@ void loop_stop(struct loop *loop) {
 
 void loop_run(struct loop *loop) {
   scheduler_enter(loop);
+  if (loop->watched) loop->watchdog = watchdog_start(&loop->scheduler);
   while (!loop->stopping) uv_run(&loop->uv, UV_RUN_DEFAULT);
+  if (loop->watchdog) watchdog_stop(loop->watchdog);
+  loop->watchdog = NULL;
   loop->stopping = false;
   scheduler_leave();
+}
+
+const char *loop_stall(const struct loop *loop) {
+  return loop->watchdog ? watchdog_stall(loop->watchdog) : "";
 }
 
 static void descriptor_ready(void *argument) {
@@ -242,6 +252,7 @@ struct loop *loop_new(const struct loop_options *options) {
   struct scheduler *scheduler = &loop->scheduler;
   scheduler->stack_bytes = options && options->stack_bytes > 0 ? options->stack_bytes : STACK_BYTES;
   scheduler->max_coroutines = options && options->max_coroutines > 0 ? options->max_coroutines : MAX_COROUTINES;
+  loop->watched = !options || !options->unwatched;
   scheduler_init(scheduler);
   pthread_mutex_init(&loop->poller_mutex, NULL);
   handles_init(loop);

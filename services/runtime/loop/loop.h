@@ -13,6 +13,7 @@ struct loop;
 struct loop_options {
   size_t stack_bytes;    /* of a coroutine; 0: 64 KiB (256 KiB under sanitizers) */
   size_t max_coroutines; /* living at once; 0: 10,000 */
+  bool unwatched;        /* without a watchdog: a program in a terminal may stand until somebody reads on */
 };
 
 /* `options` may be NULL. The caller owns the result. */
@@ -63,6 +64,10 @@ bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument);
 
 /* Gives the stacks back that are kept for coroutines to come, but for a few. */
 void loop_trim(struct loop *loop);
+
+/* After a coroutine did not give way, which stopped everything else: which it was, by its label, and for how long; for
+ * as long again, at most 10 s. Else "". Valid until the next call. See watchdog.h. */
+const char *loop_stall(const struct loop *loop);
 
 struct loop_figures {
   size_t coroutines;       /* living */

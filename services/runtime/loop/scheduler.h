@@ -42,6 +42,7 @@ struct coroutine {
   bool timed_out; /* made ready by its deadline */
   struct condition_waiter waiter;
   struct label label;
+  _Atomic(int64_t) stood_us; /* since it was labelled; the watchdog's */
   struct stack stack;
   void *fake_stack; /* AddressSanitizer's */
 };
@@ -52,6 +53,7 @@ struct scheduler {
   /* Whose turn it is: `running`, or the one that the loop's stack is used for. Another thread that holds `labels` may
    * read it and its label; coroutines end under that mutex. */
   _Atomic(struct coroutine *) current;
+  _Atomic(uint64_t) resumes; /* counts turns: one that does not end is a stall (watchdog.h) */
   pthread_mutex_t labels;
   struct coroutine *pool;
   size_t pooled;

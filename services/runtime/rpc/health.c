@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "loop/coroutine.h"
+#include "loop/loop.h"
 
 typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus serving_status;
 
@@ -27,8 +28,9 @@ void health_set_ready(struct health *health, bool ready) {
   condition_signal_all(&health->changed);
 }
 
+/* After a stall calls may come to run before whoever calls health_set_ready. */
 bool health_is_ready(const struct health *health) {
-  return health->ready;
+  return health->ready && !*loop_stall(coroutine_loop());
 }
 
 static serving_status status_of(const struct health *health, const char *name) {
@@ -36,7 +38,7 @@ static serving_status status_of(const struct health *health, const char *name) {
   bool known = *name == '\0';
   for (const char *const *at = health->names; !known && *at; at++) known = strcmp(name, *at) == 0;
   if (!known) return STATUS_OF(SERVICE_UNKNOWN);
-  return health->ready ? STATUS_OF(SERVING) : STATUS_OF(NOT_SERVING);
+  return health_is_ready(health) ? STATUS_OF(SERVING) : STATUS_OF(NOT_SERVING);
 }
 
 static struct status check(struct rpc_call *call, const void *request, const void **ret_reply) {

@@ -1,7 +1,8 @@
 /* grpc.health.v1.Health: Check and Watch (https://github.com/grpc/grpc/blob/master/doc/health-checking.md).
  *
- * "" and the names of the services say whether the process is ready; "liveness" says that the loop turns, which is
- * true whenever it answers. Unknown names: Check is NOT_FOUND, Watch sends SERVICE_UNKNOWN and stays open. */
+ * "" and the names of the services say whether the process is ready, which it is not just after its loop has stood
+ * (loop_stall; meanwhile nobody is answered); "liveness" says that the loop turns, which is true whenever it
+ * answers. Unknown names: Check is NOT_FOUND, Watch sends SERVICE_UNKNOWN and stays open. */
 #pragma once
 
 #include <stdbool.h>

@@ -29,6 +29,9 @@ static size_t count_of(const struct rpc_service *service, const char *name) {
 
 struct status service_table_check(struct arena *arena, const struct rpc_service *service) {
   for (size_t i = 0; i < service->method_count; i++) {
+    if (!service->methods[i].name) return fault(arena, service, arena_printf(arena, "methods[%zu]", i), "has no name");
+  }
+  for (size_t i = 0; i < service->method_count; i++) {
     struct status status = check_method(arena, service, &service->methods[i]);
     if (!status_is_ok(status)) return status;
   }

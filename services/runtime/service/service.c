@@ -19,6 +19,7 @@
 #include "rpc/health.h"
 #include "rpc/reflection.h"
 #include "service/caller_gate.h"
+#include "service/definition_check.h"
 #include "service/health_check.h"
 #include "service/memory_watch.h"
 #include "service/position_gate.h"
@@ -26,15 +27,20 @@
 #include "service/service_settings.h"
 #include "service/service_status.h"
 
-enum { DESCRIPTORS_LEAST = 48, SERVICES_MOST = 8, READINESS_INTERVAL_US = 20 * 1000, RIGHTS_INTERVAL_US = 1000 * 1000 };
+enum {
+  DESCRIPTORS_LEAST = 48,
+  ADDED_SERVICES = 4,
+  READINESS_INTERVAL_US = 20 * 1000,
+  RIGHTS_INTERVAL_US = 1000 * 1000
+};
 
 /* The service and what only its life cycle needs. */
 struct life {
   struct service service;
   struct service_settings settings;
-  struct rpc_service rpc_services[SERVICES_MOST];
+  struct rpc_service *rpc_services; /* the definition's, and ADDED_SERVICES */
   size_t rpc_service_count;
-  const char *names[SERVICES_MOST];
+  const char **names; /* of the definition's; ends with NULL */
   struct health *health;
   struct rpc_server *server;
   struct rpc_server *health_server; /* NULL: none */
@@ -107,6 +113,9 @@ static struct status open_reflection(struct life *life, const char *const *liste
 static struct status list_services(struct life *life) {
   struct service *service = &life->service;
   const struct service_definition *definition = service->definition;
+  life->rpc_services =
+      arena_calloc(service->arena, definition->service_count + ADDED_SERVICES, sizeof *life->rpc_services);
+  life->names = arena_calloc(service->arena, definition->service_count + 1, sizeof *life->names);
   for (size_t i = 0; i < definition->service_count; i++) {
     life->rpc_services[i] = definition->services[i];
     life->rpc_services[i].user = service;
@@ -118,7 +127,7 @@ static struct status list_services(struct life *life) {
   life->rpc_services[life->rpc_service_count++] = health_service(life->health);
   life->rpc_services[life->rpc_service_count++] = service_status_service(service->arena, service, life->health);
 
-  const char **listed = arena_calloc(service->arena, 2 * SERVICES_MOST, sizeof *listed);
+  const char **listed = arena_calloc(service->arena, definition->service_count + ADDED_SERVICES + 1, sizeof *listed);
   static const char *const common[] = {"ordershop.v1.StatusService", "grpc.health.v1.Health",
                                        "grpc.reflection.v1.ServerReflection",
                                        "grpc.reflection.v1alpha.ServerReflection"};
@@ -290,7 +299,7 @@ static struct status open_all(struct life *life) {
  * process. */
 static _Noreturn void fail(const struct service_definition *definition, struct status status) {
   log_stop();
-  fprintf(stderr, "ordershop-%s: %s\n", definition->name, status.message);
+  fprintf(stderr, "ordershop-%s: %s\n", definition->name ? definition->name : "", status.message);
   bool misused = strcmp(status_reason(status), "USAGE") == 0; /* the same status in all programs of the shop */
   _exit(misused ? 2 : EXIT_FAILURE);
 }
@@ -302,10 +311,11 @@ int service_main(const struct service_definition *definition, int argc, char **a
   life->service.definition = definition;
   life->service.refusing = "";
   life->service.arena = arena;
+  struct status status = definition_check(arena, definition);
+  if (!status_is_ok(status)) fail(definition, status);
   enum config_outcome outcome;
   int check_only = argc > 1 && strcmp(argv[1], "--check-health") == 0;
-  struct status status =
-      service_settings_read(definition, arena, argc - check_only, argv + check_only, &life->settings, &outcome);
+  status = service_settings_read(definition, arena, argc - check_only, argv + check_only, &life->settings, &outcome);
   if (!status_is_ok(status)) fail(definition, status);
   if (outcome != CONFIG_RUN) {
     if (outcome == CONFIG_VERSION) printf("ordershop-%s %s\n", definition->name, service_version(definition));

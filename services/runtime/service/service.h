@@ -5,7 +5,8 @@
  *
  * service_main reads the configuration, opens Redis and the peers, serves the RPCs with health and reflection, runs the
  * consumer, and ends gracefully on SIGTERM or SIGINT: health NOT_SERVING, calls in flight finish, consumers stop, exit
- * status 0. It is ready (health) while Redis is reachable and the consumer runs or stands by. */
+ * status 0. A definition with mistakes (definition_check.h) ends it at once, with a line for each and status 1. It is
+ * ready (health) while Redis is reachable and the consumer runs or stands by. */
 #pragma once
 
 #include <stddef.h>
@@ -23,6 +24,7 @@
 /* Flag of an rpc_method that reads the service's views: a call with `ordershop-after` waits until they have seen it. */
 #define METHOD_READS_VIEWS 1u
 
+struct resource; /* service/entity_command.h */
 struct service;
 
 /* Another service that this one calls: ORDERSHOP_<NAME>_ADDRESS, by default dns:///localhost:<port>. */
@@ -44,7 +46,11 @@ struct service_definition {
    * a pointer since an embedded file's size is not known where the definition is compiled. */
   const void *descriptor_set;
   const size_t *descriptor_set_size;
-  const struct subscription *subscriptions; /* NULL: the service has no consumer */
+  /* What the service stores: the resources that its methods create, change or answer, and its views. Each list ends
+   * with NULL; NULL: none. They are checked at start. */
+  const struct resource *const *resources;
+  const struct view *const *views;
+  const struct subscription *subscriptions; /* at most one for a stream. NULL: the service has no consumer */
   size_t subscription_count;
   struct service_peer peers[SERVICE_PEERS];
   const struct outbox_route *outbox; /* NULL: none */

@@ -44,12 +44,32 @@ static const char *check_callers(const char *value) {
 }
 
 struct setting_list {
+  struct arena *arena;
   struct setting *settings;
-  size_t count;
+  size_t count, capacity;
 };
 
 static void add_setting(struct setting_list *list, struct setting setting) {
+  if (list->count == list->capacity) {
+    list->capacity = list->capacity ? 2 * list->capacity : 32;
+    struct setting *settings = arena_calloc(list->arena, list->capacity, sizeof *settings);
+    if (list->count > 0) memcpy(settings, list->settings, list->count * sizeof *settings);
+    list->settings = settings;
+  }
   list->settings[list->count++] = setting;
+}
+
+/* A setting of the service's own could otherwise take the place of a common one, without a word. */
+static struct status check_unique(const struct setting_list *list) {
+  for (size_t i = 0; i < list->count; i++) {
+    for (size_t j = 0; j < i; j++) {
+      if (strcmp(list->settings[i].variable, list->settings[j].variable) != 0) continue;
+      return status_error(list->arena, STATUS_INVALID_ARGUMENT, "DEFINITION_INVALID",
+                          "the service's definition has a setting %s, which there is already",
+                          list->settings[i].variable);
+    }
+  }
+  return status_ok();
 }
 
 static const char *peer_variable(struct arena *arena, const char *peer) {
@@ -201,23 +221,22 @@ static struct status open_identity(struct arena *arena, const struct tls_texts *
 struct status service_settings_read(const struct service_definition *definition, struct arena *arena, int argc,
                                     char **argv, struct service_settings *ret_settings,
                                     enum config_outcome *ret_outcome) {
-  enum { COMMON_SETTINGS = 24 };
-  struct setting_list list = {0};
+  struct setting_list list = {.arena = arena};
   struct tls_texts tls_paths = {0};
-  list.settings =
-      arena_calloc(arena, COMMON_SETTINGS + SERVICE_PEERS + definition->setting_count, sizeof *list.settings);
   add_common(&list, definition, arena, ret_settings);
   add_connections(&list, definition, ret_settings, &tls_paths);
   add_peers(&list, definition, arena, ret_settings);
   for (size_t i = 0; i < definition->setting_count; i++) add_setting(&list, definition->settings[i]);
 
+  struct status status = check_unique(&list);
+  if (!status_is_ok(status)) return status;
   const char *program = arena_printf(arena, "ordershop-%s", definition->name);
   const char *purpose =
       arena_printf(arena,
                    "%s\n\nWith --check-health as the first argument: only asks the one that runs with the same "
                    "settings\nwhether it is ready, and exits with 0 if so, else says why not and exits with 1.",
                    definition->purpose);
-  struct status status = config_read(arena, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
+  status = config_read(arena, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
   status = open_identity(arena, &tls_paths, ret_settings);
   if (!status_is_ok(status)) return status;

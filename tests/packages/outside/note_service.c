@@ -90,6 +90,8 @@ static const struct service_definition note_service = {
     .service_count = 1,
     .descriptor_set = ordershop_note_descriptor_set,
     .descriptor_set_size = &ordershop_note_descriptor_set_size,
+    .resources = (const struct resource *const[]){&notes, NULL},
+    .views = (const struct view *const[]){&counts, NULL},
     .subscriptions = subscriptions,
     .subscription_count = 1,
 };

@@ -1,0 +1,451 @@
+#include "service/definition_check.h"
+
+#include <google/protobuf/empty.pb-c.h>
+#include <google/protobuf/field_mask.pb-c.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "event/key_table.h"
+#include "rpc/service_table.h"
+#include "service/entity_command.h"
+
+enum { PORT_MOST = 65535, METHOD_FLAGS = METHOD_READS_VIEWS };
+
+struct mistakes {
+  struct arena *arena;
+  const struct service_definition *definition;
+  const char *lines; /* each begins with a line break */
+  size_t count;
+  struct key_table *names; /* what must not come twice, by its kind and name */
+};
+
+static void mistake(struct mistakes *mistakes, const char *where, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void mistake(struct mistakes *mistakes, const char *where, const char *format, ...) {
+  char text[512];
+  va_list values;
+  va_start(values, format);
+  vsnprintf(text, sizeof text, format, values);
+  va_end(values);
+  mistakes->lines = arena_printf(mistakes->arena, "%s\n  %s: %s", mistakes->lines, where, text);
+  mistakes->count++;
+}
+
+/* A part of keys, variables and users' names: customer, gift_card. */
+static bool is_name(const char *name) {
+  static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+  return name && *name >= 'a' && *name <= 'z' && !name[strspn(name, allowed)];
+}
+
+static const char *shown(const char *name) {
+  return name ? name : "NULL";
+}
+
+/* False: there was one of the kind with that name before. */
+static bool is_first(struct mistakes *mistakes, const char *kind, const char *name) {
+  void **place = key_table_at(mistakes->names, arena_printf(mistakes->arena, "%s %s", kind, name));
+  if (*place) return false;
+  *place = mistakes;
+  return true;
+}
+
+/* A table and its count; false: there is nothing to look at. */
+static bool check_table(struct mistakes *mistakes, const char *where, const void *table, size_t count) {
+  if (table && count == 0) mistake(mistakes, where, "there is a table, but its count is 0");
+  if (!table && count > 0) mistake(mistakes, where, "the count is %zu, but there is no table", count);
+  return table && count > 0;
+}
+
+/* ---- messages --------------------------------------------------------------------------------------------------- */
+
+static const ProtobufCFieldDescriptor *field_of(const ProtobufCMessageDescriptor *message, const char *name) {
+  return protobuf_c_message_descriptor_get_field_by_name(message, name);
+}
+
+static bool has_field(const ProtobufCMessageDescriptor *message, const char *name, ProtobufCType type, bool repeated) {
+  const ProtobufCFieldDescriptor *field = field_of(message, name);
+  return field && field->type == type && (field->label == PROTOBUF_C_LABEL_REPEATED) == repeated;
+}
+
+static bool has_message(const ProtobufCMessageDescriptor *message, const ProtobufCMessageDescriptor *type,
+                        bool repeated) {
+  for (unsigned i = 0; i < message->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &message->fields[i];
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE || field->descriptor != type) continue;
+    return (field->label == PROTOBUF_C_LABEL_REPEATED) == repeated;
+  }
+  return false;
+}
+
+/* What the entity store keeps in it (proto/README.md, "Resources"). */
+static bool is_resource(const ProtobufCMessageDescriptor *message) {
+  return field_of(message, "id") && field_of(message, "version") && field_of(message, "create_time") &&
+         field_of(message, "update_time");
+}
+
+/* ---- resources and views ---------------------------------------------------------------------------------------- */
+
+static const struct resource *resource_of(const struct service_definition *definition,
+                                          const ProtobufCMessageDescriptor *message) {
+  const struct resource *const *at = definition->resources;
+  for (; at && *at; at++) {
+    if ((*at)->type && (*at)->type->descriptor == message) return *at;
+  }
+  return NULL;
+}
+
+static bool is_among(const char *const *names, const char *name) {
+  for (int i = 0; i < RESOURCE_FIELDS && names[i]; i++) {
+    if (strcmp(names[i], name) == 0) return true;
+  }
+  return false;
+}
+
+static void check_fields(struct mistakes *mistakes, const char *where, const struct resource *resource,
+                         const char *const *fields, const char *list) {
+  for (int i = 0; i < RESOURCE_FIELDS && fields[i]; i++) {
+    const ProtobufCMessageDescriptor *message = resource->type->descriptor;
+    if (!field_of(message, fields[i])) {
+      mistake(mistakes, where, "%s names \"%s\", which is no field of %s", list, fields[i], message->name);
+    } else if (!is_first(mistakes, arena_printf(mistakes->arena, "%s of %s", list, where), fields[i])) {
+      mistake(mistakes, where, "%s names \"%s\" twice", list, fields[i]);
+    } else if (fields != resource->input_fields && !is_among(resource->input_fields, fields[i])) {
+      mistake(mistakes, where, "%s names \"%s\", which is not among the input_fields", list, fields[i]);
+    }
+  }
+}
+
+static void check_numbers(struct mistakes *mistakes, const char *where, const ProtobufCMessageDescriptor *message) {
+  static const struct {
+    const char *name;
+    unsigned number;
+  } numbers[] = {{"id", 1}, {"version", 13}, {"create_time", 14}, {"update_time", 15}};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    const ProtobufCFieldDescriptor *field = field_of(message, numbers[i].name);
+    if (field->id == numbers[i].number) continue;
+    mistake(mistakes, where, "%s of %s has the number %u, not %u", field->name, message->name, field->id,
+            numbers[i].number);
+  }
+}
+
+static void check_resource(struct mistakes *mistakes, const struct resource *resource) {
+  if (!resource->type) {
+    mistake(mistakes, "a resource", "it has no type");
+    return;
+  }
+  const char *name = shown(resource->type->name);
+  const char *where = arena_printf(mistakes->arena, "resource %s", name);
+  const char *fault = entity_type_fault(mistakes->arena, resource->type);
+  if (fault) {
+    mistake(mistakes, where, "%s", fault);
+    return;
+  }
+  if (!is_name(name)) mistake(mistakes, where, "its name must be of a-z, 0-9 and _");
+  if (!is_first(mistakes, "resource", name)) mistake(mistakes, where, "comes twice");
+  check_numbers(mistakes, where, resource->type->descriptor);
+  check_fields(mistakes, where, resource, resource->input_fields, "input_fields");
+  check_fields(mistakes, where, resource, resource->mutable_fields, "mutable_fields");
+  if (resource->input_fields[0] && !resource->check)
+    mistake(mistakes, where, "has input_fields, but no check for them");
+  if (resource->mutable_fields[0] && resource->type->life == ENTITY_FINAL) {
+    mistake(mistakes, where, "has mutable_fields, though its type is ENTITY_FINAL");
+  }
+}
+
+/* Keys of the service that are no views. */
+static bool is_taken(const char *name) {
+  static const char *const taken[] = {"position",    "lease",        "lease_epoch", "outbox",     "alone",
+                                      "parked_keys", "parked_lists", "ids",         "by_creation"};
+  for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+    if (strcmp(name, taken[i]) == 0) return true;
+  }
+  return false;
+}
+
+static void check_view(struct mistakes *mistakes, const struct view *view) {
+  const char *where = arena_printf(mistakes->arena, "view %s", shown(view->name));
+  if (!is_name(view->name)) {
+    mistake(mistakes, where, "its name must be of a-z, 0-9 and _");
+  } else if (is_taken(view->name)) {
+    mistake(mistakes, where, "the key of that name is the runtime's own");
+  } else if (!is_first(mistakes, "view", view->name)) {
+    mistake(mistakes, where, "comes twice");
+  }
+  if (!view->record) mistake(mistakes, where, "has no record");
+}
+
+static void check_stored(struct mistakes *mistakes) {
+  const struct resource *const *resource = mistakes->definition->resources;
+  const struct view *const *view = mistakes->definition->views;
+  for (; resource && *resource; resource++) check_resource(mistakes, *resource);
+  for (; view && *view; view++) check_view(mistakes, *view);
+}
+
+/* ---- gRPC services ---------------------------------------------------------------------------------------------- */
+
+/* What a standard method's request must have for the functions of entity_command.h (proto/README.md, "Methods"). */
+static const struct standard {
+  const char *verb;
+  bool repeated; /* it takes or answers several */
+  const char *fields[4];
+} standards[] = {
+    {"BatchCreate", true, {"request_id"}},
+    {"BatchGet", true, {"ids"}},
+    {"Create", false, {"request_id"}},
+    {"Get", false, {"id"}},
+    {"List", true, {"page_size", "page_token"}},
+    {"Update", false, {"request_id", "update_mask"}},
+    {"Delete", false, {"id", "version", "request_id"}},
+};
+
+static bool has_standard_field(const ProtobufCMessageDescriptor *message, const char *name) {
+  if (strcmp(name, "version") == 0) return has_field(message, name, PROTOBUF_C_TYPE_INT64, false);
+  if (strcmp(name, "page_size") == 0) return has_field(message, name, PROTOBUF_C_TYPE_INT32, false);
+  if (strcmp(name, "ids") == 0) return has_field(message, name, PROTOBUF_C_TYPE_STRING, true);
+  if (strcmp(name, "update_mask") == 0) return has_message(message, &google__protobuf__field_mask__descriptor, false);
+  return has_field(message, name, PROTOBUF_C_TYPE_STRING, false);
+}
+
+static const struct standard *standard_of(const char *method) {
+  for (size_t i = 0; i < sizeof standards / sizeof *standards; i++) {
+    if (strncmp(method, standards[i].verb, strlen(standards[i].verb)) == 0) return &standards[i];
+  }
+  return NULL;
+}
+
+/* The resource that a method answers, or that it deletes, by its name: "DeleteNote". */
+static const ProtobufCMessageDescriptor *subject_of(const struct service_definition *definition,
+                                                    const struct rpc_method *method) {
+  if (is_resource(method->output)) return method->output;
+  for (unsigned i = 0; i < method->output->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &method->output->fields[i];
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE && is_resource(field->descriptor)) return field->descriptor;
+  }
+  const struct resource *const *at = definition->resources;
+  for (; at && *at; at++) {
+    const ProtobufCMessageDescriptor *message = (*at)->type ? (*at)->type->descriptor : NULL;
+    if (!message || strncmp(method->name, "Delete", 6) != 0) continue;
+    if (strcmp(method->name + 6, message->short_name) == 0) return message;
+  }
+  return NULL;
+}
+
+static void check_standard(struct mistakes *mistakes, const char *where, const struct rpc_method *method) {
+  const ProtobufCMessageDescriptor *subject = subject_of(mistakes->definition, method);
+  if (!subject) return;
+  if (!resource_of(mistakes->definition, subject)) {
+    mistake(mistakes, where, "is about %s, which none of the definition's resources describes", subject->name);
+    return;
+  }
+  const struct standard *standard = standard_of(method->name);
+  for (int i = 0; standard && i < 4 && standard->fields[i]; i++) {
+    if (has_standard_field(method->input, standard->fields[i])) continue;
+    mistake(mistakes, where, "%s has no field %s as proto/README.md has it", method->input->name, standard->fields[i]);
+  }
+}
+
+static void check_method(struct mistakes *mistakes, const struct rpc_service *service,
+                         const struct rpc_method *method) {
+  const char *where = arena_printf(mistakes->arena, "%s.%s", service->descriptor->name, method->name);
+  if (method->flags & ~(unsigned)METHOD_FLAGS) mistake(mistakes, where, "has flags that mean nothing");
+  if (method->flags & METHOD_READS_VIEWS && method->stream_handler) {
+    mistake(mistakes, where, "is a stream: METHOD_READS_VIEWS means nothing to it");
+  } else if (method->flags & METHOD_READS_VIEWS && mistakes->definition->subscription_count == 0) {
+    mistake(mistakes, where, "is METHOD_READS_VIEWS, but the service has no subscriptions, so no views");
+  }
+  if (method->handler) check_standard(mistakes, where, method);
+}
+
+static void check_service(struct mistakes *mistakes, size_t index) {
+  const struct rpc_service *service = &mistakes->definition->services[index];
+  if (!service->descriptor) {
+    mistake(mistakes, arena_printf(mistakes->arena, "services[%zu]", index), "has no descriptor");
+    return;
+  }
+  const char *where = service->descriptor->name;
+  if (!is_first(mistakes, "service", where)) mistake(mistakes, where, "comes twice");
+  if (strstr(service->descriptor->package, ".internal.") && !mistakes->definition->internal_callers) {
+    mistake(mistakes, where, "is internal, but internal_callers names nobody who may call it");
+  }
+  if (!check_table(mistakes, where, service->methods, service->method_count)) return;
+  struct status status = service_table_check(mistakes->arena, service);
+  if (!status_is_ok(status)) {
+    mistake(mistakes, where, "%s", status.message);
+    return;
+  }
+  for (size_t i = 0; i < service->method_count; i++) check_method(mistakes, service, &service->methods[i]);
+}
+
+static void check_services(struct mistakes *mistakes) {
+  const struct service_definition *definition = mistakes->definition;
+  if (!check_table(mistakes, "services", definition->services, definition->service_count)) return;
+  if (!definition->descriptor_set || !definition->descriptor_set_size) {
+    mistake(mistakes, "descriptor_set", "is missing, or its size: reflection could not tell of the services");
+  }
+  for (size_t i = 0; i < definition->service_count; i++) check_service(mistakes, i);
+}
+
+/* ---- what it listens to ----------------------------------------------------------------------------------------- */
+
+/* "GiftCard" -> "gift_card". */
+static const char *snake_case(struct arena *arena, const char *name) {
+  char *snake = arena_alloc(arena, 2 * strlen(name) + 1), *at = snake;
+  for (const char *c = name; *c; c++) {
+    bool upper = *c >= 'A' && *c <= 'Z';
+    if (upper && c > name) *at++ = '_';
+    *at++ = upper ? (char)(*c - 'A' + 'a') : *c;
+  }
+  *at = '\0';
+  return snake;
+}
+
+/* The stream of an entity's verb: "customer_created". */
+static bool is_stream_of(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *entity) {
+  static const char *const verbs[] = {"created", "updated", "deleted"};
+  for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+    if (strcmp(stream, arena_printf(arena, "%s_%s", snake_case(arena, entity->short_name), verbs[i])) == 0) return true;
+  }
+  return false;
+}
+
+static void check_stream(struct mistakes *mistakes, const char *where, size_t index) {
+  const struct subscription *all = mistakes->definition->subscriptions, *subscription = &all[index];
+  if (subscription->entity && !is_stream_of(mistakes->arena, subscription->stream, subscription->entity)) {
+    mistake(mistakes, where, "is no stream of %s: those are %s_created, _updated and _deleted",
+            subscription->entity->name, snake_case(mistakes->arena, subscription->entity->short_name));
+  }
+  for (size_t i = 0; i < index; i++) {
+    if (!all[i].stream || strcmp(all[i].stream, subscription->stream) != 0) continue;
+    mistake(mistakes, where, "is subscribed to twice, by subscriptions[%zu] and subscriptions[%zu]: one must do both",
+            i, index);
+    return;
+  }
+}
+
+static void check_subscription(struct mistakes *mistakes, size_t index) {
+  const struct subscription *subscription = &mistakes->definition->subscriptions[index];
+  if (!subscription->stream) {
+    mistake(mistakes, arena_printf(mistakes->arena, "subscriptions[%zu]", index), "has no stream");
+    return;
+  }
+  const char *where = arena_printf(mistakes->arena, "subscription %s", subscription->stream);
+  check_stream(mistakes, where, index);
+  if (!subscription->entity) mistake(mistakes, where, "has no entity");
+  if (!subscription->key) mistake(mistakes, where, "has no key");
+  if (!is_name(subscription->source)) {
+    mistake(mistakes, where, "its source, %s, must be the name of the service that owns it",
+            shown(subscription->source));
+  }
+  if (!subscription->apply == !subscription->apply_run) mistake(mistakes, where, "needs either apply or apply_run");
+}
+
+static void check_subscriptions(struct mistakes *mistakes) {
+  const struct service_definition *definition = mistakes->definition;
+  if (check_table(mistakes, "subscriptions", definition->subscriptions, definition->subscription_count)) {
+    for (size_t i = 0; i < definition->subscription_count; i++) check_subscription(mistakes, i);
+  } else if (definition->housekeep) {
+    mistake(mistakes, "housekeep", "is never called: the service has no subscriptions");
+  }
+}
+
+/* ---- whom it calls ---------------------------------------------------------------------------------------------- */
+
+static bool has_peer(const struct service_definition *definition, const char *name) {
+  for (int i = 0; i < SERVICE_PEERS && definition->peers[i].name; i++) {
+    if (strcmp(definition->peers[i].name, name) == 0) return true;
+  }
+  return false;
+}
+
+static void check_peers(struct mistakes *mistakes) {
+  const struct service_peer *peers = mistakes->definition->peers;
+  for (int i = 0; i < SERVICE_PEERS && peers[i].name; i++) {
+    const char *where = arena_printf(mistakes->arena, "peer %s", peers[i].name);
+    if (!is_name(peers[i].name)) mistake(mistakes, where, "its name must be of a-z, 0-9 and _");
+    if (!is_first(mistakes, "peer", peers[i].name)) mistake(mistakes, where, "comes twice");
+    if (peers[i].port < 1 || peers[i].port > PORT_MOST)
+      mistake(mistakes, where, "its port, %d, is none", peers[i].port);
+  }
+}
+
+static void check_route(struct mistakes *mistakes, const struct outbox_route *route) {
+  if (!route->service || !route->method || !route->message) {
+    mistake(mistakes, "outbox", "needs service, method and message");
+    return;
+  }
+  const ProtobufCMethodDescriptor *method =
+      protobuf_c_service_descriptor_get_method_by_name(route->service, route->method);
+  if (!method) {
+    mistake(mistakes, "outbox", "%s has no method %s", route->service->name, route->method);
+  } else if (!has_message(method->input, route->message, true)) {
+    mistake(mistakes, "outbox", "%s takes no batch of %s", route->method, route->message->name);
+  }
+  if (route->batch_messages < 0 || route->batch_bytes < 0)
+    mistake(mistakes, "outbox", "the size of a batch is negative");
+}
+
+static void check_outbox(struct mistakes *mistakes) {
+  const struct service_definition *definition = mistakes->definition;
+  if (!definition->outbox) {
+    if (definition->outbox_peer)
+      mistake(mistakes, "outbox_peer", "is %s, but there is no outbox", definition->outbox_peer);
+    return;
+  }
+  check_route(mistakes, definition->outbox);
+  if (!definition->outbox_peer || !has_peer(definition, definition->outbox_peer)) {
+    mistake(mistakes, "outbox_peer", "%s is none of the peers", shown(definition->outbox_peer));
+  }
+  if (definition->subscription_count == 0)
+    mistake(mistakes, "outbox", "nobody fills it: the service has no subscriptions");
+}
+
+/* ---- settings --------------------------------------------------------------------------------------------------- */
+
+static bool is_variable(const char *name) {
+  static const char prefix[] = "ORDERSHOP_", allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  return name && strncmp(name, prefix, sizeof prefix - 1) == 0 && name[sizeof prefix - 1] &&
+         !name[strspn(name, allowed)];
+}
+
+static void check_setting(struct mistakes *mistakes, size_t index) {
+  const struct setting *setting = &mistakes->definition->settings[index];
+  const char *where = arena_printf(mistakes->arena, "settings[%zu], %s", index, shown(setting->variable));
+  if (!is_variable(setting->variable))
+    mistake(mistakes, where, "its variable must be ORDERSHOP_ and more of A-Z, 0-9 and _");
+  if (!setting->target) mistake(mistakes, where, "has no target");
+  if (!setting->help) mistake(mistakes, where, "has no help");
+  if (setting->kind == SETTING_CHOICE && !setting->choices) mistake(mistakes, where, "has no choices");
+  if (setting->kind == SETTING_INTEGER && setting->least > setting->most)
+    mistake(mistakes, where, "its least is above its most");
+}
+
+static void check_settings(struct mistakes *mistakes) {
+  const struct service_definition *definition = mistakes->definition;
+  if (!check_table(mistakes, "settings", definition->settings, definition->setting_count)) return;
+  for (size_t i = 0; i < definition->setting_count; i++) check_setting(mistakes, i);
+}
+
+/* ---- all -------------------------------------------------------------------------------------------------------- */
+
+static void check_itself(struct mistakes *mistakes) {
+  const struct service_definition *definition = mistakes->definition;
+  if (!is_name(definition->name)) mistake(mistakes, "name", "%s must be of a-z, 0-9 and _", shown(definition->name));
+  if (!definition->purpose || !*definition->purpose) mistake(mistakes, "purpose", "is missing: --help tells it");
+  if (definition->port < 1 || definition->port > PORT_MOST) mistake(mistakes, "port", "%d is none", definition->port);
+}
+
+struct status definition_check(struct arena *arena, const struct service_definition *definition) {
+  struct mistakes mistakes = {.arena = arena, .definition = definition, .lines = "", .names = key_table_new(arena)};
+  check_itself(&mistakes);
+  check_services(&mistakes);
+  check_stored(&mistakes);
+  check_subscriptions(&mistakes);
+  check_peers(&mistakes);
+  check_outbox(&mistakes);
+  check_settings(&mistakes);
+  if (mistakes.count == 0) return status_ok();
+  return status_error(arena, STATUS_INVALID_ARGUMENT, "DEFINITION_INVALID",
+                      "the service's definition has %zu mistake%s:%s", mistakes.count, mistakes.count == 1 ? "" : "s",
+                      mistakes.lines);
+}

@@ -1,0 +1,8 @@
+/* The check of a service's definition, before anything else happens: what an author has left out, misspelt or mixed up
+ * is told at start, all of it, one line a mistake. Any thread. */
+#pragma once
+
+#include "service/service.h"
+
+/* Errors: INVALID_ARGUMENT DEFINITION_INVALID, whose message names each mistake and where it is. */
+struct status definition_check(struct arena *arena, const struct service_definition *definition);

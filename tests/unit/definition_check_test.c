@@ -1,0 +1,382 @@
+/* Every mistake in the definition of a service ends it at its start with a line that names it. */
+#include "service/definition_check.h"
+
+#include <descriptor_set.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/mail.pb-c.h>
+#include <ordershop/v1/order.pb-c.h>
+#include <ordershop/v1/product.pb-c.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "event/projection.h"
+#include "service/entity_command.h"
+#include "suite.h"
+
+/* ---- a definition without mistakes ------------------------------------------------------------------------------ */
+
+enum { METHODS = 16, MANY = 20 };
+
+/* Everything that a test may spoil, writable. */
+struct parts {
+  struct service_definition definition;
+  struct rpc_method methods[METHODS];
+  struct rpc_service services[MANY];
+  struct entity_type type;
+  struct resource resource;
+  const struct resource *resources[3];
+  struct view view;
+  const struct view *views[3];
+  struct subscription subscriptions[3];
+  struct outbox_route outbox;
+  struct setting settings[2];
+};
+
+static struct status handle(struct rpc_call *call, const void *request, const void **ret_reply) {
+  (void)call, (void)request, (void)ret_reply;
+  return status_ok();
+}
+
+static struct status stream(struct rpc_call *call, struct rpc_stream *of) {
+  (void)call, (void)of;
+  return status_ok();
+}
+
+static void check(struct violations *violations, const char *path, const void *entity, const char *field) {
+  (void)violations, (void)path, (void)entity, (void)field;
+}
+
+static struct status apply(struct work *work, const struct event *event) {
+  (void)work, (void)event;
+  return status_ok();
+}
+
+static struct status apply_run(struct work *work, const struct event *const *events, size_t count) {
+  (void)work, (void)events, (void)count;
+  return status_ok();
+}
+
+static struct status housekeep(void *service, struct context *context, int64_t position, const char *epoch,
+                               bool *ret_tick) {
+  (void)service, (void)context, (void)position, (void)epoch, (void)ret_tick;
+  return status_ok();
+}
+
+static const char *number;
+
+static void make(struct parts *parts) {
+  *parts = (struct parts){
+      .type = {.name = "customer", .descriptor = &ordershop__v1__customer__descriptor},
+      .resource = {.type = &parts->type,
+                   .input_fields = {"name", "email"},
+                   .mutable_fields = {"name", "email"},
+                   .check = check},
+      .resources = {&parts->resource},
+      .view = {.name = "points", .record = &ordershop__v1__customer__descriptor},
+      .views = {&parts->view},
+      .subscriptions = {{.stream = "order_created",
+                         .entity = &ordershop__v1__order__descriptor,
+                         .source = "order",
+                         .key = event_entity_id,
+                         .apply = apply},
+                        {.stream = "order_deleted",
+                         .entity = &ordershop__v1__order__descriptor,
+                         .source = "order",
+                         .key = event_entity_id,
+                         .apply = apply}},
+      .outbox = {.service = &ordershop__v1__mail_service__descriptor,
+                 .method = "BatchSendMails",
+                 .message = &ordershop__v1__mail__descriptor},
+      .settings = {{.variable = "ORDERSHOP_NOTE_NUMBER", .kind = SETTING_TEXT, .target = &number, .help = "a number"}},
+      .definition = {.name = "note",
+                     .purpose = "keeps notes",
+                     .port = 50058,
+                     .services = parts->services,
+                     .service_count = 1,
+                     .descriptor_set = ordershop_descriptor_set,
+                     .descriptor_set_size = &ordershop_descriptor_set_size,
+                     .resources = parts->resources,
+                     .views = parts->views,
+                     .subscriptions = parts->subscriptions,
+                     .subscription_count = 2,
+                     .peers = {{"mail", 50057}, {"order", 50054}},
+                     .outbox = &parts->outbox,
+                     .outbox_peer = "mail",
+                     .settings = parts->settings,
+                     .setting_count = 1},
+  };
+  const ProtobufCServiceDescriptor *service = &ordershop__v1__customer_service__descriptor;
+  for (unsigned i = 0; i < service->n_methods; i++) {
+    const ProtobufCMethodDescriptor *method = &service->methods[i];
+    parts->methods[i] =
+        (struct rpc_method){.name = method->name, .handler = handle, .input = method->input, .output = method->output};
+  }
+  parts->services[0] =
+      (struct rpc_service){.descriptor = service, .methods = parts->methods, .method_count = service->n_methods};
+}
+
+/* ---- mistakes --------------------------------------------------------------------------------------------------- */
+
+/* The message Customer, but with other numbers of its fields, or names of which `version` is none. */
+static const ProtobufCMessageDescriptor *other_customer(const char *without, unsigned shift) {
+  static ProtobufCFieldDescriptor fields[METHODS];
+  static unsigned by_name[METHODS];
+  static ProtobufCMessageDescriptor message;
+  message = ordershop__v1__customer__descriptor;
+  memcpy(fields, message.fields, message.n_fields * sizeof *fields);
+  memcpy(by_name, message.fields_sorted_by_name, message.n_fields * sizeof *by_name);
+  for (unsigned i = 0; i < message.n_fields; i++) {
+    if (strcmp(fields[i].name, "id") == 0) fields[i].id += shift;
+    if (without && strcmp(fields[i].name, without) == 0) fields[i].type = PROTOBUF_C_TYPE_UINT32;
+  }
+  message.fields = fields;
+  message.fields_sorted_by_name = by_name;
+  return &message;
+}
+
+#define SPOIL(name, ...)                          \
+  static void spoil_##name(struct parts *parts) { \
+    (void)parts;                                  \
+    __VA_ARGS__;                                  \
+  }
+
+SPOIL(name, parts->definition.name = "Note book")
+SPOIL(no_name, parts->definition.name = NULL)
+SPOIL(purpose, parts->definition.purpose = NULL)
+SPOIL(port, parts->definition.port = 70000)
+SPOIL(no_port, parts->definition.port = 0)
+SPOIL(no_services, parts->definition.services = NULL)
+SPOIL(service_count, parts->definition.service_count = 0)
+SPOIL(descriptor, parts->services[0].descriptor = NULL)
+SPOIL(descriptor_set, parts->definition.descriptor_set = NULL)
+SPOIL(descriptor_set_size, parts->definition.descriptor_set_size = NULL)
+SPOIL(same_service, parts->services[1] = parts->services[0]; parts->definition.service_count = 2)
+SPOIL(no_methods, parts->services[0].methods = NULL)
+SPOIL(method_count, parts->services[0].method_count--)
+SPOIL(method_name, parts->methods[0].name = "MakeCustomer")
+SPOIL(method_null, parts->methods[0].name = NULL)
+SPOIL(method_input, parts->methods[0].input = NULL)
+SPOIL(flags, parts->methods[0].flags = 64)
+SPOIL(stream_flag, parts->methods[0].handler = NULL; parts->methods[0].stream_handler = stream;
+      parts->methods[0].flags = METHOD_READS_VIEWS)
+SPOIL(views_flag, parts->methods[0].flags = METHOD_READS_VIEWS; parts->definition.subscriptions = NULL;
+      parts->definition.subscription_count = 0; parts->definition.outbox = NULL; parts->definition.outbox_peer = NULL)
+SPOIL(no_resources, parts->definition.resources = NULL)
+SPOIL(resource_type, parts->resource.type = NULL)
+SPOIL(resource_name, parts->type.name = "Customer")
+SPOIL(resource_descriptor, parts->type.descriptor = NULL)
+SPOIL(resource_check, parts->resource.check = NULL)
+SPOIL(resource_twice, parts->resources[1] = &parts->resource)
+SPOIL(input_field, parts->resource.input_fields[0] = "nmae")
+SPOIL(input_field_twice, parts->resource.input_fields[1] = "name")
+SPOIL(mutable_field, parts->resource.mutable_fields[1] = "mail")
+SPOIL(mutable_only, parts->resource.input_fields[1] = NULL)
+SPOIL(final, parts->type.life = ENTITY_FINAL)
+SPOIL(index, parts->type.indexes[0] = "emial")
+SPOIL(list_field, parts->type.list_field = "email")
+SPOIL(field_number, parts->type.descriptor = other_customer(NULL, 4))
+SPOIL(field_type, parts->type.descriptor = other_customer("version", 0))
+SPOIL(view_name, parts->view.name = "points of all")
+SPOIL(view_null, parts->view.name = NULL)
+SPOIL(view_record, parts->view.record = NULL)
+SPOIL(view_taken, parts->view.name = "position")
+SPOIL(view_twice, parts->views[1] = &parts->view)
+SPOIL(no_subscriptions, parts->definition.subscriptions = NULL)
+SPOIL(subscription_count, parts->definition.subscription_count = 0)
+SPOIL(stream, parts->subscriptions[0].stream = NULL)
+SPOIL(stream_entity, parts->subscriptions[0].stream = "ordr_created")
+SPOIL(stream_verb, parts->subscriptions[0].stream = "order_made")
+SPOIL(stream_twice, parts->subscriptions[1].stream = "order_created")
+SPOIL(key, parts->subscriptions[0].key = NULL)
+SPOIL(apply, parts->subscriptions[0].apply = NULL)
+SPOIL(apply_both, parts->subscriptions[0].apply_run = apply_run)
+SPOIL(entity, parts->subscriptions[0].entity = NULL)
+SPOIL(source, parts->subscriptions[0].source = NULL)
+SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subscriptions = NULL;
+      parts->definition.subscription_count = 0)
+SPOIL(peer_name, parts->definition.peers[0].name = "Mail")
+SPOIL(peer_port, parts->definition.peers[0].port = -1)
+SPOIL(peer_twice, parts->definition.peers[1].name = "mail")
+SPOIL(outbox_method, parts->outbox.method = "SendMials")
+SPOIL(outbox_single, parts->outbox.method = "SendMail")
+SPOIL(outbox_message, parts->outbox.message = NULL)
+SPOIL(outbox_other, parts->outbox.message = &ordershop__v1__product__descriptor)
+SPOIL(outbox_batch, parts->outbox.batch_messages = -1)
+SPOIL(outbox_peer, parts->definition.outbox_peer = "post")
+SPOIL(outbox_no_peer, parts->definition.outbox_peer = NULL)
+SPOIL(peer_without_outbox, parts->definition.outbox = NULL)
+SPOIL(no_settings, parts->definition.settings = NULL)
+SPOIL(variable, parts->settings[0].variable = "NOTE_NUMBER")
+SPOIL(variable_null, parts->settings[0].variable = NULL)
+SPOIL(target, parts->settings[0].target = NULL)
+SPOIL(help, parts->settings[0].help = NULL)
+SPOIL(choices, parts->settings[0].kind = SETTING_CHOICE)
+SPOIL(bounds, parts->settings[0].kind = SETTING_INTEGER; parts->settings[0].least = 5)
+
+static const struct {
+  void (*spoil)(struct parts *parts);
+  const char *line;
+} mistakes[] = {
+    {spoil_name, "name: Note book must be of a-z, 0-9 and _"},
+    {spoil_no_name, "name: NULL must be"},
+    {spoil_purpose, "purpose: is missing"},
+    {spoil_port, "port: 70000 is none"},
+    {spoil_no_port, "port: 0 is none"},
+    {spoil_no_services, "services: the count is 1, but there is no table"},
+    {spoil_service_count, "services: there is a table, but its count is 0"},
+    {spoil_descriptor, "services[0]: has no descriptor"},
+    {spoil_descriptor_set, "descriptor_set: is missing"},
+    {spoil_descriptor_set_size, "descriptor_set: is missing, or its size"},
+    {spoil_same_service, "ordershop.v1.CustomerService: comes twice"},
+    {spoil_no_methods, "ordershop.v1.CustomerService: the count is "},
+    {spoil_method_count, "is missing"},
+    {spoil_method_name, "MakeCustomer is no method of the service"},
+    {spoil_method_null, "methods[0] has no name"},
+    {spoil_method_input, "CreateCustomer has another request type"},
+    {spoil_flags, "CreateCustomer: has flags that mean nothing"},
+    {spoil_stream_flag, "CreateCustomer: is a stream: METHOD_READS_VIEWS"},
+    {spoil_views_flag, "CreateCustomer: is METHOD_READS_VIEWS, but the service has no subscriptions"},
+    {spoil_no_resources, "CreateCustomer: is about ordershop.v1.Customer, which none of the definition's resources"},
+    {spoil_resource_type, "a resource: it has no type"},
+    {spoil_resource_name, "resource Customer: its name must be of a-z"},
+    {spoil_resource_descriptor, "resource customer: its type \"customer\" has no descriptor"},
+    {spoil_resource_check, "resource customer: has input_fields, but no check for them"},
+    {spoil_resource_twice, "resource customer: comes twice"},
+    {spoil_input_field, "resource customer: input_fields names \"nmae\", which is no field of ordershop.v1.Customer"},
+    {spoil_input_field_twice, "resource customer: input_fields names \"name\" twice"},
+    {spoil_mutable_field, "resource customer: mutable_fields names \"mail\", which is no field"},
+    {spoil_mutable_only, "resource customer: mutable_fields names \"email\", which is not among the input_fields"},
+    {spoil_final, "resource customer: has mutable_fields, though its type is ENTITY_FINAL"},
+    {spoil_index, "resource customer: its index \"emial\" is no string field"},
+    {spoil_list_field, "resource customer: its list_field \"email\" is no repeated string field"},
+    {spoil_field_number, "resource customer: id of ordershop.v1.Customer has the number 5, not 1"},
+    {spoil_field_type,
+     "resource customer: its type \"customer\": ordershop.v1.Customer has no field \"int64 version\""},
+    {spoil_view_name, "view points of all: its name must be of a-z"},
+    {spoil_view_null, "view NULL: its name must be of a-z"},
+    {spoil_view_record, "view points: has no record"},
+    {spoil_view_taken, "view position: the key of that name is the runtime's own"},
+    {spoil_view_twice, "view points: comes twice"},
+    {spoil_no_subscriptions, "subscriptions: the count is 2, but there is no table"},
+    {spoil_subscription_count, "subscriptions: there is a table, but its count is 0"},
+    {spoil_stream, "subscriptions[0]: has no stream"},
+    {spoil_stream_entity, "subscription ordr_created: is no stream of ordershop.v1.Order: those are order_created"},
+    {spoil_stream_verb, "subscription order_made: is no stream of ordershop.v1.Order"},
+    {spoil_stream_twice, "order_created: is subscribed to twice, by subscriptions[0] and subscriptions[1]"},
+    {spoil_key, "subscription order_created: has no key"},
+    {spoil_apply, "subscription order_created: needs either apply or apply_run"},
+    {spoil_apply_both, "subscription order_created: needs either apply or apply_run"},
+    {spoil_entity, "subscription order_created: has no entity"},
+    {spoil_source, "subscription order_created: its source, NULL, must be the name"},
+    {spoil_housekeep, "housekeep: is never called"},
+    {spoil_peer_name, "peer Mail: its name must be of a-z"},
+    {spoil_peer_port, "peer mail: its port, -1, is none"},
+    {spoil_peer_twice, "peer mail: comes twice"},
+    {spoil_outbox_method, "outbox: ordershop.v1.MailService has no method SendMials"},
+    {spoil_outbox_single, "outbox: SendMail takes no batch of ordershop.v1.Mail"},
+    {spoil_outbox_message, "outbox: needs service, method and message"},
+    {spoil_outbox_other, "outbox: BatchSendMails takes no batch of ordershop.v1.Product"},
+    {spoil_outbox_batch, "outbox: the size of a batch is negative"},
+    {spoil_outbox_peer, "outbox_peer: post is none of the peers"},
+    {spoil_outbox_no_peer, "outbox_peer: NULL is none of the peers"},
+    {spoil_peer_without_outbox, "outbox_peer: is mail, but there is no outbox"},
+    {spoil_no_settings, "settings: the count is 1, but there is no table"},
+    {spoil_variable, "settings[0], NOTE_NUMBER: its variable must be ORDERSHOP_"},
+    {spoil_variable_null, "settings[0], NULL: its variable must be"},
+    {spoil_target, "settings[0], ORDERSHOP_NOTE_NUMBER: has no target"},
+    {spoil_help, "settings[0], ORDERSHOP_NOTE_NUMBER: has no help"},
+    {spoil_choices, "settings[0], ORDERSHOP_NOTE_NUMBER: has no choices"},
+    {spoil_bounds, "settings[0], ORDERSHOP_NOTE_NUMBER: its least is above its most"},
+};
+
+/* ---- tests ------------------------------------------------------------------------------------------------------ */
+
+static void test_right(void) {
+  struct arena *arena = arena_new();
+  struct parts parts;
+  make(&parts);
+  struct status status = definition_check(arena, &parts.definition);
+  if (!status_is_ok(status)) fprintf(stderr, "%s\n", status.message);
+  CU_ASSERT_TRUE(status_is_ok(status));
+  arena_free(arena);
+}
+
+static void test_each_mistake(void) {
+  for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    struct arena *arena = arena_new();
+    struct parts parts;
+    make(&parts);
+    mistakes[i].spoil(&parts);
+    struct status status = definition_check(arena, &parts.definition);
+    CU_ASSERT_STRING_EQUAL(status_reason(status), "DEFINITION_INVALID");
+    bool told = status.message && strstr(status.message, mistakes[i].line);
+    if (!told) fprintf(stderr, "no \"%s\" in: %s\n", mistakes[i].line, status.message ? status.message : "");
+    CU_ASSERT_TRUE(told);
+    arena_free(arena);
+  }
+}
+
+static void test_all_at_once(void) {
+  struct arena *arena = arena_new();
+  struct parts parts;
+  make(&parts);
+  spoil_key(&parts);
+  spoil_view_record(&parts);
+  spoil_port(&parts);
+  struct status status = definition_check(arena, &parts.definition);
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "has 3 mistakes:\n  port: "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "\n  view points: has no record"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "\n  subscription order_created: has no key"));
+  arena_free(arena);
+}
+
+/* The exit status of a process that is a service by that definition; `text` gets what it says. */
+static int end_of_service(const struct service_definition *definition, char *text, size_t size) {
+  int ends[2];
+  CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[0]);
+    char name[] = "ordershop-note", *argv[] = {name, NULL};
+    _exit(service_main(definition, 1, argv));
+  }
+  close(ends[1]);
+  size_t length = 0;
+  ssize_t got;
+  while (length + 1 < size && (got = read(ends[0], text + length, size - 1 - length)) > 0) length += (size_t)got;
+  text[length] = '\0';
+  close(ends[0]);
+  int state = 0;
+  waitpid(child, &state, 0);
+  return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+}
+
+static void test_process(void) {
+  static const char *const lines[] = {
+      "order_created: has no key\n", "\"nmae\", which is no field of ordershop.v1.Customer\n",
+      "ordr_created: is no stream", "is subscribed to twice", "points: has no record\n"};
+  static void (*const spoils[])(struct parts *) = {spoil_key, spoil_input_field, spoil_stream_entity,
+                                                   spoil_stream_twice, spoil_view_record};
+  for (size_t i = 0; i < sizeof spoils / sizeof *spoils; i++) {
+    struct parts parts;
+    char text[4096];
+    make(&parts);
+    spoils[i](&parts);
+    CU_ASSERT_EQUAL(end_of_service(&parts.definition, text, sizeof text), 1);
+    CU_ASSERT_PTR_EQUAL(strstr(text, "ordershop-note: the service's definition has "), text);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, lines[i]));
+  }
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"a definition without mistakes is accepted", test_right},
+      {"each mistake is named, with the place where it is", test_each_mistake},
+      {"several mistakes are told at once", test_all_at_once},
+      {"a service whose definition has a mistake ends at its start, with status 1 and the line", test_process},
+  };
+  return suite_main("definition check", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);
+}
