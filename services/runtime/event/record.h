@@ -8,7 +8,8 @@
 
 #include "base/arena.h"
 
-#define RECORD_BYTES_MOST (1 << 20) /* what a request or reply can carry with something to spare (rpc_server.h) */
+/* A mail with its body of 1 MiB fits; so does it into a request or reply, with something to spare (rpc_server.h). */
+#define RECORD_BYTES_MOST ((1 << 20) + (32 << 10))
 
 struct record {
   const void *bytes;
