@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +52,13 @@ static void change_places(void) {
 static void fail_over(void) {
   private_redis_command(master, "FAILOVER TO 127.0.0.1 %d", private_redis_port(replica));
   CU_ASSERT_TRUE_FATAL(eventually(is_master, replica));
+  change_places();
+}
+
+/* Without a word to the old master, which stays one. Nothing is under way that would get lost. */
+static void promote_replica(void) {
+  let_everything_follow(master);
+  private_redis_command(replica, "REPLICAOF NO ONE");
   change_places();
 }
 
@@ -187,8 +195,7 @@ static void a_demoted_master_that_nobody_writes_to_is_left_and_said_once(void) {
 
 /* The old one stays a master that takes all that it is sent. */
 static void where_some_connections_are_led_to_a_promoted_replica_all_follow(void) {
-  private_redis_command(replica, "REPLICAOF NO ONE");
-  change_places();
+  promote_replica();
   lead_to_master();
   forwarder_cut(private_shop_forwarder(shop), 3);
   CU_ASSERT_TRUE(eventually(is_left, replica));
@@ -197,8 +204,7 @@ static void where_some_connections_are_led_to_a_promoted_replica_all_follow(void
 }
 
 static void an_address_that_leads_to_a_promoted_replica_is_followed_although_no_connection_breaks(void) {
-  private_redis_command(replica, "REPLICAOF NO ONE");
-  change_places();
+  promote_replica();
   lead_to_master();
   CU_ASSERT_TRUE(eventually(is_left, replica));
   the_shop_goes_on();
@@ -206,16 +212,32 @@ static void an_address_that_leads_to_a_promoted_replica_is_followed_although_no_
 }
 
 static void nobody_returns_to_a_master_that_stood_still_while_its_replica_was_promoted(void) {
+  let_everything_follow(master);
   private_redis_pause(master);
   private_redis_command(replica, "REPLICAOF NO ONE");
   change_places();
   lead_to_master();
   the_shop_goes_on();
   private_redis_resume(replica);
+  CU_ASSERT_TRUE(eventually(is_left, replica)); /* what it was sent while it stood still, it does now */
   const char *clock = arena_strdup(arena, private_redis_command(replica, "GET ordershop_clock"));
   the_shop_goes_on();
-  CU_ASSERT_TRUE(eventually(is_left, replica));
   CU_ASSERT_STRING_EQUAL(private_redis_command(replica, "GET ordershop_clock"), clock);
+  make_replica_follow();
+}
+
+/* Ticks are no entries: the old master's clock goes on while its replica has taken over already. */
+static void ticks_that_a_promoted_replica_lacks_stop_nobody(void) {
+  const Ordershop__V1__ListOrdersRequest request = ORDERSHOP__V1__LIST_ORDERS_REQUEST__INIT;
+  promote_replica();
+  const char *clock = arena_strdup(arena, private_redis_command(replica, "GET ordershop_clock"));
+  long long ms = atoll(clock);
+  private_redis_command(replica, "SET ordershop_clock %s",
+                        arena_printf(arena, "%lld-0%s", ms + 3600000, strchr(clock, ' ')));
+  must(ORDERSHOP_ORDER, "ListOrders", &request); /* its consumer has seen the clock */
+  lead_to_master();
+  CU_ASSERT_TRUE(eventually(is_left, replica));
+  the_shop_goes_on();
   make_replica_follow();
 }
 
@@ -263,6 +285,7 @@ int main(int argc, char **argv) {
        an_address_that_leads_to_a_promoted_replica_is_followed_although_no_connection_breaks},
       {"nobody returns to a master that stood still while its replica was promoted",
        nobody_returns_to_a_master_that_stood_still_while_its_replica_was_promoted},
+      {"ticks that a promoted replica lacks stop nobody", ticks_that_a_promoted_replica_lacks_stop_nobody},
       {"a server that refuses writes makes services not ready until it takes them again",
        a_server_that_refuses_writes_makes_services_not_ready_until_it_takes_them_again},
   };

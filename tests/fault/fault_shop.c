@@ -199,6 +199,29 @@ bool become_serving(bool wanted) {
   return eventually(all_serve, &wanted);
 }
 
+/* The consumer has handled all that the log tells, and its outbox is empty: no call of its is under way. */
+static bool has_followed(struct private_redis *server, const char *service) {
+  const char *clock = arena_strdup(arena, private_redis_command(server, "GET ordershop_clock"));
+  const char *position = private_redis_command(server, "HGET %s_position log", service);
+  size_t length = strcspn(clock, " ");
+  return position && strlen(position) == length && strncmp(position, clock, length) == 0 &&
+         private_redis_number(server, "LLEN %s_outbox", service) == 0;
+}
+
+static bool all_have_followed(const void *argument) {
+  struct private_redis *server = (struct private_redis *)argument;
+  static const char *const consumers[] = {"inventory", "order", "billing", "crm", "mail"};
+  for (size_t i = 0; i < sizeof consumers / sizeof consumers[0]; i++) {
+    if (!has_followed(server, consumers[i])) return false;
+  }
+  return private_redis_number(server, "XLEN events:mail_created") ==
+         private_redis_number(server, "XLEN events:mail_updated");
+}
+
+void let_everything_follow(struct private_redis *server) {
+  require(eventually(all_have_followed, server), "consumers are behind", status_ok());
+}
+
 struct number {
   int64_t wanted;
   const char *format, *key;

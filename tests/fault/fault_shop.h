@@ -68,6 +68,10 @@ bool eventually(bool (*holds)(const void *argument), const void *argument);
 /* Until all services are SERVING, or all are not. */
 bool become_serving(bool wanted);
 
+/* Until nothing is left to do about what has been done so far: consumers have handled all, mails are delivered.
+ * `server` is the Redis that the shop uses. */
+void let_everything_follow(struct private_redis *server);
+
 /* Until a number that Redis answers is `wanted`: eventually_number(3, "XLEN %s", key). */
 bool eventually_number(int64_t wanted, const char *format, const char *key);
 

@@ -301,21 +301,6 @@ static void a_log_that_is_ahead_of_all_clocks_stops_nobody(void) {
   CU_ASSERT_TRUE(stock_is(rare->id, 0, 2));
 }
 
-/* The consumer has handled all that the log tells, and its outbox is empty: no call of its is under way. */
-static bool has_followed(const void *argument) {
-  const char *service = argument;
-  const char *clock = arena_strdup(arena, private_redis_command(redis, "GET ordershop_clock"));
-  const char *position = private_redis_command(redis, "HGET %s_position log", service);
-  size_t length = strcspn(clock, " ");
-  return position && strlen(position) == length && strncmp(position, clock, length) == 0 &&
-         private_redis_number(redis, "LLEN %s_outbox", service) == 0;
-}
-
-static void let_everything_follow(void) {
-  static const char *const consumers[] = {"inventory", "order", "billing", "crm", "mail"};
-  for (size_t i = 0; i < SUITE_SIZE(consumers); i++) CU_ASSERT_TRUE_FATAL(eventually(has_followed, consumers[i]));
-}
-
 static bool is_of_another_log(const void *position) {
   struct context context = {.arena = arena, .after = position};
   Ordershop__V1__ListOrdersRequest request = ORDERSHOP__V1__LIST_ORDERS_REQUEST__INIT;
@@ -324,7 +309,7 @@ static bool is_of_another_log(const void *position) {
 }
 
 static void after_flushall_the_services_go_on_as_a_fresh_shop(void) {
-  let_everything_follow(); /* a mail that is on its way to the mail service would be recorded in the fresh shop */
+  let_everything_follow(redis); /* a mail that is on its way to the mail service would be recorded in the fresh shop */
   const char *before = private_redis_command(redis, "GET ordershop_clock");
   long long ms;
   char epoch[LOG_EPOCH_SIZE];

@@ -20,8 +20,10 @@
  * of Redis), or that ended the process three times while it ran alone, is appended to `<service>_parked:<key>` with the
  * reason, and so are the later events of its key; other keys go on. Outages park nothing.
  *
- * A log that lost its tail (the stored position lies past the clock's, or in another epoch): the consumer stops, says
- * so (log, readiness) and goes on only when an operator has set the stored position right. Threads: the loop's. */
+ * A log that lost its tail (the stored position lies past the clock's, or in another epoch, or this process has seen
+ * more; known_log.h), or entries that were removed before they were applied: the consumer stops, says so (log,
+ * readiness) and goes on only when an operator has set the stored position right or accepted the loss. Threads: the
+ * loop's. */
 #pragma once
 
 #include <stdbool.h>

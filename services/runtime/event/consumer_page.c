@@ -5,6 +5,7 @@
 #include "base/fail_point.h"
 #include "base/log.h"
 #include "event/consumer_parts.h"
+#include "event/known_log.h"
 #include "event/work_page.h"
 #include "loop/label.h"
 
@@ -78,8 +79,9 @@ static void take_events(struct page *page, size_t most) {
 
 /* ---- committing ------------------------------------------------------------------------------------------------- */
 
-static void note_applied(const struct page_event *slot) {
+static void note_applied(struct consumer *consumer, const struct page_event *slot) {
   struct consumer_stream *stream = slot->stream;
+  known_log_applied(consumer->store->known, stream->key, slot->event.id);
   stream->position = slot->event.log_time;
   snprintf(stream->applied, ENTRY_ID_SIZE, "%s", slot->event.id);
   stream->group_behind++;
@@ -112,7 +114,7 @@ static void committed(struct page *page, size_t end) {
   parking_committed(consumer->parking);
   for (size_t i = page->done; i < end; i++) {
     const struct page_event *slot = &page->events[i];
-    note_applied(slot);
+    note_applied(consumer, slot);
     if (!slot->refusal) continue;
     consumer->figures.parked++;
     if (slot->refusal == parking_follower) continue;
@@ -325,7 +327,7 @@ static struct status apply_run(struct page *page) {
     discard(page);
     return status_ok();
   }
-  for (size_t i = 0; i < count; i++) note_applied(&first[i]);
+  for (size_t i = 0; i < count; i++) note_applied(page->consumer, &first[i]);
   consumer_moved_to(page->consumer, events[count - 1]->log_time);
   page->done += count;
   page->uncommitted = true;

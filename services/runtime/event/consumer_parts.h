@@ -2,6 +2,7 @@
  *
  *   consumer.c        life: start, stop, the lease's keeper, readiness
  *   consumer_round.c  the course of an active consumer: load, read, handle, idle, begin again after a failure
+ *   consumer_log.c    whether the log is whole
  *   consumer_read.c   from Redis into the merge
  *   consumer_page.c   from the merge through the handlers into a transaction
  *   consumer_alone.c  suspicion: events that may have ended the process run alone
@@ -23,7 +24,6 @@ enum {
   BLOCK_MS = 2000, /* at most so long: a blocked reader may hang at a failover (REDIS-STREAMS) */
   CALL_US = 5000000,
   POKE_US = 20000, /* whoever waits pokes again so often, in case a poke came just before the block */
-  ENTRY_ID_SIZE = 44,
 };
 
 enum consumer_state {
@@ -69,6 +69,7 @@ struct consumer {
   int64_t round_epoch;
   uint64_t redis_era;       /* of the server that the round began with: what was read there is committed there */
   struct position position; /* everything up to it has been applied */
+  int64_t accepted_loss;    /* an operator has accepted that the log lacks entries up to it; 0: none */
   int64_t stored_log;       /* as the store has it */
   int64_t stored_us;        /* when it was stored */
   struct arena *round_arena;
@@ -106,6 +107,15 @@ static inline bool consumer_is_active(const struct consumer *consumer) {
   return consumer->state == CONSUMER_ACTIVE && consumer->lease.epoch != 0 &&
          consumer->redis_era == redis_server_era(consumer->store->server);
 }
+
+/* ---- consumer_log.c ---- */
+
+/* At the begin of a round: that the log is the one of the stored positions, and whole as far as they tell. Errors:
+ * LOG_RESET, LOG_GAP, those of redis_command. Parks. */
+struct status consumer_check_log(struct consumer *consumer, struct context *context);
+
+/* When all has been read: that no entry was removed meanwhile. Errors: as above. Parks. */
+struct status consumer_check_streams(struct consumer *consumer, struct context *context);
 
 /* ---- consumer_read.c ---- */
 

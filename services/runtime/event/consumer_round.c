@@ -52,53 +52,11 @@ static struct status load_positions(struct consumer *consumer, struct context *c
   const char *epoch = redis_reply_text(redis_reply_field(reply, "epoch"));
   consumer->position.log_time = log ? position_of_entry(log) : 0;
   consumer->stored_log = consumer->position.log_time;
+  const char *accepted = redis_reply_text(redis_reply_field(reply, "accepted"));
+  consumer->accepted_loss = accepted ? position_of_entry(accepted) : 0;
   snprintf(consumer->position.epoch, LOG_EPOCH_SIZE, "%s", epoch ? epoch : "");
   for (size_t i = 0; i < consumer->stream_count; i++) take_stream(&consumer->streams[i], reply);
   return status_ok();
-}
-
-static struct status log_reset(struct consumer *consumer, const char *what) {
-  return status_error(consumer->round_arena, STATUS_FAILED_PRECONDITION, "LOG_RESET",
-                      "the log was reset: %s; set %s right to go on", what, consumer->position_key);
-}
-
-/* Whether the stream holds the entry that was applied last. An entry that was added by hand, past the clock, is there;
- * one of a log that lost its tail isn't. */
-static struct status check_tail(struct consumer *consumer, struct context *context,
-                                const struct consumer_stream *stream) {
-  struct redis_arguments last =
-      redis_command_of(context->arena, "XREVRANGE", stream->key, "+", "-", "COUNT", "1", NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(consumer->store->commands, context, &last, &reply);
-  if (!status_is_ok(status)) return status;
-  const char *id = redis_reply_text(redis_reply_at(redis_reply_at(reply, 0), 0));
-  if (id && position_of_entry(id) >= stream->position) return status_ok();
-  return log_reset(consumer, arena_printf(context->arena, "the position %s of %s lies past its end", stream->applied,
-                                          stream->subscription->stream));
-}
-
-/* That the stored positions are of this log, and not past its end. A consumer without any begins at this log. */
-static struct status check_log(struct consumer *consumer, struct context *context) {
-  struct position last;
-  struct status status = clock_read(consumer->store, context, &last);
-  if (!status_is_ok(status)) return status;
-  if (!consumer->position.epoch[0]) memcpy(consumer->position.epoch, last.epoch, LOG_EPOCH_SIZE);
-  if (strcmp(consumer->position.epoch, last.epoch) != 0) {
-    return log_reset(consumer, arena_printf(context->arena, "its epoch is %s, that of the positions is %s", last.epoch,
-                                            consumer->position.epoch));
-  }
-  int64_t end = last.log_time;
-  for (size_t i = 0; i < consumer->stream_count; i++) {
-    struct consumer_stream *stream = &consumer->streams[i];
-    if (stream->position <= last.log_time) continue;
-    status = check_tail(consumer, context, stream);
-    if (!status_is_ok(status)) return status;
-    if (stream->position > end) end = stream->position;
-  }
-  if (consumer->position.log_time <= end) return status_ok();
-  return log_reset(consumer, arena_printf(context->arena, "the position %s lies past its end, %s",
-                                          log_time_text(context->arena, consumer->position.log_time),
-                                          log_time_text(context->arena, last.log_time)));
 }
 
 /* Lets the consumer groups show what has been applied, and makes them where they are missing. */
@@ -134,7 +92,7 @@ static struct status take_up(struct consumer *consumer) {
   snprintf(consumer->epoch, sizeof consumer->epoch, "%" PRId64, consumer->round_epoch);
   struct status status = alone_load(consumer, &context);
   if (status_is_ok(status)) status = load_positions(consumer, &context);
-  if (status_is_ok(status)) status = check_log(consumer, &context);
+  if (status_is_ok(status)) status = consumer_check_log(consumer, &context);
   if (status_is_ok(status)) status = parking_load(consumer->parking, &context);
   if (status_is_ok(status)) status = move_groups(consumer, &context, true);
   if (!status_is_ok(status)) return status;
@@ -196,6 +154,7 @@ static struct status keep_house(struct consumer *consumer, bool caught_up) {
   struct context context = consumer_context(consumer, arena_new(), CALL_US);
   struct status status = status_ok();
   if (groups_due) status = move_groups(consumer, &context, false);
+  if (due && caught_up && status_is_ok(status)) status = consumer_check_streams(consumer, &context);
   if (due && status_is_ok(status)) status = housekeep(consumer, &context);
   status = status_copy(status, consumer->round_arena);
   arena_free(context.arena);
@@ -224,8 +183,8 @@ static struct status look_at_clock(struct consumer *consumer, int64_t *ret_last)
   status = status_copy(status, consumer->round_arena);
   arena_free(context.arena);
   if (!status_is_ok(status)) return status;
-  if (strcmp(last.epoch, consumer->position.epoch) != 0) {
-    return status_error(consumer->round_arena, STATUS_ABORTED, "LOG_CHANGED", "the log has another epoch");
+  if (strcmp(last.epoch, consumer->position.epoch) != 0 || *event_store_loss(consumer->store)) {
+    return status_error(consumer->round_arena, STATUS_ABORTED, "LOG_CHANGED", "the log is not the one that was read");
   }
   *ret_last = last.log_time;
   return status_ok();
@@ -301,7 +260,8 @@ static struct status take_turn(struct consumer *consumer, struct turn *turn) {
 /* ---- rounds ----------------------------------------------------------------------------------------------------- */
 
 static void say_trouble(struct consumer *consumer, struct status status) {
-  if (strcmp(status_reason(status), "LOG_RESET") == 0) {
+  bool is_lacking = strcmp(status_reason(status), "LOG_GAP") == 0;
+  if (is_lacking || strcmp(status_reason(status), "LOG_RESET") == 0) {
     snprintf(consumer->halt_reason, sizeof consumer->halt_reason, "%s", status.message);
     if (consumer->state != CONSUMER_HALTED) {
       log_event(LOG_ERROR, "the consumer stops", "reason", status_reason(status), "detail", status.message, NULL);
@@ -311,7 +271,8 @@ static void say_trouble(struct consumer *consumer, struct status status) {
     return;
   }
   /* Said elsewhere: by the connection that it is lost and back, by the service's readiness that writes are refused. */
-  if (strcmp(status_reason(status), "REDIS_UNREACHABLE") == 0 || *event_store_refusal(consumer->store)) return;
+  bool is_outage = strcmp(status_reason(status), "REDIS_UNREACHABLE") == 0 || !event_store_is_ready(consumer->store);
+  if (is_outage || *event_store_refusal(consumer->store)) return;
   if (consumer->in_trouble) return;
   consumer->in_trouble = true;
   log_event(LOG_WARN, "events can't be handled, they are tried again", "reason", status_reason(status), "detail",

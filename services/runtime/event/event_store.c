@@ -7,10 +7,13 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "event/event.h"
+#include "event/known_log.h"
+#include "event/position_store.h"
 #include "event/store_watch.h"
+#include "event/stream_sight.h"
 
 extern const unsigned char event_lua_log_time[], event_lua_transaction[], event_lua_clock[], event_lua_lease[],
-    event_lua_rights[], event_lua_backlog[];
+    event_lua_rights[], event_lua_backlog[], event_lua_streams[];
 
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source) {
   const char *whole = arena_printf(arena, "#!lua name=@LIBRARY@\n%s\n%s", (const char *)event_lua_log_time, source);
@@ -19,8 +22,9 @@ struct redis_library *event_library_new(struct arena *arena, const char *owner, 
 
 static struct redis_library *generic_library(struct arena *arena) {
   const char *source =
-      arena_printf(arena, "%s\n%s\n%s\n%s\n%s", (const char *)event_lua_transaction, (const char *)event_lua_clock,
-                   (const char *)event_lua_lease, (const char *)event_lua_backlog, (const char *)event_lua_rights);
+      arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s", (const char *)event_lua_transaction, (const char *)event_lua_clock,
+                   (const char *)event_lua_lease, (const char *)event_lua_backlog, (const char *)event_lua_streams,
+                   (const char *)event_lua_rights);
   return event_library_new(arena, "ordershop_runtime", source);
 }
 
@@ -49,6 +53,7 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
   store->request_seconds = options->request_seconds;
   store->library = generic_library(arena);
   store->server = redis_server_new(arena);
+  store->known = known_log_new(store, arena);
   struct redis_options connection = {.url = options->redis_url,
                                      .password = options->redis_password,
                                      .key_prefix = options->key_prefix,
@@ -86,6 +91,10 @@ const char *event_store_refusal(const struct event_store *store) {
   return redis_server_refusal(store->server);
 }
 
+const char *event_store_loss(const struct event_store *store) {
+  return known_log_loss(store->known);
+}
+
 const char *clock_key(const struct event_store *store, struct arena *arena) {
   return redis_key(store->commands, arena, "ordershop_clock");
 }
@@ -99,6 +108,7 @@ void position_from_reply(const struct redis_reply *log_time, const struct redis_
 }
 
 void event_store_saw(struct event_store *store, const struct position *position) {
+  known_log_saw(store->known, position);
   bool same_log = strcmp(store->latest.epoch, position->epoch) == 0 &&
                   store->latest_generation == redis_generation(store->commands);
   if (same_log && position->log_time <= store->latest.log_time) return;
@@ -124,6 +134,21 @@ static struct status find_streams(struct event_store *store, struct context *con
     const struct redis_reply *page = redis_reply_at(reply, 1);
     for (size_t i = 0; page && i < page->count; i++) redis_add_text(keys, page->elements[i]->text);
   } while (cursor && strcmp(cursor, "0") != 0);
+  return status_ok();
+}
+
+struct status event_store_oldest_entry(struct event_store *store, struct context *context, int64_t *ret_oldest) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena);
+  const struct stream_sight *streams;
+  struct status status = find_streams(store, context, &keys);
+  if (status_is_ok(status)) status = streams_look(store, context, &keys, false, &streams);
+  if (!status_is_ok(status)) return status;
+  *ret_oldest = INT64_MAX;
+  for (size_t i = 0; i < keys.count; i++) {
+    if (!streams[i].exists || strcmp(streams[i].last, "0-0") == 0) continue;
+    int64_t first = position_of_entry(*streams[i].first ? streams[i].first : streams[i].last);
+    if (first < *ret_oldest) *ret_oldest = first;
+  }
   return status_ok();
 }
 
@@ -154,7 +179,10 @@ struct status event_function_call(struct event_store *store, struct context *con
                                   const struct redis_arguments *keys, const struct redis_arguments *values,
                                   const struct redis_reply **ret_reply) {
   const struct redis_reply *reply;
-  struct status status = redis_function_call(store->commands, context, library, function, keys, values, &reply);
+  struct status status = known_log_check(store->known, context);
+  if (status_is_ok(status)) {
+    status = redis_function_call(store->commands, context, library, function, keys, values, &reply);
+  }
   if (!status_is_ok(status)) return status;
   const char *outcome = redis_reply_text(redis_reply_at(reply, 0));
   if (outcome && strcmp(outcome, "no clock") == 0) {
@@ -173,8 +201,10 @@ struct status clock_tick(struct event_store *store, struct context *context, str
   struct redis_arguments keys = redis_arguments_empty(context->arena), none = redis_arguments_empty(context->arena);
   redis_add_text(&keys, clock_key(store, context->arena));
   const struct redis_reply *reply;
-  struct status status =
-      redis_function_call(store->commands, context, store->library, "clock_tick", &keys, &none, &reply);
+  struct status status = known_log_check(store->known, context);
+  if (status_is_ok(status)) {
+    status = redis_function_call(store->commands, context, store->library, "clock_tick", &keys, &none, &reply);
+  }
   if (!status_is_ok(status)) return status;
   struct position now;
   if (reply->count == 0) {
@@ -188,18 +218,21 @@ struct status clock_tick(struct event_store *store, struct context *context, str
   return status_ok();
 }
 
+bool clock_parse(const char *text, struct position *ret_last) {
+  char id[ENTRY_ID_SIZE];
+  struct position last;
+  if (!text || sscanf(text, "%43s %16s", id, last.epoch) != 2 || !log_time_parse(id, &last.log_time)) return false;
+  *ret_last = last;
+  return true;
+}
+
 struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last) {
   struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(store, context->arena), NULL);
   const struct redis_reply *reply;
   struct status status = redis_command(store->commands, context, &get, &reply);
   if (!status_is_ok(status)) return status;
-  const char *text = redis_reply_text(reply);
-  const char *space = text ? strchr(text, ' ') : NULL;
   struct position last;
-  if (!space || !log_time_parse(arena_memdup(context->arena, text, (size_t)(space - text)), &last.log_time)) {
-    return clock_tick(store, context, ret_last);
-  }
-  snprintf(last.epoch, sizeof last.epoch, "%s", space + 1);
+  if (!clock_parse(redis_reply_text(reply), &last)) return clock_tick(store, context, ret_last);
   event_store_saw(store, &last);
   *ret_last = last;
   return status_ok();

@@ -15,6 +15,7 @@
 #include "redis/redis_function.h"
 
 struct store_watch;
+struct known_log;
 
 struct event_store {
   const char *service;         /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
@@ -23,6 +24,7 @@ struct event_store {
   struct redis *blocking;      /* XREAD with BLOCK; NULL in services without subscriptions */
   struct redis_server *server; /* the one that they all talk to */
   struct store_watch *watch;
+  struct known_log *known;       /* of the shop's log, by this process */
   struct redis_library *library; /* the generic functions (event/lua) */
   int64_t request_seconds;       /* how long a request record is kept */
   struct position latest;        /* the latest log time that an answer told */
@@ -52,6 +54,9 @@ const char *event_store_reason(const struct event_store *store);
 /* Why Redis, which is up, takes no writes at present; "": it takes them. */
 const char *event_store_refusal(const struct event_store *store);
 
+/* What the log lacks that this process has seen in it (known_log.h), and what to do; "": nothing. */
+const char *event_store_loss(const struct event_store *store);
+
 /* A library whose Lua source `source` may use the functions of event/lua/log_time.lua, which is put before it. */
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);
 
@@ -69,6 +74,13 @@ void position_from_reply(const struct redis_reply *log_time, const struct redis_
 /* Moves the clock to max(TIME, last) and tells it. Makes the clock if there is none: anew in an empty Redis, rebuilt
  * from the streams' last ids with a new epoch otherwise. Parks. */
 struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
+
+/* The log time of the shop's oldest entry, or of the last one of a stream that has none left; INT64_MAX: no stream has
+ * ever had an entry. Looks at all keys: for rare occasions. Parks. */
+struct status event_store_oldest_entry(struct event_store *store, struct context *context, int64_t *ret_oldest);
+
+/* The content of the clock's key. False: it is none (NULL, for instance). */
+bool clock_parse(const char *text, struct position *ret_last);
 
 /* The clock as it is, not moved. */
 struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);

@@ -17,6 +17,8 @@ bool log_time_parse(const char *text, int64_t *ret_log_time);
 
 #define LOG_EPOCH_SIZE 17 /* 16 hex digits and a NUL */
 
+enum { ENTRY_ID_SIZE = 44 }; /* any entry's id, two numbers of 20 digits, and a NUL */
+
 struct position {
   char epoch[LOG_EPOCH_SIZE];
   int64_t log_time;

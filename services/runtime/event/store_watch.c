@@ -1,12 +1,13 @@
 #include "event/store_watch.h"
 
 #include "base/clock.h"
+#include "event/known_log.h"
 #include "loop/coroutine.h"
 
 enum {
   INTERVAL_US = 1000 * 1000,
   CONNECTED_POLL_US = 20 * 1000, /* a fresh connection is looked at soon */
-  WRITE_US = 5000 * 1000,
+  CALL_US = 5000 * 1000,
   GREETING_US = 2000 * 1000,
 };
 
@@ -31,11 +32,12 @@ static void end(struct store_watch *watch) {
   condition_signal_all(&watch->ended);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- looking and writing
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void try_to_write(struct store_watch *watch) {
   struct event_store *store = watch->store;
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + WRITE_US};
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   const char *nothing = redis_key(store->commands, context.arena, "%s_rights", store->service);
   struct redis_arguments command = redis_command_of(context.arena, "DEL", nothing, NULL);
   watch->written = redis_generation(store->commands);
@@ -43,11 +45,19 @@ static void try_to_write(struct store_watch *watch) {
   arena_free(context.arena);
 }
 
-static void watch_writes(void *argument) {
+/* What it finds, the log's knower keeps; that it can't be looked at shows elsewhere. */
+static void look_at_log(struct store_watch *watch) {
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
+  (void)known_log_look(watch->store->known, &context);
+  arena_free(context.arena);
+}
+
+static void watch_server(void *argument) {
   struct store_watch *watch = argument;
   while (!watch->stopping) {
     const struct redis *commands = watch->store->commands;
-    if (redis_is_ready(commands)) try_to_write(watch);
+    if (redis_is_ready(commands)) look_at_log(watch);
+    if (!watch->stopping && redis_is_ready(commands)) try_to_write(watch);
     if (watch->stopping) break;
     pause_for(watch, watch->written == redis_generation(commands) ? INTERVAL_US : CONNECTED_POLL_US);
   }
@@ -85,7 +95,7 @@ struct store_watch *store_watch_start(struct loop *loop, struct arena *arena, st
   watch->store = store;
   watch->connection = *connection;
   watch->running = 2;
-  loop_spawn(loop, watch_writes, watch);
+  loop_spawn(loop, watch_server, watch);
   loop_spawn(loop, watch_address, watch);
   return watch;
 }

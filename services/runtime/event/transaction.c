@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/known_log.h"
+
 enum { LIST_AT_ONCE = 2000 }; /* Lua hands at most some 8,000 values to a command */
 
 struct transaction transaction_of(struct event_store *store, struct arena *arena) {
@@ -179,6 +181,7 @@ void transaction_append(struct transaction *transaction, const char *key, const 
   if (fields->count == 0) transaction_refuse(transaction, "an event without fields");
   add_list_change(transaction, "xadd", key, fields);
   transaction->event_count++;
+  transaction->last_stream = key;
 }
 
 static struct redis_arguments all_keys(const struct transaction *transaction) {
@@ -244,6 +247,8 @@ struct status transaction_run(struct transaction *transaction, struct context *c
   if (!status_is_ok(status)) return status;
   if (strcmp(redis_reply_text(redis_reply_at(reply, 0)), "kind") == 0) return wrong_kind(transaction, reply);
   *ret_result = result_of(reply);
-  if (ret_result->position.log_time) event_store_saw(store, &ret_result->position);
+  if (!ret_result->position.log_time) return status_ok();
+  event_store_saw(store, &ret_result->position);
+  known_log_appended(store->known, transaction->last_stream, ret_result->position.log_time);
   return status_ok();
 }

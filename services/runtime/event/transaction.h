@@ -20,6 +20,7 @@ struct transaction {
   struct arena *arena;
   struct redis_arguments guard_keys, guards, change_keys, changes;
   size_t guard_count, change_count, event_count;
+  const char *last_stream;   /* that an event is appended to; NULL: none */
   int64_t after;             /* log time that the events must be later than */
   const char *fault;         /* NULL, or why it can't be run: what was added first that can't be */
   const char *request_key;   /* NULL: no request record */

@@ -80,6 +80,7 @@ static void on_info(redisAsyncContext *hiredis, void *data, void *owner) {
   if (!reply || reply->type != REDIS_REPLY_STRING) return;
   read_info(reply->str, "run_id", greeting->identity.run_id, REDIS_ID_SIZE);
   read_info(reply->str, "master_replid", greeting->identity.replication_id, REDIS_ID_SIZE);
+  read_info(reply->str, "master_replid2", greeting->identity.followed_id, REDIS_ID_SIZE);
 }
 
 static void on_role(redisAsyncContext *hiredis, void *data, void *owner) {

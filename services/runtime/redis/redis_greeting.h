@@ -18,6 +18,7 @@ enum { REDIS_ID_SIZE = 41 }; /* 40 hex digits and a NUL */
 struct redis_identity {
   char run_id[REDIS_ID_SIZE];         /* changes with every start of the server */
   char replication_id[REDIS_ID_SIZE]; /* of the history of its data: changes when a replica takes over */
+  char followed_id[REDIS_ID_SIZE];    /* the history that it has followed and gone on with; zeros: none */
 };
 
 struct redis_greeting {

@@ -10,6 +10,7 @@ struct redis_server {
   struct redis *connections;
   struct redis_identity identity; /* empty: not known */
   uint64_t era;
+  bool took_over;
   char refusal[128];
   bool warned;
 };
@@ -22,6 +23,10 @@ struct redis_server *redis_server_new(struct arena *arena) {
 
 uint64_t redis_server_era(const struct redis_server *server) {
   return server->era;
+}
+
+bool redis_server_took_over(const struct redis_server *server) {
+  return server->took_over;
 }
 
 const char *redis_server_refusal(const struct redis_server *server) {
@@ -83,6 +88,7 @@ void redis_server_met(struct redis *redis, const struct redis_identity *identity
   struct redis_identity before = server->identity;
   server->identity = *identity;
   if (strcmp(before.run_id, identity->run_id) != 0) {
+    server->took_over = *before.replication_id && strcmp(identity->followed_id, before.replication_id) == 0;
     leave(server, redis, "another server answers at Redis' address by now");
     return;
   }

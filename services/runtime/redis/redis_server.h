@@ -25,6 +25,10 @@ struct redis_server *redis_server_new(struct arena *arena);
 /* Counts the servers that the process has agreed on, and the times that it left one; never 0. */
 uint64_t redis_server_era(const struct redis_server *server);
 
+/* True if the present server was a replica of the one before, so that it has what that one had, but for the last
+ * moments. */
+bool redis_server_took_over(const struct redis_server *server);
+
 /* What the server answered to the last write, if it refused that for now: "Redis refuses writes: NOREPLICAS Not ...".
  * "": it takes writes, as far as is known. */
 const char *redis_server_refusal(const struct redis_server *server);

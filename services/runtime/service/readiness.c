@@ -11,6 +11,7 @@ const char *readiness_trouble(const struct service *service) {
   const char *trouble = loop_stall(service->loop);
   if (!*trouble) trouble = rights_denied(service->store);
   if (!*trouble) trouble = event_store_refusal(service->store);
+  if (!*trouble) trouble = event_store_loss(service->store);
   if (!*trouble) trouble = service->refusing;
   if (!*trouble && service->consumer) trouble = consumer_reason(service->consumer);
   return trouble;

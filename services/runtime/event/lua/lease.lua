@@ -38,13 +38,24 @@ local function group_find(stream, group)
   end
 end
 
+-- An entry's id as a log time; of one that the clock did not make, as good as that.
+local function id_number(id)
+  local ms, us = string.match(id, '^(%d+)-(%d+)$')
+  return ms * 1000 + math.min(us, 999)
+end
+
 -- How many entries of the stream lie up to `id`, which Redis needs to tell the lag; -1: unknown.
 local function entries_read(stream, info, id, from, count)
   if id == '0-0' then return 0 end
   local known = info and info_field(info, 'entries-read')
   if known and info_field(info, 'last-delivered-id') == from then return known + count end
   local whole = redis.pcall('XINFO', 'STREAM', stream)
-  if not whole.err and info_field(whole, 'last-generated-id') == id then return info_field(whole, 'entries-added') end
+  if whole.err then return -1 end
+  if info_field(whole, 'last-generated-id') == id then return info_field(whole, 'entries-added') end
+  local first = info_field(whole, 'first-entry')
+  if first and id_number(first[1]) > id_number(id) then
+    return info_field(whole, 'entries-added') - info_field(whole, 'length')
+  end
   return -1
 end
 
@@ -61,7 +72,7 @@ local function groups_move(keys, argv)
     local read = entries_read(keys[k], info, id, from, count)
     if not info then
       redis.call('XGROUP', 'CREATE', keys[k], group, id, 'MKSTREAM', 'ENTRIESREAD', read)
-    elseif info_field(info, 'last-delivered-id') ~= id then
+    elseif info_field(info, 'last-delivered-id') ~= id or (read >= 0 and info_field(info, 'entries-read') ~= read) then
       redis.call('XGROUP', 'SETID', keys[k], group, id, 'ENTRIESREAD', read)
     end
   end

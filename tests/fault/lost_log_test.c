@@ -1,0 +1,244 @@
+/* A log that comes back without what running services have seen in it, or whose entries somebody removes before they
+ * were applied: every service says so and waits for an operator, and goes on when all is there again or the loss is
+ * accepted. A shop that is emptied altogether goes on afresh, and says so. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/status_client.h"
+#include "fault_shop.h"
+#include "patience.h"
+
+enum { LOST_CUSTOMERS = 3 };
+
+static int all_log_lines(const char *text) {
+  int count = 0;
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    count += private_shop_log_lines(shop, service, text);
+  }
+  return count;
+}
+
+static bool is_serving(const void *service) {
+  return health_says(*(const enum ordershop_service *)service, "");
+}
+
+static bool is_not_serving(const void *service) {
+  return !is_serving(service);
+}
+
+/* In Redis' folder. */
+static void replace_folder(const char *to, const char *from) {
+  const char *command =
+      arena_printf(arena, "cd %s && rm -rf %s && cp -r %s %s", private_redis_folder(redis), to, from, to);
+  CU_ASSERT_EQUAL_FATAL(system(command), 0);
+}
+
+/* The log's files as they are, under a name. */
+static void keep_files(const char *name) {
+  replace_folder(name, "appendonlydir");
+}
+
+static void restart_with_files(const char *name) {
+  private_redis_kill(redis);
+  replace_folder("appendonlydir", name);
+  private_redis_restart(redis);
+}
+
+static const char *reason_of(enum ordershop_service service) {
+  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
+  const Ordershop__V1__ServiceStatus *status;
+  CU_ASSERT_TRUE_FATAL(status_is_ok(ordershop_get_service_status(client, &context, service, &status)));
+  return status->reason;
+}
+
+static bool says_reset(const void *service) {
+  return strstr(reason_of(*(const enum ordershop_service *)service), "the log was reset: it ends at ") != NULL;
+}
+
+/* What the reason tells an operator to do: HSET <service>_position accepted <log time>, for every service. */
+static void accept_losses(void) {
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    char key[64], log_time[64];
+    const char *command = strstr(reason_of(service), "HSET ");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(command);
+    CU_ASSERT_EQUAL_FATAL(sscanf(command, "HSET %63s accepted %63s", key, log_time), 2);
+    private_redis_command(redis, "HSET %s accepted %s", key, log_time);
+  }
+}
+
+static void the_shop_goes_on(void) {
+  const Ordershop__V1__Customer *newcomer = new_customer();
+  CU_ASSERT_TRUE(eventually(has_mail, newcomer));
+  const Ordershop__V1__Product *product = new_stocked_product(2);
+  const Ordershop__V1__Order *order = new_order(newcomer->id, product->id, 2);
+  must(ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
+  CU_ASSERT_TRUE(stock_becomes(product->id, 0, 2));
+}
+
+/* Every service learns how far the log reaches: the client passes on the position that it was told last. */
+static void tell_everybody(void) {
+  static const char *const methods[] = {"ListCustomers", "ListProducts",     "ListInventories", "ListOrders",
+                                        "ListBillings",  "ListInteractions", "ListMails"};
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    const ProtobufCMethodDescriptor *method =
+        protobuf_c_service_descriptor_get_method_by_name(ordershop_service_descriptor(service), methods[service]);
+    ProtobufCMessage *request = arena_alloc(arena, method->input->sizeof_message);
+    method->input->message_init(request);
+    must(service, methods[service], request);
+  }
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------ */
+
+static void nobody_serves_a_log_that_came_back_without_its_end_until_the_loss_is_accepted(void) {
+  the_shop_goes_on();
+  keep_files("older");
+  const Ordershop__V1__Customer *lost = new_customer();
+  CU_ASSERT_TRUE(eventually(has_mail, lost));
+  tell_everybody();
+  int lines = all_log_lines("not serving");
+  restart_with_files("older");
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    CU_ASSERT_TRUE_FATAL(eventually(says_reset, &service));
+  }
+  CU_ASSERT_TRUE(become_serving(false));
+  CU_ASSERT_EQUAL(all_log_lines("not serving"), lines + ORDERSHOP_SERVICE_COUNT);
+  assert_refused(ask(once, ORDERSHOP_CUSTOMER, "CreateCustomer", customer_request("Nobody", NULL)), STATUS_UNAVAILABLE,
+                 "LOG_RESET");
+  accept_losses();
+  CU_ASSERT_TRUE(become_serving(true));
+  the_shop_goes_on();
+}
+
+static void all_serve_again_by_themselves_when_what_was_missing_is_there(void) {
+  the_shop_goes_on();
+  keep_files("older");
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+  tell_everybody();
+  keep_files("right");
+  restart_with_files("older");
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    CU_ASSERT_TRUE_FATAL(eventually(says_reset, &service));
+  }
+  restart_with_files("right");
+  CU_ASSERT_TRUE(become_serving(true));
+  the_shop_goes_on();
+}
+
+static bool all_have_said_so(const void *line) {
+  return all_log_lines(line) >= ORDERSHOP_SERVICE_COUNT;
+}
+
+static void a_shop_that_is_emptied_goes_on_afresh_and_every_service_says_so_once(void) {
+  static const char line[] = "redis was emptied, the shop begins afresh";
+  CU_ASSERT_EQUAL(all_log_lines(line), 0);
+  private_redis_command(redis, "FLUSHALL");
+  the_shop_goes_on();
+  CU_ASSERT_TRUE(eventually(all_have_said_so, line));
+  the_shop_goes_on();
+  CU_ASSERT_EQUAL(all_log_lines(line), ORDERSHOP_SERVICE_COUNT);
+  CU_ASSERT_TRUE(become_serving(true));
+}
+
+/* ---- gaps ------------------------------------------------------------------------------------------------------- */
+
+static const enum ordershop_service crm = ORDERSHOP_CRM;
+
+static void crm_says_that_entries_are_missing(const char *last) {
+  CU_ASSERT_TRUE_FATAL(eventually(is_not_serving, &crm));
+  const char *reason = reason_of(ORDERSHOP_CRM);
+  CU_ASSERT_PTR_NOT_NULL(strstr(reason, "the log has a gap: entries of customer_created up to "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(reason, last));
+  CU_ASSERT_TRUE(health_says(ORDERSHOP_CUSTOMER, ""));
+}
+
+static void accept_gap(const char *last) {
+  private_redis_command(redis, "HSET crm_position accepted %s", last);
+  CU_ASSERT_TRUE(eventually(is_serving, &crm));
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+  CU_ASSERT_TRUE(eventually_number(0, "LLEN %s", "crm_outbox"));
+  private_shop_stop_service(shop, ORDERSHOP_CRM);
+  private_shop_start_service(shop, ORDERSHOP_CRM);
+}
+
+static const char *last_customer(void) {
+  new_customer();
+  const char *entry = private_redis_command(redis, "XREVRANGE events:customer_created + - COUNT 1");
+  return arena_memdup(arena, entry, strcspn(entry, "\n"));
+}
+
+/* ... while crm is stopped. */
+static void remove_customers(const char *format) {
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+  private_shop_stop_service(shop, ORDERSHOP_CRM);
+  const char *last = NULL;
+  for (int i = 0; i < LOST_CUSTOMERS; i++) last = last_customer();
+  private_redis_command(redis, format, last);
+  private_shop_launch_service(shop, ORDERSHOP_CRM);
+  crm_says_that_entries_are_missing(last);
+  accept_gap(last);
+}
+
+static void entries_that_were_trimmed_before_they_were_applied_stop_the_consumer(void) {
+  remove_customers("XTRIM events:customer_created MAXLEN 0");
+}
+
+static void entries_that_were_deleted_before_they_were_applied_stop_the_consumer(void) {
+  remove_customers("XDEL events:customer_created %s");
+}
+
+static void entries_that_are_trimmed_under_a_consumer_that_stands_still_are_missed(void) {
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+  private_shop_pause_service(shop, ORDERSHOP_CRM);
+  const char *last = last_customer();
+  private_redis_command(redis, "XTRIM events:customer_created MAXLEN 0");
+  private_shop_resume_service(shop, ORDERSHOP_CRM);
+  crm_says_that_entries_are_missing(last);
+  accept_gap(last);
+}
+
+static void entries_that_were_trimmed_after_they_were_applied_are_not_missed(void) {
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+  private_shop_stop_service(shop, ORDERSHOP_CRM);
+  const char *position = arena_strdup(arena, private_redis_command(redis, "HGET crm_position customer_created"));
+  const Ordershop__V1__Customer *waiting = new_customer();
+  private_redis_command(redis, "XTRIM events:customer_created MINID %s", position);
+  private_redis_command(redis, "XDEL events:customer_created %s", position);
+  private_shop_start_service(shop, ORDERSHOP_CRM);
+  CU_ASSERT_TRUE(eventually(has_mail, waiting));
+  private_redis_command(redis, "XTRIM events:customer_created MAXLEN 0");
+  private_shop_stop_service(shop, ORDERSHOP_CRM);
+  private_shop_start_service(shop, ORDERSHOP_CRM);
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+}
+
+static int set_up(void) {
+  fault_shop_open(NULL);
+  return 0;
+}
+
+static int tear_down(void) {
+  fault_shop_close();
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"nobody serves a log that came back without its end, until the loss is accepted",
+       nobody_serves_a_log_that_came_back_without_its_end_until_the_loss_is_accepted},
+      {"all serve again by themselves when what was missing is there",
+       all_serve_again_by_themselves_when_what_was_missing_is_there},
+      {"entries that were trimmed before they were applied stop the consumer",
+       entries_that_were_trimmed_before_they_were_applied_stop_the_consumer},
+      {"entries that were deleted before they were applied stop the consumer",
+       entries_that_were_deleted_before_they_were_applied_stop_the_consumer},
+      {"entries that are trimmed under a consumer that stands still are missed",
+       entries_that_are_trimmed_under_a_consumer_that_stands_still_are_missed},
+      {"entries that were trimmed after they were applied are not missed",
+       entries_that_were_trimmed_after_they_were_applied_are_not_missed},
+      {"a shop that is emptied goes on afresh, and every service says so once",
+       a_shop_that_is_emptied_goes_on_afresh_and_every_service_says_so_once},
+  };
+  return suite_main("lost log", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
