@@ -244,7 +244,8 @@ static void serve_until_stopped(struct life *life) {
     }
     life->service.refusing = rpc_server_trouble(life->server);
     bool ready = !*readiness_trouble(&life->service);
-    if (ready != told) tell_readiness(life, ready);
+    bool has_another_reason = !ready && life->outage_told && !readiness_is_outage(&life->service);
+    if (ready != told || has_another_reason) tell_readiness(life, ready);
     told = ready;
     if (life->settings.tls) tls_files_version(life->settings.tls); /* for the log: calls may be rare */
     memory_watch_look(&life->memory, life->service.loop);
