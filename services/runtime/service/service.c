@@ -221,10 +221,15 @@ static void start_consumer(struct life *life) {
 
 /* An outage of Redis is told by the connection, and that connections can't be taken by the listener: one line when it
  * begins, one when it ends. */
+static bool is_told_elsewhere(const struct life *life) {
+  const char *trouble = readiness_trouble(&life->service);
+  return *trouble && (readiness_is_outage(&life->service) || trouble == life->service.refusing);
+}
+
 static void tell_readiness(struct life *life, bool ready) {
   health_set_ready(life->health, ready);
   const char *trouble = readiness_trouble(&life->service);
-  bool is_told = readiness_is_outage(&life->service) || (!ready && trouble == life->service.refusing);
+  bool is_told = is_told_elsewhere(life);
   if (ready && !life->told_elsewhere) log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
   if (!ready && !is_told) log_event(LOG_WARN, "not serving", "reason", trouble, NULL);
   life->told_elsewhere = is_told;
@@ -244,7 +249,7 @@ static void serve_until_stopped(struct life *life) {
     }
     life->service.refusing = rpc_server_trouble(life->server);
     bool ready = !*readiness_trouble(&life->service);
-    bool has_another_reason = !ready && life->outage_told && !readiness_is_outage(&life->service);
+    bool has_another_reason = !ready && life->told_elsewhere && !is_told_elsewhere(life);
     if (ready != told || has_another_reason) tell_readiness(life, ready);
     told = ready;
     if (life->settings.tls) tls_files_version(life->settings.tls); /* for the log: calls may be rare */
