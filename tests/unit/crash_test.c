@@ -73,8 +73,8 @@ static struct crash crash_of(void (*run)(void *argument), enum log_format format
 #pragma GCC diagnostic ignored "-Wframe-larger-than="
 
 /* Goes up, so that the first byte that it touches lies farthest from the stack. */
-static __attribute__((noinline)) void use_200_kib(void) {
-  char room[200 * 1024];
+static __attribute__((noinline)) void use_400_kib(void) {
+  char room[400 * 1024]; /* more than a coroutine has under AddressSanitizer, too */
   memset(room, 'x', sizeof(room));
   coroutine_sleep(((volatile char *)room)[1000], 0);
 }
@@ -82,7 +82,8 @@ static __attribute__((noinline)) void use_200_kib(void) {
 static void large_locals_in_a_method(void *argument) {
   (void)argument;
   label_set(&(struct label){.kind = "method", .name = "CreateNote"});
-  use_200_kib();
+  use_400_kib();
+  _exit(0);
 }
 
 static void test_large_locals(void) {
@@ -103,6 +104,7 @@ static void recursion_in_an_event(void *argument) {
   (void)argument;
   label_set(&(struct label){.kind = "event", .name = "note_created", .entry = "1548699678802-91", .key = "8c1f"});
   descend(1000000);
+  _exit(0);
 }
 
 static void test_recursion(void) {
