@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "event/record.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "suite.h"
@@ -94,9 +95,9 @@ static void final_entity(struct work *work, const struct event *event) {
 
 static void oversized_entity(struct work *work, const struct event *event) {
   Ordershop__V1__Customer *finding = finding_new(work, "");
-  char *name = arena_alloc(work_arena(work), (1 << 20) + 1);
-  memset(name, 'x', 1 << 20);
-  name[1 << 20] = '\0';
+  char *name = arena_alloc(work_arena(work), RECORD_BYTES_MOST + 1);
+  memset(name, 'x', RECORD_BYTES_MOST);
+  name[RECORD_BYTES_MOST] = '\0';
   finding->name = name;
   work_create(work, &watcher_finding, finding, event);
 }
@@ -195,7 +196,7 @@ static const struct misuse {
     {"entity of another type", entity_of_another_type, "it is a ordershop.v1.Product where a ordershop.v1.Customer"},
     {"type without version", type_without_version, "GetCustomerRequest has no field \"int64 version\""},
     {"final entity", final_entity, "a finding can't be updated: it never is, by its type"},
-    {"oversized entity", oversized_entity, "1048576 are the most"},
+    {"oversized entity", oversized_entity, "2097152 are the most"},
     {"text that is no UTF-8", latin_text, "name must be UTF-8"},
     {"NULL record", null_record, "a record of seen can't be put: it is NULL"},
     {"record of another type", record_of_another_type, "it is a ordershop.v1.Product"},

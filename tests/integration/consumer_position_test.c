@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/uuid.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
@@ -238,7 +239,8 @@ static void test_another_epoch_stops_the_consumer(void) {
 /* By redis-cli XADD, for instance; its id is the server's time, past the clock's last. */
 static void accept_entries_by_hand(struct context *context) {
   struct watcher watcher = start(context);
-  private_redis_command(redis, "XADD events:customer_created 4000000000000-0 event_id 1 entity %s", "");
+  const char *packed = arena_printf(context->arena, "\n\x24%s", uuid_random(context->arena)); /* field 1: the id */
+  private_redis_command(redis, "XADD events:customer_created 4000000000000-0 event_id 1 entity %s", packed);
   while (private_redis_number(redis, "HLEN watcher_seen") == 0 && clock_monotonic_us() < context->deadline_us) {
     coroutine_sleep(2 * US_PER_MS, DEADLINE_NEVER);
   }

@@ -8,8 +8,9 @@
 
 #include "base/arena.h"
 
-/* A mail with its body of 1 MiB fits; so does it into a request or reply, with something to spare (rpc_server.h). */
-#define RECORD_BYTES_MOST ((1 << 20) + (32 << 10))
+/* What grows out of a request of at most 1 MiB fits, as an order with its products' names, and is a quarter of what
+ * clients take as an answer (rpc_client.h). */
+#define RECORD_BYTES_MOST (2 << 20)
 
 struct record {
   const void *bytes;
