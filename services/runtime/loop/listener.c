@@ -73,6 +73,7 @@ static const char *cause_of(int error) {
 
 static int port_of(const struct sockaddr *address) {
   if (address->sa_family == AF_INET6) return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+  // An address that getsockname or getaddrinfo has filled. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage)
   return ntohs(((const struct sockaddr_in *)address)->sin_port);
 }
 
