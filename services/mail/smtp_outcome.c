@@ -52,7 +52,7 @@ struct enhanced_code {
 /* The one behind the reply's code (RFC 2034), "550 5.1.1 no such user"; an IP address isn't one. */
 static bool find_enhanced(const char *text, struct enhanced_code *ret_code) {
   int end = 0;
-  struct enhanced_code code;
+  struct enhanced_code code = {0};
   int numbers = sscanf(text, "%*3d %1d.%3d.%3d%n", &code.class, &code.subject, &code.detail, &end);
   if (numbers != 3 || (text[end] != '\0' && text[end] != ' ')) return false;
   *ret_code = code;
@@ -160,7 +160,7 @@ static bool has_one(const char *text, const char *const *words) {
 /* ---- all together ----------------------------------------------------------------------------------------------- */
 
 static enum about about_permanent(const struct smtp_dialog *dialog) {
-  struct enhanced_code code;
+  struct enhanced_code code = {0};
   bool enhanced = find_enhanced(dialog->text, &code), against_us = has_one(dialog->text, words_about_us);
   if (enhanced && is_filter(&code) && dialog->phase == SMTP_CONTENT && !against_us) {
     if (has_one(dialog->text, words_about_content)) return ABOUT_MESSAGE;

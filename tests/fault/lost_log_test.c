@@ -45,11 +45,12 @@ static void restart_with_files(const char *name) {
   private_redis_restart(redis);
 }
 
+/* Why the service is not ready; "" while it does not answer. */
 static const char *reason_of(enum ordershop_service service) {
   struct context context = {.arena = arena, .deadline_us = patience_end_us()};
   const Ordershop__V1__ServiceStatus *status;
-  CU_ASSERT_TRUE_FATAL(status_is_ok(ordershop_get_service_status(client, &context, service, &status)));
-  return status->reason;
+  bool answers = status_is_ok(ordershop_get_service_status(client, &context, service, &status));
+  return answers ? status->reason : "";
 }
 
 static bool says_reset(const void *service) {
@@ -145,11 +146,14 @@ static void a_shop_that_is_emptied_goes_on_afresh_and_every_service_says_so_once
 
 static const enum ordershop_service crm = ORDERSHOP_CRM;
 
-static void crm_says_that_entries_are_missing(const char *last) {
-  CU_ASSERT_TRUE_FATAL(eventually(is_not_serving, &crm));
+static bool names_the_gap_up_to(const void *last) {
   const char *reason = reason_of(ORDERSHOP_CRM);
-  CU_ASSERT_PTR_NOT_NULL(strstr(reason, "the log has a gap: entries of customer_created up to "));
-  CU_ASSERT_PTR_NOT_NULL(strstr(reason, last));
+  return strstr(reason, "the log has a gap: entries of customer_created up to ") && strstr(reason, last);
+}
+
+static void crm_says_that_entries_are_missing(const char *last) {
+  CU_ASSERT_TRUE_FATAL(eventually(names_the_gap_up_to, last));
+  CU_ASSERT_TRUE(is_not_serving(&crm));
   CU_ASSERT_TRUE(health_says(ORDERSHOP_CUSTOMER, ""));
 }
 
@@ -162,10 +166,21 @@ static void accept_gap(const char *last) {
   private_shop_start_service(shop, ORDERSHOP_CRM);
 }
 
+static bool others_have_applied(const void *entry) {
+  static const char *const positions[] = {"order_position", "billing_position"};
+  for (int i = 0; i < 2; i++) {
+    if (strcmp(private_redis_command(redis, "HGET %s customer_created", positions[i]), entry) != 0) return false;
+  }
+  return true;
+}
+
+/* The entry of a new customer, which all but crm have applied: it is missing for crm alone. */
 static const char *last_customer(void) {
   new_customer();
   const char *entry = private_redis_command(redis, "XREVRANGE events:customer_created + - COUNT 1");
-  return arena_memdup(arena, entry, strcspn(entry, "\n"));
+  const char *id = arena_memdup(arena, entry, strcspn(entry, "\n"));
+  CU_ASSERT_TRUE_FATAL(eventually(others_have_applied, id));
+  return id;
 }
 
 /* ... while crm is stopped. */
