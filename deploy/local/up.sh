@@ -138,15 +138,18 @@ give_up_on() {
 
 # The shipped configuration and what belongs to this place, made anew at each start. One file, which Redis reads as its
 # standard input: in the name of a file that is included, or is given as an argument, it takes *, ? and [ for a pattern,
-# and where nothing is like that it starts without, and says nothing.
+# and where nothing is like that it starts without, and says nothing. For its owner alone, since `masterauth` is in it.
 write_redis_conf() {
-  {
-    cat -- "$redis_conf"
-    [ ! -e "$(redis_users)/replication.conf" ] || cat -- "$(redis_users)/replication.conf"
-    printf '\nbind 127.0.0.1\nport %s\n' "$redis_port"
-    printf 'dir "%s"\n' "$(redis_quoted "$home/redis")"
-    printf 'aclfile "%s"\n' "$(redis_quoted "$(redis_users)/users.acl")"
-  } >"$home/redis/redis.conf"
+  rm -f -- "$home/redis/redis.conf"
+  (umask 077 && print_redis_conf >"$home/redis/redis.conf")
+}
+
+print_redis_conf() {
+  cat -- "$redis_conf"
+  [ ! -e "$(redis_users)/replication.conf" ] || cat -- "$(redis_users)/replication.conf"
+  printf '\nbind 127.0.0.1\nport %s\n' "$redis_port"
+  printf 'dir "%s"\n' "$(redis_quoted "$home/redis")"
+  printf 'aclfile "%s"\n' "$(redis_quoted "$(redis_users)/users.acl")"
 }
 
 redis_quoted() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }

@@ -60,6 +60,7 @@ expect "status.sh finds that all run and serve" ends_with 0 SERVING "$scripts/st
 expect "Redis syncs every write" redis_says appendfsync always
 expect "Redis keeps its data in the shop's folder" redis_says dir "$ORDERSHOP_HOME/redis"
 expect "Redis listens on loopback only" redis_says bind 127.0.0.1
+expect "its password for replicas is for its owner only" test "$(stat -c %a "$ORDERSHOP_HOME/redis/redis.conf")" = 600
 
 before=$(all_pids)
 expect "a second start is harmless" ends_with 0 "redis runs already" up
