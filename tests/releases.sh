@@ -54,7 +54,7 @@ done
 [ ${#platforms[@]} -gt 0 ] || platforms=("${all[@]}")
 
 if obstacle=$(debian_root_obstacle); then
-  echo "not applicable: $obstacle"
+  echo "$obstacle"
   exit 77
 fi
 

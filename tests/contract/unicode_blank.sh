@@ -24,6 +24,6 @@ skip() {
 command -v perl >/dev/null || skip "no perl on this machine"
 perl -e 'use Unicode::UCD' 2>/dev/null || skip "perl has no Unicode::UCD (Debian package perl)"
 version=$(gen/unicode_blank.pl --version)
-grep -qF "Unicode ${version%.0}, by gen/unicode_blank.pl" "$table" || skip "this perl has Unicode $version"
+grep -qF "Unicode ${version%.0}, by gen/unicode_blank.pl" "$table" || skip "not applicable: this perl has Unicode $version"
 diff <(grep -o '{0x[0-9A-F]*, 0x[0-9A-F]*}' "$table") <(gen/unicode_blank.pl)
 echo "unicode_blank: $table has what Unicode $version has"
