@@ -8,8 +8,8 @@
 /* Before any other thread is made, for they have to inherit the mask. Signals that are ignored stay so (nohup). */
 void interrupt_watch(void);
 
-/* From now on a closed pipe is an error of its stream (EPIPE): for whoever has something to say when it is closed. Then
- * he ends the program as a closed pipe does. */
+/* From now on a closed pipe is an error of its stream (EPIPE), so that the caller can still say something.
+ * interrupt_die_of_pipe then ends the program as a closed pipe does. */
 void interrupt_keep_pipes(void);
 _Noreturn void interrupt_die_of_pipe(void);
 

@@ -94,8 +94,7 @@ static const struct help_entry environment[] = {
      "Where the services are. Every setting is a flag too, which wins: ORDERSHOP_PORT_BASE is --port-base."},
     {"ORDERSHOP_USE_PROXY",
      "yes: call through the HTTP proxy that grpc_proxy, https_proxy or http_proxy names, but for the hosts in "
-     "no_proxy. "
-     "By default those are not for the shop."},
+     "no_proxy. By default those are not for the shop."},
     {"NO_COLOR, TERM", "Colours come on a terminal only, and not with NO_COLOR set to anything or TERM=dumb."},
     {"COLUMNS, LINES", "The size of the terminal, where it does not tell."},
     {NULL, NULL},

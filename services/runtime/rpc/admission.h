@@ -4,8 +4,8 @@
  * other until their deadlines are over, and what was done for them is lost. So only a few calls are worked on at once,
  * as many as keep what is behind them busy (Redis, other services, the processor): that many that each takes about
  * 150 ms, where one alone takes less. The others wait in the order of arrival. How long a call will wait is known when
- * it arrives: as many calls as are before it have to end, which they do at a rate that is measured. Who would wait for
- * more than a quarter of the time that his deadline leaves, or in a line of more than 2 s, is refused instead.
+ * it arrives: as many calls as are before it have to end, which they do at a rate that is measured. A call that would
+ * wait for more than a quarter of the time that its deadline leaves, or in a line of more than 2 s, is refused instead.
  *
  * Each method has an admission of its own: what one waits for holds up no other, and calls of one kind take about the
  * same time. Knows neither clock nor gRPC: times are monotonic microseconds that the caller brings. One thread. */
