@@ -108,6 +108,12 @@ damaged_log_is_not_started_on() {
   ! grep 'it has started' "$shop_folder/journal" &&
     grep 'appendonly.aof.1.incr.aof is damaged at byte [0-9]*: no command begins here' "$shop_folder/journal"
 }
+# As after an upgrade from a version that made none.
+redis_starts_without_replication_file() {
+  on_machine 'cd /etc/ordershop/redis; mv replication.conf /root
+    trap "mv /root/replication.conf ." EXIT
+    systemctl restart redis-server@ordershop; ordershop health --timeout 60'
+}
 wrong_setting_fails_the_start_and_is_named() {
   on_machine 'echo ORDERSHOP_GRACE_SECONDS=soon >>/etc/ordershop/crm.env'
   ! on_machine 'systemctl restart ordershop@crm' || return 1
@@ -283,6 +289,7 @@ expect "mails lie in the folder" mails_lie_in_the_folder
 expect "a killed service comes back" killed_service_comes_back
 expect "what a power cut left half-written is mended before Redis starts" torn_log_is_mended_before_the_start
 expect "Redis is not started on a log that is damaged otherwise" damaged_log_is_not_started_on
+expect "Redis starts without the file that says as whom it follows another" redis_starts_without_replication_file
 expect "a wrong setting fails the start and is named in the journal" wrong_setting_fails_the_start_and_is_named
 expect "every installed header compiles alone" headers_stand_alone
 expect "a service outside the tree builds by pkg-config and by CMake" outside_service_builds
