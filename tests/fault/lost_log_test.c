@@ -203,6 +203,20 @@ static void entries_that_were_deleted_before_they_were_applied_stop_the_consumer
   remove_customers("XDEL events:customer_created %s");
 }
 
+static void an_accepted_gap_costs_no_entry_that_is_still_there(void) {
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+  private_shop_stop_service(shop, ORDERSHOP_CRM);
+  const Ordershop__V1__Customer *kept = new_customer();
+  const char *deleted = last_customer();
+  private_redis_command(redis, "XDEL events:customer_created %s", deleted);
+  private_shop_launch_service(shop, ORDERSHOP_CRM);
+  crm_says_that_entries_are_missing(deleted);
+  private_redis_command(redis, "HSET crm_position accepted %s", deleted);
+  CU_ASSERT_TRUE(eventually(has_mail, kept));
+  CU_ASSERT_TRUE(eventually(is_serving, &crm));
+  CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
+}
+
 static void entries_that_are_trimmed_under_a_consumer_that_stands_still_are_missed(void) {
   CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
   private_shop_pause_service(shop, ORDERSHOP_CRM);
@@ -248,6 +262,7 @@ int main(int argc, char **argv) {
        entries_that_were_trimmed_before_they_were_applied_stop_the_consumer},
       {"entries that were deleted before they were applied stop the consumer",
        entries_that_were_deleted_before_they_were_applied_stop_the_consumer},
+      {"an accepted gap costs no entry that is still there", an_accepted_gap_costs_no_entry_that_is_still_there},
       {"entries that are trimmed under a consumer that stands still are missed",
        entries_that_are_trimmed_under_a_consumer_that_stands_still_are_missed},
       {"entries that were trimmed after they were applied are not missed",

@@ -68,8 +68,11 @@ static int64_t end_of_gap(const struct consumer_stream *stream, const struct str
   return sight->added - sight->length > surely_applied(stream, sight) ? first - 1 : 0;
 }
 
-/* The loss is accepted: goes on behind it, with the group's count made anew. */
-static void skip_gap(struct consumer_stream *stream, struct arena *arena, int64_t end) {
+/* The loss is accepted: goes on behind it, but before all entries that are still there (one that was deleted may lie
+ * behind others that were not), with the group's count made anew. */
+static void skip_gap(struct consumer_stream *stream, const struct stream_sight *sight, struct arena *arena,
+                     int64_t end) {
+  if (*sight->first && position_of_entry(sight->first) <= end) end = position_of_entry(sight->first) - 1;
   if (end > stream->position) {
     stream->position = end;
     snprintf(stream->applied, ENTRY_ID_SIZE, "%s", log_time_text(arena, end));
@@ -81,8 +84,8 @@ static void skip_gap(struct consumer_stream *stream, struct arena *arena, int64_
 static struct status check_stream(struct consumer *consumer, struct context *context, struct consumer_stream *stream,
                                   const struct stream_sight *sight) {
   const char *name = stream->subscription->stream;
-  bool is_behind = sight->exists && position_of_entry(sight->last) >= stream->position;
-  if (!is_behind && stream->position > 0) {
+  bool reaches_position = sight->exists && position_of_entry(sight->last) >= stream->position;
+  if (!reaches_position && stream->position > 0) {
     return log_reset(consumer,
                      arena_printf(context->arena, "the position %s of %s lies past its end", stream->applied, name));
   }
@@ -90,7 +93,7 @@ static struct status check_stream(struct consumer *consumer, struct context *con
   int64_t end = end_of_gap(stream, sight);
   if (end == 0) return status_ok();
   if (consumer->accepted_loss >= end) {
-    skip_gap(stream, context->arena, end);
+    skip_gap(stream, sight, context->arena, end);
     return status_ok();
   }
   const char *end_id = log_time_text(context->arena, end);
