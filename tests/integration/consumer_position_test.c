@@ -1,4 +1,5 @@
 /* Positions: waiting for one, and a log that is not the one that was seen. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,22 @@ static void test_position_past_the_end_stops_the_consumer(void) {
   run(halt_past_the_end);
 }
 
+static void halt_and_stand_by(struct context *context) {
+  struct watcher watcher = start(context);
+  watcher_stop(&watcher);
+  private_redis_command(redis, "HSET watcher_position log 8000000000000-0");
+  struct watcher_options watcher_options = options();
+  watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(eventually(context, is_halted, &watcher));
+  private_redis_command(redis, "SET watcher_lease %s", "another 0");
+  CU_ASSERT_TRUE(eventually(context, is_ready, &watcher));
+  watcher_stop(&watcher);
+}
+
+static void test_halted_consumer_without_the_lease_stands_by(void) {
+  run(halt_and_stand_by);
+}
+
 static void halt_when_the_stream_lost_its_tail(struct context *context) {
   struct watcher watcher = start(context);
   watcher_append(watcher.store, context, "customer_created", "a", 0, 10, "Ann");
@@ -315,6 +332,40 @@ static void test_housekeeping_moves_an_idle_log_on(void) {
   run(keep_house);
 }
 
+static struct status fail_at_first(void *user, struct context *context, int64_t position, const char *epoch,
+                                   bool *ret_tick) {
+  (void)position, (void)epoch;
+  int *calls = user;
+  *ret_tick = false;
+  return ++*calls > 2 ? status_ok() : status_error(context->arena, STATUS_INTERNAL, "ODD", "as asked");
+}
+
+static int lines_with(const char *path, const char *text) {
+  char line[1024];
+  int count = 0;
+  FILE *file = fopen(path, "r");
+  while (file && fgets(line, sizeof line, file)) count += strstr(line, text) != NULL;
+  if (file) fclose(file);
+  return count;
+}
+
+static void test_failing_housekeeping_is_said_once(void) {
+  private_redis_command(redis, "FLUSHALL");
+  char log[] = "/tmp/ordershop-test-log-XXXXXX";
+  close(mkstemp(log));
+  int calls = 0;
+  struct watcher_options watcher_options = options();
+  watcher_options.housekeep = fail_at_first;
+  watcher_options.user = &calls;
+  pid_t process = watcher_fork(&watcher_options, log);
+  int64_t end_us = patience_end_us();
+  while (lines_with(log, "housekeeping is done again") == 0 && clock_monotonic_us() < end_us) usleep(5000);
+  watcher_end(process, SIGTERM);
+  CU_ASSERT_EQUAL(lines_with(log, "housekeeping failed"), 1);
+  CU_ASSERT_EQUAL(lines_with(log, "housekeeping is done again"), 1);
+  unlink(log);
+}
+
 static int set_up(void) {
   redis = private_redis_start(NULL);
   return 0;
@@ -335,11 +386,14 @@ int main(int argc, char **argv) {
       {"a wait ends at its deadline", test_wait_ends_at_its_deadline},
       {"a position past the end of the log stops the consumer until it is set right",
        test_position_past_the_end_stops_the_consumer},
+      {"a halted consumer whose lease another replica holds stands by",
+       test_halted_consumer_without_the_lease_stands_by},
       {"a stream that lost its tail stops the consumer", test_stream_that_lost_its_tail_stops_the_consumer},
       {"another epoch stops the consumer", test_another_epoch_stops_the_consumer},
       {"an entry past the clock is no lost tail", test_entry_past_the_clock_is_no_lost_tail},
       {"an emptied Redis is begun afresh", test_emptied_redis_begins_afresh},
       {"housekeeping moves an idle log on", test_housekeeping_moves_an_idle_log_on},
+      {"housekeeping that fails is said once, and that it is done again", test_failing_housekeeping_is_said_once},
   };
   return suite_main("consumer, positions", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
 }

@@ -19,7 +19,8 @@ static void renew_lease(struct consumer *consumer) {
   struct context context = {.arena = arena_new(), .deadline_us = sent_us + lease->lease_ms * 1000 / 2};
   struct status status = lease_acquire(lease, &context);
   if (status_is_ok(status) && lease->epoch) consumer->lease_until_us = sent_us + lease->lease_ms * 1000;
-  if (status_is_ok(status) && !lease->epoch && consumer->state != CONSUMER_HALTED) consumer->state = CONSUMER_STANDBY;
+  /* That it has halted before counts no more: whether events are handled is the other replica's to say. */
+  if (status_is_ok(status) && !lease->epoch) consumer->state = CONSUMER_STANDBY;
   if (status_is_ok(status) && lease->epoch && lease->epoch != epoch) {
     log_event(LOG_INFO, "this replica handles the events", "epoch", log_number(lease->epoch), NULL);
   }

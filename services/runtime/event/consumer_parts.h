@@ -62,7 +62,7 @@ struct consumer {
   struct condition keeper_wake, lease_changed;
 
   enum consumer_state state;
-  char halt_reason[256];
+  char halt_reason[512]; /* with two keys, whose prefix may have 64 characters */
 
   /* The round: from taking up the stored positions to the next failure. */
   char epoch[24]; /* the lease's, as text */
@@ -93,7 +93,8 @@ struct consumer {
   int running; /* coroutines */
 
   struct consumer_figures figures;
-  bool in_trouble; /* said so in the log */
+  bool in_trouble;         /* said so in the log */
+  bool housekeeping_fails; /* likewise */
   struct outbox *outbox;
 };
 

@@ -123,6 +123,16 @@ static struct status store_position(struct consumer *consumer, struct context *c
   return status_ok();
 }
 
+/* It is tried again every second: only when it begins to fail and when it ends. */
+static void say_housekeeping(struct consumer *consumer, struct status status) {
+  bool fails = !status_is_ok(status);
+  if (fails && !consumer->housekeeping_fails) {
+    log_event(LOG_WARN, "housekeeping failed, it is tried again", "reason", status.message, NULL);
+  }
+  if (!fails && consumer->housekeeping_fails) log_event(LOG_INFO, "housekeeping is done again", NULL);
+  consumer->housekeeping_fails = fails;
+}
+
 static struct status housekeep(struct consumer *consumer, struct context *context) {
   consumer->housekeep_us = clock_monotonic_us();
   if (!parking_is_empty(consumer->parking)) {
@@ -136,10 +146,8 @@ static struct status housekeep(struct consumer *consumer, struct context *contex
   bool tick = false;
   struct status status =
       consumer->options.housekeep(consumer->options.user, context, consumer->position.log_time, consumer->epoch, &tick);
-  if (!status_is_ok(status)) {
-    log_event(LOG_WARN, "housekeeping failed, it is tried again", "reason", status.message, NULL);
-    return status_ok();
-  }
+  say_housekeeping(consumer, status);
+  if (!status_is_ok(status)) return status_ok();
   /* After a tick it was called at once; the next tick waits for the next turn. */
   consumer->tick_wanted = tick && !ticked;
   return status_ok();
