@@ -374,9 +374,12 @@ enum { BLOCK_US = 1500 * 1000, SLOW_US = 20 * 1000 };
 static int blocked;
 
 static struct status obey_slowly(struct work *work, const struct event *event, const char *name) {
-  (void)work, (void)event;
-  if (strcmp(name, "block") == 0) blocked++;
-  if (strcmp(name, "block") == 0) usleep(BLOCK_US);
+  (void)event;
+  if (strcmp(name, "block") == 0) {
+    blocked++;
+    usleep(BLOCK_US);
+    work_context(work)->deadline_us = clock_monotonic_us(); /* as if it had outlasted the page's time, too */
+  }
   if (strcmp(name, "slow") == 0) usleep(SLOW_US);
   return status_ok();
 }

@@ -74,7 +74,8 @@ struct status alone_attempt(struct consumer *consumer, struct context *context, 
 
 struct status alone_blame(struct consumer *consumer, struct context *context, const char *entry_id, bool noted) {
   int64_t attempts;
-  struct status status = noted ? status_ok() : increment(consumer, context, entry_id, &attempts);
+  struct context later = context_at_least(context, CALL_US); /* the handler may have used up the page's time */
+  struct status status = noted ? status_ok() : increment(consumer, &later, entry_id, &attempts);
   consumer->attempt_left[0] = '\0'; /* the note stays */
   return status;
 }
