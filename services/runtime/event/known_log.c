@@ -27,7 +27,7 @@ struct known_log {
   bool looking;
   struct condition looked;
 
-  char loss[240];                     /* "": none */
+  char loss[512];                     /* "": none. It names two keys, whose prefix may have 64 characters */
   bool refuses;                       /* it was found on a fresh connection: appends are refused */
   char epoch_at_loss[LOG_EPOCH_SIZE]; /* of the stored positions when it was found */
 };

@@ -32,8 +32,7 @@ static void end(struct store_watch *watch) {
   condition_signal_all(&watch->ended);
 }
 
-/* ---- looking and writing
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- looking and writing ---------------------------------------------------------------------------------------- */
 
 static void try_to_write(struct store_watch *watch) {
   struct event_store *store = watch->store;
@@ -59,7 +58,8 @@ static void watch_server(void *argument) {
     if (redis_is_ready(commands)) look_at_log(watch);
     if (!watch->stopping && redis_is_ready(commands)) try_to_write(watch);
     if (watch->stopping) break;
-    pause_for(watch, watch->written == redis_generation(commands) ? INTERVAL_US : CONNECTED_POLL_US);
+    bool looked = redis_is_ready(commands) && watch->written == redis_generation(commands);
+    pause_for(watch, looked ? INTERVAL_US : CONNECTED_POLL_US);
   }
   end(watch);
 }
