@@ -183,6 +183,24 @@ a_taken_port_is_named() {
   [ "$named" = yes ]
 }
 
+# Whoever resolves such a name is told the same address twice.
+a_name_with_two_lines_is_one_address() {
+  local namespace=(unshare --mount) listens=no
+  [ "$(id -u)" -eq 0 ] || namespace+=(--map-root-user)
+  printf '127.0.0.1 shop.example\n127.0.0.1 shop.example shop\n' >"$shop_folder/hosts"
+  # shellcheck disable=SC2016
+  namespace+=(sh -euc 'mount --bind "$0" /etc/hosts; exec "$@"' "$shop_folder/hosts")
+  "${namespace[@]}" true || return 0 # nothing can be tried where that isn't allowed
+  : >"$(log_of said)"
+  launch said "${namespace[@]}" env ORDERSHOP_LISTEN="shop.example:$(spare_port)" \
+    ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" "$ORDERSHOP_BIN/ordershop-customer"
+  if wait_until 60 said_listens_or_has_ended && is_running said; then listens=yes; fi
+  kill -TERM "${shop_pid[said]}" 2>/dev/null || true
+  await_end said 30
+  cat "$(log_of said)"
+  [ "$listens" = yes ]
+}
+
 an_empty_password_file_is_refused() {
   : >"$shop_folder/empty"
   refuses customer "$shop_folder/empty" ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/empty" &&
@@ -222,6 +240,7 @@ expect "a flag wins over its variable" a_flag_wins
 expect "an unknown ORDERSHOP_ variable is warned of once, one of another program is not" unknown_variable_is_warned_of_once
 expect "passwords are not shown" passwords_are_not_shown
 expect "a port that is taken is named" a_taken_port_is_named
+expect "a name with two lines in /etc/hosts is listened on once" a_name_with_two_lines_is_one_address
 expect "a password file that is empty or a folder is refused" an_empty_password_file_is_refused
 expect "--help needs no configuration" help_needs_nothing
 expect "a service that starts before Redis waits for it" waits_for_redis

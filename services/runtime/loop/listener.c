@@ -35,6 +35,7 @@ struct connection {
 struct trouble {
   bool is;
   int64_t last_us;
+  char text[TEXT_BYTES]; /* for listener_trouble */
 };
 
 struct listener {
@@ -49,9 +50,8 @@ struct listener {
   size_t count;
   int64_t counted_us;
   struct trouble full;    /* all connections are in use */
-  struct trouble crowded; /* one client's are */
+  struct trouble crowded; /* one client's are: no trouble for others, so without a text */
   struct trouble starved; /* the system gives no descriptors */
-  char text[TEXT_BYTES];  /* of `full` or `starved` */
 };
 
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
@@ -127,12 +127,21 @@ static bool add_all_addresses(struct listener *listener, int port) {
   return add_socket(listener, (struct sockaddr *)&any4, sizeof(any4), false);
 }
 
+/* A name with two lines in /etc/hosts has the same address twice. */
+static bool comes_before(const struct addrinfo *found, const struct addrinfo *address) {
+  for (const struct addrinfo *at = found; at != address; at = at->ai_next) {
+    if (at->ai_addrlen == address->ai_addrlen && memcmp(at->ai_addr, address->ai_addr, at->ai_addrlen) == 0)
+      return true;
+  }
+  return false;
+}
+
 /* An address that the machine doesn't have (a name stands for IPv4 and IPv6, and one of them is off) is passed over if
  * there is another one. */
 static bool add_addresses(struct listener *listener, const struct addrinfo *found) {
   int error = 0;
   for (const struct addrinfo *at = found; at; at = at->ai_next) {
-    if (add_socket(listener, at->ai_addr, at->ai_addrlen, false)) continue;
+    if (comes_before(found, at) || add_socket(listener, at->ai_addr, at->ai_addrlen, false)) continue;
     error = errno;
     if (error != EADDRNOTAVAIL && error != EAFNOSUPPORT) return false;
   }
@@ -215,8 +224,8 @@ static bool begins(struct listener *listener, struct trouble *trouble) {
 
 static void tell_full(struct listener *listener) {
   if (!begins(listener, &listener->full)) return;
-  snprintf(listener->text, sizeof(listener->text),
-           "new connections are refused: there are %zu, as many as there may be", listener->options.connections);
+  snprintf(listener->full.text, TEXT_BYTES, "new connections are refused: there are %zu, as many as there may be",
+           listener->options.connections);
   log_event(LOG_WARN, "new connections are refused", "address", listener->options.address, "connections",
             log_number((int64_t)listener->options.connections), NULL);
 }
@@ -231,7 +240,7 @@ static void tell_crowded(struct listener *listener, const struct in6_addr *clien
 
 static void tell_starved(struct listener *listener, const char *cause) {
   if (!begins(listener, &listener->starved)) return;
-  snprintf(listener->text, sizeof(listener->text), "new connections can't be taken: %s", cause);
+  snprintf(listener->starved.text, TEXT_BYTES, "new connections can't be taken: %s", cause);
   log_event(LOG_ERROR, "new connections can't be taken", "address", listener->options.address, "error", cause, NULL);
 }
 
@@ -242,7 +251,8 @@ static void end_if_over(struct listener *listener, struct trouble *trouble, cons
 }
 
 const char *listener_trouble(const struct listener *listener) {
-  return listener->full.is || listener->starved.is ? listener->text : "";
+  if (listener->starved.is) return listener->starved.text;
+  return listener->full.is ? listener->full.text : "";
 }
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
