@@ -82,6 +82,10 @@ void consumer_stop(struct consumer *consumer);
 bool consumer_is_ready(const struct consumer *consumer);
 const char *consumer_reason(const struct consumer *consumer);
 
+/* Everything up to `after` (a text of position_text) is known to have been applied: consumer_wait_for would be OK
+ * without a wait. */
+bool consumer_has_seen(const struct consumer *consumer, const char *after);
+
 /* Parks until everything up to `after` (a text of position_text) has been applied, by whichever replica is active. An
  * idle log is moved on by a tick. Errors: INVALID_ARGUMENT (POSITION_INVALID: not one of ours), FAILED_PRECONDITION
  * (LOG_RESET: another epoch, or past the end of the log), DEADLINE_EXCEEDED (POSITION_NOT_REACHED), UNAVAILABLE

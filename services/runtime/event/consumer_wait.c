@@ -80,13 +80,19 @@ static struct status wait_for(struct consumer *consumer, struct context *context
   }
 }
 
+bool consumer_has_seen(const struct consumer *consumer, const char *after) {
+  struct position position;
+  return consumer_is_active(consumer) && position_parse(after, &position) &&
+         position_has_seen(&consumer->position, &position);
+}
+
 struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after) {
+  if (consumer_has_seen(consumer, after)) return status_ok();
   struct position position;
   if (!position_parse(after, &position)) {
     return status_error(context->arena, STATUS_INVALID_ARGUMENT, "POSITION_INVALID",
                         "ordershop-after is no position that this shop has told");
   }
-  if (consumer_is_active(consumer) && position_has_seen(&consumer->position, &position)) return status_ok();
   struct status status = event_store_check_position(consumer->store, context, &position);
   if (!status_is_ok(status)) return status;
   consumer->waiters++;
