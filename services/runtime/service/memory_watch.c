@@ -23,9 +23,10 @@ static size_t own_bytes(void) {
   return found == 2 && resident > shared ? (resident - shared) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+/* A look at which the system doesn't tell, since it has no descriptors for it, must not count as the least. */
 static size_t look(struct memory_watch *watch) {
   size_t bytes = own_bytes();
-  if (bytes < watch->least_bytes) watch->least_bytes = bytes;
+  if (bytes > 0 && bytes < watch->least_bytes) watch->least_bytes = bytes;
   return bytes;
 }
 
@@ -42,7 +43,8 @@ static void give_back(struct memory_watch *watch, struct loop *loop, size_t befo
 void memory_watch_look(struct memory_watch *watch, struct loop *loop) {
   int64_t now_us = clock_monotonic_us();
   if (watch->looked_us == 0) {
-    *watch = (struct memory_watch){.looked_us = now_us, .pause_us = PAUSE_US, .least_bytes = own_bytes()};
+    *watch = (struct memory_watch){.looked_us = now_us, .pause_us = PAUSE_US, .least_bytes = SIZE_MAX};
+    look(watch);
   }
   if (now_us - watch->looked_us < watch->pause_us) return;
   watch->looked_us = now_us;

@@ -279,6 +279,7 @@ static void run(void *argument) {
 
   supervisor_tell("STOPPING=1");
   health_set_ready(life->health, false);
+  service->refusing = ""; /* the text is the listener's, which ends now */
   rpc_server_drain(life->server, life->settings.grace_seconds * 1000);
   if (life->health_server) rpc_server_drain(life->health_server, 0);
   if (service->consumer) consumer_stop(service->consumer);
