@@ -357,7 +357,8 @@ end
 
 -- Drops attempts that no order can be recorded with any more, and gives back what only they held.
 -- KEYS: clock, stream inventory_updated, attempts, the lease's epoch, parked keys, the reservation of each attempt, the
--- list of its order's parked events, then inventories. ARGV: epoch, position, number of attempts, then for each: order, attempt, candidates.
+-- list of parked events of each attempt's order, then inventories. ARGV: epoch, position, number of attempts, then for
+-- each: order, attempt, candidates.
 -- Answers {'done', last log time, epoch, number of those dropped}; those of parked orders, and those that expire later
 -- than `position`, are left. {'fenced'}: the lease has another epoch.
 local function stock_expire(keys, argv)
