@@ -172,6 +172,14 @@ static struct status claim_and_record(const struct try *try, const void **ret_bi
   return status;
 }
 
+/* Those who wait for one order, whose claim may last, must not hold up the billings of others. */
+static bool wait_for_turn(struct rpc_call *call, struct turn *turn, struct status *ret_status) {
+  rpc_call_rest(call);
+  bool in_time = turn_wait(turn, ret_status);
+  rpc_call_resume(call);
+  return in_time;
+}
+
 /* As claim_and_record, but waits while another billing of the order is on its way: it will be recorded, or its claim
  * ends. */
 static struct status claim_in_turn(struct try *try, const void **ret_billing, bool *ret_again) {
@@ -181,7 +189,7 @@ static struct status claim_in_turn(struct try *try, const void **ret_billing, bo
   do {
     try->expire = event_store_now(store) + claim_seconds * 1000000;
     status = claim_and_record(try, ret_billing, ret_again);
-  } while (strcmp(status_reason(status), "ORDER_CLAIMED") == 0 && turn_wait(&turn, &status));
+  } while (strcmp(status_reason(status), "ORDER_CLAIMED") == 0 && wait_for_turn(try->call, &turn, &status));
   turn_end(&turn);
   return status;
 }

@@ -121,6 +121,20 @@ static void another_billing_of_an_order_being_billed_waits_for_what_becomes_of_t
   assert_refused(ask_end(other), STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS");
 }
 
+static void while_32_billings_wait_for_one_order_others_are_billed(void) {
+  const Ordershop__V1__Order *order = an_order(3), *other = an_order(2);
+  struct asking *billing = begin_billing_and_pause(billing_request(order->id, NULL), "billing.after_claim");
+  struct asking *waiting[CROWD];
+  for (size_t i = 0; i < CROWD; i++) {
+    waiting[i] = ask_begin(once, ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
+  }
+  assert_billed(bill(other), other, 200);
+  assert_billed(release_and_end(billing, "billing.after_claim"), order, 300);
+  for (size_t i = 0; i < CROWD; i++) {
+    assert_refused(ask_end(waiting[i]), STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS");
+  }
+}
+
 static void an_order_claimed_for_a_caller_whose_deadline_passes_is_billed(void) {
   const Ordershop__V1__Order *order = an_order(2);
   const Ordershop__V1__CreateBillingRequest *request = billing_request(order->id, new_id());
@@ -351,6 +365,8 @@ int main(int argc, char **argv) {
        an_order_being_billed_can_be_neither_changed_nor_cancelled},
       {"another billing of an order being billed waits for what becomes of the first",
        another_billing_of_an_order_being_billed_waits_for_what_becomes_of_the_first},
+      {"while 32 billings wait for one order others are billed",
+       while_32_billings_wait_for_one_order_others_are_billed},
       {"an order claimed for a caller whose deadline passes is billed",
        an_order_claimed_for_a_caller_whose_deadline_passes_is_billed},
       {"an order changed before it is claimed is billed with its new total",
