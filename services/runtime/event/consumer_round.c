@@ -148,7 +148,7 @@ static struct status housekeep(struct consumer *consumer, struct context *contex
       consumer->options.housekeep(consumer->options.user, context, consumer->position.log_time, consumer->epoch, &tick);
   say_housekeeping(consumer, status);
   if (!status_is_ok(status)) return status_ok();
-  /* After a tick it was called at once; the next tick waits for the next turn. */
+  /* After a tick it was called at once; the next tick waits for the next poll. */
   consumer->tick_wanted = tick && !ticked;
   return status_ok();
 }
@@ -180,7 +180,7 @@ static struct status tell_position(struct consumer *consumer, int64_t seen, bool
   return status;
 }
 
-/* ---- one turn --------------------------------------------------------------------------------------------------- */
+/* ---- one poll --------------------------------------------------------------------------------------------------- */
 
 /* The clock before a read: when the read brings nothing, everything up to it has been applied. */
 static struct status look_at_clock(struct consumer *consumer, int64_t *ret_last) {
@@ -237,21 +237,21 @@ static struct status block(struct consumer *consumer, bool *ret_woken) {
   return consumer_block(consumer, block_ms(consumer), ret_woken);
 }
 
-struct turn {
+struct poll_state {
   bool behind; /* the last read brought a full page: there is more, the clock doesn't matter yet */
   bool woken;  /* the block ended before its time: perhaps by another replica that waits */
 };
 
 /* Reads, handles, and when there is nothing left waits for more. */
-static struct status take_turn(struct consumer *consumer, struct turn *turn) {
+static struct status poll_once(struct consumer *consumer, struct poll_state *poll) {
   int64_t seen = 0;
-  bool asked = turn->woken && !consumer->poked, full;
+  bool asked = poll->woken && !consumer->poked, full;
   consumer->poked = false;
-  struct status status = turn->behind ? status_ok() : look_at_clock(consumer, &seen);
+  struct status status = poll->behind ? status_ok() : look_at_clock(consumer, &seen);
   if (status_is_ok(status)) status = consumer_read(consumer, &full);
   if (!status_is_ok(status)) return status;
-  turn->behind = full;
-  turn->woken = false;
+  poll->behind = full;
+  poll->woken = false;
   size_t events;
   status = handle_pages(consumer, &events);
   if (!status_is_ok(status)) return status;
@@ -260,7 +260,7 @@ static struct status take_turn(struct consumer *consumer, struct turn *turn) {
   status = tell_position(consumer, seen, asked && events == 0);
   if (status_is_ok(status)) status = keep_house(consumer, true);
   if (!status_is_ok(status)) return status;
-  if (events == 0 && !consumer->tick_wanted) return block(consumer, &turn->woken);
+  if (events == 0 && !consumer->tick_wanted) return block(consumer, &poll->woken);
   if (events > 0) linger(consumer);
   return status_ok();
 }
@@ -296,9 +296,9 @@ static void say_well(struct consumer *consumer) {
 static struct status run_round(struct consumer *consumer, int64_t *backoff_us) {
   struct status status = take_up(consumer);
   if (status_is_ok(status) && consumer->state != CONSUMER_HALTED) consumer->state = CONSUMER_ACTIVE;
-  struct turn turn = {.woken = true};
+  struct poll_state poll = {.woken = true};
   while (status_is_ok(status) && !consumer->stopping && holds_lease(consumer)) {
-    status = take_turn(consumer, &turn);
+    status = poll_once(consumer, &poll);
     if (!status_is_ok(status)) break;
     say_well(consumer);
     *backoff_us = BACKOFF_FIRST_US;
