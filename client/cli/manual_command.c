@@ -149,6 +149,8 @@ int command_manual(struct session *session) {
   fputs(".SH EXAMPLES", stdout);
   putchar('\n');
   put_examples(arena, help_examples);
-  fputs(".SH SEE ALSO\n.BR ordershop\\-load (1)\n", stdout);
+  fputs(".SH SEE ALSO\n.BR ordershop\\-load (1)\n.SH COPYRIGHT\n", stdout);
+  put("Copyright 2026 the OrderShop authors. OrderShop is under the Apache License, version 2.0, and comes without any "
+      "warranty.\n");
   return EXIT_DONE;
 }

@@ -83,9 +83,10 @@ holds_nothing_else() {
     "$containers_folder/files-$1" | grep -v ' usr/bin/perl$'; then return 1; fi
 }
 
+label() { docker image inspect --format "{{index .Config.Labels \"org.opencontainers.image.$2\"}}" "$(image "$1")"; }
+
 is_labelled() {
-  local format='{{index .Config.Labels "org.opencontainers.image.version"}} {{index .Config.Labels "org.opencontainers.image.title"}}'
-  [ "$(docker image inspect --format "$format" "$(image "$1")")" = "$version ordershop-$1" ] &&
+  [ "$(label "$1" version) $(label "$1" title)" = "$version ordershop-$1" ] && [[ $(label "$1" licenses) == Apache-2.0* ]] &&
     [[ $(docker image inspect --format '{{.Config.User}}' "$(image "$1")") == 65532* ]]
 }
 

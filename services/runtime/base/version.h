@@ -1,5 +1,5 @@
 /* Version: of this source tree, from the build (CMake's project()). Any thread. */
 #pragma once
 
-/* "0.1.0" */
+/* "1.2.3" */
 extern const char ordershop_version[];
