@@ -6,8 +6,8 @@
 #include "base/clock.h"
 #include "client/client.h"
 #include "client/request.h"
+#include "client/tls_probe.h"
 #include "rpc/rpc_blocking_client.h"
-#include "rpc/tls_probe.h"
 
 enum { PROBE_MS = 1000 };
 

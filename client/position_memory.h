@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 #include "base/arena.h"
-#include "event/log_time.h"
+#include "store/log_time.h"
 
 struct position_memory {
   pthread_mutex_t mutex;

@@ -6,10 +6,10 @@
 
 #include "base/standard_descriptors.h"
 #include "base/version.h"
-#include "client/cli/commands.h"
-#include "client/cli/failure.h"
-#include "client/cli/interrupt.h"
-#include "client/cli/output.h"
+#include "client/cli/commands/commands.h"
+#include "client/cli/line/failure.h"
+#include "client/cli/line/interrupt.h"
+#include "client/cli/output/output.h"
 
 /* Before the line is parsed, errors already come in the form that was asked for. */
 static bool asks_for_json(int argc, char **argv) {

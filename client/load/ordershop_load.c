@@ -11,7 +11,7 @@
 #include "base/version.h"
 #include "client/load/fsync_probe.h"
 #include "client/load/load.h"
-#include "rpc/tls_files.h"
+#include "tls/tls_files.h"
 
 /* Exit statuses beside EXIT_FAILURE: refused; the same of all programs of the shop. */
 enum { EXIT_MISUSE = 2, EXIT_LATER = 3 };

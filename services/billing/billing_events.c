@@ -5,7 +5,7 @@
 #include <ordershop/v1/order.pb-c.h>
 
 #include "billing_service.h"
-#include "event/projection.h"
+#include "consumer/projection.h"
 #include "shop_mail.h"
 
 static const struct view customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};

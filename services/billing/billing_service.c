@@ -9,12 +9,13 @@
 #include <ordershop/v1/billing.pb-c.h>
 #include <string.h>
 
-#include "base/fail_point.h"
+#include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "event/turn.h"
+#include "loop/fail_point.h"
 #include "shop.h"
 #include "shop_mail.h"
+#include "store/turn.h"
 
 enum { EXPIRED_CLAIMS_MOST = 3, RECORD_US = 1000 * 1000 };
 

@@ -1,9 +1,9 @@
 /* Billing: what the files of the billing service share. */
 #pragma once
 
-#include "event/view.h"
 #include "service/entity_command.h"
 #include "service/service.h"
+#include "store/view.h"
 
 extern const struct service_definition billing_service;
 extern const struct resource billings;

@@ -7,9 +7,9 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "consumer/projection.h"
 #include "crm_mails.h"
 #include "crm_service.h"
-#include "event/projection.h"
 #include "shop_mail.h"
 
 /* Of an order only its id, customer and total, for what its billing and its changes mean to the profile. */

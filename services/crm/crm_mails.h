@@ -4,7 +4,7 @@
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/order.pb-c.h>
 
-#include "event/work.h"
+#include "consumer/work.h"
 
 const char *crm_send_welcome(struct work *work, const struct event *event, const Ordershop__V1__Customer *customer);
 const char *crm_send_good_bye(struct work *work, const struct event *event, const Ordershop__V1__Customer *customer);

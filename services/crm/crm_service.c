@@ -4,6 +4,7 @@
 
 #include <ordershop/v1/crm.pb-c.h>
 
+#include "base/field_rules.h"
 #include "base/uuid.h"
 #include "shop.h"
 #include "shop_mail.h"

@@ -1,9 +1,9 @@
 /* CRM: what the files of the crm service share. */
 #pragma once
 
-#include "event/view.h"
 #include "service/entity_command.h"
 #include "service/service.h"
+#include "store/view.h"
 
 extern const struct service_definition crm_service;
 

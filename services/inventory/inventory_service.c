@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
 #include "service/entity_command.h"

@@ -1,9 +1,9 @@
 /* The inventory service as a literal, for main.c, and what its parts share. */
 #pragma once
 
-#include "event/view.h"
 #include "service/service.h"
 #include "stock.h"
+#include "store/view.h"
 
 extern const struct service_definition inventory_service;
 

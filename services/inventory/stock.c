@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "base/uuid.h"
-#include "event/consumer.h"
-#include "event/turn.h"
+#include "consumer/consumer.h"
 #include "redis/redis_function.h"
 #include "stock_private.h"
+#include "store/turn.h"
 
 extern const unsigned char inventory_stock_lua[];
 

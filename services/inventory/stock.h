@@ -16,9 +16,9 @@
 
 #include "base/context.h"
 #include "base/status.h"
-#include "event/event.h"
-#include "event/event_store.h"
-#include "event/request_record.h"
+#include "store/event.h"
+#include "store/event_store.h"
+#include "store/request_record.h"
 
 struct stock;
 

@@ -1,6 +1,6 @@
 -- Stock: what orders hold of each product, a lease in log time; see stock.h.
 --
---   inventory_entity:<id>            Hash, as event/entity_store.h keeps it: readable fields and `_entity`, which counts
+--   inventory_entity:<id>            Hash, as store/entity_store.h keeps it: readable fields and `_entity`, which counts
 --   inventory_reservation:<order>    String, the order's reservation:
 --                                      <items>                        recorded, those of the order's last event
 --                                      <attempt> <expire> <items>     a line for each open attempt
@@ -397,7 +397,7 @@ end
 -- KEYS: clock, stream inventory_updated, inventory, and the request record if there is one.
 -- ARGV: 'add', 'set' or 'keep', number, expected version (0: any), event id, traceparent, the request record's life in
 -- ms and fingerprint.
--- Answers {'done', last log time, epoch, packed inventory}, {'replayed', record} as event/lua/transaction.lua,
+-- Answers {'done', last log time, epoch, packed inventory}, {'replayed', record} as store/lua/transaction.lua,
 -- {'missing'}, {'version', actual}, {'range', amount}.
 local function stock_adjust(keys, argv)
   if not changes_begin(keys[1], keys[2]) then return {'no clock'} end

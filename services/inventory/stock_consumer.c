@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "base/uuid.h"
-#include "event/consumer.h"
-#include "event/parking.h"
+#include "consumer/consumer.h"
+#include "consumer/parking.h"
 #include "stock.h"
 #include "stock_private.h"
 

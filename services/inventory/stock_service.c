@@ -1,10 +1,11 @@
 /* StockService: what the order service asks for while it records an order (proto/ordershop/internal/v1/stock.proto). */
 #include <ordershop/internal/v1/stock.pb-c.h>
 
-#include "base/fail_point.h"
+#include "base/field_rules.h"
 #include "base/uuid.h"
 #include "base/violations.h"
 #include "inventory_service.h"
+#include "loop/fail_point.h"
 #include "service/entity_command.h"
 #include "stock.h"
 

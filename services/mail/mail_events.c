@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fail_point.h"
 #include "base/log.h"
-#include "event/projection.h"
+#include "consumer/projection.h"
+#include "loop/fail_point.h"
 #include "mail_delivery.h"
 #include "mail_index.h"
 #include "mail_record.h"

@@ -1,7 +1,7 @@
 /* Delivery of recorded mails, by the mail service's own events; for mail_service.c. */
 #pragma once
 
-#include "event/consumer.h"
+#include "consumer/consumer.h"
 
 enum { MAIL_SUBSCRIPTIONS = 1 };
 extern const struct subscription mail_subscriptions[MAIL_SUBSCRIPTIONS];

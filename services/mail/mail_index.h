@@ -9,7 +9,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
-#include "event/event_store.h"
+#include "store/event_store.h"
 
 /* How far it has come. All zero at first. */
 struct mail_index {

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/field_rules.h"
 #include "base/violations.h"
 #include "mail_text.h"
 

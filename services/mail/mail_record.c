@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "event/turn.h"
+#include "store/turn.h"
 
 enum { BODY_MOST = 1 << 20 };
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/field_rules.h"
 #include "base/uuid.h"
 #include "mail_delivery.h"
 #include "mail_events.h"

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/field_rules.h"
 #include "base/violations.h"
 
 static bool is_literal(const char *name) {

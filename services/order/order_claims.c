@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "event/consumer.h"
-#include "event/parking.h"
-#include "event/turn.h"
+#include "base/field_rules.h"
+#include "consumer/consumer.h"
+#include "consumer/parking.h"
 #include "order_resource.h"
+#include "store/turn.h"
 
 enum { EXPIRE_AT_ONCE = 100 };
 

@@ -6,7 +6,7 @@
  * and everything later is refused. */
 #pragma once
 
-#include "event/work.h"
+#include "consumer/work.h"
 #include "rpc/rpc_server.h"
 
 const char *order_claims_key(const struct event_store *store, struct arena *arena);

@@ -5,7 +5,7 @@
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
 
-#include "event/projection.h"
+#include "consumer/projection.h"
 #include "order_claims.h"
 
 const struct view order_products = {.name = "products", .record = &ordershop__v1__product__descriptor};

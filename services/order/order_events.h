@@ -1,8 +1,8 @@
 /* Order events: what the order service listens to, and what it therefore knows of others' entities. */
 #pragma once
 
-#include "event/consumer.h"
-#include "event/view.h"
+#include "consumer/consumer.h"
+#include "store/view.h"
 
 extern const struct view order_products;  /* Product by id */
 extern const struct view order_customers; /* Customer by id */

@@ -6,9 +6,9 @@
 
 #include <ordershop/v1/product.pb-c.h>
 
-#include "event/view.h"
 #include "order_items.h"
 #include "rpc/rpc_server.h"
+#include "store/view.h"
 
 struct order_lookup {
   struct rpc_call *call;

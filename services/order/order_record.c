@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fail_point.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "loop/fail_point.h"
 #include "order_claims.h"
 #include "order_peers.h"
 #include "order_resource.h"

@@ -1,4 +1,5 @@
 #include "order_resource.h"
+#include "base/field_rules.h"
 
 #include <ordershop/v1/order.pb-c.h>
 #include <string.h>

@@ -8,9 +8,9 @@
 #include <ordershop/v1/product.pb-c.h>
 #include <string.h>
 
+#include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "event/turn.h"
 #include "order_claims.h"
 #include "order_events.h"
 #include "order_items.h"
@@ -19,6 +19,7 @@
 #include "order_record.h"
 #include "order_resource.h"
 #include "shop.h"
+#include "store/turn.h"
 
 static char *canonical_id(struct arena *arena, char *id) {
   const char *canonical = uuid_canonical(arena, id);

@@ -10,9 +10,9 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "client/customer_client.h"
-#include "event/log_time.h"
 #include "fault_shop.h"
 #include "patience.h"
+#include "store/log_time.h"
 
 enum { LOADERS = 4, MOST_COMMANDS = 20000, ACKNOWLEDGED = 100 };
 

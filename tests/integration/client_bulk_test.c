@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/commands.h"
-#include "client/cli/line_reader.h"
+#include "client/cli/commands/commands.h"
+#include "client/cli/line/line_reader.h"
 #include "client_fake_shop.h"
 #include "client_run.h"
 #include "suite.h"

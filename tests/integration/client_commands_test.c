@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "client/cli/commands.h"
+#include "client/cli/commands/commands.h"
 #include "client_fake_shop.h"
 #include "client_run.h"
 #include "patience.h"

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
-#include "client/cli/command.h"
+#include "client/cli/line/command.h"
 #include "client_fake_shop.h"
 #include "patience.h"
 #include "suite.h"

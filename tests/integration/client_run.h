@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/commands.h"
+#include "client/cli/commands/commands.h"
 
 static struct arena *arena; /* the suite makes it; what is told lives in it */
 

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "event/record.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "store/record.h"
 #include "suite.h"
 #include "watcher.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "event/consumer_backlog.h"
+#include "consumer/consumer_backlog.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "event/lease.h"
+#include "consumer/lease.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/message.h"
-#include "event/key_table.h"
+#include "consumer/key_table.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "rpc/rpc_server.h"

@@ -1,5 +1,5 @@
 /* Whether the Redis user of a service may do what every service must: asked at each server that the shop can have. */
-#include "event/rights.h"
+#include "store/rights.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/message.h"
-#include "event/log_time.h"
 #include "in_coroutine.h"
 #include "stock_fixture.h"
+#include "store/log_time.h"
 #include "suite.h"
 
 static const struct units TEN = {{10, 10, 10}};

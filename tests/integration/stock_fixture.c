@@ -9,10 +9,10 @@
 
 #include "base/clock.h"
 #include "base/message.h"
-#include "event/consumer.h"
-#include "event/entity_store.h"
+#include "consumer/consumer.h"
 #include "loop/coroutine.h"
 #include "reservation.h"
+#include "store/entity_store.h"
 
 static const struct entity_type inventory_type = {
     .name = "inventory", .descriptor = &ordershop__v1__inventory__descriptor, .ids_set = true};

@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 #include "base/context.h"
-#include "event/event.h"
-#include "event/event_store.h"
 #include "private_redis.h"
 #include "stock.h"
+#include "store/event.h"
+#include "store/event_store.h"
 
 enum { PRODUCTS = 3 };
 

@@ -27,7 +27,7 @@ class Shop:
     def __init__(self, source, folder, built):
         with open(built, encoding="utf-8") as file:
             self.objects = [item for item in yaml.load_all(file, FastLoader) if item]
-        with open(f"{source}/services/shop/shop.h", encoding="utf-8") as file:
+        with open(f"{source}/services/common/shop.h", encoding="utf-8") as file:
             self.ports = {name.lower(): int(port) for name, port in re.findall(r"SHOP_PORT_(\w+) = (\d+)", file.read())}
         with open(f"{source}/CMakeLists.txt", encoding="utf-8") as file:
             self.version = re.search(r"project\([^)]*VERSION ([\d.]+)", file.read()).group(1)

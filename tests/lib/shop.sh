@@ -214,7 +214,7 @@ service_restart() {
   wait_for_serving "$1"
 }
 
-# Fail points (services/runtime/base/fail_point.h), for each service on its own: the next time that it passes the named
+# Fail points (services/runtime/loop/fail_point.h), for each service on its own: the next time that it passes the named
 # place it does what is said (kill, pause, error), once.
 fail_point_arm() { # fail_point_arm SERVICE NAME ACTION
   rm -f "$shop_folder/fail_points/$1/$2.hit"

@@ -77,7 +77,7 @@ void private_shop_set_variable(struct private_shop *shop, const char *variable);
 int private_shop_start_replica(struct private_shop *shop, enum ordershop_service service);
 void private_shop_kill_replica(struct private_shop *shop);
 
-/* Fail points of one service (base/fail_point.h): at the next pass of the place `name` it does `action` ("kill",
+/* Fail points of one service (loop/fail_point.h): at the next pass of the place `name` it does `action` ("kill",
  * "pause", "error"), once. */
 void private_shop_arm(struct private_shop *shop, enum ordershop_service service, const char *name, const char *action);
 /* Waits until the place was passed; false when that does not happen in time. */

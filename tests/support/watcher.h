@@ -19,7 +19,7 @@
 #include <sys/types.h>
 
 #include "base/context.h"
-#include "event/consumer.h"
+#include "consumer/consumer.h"
 #include "private_redis.h"
 
 #define WATCHER_FINDING "5f1b1c6e-0c4e-4f0e-9a63-6f2f3a1d7c10"

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "base/uuid.h"
-#include "client/cli/request_build.h"
-#include "client/cli/session.h"
-#include "client/cli/similar.h"
+#include "client/cli/line/request_build.h"
+#include "client/cli/line/session.h"
+#include "client/cli/line/similar.h"
 #include "suite.h"
 
 static struct arena *arena;

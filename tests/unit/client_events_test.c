@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/message.h"
-#include "client/cli/event_from.h"
-#include "client/cli/event_text.h"
-#include "client/cli/status_show.h"
+#include "client/cli/events/event_from.h"
+#include "client/cli/events/event_text.h"
+#include "client/cli/output/status_show.h"
 #include "suite.h"
 
 static struct arena *arena;

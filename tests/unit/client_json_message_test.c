@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "client/cli/request_build.h"
+#include "client/cli/line/request_build.h"
 #include "client/json.h"
 #include "suite.h"
 

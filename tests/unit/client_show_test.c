@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "client/cli/command.h"
-#include "client/cli/failure.h"
-#include "client/cli/money.h"
-#include "client/cli/show.h"
-#include "client/cli/terminal_text.h"
+#include "client/cli/line/command.h"
+#include "client/cli/line/failure.h"
+#include "client/cli/output/money.h"
+#include "client/cli/output/show.h"
+#include "client/cli/output/terminal_text.h"
 #include "suite.h"
 
 static struct arena *arena;

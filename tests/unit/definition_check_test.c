@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "event/projection.h"
+#include "consumer/projection.h"
 #include "service/entity_command.h"
 #include "suite.h"
 

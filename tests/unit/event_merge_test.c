@@ -1,5 +1,5 @@
-/* The merge of several streams' pages by log time (event/event_merge.h), as pure logic. */
-#include "event/event_merge.h"
+/* The merge of several streams' pages by log time (store/event_merge.h), as pure logic. */
+#include "store/event_merge.h"
 
 #include <stdint.h>
 #include <stdlib.h>

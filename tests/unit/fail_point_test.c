@@ -1,4 +1,4 @@
-#include "base/fail_point.h"
+#include "loop/fail_point.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log_line.h"
+#include "base/utf8.h"
 #include "base/violations.h"
 #include "patience.h"
 #include "suite.h"

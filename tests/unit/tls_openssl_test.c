@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "rpc/rpc_runtime.h"
-#include "rpc/tls_files.h"
 #include "suite.h"
+#include "tls/tls_files.h"
 
 enum { STILL_THERE = 10, CLEANED = 11 };
 

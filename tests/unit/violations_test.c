@@ -1,4 +1,5 @@
 #include "base/violations.h"
+#include "base/field_rules.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -74,3 +74,15 @@ bool utf8_is_blank(uint32_t point) {
   }
   return from < sizeof blanks / sizeof *blanks && point >= blanks[from].first;
 }
+
+int64_t utf8_length(const void *bytes, size_t size) {
+  const unsigned char *at = bytes, *end = at + size;
+  int64_t length = 0;
+  for (; at < end; length++) {
+    uint32_t point;
+    size_t step = utf8_decode(at, (size_t)(end - at), &point);
+    if (step == 0) return -1;
+    at += step;
+  }
+  return length;
+}

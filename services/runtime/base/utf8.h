@@ -18,3 +18,6 @@ bool utf8_is_control(uint32_t point);
 /* Shows nothing where it stands alone: by Unicode's properties White_Space and Default_Ignorable_Code_Point, or as a
  * format character (General_Category Cf). */
 bool utf8_is_blank(uint32_t point);
+
+/* Number of code points of valid UTF-8, or -1 if it is not valid (RFC 3629: no surrogates, no overlong forms). */
+int64_t utf8_length(const void *bytes, size_t size);

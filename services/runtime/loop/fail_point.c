@@ -1,5 +1,5 @@
 /* Lies in this layer, not beside its header, because it parks. */
-#include "base/fail_point.h"
+#include "loop/fail_point.h"
 
 #ifdef ORDERSHOP_FAIL_POINTS
 

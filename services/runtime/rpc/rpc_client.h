@@ -18,7 +18,7 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "loop/loop.h"
-#include "rpc/tls_files.h"
+#include "tls/tls_files.h"
 
 struct rpc_channel;
 

@@ -5,7 +5,7 @@
 #include <grpc/grpc.h>
 
 #include "rpc/rpc_server.h"
-#include "rpc/tls_files.h"
+#include "tls/tls_files.h"
 
 /* `tls` NULL: plain text. Each new connection goes by what the files hold at its time. With CA's, callers must show a
  * certificate of theirs (RPC_CLIENTS_CERTIFIED), or may (RPC_CLIENTS_ANY). `arena` lives as long as the server. */

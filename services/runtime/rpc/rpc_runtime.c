@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "rpc/rpc_mutex.h"
-#include "rpc/tls_openssl.h"
+#include "tls/tls_openssl.h"
 
 enum { COMPLETIONS_PER_TURN = 512, COMPLAINT_BYTES = 128, COMPLAINT_US = 60 * 1000 * 1000 };
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "base/message_check.h"
 #include "base/violations.h"
-#include "rpc/message_check.h"
 
 grpc_byte_buffer *rpc_wire_pack(const ProtobufCMessage *message) {
   size_t size = protobuf_c_message_get_packed_size(message);

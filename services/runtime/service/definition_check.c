@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "event/key_table.h"
+#include "consumer/key_table.h"
 #include "rpc/service_table.h"
 #include "service/entity_command.h"
 

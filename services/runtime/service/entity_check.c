@@ -2,6 +2,7 @@
 #include <google/protobuf/field_mask.pb-c.h>
 #include <string.h>
 
+#include "base/field_rules.h"
 #include "base/message.h"
 #include "service/entity_command.h"
 

@@ -2,9 +2,10 @@
 
 #include <stdio.h>
 
+#include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "event/turn.h"
+#include "store/turn.h"
 
 static struct status check_create(struct rpc_call *call, const struct resource *resource, const void *request,
                                   const ProtobufCFieldDescriptor *field) {

@@ -8,10 +8,10 @@
 #pragma once
 
 #include "base/violations.h"
-#include "event/entity_store.h"
-#include "event/request_record.h"
 #include "rpc/rpc_server.h"
 #include "service/service.h"
+#include "store/entity_store.h"
+#include "store/request_record.h"
 
 #define RESOURCE_FIELDS 8
 

@@ -1,6 +1,7 @@
 /* entity_query: the standard methods that read (AIP-131, 132, 158, 231). */
 #include <string.h>
 
+#include "base/field_rules.h"
 #include "base/message.h"
 #include "service/entity_command.h"
 

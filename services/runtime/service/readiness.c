@@ -1,6 +1,6 @@
 #include "service/readiness.h"
 
-#include "event/rights.h"
+#include "store/rights.h"
 
 bool readiness_is_outage(const struct service *service) {
   return !event_store_is_ready(service->store);

@@ -13,7 +13,6 @@
 #include "base/standard_descriptors.h"
 #include "base/supervisor.h"
 #include "base/version.h"
-#include "event/rights.h"
 #include "loop/coroutine.h"
 #include "loop/crash.h"
 #include "rpc/health.h"
@@ -26,6 +25,7 @@
 #include "service/readiness.h"
 #include "service/service_settings.h"
 #include "service/service_status.h"
+#include "store/rights.h"
 
 enum {
   DESCRIPTORS_LEAST = 48,

@@ -13,11 +13,11 @@
 
 #include "base/config.h"
 #include "base/status.h"
-#include "event/consumer.h"
-#include "event/event_store.h"
+#include "consumer/consumer.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
 #include "rpc/rpc_server.h"
+#include "store/event_store.h"
 
 #define SERVICE_PEERS 4
 

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "event/consumer_backlog.h"
-#include "event/log_time.h"
+#include "consumer/consumer_backlog.h"
 #include "loop/coroutine.h"
 #include "service/readiness.h"
+#include "store/log_time.h"
 
 enum {
   FRESH_US = 100 * 1000, /* however many ask, Redis is asked so often at most */

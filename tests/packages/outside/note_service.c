@@ -3,7 +3,8 @@
 #include <notes/v1/note.pb-c.h>
 #include <string.h>
 
-#include "event/work.h"
+#include "base/field_rules.h"
+#include "consumer/work.h"
 #include "service/entity_command.h"
 #include "service/service.h"
 

@@ -1,0 +1,101 @@
+/* `ordershop status`: how every service is doing, and what to do about those that are not well. */
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "client/cli/line/command_parts.h"
+#include "client/cli/line/failure.h"
+#include "client/cli/line/session.h"
+#include "client/cli/output/status_show.h"
+
+enum { ASK_MS = 2000 };
+
+/* One thread asks one service, so that one that hangs holds up no other. */
+struct asking {
+  struct session *session;
+  struct service_report *report;
+  int64_t deadline_us;
+  pthread_t thread;
+  bool threaded;
+};
+
+static void *ask(void *argument) {
+  struct asking *asking = argument;
+  struct service_report *report = asking->report;
+  const struct context context = {.arena = report->arena, .deadline_us = asking->deadline_us};
+  report->call = ordershop_get_service_status(asking->session->client, &context, report->service, &report->status);
+  return NULL;
+}
+
+static void ask_all(struct session *session, struct service_report *reports, size_t count) {
+  struct asking *askings = arena_calloc(session->arena, count, sizeof(*askings));
+  int64_t timeout_ms = session->invocation->timeout_ms ? session->invocation->timeout_ms : ASK_MS;
+  for (size_t i = 0; i < count; i++) {
+    reports[i].arena = arena_new();
+    askings[i] = (struct asking){
+        .session = session, .report = &reports[i], .deadline_us = clock_monotonic_us() + timeout_ms * 1000};
+    askings[i].threaded = pthread_create(&askings[i].thread, NULL, ask, &askings[i]) == 0;
+    if (!askings[i].threaded) ask(&askings[i]);
+  }
+  for (size_t i = 0; i < count; i++) {
+    if (askings[i].threaded) pthread_join(askings[i].thread, NULL);
+  }
+}
+
+/* The services that were named, or all. */
+static struct status choose(struct session *session, struct service_report *reports, size_t *ret_count) {
+  const struct invocation *invocation = session->invocation;
+  size_t count = invocation->operand_count;
+  for (size_t i = 0; i < count; i++) {
+    if (ordershop_service_find(invocation->operands[i], &reports[i].service)) continue;
+    return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "status: there is no service \"%s\"",
+                        invocation->operands[i]);
+  }
+  for (; invocation->operand_count == 0 && count < ORDERSHOP_SERVICE_COUNT; count++) {
+    reports[count].service = (enum ordershop_service)count;
+  }
+  for (size_t i = 0; i < count; i++) {
+    reports[i].address = ordershop_client_address(session->client, reports[i].service);
+  }
+  *ret_count = count;
+  return status_ok();
+}
+
+/* EXIT_UNAVAILABLE if nobody answered, EXIT_REFUSED if one isn't ready. */
+static int judge(const struct service_report *reports, size_t count) {
+  size_t ready = 0, answered = 0;
+  for (size_t i = 0; i < count; i++) {
+    answered += reports[i].status != NULL;
+    ready += reports[i].status && reports[i].status->ready;
+  }
+  if (answered == 0) return EXIT_UNAVAILABLE;
+  return ready == count ? EXIT_DONE : EXIT_REFUSED;
+}
+
+static int run(struct session *session) {
+  size_t most = session->invocation->operand_count + ORDERSHOP_SERVICE_COUNT, count = 0;
+  struct service_report *reports = arena_calloc(session->arena, most, sizeof(*reports));
+  struct status status = choose(session, reports, &count);
+  if (!status_is_ok(status)) return failure_of_usage(session->invocation->json, status);
+  ask_all(session, reports, count);
+  if (session->invocation->json) status_show_json(reports, count);
+  if (!session->invocation->json) status_show_table(session->arena, reports, count);
+  int exit_status = judge(reports, count);
+  for (size_t i = 0; i < count; i++) arena_free(reports[i].arena);
+  return exit_status;
+}
+
+const struct noun status_commands = {
+    .name = "status",
+    .help = "Say how the services are doing: ready, version, uptime, events that wait or are set aside",
+    .details =
+        "LAG counts the events that a service has not dealt with yet, PARKED those that it has set aside because "
+        "they can't be handled. What is wrong, and what to do about it, stands below the table. Exit status: 0 "
+        "all are ready; 1 not all; 3 none answers.",
+    .operands = "[SERVICE ...]",
+    .operand_words = service_words,
+    .flags = get_flags,
+    .examples = (const char *const[]){"status", "status order crm",
+                                      "status --json | jq '.services[] | select(.ready | not)'", NULL},
+    .run = run,
+};

@@ -1,0 +1,64 @@
+#include "client/cli/events/event_redis.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/config.h"
+#include "redis/redis_url.h"
+
+struct local_shop {
+  const char *home; /* NULL: not set */
+  int64_t redis_port;
+};
+
+/* config_read's line: those of its flags that were given. */
+static char **setting_arguments(struct arena *arena, const struct invocation *invocation, int *ret_count) {
+  static const char *const flags[] = {"redis-url", "redis-password-file", "key-prefix"};
+  char **arguments = arena_calloc(arena, 5, sizeof(*arguments));
+  arguments[(*ret_count)++] = arena_strdup(arena, "ordershop");
+  for (size_t i = 0; i < 3; i++) {
+    const char *value = invocation_value(invocation, flags[i]);
+    if (value) arguments[(*ret_count)++] = arena_printf(arena, "--%s=%s", flags[i], value);
+  }
+  return arguments;
+}
+
+/* Where deploy/local keeps the operator's password; NULL if there is none that we may read. */
+static const char *local_password_file(struct arena *arena, const struct local_shop *local) {
+  const char *user_home = getenv("HOME");
+  if (!local->home && !(user_home && *user_home)) return NULL;
+  const char *home = local->home ? local->home : arena_printf(arena, "%s/.local/state/ordershop", user_home);
+  const char *file = arena_printf(arena, "%s/redis/users/operator.password", home);
+  return access(file, R_OK) == 0 ? file : NULL;
+}
+
+struct status event_redis_read(struct arena *arena, const struct invocation *invocation,
+                               struct event_tail_options *options) {
+  struct local_shop local;
+  const struct setting settings[] = {
+      {.variable = "ORDERSHOP_REDIS_URL", .target = &options->redis_url, .check = redis_url_check},
+      {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE", .kind = SETTING_SECRET, .target = &options->redis_password},
+      {.variable = "ORDERSHOP_KEY_PREFIX", .target = &options->key_prefix, .fallback = ""},
+      {.variable = "ORDERSHOP_HOME", .target = &local.home},
+      {.variable = "ORDERSHOP_REDIS_PORT",
+       .kind = SETTING_INTEGER,
+       .target = &local.redis_port,
+       .fallback = "6380",
+       .least = 1,
+       .most = 65535},
+  };
+  int count = 0;
+  char **arguments = setting_arguments(arena, invocation, &count);
+  enum config_outcome outcome;
+  struct status status =
+      config_read(arena, "ordershop", "", settings, sizeof(settings) / sizeof(*settings), count, arguments, &outcome);
+  if (!status_is_ok(status)) return status;
+  bool is_local = !options->redis_url && !options->redis_password;
+  const char *password_file = is_local ? local_password_file(arena, &local) : NULL;
+  if (!options->redis_url) {
+    const char *user = password_file ? "operator@" : "";
+    options->redis_url = arena_printf(arena, "redis://%s127.0.0.1:%" PRId64 "/0", user, local.redis_port);
+  }
+  return password_file ? config_read_secret(arena, "ORDERSHOP_HOME", password_file, &options->redis_password) : status;
+}

@@ -1,0 +1,11 @@
+/* Where the tail reads: the Redis that flags or variables name, else that of the local shop. At start, one thread. */
+#pragma once
+
+#include "client/cli/events/event_tail.h"
+#include "client/cli/line/command_line.h"
+
+/* Fills redis_url, redis_password and key_prefix of `options` from the flags --redis-url, --redis-password-file and
+ * --key-prefix and their variables. With neither URL nor password file it is the Redis of deploy/local/up.sh
+ * (ORDERSHOP_REDIS_PORT), as the user operator where ORDERSHOP_HOME has its password. Errors: INVALID_ARGUMENT. */
+struct status event_redis_read(struct arena *arena, const struct invocation *invocation,
+                               struct event_tail_options *options);

@@ -1,0 +1,27 @@
+/* Tail: follows all streams of a shop in Redis, merged by id, for `ordershop events tail`. Has a loop of its own;
+ * blocks its thread. */
+#pragma once
+
+#include "client/cli/events/event_from.h"
+#include "redis/redis.h"
+
+struct event_tail_options {
+  const char *redis_url;
+  const char *redis_password; /* NULL: none */
+  const char *key_prefix;
+  const char *const *streams; /* names without prefix; NULL: all there are, and those that come later */
+  size_t stream_count;
+  struct event_from from;
+  bool follow;        /* at the end of the log, wait for more */
+  int64_t connect_ms; /* how long Redis may take to answer at the start */
+  /* What to do with an event; false: no more. The entry is an element of an XREAD answer. */
+  bool (*show)(void *argument, const char *stream, const struct redis_reply *entry);
+  bool (*flush)(void *argument); /* nothing more at the moment; called once a second, too. False: no more */
+  void (*tell)(void *argument, const char *sentence); /* Redis went away or is back */
+  void *argument;
+};
+
+/* Returns when `show` says false, or at the end of the log unless it follows. A Redis that goes away meanwhile is
+ * waited for. Errors: UNAVAILABLE (it doesn't answer, refuses the login, or the user may not read), INVALID_ARGUMENT.
+ */
+struct status event_tail(struct arena *arena, const struct event_tail_options *options);

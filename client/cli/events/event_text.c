@@ -1,0 +1,183 @@
+#include "client/cli/events/event_text.h"
+
+#include <google/protobuf/empty.pb-c.h>
+#include <jansson.h>
+#include <ordershop/v1/billing.pb-c.h>
+#include <ordershop/v1/crm.pb-c.h>
+#include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/inventory.pb-c.h>
+#include <ordershop/v1/mail.pb-c.h>
+#include <ordershop/v1/order.pb-c.h>
+#include <ordershop/v1/product.pb-c.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/message.h"
+#include "client/cli/output/show.h"
+#include "client/cli/output/terminal.h"
+#include "client/cli/output/terminal_text.h"
+#include "client/json.h"
+#include "store/event.h"
+#include "store/position_store.h"
+
+/* ---- the contract's streams ------------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *name;
+  const ProtobufCMessageDescriptor *descriptor;
+} entities[] = {
+    {"customer", &ordershop__v1__customer__descriptor},       {"product", &ordershop__v1__product__descriptor},
+    {"inventory", &ordershop__v1__inventory__descriptor},     {"order", &ordershop__v1__order__descriptor},
+    {"billing", &ordershop__v1__billing__descriptor},         {"mail", &ordershop__v1__mail__descriptor},
+    {"interaction", &ordershop__v1__interaction__descriptor},
+};
+static const char *const happenings[] = {"created", "updated", "deleted"};
+enum { ENTITIES = sizeof(entities) / sizeof(entities[0]), HAPPENINGS = 3 };
+
+const char *event_stream_known(struct arena *arena, size_t index) {
+  if (index >= (size_t)ENTITIES * HAPPENINGS) return NULL;
+  return arena_printf(arena, "%s_%s", entities[index / HAPPENINGS].name, happenings[index % HAPPENINGS]);
+}
+
+/* A stream "customer_created", taken apart. */
+struct stream_name {
+  const char *entity;                           /* "customer" */
+  const char *happening;                        /* "created"; "" where the stream is named otherwise */
+  const ProtobufCMessageDescriptor *descriptor; /* NULL: not of the contract */
+};
+
+static struct stream_name take_apart(struct arena *arena, const char *stream) {
+  const char *end = strrchr(stream, '_');
+  if (!end) return (struct stream_name){.entity = stream, .happening = ""};
+  struct stream_name name = {.entity = arena_memdup(arena, stream, (size_t)(end - stream)), .happening = end + 1};
+  for (size_t i = 0; i < ENTITIES; i++) {
+    if (strcmp(entities[i].name, name.entity) == 0) name.descriptor = entities[i].descriptor;
+  }
+  return name;
+}
+
+/* Any bytes that are a message at all are an Empty with unknown fields: so the rest of the event is told, too. */
+static struct status decode(struct arena *arena, const char *stream, const struct stream_name *name,
+                            const struct redis_reply *entry, struct event *ret_event) {
+  const ProtobufCMessageDescriptor *descriptor =
+      name->descriptor ? name->descriptor : &google__protobuf__empty__descriptor;
+  struct status status = event_decode(arena, stream, descriptor, entry, ret_event);
+  if (name->descriptor) return status;
+  return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "no type is known for the stream");
+}
+
+/* Log time promises order; as a time it is right unless the log's clock was pushed. */
+static const char *time_of(struct arena *arena, const char *entry_id) {
+  return timestamp_rfc3339(arena, timestamp_new(arena, position_of_entry(entry_id)));
+}
+
+/* ---- text ------------------------------------------------------------------------------------------------------- */
+
+enum { TEXT_MOST = 48 };
+
+/* What is in every entity, or is told elsewhere in the line. */
+static bool is_told_elsewhere(const struct event *event, const char *field) {
+  static const char *const names[] = {"id", "version", "create_time", "update_time"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    if (strcmp(names[i], field) == 0) return true;
+  }
+  return event->cause && strcmp(field, "cause") == 0;
+}
+
+/* In quotes if it has blanks, and not longer than is of interest. */
+static const char *quoted(struct arena *arena, const char *value) {
+  size_t size = strlen(value);
+  if (size > TEXT_MOST) {
+    size = TEXT_MOST;
+    while (size > 0 && ((unsigned char)value[size] & 0xc0) == 0x80) size--; /* not within a character */
+  }
+  const char *more = value[size] ? "..." : "";
+  const char *quote = strchr(value, ' ') || !*value ? "\"" : "";
+  return arena_printf(arena, "%s%.*s%s%s", quote, (int)size, value, more, quote);
+}
+
+static const char *label_of(struct arena *arena, const ProtobufCFieldDescriptor *field) {
+  static const char cents[] = "_cents";
+  size_t size = strlen(field->name), tail = strlen(cents);
+  bool money = size > tail && strcmp(field->name + size - tail, cents) == 0;
+  return arena_memdup(arena, field->name, money ? size - tail : size);
+}
+
+static const char *fields_text(struct arena *arena, const struct event *event) {
+  const ProtobufCMessage *entity = event->entity;
+  const char *text = "";
+  for (unsigned i = 0; i < entity->descriptor->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &entity->descriptor->fields[i];
+    if (is_told_elsewhere(event, field->name)) continue;
+    const char *value = show_value_text(arena, entity, field);
+    bool empty = !*value || strcmp(value, "0") == 0;
+    if (empty) continue;
+    const char *label = terminal_paint(arena, PAINT_FAINT, arena_printf(arena, "%s=", label_of(arena, field)));
+    text = arena_printf(arena, "%s  %s%s", text, label, quoted(arena, value));
+  }
+  return text;
+}
+
+static enum paint paint_of(const char *happening) {
+  if (strcmp(happening, "created") == 0) return PAINT_GOOD;
+  if (strcmp(happening, "deleted") == 0) return PAINT_BAD;
+  return PAINT_WARNING;
+}
+
+static const char *entity_text(struct arena *arena, const struct event *event) {
+  const ProtobufCMessage *entity = event->entity;
+  const char *text = terminal_line(arena, message_text(entity, "id"));
+  int64_t version = message_number(entity, "version");
+  if (version > 1) text = arena_printf(arena, "%s  v%lld", text, (long long)version);
+  return arena_printf(arena, "%s%s", text, fields_text(arena, event));
+}
+
+const char *event_text(struct arena *arena, const char *stream, const struct redis_reply *entry) {
+  struct stream_name name = take_apart(arena, stream);
+  struct event event;
+  struct status status = decode(arena, stream, &name, entry, &event);
+  const char *time = terminal_paint(arena, PAINT_FAINT, time_of(arena, event.id));
+  const char *what =
+      arena_printf(arena, "%-11s %-7s", terminal_line(arena, name.entity), terminal_line(arena, name.happening));
+  what = terminal_paint(arena, paint_of(name.happening), what);
+  const char *rest = NULL;
+  if (status_is_ok(status)) rest = entity_text(arena, &event);
+  if (!rest) {
+    const char *why = arena_printf(arena, "can't be decoded: %s", terminal_line(arena, status.message));
+    rest = arena_printf(arena, "%s  %s", terminal_line(arena, event.id), terminal_paint(arena, PAINT_BAD, why));
+  }
+  const char *cause = "";
+  if (event.cause) {
+    cause =
+        arena_printf(arena, "  %s%s", terminal_paint(arena, PAINT_FAINT, "cause="), terminal_line(arena, event.cause));
+  }
+  return arena_printf(arena, "%s  %s  %s%s", time, what, rest, cause);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------------------- */
+
+/* JSON is UTF-8; a text that isn't comes with what is not UTF-8 escaped as on a terminal. */
+static void set_text(struct arena *arena, json_t *object, const char *name, const char *text) {
+  json_t *json = json_string(text);
+  json_object_set_new(object, name, json ? json : json_string(terminal_line(arena, text)));
+}
+
+const char *event_json(struct arena *arena, const char *stream, const struct redis_reply *entry) {
+  struct stream_name name = take_apart(arena, stream);
+  struct event event;
+  struct status status = decode(arena, stream, &name, entry, &event);
+  json_t *json = json_object();
+  set_text(arena, json, "id", event.id);
+  set_text(arena, json, "stream", stream);
+  set_text(arena, json, "time", time_of(arena, event.id));
+  if (event.event_id) set_text(arena, json, "eventId", event.event_id);
+  if (event.cause) set_text(arena, json, "cause", event.cause);
+  if (status_is_ok(status)) json_object_set_new(json, name.entity, json_of_message(event.entity));
+  if (!status_is_ok(status)) set_text(arena, json, "error", status.message);
+  char *text = json_dumps(json, JSON_COMPACT);
+  const char *line = arena_strdup(arena, text ? text : "{}");
+  free(text);
+  json_decref(json);
+  return line;
+}

@@ -1,0 +1,16 @@
+/* What command_table.c is made of: a noun from each <noun>_commands.c, and the flags that several verbs have. */
+#pragma once
+
+#include <stddef.h>
+
+#include "client/cli/line/command.h"
+
+extern const struct noun customer_commands, product_commands, inventory_commands, order_commands, billing_commands,
+    crm_commands, mail_commands, status_commands, events_commands;
+
+extern const struct flag list_flags[];   /* --page-size, --page-token, --all, --watch */
+extern const struct flag get_flags[];    /* --watch */
+extern const struct flag create_flags[]; /* --from */
+extern const struct flag change_flags[]; /* --version, --from */
+
+extern const char *const service_words[]; /* customer ... mail */

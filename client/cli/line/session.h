@@ -1,0 +1,16 @@
+/* What a command of `ordershop` works with. One thread. */
+#pragma once
+
+#include "client/cli/line/command_line.h"
+#include "client/ordershop_client.h"
+
+struct session {
+  struct arena *arena; /* lives as long as the program */
+  const struct invocation *invocation;
+  struct ordershop_client_options options; /* where the shop is */
+  struct ordershop_client *client;         /* opened with them; calls last at most --timeout */
+};
+
+/* Reads where the shop is, from flags and environment, and opens the client. Errors: INVALID_ARGUMENT. */
+struct status session_open(struct arena *arena, const struct invocation *invocation, struct session *ret_session);
+void session_close(struct session *session);

@@ -1,0 +1,8 @@
+/* --watch: shows something again and again, in place on a terminal, one after the other elsewhere. One thread. */
+#pragma once
+
+#include "client/cli/line/session.h"
+
+/* Until Ctrl-C, or until `show` says EXIT_USAGE or nobody reads any more. `show` writes to stdout and stderr as if it
+ * were called once; its session has an arena of its own for each time. Returns the exit status. */
+int watch(struct session *session, int (*show)(struct session *));

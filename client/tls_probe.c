@@ -1,0 +1,222 @@
+#include "client/tls_probe.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* What is told of once it has been met. */
+struct probe {
+  struct arena *arena;
+  const char *host, *port;
+  struct tls_texts texts;
+  bool plain; /* the caller speaks no TLS */
+  int timeout_ms;
+};
+
+/* ---- address ---------------------------------------------------------------------------------------------------- */
+
+/* "dns:///host:port", "ipv4:a:port,b:port", "host:port" ...: host and port of the first. False: none of these. */
+static bool find_address(struct probe *probe, const char *target) {
+  const char *schemes[] = {"dns:", "ipv4:", "ipv6:"};
+  for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+    if (strncmp(target, schemes[i], strlen(schemes[i])) == 0) target += strlen(schemes[i]);
+  }
+  target += strspn(target, "/");
+  char *first = arena_memdup(probe->arena, target, strcspn(target, ","));
+  char *colon = strrchr(first, ':');
+  if (!colon || colon == first) return false;
+  *colon = '\0';
+  bool bracketed = first[0] == '[' && colon[-1] == ']';
+  if (bracketed) colon[-1] = '\0';
+  probe->host = bracketed ? first + 1 : first;
+  probe->port = colon + 1;
+  return true;
+}
+
+static bool is_connected(int fd, int timeout_ms) {
+  struct pollfd wanted = {.fd = fd, .events = POLLOUT};
+  int error = 0;
+  socklen_t size = sizeof(error);
+  return poll(&wanted, 1, timeout_ms) == 1 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+}
+
+static int connect_to(const struct addrinfo *address, int timeout_ms) {
+  int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  bool begun = connect(fd, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS;
+  if (begun && is_connected(fd, timeout_ms)) {
+    struct timeval patience = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    return fd;
+  }
+  close(fd);
+  return -1;
+}
+
+/* Of a name with several addresses the first one that accepts; -1: none. */
+static int connect_first(const struct probe *probe) {
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
+  if (getaddrinfo(probe->host, probe->port, &hints, &addresses) != 0) return -1;
+  int fd = -1;
+  for (const struct addrinfo *at = addresses; at && fd < 0; at = at->ai_next) fd = connect_to(at, probe->timeout_ms);
+  freeaddrinfo(addresses);
+  return fd;
+}
+
+/* ---- identity --------------------------------------------------------------------------------------------------- */
+
+static void trust(SSL_CTX *context, const char *text) {
+  BIO *bio = BIO_new_mem_buf(text, -1);
+  for (X509 *ca; (ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)); X509_free(ca)) {
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca);
+  }
+  BIO_free(bio);
+}
+
+static void bear(SSL_CTX *context, const struct tls_texts *texts) {
+  BIO *certificates = BIO_new_mem_buf(texts->certificate, -1), *keys = BIO_new_mem_buf(texts->key, -1);
+  X509 *own = PEM_read_bio_X509(certificates, NULL, NULL, NULL);
+  EVP_PKEY *key = PEM_read_bio_PrivateKey(keys, NULL, NULL, NULL);
+  if (own) SSL_CTX_use_certificate(context, own);
+  for (X509 *next; own && (next = PEM_read_bio_X509(certificates, NULL, NULL, NULL)); X509_free(next)) {
+    SSL_CTX_add1_chain_cert(context, next);
+  }
+  if (key) SSL_CTX_use_PrivateKey(context, key);
+  EVP_PKEY_free(key);
+  X509_free(own);
+  BIO_free(keys);
+  BIO_free(certificates);
+}
+
+static SSL_CTX *context_of(const struct probe *probe) {
+  static const unsigned char h2[] = {2, 'h', '2'};
+  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_alpn_protos(context, h2, sizeof(h2));
+  if (probe->plain) return context;
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+  if (probe->texts.ca) trust(context, probe->texts.ca);
+  if (!probe->texts.ca) SSL_CTX_set_default_verify_paths(context);
+  if (probe->texts.certificate) bear(context, &probe->texts);
+  return context;
+}
+
+static void expect_name(SSL *ssl, const char *host) {
+  struct in6_addr address;
+  bool numeric = inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+  if (numeric) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
+  } else {
+    SSL_set1_host(ssl, host);
+    SSL_set_tlsext_host_name(ssl, host);
+  }
+}
+
+/* ---- findings --------------------------------------------------------------------------------------------------- */
+
+static const char *verdict_on_peer(const struct probe *probe, long verdict) {
+  switch (verdict) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "its certificate has expired: it needs a new one";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "its certificate is not valid yet: is the clock of this machine right?";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return "its certificate is of another CA than those trusted by ORDERSHOP_TLS_CA_FILE";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return arena_printf(probe->arena,
+                          "its certificate is not for %s: call it by a name that is in it, or issue another",
+                          probe->host);
+    default:
+      return arena_printf(probe->arena, "its certificate is not accepted: %s", X509_verify_cert_error_string(verdict));
+  }
+}
+
+/* The other side's alert (RFC 8446, 6.2), or NULL. */
+static const char *alert_of(const struct probe *probe, int reason) {
+  if (reason < SSL_AD_REASON_OFFSET) return NULL;
+  switch (reason - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_CERTIFICATE_REQUIRED:
+    case SSL_AD_HANDSHAKE_FAILURE:
+      return "it wants a certificate from its callers: set ORDERSHOP_TLS_CERTIFICATE_FILE and ORDERSHOP_TLS_KEY_FILE";
+    case SSL_AD_UNKNOWN_CA:
+      return "it does not trust the CA of the certificate in ORDERSHOP_TLS_CERTIFICATE_FILE";
+    case SSL_AD_CERTIFICATE_EXPIRED:
+      return "it says that the certificate in ORDERSHOP_TLS_CERTIFICATE_FILE has expired";
+    default:
+      return arena_printf(probe->arena, "it refuses the connection: %s",
+                          SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+  }
+}
+
+static const char *closed(const struct probe *probe) {
+  if (!probe->texts.certificate) return alert_of(probe, SSL_AD_REASON_OFFSET + SSL_AD_CERTIFICATE_REQUIRED);
+  return "it closes the connection: it may not trust the certificate in ORDERSHOP_TLS_CERTIFICATE_FILE";
+}
+
+static const char *verdict_on_failure(const struct probe *probe, SSL *ssl, int result) {
+  long verdict = SSL_get_verify_result(ssl);
+  if (verdict != X509_V_OK) return verdict_on_peer(probe, verdict);
+  int kind = SSL_get_error(ssl, result);
+  unsigned long error = ERR_peek_error();
+  int reason = ERR_GET_REASON(error);
+  const char *alert = kind == SSL_ERROR_SSL ? alert_of(probe, reason) : NULL;
+  if (alert) return alert;
+  bool ended = kind == SSL_ERROR_SYSCALL || kind == SSL_ERROR_ZERO_RETURN;
+  if (kind == SSL_ERROR_SSL && reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) ended = true;
+  if (ended && SSL_get0_peer_certificate(ssl)) return closed(probe);
+  if (ended || reason == SSL_R_WRONG_VERSION_NUMBER) {
+    return "it speaks no TLS there: is it set up for it (ORDERSHOP_TLS_CERTIFICATE_FILE)? Without "
+           "ORDERSHOP_TLS_CA_FILE "
+           "it is called in plain text";
+  }
+  return NULL;
+}
+
+/* In TLS 1.3 a server that refuses its caller says so after the handshake; one that doesn't sends HTTP/2 settings. */
+static const char *talk(const struct probe *probe, SSL *ssl) {
+  char byte;
+  int result = SSL_connect(ssl);
+  if (probe->plain) return result == 1 ? "it speaks TLS: set ORDERSHOP_TLS_CA_FILE to the file of its CA" : NULL;
+  if (result == 1) result = SSL_read(ssl, &byte, 1);
+  return result == 1 ? NULL : verdict_on_failure(probe, ssl, result);
+}
+
+static const char *talk_at(const struct probe *probe, int fd) {
+  SSL_CTX *context = context_of(probe);
+  SSL *ssl = SSL_new(context);
+  if (!probe->plain) expect_name(ssl, probe->host);
+  SSL_set_fd(ssl, fd);
+  ERR_clear_error();
+  const char *finding = talk(probe, ssl);
+  ERR_clear_error();
+  SSL_free(ssl);
+  SSL_CTX_free(context);
+  return finding;
+}
+
+const char *tls_probe(struct arena *arena, const char *target, struct tls_files *tls, int timeout_ms) {
+  struct probe probe = {.arena = arena, .plain = !tls, .timeout_ms = timeout_ms};
+  if (!find_address(&probe, target)) return NULL;
+  if (tls) tls_files_read(tls, arena, &probe.texts);
+  int fd = connect_first(&probe);
+  if (fd < 0) return NULL;
+  const char *finding = talk_at(&probe, fd);
+  close(fd);
+  return finding;
+}

@@ -1,0 +1,31 @@
+/* Shop mail: how the services that write to customers make their mails. */
+#pragma once
+
+#include <ordershop/v1/mail.pb-c.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "consumer/outbox.h"
+
+/* What a mail is for; one mail for each purpose and event. */
+enum shop_mail_purpose {
+  SHOP_MAIL_WELCOME,
+  SHOP_MAIL_GOOD_BYE,
+  SHOP_MAIL_THANK_YOU,
+  SHOP_MAIL_PAYMENT_REQUEST,
+  SHOP_MAIL_PAYMENT_RECEIVED,
+};
+
+/* The id of the mail for an event: derived, so that every service that needs it knows it and sending twice is sending
+ * once. */
+const char *shop_mail_id(struct arena *arena, enum shop_mail_purpose purpose, const char *event_id);
+
+/* A mail for the outbox; its cause is the event. */
+Ordershop__V1__Mail *shop_mail_new(struct arena *arena, enum shop_mail_purpose purpose, const char *event_id,
+                                   const char *to, const char *subject, const char *body);
+
+/* "EUR 12.34" */
+const char *shop_amount_text(struct arena *arena, int64_t cents);
+
+/* The outbox of a service that writes to customers leads to the mail service. */
+extern const struct outbox_route shop_mail_route;

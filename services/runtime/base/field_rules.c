@@ -1,0 +1,146 @@
+#include "base/field_rules.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "base/uuid.h"
+
+enum {
+  NAME_MOST = 256,
+  EMAIL_MOST = 254,      /* RFC 5321, erratum 1690 */
+  EMAIL_LOCAL_MOST = 64, /* RFC 5321, 4.5.3.1.1 */
+  LABEL_MOST = 63,       /* RFC 1035, 2.3.4 */
+  DOMAIN_MOST = 253,     /* RFC 1035, 2.3.4: 255 bytes with the first length and the root */
+};
+
+/* What a text is made of. */
+struct text_traits {
+  int64_t length; /* code points; -1: not valid UTF-8 */
+  bool blank;     /* nothing that shows */
+  bool controls;  /* control characters, breaks left out */
+  bool breaks;    /* line feed, also behind a carriage return, or tab */
+};
+
+static struct text_traits text_examine(const void *bytes, size_t size) {
+  struct text_traits traits = {.blank = true};
+  const unsigned char *at = bytes, *end = at + size;
+  while (at < end) {
+    uint32_t point;
+    size_t step = utf8_decode(at, (size_t)(end - at), &point);
+    if (step == 0) return (struct text_traits){.length = -1};
+    bool ends_line = point == '\n' || (point == '\r' && at + 1 < end && at[1] == '\n');
+    if (ends_line || point == '\t') {
+      traits.breaks = true;
+    } else if (utf8_is_control(point)) {
+      traits.controls = true;
+    }
+    if (!utf8_is_blank(point)) traits.blank = false;
+    traits.length++;
+    at += step;
+  }
+  return traits;
+}
+
+void check_name(struct violations *violations, const char *field, const char *value) {
+  if (!value) value = "";
+  struct text_traits traits = text_examine(value, strlen(value));
+  if (traits.length < 0) {
+    violation_add(violations, field, "must be valid UTF-8");
+    return;
+  }
+  if (traits.length > NAME_MOST) {
+    violation_add(violations, field, "must have at most %d characters, not %" PRId64, NAME_MOST, traits.length);
+  }
+  if (traits.controls || traits.breaks) {
+    violation_add(violations, field, "must not contain control characters");
+  } else if (traits.blank) {
+    violation_add(violations, field, "must not be blank");
+  }
+}
+
+void check_text(struct violations *violations, const char *field, const char *value, size_t most, bool lines) {
+  if (!value) return;
+  struct text_traits traits = text_examine(value, strlen(value));
+  if (traits.length < 0) {
+    violation_add(violations, field, "must be valid UTF-8");
+    return;
+  }
+  if ((uint64_t)traits.length > most) {
+    violation_add(violations, field, "must have at most %zu characters, not %" PRId64, most, traits.length);
+  }
+  if (traits.controls || (traits.breaks && !lines)) {
+    violation_add(violations, field, "must not contain control characters%s", lines ? " but line feeds and tabs" : "");
+  }
+}
+
+/* RFC 5321: Atom, without the characters that mail programs take for syntax. */
+static bool is_atom_character(char c) {
+  return isalnum((unsigned char)c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
+/* Dot-string: atoms with single dots between them. */
+static bool is_local_part(const char *local, size_t size) {
+  if (size == 0 || size > EMAIL_LOCAL_MOST) return false;
+  bool atom = false; /* inside one */
+  for (size_t i = 0; i < size; i++) {
+    if (local[i] == '.' ? !atom : !is_atom_character(local[i])) return false;
+    atom = local[i] != '.';
+  }
+  return atom;
+}
+
+static bool is_label(const char *label, size_t size) {
+  if (size == 0 || size > LABEL_MOST) return false;
+  if (label[0] == '-' || label[size - 1] == '-') return false;
+  for (size_t i = 0; i < size; i++) {
+    if (!isalnum((unsigned char)label[i]) && label[i] != '-') return false;
+  }
+  return true;
+}
+
+bool domain_is_valid(const char *domain) {
+  if (strlen(domain) > DOMAIN_MOST) return false;
+  while (true) {
+    size_t size = strcspn(domain, ".");
+    if (!is_label(domain, size)) return false;
+    if (domain[size] == '\0') return true;
+    domain += size + 1;
+  }
+}
+
+void check_email(struct violations *violations, const char *field, const char *value) {
+  if (!value) value = "";
+  size_t size = strlen(value);
+  if (size > EMAIL_MOST) {
+    violation_add(violations, field, "must have at most %d characters, not %zu", EMAIL_MOST, size);
+    return;
+  }
+  const char *at = strchr(value, '@');
+  if (!at || !is_local_part(value, (size_t)(at - value)) || !domain_is_valid(at + 1)) {
+    violation_add(violations, field, "must be an e-mail address of the form local@domain, in ASCII");
+  }
+}
+
+const char *email_canonical(struct arena *arena, const char *address) {
+  char *canonical = arena_strdup(arena, address);
+  for (char *at = strchr(canonical, '@'); at && *at; at++) {
+    if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
+  }
+  return canonical;
+}
+
+void check_uuid(struct violations *violations, const char *field, const char *value) {
+  if (uuid_is_valid(value)) return;
+  violation_add(violations, field, "must be a UUID of the form 01234567-89ab-cdef-0123-456789abcdef");
+}
+
+void check_optional_uuid(struct violations *violations, const char *field, const char *value) {
+  if (value && value[0] != '\0') check_uuid(violations, field, value);
+}
+
+void check_range(struct violations *violations, const char *field, int64_t value, int64_t least, int64_t most) {
+  if (value >= least && value <= most) return;
+  violation_add(violations, field, "must be from %" PRId64 " to %" PRId64 ", not %" PRId64, least, most, value);
+}

@@ -1,0 +1,123 @@
+#include "consumer/consumer_backlog.h"
+
+#include <string.h>
+
+#include "consumer/consumer_parts.h"
+#include "store/position_store.h"
+
+enum consumer_role consumer_role(const struct consumer *consumer) {
+  if (consumer->state == CONSUMER_STARTING) return CONSUMER_ROLE_STARTING;
+  if (consumer->state == CONSUMER_HALTED) return CONSUMER_ROLE_HALTED;
+  return consumer_is_active(consumer) ? CONSUMER_ROLE_ACTIVE : CONSUMER_ROLE_STANDING_BY;
+}
+
+struct consumer_backlog consumer_backlog_unread(const struct consumer *consumer) {
+  return (struct consumer_backlog){
+      .position = consumer->position.log_time, .lag_entries = -1, .lag_us = -1, .parked_keys = -1, .parked_events = -1};
+}
+
+/* ---- what is parked --------------------------------------------------------------------------------------------- */
+
+static void add_members(struct key_table *names, struct redis_arguments *list, const struct redis_reply *members) {
+  for (size_t i = 0; i < members->count; i++) {
+    const char *name = redis_reply_text(redis_reply_at(members, i));
+    void **known = key_table_at(names, name);
+    if (!*known) redis_add_text(list, name);
+    *known = names;
+  }
+}
+
+/* The keys that are parked, then those that only have a list. */
+static struct status read_names(const struct event_store *store, struct context *context, struct redis_arguments *names,
+                                size_t *ret_parked) {
+  struct arena *arena = context->arena;
+  struct redis_arguments keys = redis_command_of(arena, "SMEMBERS", parking_set_key(store, arena), NULL);
+  struct redis_arguments lists = redis_command_of(arena, "SMEMBERS", parking_lists_key(store, arena), NULL);
+  const struct redis_reply *parked, *listed;
+  struct redis_pending *first = redis_send(store->commands, context, &keys);
+  struct redis_pending *second = redis_send(store->commands, context, &lists);
+  struct status status = redis_receive(first, &parked), other = redis_receive(second, &listed);
+  if (status_is_ok(status)) status = other;
+  if (!status_is_ok(status)) return status;
+  struct key_table *known = key_table_new(arena);
+  add_members(known, names, parked);
+  *ret_parked = names->count;
+  add_members(known, names, listed);
+  return status_ok();
+}
+
+/* A key counts while it is parked or its list holds events. */
+static struct status count_parked(const struct event_store *store, struct context *context,
+                                  struct consumer_backlog *backlog) {
+  struct redis_arguments names = redis_arguments_empty(context->arena);
+  size_t parked;
+  struct status status = read_names(store, context, &names, &parked);
+  if (!status_is_ok(status)) return status;
+  struct redis_pending **pending = arena_calloc(context->arena, names.count + 1, sizeof *pending);
+  for (size_t i = 0; i < names.count; i++) {
+    const char *list = parking_list_key(store, context->arena, names.values[i]);
+    struct redis_arguments length = redis_command_of(context->arena, "LLEN", list, NULL);
+    pending[i] = redis_send(store->commands, context, &length);
+  }
+  int64_t keys = 0, events = 0;
+  for (size_t i = 0; i < names.count; i++) {
+    const struct redis_reply *reply;
+    struct status received = redis_receive(pending[i], &reply);
+    if (!status_is_ok(status)) continue;
+    status = received;
+    if (!status_is_ok(status)) continue;
+    keys += i < parked || redis_reply_number(reply, 0) > 0;
+    events += redis_reply_number(reply, 0);
+  }
+  if (!status_is_ok(status)) return status;
+  backlog->parked_keys = keys;
+  backlog->parked_events = events;
+  return status_ok();
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+static struct status call_function(const struct consumer *consumer, struct context *context,
+                                   const struct redis_reply **ret_reply) {
+  struct event_store *store = consumer->store;
+  struct redis_arguments keys = redis_arguments_empty(context->arena), values = redis_arguments_empty(context->arena);
+  redis_add_text(&keys, consumer->position_key);
+  redis_add_text(&keys, clock_key(store, context->arena));
+  redis_add_text(&keys, parking_set_key(store, context->arena));
+  redis_add_text(&keys, parking_lists_key(store, context->arena));
+  redis_add_text(&values, store->service);
+  for (size_t i = 0; i < consumer->stream_count; i++) {
+    redis_add_text(&keys, consumer->streams[i].key);
+    redis_add_text(&values, consumer->streams[i].subscription->stream);
+  }
+  return redis_function_call(store->commands, context, store->library, "backlog_read", &keys, &values, ret_reply);
+}
+
+/* Of the clock's "<last id> <epoch>". An idle consumer's position follows the clock by seconds, though nothing waits
+ * for it: hence the entries decide whether there is a lag. */
+static int64_t lag_of(struct arena *arena, const struct consumer_backlog *backlog, const char *clock) {
+  if (backlog->lag_entries == 0 || !*clock) return 0;
+  int64_t last = position_of_entry(arena_memdup(arena, clock, strcspn(clock, " ")));
+  return last > backlog->position ? last - backlog->position : 0;
+}
+
+struct status consumer_backlog_read(const struct consumer *consumer, struct context *context,
+                                    struct consumer_backlog *ret_backlog) {
+  const struct redis_reply *reply;
+  struct status status = call_function(consumer, context, &reply);
+  if (!status_is_ok(status)) return status;
+  struct consumer_backlog backlog = consumer_backlog_unread(consumer);
+  const char *stored = redis_reply_text(redis_reply_at(reply, 0)), *clock = redis_reply_text(redis_reply_at(reply, 1));
+  if (!consumer_is_active(consumer)) backlog.position = stored && *stored ? position_of_entry(stored) : 0;
+  backlog.lag_entries = redis_reply_number(redis_reply_at(reply, 2), -1);
+  backlog.lag_us = lag_of(context->arena, &backlog, clock ? clock : "");
+  int64_t keys = redis_reply_number(redis_reply_at(reply, 3), -1);
+  int64_t lists = redis_reply_number(redis_reply_at(reply, 4), -1);
+  backlog.parked_keys = keys > lists ? keys : lists;
+  if (backlog.parked_keys == 0) backlog.parked_events = 0;
+  if (backlog.parked_keys > 0 && keys <= BACKLOG_KEYS_MOST && lists <= BACKLOG_KEYS_MOST) {
+    status = count_parked(consumer->store, context, &backlog);
+  }
+  if (status_is_ok(status)) *ret_backlog = backlog;
+  return status;
+}

@@ -1,0 +1,123 @@
+/* Whether the log is whole, as far as a consumer's positions tell: of its epoch, not shorter than they are, and without
+ * entries that were removed before they were applied. Entries at or below a stream's position may be gone. */
+#include <stdio.h>
+#include <string.h>
+
+#include "consumer/consumer_parts.h"
+#include "store/known_log.h"
+#include "store/position_store.h"
+#include "store/stream_sight.h"
+
+/* ---- the log as a whole ----------------------------------------------------------------------------------------- */
+
+static struct status log_reset(struct consumer *consumer, const char *what) {
+  return status_error(consumer->round_arena, STATUS_FAILED_PRECONDITION, "LOG_RESET",
+                      "the log was reset: %s; set %s right to go on", what, consumer->position_key);
+}
+
+/* That nothing is missing of what this process has seen. */
+static struct status check_known(struct consumer *consumer, struct context *context) {
+  struct status status = known_log_check(consumer->store->known, context);
+  const char *loss = event_store_loss(consumer->store);
+  if (!status_is_ok(status) || !*loss) return status;
+  return status_error(context->arena, STATUS_FAILED_PRECONDITION, "LOG_RESET", "%s", loss);
+}
+
+/* That the stored positions are of this log, and not past its end. A consumer without any begins at this log. An entry
+ * that was added by hand may lie past the clock. */
+static struct status check_positions(struct consumer *consumer, struct context *context) {
+  struct position last;
+  struct status status = clock_read(consumer->store, context, &last);
+  if (!status_is_ok(status)) return status;
+  if (!consumer->position.epoch[0]) memcpy(consumer->position.epoch, last.epoch, LOG_EPOCH_SIZE);
+  if (strcmp(consumer->position.epoch, last.epoch) != 0) {
+    return log_reset(consumer, arena_printf(context->arena, "its epoch is %s, that of the positions is %s", last.epoch,
+                                            consumer->position.epoch));
+  }
+  int64_t end = last.log_time;
+  for (size_t i = 0; i < consumer->stream_count; i++) {
+    if (consumer->streams[i].position > end) end = consumer->streams[i].position;
+  }
+  if (consumer->position.log_time <= end) return status_ok();
+  return log_reset(consumer, arena_printf(context->arena, "the position %s lies past its end, %s",
+                                          log_time_text(context->arena, consumer->position.log_time),
+                                          log_time_text(context->arena, last.log_time)));
+}
+
+/* ---- its streams ------------------------------------------------------------------------------------------------ */
+
+/* How many of the stream's entries, of all that ever were, are certainly applied. The group follows the position, so
+ * whoever trims up to the group keeps below this. */
+static int64_t surely_applied(const struct consumer_stream *stream, const struct stream_sight *sight) {
+  bool known = *sight->group_at && position_of_entry(sight->group_at) <= stream->position;
+  return known && sight->group_read > 0 ? sight->group_read : 0;
+}
+
+/* The log time of the last entry that was removed before it was applied; 0: there is none. */
+static int64_t end_of_gap(const struct consumer_stream *stream, const struct stream_sight *sight) {
+  int64_t last = position_of_entry(sight->last), deleted = position_of_entry(sight->deleted);
+  if (strcmp(sight->deleted, "0-0") != 0 && deleted > stream->position) return deleted;
+  if (strcmp(sight->last, stream->applied) == 0) {
+    /* All that there is has been applied: was it all that ever was? */
+    bool counted = strcmp(sight->group_at, stream->applied) == 0 && sight->group_read >= 0;
+    return counted && sight->group_read < sight->added ? last : 0;
+  }
+  if (!*sight->first) return sight->added > 0 ? last : 0;
+  int64_t first = position_of_entry(sight->first);
+  if (first <= stream->position) return 0;
+  return sight->added - sight->length > surely_applied(stream, sight) ? first - 1 : 0;
+}
+
+/* The loss is accepted: goes on behind it, but before all entries that are still there (one that was deleted may lie
+ * behind others that were not), with the group's count made anew. */
+static void skip_gap(struct consumer_stream *stream, const struct stream_sight *sight, struct arena *arena,
+                     int64_t end) {
+  if (*sight->first && position_of_entry(sight->first) <= end) end = position_of_entry(sight->first) - 1;
+  if (end > stream->position) {
+    stream->position = end;
+    snprintf(stream->applied, ENTRY_ID_SIZE, "%s", log_time_text(arena, end));
+    memcpy(stream->read_to, stream->applied, ENTRY_ID_SIZE);
+  }
+  stream->group_at[0] = '\0';
+}
+
+static struct status check_stream(struct consumer *consumer, struct context *context, struct consumer_stream *stream,
+                                  const struct stream_sight *sight) {
+  const char *name = stream->subscription->stream;
+  bool reaches_position = sight->exists && position_of_entry(sight->last) >= stream->position;
+  if (!reaches_position && stream->position > 0) {
+    return log_reset(consumer,
+                     arena_printf(context->arena, "the position %s of %s lies past its end", stream->applied, name));
+  }
+  if (!sight->exists) return status_ok();
+  int64_t end = end_of_gap(stream, sight);
+  if (end == 0) return status_ok();
+  if (consumer->accepted_loss >= end) {
+    skip_gap(stream, sight, context->arena, end);
+    return status_ok();
+  }
+  const char *end_id = log_time_text(context->arena, end);
+  return status_error(
+      consumer->round_arena, STATUS_FAILED_PRECONDITION, "LOG_GAP",
+      "the log has a gap: entries of %s up to %s were removed before they were applied, the last one that "
+      "was is %s; to go on without them: HSET %s accepted %s",
+      name, end_id, stream->applied, consumer->position_key, end_id);
+}
+
+struct status consumer_check_streams(struct consumer *consumer, struct context *context) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena);
+  for (size_t i = 0; i < consumer->stream_count; i++) redis_add_text(&keys, consumer->streams[i].key);
+  const struct stream_sight *sights;
+  struct status status = streams_look(consumer->store, context, &keys, true, &sights);
+  for (size_t i = 0; status_is_ok(status) && i < consumer->stream_count; i++) {
+    status = check_stream(consumer, context, &consumer->streams[i], &sights[i]);
+  }
+  return status;
+}
+
+struct status consumer_check_log(struct consumer *consumer, struct context *context) {
+  struct status status = check_known(consumer, context);
+  if (status_is_ok(status)) status = check_positions(consumer, context);
+  if (status_is_ok(status)) status = consumer_check_streams(consumer, context);
+  return status;
+}

@@ -1,0 +1,252 @@
+#include "consumer/outbox.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/message.h"
+#include "consumer/outbox_delivery.h"
+#include "consumer/parking.h"
+#include "loop/coroutine.h"
+#include "loop/fail_point.h"
+#include "store/transaction.h"
+
+enum {
+  BATCH_MESSAGES = 200,
+  BATCH_BYTES = 512 * 1024,
+  CALL_US = 5000000,
+  LOOK_US = 1000000, /* also without being woken, in case another replica has left something */
+  READY_POLL_US = 50000,
+  BACKOFF_FIRST_US = 100000,
+  BACKOFF_MOST_US = 2000000,
+};
+
+struct outbox {
+  struct outbox_options options;
+  const ProtobufCMethodDescriptor *method;
+  const ProtobufCFieldDescriptor *field; /* of the request: the messages */
+  const char *key;
+  size_t single_left; /* a batch was refused: so many go one by one, to find the one at fault */
+  bool stopping, in_trouble, woken;
+  struct condition wake;
+};
+
+/* The first messages of the list. */
+struct batch {
+  struct context context;
+  void **messages;
+  const char **bytes; /* of each, as stored */
+  size_t *sizes;
+  size_t count;
+  bool undecodable; /* the one message of the batch can't be decoded */
+};
+
+const char *outbox_key(const struct event_store *store, struct arena *arena) {
+  return redis_key(store->commands, arena, "%s_outbox", store->service);
+}
+
+static const ProtobufCFieldDescriptor *messages_field(const ProtobufCMessageDescriptor *request,
+                                                      const ProtobufCMessageDescriptor *message) {
+  for (unsigned i = 0; i < request->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &request->fields[i];
+    if (field->label == PROTOBUF_C_LABEL_REPEATED && field->descriptor == message) return field;
+  }
+  return NULL;
+}
+
+struct outbox *outbox_new(struct arena *arena, const struct outbox_options *options) {
+  struct outbox *outbox = arena_calloc(arena, 1, sizeof *outbox);
+  outbox->options = *options;
+  outbox->method = protobuf_c_service_descriptor_get_method_by_name(options->route->service, options->route->method);
+  outbox->field = messages_field(outbox->method->input, options->route->message);
+  outbox->key = outbox_key(options->store, arena);
+  return outbox;
+}
+
+void outbox_wake(struct outbox *outbox) {
+  if (!outbox) return;
+  outbox->woken = true;
+  condition_signal_all(&outbox->wake);
+}
+
+void outbox_stop(struct outbox *outbox) {
+  if (!outbox) return;
+  outbox->stopping = true;
+  outbox_wake(outbox);
+}
+
+/* ---- the batch -------------------------------------------------------------------------------------------------- */
+
+static size_t most_messages(const struct outbox *outbox) {
+  if (outbox->single_left > 0) return 1;
+  int32_t most = outbox->options.route->batch_messages;
+  return most > 0 ? (size_t)most : BATCH_MESSAGES;
+}
+
+static size_t most_bytes(const struct outbox *outbox) {
+  int64_t most = outbox->options.route->batch_bytes;
+  return most > 0 ? (size_t)most : BATCH_BYTES;
+}
+
+/* Decodes as many as make a batch; what can't be decoded goes alone. */
+static void fill_batch(struct outbox *outbox, struct batch *batch, const struct redis_reply *list) {
+  struct arena *arena = batch->context.arena;
+  batch->messages = arena_calloc(arena, list->count, sizeof *batch->messages);
+  batch->bytes = arena_calloc(arena, list->count, sizeof *batch->bytes);
+  batch->sizes = arena_calloc(arena, list->count, sizeof *batch->sizes);
+  size_t size = 0;
+  for (; batch->count < list->count; batch->count++) {
+    const struct redis_reply *bytes = list->elements[batch->count];
+    size += bytes->size;
+    if (batch->count > 0 && size > most_bytes(outbox)) return;
+    void *message = message_unpack(arena, outbox->options.route->message, bytes->text, bytes->size);
+    if (!message && batch->count > 0) return;
+    batch->messages[batch->count] = message;
+    batch->bytes[batch->count] = bytes->text;
+    batch->sizes[batch->count] = bytes->size;
+    if (message) continue;
+    batch->undecodable = true;
+    batch->count = 1;
+    return;
+  }
+}
+
+static struct status take_batch(struct outbox *outbox, struct batch *batch) {
+  struct redis_arguments range = redis_command_of(batch->context.arena, "LRANGE", outbox->key, "0", NULL);
+  redis_add_number(&range, (int64_t)most_messages(outbox) - 1);
+  const struct redis_reply *list;
+  struct status status = redis_command(outbox->options.store->reads, &batch->context, &range, &list);
+  if (status_is_ok(status)) fill_batch(outbox, batch, list);
+  return status;
+}
+
+static struct status call_peer(struct outbox *outbox, struct batch *batch) {
+  void *request = message_new(batch->context.arena, outbox->method->input);
+  *(size_t *)((char *)request + outbox->field->quantifier_offset) = batch->count;
+  *(void ***)((char *)request + outbox->field->offset) = batch->messages;
+  const void *reply;
+  batch->context.deadline_us = clock_monotonic_us() + CALL_US;
+  return rpc_client_call(outbox->options.channel, &batch->context, outbox->options.route->service, outbox->method,
+                         request, &reply);
+}
+
+/* True for what says that the message is wrong. Anything else, even what is no outage by its code (a proxy that knows
+ * no such method, a certificate that has expired), says nothing about the message: it waits. */
+static bool is_refusal(struct status status) {
+  switch (status.code) {
+    case STATUS_INVALID_ARGUMENT:
+    case STATUS_NOT_FOUND:
+    case STATUS_ALREADY_EXISTS:
+    case STATUS_FAILED_PRECONDITION:
+    case STATUS_OUT_OF_RANGE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/* ---- removing --------------------------------------------------------------------------------------------------- */
+
+/* Removes the first `count` messages; with `reason` the first one is parked. */
+static struct status remove_first(struct outbox *outbox, struct batch *batch, size_t count, const char *reason) {
+  struct event_store *store = outbox->options.store;
+  struct arena *arena = batch->context.arena;
+  batch->context.deadline_us = clock_monotonic_us() + CALL_US;
+  struct transaction transaction = transaction_of(store, arena);
+  transaction_require_value(&transaction, lease_epoch_key(store, arena),
+                            arena_printf(arena, "%" PRId64, outbox->options.lease->epoch));
+  transaction_trim(&transaction, outbox->key, (int64_t)count);
+  if (reason) parking_add_line(&transaction, PARKING_KEY_OUTBOX, batch->bytes[0], batch->sizes[0]);
+  struct transaction_result result;
+  struct status status = transaction_run(&transaction, &batch->context, &result);
+  if (!status_is_ok(status)) return status;
+  if (result.outcome != TRANSACTION_DONE) {
+    return status_error(arena, STATUS_UNAVAILABLE, "LEASE_LOST", "the lease is another replica's");
+  }
+  outbox->single_left -= outbox->single_left < count ? outbox->single_left : count;
+  return status_ok();
+}
+
+static struct status park_first(struct outbox *outbox, struct batch *batch, const char *reason) {
+  struct status status = remove_first(outbox, batch, 1, reason);
+  if (!status_is_ok(status)) return status;
+  log_event(LOG_ERROR, "parked a message that the peer refuses", "method", outbox->options.route->method, "reason",
+            reason, NULL);
+  return status_ok();
+}
+
+/* ---- the coroutine ---------------------------------------------------------------------------------------------- */
+
+static struct status deliver(struct outbox *outbox, struct batch *batch) {
+  struct status status = take_batch(outbox, batch);
+  if (!status_is_ok(status) || batch->count == 0) return status;
+  if (batch->undecodable) return park_first(outbox, batch, "it can't be decoded");
+  if (fail_point("outbox.before_delivery")) {
+    return status_error(batch->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point before delivery");
+  }
+  status = call_peer(outbox, batch);
+  if (fail_point("outbox.after_delivery")) {
+    return status_error(batch->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point after delivery");
+  }
+  if (status_is_ok(status)) return remove_first(outbox, batch, batch->count, NULL);
+  if (!is_refusal(status)) return status;
+  if (batch->count == 1) return park_first(outbox, batch, status.message);
+  outbox->single_left = batch->count;
+  return status_ok();
+}
+
+static void say(struct outbox *outbox, struct status status) {
+  if (strcmp(status_reason(status), "LEASE_LOST") == 0) return;
+  const char *method = outbox->options.route->method;
+  if (!status_is_ok(status) && !outbox->in_trouble) {
+    log_event(LOG_WARN, "messages can't be delivered, they wait", "method", method, "reason", status_reason(status),
+              "detail", status.message, NULL);
+  } else if (status_is_ok(status) && outbox->in_trouble) {
+    log_event(LOG_INFO, "messages are delivered again", "method", method, NULL);
+  }
+  outbox->in_trouble = !status_is_ok(status);
+}
+
+/* One batch. *ret_more false: the list is empty. False: it failed. */
+static bool deliver_next(struct outbox *outbox, bool *ret_more) {
+  struct batch batch = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US}};
+  struct status status = deliver(outbox, &batch);
+  *ret_more = batch.count > 0;
+  if (batch.count > 0 || !status_is_ok(status)) say(outbox, status);
+  arena_free(batch.context.arena);
+  return status_is_ok(status);
+}
+
+static void wait_until(struct outbox *outbox, int64_t end_us) {
+  while (!outbox->stopping && !outbox->woken && condition_wait(&outbox->wake, end_us)) continue;
+}
+
+static void pause_for(struct outbox *outbox, int64_t duration_us) {
+  int64_t end_us = clock_monotonic_us() + duration_us;
+  while (!outbox->stopping && condition_wait(&outbox->wake, end_us)) continue;
+}
+
+static bool may_deliver(const struct outbox *outbox) {
+  return outbox->options.lease->epoch != 0 && redis_is_ready(outbox->options.store->commands) &&
+         redis_is_ready(outbox->options.store->reads);
+}
+
+void outbox_run(struct outbox *outbox) {
+  int64_t backoff_us = BACKOFF_FIRST_US;
+  while (!outbox->stopping) {
+    if (!may_deliver(outbox)) {
+      pause_for(outbox, READY_POLL_US);
+      continue;
+    }
+    outbox->woken = false;
+    bool more;
+    if (deliver_next(outbox, &more)) {
+      backoff_us = BACKOFF_FIRST_US;
+      if (!more) wait_until(outbox, clock_monotonic_us() + LOOK_US);
+      continue;
+    }
+    pause_for(outbox, backoff_us);
+    backoff_us = backoff_us * 2 < BACKOFF_MOST_US ? backoff_us * 2 : BACKOFF_MOST_US;
+  }
+}

@@ -1,0 +1,27 @@
+/* The deliverer of an outbox (outbox.h): a coroutine of the consumer. Takes the list's first messages, calls the peer,
+ * and removes them by a transaction that refuses an older epoch. */
+#pragma once
+
+#include "consumer/lease.h"
+#include "consumer/outbox.h"
+
+struct outbox;
+
+struct outbox_options {
+  struct event_store *store;
+  const struct lease *lease; /* delivers only while it is held */
+  const struct outbox_route *route;
+  struct rpc_channel *channel;
+};
+
+struct outbox *outbox_new(struct arena *arena, const struct outbox_options *options);
+
+/* `<service>_outbox`. */
+const char *outbox_key(const struct event_store *store, struct arena *arena);
+
+/* The coroutine's body: parks until outbox_stop, and until the call under way has ended. */
+void outbox_run(struct outbox *outbox);
+
+/* There may be something to deliver. NULL is allowed. */
+void outbox_wake(struct outbox *outbox);
+void outbox_stop(struct outbox *outbox);

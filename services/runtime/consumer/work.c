@@ -1,0 +1,441 @@
+#include "consumer/work.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/message.h"
+#include "base/uuid.h"
+#include "consumer/key_table.h"
+#include "consumer/lease.h"
+#include "consumer/outbox_delivery.h"
+#include "consumer/work_page.h"
+#include "store/record.h"
+
+enum { BYTES_LIKE_A_CHANGE = 4096 };
+
+/* One record of a view, as far as it is known. */
+struct work_record {
+  const char *key;
+  const void *bytes; /* as it is now; NULL: there is none */
+  size_t size;
+  void *message; /* unpacked for the handler; NULL: not yet */
+  bool known, dirty;
+  struct work_record *next; /* in the list that it is in: wanted or dirty */
+};
+
+struct record_list {
+  struct work_record *first, **end;
+  size_t count;
+};
+
+struct work_view {
+  const struct view *view;
+  struct key_table *records; /* struct work_record by key */
+  struct record_list wanted; /* not known yet */
+  struct record_list dirty;  /* to be written, in the order of their first change */
+  struct work_view *next;
+};
+
+/* An event of the present part. */
+struct work_event {
+  const struct event *event;
+  size_t guards, changes; /* how many the transaction had before it */
+  struct work_event *before;
+};
+
+/* An entity that the present part writes, for the case that it can't. */
+struct work_entity {
+  int guard;
+  const struct entity_type *type;
+  const char *id;
+  int64_t version; /* that it must have; 0: it must not exist */
+  struct work_entity *before;
+};
+
+struct work {
+  struct work_options options;
+  struct work_view *views;
+  struct transaction transaction;
+  struct redis_arguments sends;
+  struct key_table *changed; /* keys of the entities that the present part changes */
+  bool conflict;
+  struct work_event *current; /* the event whose work it is */
+  struct work_entity *entities;
+  struct key_table *derived; /* names of the types that it has derived ids for, as often as it has */
+  size_t bytes;              /* that the present part puts into views and sends */
+};
+
+struct context *work_context(struct work *work) {
+  return work->options.context;
+}
+
+struct event_store *work_store(struct work *work) {
+  return work->options.store;
+}
+
+struct arena *work_arena(struct work *work) {
+  return work->options.context->arena;
+}
+
+void *work_user(struct work *work) {
+  return work->options.user;
+}
+
+const char *work_epoch(struct work *work) {
+  return work->options.epoch;
+}
+
+struct status work_lease_lost(struct work *work) {
+  return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, "LEASE_LOST", "the lease is another replica's");
+}
+
+struct transaction *work_transaction(struct work *work) {
+  return &work->transaction;
+}
+
+/* ---- parts ------------------------------------------------------------------------------------------------------ */
+
+static void begin_part(struct work *work) {
+  struct arena *arena = work_arena(work);
+  work->transaction = transaction_of(work->options.store, arena);
+  work->transaction.checks_kinds = true; /* one event's mistake must not leave half of the others' effects */
+  transaction_require_value(&work->transaction, lease_epoch_key(work->options.store, arena), work->options.epoch);
+  work->sends = redis_arguments_empty(arena);
+  work->changed = key_table_new(arena);
+  work->conflict = false;
+  work->current = NULL;
+  work->entities = NULL;
+  work->bytes = 0;
+}
+
+void work_begin(struct work *work, const struct event *event) {
+  struct work_event *begun = arena_alloc(work_arena(work), sizeof *begun);
+  *begun = (struct work_event){.event = event,
+                               .guards = work->transaction.guard_count,
+                               .changes = work->transaction.change_count,
+                               .before = work->current};
+  work->current = begun;
+  work->derived = NULL;
+}
+
+const char *work_fault(const struct work *work) {
+  return work->transaction.fault;
+}
+
+struct work *work_new(const struct work_options *options) {
+  struct work *work = arena_calloc(options->context->arena, 1, sizeof *work);
+  work->options = *options;
+  begin_part(work);
+  return work;
+}
+
+void work_discard(struct work *work) {
+  work->views = NULL;
+  begin_part(work);
+}
+
+size_t work_changes(const struct work *work) {
+  size_t changes = work->transaction.change_count + work->sends.count + work->bytes / BYTES_LIKE_A_CHANGE;
+  for (const struct work_view *view = work->views; view; view = view->next) changes += view->dirty.count;
+  return changes;
+}
+
+bool work_conflicts(const struct work *work) {
+  return work->conflict;
+}
+
+size_t work_sends(const struct work *work) {
+  return work->sends.count;
+}
+
+/* ---- records ---------------------------------------------------------------------------------------------------- */
+
+static void list_clear(struct record_list *list) {
+  *list = (struct record_list){.end = &list->first};
+}
+
+static void list_add(struct record_list *list, struct work_record *record) {
+  record->next = NULL;
+  *list->end = record;
+  list->end = &record->next;
+  list->count++;
+}
+
+static struct work_view *view_of(struct work *work, const struct view *view) {
+  for (struct work_view *known = work->views; known; known = known->next) {
+    if (known->view == view || strcmp(known->view->name, view->name) == 0) return known;
+  }
+  struct work_view *made = arena_calloc(work_arena(work), 1, sizeof *made);
+  made->view = view;
+  made->records = key_table_new(work_arena(work));
+  list_clear(&made->wanted);
+  list_clear(&made->dirty);
+  made->next = work->views;
+  work->views = made;
+  return made;
+}
+
+static struct work_record *known_record(struct work *work, struct work_view *view, const char *key) {
+  void **place = key_table_at(view->records, key);
+  if (*place) return *place;
+  struct work_record *record = arena_calloc(work_arena(work), 1, sizeof *record);
+  record->key = arena_strdup(work_arena(work), key);
+  *place = record;
+  list_add(&view->wanted, record);
+  return record;
+}
+
+static bool check_key(struct work *work, const struct view *view, const char *key) {
+  if (!view || !view->name || !view->record) {
+    transaction_refuse(&work->transaction, "a view without a name or the type of its records");
+  } else if (!key || !*key) {
+    transaction_refuse(&work->transaction, "a record of %s with %s key", view->name, key ? "an empty" : "NULL for its");
+  } else {
+    return true;
+  }
+  return false;
+}
+
+void work_want(struct work *work, const struct view *view, const char *key) {
+  if (check_key(work, view, key)) known_record(work, view_of(work, view), key);
+}
+
+static struct status fetch_view(struct work *work, struct work_view *view) {
+  if (!view->wanted.first) return status_ok();
+  struct arena *arena = work_arena(work);
+  struct redis_arguments get = redis_command_of(arena, "HMGET", view_key(work->options.store, arena, view->view), NULL);
+  for (struct work_record *record = view->wanted.first; record; record = record->next) {
+    redis_add_text(&get, record->key);
+  }
+  const struct redis_reply *reply;
+  struct status status = redis_command(work->options.store->commands, work->options.context, &get, &reply);
+  if (!status_is_ok(status)) return status;
+  size_t i = 0;
+  for (struct work_record *record = view->wanted.first; record; record = record->next) {
+    const struct redis_reply *bytes = redis_reply_at(reply, i++);
+    record->known = true;
+    record->bytes = redis_reply_text(bytes);
+    record->size = record->bytes ? bytes->size : 0;
+  }
+  list_clear(&view->wanted);
+  return status_ok();
+}
+
+struct status work_fetch(struct work *work) {
+  for (struct work_view *view = work->views; view; view = view->next) {
+    struct status status = fetch_view(work, view);
+    if (!status_is_ok(status)) return status;
+  }
+  return status_ok();
+}
+
+struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record) {
+  if (!check_key(work, view, key)) {
+    return status_error(work_arena(work), STATUS_INTERNAL, "CHANGE_INVALID", "%s", work_fault(work));
+  }
+  struct work_view *of = view_of(work, view);
+  struct work_record *record = known_record(work, of, key);
+  if (!record->known) {
+    struct status status = fetch_view(work, of);
+    if (!status_is_ok(status)) return status;
+  }
+  if (!record->bytes) {
+    *ret_record = NULL;
+    return status_ok();
+  }
+  if (!record->message) {
+    record->message = message_unpack(work_arena(work), view->record, record->bytes, record->size);
+  }
+  if (!record->message) {
+    return status_error(work_arena(work), STATUS_DATA_LOSS, "VIEW_UNDECODABLE", "the record %s of %s can't be decoded",
+                        key, view->name);
+  }
+  *ret_record = record->message;
+  return status_ok();
+}
+
+/* A record that is put without having been read must not be read over later. */
+static void forget_want(struct work_view *view, struct work_record *record) {
+  if (record->known) return;
+  record->known = true;
+  struct work_record **at = &view->wanted.first;
+  // What is not known is wanted. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+  while (*at != record) at = &(*at)->next;
+  *at = record->next;
+  if (!*at) view->wanted.end = at;
+  view->wanted.count--;
+}
+
+static void change_record(struct work *work, const struct view *view, const char *key, const void *bytes, size_t size) {
+  struct work_view *of = view_of(work, view);
+  struct work_record *record = known_record(work, of, key);
+  forget_want(of, record);
+  record->bytes = bytes;
+  record->size = size;
+  record->message = NULL;
+  work->bytes += size;
+  if (record->dirty) return;
+  record->dirty = true;
+  list_add(&of->dirty, record);
+}
+
+/* Packed at once: the handler's message may point to its stack. */
+void work_put(struct work *work, const struct view *view, const char *key, const void *record) {
+  if (!check_key(work, view, key)) return;
+  struct record packed = record_of(work_arena(work), view->record, record);
+  if (packed.fault) {
+    transaction_refuse(&work->transaction, "a record of %s can't be put: %s", view->name, packed.fault);
+  } else {
+    change_record(work, view, key, packed.bytes, packed.size);
+  }
+}
+
+void work_remove(struct work *work, const struct view *view, const char *key) {
+  if (check_key(work, view, key)) change_record(work, view, key, NULL, 0);
+}
+
+/* ---- entities and messages -------------------------------------------------------------------------------------- */
+
+static struct event_origin origin_of(struct work *work, const struct event *event) {
+  if (work->transaction.after < event->log_time) work->transaction.after = event->log_time;
+  return (struct event_origin){.cause = event->event_id, .traceparent = event->traceparent};
+}
+
+/* The id of the next entity of the type that the event makes. */
+static const char *derive_id(struct work *work, const struct entity_type *type, const struct event *event) {
+  struct arena *arena = work_arena(work);
+  if (!work->derived) work->derived = key_table_new(arena);
+  void **place = key_table_at(work->derived, type->name);
+  if (!*place) *place = arena_calloc(arena, 1, sizeof(size_t));
+  size_t *count = *place, index = (*count)++;
+  const char *text = index == 0 ? event->event_id : arena_printf(arena, "%s/%zu", event->event_id, index);
+  return uuid_derive_text(arena, type->name, text);
+}
+
+static void note_guard(struct work *work, const struct entity_type *type, const void *entity, int64_t version,
+                       int guard) {
+  struct work_entity *written = arena_alloc(work_arena(work), sizeof *written);
+  *written = (struct work_entity){
+      .guard = guard, .type = type, .id = message_text(entity, "id"), .version = version, .before = work->entities};
+  work->entities = written;
+}
+
+static void note_change(struct work *work, const struct entity_type *type, const void *entity) {
+  const char *key = entity_key(work->options.store, work_arena(work), type, message_text(entity, "id"));
+  void **place = key_table_at(work->changed, key);
+  if (*place) work->conflict = true;
+  *place = work;
+}
+
+/* Whether it is an entity of the type at all, of whatever content. */
+static bool check_entity(struct work *work, const struct entity_type *type, const void *entity) {
+  const char *fault = entity_type_fault(work_arena(work), type);
+  if (!fault) fault = record_type_fault(work_arena(work), type->descriptor, entity);
+  if (fault) transaction_refuse(&work->transaction, "an entity can't be written: %s", fault);
+  return !fault;
+}
+
+void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event) {
+  if (!check_entity(work, type, entity)) return;
+  struct event_origin origin = origin_of(work, event);
+  if (!*message_text(entity, "id")) message_set_text(entity, "id", derive_id(work, type, event));
+  note_change(work, type, entity);
+  note_guard(work, type, entity, 0, entity_put_created(&work->transaction, type, entity, &origin));
+}
+
+void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event) {
+  if (!check_entity(work, type, entity)) return;
+  struct event_origin origin = origin_of(work, event);
+  note_change(work, type, entity);
+  int64_t version = message_number(entity, "version");
+  note_guard(work, type, entity, version, entity_put_updated(&work->transaction, type, entity, &origin));
+}
+
+void work_send(struct work *work, const void *message) {
+  if (!work->options.outbox) {
+    transaction_refuse(&work->transaction, "a message can't be sent: the service has no outbox");
+    return;
+  }
+  struct record packed = record_of(work_arena(work), work->options.outbox->message, message);
+  if (packed.fault) {
+    transaction_refuse(&work->transaction, "a message can't be sent: %s", packed.fault);
+    return;
+  }
+  redis_add_bytes(&work->sends, packed.bytes, packed.size);
+  work->bytes += packed.size;
+}
+
+/* ---- commit ----------------------------------------------------------------------------------------------------- */
+
+static void write_view(struct work *work, struct work_view *view) {
+  struct arena *arena = work_arena(work);
+  struct redis_arguments fields = redis_arguments_empty(arena);
+  const char *key = view_key(work->options.store, arena, view->view);
+  for (struct work_record *record = view->dirty.first; record; record = record->next) {
+    if (!record->bytes) {
+      transaction_remove_field(&work->transaction, key, record->key);
+      continue;
+    }
+    redis_add_text(&fields, record->key);
+    redis_add_bytes(&fields, record->bytes, record->size);
+  }
+  transaction_set_fields(&work->transaction, key, &fields);
+}
+
+static void begin_next_part(struct work *work) {
+  for (struct work_view *view = work->views; view; view = view->next) {
+    for (struct work_record *record = view->dirty.first; record; record = record->next) record->dirty = false;
+    list_clear(&view->dirty);
+  }
+  begin_part(work);
+}
+
+/* The event that has added the guard or the change; an event's are those from its begin to the next one's. */
+static const struct event *owner_of(const struct work *work, size_t guard, size_t change) {
+  const struct work_event *at = work->current;
+  while (at && guard <= at->guards && change <= at->changes) at = at->before;
+  return at ? at->event : NULL;
+}
+
+static const char *why_refused(struct work *work, int guard, const char *found) {
+  const struct work_entity *at = work->entities;
+  while (at && at->guard != guard) at = at->before;
+  if (!at) return "a guard of its own does not hold";
+  const char *name = at->type->name, *what = found ? "it has another version now" : "there is none";
+  if (at->version == 0)
+    return arena_printf(work_arena(work), "%s %s can't be created: it exists already", name, at->id);
+  return arena_printf(work_arena(work), "%s %s can't be changed from version %" PRId64 ": %s", name, at->id,
+                      at->version, what);
+}
+
+static struct work_refusal refusal_of(struct work *work, const struct transaction_result *result) {
+  return (struct work_refusal){.guard = result->refused_by,
+                               .event = owner_of(work, (size_t)result->refused_by, 0),
+                               .why = why_refused(work, result->refused_by, result->actual)};
+}
+
+static struct status refused(struct work *work, struct work_refusal refusal, struct work_refusal *ret_refusal) {
+  *ret_refusal = refusal;
+  return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, "WORK_REFUSED", "%s", refusal.why);
+}
+
+struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {
+  struct arena *arena = work_arena(work);
+  for (struct work_view *view = work->views; view; view = view->next) write_view(work, view);
+  if (work->sends.count > 0) {
+    transaction_push(&work->transaction, outbox_key(work->options.store, arena), &work->sends);
+  }
+  struct transaction_result result;
+  struct status status = transaction_run(&work->transaction, work->options.context, &result);
+  const struct event *wrong = owner_of(work, 0, work->transaction.wrong_change);
+  if (wrong) return refused(work, (struct work_refusal){.event = wrong, .why = status.message}, ret_refusal);
+  if (!status_is_ok(status)) return status;
+  if (result.outcome == TRANSACTION_REFUSED && result.refused_by == 1) {
+    return status_error(arena, STATUS_FAILED_PRECONDITION, "LEASE_LOST", "the lease has the epoch %s now, not %s",
+                        result.actual ? result.actual : "none", work->options.epoch);
+  }
+  if (result.outcome != TRANSACTION_DONE) return refused(work, refusal_of(work, &result), ret_refusal);
+  begin_next_part(work);
+  return status_ok();
+}

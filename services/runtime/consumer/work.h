@@ -1,0 +1,61 @@
+/* Work: everything that handling a page of events changes, committed at once (unit of work).
+ *
+ * Handlers read views through it, seeing what earlier events of the page have put, and add changes: records of views,
+ * entities with their events, messages for the outbox. One transaction then makes all of it, moves the consumer's
+ * positions, if the consumer still holds the lease: each event has its effect exactly once, however often it is read. A
+ * work that isn't committed leaves nothing. Belongs to the consumer's coroutine. Memory: the work's arena.
+ *
+ * What a handler gives that can't be stored or sent (NULL; a record or message of another type; more than 1 MiB; text
+ * that is no UTF-8; an id that is no UUID; see also record.h, entity_store.h) parks its event, with what was wrong,
+ * once the handler has returned, as does an entity that can't be created or changed since it exists already or does
+ * not. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "store/entity_store.h"
+#include "store/event.h"
+#include "store/view.h"
+
+struct work;
+
+struct context *work_context(struct work *work);
+struct event_store *work_store(struct work *work);
+struct arena *work_arena(struct work *work);
+
+/* The service literal's user pointer. */
+void *work_user(struct work *work);
+
+/* The lease's epoch as text, for fenced functions of the service's own (subscription.apply_run). */
+const char *work_epoch(struct work *work);
+
+/* What apply_run answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. Parks no event. */
+struct status work_lease_lost(struct work *work);
+
+/* Says that a record will be needed, so that a page's records are fetched together. For subscription.want. */
+void work_want(struct work *work, const struct view *view, const char *key);
+
+/* The record as of this event, or NULL where there is none. The message may be changed and put back. May park. */
+struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record);
+void work_put(struct work *work, const struct view *view, const char *key, const void *record);
+void work_remove(struct work *work, const struct view *view, const char *key);
+
+/* Creates an entity of the service's own, with its event caused by `event`. Its id is what `entity` has, or, where that
+ * is empty, is derived from the event: the same however often the handler runs, another for each of the entities of a
+ * type that the event creates, counted in order. It is set in `entity`. */
+void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
+
+/* Changes an own entity that the handler has loaded; nothing else may write such entities meanwhile. What was loaded
+ * does not show what earlier events of the page have done to entities; but a second change of an entity, however it was
+ * loaded, makes the page commit first and the handler run again, on what is then stored. */
+void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
+
+/* The transaction itself, for changes of the service's own keys. No guards may be added; a key that holds another kind
+ * of value parks the event. */
+struct transaction *work_transaction(struct work *work);
+
+/* Puts a message, of the type that the service's outbox_route names, into the outbox (outbox.h): it is delivered to the
+ * peer after the commit, in order, until the peer has taken it. */
+void work_send(struct work *work, const void *message);

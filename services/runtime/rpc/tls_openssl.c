@@ -1,7 +1,0 @@
-#include "rpc/tls_openssl.h"
-
-#include <openssl/crypto.h>
-
-void tls_openssl_outlive_main(void) {
-  OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
-}

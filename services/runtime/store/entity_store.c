@@ -1,0 +1,282 @@
+#include "store/entity_store.h"
+
+#include <google/protobuf/timestamp.pb-c.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/message.h"
+#include "base/uuid.h"
+#include "store/record.h"
+
+const char *entity_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
+                       const char *id) {
+  return redis_key(store->commands, arena, "%s_entity:%s", type->name, id);
+}
+
+const char *entity_creation_key(const struct event_store *store, struct arena *arena, const struct entity_type *type) {
+  return redis_key(store->commands, arena, "%s_by_creation", type->name);
+}
+
+const char *entity_index_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
+                             const char *field, const char *value) {
+  const char *found_by = type->index_value ? type->index_value(arena, field, value) : value;
+  return redis_key(store->commands, arena, "%s_by_%s:%s", type->name, field, found_by);
+}
+
+static const char *entity_ids_key(const struct event_store *store, struct arena *arena,
+                                  const struct entity_type *type) {
+  return redis_key(store->commands, arena, "%s_ids", type->name);
+}
+
+static const char *entity_list_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
+                                   const char *id) {
+  return redis_key(store->commands, arena, "%s_%s:%s", type->name, type->list_field, id);
+}
+
+/* ---- what can be stored ----------------------------------------------------------------------------------------- */
+
+static bool has_field(const ProtobufCMessageDescriptor *descriptor, const char *name, ProtobufCType type) {
+  const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(descriptor, name);
+  return field && field->type == type && field->label != PROTOBUF_C_LABEL_REPEATED;
+}
+
+static bool has_time(const ProtobufCMessageDescriptor *descriptor, const char *name) {
+  return has_field(descriptor, name, PROTOBUF_C_TYPE_MESSAGE) &&
+         protobuf_c_message_descriptor_get_field_by_name(descriptor, name)->descriptor ==
+             &google__protobuf__timestamp__descriptor;
+}
+
+static const char *index_fault(struct arena *arena, const struct entity_type *type) {
+  for (int i = 0; i < ENTITY_INDEXES && type->indexes[i]; i++) {
+    if (has_field(type->descriptor, type->indexes[i], PROTOBUF_C_TYPE_STRING)) continue;
+    return arena_printf(arena, "its index \"%s\" is no string field of %s", type->indexes[i], type->descriptor->name);
+  }
+  if (!type->list_field) return NULL;
+  const ProtobufCFieldDescriptor *list =
+      protobuf_c_message_descriptor_get_field_by_name(type->descriptor, type->list_field);
+  if (list && list->type == PROTOBUF_C_TYPE_STRING && list->label == PROTOBUF_C_LABEL_REPEATED) return NULL;
+  return arena_printf(arena, "its list_field \"%s\" is no repeated string field of %s", type->list_field,
+                      type->descriptor->name);
+}
+
+const char *entity_type_fault(struct arena *arena, const struct entity_type *type) {
+  if (!type) return "it has no type";
+  if (!type->name || !*type->name) return "its type has no name";
+  const ProtobufCMessageDescriptor *descriptor = type->descriptor;
+  if (!descriptor) return arena_printf(arena, "its type \"%s\" has no descriptor", type->name);
+  const char *missing = !has_field(descriptor, "id", PROTOBUF_C_TYPE_STRING)       ? "string id"
+                        : !has_field(descriptor, "version", PROTOBUF_C_TYPE_INT64) ? "int64 version"
+                        : !has_time(descriptor, "create_time") ? "google.protobuf.Timestamp create_time"
+                        : !has_time(descriptor, "update_time") ? "google.protobuf.Timestamp update_time"
+                                                               : NULL;
+  if (!missing) return index_fault(arena, type);
+  return arena_printf(arena, "its type \"%s\": %s has no field \"%s\"", type->name, descriptor->name, missing);
+}
+
+/* An entity on its way into a transaction. */
+struct stored {
+  const char *id, *key;
+  struct record record;
+};
+
+/* False: the transaction has a fault now. */
+static bool check_entity(struct transaction *transaction, const struct entity_type *type, const void *entity,
+                         const char *what, struct stored *ret_stored) {
+  struct arena *arena = transaction->arena;
+  const char *fault = entity_type_fault(arena, type);
+  if (fault) {
+    transaction_refuse(transaction, "an entity can't be %s: %s", what, fault);
+    return false;
+  }
+  struct stored stored = {.record = record_of(arena, type->descriptor, entity)};
+  if (stored.record.fault) {
+    transaction_refuse(transaction, "a %s can't be %s: %s", type->name, what, stored.record.fault);
+    return false;
+  }
+  stored.id = uuid_canonical(arena, message_text(entity, "id"));
+  if (!stored.id) {
+    transaction_refuse(transaction, "a %s can't be %s: its id \"%s\" is no UUID", type->name, what,
+                       message_text(entity, "id"));
+    return false;
+  }
+  stored.key = entity_key(transaction->store, arena, type, stored.id);
+  *ret_stored = stored;
+  return true;
+}
+
+/* The same for one that must have been loaded before; from the life `ended` on nothing of the kind is done to it. */
+static bool check_loaded(struct transaction *transaction, const struct entity_type *type, const void *entity,
+                         const char *what, enum entity_life ended, struct stored *ret_stored) {
+  if (!check_entity(transaction, type, entity, what, ret_stored)) return false;
+  if (type->life >= ended) {
+    transaction_refuse(transaction, "a %s can't be %s: it never is, by its type", type->name, what);
+    return false;
+  }
+  if (message_number(entity, "version") > 0) return true;
+  transaction_refuse(transaction, "a %s can't be %s: it has no version, so it was not loaded", type->name, what);
+  return false;
+}
+
+/* Packs it again, with what the store has set in it. */
+static void pack_again(struct transaction *transaction, const void *entity, struct stored *stored) {
+  stored->record.bytes = message_pack(transaction->arena, entity, &stored->record.size);
+}
+
+/* ---- what is stored --------------------------------------------------------------------------------------------- */
+
+/* The readable fields and `_entity`. */
+static void put_hash(struct transaction *transaction, const struct entity_type *type, const void *entity,
+                     const struct stored *stored) {
+  struct arena *arena = transaction->arena;
+  struct redis_arguments fields = redis_arguments_empty(arena);
+  for (unsigned i = 0; i < type->descriptor->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &type->descriptor->fields[i];
+    bool is_wanted = !type->packed_only || strcmp(field->name, "version") == 0;
+    const char *text = is_wanted ? message_field_text(arena, entity, field) : NULL;
+    if (!text) continue;
+    redis_add_text(&fields, field->name);
+    redis_add_text(&fields, text);
+  }
+  redis_add_text(&fields, "_entity");
+  redis_add_bytes(&fields, stored->record.bytes, stored->record.size);
+  transaction_set_fields(transaction, stored->key, &fields);
+}
+
+static void put_list(struct transaction *transaction, const struct entity_type *type, const void *entity,
+                     const char *id) {
+  const ProtobufCFieldDescriptor *field = message_field(type->descriptor, type->list_field);
+  size_t count = message_repeated_count(entity, field);
+  void *const *values = message_repeated_values(entity, field);
+  struct redis_arguments list = redis_arguments_empty(transaction->arena);
+  for (size_t i = 0; i < count; i++) redis_add_text(&list, values[i]);
+  transaction_push(transaction, entity_list_key(transaction->store, transaction->arena, type, id), &list);
+}
+
+/* Calls `put` for the order of creation and for each index that the entity is in. */
+static void for_each_index(struct transaction *transaction, const struct entity_type *type, const void *entity,
+                           const char *id,
+                           void (*put)(struct transaction *transaction, const char *key, const char *id)) {
+  if (type->life == ENTITY_CHANGES) {
+    put(transaction, entity_creation_key(transaction->store, transaction->arena, type), id);
+  }
+  for (int i = 0; i < ENTITY_INDEXES && type->indexes[i]; i++) {
+    const char *value = message_text(entity, type->indexes[i]);
+    if (!*value) continue;
+    put(transaction, entity_index_key(transaction->store, transaction->arena, type, type->indexes[i], value), id);
+  }
+}
+
+static void add_to_index(struct transaction *transaction, const char *key, const char *id) {
+  transaction_add_scored(transaction, key, id, 0);
+}
+
+static void put_event(struct transaction *transaction, const struct entity_type *type, const char *what,
+                      const struct stored *stored, const struct event_origin *origin) {
+  const char *stream = arena_printf(transaction->arena, "%s_%s", type->name, what);
+  event_append(transaction, stream, stored->record.bytes, stored->record.size, origin, NULL);
+}
+
+int entity_put_created(struct transaction *transaction, const struct entity_type *type, void *entity,
+                       const struct event_origin *origin) {
+  struct arena *arena = transaction->arena;
+  struct stored stored;
+  if (!check_entity(transaction, type, entity, "created", &stored)) return 0;
+  int64_t now = event_store_now(transaction->store);
+  message_set_text(entity, "id", stored.id);
+  message_set_number(entity, "version", 1);
+  message_set_time(arena, entity, "create_time", now);
+  message_set_time(arena, entity, "update_time", now);
+  pack_again(transaction, entity, &stored);
+
+  int guard = 0;
+  if (type->life != ENTITY_FINAL) {
+    guard = transaction_require_absent(transaction, stored.key);
+    put_hash(transaction, type, entity, &stored);
+  }
+  if (type->ids_set) transaction_add_member(transaction, entity_ids_key(transaction->store, arena, type), stored.id);
+  if (type->list_field) put_list(transaction, type, entity, stored.id);
+  for_each_index(transaction, type, entity, stored.id, add_to_index);
+  put_event(transaction, type, "created", &stored, origin);
+  return guard;
+}
+
+static int require_version(struct transaction *transaction, const void *entity, const struct stored *stored) {
+  const char *version = arena_printf(transaction->arena, "%" PRId64, message_number(entity, "version"));
+  return transaction_require_field(transaction, stored->key, "version", version);
+}
+
+int entity_put_updated(struct transaction *transaction, const struct entity_type *type, void *entity,
+                       const struct event_origin *origin) {
+  struct arena *arena = transaction->arena;
+  struct stored stored;
+  if (!check_loaded(transaction, type, entity, "updated", ENTITY_FINAL, &stored)) return 0;
+  int guard = require_version(transaction, entity, &stored);
+  message_set_number(entity, "version", message_number(entity, "version") + 1);
+  message_set_time(arena, entity, "update_time", event_store_now(transaction->store));
+  pack_again(transaction, entity, &stored);
+
+  put_hash(transaction, type, entity, &stored);
+  if (type->list_field) {
+    transaction_delete(transaction, entity_list_key(transaction->store, arena, type, stored.id));
+    put_list(transaction, type, entity, stored.id);
+  }
+  put_event(transaction, type, "updated", &stored, origin);
+  return guard;
+}
+
+int entity_put_deleted(struct transaction *transaction, const struct entity_type *type, const void *entity,
+                       const struct event_origin *origin) {
+  struct arena *arena = transaction->arena;
+  struct stored stored;
+  if (!check_loaded(transaction, type, entity, "deleted", ENTITY_REMAINS, &stored)) return 0;
+  int guard = require_version(transaction, entity, &stored);
+  transaction_delete(transaction, stored.key);
+  if (type->ids_set) transaction_remove_member(transaction, entity_ids_key(transaction->store, arena, type), stored.id);
+  if (type->list_field) transaction_delete(transaction, entity_list_key(transaction->store, arena, type, stored.id));
+  for_each_index(transaction, type, entity, stored.id, transaction_remove_scored);
+  put_event(transaction, type, "deleted", &stored, origin);
+  return guard;
+}
+
+static struct status undecodable(struct arena *arena, const struct entity_type *type, const char *id) {
+  return status_error(arena, STATUS_DATA_LOSS, "ENTITY_UNDECODABLE", "what is stored of %s %s can't be decoded",
+                      type->name, id);
+}
+
+struct status entity_load(struct event_store *store, struct context *context, const struct entity_type *type,
+                          const char *id, void **ret_entity) {
+  void *entity;
+  struct status status = entity_load_many(store, context, type, &id, 1, &entity);
+  if (!status_is_ok(status)) return status;
+  if (!entity) return status_not_found(context->arena, type->name, id);
+  *ret_entity = entity;
+  return status_ok();
+}
+
+struct status entity_load_many(struct event_store *store, struct context *context, const struct entity_type *type,
+                               const char *const *ids, size_t count, void **ret_entities) {
+  struct arena *arena = context->arena;
+  struct redis *redis = count > 1 ? store->reads : store->commands;
+  struct redis_pending **pending = arena_calloc(arena, count, sizeof *pending);
+  for (size_t i = 0; i < count; i++) {
+    const char *id = uuid_canonical(arena, ids[i]);
+    struct redis_arguments get =
+        redis_command_of(arena, "HGET", entity_key(store, arena, type, id ? id : ids[i]), "_entity", NULL);
+    pending[i] = redis_send(redis, context, &get);
+  }
+  struct status result = status_ok();
+  void **entities = arena_calloc(arena, count, sizeof *entities);
+  for (size_t i = 0; i < count; i++) {
+    const struct redis_reply *reply;
+    struct status status = redis_receive(pending[i], &reply);
+    if (!status_is_ok(result)) continue;
+    result = status;
+    if (!status_is_ok(status) || reply->type == REDIS_NIL) continue;
+    entities[i] = message_unpack(arena, type->descriptor, reply->text, reply->size);
+    if (!entities[i]) result = undecodable(arena, type, ids[i]);
+  }
+  if (!status_is_ok(result)) return result;
+  memcpy(ret_entities, entities, count * sizeof *entities);
+  return status_ok();
+}

@@ -1,0 +1,59 @@
+#include "store/event.h"
+
+#include <string.h>
+
+#include "base/message.h"
+#include "base/uuid.h"
+
+const char *event_stream_key(const struct event_store *store, struct arena *arena, const char *stream) {
+  return redis_key(store->commands, arena, "events:%s", stream);
+}
+
+static void add_optional(struct redis_arguments *fields, const char *name, const char *value) {
+  if (!value) return;
+  redis_add_text(fields, name);
+  redis_add_text(fields, value);
+}
+
+void event_append(struct transaction *transaction, const char *stream, const void *entity_bytes, size_t entity_size,
+                  const struct event_origin *origin, const char **ret_event_id) {
+  struct arena *arena = transaction->arena;
+  const char *event_id = uuid_random(arena);
+  struct redis_arguments fields = redis_arguments_empty(arena);
+  redis_add_text(&fields, "event_id");
+  redis_add_text(&fields, event_id);
+  redis_add_text(&fields, "entity");
+  redis_add_bytes(&fields, entity_bytes, entity_size);
+  if (origin) {
+    add_optional(&fields, "cause", origin->cause);
+    add_optional(&fields, "attempt_id", origin->attempt_id);
+    add_optional(&fields, "traceparent", origin->traceparent);
+  }
+  transaction_append(transaction, event_stream_key(transaction->store, arena, stream), &fields);
+  if (ret_event_id) *ret_event_id = event_id;
+}
+
+struct status event_decode(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *descriptor,
+                           const struct redis_reply *entry, struct event *ret_event) {
+  const char *id = redis_reply_text(redis_reply_at(entry, 0));
+  const struct redis_reply *fields = redis_reply_at(entry, 1);
+  struct event event = {.id = id ? id : "", .stream = stream};
+  bool numbered = log_time_parse(event.id, &event.log_time);
+  event.event_id = redis_reply_text(redis_reply_field(fields, "event_id"));
+  event.cause = redis_reply_text(redis_reply_field(fields, "cause"));
+  event.attempt_id = redis_reply_text(redis_reply_field(fields, "attempt_id"));
+  event.traceparent = redis_reply_text(redis_reply_field(fields, "traceparent"));
+  const struct redis_reply *entity = redis_reply_field(fields, "entity");
+  if (redis_reply_text(entity)) {
+    event.entity_bytes = entity->text;
+    event.entity_size = entity->size;
+    event.entity = message_unpack(arena, descriptor, entity->text, entity->size);
+  }
+  *ret_event = event;
+  if (!numbered) return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "\"%s\" is no log time", event.id);
+  if (!event.event_id) return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "it has no event_id");
+  if (!event.entity) {
+    return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "its entity is no %s", descriptor->name);
+  }
+  return status_ok();
+}

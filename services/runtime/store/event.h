@@ -1,0 +1,44 @@
+/* Event: an entry of a stream `events:<entity>_<created|updated|deleted>`.
+ *
+ * Fields of an entry: `event_id` (UUID), `entity` (the whole resource after the change, for *deleted* as it last was,
+ * as protobuf), then where they apply `cause` (event id of the event that led to it), `attempt_id`, `traceparent`. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "redis/redis_reply.h"
+#include "store/transaction.h"
+
+struct event {
+  int64_t log_time;
+  const char *id;     /* the entry's id, "1548699678802-91" */
+  const char *stream; /* "customer_created" */
+  const char *event_id;
+  const void *entity; /* decoded, of the stream's type */
+  const void *entity_bytes;
+  size_t entity_size;
+  const char *cause;       /* NULL: none */
+  const char *attempt_id;  /* NULL: none */
+  const char *traceparent; /* NULL: none */
+};
+
+/* What an event says besides its entity. All may be NULL. */
+struct event_origin {
+  const char *cause;
+  const char *attempt_id;
+  const char *traceparent;
+};
+
+/* Adds an event on `events:<stream>` with a new event id (told in *ret_event_id unless that is NULL). */
+void event_append(struct transaction *transaction, const char *stream, const void *entity_bytes, size_t entity_size,
+                  const struct event_origin *origin, const char **ret_event_id);
+
+/* The key of a stream. */
+const char *event_stream_key(const struct event_store *store, struct arena *arena, const char *stream);
+
+/* Decodes one element of an XRANGE or XREAD answer. Errors: DATA_LOSS with what is wrong (then the event's
+ * log_time, id and stream are set all the same). */
+struct status event_decode(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *descriptor,
+                           const struct redis_reply *entry, struct event *ret_event);

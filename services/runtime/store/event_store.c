@@ -1,0 +1,250 @@
+#include "store/event_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/uuid.h"
+#include "store/event.h"
+#include "store/known_log.h"
+#include "store/position_store.h"
+#include "store/store_watch.h"
+#include "store/stream_sight.h"
+
+extern const unsigned char store_lua_log_time[], store_lua_transaction[], store_lua_clock[], consumer_lua_lease[],
+    store_lua_rights[], consumer_lua_backlog[], store_lua_streams[];
+
+struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source) {
+  const char *whole = arena_printf(arena, "#!lua name=@LIBRARY@\n%s\n%s", (const char *)store_lua_log_time, source);
+  return redis_library_new(arena, owner, whole);
+}
+
+static struct redis_library *generic_library(struct arena *arena) {
+  const char *source =
+      arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_transaction, (const char *)store_lua_clock,
+                   (const char *)consumer_lua_lease, (const char *)consumer_lua_backlog,
+                   (const char *)store_lua_streams, (const char *)store_lua_rights);
+  return event_library_new(arena, "ordershop_runtime", source);
+}
+
+static struct status open_connections(struct loop *loop, struct arena *arena, struct redis_options *connection,
+                                      bool subscribes, struct event_store *store) {
+  connection->purpose = "commands";
+  struct status status = redis_open(loop, arena, connection, &store->commands);
+  connection->quiet = true; /* one of them is enough for the log */
+  connection->purpose = "reads";
+  if (status_is_ok(status)) status = redis_open(loop, arena, connection, &store->reads);
+  connection->purpose = "blocking";
+  if (status_is_ok(status) && subscribes) status = redis_open(loop, arena, connection, &store->blocking);
+  return status;
+}
+
+static void close_connections(struct event_store *store) {
+  if (store->commands) redis_close(store->commands);
+  if (store->reads) redis_close(store->reads);
+  if (store->blocking) redis_close(store->blocking);
+}
+
+struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
+                               struct event_store **ret_store) {
+  struct event_store *store = arena_calloc(arena, 1, sizeof *store);
+  store->service = options->service;
+  store->request_seconds = options->request_seconds;
+  store->library = generic_library(arena);
+  store->server = redis_server_new(arena);
+  store->known = known_log_new(store, arena);
+  struct redis_options connection = {.url = options->redis_url,
+                                     .password = options->redis_password,
+                                     .key_prefix = options->key_prefix,
+                                     .client_name = options->service,
+                                     .server = store->server};
+  struct status status = open_connections(loop, arena, &connection, options->subscribes, store);
+  if (!status_is_ok(status)) {
+    close_connections(store);
+    return status;
+  }
+  connection.purpose = "watch";
+  store->watch = store_watch_start(loop, arena, store, &connection);
+  *ret_store = store;
+  return status_ok();
+}
+
+void event_store_close(struct event_store *store) {
+  close_connections(store);
+  store_watch_stop(store->watch);
+}
+
+bool event_store_is_ready(const struct event_store *store) {
+  return redis_is_ready(store->commands) && redis_is_ready(store->reads) &&
+         (!store->blocking || redis_is_ready(store->blocking));
+}
+
+const char *event_store_reason(const struct event_store *store) {
+  if (!redis_is_ready(store->commands)) return redis_reason(store->commands);
+  if (!redis_is_ready(store->reads)) return redis_reason(store->reads);
+  if (store->blocking && !redis_is_ready(store->blocking)) return redis_reason(store->blocking);
+  return "";
+}
+
+const char *event_store_refusal(const struct event_store *store) {
+  return redis_server_refusal(store->server);
+}
+
+const char *event_store_loss(const struct event_store *store) {
+  return known_log_loss(store->known);
+}
+
+const char *clock_key(const struct event_store *store, struct arena *arena) {
+  return redis_key(store->commands, arena, "ordershop_clock");
+}
+
+void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
+                         struct position *ret_position) {
+  struct position position = {.log_time = redis_reply_number(log_time, 0)};
+  const char *text = redis_reply_text(epoch);
+  snprintf(position.epoch, sizeof position.epoch, "%s", text ? text : "");
+  *ret_position = position;
+}
+
+void event_store_saw(struct event_store *store, const struct position *position) {
+  known_log_saw(store->known, position);
+  bool same_log = strcmp(store->latest.epoch, position->epoch) == 0 &&
+                  store->latest_generation == redis_generation(store->commands);
+  if (same_log && position->log_time <= store->latest.log_time) return;
+  store->latest = *position;
+  store->latest_generation = redis_generation(store->commands);
+}
+
+int64_t event_store_now(const struct event_store *store) {
+  int64_t wall = clock_wall_us();
+  return wall > store->latest.log_time ? wall : store->latest.log_time;
+}
+
+static struct status find_streams(struct event_store *store, struct context *context, struct redis_arguments *keys) {
+  struct arena *arena = context->arena;
+  const char *cursor = "0", *pattern = redis_key_pattern(store->commands, arena, "events:*");
+  do {
+    struct redis_arguments scan =
+        redis_command_of(arena, "SCAN", cursor, "MATCH", pattern, "TYPE", "stream", "COUNT", "1000", NULL);
+    const struct redis_reply *reply;
+    struct status status = redis_command(store->reads, context, &scan, &reply);
+    if (!status_is_ok(status)) return status;
+    cursor = redis_reply_text(redis_reply_at(reply, 0));
+    const struct redis_reply *page = redis_reply_at(reply, 1);
+    for (size_t i = 0; page && i < page->count; i++) redis_add_text(keys, page->elements[i]->text);
+  } while (cursor && strcmp(cursor, "0") != 0);
+  return status_ok();
+}
+
+struct status event_store_oldest_entry(struct event_store *store, struct context *context, int64_t *ret_oldest) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena);
+  const struct stream_sight *streams;
+  struct status status = find_streams(store, context, &keys);
+  if (status_is_ok(status)) status = streams_look(store, context, &keys, false, &streams);
+  if (!status_is_ok(status)) return status;
+  *ret_oldest = INT64_MAX;
+  for (size_t i = 0; i < keys.count; i++) {
+    if (!streams[i].exists || strcmp(streams[i].last, "0-0") == 0) continue;
+    int64_t first = position_of_entry(*streams[i].first ? streams[i].first : streams[i].last);
+    if (first < *ret_oldest) *ret_oldest = first;
+  }
+  return status_ok();
+}
+
+static struct status clock_make(struct event_store *store, struct context *context, struct position *ret_now) {
+  struct arena *arena = context->arena;
+  struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
+  redis_add_text(&keys, clock_key(store, arena));
+  struct status status = find_streams(store, context, &keys);
+  if (!status_is_ok(status)) return status;
+
+  char epoch[LOG_EPOCH_SIZE] = "";
+  for (const char *c = uuid_random(arena); *c && strlen(epoch) < LOG_EPOCH_SIZE - 1; c++) {
+    if (*c != '-') strncat(epoch, c, 1);
+  }
+  redis_add_text(&values, epoch);
+  const struct redis_reply *reply;
+  status = redis_function_call(store->commands, context, store->library, "clock_make", &keys, &values, &reply);
+  if (!status_is_ok(status)) return status;
+  position_from_reply(redis_reply_at(reply, 0), redis_reply_at(reply, 1), ret_now);
+  if (strcmp(ret_now->epoch, epoch) == 0) {
+    log_event(LOG_WARN, "made the log's clock", "epoch", epoch, "streams", log_number((int64_t)keys.count - 1), NULL);
+  }
+  return status_ok();
+}
+
+struct status event_function_call(struct event_store *store, struct context *context,
+                                  const struct redis_library *library, const char *function,
+                                  const struct redis_arguments *keys, const struct redis_arguments *values,
+                                  const struct redis_reply **ret_reply) {
+  const struct redis_reply *reply;
+  struct status status = known_log_check(store->known, context);
+  if (status_is_ok(status)) {
+    status = redis_function_call(store->commands, context, library, function, keys, values, &reply);
+  }
+  if (!status_is_ok(status)) return status;
+  const char *outcome = redis_reply_text(redis_reply_at(reply, 0));
+  if (outcome && strcmp(outcome, "no clock") == 0) {
+    struct position now;
+    status = clock_make(store, context, &now);
+    if (status_is_ok(status)) {
+      status = redis_function_call(store->commands, context, library, function, keys, values, &reply);
+    }
+    if (!status_is_ok(status)) return status;
+  }
+  *ret_reply = reply;
+  return status_ok();
+}
+
+struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena), none = redis_arguments_empty(context->arena);
+  redis_add_text(&keys, clock_key(store, context->arena));
+  const struct redis_reply *reply;
+  struct status status = known_log_check(store->known, context);
+  if (status_is_ok(status)) {
+    status = redis_function_call(store->commands, context, store->library, "clock_tick", &keys, &none, &reply);
+  }
+  if (!status_is_ok(status)) return status;
+  struct position now;
+  if (reply->count == 0) {
+    status = clock_make(store, context, &now);
+    if (!status_is_ok(status)) return status;
+  } else {
+    position_from_reply(redis_reply_at(reply, 0), redis_reply_at(reply, 1), &now);
+  }
+  event_store_saw(store, &now);
+  *ret_now = now;
+  return status_ok();
+}
+
+bool clock_parse(const char *text, struct position *ret_last) {
+  char id[ENTRY_ID_SIZE];
+  struct position last;
+  if (!text || sscanf(text, "%43s %16s", id, last.epoch) != 2 || !log_time_parse(id, &last.log_time)) return false;
+  *ret_last = last;
+  return true;
+}
+
+struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last) {
+  struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(store, context->arena), NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(store->commands, context, &get, &reply);
+  if (!status_is_ok(status)) return status;
+  struct position last;
+  if (!clock_parse(redis_reply_text(reply), &last)) return clock_tick(store, context, ret_last);
+  event_store_saw(store, &last);
+  *ret_last = last;
+  return status_ok();
+}
+
+struct status event_store_check_position(struct event_store *store, struct context *context,
+                                         const struct position *position) {
+  bool told_here = store->latest_generation == redis_generation(store->commands);
+  if (told_here && position_has_seen(&store->latest, position)) return status_ok();
+  struct position last;
+  struct status status = clock_read(store, context, &last);
+  if (!status_is_ok(status) || position_has_seen(&last, position)) return status;
+  return status_error(context->arena, STATUS_FAILED_PRECONDITION, "LOG_RESET",
+                      "the position is of another log than the present one, or lies past its end");
+}

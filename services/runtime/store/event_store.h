@@ -1,0 +1,100 @@
+/* Event store: a service's view of the shop's log in one Redis.
+ *
+ * Holds the connections (by purpose, so that nothing slow is in front of a command), the Redis functions, the service's
+ * name and the latest log time seen. Threads: the loop's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "loop/keyed_lock.h"
+#include "redis/redis.h"
+#include "redis/redis_function.h"
+#include "store/log_time.h"
+
+struct store_watch;
+struct known_log;
+
+struct event_store {
+  const char *service;         /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
+  struct redis *commands;      /* short commands and functions */
+  struct redis *reads;         /* lists and catching up */
+  struct redis *blocking;      /* XREAD with BLOCK; NULL in services without subscriptions */
+  struct redis_server *server; /* the one that they all talk to */
+  struct store_watch *watch;
+  struct known_log *known;       /* of the shop's log, by this process */
+  struct redis_library *library; /* the generic functions (store/lua) */
+  int64_t request_seconds;       /* how long a request record is kept */
+  struct position latest;        /* the latest log time that an answer told */
+  uint64_t latest_generation;    /* of `commands`, which told it: behind another connection may be another log */
+  struct keyed_locks turns;      /* of commands that change the same thing (store/turn.h) */
+};
+
+struct event_store_options {
+  const char *service;
+  const char *redis_url;
+  const char *redis_password; /* NULL: none */
+  const char *key_prefix;
+  int64_t request_seconds;
+  bool subscribes; /* opens the blocking connection */
+};
+
+/* Opens the connections in the background. Errors: INVALID_ARGUMENT. */
+struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
+                               struct event_store **ret_store);
+/* Parks until nothing of it runs any more. */
+void event_store_close(struct event_store *store);
+
+/* All connections are up; if not, why. */
+bool event_store_is_ready(const struct event_store *store);
+const char *event_store_reason(const struct event_store *store);
+
+/* Why Redis, which is up, takes no writes at present; "": it takes them. */
+const char *event_store_refusal(const struct event_store *store);
+
+/* What the log lacks that this process has seen in it (known_log.h), and what to do; "": nothing. */
+const char *event_store_loss(const struct event_store *store);
+
+/* A library whose Lua source `source` may use the functions of store/lua/log_time.lua, which is put before it. */
+struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);
+
+/* Calls a function of a library whose first key is the clock. An answer of {'no clock'} has changed nothing: the clock
+ * is made and the call is made once more. Parks. Errors: as redis_command. */
+struct status event_function_call(struct event_store *store, struct context *context,
+                                  const struct redis_library *library, const char *function,
+                                  const struct redis_arguments *keys, const struct redis_arguments *values,
+                                  const struct redis_reply **ret_reply);
+
+/* From the numbers and texts in which functions tell a log time and an epoch; zeros where they are missing. */
+void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
+                         struct position *ret_position);
+
+/* Moves the clock to max(TIME, last) and tells it. Makes the clock if there is none: anew in an empty Redis, rebuilt
+ * from the streams' last ids with a new epoch otherwise. Parks. */
+struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
+
+/* The log time of the shop's oldest entry, or of the last one of a stream that has none left; INT64_MAX: no stream has
+ * ever had an entry. Looks at all keys: for rare occasions. Parks. */
+struct status event_store_oldest_entry(struct event_store *store, struct context *context, int64_t *ret_oldest);
+
+/* The content of the clock's key. False: it is none (NULL, for instance). */
+bool clock_parse(const char *text, struct position *ret_last);
+
+/* The clock as it is, not moved. */
+struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
+
+/* The key of the clock, first key of every function that appends. */
+const char *clock_key(const struct event_store *store, struct arena *arena);
+
+/* That a position is one that this log has told. What the present connection has told of it mostly answers that; else
+ * Redis is asked. Errors: FAILED_PRECONDITION (LOG_RESET), UNAVAILABLE (REDIS_UNREACHABLE). Parks. */
+struct status event_store_check_position(struct event_store *store, struct context *context,
+                                         const struct position *position);
+
+/* Remembers what an answer told of the log. */
+void event_store_saw(struct event_store *store, const struct position *position);
+
+/* Wall clock or latest log time seen, whichever is later, in microseconds: the base of expiry times. */
+int64_t event_store_now(const struct event_store *store);

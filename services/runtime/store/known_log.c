@@ -1,0 +1,300 @@
+#include "store/known_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "loop/coroutine.h"
+#include "store/event_store.h"
+#include "store/position_store.h"
+#include "store/stream_sight.h"
+
+/* The last one that this process knows of a stream. */
+struct known_entry {
+  const char *stream_key;
+  char id[ENTRY_ID_SIZE];
+  bool own; /* a stream that the service appends to: rights differ */
+  struct known_entry *next;
+};
+
+struct known_log {
+  struct event_store *store;
+  struct arena *arena;
+  struct position end; /* epoch "": nothing is known */
+  struct known_entry *entries;
+  int64_t server_us;  /* Redis' time at the last look that missed nothing */
+  uint64_t looked_at; /* redis_generation of `commands` at the last look; 0: none */
+  bool looking;
+  struct condition looked;
+
+  char loss[512];                     /* "": none. It names two keys, whose prefix may have 64 characters */
+  bool refuses;                       /* it was found on a fresh connection: appends are refused */
+  char epoch_at_loss[LOG_EPOCH_SIZE]; /* of the stored positions when it was found */
+};
+
+/* What there is in Redis. */
+struct sight {
+  int64_t server_us;
+  struct position end; /* epoch "": there is no clock */
+};
+
+struct known_log *known_log_new(struct event_store *store, struct arena *arena) {
+  struct known_log *known = arena_calloc(arena, 1, sizeof *known);
+  known->store = store;
+  known->arena = arena;
+  return known;
+}
+
+const char *known_log_loss(const struct known_log *known) {
+  return known->loss;
+}
+
+/* ---- what becomes known ----------------------------------------------------------------------------------------- */
+
+void known_log_saw(struct known_log *known, const struct position *position) {
+  if (*known->loss) return;
+  if (!*known->end.epoch) known->end = *position;
+  if (strcmp(known->end.epoch, position->epoch) != 0) return; /* the next look finds out why */
+  if (position->log_time > known->end.log_time) known->end = *position;
+}
+
+static struct known_entry *entry_of(struct known_log *known, const char *stream_key) {
+  struct known_entry *entry = known->entries;
+  while (entry && strcmp(entry->stream_key, stream_key) != 0) entry = entry->next;
+  if (entry) return entry;
+  entry = arena_calloc(known->arena, 1, sizeof *entry);
+  entry->stream_key = arena_strdup(known->arena, stream_key);
+  entry->next = known->entries;
+  known->entries = entry;
+  return entry;
+}
+
+void known_log_appended(struct known_log *known, const char *stream_key, int64_t log_time) {
+  struct known_entry *entry = entry_of(known, stream_key);
+  entry->own = true;
+  snprintf(entry->id, sizeof entry->id, "%lld-%lld", (long long)log_time / 1000, (long long)log_time % 1000);
+}
+
+void known_log_applied(struct known_log *known, const char *stream_key, const char *entry_id) {
+  struct known_entry *entry = entry_of(known, stream_key);
+  snprintf(entry->id, sizeof entry->id, "%s", entry_id);
+}
+
+static void forget(struct known_log *known, const struct sight *sight) {
+  known->end = sight->end;
+  for (struct known_entry *entry = known->entries; entry; entry = entry->next) entry->id[0] = '\0';
+}
+
+/* ---- what there is ---------------------------------------------------------------------------------------------- */
+
+static struct status see(struct known_log *known, struct context *context, struct sight *ret_sight) {
+  struct redis *redis = known->store->commands;
+  struct redis_arguments time = redis_arguments_of(context->arena, "TIME");
+  struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(known->store, context->arena), NULL);
+  struct redis_pending *time_pending = redis_send(redis, context, &time),
+                       *get_pending = redis_send(redis, context, &get);
+  const struct redis_reply *now = NULL, *clock = NULL;
+  struct status status = redis_receive(time_pending, &now), clock_status = redis_receive(get_pending, &clock);
+  if (status_is_ok(status)) status = clock_status;
+  if (!status_is_ok(status)) return status;
+  *ret_sight = (struct sight){.server_us = redis_reply_number(redis_reply_at(now, 0), 0) * 1000000 +
+                                           redis_reply_number(redis_reply_at(now, 1), 0)};
+  (void)clock_parse(redis_reply_text(clock), &ret_sight->end);
+  return status_ok();
+}
+
+/* Whether the entry is gone because somebody has trimmed the stream or deleted entries, which is no loss of the log. */
+static bool was_trimmed(const struct stream_sight *stream, const char *id) {
+  int64_t at = position_of_entry(id);
+  if (!stream->exists || position_of_entry(stream->last) < at) return false;
+  if (position_of_entry(stream->deleted) >= at) return true;
+  return (!*stream->first || position_of_entry(stream->first) > at) && stream->added > stream->length;
+}
+
+static struct status look_for_entry(struct known_log *known, struct context *context, const struct known_entry *entry,
+                                    bool *ret_missing) {
+  struct redis_arguments range = redis_command_of(context->arena, entry->own ? "XRANGE" : "XREVRANGE",
+                                                  entry->stream_key, entry->id, entry->id, NULL);
+  const struct redis_reply *found;
+  *ret_missing = false;
+  struct status status = redis_command(known->store->commands, context, &range, &found);
+  if (!status_is_ok(status) || found->count > 0) return status;
+  struct redis_arguments keys = redis_arguments_empty(context->arena);
+  redis_add_text(&keys, entry->stream_key);
+  const struct stream_sight *stream;
+  status = streams_look(known->store, context, &keys, false, &stream);
+  if (status_is_ok(status)) *ret_missing = !was_trimmed(stream, entry->id);
+  return status;
+}
+
+static struct status find_missing_entry(struct known_log *known, struct context *context,
+                                        const struct known_entry **ret_entry) {
+  *ret_entry = NULL;
+  for (const struct known_entry *entry = known->entries; entry; entry = entry->next) {
+    if (!*entry->id) continue;
+    bool missing;
+    struct status status = look_for_entry(known, context, entry, &missing);
+    if (!status_is_ok(status)) return status;
+    if (missing) *ret_entry = entry;
+    if (missing) break;
+  }
+  return status_ok();
+}
+
+/* ---- comparing -------------------------------------------------------------------------------------------------- */
+
+/* What to say of a loss, in the context's arena. */
+static const char *describe(const struct known_log *known, struct arena *arena, const char *what) {
+  const char *end = log_time_text(arena, known->end.log_time);
+  return arena_printf(arena, "the log was reset: %s; to go on without what is lost: HSET %s accepted %s", what,
+                      position_store_key(known->store, arena), end);
+}
+
+/* Another epoch: either nothing is left of the log that was known, or what is left is another one. */
+static struct status compare_epochs(struct known_log *known, struct context *context, const struct sight *sight,
+                                    const char **ret_loss) {
+  int64_t oldest;
+  struct status status = event_store_oldest_entry(known->store, context, &oldest);
+  if (!status_is_ok(status)) return status;
+  if (oldest > known->server_us) {
+    log_event(LOG_WARN, "redis was emptied, the shop begins afresh", "epoch", sight->end.epoch, "epoch_before",
+              known->end.epoch, "log_before", log_time_text(context->arena, known->end.log_time), NULL);
+    forget(known, sight);
+    return status_ok();
+  }
+  *ret_loss =
+      describe(known, context->arena,
+               arena_printf(context->arena, "its epoch is %s, this process knows it up to %s of epoch %s",
+                            sight->end.epoch, log_time_text(context->arena, known->end.log_time), known->end.epoch));
+  return status_ok();
+}
+
+static struct status compare_entries(struct known_log *known, struct context *context, const char **ret_loss) {
+  const struct known_entry *missing;
+  struct status status = find_missing_entry(known, context, &missing);
+  if (!status_is_ok(status) || !missing) return status;
+  *ret_loss = describe(known, context->arena,
+                       arena_printf(context->arena, "the entry %s of %s is missing, and what came with it", missing->id,
+                                    missing->stream_key));
+  return status_ok();
+}
+
+/* *ret_loss NULL: nothing is missing. Entries are looked for on a fresh connection only: while one lasts, none can get
+ * lost without the clock. */
+static struct status compare(struct known_log *known, struct context *context, const struct sight *sight, bool fresh,
+                             const char **ret_loss) {
+  struct arena *arena = context->arena;
+  *ret_loss = NULL;
+  /* Without a clock nothing is compared: whoever appends next makes one, of another epoch. */
+  if (!*known->end.epoch || !*sight->end.epoch) return status_ok();
+  if (strcmp(sight->end.epoch, known->end.epoch) != 0) return compare_epochs(known, context, sight, ret_loss);
+  bool only_entries_count = fresh && redis_server_took_over(known->store->server);
+  if (sight->end.log_time < known->end.log_time && !only_entries_count) {
+    *ret_loss =
+        describe(known, arena,
+                 arena_printf(arena, "it ends at %s, this process knows it up to %s",
+                              log_time_text(arena, sight->end.log_time), log_time_text(arena, known->end.log_time)));
+    return status_ok();
+  }
+  struct status status = fresh ? compare_entries(known, context, ret_loss) : status_ok();
+  if (status_is_ok(status) && !*ret_loss && only_entries_count) known->end = sight->end;
+  return status;
+}
+
+/* ---- an operator's word ----------------------------------------------------------------------------------------- */
+
+static struct status read_field(struct known_log *known, struct context *context, const char *field,
+                                const char **ret_value) {
+  struct redis_arguments get =
+      redis_command_of(context->arena, "HGET", position_store_key(known->store, context->arena), field, NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(known->store->commands, context, &get, &reply);
+  if (!status_is_ok(status)) return status;
+  *ret_value = redis_reply_text(reply) ? redis_reply_text(reply) : "";
+  return status_ok();
+}
+
+static struct status read_word(struct known_log *known, struct context *context, const struct sight *sight,
+                               bool *ret_accepted) {
+  const char *accepted, *epoch;
+  struct status status = read_field(known, context, "accepted", &accepted);
+  if (status_is_ok(status)) status = read_field(known, context, "epoch", &epoch);
+  if (!status_is_ok(status)) return status;
+  if (!*known->loss) snprintf(known->epoch_at_loss, sizeof known->epoch_at_loss, "%s", epoch);
+  bool was_set = strcmp(epoch, sight->end.epoch) == 0 && strcmp(epoch, known->epoch_at_loss) != 0;
+  *ret_accepted = was_set || (*accepted && position_of_entry(accepted) >= known->end.log_time);
+  return status_ok();
+}
+
+/* ---- looking ---------------------------------------------------------------------------------------------------- */
+
+static void note_all_there(struct known_log *known, const struct sight *sight) {
+  if (*known->loss) log_event(LOG_INFO, "the log is whole again", NULL);
+  known->loss[0] = '\0';
+  known->server_us = sight->server_us;
+  if (*sight->end.epoch) known_log_saw(known, &sight->end);
+}
+
+static struct status note_loss(struct known_log *known, struct context *context, const struct sight *sight, bool fresh,
+                               const char *loss) {
+  bool accepted;
+  struct status status = read_word(known, context, sight, &accepted);
+  if (!status_is_ok(status)) return status;
+  if (accepted) {
+    log_event(LOG_WARN, "the loss is accepted, the service goes on", "detail", loss, NULL);
+    forget(known, sight);
+    known->loss[0] = '\0';
+    known->server_us = sight->server_us;
+    return status_ok();
+  }
+  known->refuses = fresh || (*known->loss && known->refuses);
+  snprintf(known->loss, sizeof known->loss, "%s", loss);
+  return status_ok();
+}
+
+static struct status look(struct known_log *known, struct context *context) {
+  uint64_t connection = redis_generation(known->store->commands);
+  bool fresh = connection != known->looked_at;
+  struct sight sight;
+  const char *loss = NULL;
+  struct status status = see(known, context, &sight);
+  /* A loss stays one while the connection lasts, however far the log has gone on since. */
+  if (status_is_ok(status) && *known->loss && !fresh) loss = arena_strdup(context->arena, known->loss);
+  if (status_is_ok(status) && !loss) status = compare(known, context, &sight, fresh, &loss);
+  if (!status_is_ok(status)) return status;
+  if (loss) {
+    status = note_loss(known, context, &sight, fresh, loss);
+  } else {
+    note_all_there(known, &sight);
+  }
+  if (status_is_ok(status)) known->looked_at = connection;
+  return status;
+}
+
+/* Parks until the look that is under way is over. */
+static struct status wait_for_look(struct known_log *known, struct context *context) {
+  if (condition_wait(&known->looked, context->deadline_us)) return status_ok();
+  return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+                      "Redis has not told in time whether the log is whole");
+}
+
+struct status known_log_look(struct known_log *known, struct context *context) {
+  while (known->looking) {
+    struct status waited = wait_for_look(known, context);
+    if (!status_is_ok(waited)) return waited;
+  }
+  known->looking = true;
+  struct status status = look(known, context);
+  known->looking = false;
+  condition_signal_all(&known->looked);
+  return status;
+}
+
+struct status known_log_check(struct known_log *known, struct context *context) {
+  while (known->looked_at != redis_generation(known->store->commands)) {
+    struct status status = known->looking ? wait_for_look(known, context) : known_log_look(known, context);
+    if (!status_is_ok(status)) return status;
+  }
+  if (!*known->loss || !known->refuses) return status_ok();
+  return status_error(context->arena, STATUS_UNAVAILABLE, "LOG_RESET", "%s", known->loss);
+}

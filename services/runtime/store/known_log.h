@@ -1,0 +1,41 @@
+/* Known log: what this process has seen of the shop's log, to notice when Redis comes back without it.
+ *
+ * A Redis that was restored from an older file, or that took over without the last writes, looks like any other to
+ * whoever comes new. A process that has been there knows better: the latest log time that it was told, its epoch, and
+ * the last entries of each stream that it appended or applied. They are compared before the first append on every
+ * connection, and once a second (store_watch.h). When something is missing, the log has lost it: the service is not
+ * ready, its consumer stops, and nothing is appended on a fresh connection, until what was missing is there again, an
+ * operator accepts the loss, or the process ends.
+ *
+ * An operator accepts in the hash `<service>_position`: by a field `accepted` with a log time that is not before what
+ * is missing; or, where only the epoch is another, by setting the field `epoch` to the present one. A replica that took
+ * over from the server before may lack the clock's last ticks, which are no entries: there only entries count. A Redis
+ * that was emptied altogether (nothing in it is older than the last look) is a fresh shop: it is begun, and the log
+ * says so. Threads: the loop's. */
+#pragma once
+
+#include "base/context.h"
+#include "base/status.h"
+#include "store/log_time.h"
+
+struct event_store;
+struct known_log;
+
+struct known_log *known_log_new(struct event_store *store, struct arena *arena);
+
+/* The log has been told to reach as far as `position`. */
+void known_log_saw(struct known_log *known, const struct position *position);
+
+/* This process has appended the entry to a stream of its own, or applied it. */
+void known_log_appended(struct known_log *known, const char *stream_key, int64_t log_time);
+void known_log_applied(struct known_log *known, const char *stream_key, const char *entry_id);
+
+/* OK unless the log that a fresh connection met lacks something that is known. Mostly answered without Redis. Parks.
+ * Errors: UNAVAILABLE (LOG_RESET: what is missing and what to do; or those of redis_command). */
+struct status known_log_check(struct known_log *known, struct context *context);
+
+/* Compares, and looks whether an operator has accepted a loss. Parks. Errors: those of redis_command. */
+struct status known_log_look(struct known_log *known, struct context *context);
+
+/* What is missing and what to do; "": nothing. */
+const char *known_log_loss(const struct known_log *known);

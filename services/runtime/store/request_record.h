@@ -1,0 +1,47 @@
+/* Request record: what makes a command idempotent by its request_id (`<service>_request:<request id>`).
+ *
+ * It holds a fingerprint of method and request, then what is needed to give the first answer again: the log time of the
+ * event that the command made, or the answer itself where that does not tell it. It lives for store->request_seconds, a
+ * little longer than is promised to callers; nothing inside the shop relies on it. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "base/status.h"
+#include "store/event.h"
+
+struct request_record {
+  const char *key;         /* NULL: the caller gave no request_id */
+  const char *request_id;  /* canonical */
+  const char *fingerprint; /* of method and request */
+};
+
+/* `request` is the decoded request without its request_id and output-only fields (the caller clears what does not
+ * count); request_id is valid or empty. */
+struct request_record request_record_of(const struct event_store *store, struct arena *arena, const char *method,
+                                        const void *request, const char *request_id);
+
+/* Makes the transaction write the record. With `answer` the record holds it: that of a command without an event, or
+ * whose events don't tell all of it. */
+void request_record_add(const struct request_record *record, struct transaction *transaction, const void *answer);
+
+/* Reads it. *ret_found false: no such request yet (or no request_id). Else, if the fingerprint is the same, the
+ * answer's place: *ret_first, the log time of its first event, or *ret_answer, the packed answer. Parks. Errors:
+ * INVALID_ARGUMENT (REQUEST_ID_REUSED). */
+struct request_trace {
+  int64_t first;
+  const void *answer;
+  size_t answer_size;
+};
+struct status request_record_find(const struct request_record *record, struct event_store *store,
+                                  struct context *context, bool *ret_found, struct request_trace *ret_trace);
+
+/* The same from the value that a REPLAYED transaction told. */
+struct status request_record_read(const struct request_record *record, struct arena *arena, const char *value,
+                                  size_t size, struct request_trace *ret_trace);
+
+/* Loads the entities of `count` consecutive events of a stream from log time `first` on. Parks. Errors: DATA_LOSS. */
+struct status request_trace_entities(const struct request_trace *trace, struct event_store *store,
+                                     struct context *context, const char *stream,
+                                     const ProtobufCMessageDescriptor *descriptor, size_t count,
+                                     const void **ret_entities);

@@ -1,0 +1,92 @@
+/* Transaction: one Redis function that checks guards and then makes all changes, or none.
+ *
+ * Built in an arena, run once. Guards are checked in the order in which they were added, before any change. Every event
+ * gets the next log time; sorted-set entries without a score of their own are scored with the log time of the
+ * event that is added after them, so sorted sets keep the order of creation.
+ * Redis' time is the number of commands and keys: one transaction must stay below 10 ms, about 300 small changes. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "redis/redis_arguments.h"
+#include "store/event_store.h"
+
+struct transaction {
+  struct event_store *store;
+  struct arena *arena;
+  struct redis_arguments guard_keys, guards, change_keys, changes;
+  size_t guard_count, change_count, event_count;
+  const char *last_stream;   /* that an event is appended to; NULL: none */
+  int64_t after;             /* log time that the events must be later than */
+  const char *fault;         /* NULL, or why it can't be run: what was added first that can't be */
+  const char *request_key;   /* NULL: no request record */
+  const char *request_value; /* what the record holds or starts with */
+  size_t request_value_size;
+  bool request_timed;  /* the first event's log time goes behind it */
+  bool checks_kinds;   /* look first whether each key holds what is to be changed in it; costs a command a key */
+  size_t wrong_change; /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0: unknown */
+};
+
+struct transaction transaction_of(struct event_store *store, struct arena *arena);
+
+/* Says that something can't be added, and why: the transaction will not run. A second fault is not noted. */
+void transaction_refuse(struct transaction *transaction, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Guards. Each returns its number, by which transaction_result.refused_by tells the one that failed. */
+int transaction_require_absent(struct transaction *transaction, const char *key);
+int transaction_require_field(struct transaction *transaction, const char *key, const char *field, const char *value);
+int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field);
+/* The string at `key` is `value`: a lease's epoch. */
+int transaction_require_value(struct transaction *transaction, const char *key, const char *value);
+/* Of the set at `key`, all of `in` are members and none of `out` is. */
+int transaction_require_members(struct transaction *transaction, const char *key, const struct redis_arguments *in,
+                                const struct redis_arguments *out);
+/* The first event's log time is below `log_time`. A refusal moves the clock there, so that no later try can be earlier.
+ */
+int transaction_require_before(struct transaction *transaction, int64_t log_time);
+
+/* The request record: when `key` exists already nothing is changed and the outcome is REPLAYED, whatever the other
+ * guards say. */
+void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size, bool timed);
+
+/* Changes, made in the order in which they were added. A key, field or value that is NULL, and fields without their
+ * values, are faults. */
+void transaction_set_value(struct transaction *transaction, const char *key, const char *value);
+/* `fields` alternates field and value. */
+void transaction_set_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
+void transaction_set_field(struct transaction *transaction, const char *key, const char *field, const void *value,
+                           size_t size);
+void transaction_remove_field(struct transaction *transaction, const char *key, const char *field);
+void transaction_add_member(struct transaction *transaction, const char *key, const char *member);
+void transaction_remove_member(struct transaction *transaction, const char *key, const char *member);
+/* Sorted set; `score` 0: the log time of the event that is added next. */
+void transaction_add_scored(struct transaction *transaction, const char *key, const char *member, int64_t score);
+void transaction_remove_scored(struct transaction *transaction, const char *key, const char *member);
+/* Appends to a list, if there is anything; trim removes the first `count`. */
+void transaction_push(struct transaction *transaction, const char *key, const struct redis_arguments *values);
+void transaction_trim(struct transaction *transaction, const char *key, int64_t count);
+void transaction_delete(struct transaction *transaction, const char *key);
+/* An event: `fields` alternates field and value (see event.h). */
+void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
+
+enum transaction_outcome { TRANSACTION_DONE, TRANSACTION_REPLAYED, TRANSACTION_REFUSED };
+
+struct transaction_result {
+  enum transaction_outcome outcome;
+  struct position position; /* DONE: of the last event; without events: log_time 0 */
+  int64_t first;            /* DONE: log time of the first event, 0 without events */
+  const char *record;       /* REPLAYED: the request record's value */
+  size_t record_size;
+  int refused_by;     /* REFUSED: number of the guard */
+  const char *actual; /* REFUSED: what it found there; NULL: nothing */
+};
+
+/* Runs it. Parks. Errors: INTERNAL CHANGE_INVALID (it has a fault: an error of the program, nothing was sent),
+ * INTERNAL REDIS_WRONGTYPE (it checks kinds, and a key holds another one; nothing was changed); as redis_command: then
+ * it is unknown whether it ran, unless the code is RESOURCE_EXHAUSTED. */
+struct status transaction_run(struct transaction *transaction, struct context *context,
+                              struct transaction_result *ret_result);

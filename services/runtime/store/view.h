@@ -1,0 +1,39 @@
+/* View: a service's own copy of what it needs of others' entities (a projection), kept in one Redis hash
+ * `<service>_<view>`: field = key, value = packed record. Written only by the service's active consumer through a work
+ * (work.h), in log order; read by all its replicas. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "store/event_store.h"
+
+struct view {
+  const char *name; /* "products": the hash is order_products in the service order */
+  const ProtobufCMessageDescriptor *record;
+};
+
+const char *view_key(const struct event_store *store, struct arena *arena, const struct view *view);
+
+/* The record of `key`, or NULL where there is none. Parks. */
+struct status view_read(struct event_store *store, struct context *context, const struct view *view, const char *key,
+                        void **ret_record);
+
+/* Several in one round trip. */
+struct status view_read_many(struct event_store *store, struct context *context, const struct view *view,
+                             const char *const *keys, size_t count, void **ret_records);
+
+/* The same in two steps, so that several questions travel together: each view_ask is followed by exactly one
+ * view_answer, in the same coroutine. `keys` must live until then. Only the answer parks. */
+struct view_question {
+  struct context *context;
+  const struct view *view;
+  const char *const *keys;
+  size_t count;
+  struct redis_pending *pending; /* NULL: nothing was asked for */
+};
+struct view_question view_ask(struct event_store *store, struct context *context, const struct view *view,
+                              const char *const *keys, size_t count);
+struct status view_answer(const struct view_question *question, void **ret_records);
