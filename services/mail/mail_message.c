@@ -1,17 +1,14 @@
 #include "mail_message.h"
 
+#include <gmime/gmime.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/field_rules.h"
+#include "base/utf8.h"
 #include "base/violations.h"
-#include "mail_text.h"
-
-enum {
-  LINE_MOST = 998,    /* RFC 5322, 2.1.1: must */
-  HEADER_ROOM = 1024, /* most headers are shorter */
-};
 
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
 
@@ -21,6 +18,11 @@ bool mail_address_is_safe(const char *address) {
   check_email(&violations, "address", address);
   arena_free(arena);
   return violations.count == 0;
+}
+
+static const char *without_quotes(char *name) {
+  if (*name == '"') g_mime_utils_unquote_string(name);
+  return name;
 }
 
 const struct mail_sender *mail_sender_parse(struct arena *arena, const char *text) {
@@ -33,116 +35,159 @@ const struct mail_sender *mail_sender_parse(struct arena *arena, const char *tex
     if (text[length - 1] != '>') return NULL;
     size_t name_size = (size_t)(open - text);
     while (name_size > 0 && text[name_size - 1] == ' ') name_size--;
-    *sender = (struct mail_sender){.name = arena_memdup(arena, text, name_size),
+    *sender = (struct mail_sender){.name = without_quotes(arena_memdup(arena, text, name_size)),
                                    .address = arena_memdup(arena, open + 1, (size_t)(text + length - open - 2))};
   }
   return mail_address_is_safe(sender->address) ? sender : NULL;
 }
 
-/* ---- headers ---------------------------------------------------------------------------------------------------- */
+/* ---- values of header fields ------------------------------------------------------------------------------------ */
 
-/* Not strftime: its names follow the locale. */
-static const char *date_text(struct arena *arena, int64_t unix_us) {
-  static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  time_t seconds = (time_t)(unix_us / 1000000);
-  struct tm time;
-  gmtime_r(&seconds, &time);
-  return arena_printf(arena, "%s, %d %s %04d %02d:%02d:%02d +0000", days[time.tm_wday], time.tm_mday,
-                      months[time.tm_mon], time.tm_year + 1900, time.tm_hour, time.tm_min, time.tm_sec);
+/* A copy in which every control character is a blank and what is no UTF-8 a question mark: whatever the value holds, it
+ * stays the value of one field. The field rules refuse such values long before. */
+static char *without_controls(struct arena *arena, const char *value) {
+  char *copy = arena_strdup(arena, value);
+  unsigned char *at = (unsigned char *)copy, *end = at + strlen(copy);
+  while (at < end) {
+    uint32_t point;
+    size_t step = utf8_decode(at, (size_t)(end - at), &point);
+    if (step == 0) {
+      *at++ = '?';
+      continue;
+    }
+    if (utf8_is_control(point)) memset(at, ' ', step);
+    at += step;
+  }
+  return copy;
 }
 
-/* `name` as a quoted-string (RFC 5322, 3.2.4), unless it is made of words that need none. */
-static const char *phrase(struct arena *arena, const char *name) {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_ ";
-  if (name[strspn(name, plain)] == '\0') return name;
-  char *quoted = arena_alloc(arena, 2 * strlen(name) + 3), *end = quoted;
-  *end++ = '"';
-  for (const char *at = name; *at; at++) {
-    if (*at == '"' || *at == '\\') *end++ = '\\';
-    *end++ = *at;
+static bool is_ascii(const char *value) {
+  for (const char *at = value; *at; at++) {
+    if ((unsigned char)*at > 126) return false;
   }
-  *end++ = '"';
-  *end = '\0';
-  return quoted;
+  return true;
 }
 
-static void add_sender(struct mail_text *text, const struct mail_sender *from) {
-  if (mail_text_is_plain(from->name)) {
-    const char *name = *from->name ? phrase(text->arena, from->name) : "";
-    mail_text_add_header(text, "From", arena_printf(text->arena, "%s%s<%s>", name, *name ? " " : "", from->address));
-    return;
+/* May a header field hold it as it is? "=?" would be read as the beginning of an encoded-word, and a word that is too
+ * long for a line can't be folded. */
+static bool is_plain(const char *value) {
+  enum { WORD_MAX = 60 };
+  if (!is_ascii(value) || strstr(value, "=?")) return false;
+  for (size_t length; *value; value += length + strspn(value + length, " ")) {
+    length = strcspn(value, " ");
+    if (length > WORD_MAX) return false;
   }
-  /* encoded-words are not quoted, and only the name is encoded: the address follows in a folded line */
-  mail_text_add_header(text, "From", from->name);
-  mail_text_add_string(text, arena_printf(text->arena, " <%s>\n", from->address));
+  return true;
 }
 
-/* ---- body ------------------------------------------------------------------------------------------------------- */
-
-struct body_traits {
-  bool eight_bit; /* beyond ASCII */
-  bool quoted;    /* control characters or long lines: neither 7bit nor 8bit (RFC 2045, 2.7, 2.8) */
-};
-
-static struct body_traits examine(const char *body) {
-  struct body_traits traits = {0};
-  size_t length = 0;
-  for (const char *at = body; *at; at++) {
-    unsigned char byte = (unsigned char)*at;
-    length = byte == '\n' ? 0 : length + 1;
-    if (byte > 126) traits.eight_bit = true;
-    if (length > LINE_MOST || byte == 127 || (byte < ' ' && byte != '\n' && byte != '\t')) traits.quoted = true;
+/* The value of an unstructured field, or a person's name, as encoded-words (RFC 2047) where it needs them; GMime then
+ * quotes and folds it. GMime's own encoder isn't used: it counts 39 characters a word, which may be 156 bytes and far
+ * more than the 75 that a word may have, and takes "=?" for a word that is encoded already (GMime 3.2). */
+static const char *encoded(struct arena *arena, const char *value) {
+  enum { FIRST_BYTES_MAX = 39, BYTES_MAX = 45 }; /* so that lines stay below 76, the first one with the field's name */
+  const char *left = without_controls(arena, value), *words = "";
+  if (is_plain(left)) return left;
+  while (*left) {
+    size_t size = utf8_cut(left, *words ? BYTES_MAX : FIRST_BYTES_MAX); /* characters are not divided (RFC 2047, 5) */
+    char *base64 = g_base64_encode((const guchar *)left, size);
+    words = arena_printf(arena, "%s%s=?utf-8?B?%s?=", words, *words ? " " : "", base64);
+    g_free(base64);
+    left += size;
   }
-  return traits;
+  return words;
 }
 
-static void add_body(struct mail_text *text, const char *body, enum mail_form form) {
-  struct body_traits traits = examine(body);
-  bool quoted = traits.quoted || (traits.eight_bit && form == MAIL_FORM_SMTP);
-  const char *encoding = quoted ? "quoted-printable" : traits.eight_bit ? "8bit" : "7bit";
-  mail_text_add_header(text, "Content-Transfer-Encoding", encoding);
-  mail_text_add(text, "\n", 1);
-  size_t size = strlen(body);
-  if (quoted) {
-    mail_text_add_quoted_printable(text, body, size);
-  } else {
-    mail_text_add(text, body, size);
-  }
-  if (size == 0 || body[size - 1] != '\n') mail_text_add(text, "\n", 1);
+/* ---- the message ------------------------------------------------------------------------------------------------ */
+
+static void add_address(InternetAddressList *list, const char *name, const char *address) {
+  InternetAddress *mailbox = internet_address_mailbox_new(*name ? name : NULL, address);
+  internet_address_list_add(list, mailbox);
+  g_object_unref(mailbox);
 }
 
-static struct mail_text with_crlf(const struct mail_text *text) {
-  struct mail_text result = mail_text_of(text->arena, text->size + text->size / 16);
-  const char *at = text->bytes, *end = at + text->size, *line_end;
-  for (; (line_end = memchr(at, '\n', (size_t)(end - at))); at = line_end + 1) {
-    mail_text_add(&result, at, (size_t)(line_end - at));
-    mail_text_add(&result, "\r\n", 2);
-  }
-  return result;
+static void set_header(GMimeMessage *message, const char *name, const char *value) {
+  g_mime_object_set_header(GMIME_OBJECT(message), name, value, NULL);
 }
 
 /* No person has written it and none waits for an answer: no responder shall send one (RFC 3834, 5), nor an Exchange
  * server ([MS-OXCMAIL], 2.1.3.2.20), while non-delivery reports are welcome: so the envelope's sender isn't empty. No
  * Precedence, which RFC 3834 has as an old way of lists. */
-static void add_automatic(struct mail_text *text) {
-  mail_text_add_header(text, "Auto-Submitted", "auto-generated");
-  mail_text_add_header(text, "X-Auto-Response-Suppress", "OOF, AutoReply");
+static void add_automatic(GMimeMessage *message) {
+  set_header(message, "Auto-Submitted", "auto-generated");
+  set_header(message, "X-Auto-Response-Suppress", "OOF, AutoReply");
+}
+
+static void set_date(GMimeMessage *message, int64_t unix_us) {
+  GDateTime *date = g_date_time_new_from_unix_utc(unix_us / 1000000);
+  g_mime_message_set_date(message, date);
+  g_date_time_unref(date);
+}
+
+/* A CR that ends no line may not be sent (RFC 5321, 2.3.8), and other controls get lost on the way. */
+static bool has_controls(const char *body) {
+  for (const char *at = body; *at; at++) {
+    if (*at == 127 || ((unsigned char)*at < ' ' && *at != '\n' && *at != '\t')) return true;
+  }
+  return false;
+}
+
+/* As it is where the form allows its bytes and its lines are short enough (RFC 2045, 2.7 and 2.8). Never base64, whose
+ * text would need its lines to end in CRLF before it is encoded (RFC 2045, 6.8). */
+static GMimeContentEncoding encoding_of(GMimePart *part, const char *body, enum mail_form form) {
+  bool seven_bit = form == MAIL_FORM_SMTP;
+  GMimeContentEncoding best = g_mime_part_get_best_content_encoding(
+      part, seven_bit ? GMIME_ENCODING_CONSTRAINT_7BIT : GMIME_ENCODING_CONSTRAINT_8BIT);
+  if (best != GMIME_CONTENT_ENCODING_DEFAULT || has_controls(body)) return GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+  return is_ascii(body) ? GMIME_CONTENT_ENCODING_7BIT : GMIME_CONTENT_ENCODING_8BIT;
+}
+
+static void add_body(GMimeMessage *message, const char *body, enum mail_form form) {
+  GMimeStream *bytes = g_mime_stream_mem_new_with_buffer(body, strlen(body));
+  GMimeDataWrapper *content = g_mime_data_wrapper_new_with_stream(bytes, GMIME_CONTENT_ENCODING_DEFAULT);
+  GMimePart *part = g_mime_part_new_with_type("text", "plain");
+  g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", "utf-8");
+  g_mime_part_set_content(part, content);
+  g_mime_part_set_content_encoding(part, encoding_of(part, body, form));
+  g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
+  g_object_unref(part);
+  g_object_unref(content);
+  g_object_unref(bytes);
+}
+
+static GMimeMessage *message_of(struct arena *arena, const Ordershop__V1__Mail *mail, const struct mail_sender *from,
+                                enum mail_form form) {
+  size_t size = strlen(mail->body);
+  bool ended = size > 0 && mail->body[size - 1] == '\n';
+  GMimeMessage *message = g_mime_message_new(FALSE);
+  add_address(g_mime_message_get_from(message), encoded(arena, from->name), from->address);
+  add_address(g_mime_message_get_to(message), "", without_controls(arena, mail->to));
+  set_header(message, "Subject", encoded(arena, mail->subject));
+  set_date(message, timestamp_unix_us(mail->create_time));
+  set_header(message, "Message-ID", arena_printf(arena, "<%s@ordershop>", without_controls(arena, mail->id)));
+  add_automatic(message);
+  add_body(message, ended ? mail->body : arena_printf(arena, "%s\n", mail->body), form);
+  return message;
+}
+
+static struct mail_message written(struct arena *arena, GMimeMessage *message, GMimeNewLineFormat newline) {
+  GMimeFormatOptions *options = g_mime_format_options_new();
+  g_mime_format_options_set_newline_format(options, newline);
+  GByteArray *bytes = g_byte_array_new();
+  GMimeStream *stream = g_mime_stream_mem_new_with_byte_array(bytes); /* owns the array */
+  g_mime_object_write_to_stream(GMIME_OBJECT(message), options, stream);
+  struct mail_message result = {.bytes = arena_memdup(arena, (char *)bytes->data, bytes->len), .size = bytes->len};
+  g_object_unref(stream);
+  g_mime_format_options_free(options);
+  return result;
 }
 
 struct mail_message mail_message_compose(struct arena *arena, const Ordershop__V1__Mail *mail,
                                          const struct mail_sender *from, enum mail_form form) {
-  struct mail_text text = mail_text_of(arena, HEADER_ROOM + strlen(mail->body));
-  add_sender(&text, from);
-  mail_text_add_header(&text, "To", mail->to);
-  mail_text_add_header(&text, "Subject", mail->subject);
-  mail_text_add_header(&text, "Date", date_text(arena, timestamp_unix_us(mail->create_time)));
-  mail_text_add_header(&text, "Message-ID", arena_printf(arena, "<%s@ordershop>", mail->id));
-  add_automatic(&text);
-  mail_text_add_header(&text, "MIME-Version", "1.0");
-  mail_text_add_header(&text, "Content-Type", "text/plain; charset=utf-8");
-  add_body(&text, mail->body, form);
-  if (form == MAIL_FORM_SMTP) text = with_crlf(&text);
-  return (struct mail_message){.bytes = text.bytes, .size = text.size};
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, g_mime_init);
+  GMimeMessage *message = message_of(arena, mail, from, form);
+  bool crlf = form == MAIL_FORM_SMTP;
+  struct mail_message result = written(arena, message, crlf ? GMIME_NEWLINE_FORMAT_DOS : GMIME_NEWLINE_FORMAT_UNIX);
+  g_object_unref(message);
+  return result;
 }

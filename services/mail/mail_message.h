@@ -1,7 +1,9 @@
-/* Mail message: a mail as the internet has it (RFC 5322, MIME).
+/* Mail message: a mail as the internet has it (RFC 5322, MIME), written by GMime.
  *
- * The same mail always gives the same bytes: Date is its create_time, Message-ID `<id@ordershop>`. So a mail that is
- * delivered twice is recognised as one. No value can add a header field or end the header (mail_text.h). Any thread. */
+ * The same mail always gives the same bytes, since nothing in them is of the moment: Date is its create_time,
+ * Message-ID `<id@ordershop>`, and there is no boundary, because it has one part. So a mail that is delivered twice is
+ * recognised as one. No value can add a header field or end the header: control characters and line breaks, which the
+ * field rules refuse long before, become blanks. Any thread. */
 #pragma once
 
 #include <ordershop/v1/mail.pb-c.h>
@@ -15,7 +17,8 @@ struct mail_sender {
   const char *address;
 };
 
-/* "OrderShop <shop@localhost>" or "shop@localhost". NULL: the address is none. */
+/* Parses `OrderShop <shop@localhost>`, `"Shop, Inc." <shop@localhost>` or `shop@localhost`. Returns NULL if the address
+ * is not valid. */
 const struct mail_sender *mail_sender_parse(struct arena *arena, const char *text);
 
 /* local@domain of printable ASCII, without what is syntax in SMTP or in a header: the rule for `to`, asked again where

@@ -130,10 +130,10 @@ static char *base64_decoded(const char *text, size_t size, char *to) {
 
 /* RFC 2047: encoded-words decoded, the blanks between two of them gone. */
 static const char *words_decoded(const char *value) {
-  static const char start[] = "=?utf-8?B?";
+  static const char start[] = "=?UTF-8?B?";
   char *result = arena_alloc(arena, strlen(value) + 1), *to = result;
   while (*value) {
-    if (strncmp(value, start, strlen(start)) != 0) {
+    if (strncasecmp(value, start, strlen(start)) != 0) {
       *to++ = *value++;
       continue;
     }
@@ -143,8 +143,8 @@ static const char *words_decoded(const char *value) {
     to = base64_decoded(word, (size_t)(end - word), to);
     CU_ASSERT(utf8_length(begin, (size_t)(to - begin)) >= 0); /* characters are not divided (RFC 2047, 5) */
     value = end + 2;
-    const char *next = value + strspn(value, " ");
-    if (strncmp(next, start, strlen(start)) == 0) value = next;
+    const char *next = value + strspn(value, " \t");
+    if (strncasecmp(next, start, strlen(start)) == 0) value = next;
   }
   *to = '\0';
   return result;
@@ -168,6 +168,12 @@ static const char *quoted_decoded(const char *body) {
   }
   *to = '\0';
   return result;
+}
+
+/* The body as it was given, whatever its encoding. */
+static const char *body_decoded(const char *message) {
+  bool quoted = strcmp(value_of(message, "Content-Transfer-Encoding"), "quoted-printable") == 0;
+  return quoted ? quoted_decoded(body_of(message)) : body_of(message);
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------ */
@@ -201,7 +207,7 @@ static void test_subject_words(void) {
   for (size_t i = 0; i < SUITE_SIZE(subjects); i++) {
     const char *message = compose_subject(subjects[i]);
     CU_ASSERT_STRING_EQUAL(words_decoded(value_of(message, "Subject")), subjects[i]);
-    CU_ASSERT_PTR_NOT_NULL(strstr(value_of(message, "Subject"), "=?utf-8?B?"));
+    CU_ASSERT_PTR_NOT_NULL(strcasestr(value_of(message, "Subject"), "=?utf-8?B?"));
     CU_ASSERT(longest_line(message) <= 78);
   }
 }
@@ -215,7 +221,7 @@ static void test_subject_longest(void) {
 }
 
 static void test_subject_folded(void) {
-  const char *subject = repeat("0123456789 ", 20);
+  const char *subject = arena_printf(arena, "%send", repeat("0123456789 ", 20));
   const char *message = compose_subject(subject);
   CU_ASSERT_STRING_EQUAL(value_of(message, "Subject"), subject);
   CU_ASSERT(longest_line(message) <= 78);
@@ -245,9 +251,11 @@ static void check_only_own_headers(const char *message) {
   for (const char *at = headers_of(message); *at; at++) lines += *at == '\n';
   CU_ASSERT_EQUAL(lines, SUITE_SIZE(names) + 1);
   for (size_t i = 0; i < SUITE_SIZE(names); i++) {
-    const char *value = words_decoded(value_of(message, names[i]));
-    CU_ASSERT_PTR_NULL(strpbrk(value, "\r\n\x0B\x0C\x1F\x7F"));
+    CU_ASSERT_PTR_NULL(strpbrk(value_of(message, names[i]), "\r\n\x0B\x0C\x1F\x7F"));
   }
+  /* An address or an id has no encoded-words (RFC 2047, 5). */
+  CU_ASSERT_PTR_NULL(strpbrk(words_decoded(value_of(message, "From")), "\r\n\x0B\x0C\x1F\x7F"));
+  CU_ASSERT_PTR_NULL(strpbrk(words_decoded(value_of(message, "Subject")), "\r\n\x0B\x0C\x1F\x7F"));
 }
 
 static void test_injection(void) {
@@ -283,11 +291,18 @@ static void test_injection(void) {
 
 static void test_sender_names(void) {
   Ordershop__V1__Mail mail = mail_of("ada@example.com", "Hello", "Hello\n");
-  CU_ASSERT_STRING_EQUAL(value_of(compose("", &mail, MAIL_FORM_FILE), "From"), "<shop@localhost>");
+  CU_ASSERT_STRING_EQUAL(value_of(compose("", &mail, MAIL_FORM_FILE), "From"), "shop@localhost");
   CU_ASSERT_STRING_EQUAL(value_of(compose("Shop, \"the\" best", &mail, MAIL_FORM_FILE), "From"),
                          "\"Shop, \\\"the\\\" best\" <shop@localhost>");
-  const char *encoded = value_of(compose("Müllers Lädchen", &mail, MAIL_FORM_FILE), "From");
-  CU_ASSERT_STRING_EQUAL(words_decoded(encoded), "Müllers Lädchen <shop@localhost>");
+  static const char *const encoded[] = {"Müllers Lädchen", "=?utf-8?B?SGVsbG8=?=",
+                                        "日本語の店です。とても長いので、いくつかの語に分けられます。終わり。"};
+  for (size_t i = 0; i < SUITE_SIZE(encoded); i++) {
+    const char *message = compose(encoded[i], &mail, MAIL_FORM_FILE);
+    const char *from = words_decoded(value_of(message, "From"));
+    CU_ASSERT(strncmp(from, encoded[i], strlen(encoded[i])) == 0);
+    CU_ASSERT_STRING_EQUAL(from + strlen(encoded[i]) + 1, "<shop@localhost>");
+    CU_ASSERT(longest_line(message) <= 78);
+  }
 }
 
 static void test_sender_parse(void) {
@@ -295,6 +310,9 @@ static void test_sender_parse(void) {
   CU_ASSERT_FATAL(sender != NULL);
   CU_ASSERT_STRING_EQUAL(sender->name, "Order Shop");
   CU_ASSERT_STRING_EQUAL(sender->address, "shop@example.com");
+  sender = mail_sender_parse(arena, "\"Shop, \\\"the\\\" best\" <shop@example.com>");
+  CU_ASSERT_FATAL(sender != NULL);
+  CU_ASSERT_STRING_EQUAL(sender->name, "Shop, \"the\" best");
   sender = mail_sender_parse(arena, "shop@example.com");
   CU_ASSERT_FATAL(sender != NULL);
   CU_ASSERT_STRING_EQUAL(sender->name, "");
@@ -324,11 +342,17 @@ static void test_body_long_lines(void) {
       CU_ASSERT(longest_line(message) <= 998);
       bool quoted = strstr(message, "quoted-printable");
       CU_ASSERT(!quoted || longest_line(body_of(message)) <= 76);
-      const char *body = quoted ? quoted_decoded(body_of(message)) : body_of(message);
+      const char *body = body_decoded(message);
       CU_ASSERT(strncmp(body, line, strlen(line)) == 0);
       if (quoted) CU_ASSERT_STRING_EQUAL(body, arena_printf(arena, "%s\n%s\n", line, line));
     }
   }
+}
+
+static void test_body_mostly_beyond_ascii(void) {
+  const char *body = "日本語の本文です。\n終わり。\n", *message = compose_body(body, MAIL_FORM_SMTP);
+  CU_ASSERT_STRING_EQUAL(value_of(message, "Content-Transfer-Encoding"), "quoted-printable");
+  CU_ASSERT_STRING_EQUAL(body_decoded(message), body);
 }
 
 static void test_body_controls(void) {
@@ -375,6 +399,7 @@ int main(int argc, char **argv) {
       {"a sender is an address with or without a name", test_sender_parse},
       {"UTF-8 goes into files as it is and to servers in 7 bit", test_body_utf8},
       {"lines longer than RFC 5322 allows are divided and come together again", test_body_long_lines},
+      {"a text that is mostly beyond ASCII keeps its line breaks", test_body_mostly_beyond_ascii},
       {"control characters of a body are encoded", test_body_controls},
       {"to servers every line ends in CRLF", test_crlf},
       {"an empty body is an empty line", test_empty_body},
