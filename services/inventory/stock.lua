@@ -16,10 +16,15 @@ local AMOUNT_MOST = 1000000000
 
 -- ---- protobuf ------------------------------------------------------------------------------------------------------
 
--- Inventory: id = 1 and product_id = 2 are UUIDs, each behind tag and length; then these, those that are 0 left out.
-local IDS_SIZE = 2 * (2 + 36)
-local AMOUNT_TAG, RESERVED_TAG, VERSION_TAG, CREATE_TIME_TAG, UPDATE_TIME_TAG = 0x18, 0x20, 0x68, 0x72, 0x7a
-local SECONDS_TAG, NANOS_TAG = 0x08, 0x10 -- Timestamp
+-- Wire types; a field's tag is its number times 8 plus its wire type.
+local VARINT, BITS_64, SIZED, GROUP, GROUP_END, BITS_32 = 0, 1, 2, 3, 4, 5
+local VARINT_LIMIT = 2 ^ 70 -- ten digits of seven bits
+
+-- The fields of an Inventory (proto/ordershop/v1/inventory.proto) by tag. KEPT are id, product_id and create_time.
+local AMOUNT_TAG, RESERVED_TAG, VERSION_TAG, UPDATE_TIME_TAG = 0x18, 0x20, 0x68, 0x7a
+local NUMBERS = {[AMOUNT_TAG] = 'amount', [RESERVED_TAG] = 'reserved', [VERSION_TAG] = 'version'}
+local KEPT = {[0x0a] = 'ids', [0x12] = 'ids', [0x72] = 'create_time'}
+local SECONDS_TAG, NANOS_TAG = 0x08, 0x10 -- of a Timestamp
 
 local function varint_bytes(number)
   if number < 128 then return number end
@@ -31,17 +36,47 @@ local function varint_field(tag, number)
   return string.char(tag, varint_bytes(number))
 end
 
--- The number at `at` and where it ends; 0 and `at` where the field is another.
-local function varint_read(bytes, at, tag)
-  if string.byte(bytes, at) ~= tag then return 0, at end
+-- The number at `at` and where it ends: behind the bytes where they are cut off or no protobuf.
+local function varint_read(bytes, at)
   local number, factor = 0, 1
   repeat
-    at = at + 1
-    local digit = string.byte(bytes, at)
+    local digit = string.byte(bytes, at) or 0
     number = number + digit % 128 * factor
-    factor = factor * 128
+    at, factor = at + 1, factor * 128
   until digit < 128
-  return number, at + 1
+  if factor > VARINT_LIMIT then return 0, #bytes + 2 end
+  return number, at
+end
+
+-- The value at `at`, if it is a varint, and where it ends, likewise.
+local function value_read(bytes, at, wire_type)
+  if wire_type == VARINT then return varint_read(bytes, at) end
+  if wire_type == BITS_64 then return nil, at + 8 end
+  if wire_type == BITS_32 then return nil, at + 4 end
+  local number
+  if wire_type == SIZED then
+    number, at = varint_read(bytes, at)
+    return nil, at + number
+  end
+  if wire_type ~= GROUP then return nil, #bytes + 2 end
+  repeat
+    local tag, _
+    tag, at = varint_read(bytes, at)
+    if tag % 8 ~= GROUP_END then _, at = value_read(bytes, at, tag % 8) end
+  until tag % 8 == GROUP_END or at > #bytes + 1
+  return nil, at
+end
+
+-- The tag at `at`, then the same of its value.
+local function field_read(bytes, at)
+  local tag, first = string.byte(bytes, at, at + 1)
+  if tag < 128 and first and first < 128 then -- as nearly all are
+    local wire_type = tag % 8
+    if wire_type == VARINT then return tag, first, at + 2 end
+    if wire_type == SIZED then return tag, nil, at + 2 + first end
+  end
+  tag, at = varint_read(bytes, at)
+  return tag, value_read(bytes, at, tag % 8)
 end
 
 -- ---- times ---------------------------------------------------------------------------------------------------------
@@ -103,24 +138,45 @@ local function changes_end()
   return number_text(last), epoch
 end
 
+-- A packed Inventory's numbers, of each field the last one, and the rest as it is. `others` are fields that a newer
+-- version of the service has added, with any number and of any type: they must not be lost. Returns nil if the bytes
+-- are no message.
+local function inventory_unpack(bytes)
+  local inventory = {amount = 0, reserved = 0, version = 0, ids = '', create_time = '', others = ''}
+  local at, begin, kept = 1, 1, 'ids' -- what stands from `begin` to `at` is kept there; false: nowhere
+  while at <= #bytes do
+    local tag, number, past = field_read(bytes, at)
+    if past > #bytes + 1 then return nil end
+    local name = NUMBERS[tag]
+    local to = not name and tag ~= UPDATE_TIME_TAG and (KEPT[tag] or 'others')
+    if to ~= kept then
+      if kept and begin < at then inventory[kept] = inventory[kept] .. string.sub(bytes, begin, at - 1) end
+      begin, kept = at, to
+    end
+    if name then inventory[name] = number end
+    at = past
+  end
+  if kept then inventory[kept] = inventory[kept] .. string.sub(bytes, begin) end
+  return inventory
+end
+
 -- nil: the product has no stock.
 local function inventory_read(key)
   local bytes = redis.call('HGET', key, '_entity')
   if not bytes then return nil end
-  local amount, reserved, version, at
-  amount, at = varint_read(bytes, IDS_SIZE + 1, AMOUNT_TAG)
-  reserved, at = varint_read(bytes, at, RESERVED_TAG)
-  version, at = varint_read(bytes, at, VERSION_TAG)
-  local create_field = string.sub(bytes, at, at + 1 + string.byte(bytes, at + 1))
-  return {key = key, bytes = bytes, amount = amount, reserved = reserved, version = version, create_field = create_field}
+  local inventory = inventory_unpack(bytes)
+  if not inventory then error({err = 'ERR ' .. key .. ' can\'t be decoded: its _entity is no Inventory'}) end
+  inventory.key, inventory.bytes = key, bytes
+  return inventory
 end
 
--- Writes the inventory's next version and its event at a log time.
+-- Writes the inventory's next version and its event at a log time. It is packed as protobuf-c would, known fields by
+-- their numbers and then the others: earlier versions of this library, which may run beside this one, rely on that.
 local function inventory_write(inventory, log_time, event_id, cause, traceparent)
   local version = inventory.version + 1
-  local bytes = string.sub(inventory.bytes, 1, IDS_SIZE) .. varint_field(AMOUNT_TAG, inventory.amount)
-    .. varint_field(RESERVED_TAG, inventory.reserved) .. varint_field(VERSION_TAG, version) .. inventory.create_field
-    .. string.char(UPDATE_TIME_TAG, #update_field) .. update_field
+  local bytes = inventory.ids .. varint_field(AMOUNT_TAG, inventory.amount)
+    .. varint_field(RESERVED_TAG, inventory.reserved) .. varint_field(VERSION_TAG, version) .. inventory.create_time
+    .. string.char(UPDATE_TIME_TAG, #update_field) .. update_field .. inventory.others
   redis.call('HSET', inventory.key, 'amount', inventory.amount, 'reserved_amount', inventory.reserved, 'version', version,
     'update_time', update_time, '_entity', bytes)
 
@@ -217,14 +273,14 @@ local function candidates_move(keys, argv, at, before, after, cause, traceparent
   end
   if missing ~= 0 then return false end
 
-  local short = {}
+  local inventories, short = {}, {}
   for i = at + 1, last_at, 3 do
-    local need = needs[argv[i]]
-    if need then
-      local inventory = inventory_read(keys[tonumber(argv[i + 1])])
-      local moved = inventory and inventory_move(inventory, need, argv[i + 2], cause, traceparent) or 0
-      if moved < need then short[argv[i]] = need - moved end
-    end
+    if needs[argv[i]] then inventories[i] = inventory_read(keys[tonumber(argv[i + 1])]) end
+  end
+  for i = at + 1, last_at, 3 do
+    local need, inventory = needs[argv[i]] or 0, inventories[i]
+    local moved = inventory and inventory_move(inventory, need, argv[i + 2], cause, traceparent) or 0
+    if moved < need then short[argv[i]] = need - moved end
   end
   return true, short
 end
