@@ -12,11 +12,6 @@ static const struct view customers = {.name = "customers", .record = &ordershop_
 /* Of an order only its id, customer and total. */
 static const struct view known_orders = {.name = "orders", .record = &ordershop__v1__order__descriptor};
 
-static struct status keep_customer(struct work *work, const struct event *event) {
-  projection_keep(work, &customers, event);
-  return status_ok();
-}
-
 static void keep_order(struct work *work, const Ordershop__V1__Order *order) {
   Ordershop__V1__Order known = ORDERSHOP__V1__ORDER__INIT;
   known.id = order->id;
@@ -84,40 +79,19 @@ static const char *order_customer(const struct event *event) {
   return ((const Ordershop__V1__Order *)event->entity)->customer_id;
 }
 
-#define CUSTOMER &ordershop__v1__customer__descriptor
-#define ORDER &ordershop__v1__order__descriptor
-#define BILLING &ordershop__v1__billing__descriptor
-
 const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS] = {
-    {.stream = "customer_created",
-     .entity = CUSTOMER,
-     .source = "customer",
-     .key = event_entity_id,
-     .apply = keep_customer},
-    {.stream = "customer_updated",
-     .entity = CUSTOMER,
-     .source = "customer",
-     .key = event_entity_id,
-     .apply = keep_customer},
-    {.stream = "customer_deleted",
-     .entity = CUSTOMER,
-     .source = "customer",
-     .key = event_entity_id,
-     .apply = keep_customer},
-    {.stream = "order_created",
-     .entity = ORDER,
+    {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &customers},
+    {.entity = &ordershop__v1__order__descriptor,
      .source = "order",
+     .created = request_payment,
+     .updated = change_order,
+     .deleted = forget_order,
      .key = order_customer,
-     .want = want_customer,
-     .apply = request_payment},
-    {.stream = "order_updated", .entity = ORDER, .source = "order", .key = order_customer, .apply = change_order},
-    {.stream = "order_deleted", .entity = ORDER, .source = "order", .key = order_customer, .apply = forget_order},
-    {.stream = "billing_created",
-     .entity = BILLING,
+     .want = want_customer},
+    {.entity = &ordershop__v1__billing__descriptor,
      .source = "billing",
-     .key = event_entity_id,
-     .want = want_order,
-     .apply = acknowledge_payment},
+     .created = acknowledge_payment,
+     .want = want_order},
 };
 
 const struct view *const billing_views[] = {&customers, &known_orders, NULL};

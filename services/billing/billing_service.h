@@ -9,6 +9,6 @@ extern const struct service_definition billing_service;
 extern const struct resource billings;
 
 /* billing_events.c */
-enum { BILLING_SUBSCRIPTIONS = 7 };
+enum { BILLING_SUBSCRIPTIONS = 3 };
 extern const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS];
 extern const struct view *const billing_views[];

@@ -12,6 +12,6 @@ extern const struct view crm_profiles;
 extern const struct entity_type crm_interaction_type;
 
 /* crm_events.c */
-enum { CRM_SUBSCRIPTIONS = 10 };
+enum { CRM_SUBSCRIPTIONS = 4 };
 extern const struct subscription crm_subscriptions[CRM_SUBSCRIPTIONS];
 extern const struct view *const crm_views[];

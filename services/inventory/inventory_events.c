@@ -2,63 +2,40 @@
 #include <ordershop/v1/order.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
 
+#include "consumer/projection.h"
 #include "inventory_service.h"
 #include "stock.h"
 
 const struct view inventory_products = {.name = "products", .record = &ordershop__v1__product__descriptor};
-
-static const char *order_of(const struct event *event) {
-  return ((const Ordershop__V1__Order *)event->entity)->id;
-}
 
 static struct status settle_orders(struct work *work, const struct event *const *events, size_t count) {
   const struct service *service = work_user(work);
   return stock_settle(service->user, work_context(work), work_epoch(work), events, count);
 }
 
-static const char *product_of(const struct event *event) {
-  return ((const Ordershop__V1__Product *)event->entity)->id;
-}
-
 /* Only that it exists matters, so nothing is heard of its changes. */
 static struct status add_product(struct work *work, const struct event *event) {
   Ordershop__V1__Product record = ORDERSHOP__V1__PRODUCT__INIT;
-  record.id = (char *)product_of(event);
+  record.id = (char *)event_entity_id(event);
   work_put(work, &inventory_products, record.id, &record);
   return status_ok();
 }
 
 static struct status remove_product(struct work *work, const struct event *event) {
-  work_remove(work, &inventory_products, product_of(event));
+  work_remove(work, &inventory_products, event_entity_id(event));
   return status_ok();
 }
 
 const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS] = {
-    {.stream = "order_created",
-     .entity = &ordershop__v1__order__descriptor,
+    {.entity = &ordershop__v1__order__descriptor,
      .source = "order",
-     .key = order_of,
-     .apply_run = settle_orders},
-    {.stream = "order_updated",
-     .entity = &ordershop__v1__order__descriptor,
-     .source = "order",
-     .key = order_of,
-     .apply_run = settle_orders},
-    {.stream = "order_deleted",
-     .entity = &ordershop__v1__order__descriptor,
-     .source = "order",
-     .key = order_of,
-     .apply_run = settle_orders},
-    {.stream = "product_created",
-     .entity = &ordershop__v1__product__descriptor,
+     .created_run = settle_orders,
+     .updated_run = settle_orders,
+     .deleted_run = settle_orders},
+    {.entity = &ordershop__v1__product__descriptor,
      .source = "product",
-     .key = product_of,
-     .apply = add_product},
-    {.stream = "product_deleted",
-     .entity = &ordershop__v1__product__descriptor,
-     .source = "product",
-     .key = product_of,
-     .apply = remove_product},
+     .created = add_product,
+     .deleted = remove_product},
 };
 
 struct status inventory_housekeep(void *service, struct context *context, int64_t position, const char *epoch,

@@ -9,7 +9,7 @@ extern const struct service_definition inventory_service;
 
 /* inventory_events.c: which products there are, and what the service hears. */
 extern const struct view inventory_products;
-enum { INVENTORY_SUBSCRIPTIONS = 5 };
+enum { INVENTORY_SUBSCRIPTIONS = 2 };
 extern const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS];
 
 /* Drops expired attempts; asks for a tick when the earliest one that is open is due. */

@@ -16,7 +16,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "consumer/projection.h"
 #include "loop/fail_point.h"
 #include "mail_delivery.h"
 #include "mail_index.h"
@@ -234,11 +233,7 @@ static struct status deliver_created(struct work *work, const struct event *cons
 }
 
 const struct subscription mail_subscriptions[MAIL_SUBSCRIPTIONS] = {
-    {.stream = "mail_created",
-     .entity = &ordershop__v1__mail__descriptor,
-     .source = "mail",
-     .key = event_entity_id,
-     .apply_run = deliver_created},
+    {.entity = &ordershop__v1__mail__descriptor, .source = "mail", .created_run = deliver_created},
 };
 
 /* ---- mails that were deferred ----------------------------------------------------------------------------------- */

@@ -7,5 +7,5 @@
 extern const struct view order_products;  /* Product by id */
 extern const struct view order_customers; /* Customer by id */
 
-enum { ORDER_SUBSCRIPTIONS = 8 };
+enum { ORDER_SUBSCRIPTIONS = 3 };
 extern const struct subscription order_subscriptions[ORDER_SUBSCRIPTIONS];

@@ -154,18 +154,15 @@ static struct status apply_run(struct work *work, const struct event *const *eve
   return reply->number == 1 ? status_ok() : work_lease_lost(work);
 }
 
-#define CUSTOMER_STREAM(name) .stream = name, .entity = &ordershop__v1__customer__descriptor, .source = "customer"
+#define CUSTOMER .entity = &ordershop__v1__customer__descriptor, .source = "customer"
 
 static const struct subscription by_events[] = {
-    {CUSTOMER_STREAM("customer_created"), .key = key_of, .want = want, .apply = apply},
-    {CUSTOMER_STREAM("customer_updated"), .key = key_of, .want = want, .apply = apply},
-    {CUSTOMER_STREAM("customer_deleted"), .key = key_of, .apply = apply_deleted},
+    {CUSTOMER, .created = apply, .updated = apply, .want = want},
+    {CUSTOMER, .deleted = apply_deleted},
 };
 
 static const struct subscription by_runs[] = {
-    {CUSTOMER_STREAM("customer_created"), .key = key_of, .apply_run = apply_run},
-    {CUSTOMER_STREAM("customer_updated"), .key = key_of, .apply_run = apply_run},
-    {CUSTOMER_STREAM("customer_deleted"), .key = key_of, .apply = apply_deleted},
+    {CUSTOMER, .created_run = apply_run, .updated_run = apply_run, .deleted = apply_deleted},
 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
@@ -190,7 +187,7 @@ struct watcher watcher_start(struct arena *arena, const struct watcher_options *
   if (!status_is_ok(event_store_open(coroutine_loop(), arena, &store, &watcher.store))) abort();
   struct consumer_options consumer = {.store = watcher.store,
                                       .subscriptions = options->by_runs ? by_runs : by_events,
-                                      .subscription_count = sizeof by_events / sizeof *by_events,
+                                      .subscription_count = options->by_runs ? 1 : 2,
                                       .housekeep = options->housekeep,
                                       .user = options->user,
                                       .lease_ms = options->lease_ms};

@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "consumer/projection.h"
 #include "service/entity_command.h"
 #include "suite.h"
 
@@ -53,7 +52,7 @@ static struct status apply(struct work *work, const struct event *event) {
   return status_ok();
 }
 
-static struct status apply_run(struct work *work, const struct event *const *events, size_t count) {
+static struct status handle_run(struct work *work, const struct event *const *events, size_t count) {
   (void)work, (void)events, (void)count;
   return status_ok();
 }
@@ -76,16 +75,10 @@ static void make(struct parts *parts) {
       .resources = {&parts->resource},
       .view = {.name = "points", .record = &ordershop__v1__customer__descriptor},
       .views = {&parts->view},
-      .subscriptions = {{.stream = "order_created",
-                         .entity = &ordershop__v1__order__descriptor,
-                         .source = "order",
-                         .key = event_entity_id,
-                         .apply = apply},
-                        {.stream = "order_deleted",
-                         .entity = &ordershop__v1__order__descriptor,
-                         .source = "order",
-                         .key = event_entity_id,
-                         .apply = apply}},
+      .subscriptions = {{.entity = &ordershop__v1__order__descriptor, .source = "order", .created = apply},
+                        {.entity = &ordershop__v1__customer__descriptor,
+                         .source = "customer",
+                         .projection = &parts->view}},
       .outbox = {.service = &ordershop__v1__mail_service__descriptor,
                  .method = "BatchSendMails",
                  .message = &ordershop__v1__mail__descriptor},
@@ -185,14 +178,14 @@ SPOIL(view_taken, parts->view.name = "position")
 SPOIL(view_twice, parts->views[1] = &parts->view)
 SPOIL(no_subscriptions, parts->definition.subscriptions = NULL)
 SPOIL(subscription_count, parts->definition.subscription_count = 0)
-SPOIL(stream, parts->subscriptions[0].stream = NULL)
-SPOIL(stream_entity, parts->subscriptions[0].stream = "ordr_created")
-SPOIL(stream_verb, parts->subscriptions[0].stream = "order_made")
-SPOIL(stream_twice, parts->subscriptions[1].stream = "order_created")
-SPOIL(key, parts->subscriptions[0].key = NULL)
-SPOIL(apply, parts->subscriptions[0].apply = NULL)
-SPOIL(apply_both, parts->subscriptions[0].apply_run = apply_run)
 SPOIL(entity, parts->subscriptions[0].entity = NULL)
+SPOIL(stream_twice, parts->subscriptions[2] = parts->subscriptions[0]; parts->definition.subscription_count = 3)
+SPOIL(handler, parts->subscriptions[0].created = NULL)
+SPOIL(both_handlers, parts->subscriptions[0].created_run = handle_run)
+SPOIL(handler_and_projection, parts->subscriptions[1].updated = apply)
+SPOIL(other_projection, parts->view.record = &ordershop__v1__mail__descriptor)
+SPOIL(unlisted_projection, parts->views[0] = NULL)
+SPOIL(key, parts->subscriptions[0].entity = &ordershop__v1__order_item__descriptor)
 SPOIL(source, parts->subscriptions[0].source = NULL)
 SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subscriptions = NULL;
       parts->definition.subscription_count = 0)
@@ -261,15 +254,15 @@ static const struct {
     {spoil_view_twice, "view points: comes twice"},
     {spoil_no_subscriptions, "subscriptions: the count is 2, but there is no table"},
     {spoil_subscription_count, "subscriptions: there is a table, but its count is 0"},
-    {spoil_stream, "subscriptions[0]: has no stream"},
-    {spoil_stream_entity, "subscription ordr_created: is no stream of ordershop.v1.Order: those are order_created"},
-    {spoil_stream_verb, "subscription order_made: is no stream of ordershop.v1.Order"},
-    {spoil_stream_twice, "order_created: is subscribed to twice, by subscriptions[0] and subscriptions[1]"},
-    {spoil_key, "subscription order_created: has no key"},
-    {spoil_apply, "subscription order_created: needs either apply or apply_run"},
-    {spoil_apply_both, "subscription order_created: needs either apply or apply_run"},
-    {spoil_entity, "subscription order_created: has no entity"},
-    {spoil_source, "subscription order_created: its source, NULL, must be the name"},
+    {spoil_entity, "subscriptions[0]: has no entity"},
+    {spoil_stream_twice, "subscription to ordershop.v1.Order: order_created is subscribed to twice"},
+    {spoil_handler, "subscription to ordershop.v1.Order: has neither a handler nor a projection"},
+    {spoil_both_handlers, "subscription to ordershop.v1.Order: has a handler and a run handler for the same stream"},
+    {spoil_handler_and_projection, "subscription to ordershop.v1.Customer: has a projection, which takes the place"},
+    {spoil_other_projection, "subscription to ordershop.v1.Customer: its projection, points, has other records"},
+    {spoil_unlisted_projection, "subscription to ordershop.v1.Customer: its projection, points, is none of the"},
+    {spoil_key, "subscription to ordershop.v1.OrderItem: has no key, and the entity no id"},
+    {spoil_source, "subscription to ordershop.v1.Order: its source, NULL, must be the name"},
     {spoil_housekeep, "housekeep: is never called"},
     {spoil_peer_name, "peer Mail: its name must be of a-z"},
     {spoil_peer_port, "peer mail: its port, -1, is none"},
@@ -322,13 +315,13 @@ static void test_all_at_once(void) {
   struct arena *arena = arena_new();
   struct parts parts;
   make(&parts);
-  spoil_key(&parts);
+  spoil_handler(&parts);
   spoil_view_record(&parts);
   spoil_port(&parts);
   struct status status = definition_check(arena, &parts.definition);
   CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "has 3 mistakes:\n  port: "));
   CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "\n  view points: has no record"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "\n  subscription order_created: has no key"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "\n  subscription to ordershop.v1.Order: has neither"));
   arena_free(arena);
 }
 
@@ -355,11 +348,11 @@ static int end_of_service(const struct service_definition *definition, char *tex
 }
 
 static void test_process(void) {
-  static const char *const lines[] = {
-      "order_created: has no key\n", "\"nmae\", which is no field of ordershop.v1.Customer\n",
-      "ordr_created: is no stream", "is subscribed to twice", "points: has no record\n"};
-  static void (*const spoils[])(struct parts *) = {spoil_key, spoil_input_field, spoil_stream_entity,
-                                                   spoil_stream_twice, spoil_view_record};
+  static const char *const lines[] = {"Order: has neither a handler nor a projection\n",
+                                      "\"nmae\", which is no field of ordershop.v1.Customer\n", "has no key",
+                                      "is subscribed to twice", "points: has no record\n"};
+  static void (*const spoils[])(struct parts *) = {spoil_handler, spoil_input_field, spoil_key, spoil_stream_twice,
+                                                   spoil_view_record};
   for (size_t i = 0; i < sizeof spoils / sizeof *spoils; i++) {
     struct parts parts;
     char text[4096];

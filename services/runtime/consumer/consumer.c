@@ -64,11 +64,12 @@ static void name_keys(struct consumer *consumer, struct arena *arena) {
   consumer->epoch_key = lease_epoch_key(store, arena);
   consumer->position_key = position_store_key(store, arena);
   consumer->attempts_key = redis_key(store->commands, arena, "%s_alone", store->service);
-  consumer->stream_count = consumer->options.subscription_count;
+  const struct subscribed_stream *subscribed = subscription_streams(
+      arena, consumer->options.subscriptions, consumer->options.subscription_count, &consumer->stream_count);
   consumer->streams = arena_calloc(arena, consumer->stream_count, sizeof *consumer->streams);
   for (size_t i = 0; i < consumer->stream_count; i++) {
-    consumer->streams[i].subscription = &consumer->options.subscriptions[i];
-    consumer->streams[i].key = event_stream_key(store, arena, consumer->options.subscriptions[i].stream);
+    consumer->streams[i].subscribed = &subscribed[i];
+    consumer->streams[i].key = event_stream_key(store, arena, subscribed[i].name);
   }
 }
 

@@ -33,28 +33,10 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "consumer/outbox.h"
+#include "consumer/subscription.h"
 #include "consumer/work.h"
 #include "store/event.h"
 #include "store/event_store.h"
-
-struct subscription {
-  const char *stream; /* "customer_created" */
-  const ProtobufCMessageDescriptor *entity;
-  const char *source; /* the service that owns the stream: "customer" */
-  /* The ordering key of an event, e.g. the customer's id: parked events hold up those of the same key only. */
-  const char *(*key)(const struct event *event);
-  /* Optional: work_want for each record that the handler will read. */
-  void (*want)(struct work *work, const struct event *event);
-  /* The effect. An error that is neither transient nor Redis' (REDIS_...) parks the event. */
-  struct status (*apply)(struct work *work, const struct event *event);
-  /* Instead of `apply`: handles a run of consecutive events of subscriptions with the same apply_run, by fenced
-   * functions of the service's own. Such a function refuses an older epoch, skips an event that is not behind the
-   * stored position of its stream, and moves that position together with the effect (hash consumer_position_key, field
-   * = stream, value = the entry's id). What the page has put before the run is committed before it. When an error
-   * parks, the run is made again event by event. work_lease_lost is the status for a function that found another epoch.
-   */
-  struct status (*apply_run)(struct work *work, const struct event *const *events, size_t count);
-};
 
 struct consumer;
 

@@ -88,7 +88,7 @@ static struct status call_function(const struct consumer *consumer, struct conte
   redis_add_text(&values, store->service);
   for (size_t i = 0; i < consumer->stream_count; i++) {
     redis_add_text(&keys, consumer->streams[i].key);
-    redis_add_text(&values, consumer->streams[i].subscription->stream);
+    redis_add_text(&values, consumer->streams[i].subscribed->name);
   }
   return redis_function_call(store->commands, context, store->library, "backlog_read", &keys, &values, ret_reply);
 }

@@ -83,7 +83,7 @@ static void skip_gap(struct consumer_stream *stream, const struct stream_sight *
 
 static struct status check_stream(struct consumer *consumer, struct context *context, struct consumer_stream *stream,
                                   const struct stream_sight *sight) {
-  const char *name = stream->subscription->stream;
+  const char *name = stream->subscribed->name;
   bool reaches_position = sight->exists && position_of_entry(sight->last) >= stream->position;
   if (!reaches_position && stream->position > 0) {
     return log_reset(consumer,

@@ -45,17 +45,16 @@ struct page {
 /* For whoever must tell what the service is at: its code sees the event now. */
 static void label_event(const struct page_event *slot) {
   label_set(&(struct label){
-      .kind = "event", .name = slot->stream->subscription->stream, .entry = slot->event.id, .key = slot->key});
+      .kind = "event", .name = slot->stream->subscribed->name, .entry = slot->event.id, .key = slot->key});
 }
 
 static void decode(struct page *page, struct page_event *slot) {
-  const struct subscription *subscription = slot->stream->subscription;
-  struct status status = event_decode(page->context.arena, subscription->stream, subscription->entity,
+  const struct subscribed_stream *subscribed = slot->stream->subscribed;
+  struct status status = event_decode(page->context.arena, subscribed->name, subscribed->subscription->entity,
                                       slot->incoming->entry, &slot->event);
   if (status_is_ok(status)) {
     label_event(slot);
-    slot->key = subscription->key(&slot->event);
-    if (!slot->key) slot->key = "";
+    slot->key = subscribed_stream_key(subscribed, &slot->event);
   } else {
     slot->key = PARKING_KEY_UNDECODABLE;
     slot->refusal = status.message;
@@ -103,7 +102,7 @@ static void add_positions(struct page *page, size_t end) {
   redis_add_text(&fields, log_time_text(arena, log > consumer->position.log_time ? log : consumer->position.log_time));
   for (size_t i = 0; i < consumer->stream_count; i++) {
     if (!last[i]) continue;
-    redis_add_text(&fields, consumer->streams[i].subscription->stream);
+    redis_add_text(&fields, consumer->streams[i].subscribed->name);
     redis_add_text(&fields, last[i]);
   }
   transaction_set_fields(work_transaction(page->work), consumer->position_key, &fields);
@@ -240,9 +239,9 @@ static struct status check_lease(struct page *page, const struct page_event *slo
 static struct status want_all(struct page *page, bool *ret_done) {
   for (size_t i = page->done; i < page->end; i++) {
     struct page_event *slot = &page->events[i];
-    if (!slot->stream->subscription->want || is_parked(page, slot)) continue;
+    if (!slot->stream->subscribed->subscription->want || is_parked(page, slot)) continue;
     label_event(slot);
-    slot->stream->subscription->want(page->work, &slot->event);
+    slot->stream->subscribed->subscription->want(page->work, &slot->event);
     struct status status = check_lease(page, slot);
     if (!status_is_ok(status)) return status;
     if (clock_monotonic_us() >= page->part_end_us) page->end = i + 1;
@@ -264,7 +263,7 @@ static struct status begin_alone(struct page *page, struct page_event *slot) {
 static struct status apply(struct page *page, struct page_event *slot) {
   label_event(slot);
   work_begin(page->work, &slot->event);
-  struct status status = slot->stream->subscription->apply(page->work, &slot->event);
+  struct status status = subscribed_stream_handle(slot->stream->subscribed, page->work, &slot->event);
   struct status held = check_lease(page, slot);
   if (!status_is_ok(held)) return held;
   if (!page->alone) return status;
@@ -286,11 +285,11 @@ static void end_before(struct page *page, struct page_event *slot) {
 
 /* The events from `done` on that one call may handle. */
 static size_t run_of(struct page *page, const struct event **events) {
-  const struct subscription *first = page->events[page->done].stream->subscription;
+  const struct subscribed_stream *first = page->events[page->done].stream->subscribed;
   size_t count = 0;
   for (size_t i = page->done; i < page->end; i++) {
     struct page_event *slot = &page->events[i];
-    if (slot->stream->subscription->apply_run != first->apply_run || is_parked(page, slot)) break;
+    if (slot->stream->subscribed->run_handler != first->run_handler || is_parked(page, slot)) break;
     if (slot->single && count > 0) break;
     events[count++] = &slot->event;
     if (slot->single) break;
@@ -310,7 +309,7 @@ static struct status apply_run(struct page *page) {
   size_t count = run_of(page, events);
   label_event(first);
   work_begin(page->work, &first->event);
-  struct status status = first->stream->subscription->apply_run(page->work, events, count);
+  struct status status = first->stream->subscribed->run_handler(page->work, events, count);
   struct status held = check_lease(page, first);
   if (!status_is_ok(held)) return held;
   if (page->alone) {
@@ -349,7 +348,7 @@ static struct status handle(struct page *page, struct page_event *slot, bool *re
       transaction_remove_field(work_transaction(page->work), page->consumer->attempts_key, slot->event.id);
     return status_ok();
   }
-  if (slot->stream->subscription->apply_run) {
+  if (slot->stream->subscribed->run_handler) {
     *ret_done = false;
     return apply_run(page);
   }
@@ -372,7 +371,7 @@ static struct status handle(struct page *page, struct page_event *slot, bool *re
 
 /* A run begins a part of its own: what is before it must be committed first. */
 static bool begins_run(struct page *page, size_t i) {
-  return i > page->done && page->events[i].stream->subscription->apply_run && !is_parked(page, &page->events[i]);
+  return i > page->done && page->events[i].stream->subscribed->run_handler && !is_parked(page, &page->events[i]);
 }
 
 static struct status handle_part(struct page *page) {

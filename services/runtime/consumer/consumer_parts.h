@@ -34,7 +34,7 @@ enum consumer_state {
 };
 
 struct consumer_stream {
-  const struct subscription *subscription;
+  const struct subscribed_stream *subscribed;
   const char *key;
   int64_t position;            /* log time of the last entry applied */
   char applied[ENTRY_ID_SIZE]; /* its id; "0-0": none */

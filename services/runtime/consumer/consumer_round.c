@@ -35,7 +35,7 @@ void consumer_moved_to(struct consumer *consumer, int64_t log_time) {
 /* ---- taking up the stored positions ----------------------------------------------------------------------------- */
 
 static void take_stream(struct consumer_stream *stream, const struct redis_reply *stored) {
-  const struct redis_reply *id = redis_reply_field(stored, stream->subscription->stream);
+  const struct redis_reply *id = redis_reply_field(stored, stream->subscribed->name);
   snprintf(stream->applied, ENTRY_ID_SIZE, "%s", redis_reply_text(id) ? redis_reply_text(id) : "0-0");
   stream->position = position_of_entry(stream->applied);
   if (strcmp(stream->applied, "0-0") == 0) stream->position = 0;

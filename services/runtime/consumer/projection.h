@@ -3,7 +3,7 @@
 
 #include "consumer/work.h"
 
-/* The id of the event's entity: the ordering key of most subscriptions. */
+/* The id of the event's entity. */
 const char *event_entity_id(const struct event *event);
 
 /* Puts the event's entity into the view under its id; takes it out when the event is a `*_deleted`. */

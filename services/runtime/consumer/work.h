@@ -28,10 +28,10 @@ struct arena *work_arena(struct work *work);
 /* The service literal's user pointer. */
 void *work_user(struct work *work);
 
-/* The lease's epoch as text, for fenced functions of the service's own (subscription.apply_run). */
+/* The lease's epoch as text, for fenced functions of the service's own (event_run_handler). */
 const char *work_epoch(struct work *work);
 
-/* What apply_run answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. Parks no event. */
+/* What an event_run_handler answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. Parks no event. */
 struct status work_lease_lost(struct work *work);
 
 /* Says that a record will be needed, so that a page's records are fetched together. For subscription.want. */

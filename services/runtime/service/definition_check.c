@@ -288,56 +288,57 @@ static void check_services(struct mistakes *mistakes) {
 
 /* ---- what it listens to ----------------------------------------------------------------------------------------- */
 
-/* "GiftCard" -> "gift_card". */
-static const char *snake_case(struct arena *arena, const char *name) {
-  char *snake = arena_alloc(arena, 2 * strlen(name) + 1), *at = snake;
-  for (const char *c = name; *c; c++) {
-    bool upper = *c >= 'A' && *c <= 'Z';
-    if (upper && c > name) *at++ = '_';
-    *at++ = upper ? (char)(*c - 'A' + 'a') : *c;
-  }
-  *at = '\0';
-  return snake;
-}
-
-/* The stream of an entity's verb: "customer_created". */
-static bool is_stream_of(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *entity) {
-  static const char *const verbs[] = {"created", "updated", "deleted"};
-  for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-    if (strcmp(stream, arena_printf(arena, "%s_%s", snake_case(arena, entity->short_name), verbs[i])) == 0) return true;
+static bool is_among_views(const struct service_definition *definition, const struct view *view) {
+  const struct view *const *at = definition->views;
+  for (; at && *at; at++) {
+    if (*at == view) return true;
   }
   return false;
 }
 
-static void check_stream(struct mistakes *mistakes, const char *where, size_t index) {
-  const struct subscription *all = mistakes->definition->subscriptions, *subscription = &all[index];
-  if (subscription->entity && !is_stream_of(mistakes->arena, subscription->stream, subscription->entity)) {
-    mistake(mistakes, where, "is no stream of %s: those are %s_created, _updated and _deleted",
-            subscription->entity->name, snake_case(mistakes->arena, subscription->entity->short_name));
+static void check_handlers(struct mistakes *mistakes, const char *where, const struct subscription *subscription) {
+  const struct subscription *of = subscription;
+  bool handled = of->created || of->updated || of->deleted || of->created_run || of->updated_run || of->deleted_run;
+  if ((of->created && of->created_run) || (of->updated && of->updated_run) || (of->deleted && of->deleted_run)) {
+    mistake(mistakes, where, "has a handler and a run handler for the same stream");
   }
-  for (size_t i = 0; i < index; i++) {
-    if (!all[i].stream || strcmp(all[i].stream, subscription->stream) != 0) continue;
-    mistake(mistakes, where, "is subscribed to twice, by subscriptions[%zu] and subscriptions[%zu]: one must do both",
-            i, index);
-    return;
+  if (handled && of->projection) mistake(mistakes, where, "has a projection, which takes the place of handlers");
+  if (!handled && !of->projection) mistake(mistakes, where, "has neither a handler nor a projection");
+}
+
+static void check_projection(struct mistakes *mistakes, const char *where, const struct subscription *subscription) {
+  const struct view *view = subscription->projection;
+  if (view->record != subscription->entity) {
+    mistake(mistakes, where, "its projection, %s, has other records", shown(view->name));
+  }
+  if (!is_among_views(mistakes->definition, view)) {
+    mistake(mistakes, where, "its projection, %s, is none of the definition's views", shown(view->name));
   }
 }
 
 static void check_subscription(struct mistakes *mistakes, size_t index) {
   const struct subscription *subscription = &mistakes->definition->subscriptions[index];
-  if (!subscription->stream) {
-    mistake(mistakes, arena_printf(mistakes->arena, "subscriptions[%zu]", index), "has no stream");
+  if (!subscription->entity) {
+    mistake(mistakes, arena_printf(mistakes->arena, "subscriptions[%zu]", index), "has no entity");
     return;
   }
-  const char *where = arena_printf(mistakes->arena, "subscription %s", subscription->stream);
-  check_stream(mistakes, where, index);
-  if (!subscription->entity) mistake(mistakes, where, "has no entity");
-  if (!subscription->key) mistake(mistakes, where, "has no key");
+  const char *where = arena_printf(mistakes->arena, "subscription to %s", subscription->entity->name);
+  check_handlers(mistakes, where, subscription);
+  if (subscription->projection) check_projection(mistakes, where, subscription);
+  if (!subscription->key && !has_field(subscription->entity, "id", PROTOBUF_C_TYPE_STRING, false)) {
+    mistake(mistakes, where, "has no key, and the entity no id");
+  }
   if (!is_name(subscription->source)) {
     mistake(mistakes, where, "its source, %s, must be the name of the service that owns it",
             shown(subscription->source));
   }
-  if (!subscription->apply == !subscription->apply_run) mistake(mistakes, where, "needs either apply or apply_run");
+  struct arena *arena = mistakes->arena;
+  size_t count;
+  const struct subscribed_stream *streams = subscription_streams(arena, subscription, 1, &count);
+  for (size_t i = 0; i < count; i++) {
+    if (is_first(mistakes, "stream", streams[i].name)) continue;
+    mistake(mistakes, where, "%s is subscribed to twice: one must do both", streams[i].name);
+  }
 }
 
 static void check_subscriptions(struct mistakes *mistakes) {

@@ -50,7 +50,7 @@ struct service_definition {
    * with NULL; NULL: none. They are checked at start. */
   const struct resource *const *resources;
   const struct view *const *views;
-  const struct subscription *subscriptions; /* at most one for a stream. NULL: the service has no consumer */
+  const struct subscription *subscriptions; /* each stream once. NULL: the service has no consumer */
   size_t subscription_count;
   struct service_peer peers[SERVICE_PEERS];
   const struct outbox_route *outbox; /* NULL: none */

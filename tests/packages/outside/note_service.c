@@ -53,10 +53,6 @@ static const struct rpc_service services[] = {
 /* The hash note_counts: how often each text was written. */
 static const struct view counts = {.name = "counts", .record = &notes__v1__text_count__descriptor};
 
-static const char *note_id(const struct event *event) {
-  return ((const Notes__V1__Note *)event->entity)->id;
-}
-
 static const char *text_of(const struct event *event) {
   return ((const Notes__V1__Note *)event->entity)->text;
 }
@@ -76,12 +72,9 @@ static struct status add_count(struct work *work, const struct event *event) {
   return status_ok();
 }
 
-static const struct subscription subscriptions[] = {{.stream = "note_created",
-                                                     .entity = &notes__v1__note__descriptor,
-                                                     .source = "note",
-                                                     .key = note_id,
-                                                     .want = want_count,
-                                                     .apply = add_count}};
+static const struct subscription subscriptions[] = {
+    {.entity = &notes__v1__note__descriptor, .source = "note", .created = add_count, .want = want_count},
+};
 
 static const struct service_definition note_service = {
     .name = "note",

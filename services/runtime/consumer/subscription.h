@@ -1,0 +1,63 @@
+/* Subscription: which events of an entity a service listens to, and what it does with them.
+ *
+ *   static const struct subscription subscriptions[] = {
+ *       {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .created = welcome, .deleted = dismiss},
+ *       {.entity = &ordershop__v1__product__descriptor, .source = "product", .projection = &products},
+ *   };
+ *
+ * An entity has three streams: `<entity>_created`, `_updated` and `_deleted`, where <entity> is the message's name in
+ * snake case ("gift_card_created"). The service subscribes to those that it has a handler for. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "consumer/work.h"
+#include "store/event.h"
+#include "store/view.h"
+
+/* The effect of an event. An error that is neither transient nor Redis' (REDIS_...) dead-letters the event. */
+typedef struct status event_handler(struct work *work, const struct event *event);
+
+/* Instead: handles a run of consecutive events of streams with the same handler, by fenced functions of the service's
+ * own. Such a function refuses an older epoch, skips an event that is not behind the stored position of its stream, and
+ * moves that position together with the effect (hash consumer_position_key, field = stream, value = the entry's id).
+ * What the page has put before the run is committed before it. When an error dead-letters, the run is made again event
+ * by event. work_lease_lost is the status for a function that found another epoch. */
+typedef struct status event_run_handler(struct work *work, const struct event *const *events, size_t count);
+
+struct subscription {
+  const ProtobufCMessageDescriptor *entity;
+  const char *source; /* the service that owns the entity: "customer" */
+  /* For each stream at most one of the two; neither: the service does not subscribe to that stream. */
+  event_handler *created, *updated, *deleted;
+  event_run_handler *created_run, *updated_run, *deleted_run;
+  /* Instead of handlers: the view keeps the entities as they are, each under its id, and follows all three streams. */
+  const struct view *projection;
+  /* Optional: the ordering key of an event: a dead letter holds up later events of the same key only. NULL: the
+   * entity's id. */
+  const char *(*key)(const struct event *event);
+  /* Optional: work_want for each record that the handlers will read. */
+  void (*want)(struct work *work, const struct event *event);
+};
+
+/* A stream that a service subscribes to. */
+struct subscribed_stream {
+  const char *name; /* "customer_created" */
+  const struct subscription *subscription;
+  event_handler *handler; /* NULL: a projection, or a run handler */
+  event_run_handler *run_handler;
+};
+
+/* All streams of the subscriptions, in their order; in the arena. Entities must be set. */
+struct subscribed_stream *subscription_streams(struct arena *arena, const struct subscription *subscriptions,
+                                               size_t count, size_t *ret_count);
+
+/* The event's ordering key; "" if there is none. */
+const char *subscribed_stream_key(const struct subscribed_stream *stream, const struct event *event);
+
+/* Handles an event of a stream without a run handler. */
+struct status subscribed_stream_handle(const struct subscribed_stream *stream, struct work *work,
+                                       const struct event *event);
