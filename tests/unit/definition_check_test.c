@@ -316,11 +316,11 @@ static void test_all_at_once(void) {
   struct parts parts;
   make(&parts);
   spoil_handler(&parts);
-  spoil_view_record(&parts);
+  spoil_view_name(&parts);
   spoil_port(&parts);
   struct status status = definition_check(arena, &parts.definition);
   CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "has 3 mistakes:\n  port: "));
-  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "\n  view points: has no record"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "\n  view points of all: its name"));
   CU_ASSERT_PTR_NOT_NULL(strstr(status.message, "\n  subscription to ordershop.v1.Order: has neither"));
   arena_free(arena);
 }
