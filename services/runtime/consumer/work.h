@@ -31,7 +31,8 @@ void *work_user(struct work *work);
 /* The lease's epoch as text, for fenced functions of the service's own (event_run_handler). */
 const char *work_epoch(struct work *work);
 
-/* What an event_run_handler answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. Parks no event. */
+/* What an event_run_handler answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. It
+ * dead-letters no event. */
 struct status work_lease_lost(struct work *work);
 
 /* Says that a record will be needed, so that a page's records are fetched together. For subscription.want. */
