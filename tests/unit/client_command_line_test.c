@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/similar.h"
 #include "base/uuid.h"
 #include "client/cli/line/request_build.h"
 #include "client/cli/line/session.h"
-#include "client/cli/line/similar.h"
 #include "suite.h"
 
 static struct arena *arena;

@@ -201,11 +201,16 @@ static void test_refused_flags(void) {
   refuse_flags((const char *[]){"--listen-port=abc", NULL}, "--listen-port: \"abc\" is not a number from 1 to 65535");
   refuse_flags((const char *[]){"--listen-port", "abc", NULL},
                "--listen-port: \"abc\" is not a number from 1 to 65535");
-  refuse_flags((const char *[]){"--listen-port", NULL}, "--listen-port: needs a value");
-  refuse_flags((const char *[]){"--port=1", NULL}, "--port: there is no such flag; --help lists them");
-  refuse_flags((const char *[]){"--listen", NULL}, "--listen: there is no such flag; --help lists them");
-  refuse_flags((const char *[]){"--", NULL}, "--: there is no such flag; --help lists them");
-  refuse_flags((const char *[]){"start", NULL}, "start: is not a flag; --help lists them");
+  refuse_flags((const char *[]){"--listen-port", NULL}, "--listen-port needs a value");
+  refuse_flags((const char *[]){"--key-prefix", "--tls=yes", NULL},
+               "--key-prefix needs a value; if --tls=yes is meant to be it: --key-prefix=--tls=yes");
+  refuse_flags((const char *[]){"--port=1", NULL}, "there is no flag --port; see ordershop-test --help");
+  refuse_flags((const char *[]){"--redis-ulr=x", NULL},
+               "there is no flag --redis-ulr; did you mean --redis-url? See ordershop-test --help");
+  refuse_flags((const char *[]){"--listen=1", NULL}, "flags are not abbreviated; there is --listen-port");
+  refuse_flags((const char *[]){"-p", NULL}, "there is no flag -p; see ordershop-test --help");
+  refuse_flags((const char *[]){"start", NULL}, "\"start\" is not a flag; see ordershop-test --help");
+  refuse_flags((const char *[]){"--", "--tls=yes", NULL}, "\"--tls=yes\" is not a flag; see ordershop-test --help");
 }
 
 static void test_required(void) {

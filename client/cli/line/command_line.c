@@ -1,18 +1,18 @@
 #include "client/cli/line/command_line.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/cli/line/similar.h"
+#include "base/flags.h"
+#include "base/similar.h"
 
-enum { OPTION_BASE = 256, WATCH_MS = 2000 };
+enum { WATCH_MS = 2000 };
 
 /* The flags that are valid at one place of the line. */
 struct flag_set {
   const struct flag **flags;
-  struct option *options;
-  int count;
+  struct flag_rule *rules;
+  size_t count;
 };
 
 static struct status refuse(struct arena *arena, const char *sentence) {
@@ -36,23 +36,21 @@ const char *invocation_value(const struct invocation *invocation, const char *fl
 
 /* ---- flags ------------------------------------------------------------------------------------------------------ */
 
-static int count_flags(const struct flag *flags) {
-  int count = 0;
+static size_t count_flags(const struct flag *flags) {
+  size_t count = 0;
   while (flags && flags[count].name) count++;
   return count;
 }
 
-static int argument_of(const struct flag *flag) {
-  if (!flag->value) return no_argument;
-  return flag->kind == FLAG_WATCH ? optional_argument : required_argument;
+static enum flag_value value_of(const struct flag *flag) {
+  if (!flag->value) return FLAG_VALUE_NONE;
+  return flag->kind == FLAG_WATCH ? FLAG_VALUE_OPTIONAL : FLAG_VALUE_NEEDED;
 }
 
 static void add_flags(struct flag_set *set, const struct flag *flags) {
   for (; flags && flags->name; flags++) {
-    set->flags[set->count] = flags;
-    set->options[set->count] =
-        (struct option){.name = flags->name, .has_arg = argument_of(flags), .val = OPTION_BASE + set->count};
-    set->count++;
+    set->rules[set->count] = (struct flag_rule){.name = flags->name, .value = value_of(flags)};
+    set->flags[set->count++] = flags;
   }
 }
 
@@ -62,10 +60,10 @@ static struct flag_set flags_at(struct arena *arena, const struct invocation *in
   const struct verb *verb = invocation->verb;
   const struct flag *lists[] = {command_global_flags, noun ? noun->flags : NULL, verb ? verb->flags : NULL,
                                 verb ? verb->shared : NULL};
-  int most = 0;
+  size_t most = 0;
   for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) most += count_flags(lists[i]);
-  struct flag_set set = {.flags = arena_calloc(arena, (size_t)most + 1, sizeof(*set.flags)),
-                         .options = arena_calloc(arena, (size_t)most + 1, sizeof(*set.options))};
+  struct flag_set set = {.flags = arena_calloc(arena, most, sizeof(*set.flags)),
+                         .rules = arena_calloc(arena, most, sizeof(*set.rules))};
   for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) add_flags(&set, lists[i]);
   return set;
 }
@@ -122,85 +120,27 @@ static struct status take_flag(struct arena *arena, struct invocation *invocatio
   }
 }
 
-/* "; did you mean --email?" or "". */
-static const char *flag_suggestion(struct arena *arena, const struct flag_set *set, const char *flag) {
-  const char **names = arena_calloc(arena, (size_t)set->count + 1, sizeof(*names));
-  for (int i = 0; i < set->count; i++) names[i] = set->flags[i]->name;
-  const char *near = flag[0] == '-' && flag[1] == '-' ? similar_word(arena, flag + 2, names) : NULL;
-  return near ? arena_printf(arena, "; did you mean --%s?", near) : "";
-}
-
-/* After getopt_long has refused what it just read. */
-static struct status refuse_flag(struct arena *arena, const struct invocation *invocation, const struct flag_set *set,
-                                 const char *argument, bool lacks_value) {
-  bool is_short = optopt > 0 && optopt < OPTION_BASE;
-  const char *flag =
-      is_short ? arena_printf(arena, "-%c", optopt) : arena_memdup(arena, argument, strcspn(argument, "="));
-  if (lacks_value) return refuse(arena, arena_printf(arena, "%s needs a value", flag));
-  if (optopt >= OPTION_BASE) return refuse(arena, arena_printf(arena, "%s takes no value", flag));
-  const char *name = invocation_name(arena, invocation);
-  const char *line = invocation->noun ? arena_printf(arena, "ordershop %s", name) : name;
-  const char *suggestion = flag_suggestion(arena, set, flag);
-  return refuse(arena, arena_printf(arena, "%s has no flag %s%s%s %s --help", name, flag, suggestion,
-                                    *suggestion ? " See" : "; see", line));
-}
-
-static struct status refuse_abbreviation(struct arena *arena, const struct flag *flag) {
-  return refuse(arena, arena_printf(arena, "flags are not abbreviated; there is --%s", flag->name));
-}
-
-/* getopt_long takes --mail for --mail-address; a script that relies on that breaks with the next flag. `argument` is
- * what it read last: the flag, or its value. */
-static bool is_abbreviated(const struct flag *flag, char *const *argument) {
-  const char *text = flag->value && *argument == optarg ? argument[-1] : argument[0];
-  if (text[0] != '-' || text[1] != '-') return false; /* -h, or the value of --watch */
-  return strcspn(text + 2, "=") != strlen(flag->name);
-}
-
-/* `--request-id --quiet`, as an empty variable of a script leaves it: getopt_long takes the second for the value. */
-static bool value_is_a_flag(const struct flag_set *set, const char *const *argument) {
-  if (!optarg || *argument != optarg || strncmp(optarg, "--", 2) != 0) return false;
-  size_t length = strcspn(optarg + 2, "=");
-  for (int i = 0; i < set->count; i++) {
-    const char *name = set->flags[i]->name;
-    if (strlen(name) == length && strncmp(name, optarg + 2, length) == 0) return true;
-  }
-  return false;
-}
-
-static bool is_seconds(const char *text) {
-  return text && *text && text[strspn(text, "0123456789.")] == '\0';
-}
-
-/* getopt_long knows values that may be left out only in the form --watch=2; `--watch 2` is what people write. */
-static const char *detached_value(const struct flag *flag, int argc, char **argv) {
-  if (flag->kind != FLAG_WATCH || optarg || optind >= argc || !is_seconds(argv[optind])) return optarg;
-  return argv[optind++];
-}
-
 /* Reads flags from argv[1] on: all of them, operands moved to the end, or with `until_operand` those before the first
  * operand. Then *ret_next is the index of the first operand. */
 static struct status read_flags(struct arena *arena, struct invocation *invocation, int argc, char **argv,
                                 bool until_operand, int *ret_next) {
   struct flag_set set = flags_at(arena, invocation);
-  optind = 0; /* glibc: start anew */
-  opterr = 0;
-  for (;;) {
-    int option = getopt_long(argc, argv, until_operand ? "+:h" : ":h", set.options, NULL);
-    if (option == -1) break;
-    if (option == 'h') option = OPTION_BASE; /* --help comes first in the table */
-    if (option < OPTION_BASE) return refuse_flag(arena, invocation, &set, argv[optind - 1], option == ':');
-    const struct flag *flag = set.flags[option - OPTION_BASE];
-    if (is_abbreviated(flag, &argv[optind - 1])) return refuse_abbreviation(arena, flag);
-    if (value_is_a_flag(&set, (const char *const *)&argv[optind - 1])) {
-      return refuse(arena, arena_printf(arena, "--%s needs a value; if %s is meant to be it: --%s=%s", flag->name,
-                                        optarg, flag->name, optarg));
-    }
-    struct status status = take_flag(arena, invocation, flag, detached_value(flag, argc, argv));
-    if (!status_is_ok(status)) return status;
+  const char *name = invocation_name(arena, invocation);
+  struct flag_reader reader = {.arena = arena,
+                               .command = name,
+                               .help = invocation->noun ? arena_printf(arena, "ordershop %s", name) : name,
+                               .rules = set.rules,
+                               .rule_count = set.count,
+                               .argc = argc,
+                               .argv = argv,
+                               .until_operand = until_operand};
+  struct status status;
+  while (flag_read(&reader, &status)) {
+    status = take_flag(arena, invocation, set.flags[reader.rule], reader.value);
+    if (!status_is_ok(status)) break;
   }
-  *ret_next = optind;
-  return status_ok();
+  *ret_next = reader.next;
+  return status;
 }
 
 /* ---- nouns and verbs -------------------------------------------------------------------------------------------- */

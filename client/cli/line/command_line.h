@@ -1,4 +1,4 @@
-/* The arguments of a call of `ordershop`, taken apart. One thread: getopt_long keeps static state. */
+/* The arguments of a call of `ordershop`, taken apart. One thread (base/flags.h). */
 #pragma once
 
 #include <stddef.h>

@@ -13,7 +13,6 @@
 static const char *const color_words[] = {"auto", "always", "never", NULL};
 
 const struct flag command_global_flags[] = {
-    /* --help stays first: command_line.c takes -h for it */
     {.name = "help", .kind = FLAG_HELP, .help = "Say what there is"},
     {.name = "json",
      .kind = FLAG_JSON,

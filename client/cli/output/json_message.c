@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/message.h"
-#include "client/cli/line/similar.h"
+#include "base/similar.h"
 
 static struct status refuse(struct arena *arena, const char *name, const char *what) {
   return status_error(arena, STATUS_INVALID_ARGUMENT, "LINE_INVALID", "%s %s", name, what);

@@ -10,6 +10,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/flags.h"
 #include "base/log.h"
 
 #define PREFIX "ORDERSHOP_"
@@ -37,11 +38,6 @@ static const char *flag_of(struct arena *arena, const struct setting *setting) {
 
 static struct status refuse(struct arena *arena, const char *name, const char *what) {
   return status_error(arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID", "%s: %s", name, what);
-}
-
-/* The command line itself is wrong, whatever the values are. */
-static struct status refuse_argument(struct arena *arena, const char *argument, const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "%s: %s", argument, what);
 }
 
 /* What a message may show of a value: it stays in its line, and a password in a URL is left out. */
@@ -138,30 +134,28 @@ static struct status set_value(struct arena *arena, const struct setting *settin
 
 /* ---- flags ------------------------------------------------------------------------------------------------------ */
 
-/* The index of the setting whose flag is the first `size` bytes of `flag`, or -1. */
-static int flag_find(struct arena *arena, const struct setting *settings, size_t count, const char *flag, size_t size) {
-  for (size_t i = 0; i < count; i++) {
-    const char *name = flag_of(arena, &settings[i]);
-    if (strlen(name) == size && memcmp(name, flag, size) == 0) return (int)i;
-  }
-  return -1;
-}
-
 /* Reads the flags into origins[i] of the settings that they name; the last one of a name wins. */
-static struct status read_flags(struct arena *arena, const struct setting *settings, size_t count, int argc,
-                                char **argv, struct origin *origins) {
-  for (int i = 1; i < argc; i++) {
-    const char *argument = argv[i];
-    if (!has_prefix(argument, "--")) return refuse_argument(arena, argument, "is not a flag; --help lists them");
-    size_t size = strcspn(argument, "=");
-    int index = flag_find(arena, settings, count, argument + 2, size - 2);
-    const char *name = arena_memdup(arena, argument, size);
-    if (index < 0) return refuse_argument(arena, name, "there is no such flag; --help lists them");
-    bool joined = argument[size] == '=';
-    if (!joined && i + 1 >= argc) return refuse_argument(arena, name, "needs a value");
-    origins[index] = (struct origin){.name = name, .value = joined ? argument + size + 1 : argv[++i]};
+static struct status read_flags(struct arena *arena, const char *program, const struct setting *settings, size_t count,
+                                int argc, char **argv, struct origin *origins) {
+  struct flag_rule *rules = arena_calloc(arena, count, sizeof(*rules));
+  for (size_t i = 0; i < count; i++) {
+    rules[i] = (struct flag_rule){.name = flag_of(arena, &settings[i]), .value = FLAG_VALUE_NEEDED};
   }
-  return status_ok();
+  struct flag_reader reader = {.arena = arena,
+                               .help = program,
+                               .rules = rules,
+                               .rule_count = count,
+                               .argc = argc,
+                               .argv = argv,
+                               .until_operand = true};
+  struct status status;
+  while (flag_read(&reader, &status)) {
+    const char *name = arena_printf(arena, "--%s", rules[reader.rule].name);
+    origins[reader.rule] = (struct origin){.name = name, .value = reader.value};
+  }
+  if (!status_is_ok(status) || reader.next >= argc) return status;
+  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "\"%s\" is not a flag; see %s --help",
+                      value_shown(arena, argv[reader.next]), program);
 }
 
 static bool is_among(int argc, char **argv, const char *flag) {
@@ -235,7 +229,7 @@ struct status config_read(struct arena *arena, const char *program, const char *
     return status_ok();
   }
   struct origin *origins = arena_calloc(arena, count, sizeof(*origins));
-  struct status status = read_flags(arena, settings, count, argc, argv, origins);
+  struct status status = read_flags(arena, program, settings, count, argc, argv, origins);
   for (size_t i = 0; i < count && status_is_ok(status); i++) {
     status = set_value(arena, &settings[i], origin_of(&settings[i], origins[i]));
   }

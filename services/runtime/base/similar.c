@@ -1,4 +1,4 @@
-#include "client/cli/line/similar.h"
+#include "base/similar.h"
 
 #include <stdbool.h>
 #include <string.h>
