@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/billing_client.h"
 
 struct status ordershop_create_billing(struct ordershop_client *client, const struct context *context,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Typed calls to BillingService: the records that orders were paid.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/billing.proto for what

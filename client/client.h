@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a client is made of; for the files of the library only. */
 #pragma once
 

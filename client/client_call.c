@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one way that all calls go: request id, position, tries. */
 #include <grpc/health/v1/health.pb-c.h>
 #include <stdlib.h>

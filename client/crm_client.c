@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/crm_client.h"
 
 struct status ordershop_get_customer_profile(struct ordershop_client *client, const struct context *context,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Typed calls to CustomerService: the customers of the shop.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/customer.proto for what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Messages as JSON, by their descriptors, as protobuf's JSON mapping has it
  * (https://protobuf.dev/programming-guides/json/): lowerCamelCase names, 64 bit integers as strings, enum values by
  * name (unknown ones as numbers), bytes as base64, Timestamp as RFC 3339 in UTC, Duration as "1.5s", FieldMask as one

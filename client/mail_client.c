@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/mail_client.h"
 
 struct status ordershop_send_mail(struct ordershop_client *client, const struct context *context,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Typed calls to MailService: the mails that the shop sends.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/mail.proto for what each

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Typed calls to OrderService: what customers ordered.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/order.proto for what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/ordershop_client.h"
 
 #include <grpc/health/v1/health.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Client of the shop: typed, synchronous calls to its seven services.
  *
  *   struct ordershop_client *client;

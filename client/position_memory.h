@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The latest position in the shop's log that a client knows of. Any thread. */
 #pragma once
 

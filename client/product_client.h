@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Typed calls to ProductService: the products that the shop sells.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/product.proto for what

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the client reads from and adds to requests of any type, by their descriptors. */
 #pragma once
 

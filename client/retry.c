@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/retry.h"
 
 static int64_t asked_delay_ms(struct status status) {

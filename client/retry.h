@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether and when a failed call is tried again. No state, no clock. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/status_client.h"
 
 #include "base/clock.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Typed call of StatusService, which every service serves; see ordershop_client.h and proto/ordershop/v1/status.proto.
  */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Why does a TLS connection not come about? gRPC tells little of it, and nothing of what the other side did not like;
  * so this tries once more by itself, with OpenSSL, and says what it met. For programs: it blocks. Any thread. */
 #pragma once

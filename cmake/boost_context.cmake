@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # BoostContext: the library under the coroutines. Only its C symbols are used, so neither Boost's headers nor its own CMake
 # files, which may ask for C++, have a part in it.
 find_library(ORDERSHOP_BOOST_CONTEXT boost_context REQUIRED)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # For CPack, between installing and packing: Debian wants manual pages compressed.
 file(GLOB_RECURSE manuals ${CPACK_TEMPORARY_DIRECTORY}/*.[1-9])
 list(FILTER manuals INCLUDE REGEX "/share/man/man[1-9]/")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # ordershop_embed_file(<target> <file> <symbol>): compiles a file into the target as
 #   const unsigned char <symbol>[] (with a NUL behind it) and const size_t <symbol>_size.
 function(ordershop_embed_file target file symbol)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Writes a C file that holds a file's bytes as `const unsigned char SYMBOL[]` (with a NUL behind them) and their number
 # as `const size_t SYMBOL_size`.
 #
@@ -14,7 +15,7 @@ set -eu
 
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+  sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 esac

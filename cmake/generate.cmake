@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # ordershop_generate(<target> <folder> <proto>...): compiles protos (paths in that folder) into the target:
 #   - messages and services in C, by protoc-c: include them as <path/of/the.pb-c.h>
 #   - a descriptor set of them and all that they import, by protoc, for service_definition.descriptor_set:

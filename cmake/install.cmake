@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` installs, by component:
 #   services     the services, their configuration, systemd units, what a Redis for them needs, the private CA
 #   client       the command line and the load generator

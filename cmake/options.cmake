@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Compile and link options. What a builder or a distribution has set in CFLAGS and LDFLAGS stays as it is: defaults of ours
 # stand before it, so that the last of two that contradict each other is the builder's.
 

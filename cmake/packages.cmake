@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Debian packages by CPack, one a component; deploy/debian/build.sh configures, builds and makes them.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME ordershop)

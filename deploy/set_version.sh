@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The version of OrderShop is in one place, project() in CMakeLists.txt; programs, packages, pkg-config files and manual
 # pages take it from there. Two files cannot, since compose and kustomize read them as they are: this script writes them.
 #
@@ -37,7 +38,7 @@ write_version() { sed -i -E "s,^($2)$number,\\1$version," "$1"; }
 check=no
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+  sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 --check) check=yes ;;

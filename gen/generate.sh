@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Makes gen/ out of proto/ and of the well-known protos that the runtime needs:
 #   <path>.pb-c.h, <path>.pb-c.c   messages, enums and services in C, by protoc-c
 #   descriptor_set.pb              a FileDescriptorSet of all that is served, comments included, by protoc

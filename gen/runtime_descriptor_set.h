@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The FileDescriptorSet (google/protobuf/descriptor.proto, packed) of what the runtime adds to every service: health,
  * reflection, google.rpc's status and error details, and what they import. Comments included.
  *

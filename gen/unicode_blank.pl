@@ -1,4 +1,5 @@
 #!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
 # Prints the ranges of characters that show nothing, for services/runtime/base/utf8.c: those with the property
 # White_Space or Default_Ignorable_Code_Point, and the format characters (General_Category Cf), by the Unicode data of
 # this perl.

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Builds the shop as distributions and their users do, with their compilers, generators, build types and flags. Of each
 # build it expects that no line warns, that the unit tests pass, and that a service starts, serves and stops.
 #
@@ -40,7 +41,7 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+    sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   -*) misuse "unknown argument '$1'" ;;

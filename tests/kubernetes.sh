@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Tries the shop on a real Kubernetes cluster of two nodes, by hand: it takes about ten minutes. Says what it sees; the
 # last lines are the summary.
 #
@@ -327,7 +328,7 @@ while [ $# -gt 0 ]; do
     ;;
   --keep) keep=yes ;;
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+    sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   *) misuse "unknown argument '$1'" ;;

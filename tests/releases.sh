@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Runs the suites on each release of Debian with each server that the shop is for, on bare Debians of its own: as root,
 # before a release of the shop. What is tested is what is committed.
 #
@@ -41,7 +42,7 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+    sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   *)

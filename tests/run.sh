@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Installs what the tests need, builds, runs every suite, and says `N passed, N failed, N skipped` in the last line.
 #
 #   run.sh [--sanitize] [--only PATTERN] [--redis redis|valkey] [--jobs N] [--no-install] [--list]
@@ -71,7 +72,7 @@ while [ $# -gt 0 ]; do
   --no-install) install=no ;;
   --list) list=yes ;;
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+    sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   *) misuse "unknown argument '$1'" ;;

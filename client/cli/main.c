@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `ordershop`: the shop from the command line. */
 #include <errno.h>
 #include <locale.h>

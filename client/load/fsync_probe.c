@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/load/fsync_probe.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How long the disk takes to make 4 KiB durable: what a command with `appendfsync always` costs at least. One thread.
  */
 #pragma once

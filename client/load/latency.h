@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Latencies of a run and their percentiles. One thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/order.pb-c.h>
 #include <stdlib.h>

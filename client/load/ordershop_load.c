@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `ordershop-load`: how many commands a second a shop takes, how long they take, and beside it how long the disk takes.
  */
 #include <argp.h>

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Builds the Debian packages ordershop-services, ordershop-client and libordershop-dev, for the Debian that this runs on.
 #
 #   build.sh [FOLDER]     makes FOLDER/*.deb (default build-packages in the tree), with the build in FOLDER/build
@@ -21,7 +22,7 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+  sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 -*)

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Stops the shop that up.sh started: all of it, or the named parts only; the others stay up.
 #
 #   down.sh [redis|customer|product|inventory|order|billing|crm|mail ...]

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Installs Debian packages, as root, for packages.sh: install_packages.sh PACKAGE... (`PACKAGE?`: if Debian has it)
 #
 # No service of the distribution is started, nor enabled if it is us who brought it: a redis-server of the system would

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2034 # some of the variables are for those who source this
 # What up.sh, down.sh and status.sh share: the shop's parts, where they lie and listen, and what runs of them.
 #
@@ -26,7 +27,7 @@ misuse() {
 
 # The comment at the top of the script is its help.
 print_help() {
-  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+  sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
 }
 
 # --- What was asked for ---

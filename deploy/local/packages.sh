@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2034 # the lists are for those who source this
 # The one list of Debian packages (12 and 13), and how missing ones get installed. Sourced by up.sh, tests/run.sh, .ci/run.
 #

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # redis-cli with the local shop's Redis, as user operator, who may read and watch everything and write nothing.
 #
 #   redis-cli.sh [--as USER] [ARGUMENT...]

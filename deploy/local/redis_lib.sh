@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154 # services, home, redis_port ... come from lib.sh
 # The shop's Redis as the scripts here see it: where it is, and as whom to ask it. Sourced by lib.sh.
 #

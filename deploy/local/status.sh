@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Says what of the shop runs, serves and lags: a line for each part, and below them why a service does not serve.
 #
 #   status.sh

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # Mutual TLS of a local shop (ORDERSHOP_TLS=mutual), sourced by lib.sh: a private CA and certificates in the shop's folder
 # tls/, those of the services and client/local, which the scripts here and people on this machine call with. Whether the
 # shop speaks TLS is remembered in run/tls: whoever comes later needs no variable.

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Starts the shop on this machine: all of it, or the named parts only.
 #
 #   up.sh [--no-install] [redis|customer|product|inventory|order|billing|crm|mail ...]

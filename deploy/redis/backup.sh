@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Saves what is in the shop's Redis into a file, as of one moment, while the shop runs.
 #
 #   backup.sh [--host HOST] [--port PORT] [--user USER] [--password-file FILE] FILE
@@ -39,7 +40,7 @@ host=127.0.0.1 port=6380 user=replica password_file='' file=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+    sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   --host | --port | --user | --password-file)

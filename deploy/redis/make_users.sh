@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Makes what Redis needs to know its users: a password for each, and the file for Redis' setting `aclfile`.
 #
 #   make_users.sh FOLDER [--prefix PREFIX]
@@ -91,7 +92,7 @@ folder='' prefix=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+    sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   --prefix)

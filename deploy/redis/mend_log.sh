@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Before each start of the shop's Redis: cuts off what a power cut has left half-written at the end of its append-only
 # file, so that Redis never loads a part of a transaction.
 #
@@ -147,7 +148,7 @@ mend() { # mend FILE IS_LAST
 
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+  sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 -*) misuse "unknown option '$1'" ;;

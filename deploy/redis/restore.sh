@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Makes a folder for Redis to start from out of a file that backup.sh has saved.
 #
 #   restore.sh FILE FOLDER
@@ -31,7 +32,7 @@ fail() {
 
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+  sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 esac

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # A private certificate authority (CA) for a shop: certificates of its services, and of people and programs that call it.
 #
 #   certificates.sh FOLDER ca                        makes the CA: ca.crt, which all trust, and ca.key, which signs
@@ -263,7 +264,7 @@ words=()
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
-    sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+    sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
   --life | --within)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What billing listens to: orders, for which it asks the customer for payment; its own billings, for which it thanks;
  * customers, to know where to write. */
 #include <ordershop/v1/billing.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Billing: the records that orders were paid (proto/ordershop/v1/billing.proto).
  *
  * CreateBilling claims the order first: from then on it can't change, so its total is what is recorded. The claim ends

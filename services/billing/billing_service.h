@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Billing: what the files of the billing service share. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shop mail: how the services that write to customers make their mails. */
 #pragma once
 

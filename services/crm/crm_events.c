@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What CRM listens to, and makes of it: interactions, profiles, mails. Profiles count the orders and billings that
  * exist of customers that exist; what happens to a deleted customer's orders is an interaction without a mail. */
 #include <ordershop/v1/billing.pb-c.h>

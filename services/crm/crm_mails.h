@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What CRM writes to customers. Each puts one mail into the outbox and returns its id. */
 #pragma once
 

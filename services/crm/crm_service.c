@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CRM: interactions with customers and their profiles (proto/ordershop/v1/crm.proto). All of it comes from events:
  * crm_events.c. */
 #include "crm_service.h"

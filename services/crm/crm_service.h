@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CRM: what the files of the crm service share. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Customer: the customers of the shop (proto/ordershop/v1/customer.proto). */
 #include "customer_service.h"
 

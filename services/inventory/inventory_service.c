@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Inventory: the stock of each product (proto/ordershop/v1/inventory.proto). What orders hold of it is
  * stock_service.c's and stock.h's. */
 #include "inventory_service.h"

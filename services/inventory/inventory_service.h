@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inventory service as a literal, for main.c, and what its parts share. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stock: what orders hold of each product, a lease in log time (stock.lua, where everything happens in one step each).
  *
  * A reservation belongs to an order and consists of its recorded items, those of the order's last event, and of open

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Stock: what orders hold of each product, a lease in log time; see stock.h.
 --
 --   inventory_entity:<id>            Hash, as store/entity_store.h keeps it: readable fields and `_entity`, which counts

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stock_consumer: what the active consumer does to the stock: settling orders' events, dropping expired attempts. */
 #include <inttypes.h>
 #include <ordershop/v1/order.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What stock.c and stock_consumer.c share: keys, and how candidates are passed to stock.lua. */
 #pragma once
 

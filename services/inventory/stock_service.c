@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* StockService: what the order service asks for while it records an order (proto/ordershop/internal/v1/stock.proto). */
 #include <ordershop/internal/v1/stock.pb-c.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "deferral_log.h"
 
 #include <ctype.h>

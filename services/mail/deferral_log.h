@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Deferral log: says in the log why mails are deferred, once when a reason comes up and once when it is over, however
  * many mails it hits and however often they are tried.
  *

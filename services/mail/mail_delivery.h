@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mail delivery: hands mails on, to a mail server (mail_smtp.h) or, where none is configured, to a folder
  * (mail_folder.h).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Delivery: each mail that was recorded is handed on, then recorded as SENT or FAILED, in the order of recording.
  *
  *   mail_created -> deliver, several at once -> one transaction: statuses, events, deferrals, position

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Delivery of recorded mails, by the mail service's own events; for mail_service.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mail folder: each mail becomes a file `<id>.eml` (RFC 5322, lines ending in LF), readable by its owner only.
  *
  * A file appears as a whole or not at all: it is written as `.<id>.tmp` and renamed. Delivering again writes the same

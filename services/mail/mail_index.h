@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mail index: mails that were recorded by earlier versions are found by their addresses, too.
  *
  * Those versions kept `mail_by_to:<address>` by the address as it was given; since then its domain is in lower case.

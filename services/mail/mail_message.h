@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mail message: a mail as the internet has it (RFC 5322, MIME), written by GMime.
  *
  * The same mail always gives the same bytes, since nothing in them is of the moment: Date is its create_time,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Recording of mails: each id once, whoever asks how often. */
 #pragma once
 

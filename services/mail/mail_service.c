@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mail: the mails that the shop sends (proto/ordershop/v1/mail.proto). Commands record them; their own events then
  * have them delivered (mail_events.c). */
 #include "mail_service.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The mail service as a literal, for main.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mail by SMTP (RFC 5321), with libcurl: up to eight connections to one server, kept open between mails.
  *
  * Each connection has a thread of its own, not the loop: when curl ends one, and after a refusal it does, it waits for

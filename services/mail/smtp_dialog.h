@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SMTP dialog: what was said last on a connection. Any thread, one at a time. */
 #pragma once
 

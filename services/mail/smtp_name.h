@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SMTP name: what this program calls itself to a mail server, in EHLO (RFC 5321, 4.1.1.1). Any thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SMTP outcome: what the end of a dialog means for the mail.
  *
  * A mail is refused for good only where the server says, by a permanent code (5xx), that it is about this recipient or

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Order claims: an order is fixed while its billing is being recorded, and after.
  *
  * Hash `order_claims`: field = order id, value "<billing id> <expiry>", expiry 0 once the billing is recorded. Sorted

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the order service listens to: products and customers for its views, billings for its claims. */
 #include "order_events.h"
 

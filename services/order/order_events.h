@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Order events: what the order service listens to, and what it therefore knows of others' entities. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Order items: quantities and prices of an order (no I/O). */
 #pragma once
 

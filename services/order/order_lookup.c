@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "order_lookup.h"
 
 #include <ordershop/v1/customer.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Order lookup: what an order needs to know of customers and products: from the service's views, or, where they don't
  * have it yet, from the owner. What an owner answers is used once and not stored: only events keep views.
  *

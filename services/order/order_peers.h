@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Order peers: the services that the order service asks; service->user. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "order_record.h"
 
 #include <ordershop/internal/v1/stock.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Order record: how an order gets its stock and is recorded: reserve, record, answer (see README, "Stock").
  *
  * Each try has an attempt id of its own. What the inventory holds for an attempt is settled by the order's event, which

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Order resource: what an order is: where it is kept, what its fields may be. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Order: what customers have ordered (proto/ordershop/v1/order.proto). */
 #include "order_service.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Product: what the shop sells, and at what price (proto/ordershop/v1/product.proto). */
 #include "product_service.h"
 

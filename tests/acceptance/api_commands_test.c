@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands as the contract describes them: what they answer, what they change, masks and versions, updates of nothing,
  * refusals with all that belongs to them, positions. */
 #include <google/protobuf/timestamp.pb-c.h>

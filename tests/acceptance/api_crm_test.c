@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What customers get to read and what the shop knows of them: profiles, interactions, mails; and that nobody's name
  * makes a mail's headers. */
 #include <dirent.h>

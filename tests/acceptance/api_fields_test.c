@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the API takes in its fields and what it refuses: names, addresses, numbers, ids, lists of them; and that it
  * tells everything that is wrong with a request in one answer. */
 #include <stdio.h>

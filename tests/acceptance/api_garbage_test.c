@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is no call at all: garbage instead of HTTP/2, connections that say nothing, messages that are too large or none,
  * bombs. The services refuse it or let it pass, go on serving everybody else, and stay small. */
 #include <arpa/inet.h>

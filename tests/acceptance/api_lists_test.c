@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lists: pages in the order of creation, nothing twice or missed whatever comes and goes meanwhile, filters, tokens
  * that belong to their method and filter; and pages and orders as large as they may be. */
 #include <pthread.h>

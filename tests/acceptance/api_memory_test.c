@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Memory: after ten thousand calls each, readings and commands as they come, every service is below 25 MB. */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Prices: an order keeps those of the time when it was made; what an update adds comes at the present one. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* request_id: the same one again answers what it answered first and changes nothing, whatever has become of the
  * resource since; with anything else in the request it is refused. */
 #include <pthread.h>

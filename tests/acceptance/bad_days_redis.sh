@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Bad days of up.sh and Redis: each gives one clear sentence and a non-zero exit, and leaves nothing half-started.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

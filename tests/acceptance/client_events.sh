@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # `ordershop events tail` and `ordershop status`: with a shop, with half of one, without.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # What the program makes of its own commands for others: completion in bash, zsh and fish (those that are installed), and
 # manual pages; and the exit statuses, which are the same in all programs.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The command line on a real terminal (a pty): widths, colours, --watch, the progress bar, Ctrl-C; and beside it in a
 # pipe, where nothing of that may be seen.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What client_terminal.sh looks at, one function a case; the name of one is the argument."""
 
 import fcntl

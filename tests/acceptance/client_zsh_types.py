@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Types a line and Tab into a zsh with the completion, and wants to see a text: SCRIPT LINE TEXT."""
 
 import os

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # grpcurl without any proto file: what it lists, describes and calls comes from the services' reflection.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # grpc-health-probe, which Kubernetes manifests use, gets along with every service.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

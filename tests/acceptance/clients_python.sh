@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # A Python client (grpcio, no generated code) calls every kind of method of a running shop: see python_client.py.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

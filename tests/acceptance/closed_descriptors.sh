@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Programs that are started without standard input, output or error: nothing that they open takes the place of those,
 # and they work and end as ever.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Connections and idle streams are bounded: what is too much is refused, the rest goes on, and it is over when they are.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The images and the compose file as a user gets them, with real container tools: builds all targets, looks into the
 # images, runs the shop by compose.yaml, plays the demo, stops and starts it again.
 # suite-seconds: 2400

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # A service that crashes names what it was at in the last line of its log: services of the shop, and one outside the tree,
 # built against the installed library, with the mistakes that authors make.
 

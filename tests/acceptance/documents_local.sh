@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The commands of the documents, taken from their text, on a shop of deploy/local: what a reader does after `up.sh`.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opens five connections to a service with a thousand health Watch streams on each, as a client does that means ill or
 has a leak, and leaves them idle: idle_streams.py ADDRESS. Prints "<number> open" and "<number> <STATUS> <details>" for
 those that were refused, once all have said one or the other. Ends at SIGTERM.

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # deploy/local/up.sh, down.sh and status.sh: a shop of their own, with the executables of the test build.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # ORDERSHOP_TLS=mutual: up.sh makes the certificates, all scripts go by them without being told again, and all services of
 # a shop speak the same.
 

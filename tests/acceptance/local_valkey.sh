@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # deploy/local and deploy/redis where there are programs of Valkey and none of Redis. Where Valkey is not installed,
 # Redis' programs stand in under its names.
 

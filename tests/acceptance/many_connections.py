@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opens idle HTTP/2 connections to a port of loopback and keeps them until SIGTERM: many_connections.py PORT COUNT
 FROM-ADDRESS... Each address is used in turn. Prints how many were taken, once that is known of all: a server greets those
 that it takes with its settings, the others it resets.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The nine cases of the reference architecture, played against a shop of its own, from outside: over gRPC, and looking
  * into Redis as documented. Then once more with crm stopped. */
 #include <ordershop/v1/billing.pb-c.h>

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The scripts that people run, where folders have odd names and the caller's shell and environment are set to what some
 # people have: nothing of it changes what they do.
 # suite-seconds: 600

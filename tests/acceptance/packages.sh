@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The Debian packages on a bare Debian with systemd: install, run the shop by its units, play the demo, build a service
 # of one's own against the library, upgrade while it runs and go back, turn mutual TLS on and off, remove. As root; needs
 # debootstrap, dpkg-dev and the package sources of this machine.

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # A proxy that the environment names is for the web: no program of the shop calls another through it.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shop as a Python programmer meets it: grpcio, and message classes made at run time from the descriptor set.
 
 Run by clients_python.sh, which starts a shop; addresses come in ORDERSHOP_<SERVICE>_ADDRESS, the process ids of some

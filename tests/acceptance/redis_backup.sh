@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # deploy/redis/backup.sh and restore.sh: a shop that lost its Redis goes on from the last backup, and repeats nothing.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

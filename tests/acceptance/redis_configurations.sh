@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # deploy/redis/*.conf: each starts, and does with its data what it promises.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

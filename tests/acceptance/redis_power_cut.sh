@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # deploy/redis/mend_log.sh: a power cut tears Redis' append-only file within a transaction, at any byte of it. What the
 # shop starts from then has all of a command or nothing, at the first start and at the second.
 # suite-seconds: 1800

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # deploy/redis/users.acl: each service works as its own Redis user, with the default user off as it is shipped, and is
 # refused what is not its own; a user that lacks a right is told clearly, and the service is back when it was mended.
 

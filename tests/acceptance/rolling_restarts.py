@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls replicas of customer without a pause, as gRPC's own clients do: round robin, and gRPC tries again what was
 UNAVAILABLE. Run by rolling_restarts.sh with the replicas' addresses ("127.0.0.1:50051,127.0.0.1:50061"). Ends at
 SIGTERM and prints what became of the calls: "<number> OK", and a line for each kind of failure.

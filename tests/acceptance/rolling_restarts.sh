@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # suite-seconds: 600
 # Two replicas of a service are restarted in turn under calls of a gRPC client that spreads them over both and tries
 # again what was UNAVAILABLE: no call fails. ORDERSHOP_TEST_RESTARTS says how often (30).

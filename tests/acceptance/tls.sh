@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # A shop that speaks mutual TLS, called by the command line, grpcurl and openssl: who is let in, who may call internal
 # methods, and what those are told who do it wrong.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # deploy/tls/certificates.sh: what it makes, what it keeps, and what it refuses.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

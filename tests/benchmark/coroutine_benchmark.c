@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the loop's parts cost, in nanoseconds of wall time each. Not a test: it prints, it judges nothing. */
 #include <inttypes.h>
 #include <stdio.h>

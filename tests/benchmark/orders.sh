@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Measures a shop of its own, all services running: CreateOrder of three products with 1 and with 64 in flight,
 # CreateCustomer and GetCustomer with 64; the fsync latency of the disk beside them; what an order costs in CPU and in
 # Redis' memory until everything that follows from it is done; and the memory of each service.

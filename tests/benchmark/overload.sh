@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Measures a shop of its own beyond what it can bear: the rate of CreateOrder that it sustains (64 in flight), then calls
 # that begin at 2 and at 5 times that rate with deadlines of one second, whatever has become of those before, and right
 # after each of them half of the sustained rate. Beside them what is reserved for nobody, and the memory of the order

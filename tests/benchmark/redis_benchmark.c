@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a command costs: 64 coroutines on one connection to a Redis of its own, without persistence. Prints commands a
  * second and CPU time of this process and of Redis per command, for small commands and for answers of 10 KB. */
 #include <stdio.h>

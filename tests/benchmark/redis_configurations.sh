@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # What Redis' configurations cost, side by side: writes a second and the CPU of each write, as ratios to the cache.
 #
 #   redis_configurations.sh [--requests N]   (default 40000; twice as many where 32 commands travel together)
@@ -23,7 +24,7 @@ source_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 requests=40000
 case ${1:-} in
 -h | --help)
-  sed -n '2,/^$/ s/^# \{0,1\}//p' -- "$0"
+  sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
 --requests) requests=${2:?--requests needs a number} ;;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a unary call costs without any work behind it: an echo server in a process of its own, and the client on the
  * loop.
  *

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Measures the start of each service, from before the fork to SERVING: the best of five, and all of them.
 #
 #   start.sh [BIN]     BIN: folder of the executables (default build/bin)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the functions of stock.lua cost Redis: the mean time of a call, as Redis measures it, for an order of 1000
  * different products (the best of some tries) and for orders of 3. A suite, because the stock's fixture asserts that
  * what it does succeeds; nothing is asserted about the figures. */

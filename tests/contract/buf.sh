@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Lints proto/ and refuses changes that break callers or stored events, compared with the last landed state:
 #   BASE_REF   a git ref; default origin/main. Where that is missing or the very commit at hand (a fresh clone), what is
 #              compared with is the commit before, or the commit at hand if proto/ was edited since.

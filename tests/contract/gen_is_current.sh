@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Is gen/ what proto/ makes? Generates again into a temporary folder and compares.
 # Exit status: 0 yes; 1 no; 77 can't be told here, because the generators are missing or not those that made gen/.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The manifests, without a cluster: kustomize builds each overlay, also with mutual TLS; what comes out fits Kubernetes'
 # schemas, and names, ports, variables, images, files and network policies agree with each other, with the services
 # (--help, shop.h), the Dockerfile and Redis' users (tests/kubernetes/manifests.py).

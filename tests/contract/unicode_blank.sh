@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Are the blank characters in services/runtime/base/utf8.c those that Unicode's data has?
 # Exit status: 0 yes; 1 no; 77 can't be told here, because perl is missing or has other data.
 

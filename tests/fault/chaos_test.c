@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Customers order, change, cancel and pay while services and Redis are killed at random moments. Afterwards everything
  * must add up: stock with orders, billings with orders, profiles and mails with both. */
 #include <pthread.h>

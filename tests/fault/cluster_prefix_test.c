@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A shop with a key prefix on a Redis with cluster mode: one hash tag, so that all its keys are in one slot, and no key
  * that is built in any other way. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Consumers that are killed, stopped and away, with crm and mail as the example: every event has its effect exactly
  * once, whatever happens where. A customer's effects are an interaction, a profile and a welcome mail. */
 #include <dirent.h>

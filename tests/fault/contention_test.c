@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Many who change the same thing at the same moment: all are served in turn within their deadlines, by one process or
  * by two; ABORTED is for those alone who named a version. Each makes one try, so that nobody's retries help. */
 #include <string.h>

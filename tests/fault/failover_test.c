@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A replica takes over from the shop's Redis, in all the ways in which that happens: whoever was connected to the old
  * master, even if it only reads, is soon connected to the new one, and nothing is decided by what the old one says. */
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fault shop: a private shop, and the calls that tests of faults make of it: one by one, in the background, many at
  * once.
  *

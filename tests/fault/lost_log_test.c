@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A log that comes back without what running services have seen in it, or whose entries somebody removes before they
  * were applied: every service says so and waits for an operator, and goes on when all is there again or the loss is
  * accepted. A shop that is emptied altogether goes on afresh, and says so. */

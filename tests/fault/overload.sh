@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Services that are called five times as often as they can answer: behind a slow Redis, so that what they can do is small
 # and known, and the machine has time for the rest. What is counted is how much of that they still do, not how fast.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Services without their peers, and services that are told to stop: what callers notice of it. */
 #include <pthread.h>
 #include <stdatomic.h>

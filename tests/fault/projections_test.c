@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the order service knows of products and customers: as old as it may be, never older than the caller's position,
  * and the same when it is made anew from the log. */
 #include <string.h>

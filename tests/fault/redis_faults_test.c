@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A Redis that dies, stands still, is full, has lost its functions, its data or its time: what callers are told, that
  * nothing acknowledged is missing, and that every service comes back by itself. */
 #include <pthread.h>

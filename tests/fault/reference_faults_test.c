@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The faults of the Python reference implementation, each as a test that this shop hasn't got it. Those that need a
  * crash or a crowd are in the other tests here: mails lost while CRM or mail is down (consumers_test), stock oversold
  * or leaked (stock_interleavings_test). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stock that was reserved for an order which is not recorded then is given back at once, not when the reservation
  * expires: here that takes an hour. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The interleavings of orders and stock that PROTOCOLS names, with real processes: whatever stops or dies where, stock
  * is held once for an order that exists, and given back for one that doesn't. Reservations live for a second here. */
 #include <string.h>

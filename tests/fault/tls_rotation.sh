@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Certificates, then the CA, are exchanged under a shop that works: no call fails, nobody is started again, and what is
 # unfit is not taken over.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* --from: what is sent for the lines of a file, and what is said about them. */
 #include <ordershop/v1/customer.pb-c.h>
 #include <stdio.h>

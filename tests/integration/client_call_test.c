@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The client's core against a fake shop: request ids, tries, positions, deadlines, health. */
 #include <ordershop/v1/customer.pb-c.h>
 #include <pthread.h>

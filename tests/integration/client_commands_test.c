@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands of `ordershop` against a fake shop: what they print and how they end. */
 #include <ordershop/v1/customer.pb-c.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The load generator's calls, against a server that answers or doesn't. */
 #include "client/load/load.h"
 #include "echo_server.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is in the output of `ordershop` when something ends it: whole lines, and all that it says it has done. The
  * program runs as a process, on a shop that answers as scripted. */
 #include <fcntl.h>

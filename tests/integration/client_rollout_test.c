@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The client library while servers behind one name come and go, as in a rollout: no call fails. The servers are at two
  * addresses of loopback and one port, as pods are; a name server tells which there are. */
 #include <ordershop/v1/customer.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs commands of `ordershop` in this process, for suites that look at what they print and how they end. Included by
  * one file of a program. */
 #pragma once

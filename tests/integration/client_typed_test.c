@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Each typed function calls the method of its name, and there is one for each method. */
 #include <string.h>
 

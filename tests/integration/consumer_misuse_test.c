@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a handler does wrong parks its event, named and with the reason; the others of its page are handled. */
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/mail.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Each event has its effect exactly once, whatever happens to the consumer meanwhile. */
 #include <signal.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A backlog of several streams is handled in the order of the log. */
 #include <signal.h>
 #include <stdio.h>

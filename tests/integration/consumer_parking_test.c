@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What can't be handled is parked with its reason, the later events of its key with it, and nothing else. */
 #include <signal.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Positions: waiting for one, and a log that is not the one that was seen. */
 #include <signal.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inventory service over gRPC, in a shop of its own: what its callers see of it. */
 #include <google/protobuf/field_mask.pb-c.h>
 #include <ordershop/internal/v1/stock.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One active consumer: who holds the lease, who takes it over, and what becomes of the one who lost it unawares. */
 #include <signal.h>
 #include <stdio.h>

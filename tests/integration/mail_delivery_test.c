@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Delivery to a folder and to a mail server, without the service around it. */
 #include "mail_delivery.h"
 

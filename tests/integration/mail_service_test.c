@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The mail service as a process, with a Redis, a mail server and a folder of its own: commands, delivery, failures. */
 #include <arpa/inet.h>
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Delivery to mail servers with TLS. The server is a small one in Python, whose standard library has TLS. */
 #include <fcntl.h>
 #include <ftw.h>

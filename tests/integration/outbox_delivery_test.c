@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What handlers send is delivered to the peer, in order, each message once as the peer counts (by its id), however long
  * the peer is away; and the handlers' other effects don't wait for it. */
 #include <ordershop/v1/mail.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Commands of many coroutines on one connection, against a real Redis. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Function libraries on a real Redis. */
 #include "redis/redis_function.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What may answer at Redis' address, played by a server of the test's own. */
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis goes away and comes back: killed, stopped, behind a name that does not resolve, with another password. */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether the Redis user of a service may do what every service must: asked at each server that the shop can have. */
 #include "store/rights.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Unary calls over a real connection: requests, replies, errors, deadlines, cancellation, limits. */
 #include <ordershop/v1/customer.pb-c.h>
 #include <stdlib.h>

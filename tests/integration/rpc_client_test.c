@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The clients: on the loop and blocking. */
 #include <arpa/inet.h>
 #include <ordershop/v1/customer.pb-c.h>

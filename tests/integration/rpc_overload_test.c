@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A server that is called more often than it can answer: who waits in line, who is refused, who isn't held up. */
 #include <grpc/health/v1/health.pb-c.h>
 #include <ordershop/v1/customer.pb-c.h>

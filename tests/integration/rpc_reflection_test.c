@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Server reflection, v1 and v1alpha, over a real connection. */
 #include <google/protobuf/descriptor.pb-c.h>
 #include <grpc/reflection/v1/reflection.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The server as a whole: opening, overload, strangers on its port, drain. */
 #include <arpa/inet.h>
 #include <netinet/in.h>

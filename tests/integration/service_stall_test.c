@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A method handler that blocks: who it was is told once in the log, and the service is not ready for a while. */
 #include <fcntl.h>
 #include <grpc/health/v1/health.pb-c.h>

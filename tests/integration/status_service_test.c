@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What every service says of itself: StatusService, with a shop, with a held consumer, with replicas, without Redis. */
 #include <stdio.h>
 #include <stdlib.h>

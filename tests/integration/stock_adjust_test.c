@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How amounts are changed by callers, and how inventories are written by stock.lua. */
 #include <inttypes.h>
 #include <ordershop/v1/inventory.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A stock in a private Redis, for the tests of stock.h: a few products, orders and attempts that go by numbers.
  *
  * Every test has keys of its own. The helpers assert that what must succeed does. For coroutines. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What orders hold while they are being recorded: reserving, releasing, expiring. */
 #include <inttypes.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Random courses of orders, reservations, crashes and deliveries against an oracle: what stock.lua keeps is, after
  * every step, what the rules of stock.h say. Seeds are fixed: a failure tells its seed and step and comes again. */
 #include <stdio.h>

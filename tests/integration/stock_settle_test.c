@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How the events of orders become what orders hold. */
 #include <string.h>
 

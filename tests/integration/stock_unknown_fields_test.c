@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What stock.lua keeps of a packed Inventory that it does not know: fields that a newer version has added. */
 #include <inttypes.h>
 #include <ordershop/v1/inventory.pb-c.h>

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """check_acknowledged.py WRITERS CUSTOMERS ORDERS MAILS: is what was acknowledged there, and was each mail made once?
 
 WRITERS is what writer.sh printed, the others what `ordershop --json ... list --all` did. Every acknowledged customer and

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """manifests.py SOURCE BIN BUILT [CHECK]: do manifests agree with themselves, the services and the images?
 
 SOURCE is the tree, BIN the folder of executables, BUILT a file of manifests; CHECK, the beginning of a check's name,

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Runs in the client's pod: customers and orders, one after the other, by the command line, until its standard input
 # ends. Prints what was acknowledged, `customer <id> <address>` and `order <id> <address>`, and `refused <what>`.
 #

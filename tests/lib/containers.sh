@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # Real container tools for tests, without a registry and without touching the machine: sourced by the suites that need
 # them. buildah builds; a Docker engine of the test's own runs, in network, mount and process namespaces of its own, so
 # that its bridges, rules and containers are nobody else's and end with it.

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # Bare Debians of tests: a folder with a minimal Debian in it, made of the package sources of this machine, and commands
 # in it. Sourced; as root.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs the commands of documents, taken from their text, so that no document tells what does not work.
 
   documented_commands.py run TAG [--set OLD=NEW ...] FILE...

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # Foreign command-line clients that are built from Go modules, kept in the user's cache folder.
 
 # find_go_tool NAME PACKAGE VERSION: prints the path of the tool: from PATH, or the pinned version from the cache, built

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # A private shop for shell tests: a Redis with the shipped configuration and the services of the test build, each with
 # its own Redis user, on free ports of loopback, in a temporary folder. Sourced by acceptance and fault tests:
 #

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A Redis that is slow: forwards a port to a Redis and lets through so many commands a second of each connection.
 
     slow_redis.py LISTEN_PORT REDIS_PORT COMMANDS_PER_SECOND

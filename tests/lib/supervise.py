@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Runs a test suite so that nothing of it outlives it.
 
     supervise.py SECONDS COMMAND [ARGUMENT...]

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154 # what begins with shop_ is of shop.sh
 # A private shop (shop.sh, which is sourced before) whose services speak mutual TLS. The command line is client/ada.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The claim of an order for its billing (PROTOCOLS, "Billing"; proto/ordershop/internal/v1/order_claim.proto).
 
 Billings of one order, several tries of one billing id among them, an update and a delete of the order and the deletion of a

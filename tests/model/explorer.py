@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Explores every interleaving of a protocol's model, breadth first.
 
 A model is a module with SCENARIOS (name -> processes), WEAKENINGS (names of rules that can be left out), first(processes),

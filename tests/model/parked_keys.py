@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parking of a key's events and its repair (docs/guarantees.md, "Parking"; services/runtime/consumer/parking.h).
 
 Three events of one key; the first can't be handled until its cause is mended. The consumer handles or parks each by what it

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The model parked_keys.py holds, and each of its weakenings is caught."""
 import sys
 

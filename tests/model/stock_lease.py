@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The stock lease (services/inventory/stock.h) for one order and a stock of 3.
 
 Creates, a duplicate create, updates and a delete of one order run against inventory's consumer. Any of them may stop for ever

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # boot.sh ROOT: becomes systemd of the Debian in ROOT. In namespaces of its own (mount, pid, uts, ipc, net, cgroup).
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

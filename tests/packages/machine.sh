@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154 # what begins with shop_ is of shop.sh
 # A bare Debian with systemd, booted in namespaces of its own; as root. Sourced after tests/lib/shop.sh; ends with the
 # test.

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The documents tell all there is: docs/configuration.md every variable that a program knows, docs/redis.md every key
 # that a shop makes in Redis with its type.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # No command stands in a document that nothing runs: each block of commands says who runs it, and that one does.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

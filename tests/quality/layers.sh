@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The house is built as it says: gRPC, hiredis and libuv are included where they belong, a layer of the runtime knows only
 # those below it and nothing of the shop, and no service knows another.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Every script of the tree begins with the same lines, so that no setting of the caller's shell changes what it does, and
 # finds its files however it was called.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # Services don't start, and say so in one line that names what is wrong, when their configuration is; and what they
 # start in spite of.
 

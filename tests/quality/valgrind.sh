@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # All seven services under valgrind's memcheck: start, demo, mistakes, a caller who is cut off, stop. No error, nothing
 # definitely lost.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The version of OrderShop is said once: programs, manual pages, packages and images have that of CMakeLists.txt, the
 # changelog's newest one is the same, and no other file names it.
 

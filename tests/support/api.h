@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* API: a private shop as an outsider meets it, for tests of the contract. Requests are written as text, answers are
  * looked at as messages; nothing is retried, nothing added.
  *

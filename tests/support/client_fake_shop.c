@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client_fake_shop.h"
 
 #include <ordershop/v1/billing.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A shop for tests of the client: all seven services at one port, on a loop in a thread of its own. It answers what the
  * test has scripted, and then OK; it notes every call.
  *

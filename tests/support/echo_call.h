@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A gRPC call by hand, for what the clients don't do: streams, cancelling, bytes that are no message, any metadata.
  * Beside services/runtime/rpc/ the only code that includes <grpc/...>. Blocks its thread; one thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A gRPC server for tests, on a loop in a thread of its own: ordershop.v1.CustomerService with handlers that answer
  * what they are asked for, health, and reflection.
  *

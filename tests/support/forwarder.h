@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Forwarder: hands TCP connections on to a port of 127.0.0.1, as a virtual address or a service of Kubernetes does.
  *
  * Connections that are up stay with whom they were led to, wherever new ones are led. On a thread of its own, on a free

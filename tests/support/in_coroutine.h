@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs a test body as a coroutine on a loop of its own: the body may use everything that parks. */
 #pragma once
 

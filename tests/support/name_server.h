@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A DNS server of one name for tests, in a thread of its own on 127.0.0.1: whatever is asked for, it answers the same
  * IPv4 addresses, which can be exchanged at any moment, as those of a headless Service in Kubernetes are.
  * gRPC asks it by the target "dns://127.0.0.1:<port>/<name>:<port of the service>". Functions are for any thread. */

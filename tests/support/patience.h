@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Patience: how long tests wait for what must happen. No test judges speed, so it is far longer than anything takes on
  * a machine that is busy with other things, and only ends a wait that would go on for ever. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Private Redis: a real redis-server of one test program, in a folder of its own, on a free port of 127.0.0.1.
  *
  * It ends with the program, however that ends. What cannot be done (no redis-server, no free port ...) ends the test

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Private shop: a Redis and the seven services of one test program, real processes on free ports of 127.0.0.1.
  *
  * Each service logs in to Redis as its own user, with the rights of deploy/redis/users.acl; the test as one who may do

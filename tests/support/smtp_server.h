@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SMTP server: a small mail server (RFC 5321) of one test program, on threads of its own, on a free port of 127.0.0.1.
  *
  * It takes every mail and keeps it, unless a rule says what to answer instead. What can't be done ends the test program

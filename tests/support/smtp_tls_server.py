@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A mail server with TLS for mail_tls_test.c: smtp_tls_server.py (smtps|starttls) CERTIFICATE KEY
 
 Prints its port, then a line "<tls|plain> <recipient>" for each mail that it takes, with what came with AUTH PLAIN before

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A CUnit suite as a literal: names are sentences that say the behaviour. `suite_main` runs it (or, with names as
  * arguments, those tests only), prints CUnit's report and returns the exit status. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The watcher: a small service for tests of consumers, with customers as its events' entity.
  *
  * It subscribes to customer_created, customer_updated and customer_deleted. For each event it appends the entry's id to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Admission, against simulated servers and callers in simulated time: what a thousand callers do in a minute takes a
  * moment here, and is the same each time. */
 #include "rpc/admission.h"

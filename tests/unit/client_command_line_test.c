@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From arguments to requests: what the command line understands, and what it says when it doesn't. */
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/inventory.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Events as text and JSON, whatever the entry holds; where a tail begins. */
 #include <jansson.h>
 #include <ordershop/v1/customer.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests from lines of JSON. */
 #include <jansson.h>
 #include <ordershop/v1/customer.pb-c.h>

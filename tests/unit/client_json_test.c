@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Messages as JSON, by protobuf's mapping. */
 #include <google/protobuf/any.pb-c.h>
 #include <google/protobuf/field_mask.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the load generator measures. */
 #include "base/clock.h"
 #include "client/load/fsync_probe.h"

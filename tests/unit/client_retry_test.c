@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* When a failed call is tried again. */
 #include "client/retry.h"
 #include "suite.h"

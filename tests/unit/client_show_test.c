@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the command line prints. */
 #include <locale.h>
 #include <ordershop/v1/customer.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every mistake in the definition of a service ends it at its start with a line that names it. */
 #include "service/definition_check.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The merge of several streams' pages by log time (store/event_merge.h), as pure logic. */
 #include "store/event_merge.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A poller in the place of the loop's sleep: whatever would have ended the sleep still ends it. */
 #include <poll.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The walk over encoded messages that strangers send. */
 #include <google/protobuf/descriptor.pb-c.h>
 #include <ordershop/v1/customer.pb-c.h>

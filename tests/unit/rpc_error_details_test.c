@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Statuses there and back as google.rpc.Status. */
 #include <google/rpc/error_details.pb-c.h>
 #include <google/rpc/status.pb-c.h>

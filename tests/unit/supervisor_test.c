@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the service manager hears, at a socket of the test's own. */
 #include "base/supervisor.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL at the end of a process: it has to be there for gRPC's threads until the very end. */
 #include <openssl/ssl.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/line/command_parts.h"
 
 static const struct flag create[] = {

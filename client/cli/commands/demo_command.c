@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `ordershop demo`: the nine cases of the reference architecture, and what follows from them. */
 #include <inttypes.h>
 #include <stdio.h>

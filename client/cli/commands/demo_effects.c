@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The demo's chapters about what the services do by themselves. */
 #include <inttypes.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/commands/demo_story.h"
 
 #include <stdarg.h>

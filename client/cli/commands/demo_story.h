@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the demo tells: chapters, what happens in them and what has to hold. Plain, as it happens; or one JSON object at
  * the end. One thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `ordershop health`: which services serve; with --timeout, waits until all of them do. */
 #include <jansson.h>
 #include <stdio.h>

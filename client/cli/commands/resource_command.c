@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* All verbs of all resources: build the request, call, show the answer. */
 #include <google/protobuf/empty.pb-c.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `ordershop status`: how every service is doing, and what to do about those that are not well. */
 #include <pthread.h>
 #include <string.h>

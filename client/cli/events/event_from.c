@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/events/event_from.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where `events tail` begins: the value of --from. Pure, any thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where the tail reads: the Redis that flags or variables name, else that of the local shop. At start, one thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tail: follows all streams of a shop in Redis, merged by id, for `ordershop events tail`. Has a loop of its own;
  * blocks its thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the tail share (event_tail.h); for these only.
  *
  *   event_tail.c          the course: connect, find the beginning, read, hand out, wait

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/events/event_text.h"
 
 #include <google/protobuf/empty.pb-c.h>

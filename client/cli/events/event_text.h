@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Events for people and programs: an entry of a stream as a line of text or of JSON. Whatever the entry holds, what
  * can't be decoded is shown as such. Any thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `ordershop events tail`: the shop's events as they happen. Reads Redis itself. */
 #include <errno.h>
 #include <poll.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* --from: a verb for each line of a file, or of standard input, which are objects of JSON.
  *
  * Lines go in blocks of 100, counted from the top; through the verb's batch method where it has one. A line that is bad

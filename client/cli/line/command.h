@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the command line knows: its nouns, their verbs and flags, as literals (command_table.c and <noun>_commands.c).
  * Help, completion and the manual page are made from them, so that none of them can be stale. */
 #pragma once

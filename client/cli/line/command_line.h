@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The arguments of a call of `ordershop`, taken apart. One thread (base/flags.h). */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What command_table.c is made of: a noun from each <noun>_commands.c, and the flags that several verbs have. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The nouns of the command line in the order of its help, and the flags that several of them have. */
 #include <string.h>
 

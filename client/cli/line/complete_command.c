@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `completion` prints what makes a shell ask `__complete`, which answers from the command table and from the shop. So
  * what shells complete can't be older than the program.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What makes a shell ask `ordershop __complete` for candidates. Any thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a command says that it failed: on standard error, with everything the status tells and what to do next. One
  * thread. */
 #pragma once

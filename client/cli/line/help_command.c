@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* --help at every level, and `help`. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Words about commands that --help and the manual page share. Any thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Ctrl-C, SIGTERM and a hang-up at any time: the line that is being printed is finished, the terminal is put back, what
  * was done so far is said, and the program dies of the signal, so that a shell sees it (130, 143) and a loop around the
  * program ends. A closed pipe ends it without a word, unless interrupt_keep_pipes was called.

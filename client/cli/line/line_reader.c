@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/line/line_reader.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `__manual`: ordershop.1, from the command table. */
 #include <stdio.h>
 #include <string.h>

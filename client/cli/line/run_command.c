@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From the arguments, taken apart, to the command that they mean. */
 #include "client/cli/commands/commands.h"
 #include "client/cli/line/failure.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a command of `ordershop` works with. One thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What to do next after a command has failed, in words of the command line. Any thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of the API from JSON as json.h writes it: names in lowerCamelCase or as in the proto, 64 bit integers as
  * numbers or texts, enum values by name or number, times as RFC 3339. Any thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Amounts of money as people write them; the API has them in euro cents. Any thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Standard output in whole lines: what ends the program, the file or pipe has no line that is cut, and every line that
  * was printed.
  *

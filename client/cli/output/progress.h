@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A bar on standard error that shows how far something is; nothing where that is no terminal. One thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Messages for people or programs: one as lines of field and value, many as a table, or JSON. Values are made safe
  * (terminal_text.h); amounts come as money, enum values without their prefix, times as RFC 3339. One thread: writes to
  * standard output. */

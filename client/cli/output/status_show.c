@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/output/status_show.h"
 
 #include <inttypes.h>

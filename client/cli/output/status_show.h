@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How `ordershop status` comes out: a table with what to do below it, or JSON. One thread: writes to standard output.
  */
 #pragma once

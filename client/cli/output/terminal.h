@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What standard output is: a terminal of some width that shows colours, or something that is read by programs, where
  * nothing is cut or coloured. One thread. */
 #pragma once

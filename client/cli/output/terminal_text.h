@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text from the shop on a terminal: what a customer chose as his name must neither move the cursor nor forge a line.
  * Any thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* --watch: shows something again and again, in place on a terminal, one after the other elsewhere. One thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Arena: memory that lives as long as one call or one event, then goes as a whole.
  *
  * Request, reply and scratch of a call live in its arena; nothing in it is freed by hand.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Configuration: environment variables, each also a flag, the flag winning.
  *
  * ORDERSHOP_REDIS_URL is --redis-url. A value that does not parse, or a flag that nobody knows, is an error that names

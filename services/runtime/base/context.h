@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Context: what travels with one call or one event through all layers. Belongs to one coroutine. */
 #pragma once
 

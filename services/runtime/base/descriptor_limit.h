@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The limit of descriptors that a process may have open (ulimit -n, systemd's LimitNOFILE). */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Field rules: what names, e-mail addresses, ids, numbers and texts of a request must be. Each check adds a violation
  * of `field` (its path in the request) if the value breaks the rule. Any thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Flags of a command line, read one after the other by getopt_long: the parser of all programs.
  *
  * `--name VALUE` and `--name=VALUE`; what follows `--` is no flag. Beyond getopt_long's rules:

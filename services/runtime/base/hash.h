@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hash of a text, for tables in memory. */
 #pragma once
 

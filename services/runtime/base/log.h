@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Structured log on standard error, one line an event: logfmt (default) or JSON.
  *
  * Logging never blocks: a thread writes, a full buffer drops lines and the next line that fits tells how many

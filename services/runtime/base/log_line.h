@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One line of the log as text, in logfmt or JSON, in a buffer of bounded size. Belongs to one thread at a time;
  * async-signal-safe.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Memory that is not a call's: malloc and friends that never return NULL. Any thread.
  *
  * Memory that runs out ends the process with one log line: all state is in Redis, so a restarted service continues

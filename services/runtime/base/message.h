@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Messages by descriptor: what generic code needs of protobuf-c messages whose types it does not know. Any thread. */
 #pragma once
 

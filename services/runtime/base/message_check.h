@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What protobuf-c does not check on unpacking: strings must be UTF-8 (proto3 language guide) and, because a message's
  * strings are C strings here, free of NUL bytes. */
 #pragma once

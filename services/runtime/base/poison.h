@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Marks memory as out of bounds for AddressSanitizer; nothing in other builds. Any thread. */
 #pragma once
 

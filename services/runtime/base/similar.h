@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The word that somebody may have meant. Any thread. */
 #pragma once
 

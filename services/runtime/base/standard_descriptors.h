@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Descriptors 0 to 2 of a program that was started without some of them (`2>&-`, or by a careless parent). Left closed,
  * they would be the next ones to be opened: log lines would go into a socket or an epoll. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Status: what everything that can fail returns, by value.
  *
  * Codes are gRPC's (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). Details follow AIP-193 and are sent as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Supervisor: tells the service manager how this process is doing, by systemd's sd_notify protocol: one datagram to the
  * socket that NOTIFY_SOCKET names. Any thread. Without that variable nobody has asked, and nothing happens. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* UUIDs in their canonical text form: 36 characters, lower case (RFC 9562). Any thread. */
 #pragma once
 

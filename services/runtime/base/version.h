@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Version: of this source tree, from the build (CMake's project()). Any thread. */
 #pragma once
 

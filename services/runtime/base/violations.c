@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/violations.h"
 
 enum { KEPT_MOST = 100 };

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Violations: what is wrong with the fields of a request, all of it answered at once (BadRequest). The rules that are
  * common to services are in field_rules.h.
  *

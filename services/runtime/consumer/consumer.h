@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Consumer: handles the events that a service subscribes to, each exactly once, in log order over all streams.
  *
  * One replica of a service is active, by a lease with an epoch (lease.h); the others stand by. The active one reads the

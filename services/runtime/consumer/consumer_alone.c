@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Suspicion: an event whose handler ends the process would end it again after every restart.
  *
  * Hash `<service>_alone`: the field `starts` counts the times that a lease was taken up without a commit since, and

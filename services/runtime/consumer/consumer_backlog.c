@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/consumer_backlog.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Backlog: how far a service is behind the log, for its status. Threads: the loop's. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether the log is whole, as far as a consumer's positions tell: of its epoch, not shorter than they are, and without
  * entries that were removed before they were applied. Entries at or below a stream's position may be gone. */
 #include <stdio.h>

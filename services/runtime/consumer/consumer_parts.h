@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of the consumer share (consumer.h); for these only.
  *
  *   consumer.c        life: start, stop, the lease's keeper, readiness

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "consumer/consumer_parts.h"
 #include "store/position_store.h"

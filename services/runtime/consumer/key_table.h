@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Key table: texts and a pointer for each, in an arena. One owner, one thread. */
 #pragma once
 

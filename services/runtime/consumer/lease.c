@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/lease.h"
 
 const char *lease_epoch_key(const struct event_store *store, struct arena *arena) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lease: which replica of a service is its active consumer.
  *
  * `<service>_lease` ("<holder> <client id of its blocking connection>") lives `lease_ms` and is renewed by its holder

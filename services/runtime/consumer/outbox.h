@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Transactional outbox: effects in another service, recorded with the local effects and delivered afterwards.
  *
  * What a handler sends is composed from the service's views as of the event and stored in the list `<service>_outbox`

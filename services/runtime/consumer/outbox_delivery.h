@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The deliverer of an outbox (outbox.h): a coroutine of the consumer. Takes the list's first messages, calls the peer,
  * and removes them by a transaction that refuses an older epoch. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Parking: where the events go that could not be handled, and the later ones of their keys (dead letters).
  *
  * `<service>_parked:<key>` is a list of lines "<stream> <entry id> <event id or -> <reason>" in log order; the set

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Projection: a view that holds others' entities as they are, kept by their events. */
 #pragma once
 

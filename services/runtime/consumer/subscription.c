@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/subscription.h"
 
 #include <stdbool.h>

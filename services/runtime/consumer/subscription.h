@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Subscription: which events of an entity a service listens to, and what it does with them.
  *
  *   static const struct subscription subscriptions[] = {

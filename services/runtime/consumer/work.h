@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Work: everything that handling a page of events changes, committed at once (unit of work).
  *
  * Handlers read views through it, seeing what earlier events of the page have put, and add changes: records of views,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The consumer's side of a work (work.h): makes it for a page of events, commits it in parts.
  *
  * A part is what lies between two commits. What was read or written before stays known for the parts after it, as long

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What coroutine.h offers beyond parking and waking: sleep, conditions, many at once. */
 #include "base/clock.h"
 #include "loop/coroutine.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Coroutines: straight-line code on a stack of its own, one thread, no locks.
  *
  * A coroutine gives way only in the functions below and in those that say "parks". While it is parked others run, so

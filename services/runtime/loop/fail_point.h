@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Fail points: named places where a test build can pause or kill the process.
  *
  * A test build (-DORDERSHOP_FAIL_POINTS=ON) looks into the folder ORDERSHOP_FAIL_POINT_DIR whenever a place is passed:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Boost.Context's switch between stacks, in C. The library exports these functions for its own headers, which are in
  * C++ (boost/context/detail/fcontext.hpp); they have been the same since Boost 1.61. A switch keeps what a function has
  * to keep by the platform's calling convention, floating point control words among them, and makes no system call; the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Watches a descriptor in a thread of its own, for somebody who sleeps where descriptors can't wake it. */
 #pragma once
 

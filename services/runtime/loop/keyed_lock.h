@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Keyed lock: coroutines that work at the same thing, which a key names, do so one after another, in the order in which
  * they came. A lock takes memory only while somebody holds it or waits for it. Threads: the loop's. */
 #pragma once

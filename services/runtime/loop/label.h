@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Label: what a coroutine is at, for those who must name it when something goes wrong: the line about a loop that
  * stands, the last line of a process that crashes. */
 #pragma once

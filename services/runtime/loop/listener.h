@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Listener: takes TCP connections at an address and hands them on, within bounds.
  *
  * However many come, there are never more than the process has descriptors for, and one client can't take all of them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Loop: the one thread that runs all coroutines of a service, on libuv.
  *
  * Everything here is for the loop's thread, except loop_post. */

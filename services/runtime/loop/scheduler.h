@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What loop.c and coroutine.c share: which coroutines live, which can run, and the switch between their stacks and the
  * loop's. Loop thread. */
 #pragma once

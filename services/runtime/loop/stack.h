@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stacks of coroutines: mapped memory with a guard below, so that an overflow ends the process instead of spoiling
  * somebody's memory. Belongs to the loop's thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Deadlines of parked coroutines: a binary heap, earliest first. Belongs to the loop's thread.
  *
  * Most deadlines are taken back long before they come, so adding and removing must be cheap: a later deadline than all

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Watchdog: a thread beside a running loop that notices when a coroutine doesn't give way, since it blocks or computes
  * for long: nothing else runs then, no call, no lease, no health. It says so in the log, once when it has lasted for a
  * second and once when it is over, with the coroutine's label. What lasts for a minute is taken for an endless loop:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis: one asynchronous connection, shared by all coroutines of the loop.
  *
  * Commands of many coroutines travel in one write at the end of the loop's turn and are answered in order. The

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis arguments: a command as a list of binary-safe strings, built in an arena. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Denials: what Redis has refused to this client's user for lack of rights (ACL), which no caller can mend.
  *
  * A denial counts for some seconds, so that a service that lacks a right says so in its health instead of failing calls

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis function libraries (https://redis.io/docs/manual/programmability/functions-intro/).
  *
  * A library is named by owner and content hash (`ordershop_runtime_1f3a9c02`) and its functions

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis greeting: what a fresh link says before it serves; for this folder only.
  *
  * RESP2, all in one write: AUTH where there is a password, SELECT where the database isn't 0, CLIENT SETNAME, CLIENT

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis link: one TCP connection of hiredis, driven by the loop; for this folder only.
  *
  * What a turn of the loop sends is written at its end with one write(2); libuv is asked to report the socket as

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis commands under way: sending, the line of due answers, and the watchdog over it. */
 #include <string.h>
 

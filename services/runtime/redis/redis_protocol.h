@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis protocol: a command in the form in which it is sent (RESP, https://redis.io/docs/reference/protocol-spec/);
  * for this folder only. hiredis could do it, with an allocation and a second walk over the text for every command. */
 #pragma once

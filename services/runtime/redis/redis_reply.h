@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis reply: an answer, copied into an arena, and how error replies become statuses.
  *
  * Error replies: OOM -> RESOURCE_EXHAUSTED (REDIS_OUT_OF_MEMORY, with RetryInfo); LOADING, BUSY, MASTERDOWN, READONLY,

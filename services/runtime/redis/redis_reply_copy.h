@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From hiredis' replies to ours; for this folder only, the one place that knows hiredis. */
 #pragma once
 

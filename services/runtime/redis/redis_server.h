@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis server: the one server that all connections of a process talk to.
  *
  * A process has several connections to one address, and at a failover each would find out by itself: one that writes at

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What connections tell their redis_server; for this folder only. */
 #pragma once
 

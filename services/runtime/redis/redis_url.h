@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Redis URL: redis://[user@]host[:port][/db], as registered with IANA; `rediss` (TLS) needs hiredis >= 1.0 with TLS.
  * IPv6 hosts stand in brackets. A password in the URL is refused: secrets come from files. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Admission: which calls of a method are worked on, which wait for their turn, and which are refused at once.
  *
  * A server that works on all that arrives answers nobody in time once more arrives than it can bear: all wait for each

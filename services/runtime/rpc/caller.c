@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who calls, by his certificate. */
 #include <grpc/grpc_security.h>
 #include <string.h>

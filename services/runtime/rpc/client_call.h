@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One unary call of a client: what the clients on the loop and the blocking ones share.
  *
  * client_call_start (one batch with all six operations) -> the tag comes out of the queue -> client_call_finish.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The connection to a peer, as the clients on the loop and the blocking ones have it: a gRPC channel, exchanged for a
  * new one when the identity's files have changed (calls on the old one end there).
  *

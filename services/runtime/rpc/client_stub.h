@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Generated protobuf-c stubs on top of client calls.
  *
  * A stub calls service->invoke with its typed closure cast to ProtobufCClosure. The closure is always

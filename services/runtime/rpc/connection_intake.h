@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hands connections that were accepted elsewhere (loop/listener.h) to a gRPC server, as plain text or TLS.
  *
  * gRPC's own listener takes whatever comes, and gives up for ever when the process is out of descriptors. For others'

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/descriptor_index.h"
 
 #include <google/protobuf/descriptor.pb-c.h>

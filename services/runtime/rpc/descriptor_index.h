@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Index of packed FileDescriptorSets: which file has that name, which file defines that symbol, what a file imports.
  *
  * Each file's packed bytes stay as they are in the set, so that nothing of them is lost on their way to a client.

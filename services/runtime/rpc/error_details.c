@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/error_details.h"
 
 #include <google/rpc/error_details.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Status <-> google.rpc.Status, as it travels in `grpc-status-details-bin`.
  *
  * Packed it is at most ERROR_DETAILS_BYTES: HTTP/2 peers refuse header lists beyond 8 KiB, and base64 adds a third.

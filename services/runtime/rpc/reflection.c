@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/reflection.h"
 
 #include <grpc/reflection/v1/reflection.pb-c.h>

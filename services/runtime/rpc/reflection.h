@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Server reflection, v1 and v1alpha, from embedded FileDescriptorSets: `grpcurl` needs no proto files. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Blocking gRPC client for programs without a loop: the same generated stubs, the same struct rpc_reply (rpc_client.h),
  * but a call blocks its thread. Any number of threads may share a channel and its clients. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gRPC client on the loop: generated protobuf-c stubs as typed calls.
  *
  *   ProtobufCService *stock = rpc_client_new(arena, channel, &ordershop__internal__v1__stock_service__descriptor);

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Credentials of servers and channels, in one place: TLS 1.2 or later by the files of an identity, or plain text.
  * The caller releases the result (grpc_server_credentials_release, grpc_channel_credentials_release). Any thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gRPC's library on a loop: started at the first use, ended with the last.
  *
  * All servers and channels of a loop share one completion queue, and the loop's own thread polls it: the loop sleeps in

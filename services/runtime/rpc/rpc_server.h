@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gRPC server, driven by protobuf-c descriptors.
  *
  * A service is a protobuf-c service descriptor and a table that gives each method a handler. Every call is a coroutine

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Between gRPC's buffers and protobuf-c's messages, texts and times.
  *
  * Not from a coroutine: gRPC's and protobuf-c's need of stack is unknown (messages nest). */

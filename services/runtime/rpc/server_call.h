@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the server: its calls and how they come and go. For rpc/rpc_server.c, unary_call.c, stream_call.c.
  *
  *   a call arrives: a new request for one is posted; admitted, or in line until it is (admission.h), or refused

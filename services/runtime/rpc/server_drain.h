@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How a server ends: its connections are handed away, and what it has begun it finishes.
  *
  *   its address is closed        who connects now finds another server

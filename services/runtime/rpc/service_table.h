@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Does a service's method table fit its descriptor? Asked at start, so that a fault in it can't wait for a caller. */
 #pragma once
 

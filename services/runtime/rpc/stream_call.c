@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Streaming calls: each is a coroutine; every completion wakes it. They may be idle for as long as they like, and so
  * have bounds of their own: for the server, for a client's address, for a connection. */
 #include <grpc/support/alloc.h>

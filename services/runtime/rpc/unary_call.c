@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Unary calls, and calls of methods that nobody knows. */
 #include <stdio.h>
 

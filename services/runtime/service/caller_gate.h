@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Caller gate: who may call what only services call. Threads: the loop's. */
 #pragma once
 

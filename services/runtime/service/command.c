@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command: what all commands of a resource share: request essence, record, replay, position. */
 #include <google/protobuf/empty.pb-c.h>
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "service/definition_check.h"
 
 #include <google/protobuf/empty.pb-c.h>

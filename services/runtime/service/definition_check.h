@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The check of a service's definition, before anything else happens: what an author has left out, misspelt or mixed up
  * is told at start, all of it, one line a mistake. Any thread. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* entity_check: field rules of requests, and what an update mask means (AIP-134, 203). */
 #include <google/protobuf/field_mask.pb-c.h>
 #include <string.h>

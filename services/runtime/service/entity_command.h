@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entity commands: the standard methods of a resource (AIP-131 to 135, 233), driven by its description.
  *
  * A service describes its resource once (struct resource) and its handlers call these. Each command is idempotent by

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* entity_query: the standard methods that read (AIP-131, 132, 158, 231). */
 #include <string.h>
 

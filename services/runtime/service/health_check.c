@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "service/health_check.h"
 
 #include <grpc/health/v1/health.pb-c.h>

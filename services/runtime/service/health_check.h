@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `--check-health`: a service's own executable asks the process that runs with the same settings whether it is ready,
  * as `HEALTHCHECK` of a container and the like want to know: no second program has to be in the image for that.
  * Blocks its thread; needs no loop. */

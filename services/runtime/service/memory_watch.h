@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Memory watch: gives back to the system what a burst of connections and calls has needed and nobody needs any more.
  *
  * malloc keeps what was freed, in pieces between what is still in use, and the loop keeps the stacks of coroutines that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "service/position_gate.h"
 
 static struct status check_position(struct rpc_call *call, struct event_store *store, const char *after) {

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Readiness: whether the service could serve its commands, for health, status and log. Threads: the loop's. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Service: the life of one executable, from a literal of configuration.
  *
  *   static const struct service_definition customer = {.name = "customer", .port = 50051, .services = ..., ...};

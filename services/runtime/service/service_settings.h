@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The settings that all services have, read from environment and flags (config.h). */
 #pragma once
 

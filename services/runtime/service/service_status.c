@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "service/service_status.h"
 
 #include <google/protobuf/duration.pb-c.h>

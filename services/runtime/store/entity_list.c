@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* entity_list: pages over entities in their order of creation (AIP-158). */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "store/entity_store.h"
 
 #include <google/protobuf/timestamp.pb-c.h>

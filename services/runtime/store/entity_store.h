@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entity store: maps any resource message to its keys in Redis and back, by its protobuf-c descriptor. Which keys there
  * are, its type says:
  *

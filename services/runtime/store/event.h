@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Event: an entry of a stream `events:<entity>_<created|updated|deleted>`.
  *
  * Fields of an entry: `event_id` (UUID), `entity` (the whole resource after the change, for *deleted* as it last was,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Event merge: pages of several streams in one order, by log time, up to a watermark.
  *
  * XREAD's COUNT is per stream, so a backlog arrives skewed: a stream that gave a full page may have more before

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Event store: a service's view of the shop's log in one Redis.
  *
  * Holds the connections (by purpose, so that nothing slow is in front of a command), the Redis functions, the service's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Known log: what this process has seen of the shop's log, to notice when Redis comes back without it.
  *
  * A Redis that was restored from an older file, or that took over without the last writes, looks like any other to

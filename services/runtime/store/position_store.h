@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Position store: how far a service has applied the log, in the hash `<service>_position`: `log`, `epoch`, and one
  * field for each stream, with entry ids as values. */
 #pragma once

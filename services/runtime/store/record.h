@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Record: a message on its way into Redis. What is stored must be readable again by everybody: hence what a handler has
  * made is checked before it is packed. Any thread. */
 #pragma once

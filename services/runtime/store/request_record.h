@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Request record: what makes a command idempotent by its request_id (`<service>_request:<request id>`).
  *
  * It holds a fingerprint of method and request, then what is needed to give the first answer again: the log time of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rights: whether the service's Redis user may do what every service must, asked before a caller finds out.
  *
  * What only some services need shows when they need it: their consumers try at once. Threads: the loop's. */

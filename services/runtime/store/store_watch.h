@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Store watch: once a second, whether Redis would still take a command, is still the server that its address means, and
  * still has the log that this process knows.
  *

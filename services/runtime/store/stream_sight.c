@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "store/stream_sight.h"
 
 static const char *text_at(const struct redis_reply *reply, size_t index) {

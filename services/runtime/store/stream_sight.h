@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stream sight: what streams hold, and what they held before somebody trimmed them or deleted entries. */
 #pragma once
 

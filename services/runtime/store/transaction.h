@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Transaction: one Redis function that checks guards and then makes all changes, or none.
  *
  * Built in an arena, run once. Guards are checked in the order in which they were added, before any change. Every event

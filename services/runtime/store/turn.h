@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Turn: commands that change the same thing are all carried out, one after another, however many come at once.
  *
  * A command tries at once. If the guards of its transaction refuse it because another was quicker, it waits for its

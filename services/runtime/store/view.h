@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* View: a service's own copy of what it needs of others' entities (a projection), kept in one Redis hash
  * `<service>_<view>`: field = key, value = packed record. Written only by the service's active consumer through a work
  * (work.h), in log order; read by all its replicas. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Is what TLS files hold fit for use? Judged with OpenSSL, ahead of gRPC, which would only say that it isn't.
  * Any thread. No state. */
 #pragma once

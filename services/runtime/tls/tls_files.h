@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The files of a TLS identity: own certificate and key, and the CA's certificates, in PEM; read again when they change.
  *
  * Two seconds after the files have changed, new connections go by what they hold then. What is unfit (a key that is not

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/tls_openssl.h"
 
 #include <openssl/crypto.h>

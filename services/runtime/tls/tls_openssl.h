@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL, as gRPC's threads need it: until the process has ended. Any thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* note_client ADDRESS TEXT: writes a note, reads it back and prints its text and version. */
 #include <notes/v1/note.pb-c.h>
 #include <stdio.h>

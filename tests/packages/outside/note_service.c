@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Note: a service outside OrderShop's tree. It keeps notes, and listens to its own events to count texts. */
 #include <google/protobuf/empty.pb-c.h>
 #include <notes/v1/note.pb-c.h>

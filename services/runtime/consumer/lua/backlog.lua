@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- How far a service is behind the log; see consumer/consumer_backlog.h.
 
 -- Entries of a stream behind the group; -1: unknown. Without a stream there is nothing, without a group nothing has been

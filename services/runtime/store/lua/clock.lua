@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- The clock's own functions; see store/event_store.h.
 
 -- Moves the clock to max(TIME, last). KEYS: clock. Answers {log time, epoch}, or {} when there is no clock.

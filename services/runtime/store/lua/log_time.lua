@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Log time inside Redis: the clock of the shop is the string `ordershop_clock`, "<last id> <epoch>". A log time is a
 -- number, microseconds since the Unix epoch (below 2^53); an entry's id is "<ms>-<us>" of it.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Which of the rights that every service needs is missing; see store/rights.h.
 
 -- Commands with as many arguments as they take: servers judge no others. KEY stands for the key.

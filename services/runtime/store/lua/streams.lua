@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What streams hold, and what they held; see store/stream_sight.h.
 
 -- KEYS: streams. ARGV: group. Answers for each stream {first entry or '', last id, highest id that was deleted, entries

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Transaction: checks guards, then makes all changes; see store/transaction.h, which builds the arguments.
 --
 -- KEYS: the clock; the request record's key if there is one; then each guard's and each change's key in their order.
