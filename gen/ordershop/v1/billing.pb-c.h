@@ -57,11 +57,11 @@ struct  Ordershop__V1__Billing
    */
   int64_t version;
   /*
-   * When it was created, by the service's clock, in microseconds. Output only.
+   * When it was created, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, by the service's clock, in microseconds. Output only.
+   * When it was last changed, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -81,7 +81,7 @@ struct  Ordershop__V1__CreateBillingRequest
    */
   Ordershop__V1__Billing *billing;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -113,13 +113,13 @@ struct  Ordershop__V1__ListBillingsRequest
 {
   ProtobufCMessage base;
   /*
-   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
-   * negative is INVALID_ARGUMENT FIELD_INVALID.
+   * The maximum number of resources to return; the service may return fewer, even if more follow. 0 means 50,
+   * values above 1000 mean 1000, negative values are INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
-   * next_page_token of the page before, from the same method and filter; empty for the first page. Any other is
-   * INVALID_ARGUMENT PAGE_TOKEN_INVALID.
+   * The next_page_token of the previous page, from the same method and filter; empty for the first page. Any other
+   * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
 };
@@ -129,7 +129,7 @@ struct  Ordershop__V1__ListBillingsRequest
 
 
 /*
- * Answer of ListBillings.
+ * Response of ListBillings.
  */
 struct  Ordershop__V1__ListBillingsResponse
 {
@@ -140,7 +140,7 @@ struct  Ordershop__V1__ListBillingsResponse
   size_t n_billings;
   Ordershop__V1__Billing **billings;
   /*
-   * Opaque; as page_token it gets the next page. Empty: this was the last one.
+   * Opaque; pass it as page_token to get the next page. It is empty on the last page.
    */
   char *next_page_token;
 };
@@ -160,12 +160,12 @@ struct  Ordershop__V1__DeleteBillingRequest
    */
   char *id;
   /*
-   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0: whatever it
-   * is.
+   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0 deletes any
+   * version.
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };

@@ -34,15 +34,15 @@ typedef enum _Ordershop__V1__InteractionKind {
    */
   ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_UNSPECIFIED = 0,
   /*
-   * The customer was created, and welcomed. The subject is the customer.
+   * The customer was created, and sent a welcome mail. The subject is the customer.
    */
   ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_WELCOME = 1,
   /*
-   * The customer was deleted, and told good-bye. The subject is the customer.
+   * The customer was deleted, and sent a farewell mail. The subject is the customer.
    */
   ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_GOOD_BYE = 2,
   /*
-   * An order was created, and the customer thanked. The subject is the order.
+   * An order was created, and the customer was thanked by mail. The subject is the order.
    */
   ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_THANK_YOU = 3,
   /*
@@ -101,11 +101,11 @@ struct  Ordershop__V1__Interaction
    */
   int64_t version;
   /*
-   * When it was created, by the service's clock, in microseconds. Output only.
+   * When it was created, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, by the service's clock, in microseconds. Output only.
+   * When it was last changed, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -181,13 +181,13 @@ struct  Ordershop__V1__ListInteractionsRequest
    */
   char *customer_id;
   /*
-   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
-   * negative is INVALID_ARGUMENT FIELD_INVALID.
+   * The maximum number of resources to return; the service may return fewer, even if more follow. 0 means 50,
+   * values above 1000 mean 1000, negative values are INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
-   * next_page_token of the page before, from the same method and filter; empty for the first page. Any other is
-   * INVALID_ARGUMENT PAGE_TOKEN_INVALID.
+   * The next_page_token of the previous page, from the same method and filter; empty for the first page. Any other
+   * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
 };
@@ -197,7 +197,7 @@ struct  Ordershop__V1__ListInteractionsRequest
 
 
 /*
- * Answer of ListInteractions.
+ * Response of ListInteractions.
  */
 struct  Ordershop__V1__ListInteractionsResponse
 {
@@ -208,7 +208,7 @@ struct  Ordershop__V1__ListInteractionsResponse
   size_t n_interactions;
   Ordershop__V1__Interaction **interactions;
   /*
-   * Opaque; as page_token it gets the next page. Empty: this was the last one.
+   * Opaque; pass it as page_token to get the next page. It is empty on the last page.
    */
   char *next_page_token;
 };

@@ -35,7 +35,7 @@ typedef struct Ordershop__V1__DeleteCustomerRequest Ordershop__V1__DeleteCustome
 /* --- messages --- */
 
 /*
- * Somebody who orders.
+ * A customer of the shop.
  */
 struct  Ordershop__V1__Customer
 {
@@ -45,8 +45,8 @@ struct  Ordershop__V1__Customer
    */
   char *id;
   /*
-   * Display name: 1 to 256 characters, at least one of which shows (not all are white space, default ignorable or format
-   * characters of Unicode); no control characters. Required.
+   * Display name: 1 to 256 characters, at least one of which is visible (not all are white space, default ignorable or
+   * format characters of Unicode); no control characters. Required.
    */
   char *name;
   /*
@@ -56,15 +56,15 @@ struct  Ordershop__V1__Customer
   char *email;
   /*
    * 1 at creation, +1 at each change. Output only; but an UpdateCustomer with a non-zero version is conditional:
-   * if the customer has another one, it is ABORTED VERSION_MISMATCH.
+   * if the customer has another version, the update is ABORTED VERSION_MISMATCH.
    */
   int64_t version;
   /*
-   * When it was created, by the service's clock, in microseconds. Output only.
+   * When it was created, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, by the service's clock, in microseconds. Output only.
+   * When it was last changed, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -84,7 +84,7 @@ struct  Ordershop__V1__CreateCustomerRequest
    */
   Ordershop__V1__Customer *customer;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -105,7 +105,7 @@ struct  Ordershop__V1__BatchCreateCustomersRequest
   size_t n_customers;
   Ordershop__V1__Customer **customers;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -115,7 +115,7 @@ struct  Ordershop__V1__BatchCreateCustomersRequest
 
 
 /*
- * Answer of BatchCreateCustomers.
+ * Response of BatchCreateCustomers.
  */
 struct  Ordershop__V1__BatchCreateCustomersResponse
 {
@@ -154,13 +154,13 @@ struct  Ordershop__V1__ListCustomersRequest
 {
   ProtobufCMessage base;
   /*
-   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
-   * negative is INVALID_ARGUMENT FIELD_INVALID.
+   * The maximum number of resources to return; the service may return fewer, even if more follow. 0 means 50,
+   * values above 1000 mean 1000, negative values are INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
-   * next_page_token of the page before, from the same method and filter; empty for the first page. Any other is
-   * INVALID_ARGUMENT PAGE_TOKEN_INVALID.
+   * The next_page_token of the previous page, from the same method and filter; empty for the first page. Any other
+   * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
 };
@@ -170,7 +170,7 @@ struct  Ordershop__V1__ListCustomersRequest
 
 
 /*
- * Answer of ListCustomers.
+ * Response of ListCustomers.
  */
 struct  Ordershop__V1__ListCustomersResponse
 {
@@ -181,7 +181,7 @@ struct  Ordershop__V1__ListCustomersResponse
   size_t n_customers;
   Ordershop__V1__Customer **customers;
   /*
-   * Opaque; as page_token it gets the next page. Empty: this was the last one.
+   * Opaque; pass it as page_token to get the next page. It is empty on the last page.
    */
   char *next_page_token;
 };
@@ -207,7 +207,7 @@ struct  Ordershop__V1__UpdateCustomerRequest
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -227,12 +227,12 @@ struct  Ordershop__V1__DeleteCustomerRequest
    */
   char *id;
   /*
-   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0: whatever it
-   * is.
+   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0 deletes any
+   * version.
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };

@@ -62,15 +62,15 @@ struct  Ordershop__V1__Inventory
   int64_t reserved_amount;
   /*
    * 1 at creation, +1 at each change. Output only; but an UpdateInventory with a non-zero version is
-   * conditional: if the inventory has another one, it is ABORTED VERSION_MISMATCH.
+   * conditional: if the inventory has another version, the update is ABORTED VERSION_MISMATCH.
    */
   int64_t version;
   /*
-   * When it was created, by the service's clock, in microseconds. Output only.
+   * When it was created, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, by the service's clock, in microseconds. Output only.
+   * When it was last changed, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -90,7 +90,7 @@ struct  Ordershop__V1__CreateInventoryRequest
    */
   Ordershop__V1__Inventory *inventory;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -111,7 +111,7 @@ struct  Ordershop__V1__BatchCreateInventoriesRequest
   size_t n_inventories;
   Ordershop__V1__Inventory **inventories;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -121,7 +121,7 @@ struct  Ordershop__V1__BatchCreateInventoriesRequest
 
 
 /*
- * Answer of BatchCreateInventories.
+ * Response of BatchCreateInventories.
  */
 struct  Ordershop__V1__BatchCreateInventoriesResponse
 {
@@ -160,13 +160,13 @@ struct  Ordershop__V1__ListInventoriesRequest
 {
   ProtobufCMessage base;
   /*
-   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
-   * negative is INVALID_ARGUMENT FIELD_INVALID.
+   * The maximum number of resources to return; the service may return fewer, even if more follow. 0 means 50,
+   * values above 1000 mean 1000, negative values are INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
-   * next_page_token of the page before, from the same method and filter; empty for the first page. Any other is
-   * INVALID_ARGUMENT PAGE_TOKEN_INVALID.
+   * The next_page_token of the previous page, from the same method and filter; empty for the first page. Any other
+   * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
   /*
@@ -180,7 +180,7 @@ struct  Ordershop__V1__ListInventoriesRequest
 
 
 /*
- * Answer of ListInventories.
+ * Response of ListInventories.
  */
 struct  Ordershop__V1__ListInventoriesResponse
 {
@@ -191,7 +191,7 @@ struct  Ordershop__V1__ListInventoriesResponse
   size_t n_inventories;
   Ordershop__V1__Inventory **inventories;
   /*
-   * Opaque; as page_token it gets the next page. Empty: this was the last one.
+   * Opaque; pass it as page_token to get the next page. It is empty on the last page.
    */
   char *next_page_token;
 };
@@ -218,7 +218,7 @@ struct  Ordershop__V1__UpdateInventoryRequest
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -238,12 +238,12 @@ struct  Ordershop__V1__DeleteInventoryRequest
    */
   char *id;
   /*
-   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0: whatever it
-   * is.
+   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0 deletes any
+   * version.
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -267,7 +267,7 @@ struct  Ordershop__V1__AdjustStockRequest
    */
   int64_t delta;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };

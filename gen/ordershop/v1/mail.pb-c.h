@@ -28,7 +28,7 @@ typedef struct Ordershop__V1__ListMailsResponse Ordershop__V1__ListMailsResponse
 /* --- enums --- */
 
 /*
- * How far a mail has come.
+ * The state of a mail's delivery.
  */
 typedef enum _Ordershop__V1__MailStatus {
   /*
@@ -36,16 +36,16 @@ typedef enum _Ordershop__V1__MailStatus {
    */
   ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_UNSPECIFIED = 0,
   /*
-   * Recorded; not yet taken by the mail server, be it unreachable or unwilling for now.
+   * Recorded, but not yet accepted by the mail server, which may be unreachable or defer it.
    */
   ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING = 1,
   /*
-   * Taken by the mail server, or written to a file where there is none.
+   * Accepted by the mail server, or written to a file if no server is configured.
    */
   ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT = 2,
   /*
-   * Refused for good for what its recipient or its content is, or deferred for too long (five days, unless the shop
-   * says otherwise); `failure_reason` says why. It is not tried again.
+   * Refused permanently because of its recipient or its content, or deferred for too long (five days by default);
+   * `failure_reason` tells why. It is not tried again.
    */
   ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(ORDERSHOP__V1__MAIL_STATUS)
@@ -69,8 +69,8 @@ struct  Ordershop__V1__Mail
    */
   char *to;
   /*
-   * Subject: 1 to 256 characters, at least one of which shows (not all are white space, default ignorable or format
-   * characters of Unicode); no control characters. Required.
+   * Subject: 1 to 256 characters, at least one of which is visible (not all are white space, default ignorable or
+   * format characters of Unicode); no control characters. Required.
    */
   char *subject;
   /*
@@ -83,11 +83,11 @@ struct  Ordershop__V1__Mail
    */
   char *cause;
   /*
-   * How far it has come. Output only.
+   * The state of its delivery. Output only.
    */
   Ordershop__V1__MailStatus status;
   /*
-   * When the mail server took it; not set before. Output only.
+   * When the mail server accepted it; not set before. Output only.
    */
   Google__Protobuf__Timestamp *sent_time;
   /*
@@ -99,11 +99,11 @@ struct  Ordershop__V1__Mail
    */
   int64_t version;
   /*
-   * When it was created, by the service's clock, in microseconds. Output only.
+   * When it was created, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, by the service's clock, in microseconds. Output only.
+   * When it was last changed, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -123,7 +123,7 @@ struct  Ordershop__V1__SendMailRequest
    */
   Ordershop__V1__Mail *mail;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -145,7 +145,7 @@ struct  Ordershop__V1__BatchSendMailsRequest
   size_t n_mails;
   Ordershop__V1__Mail **mails;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -155,7 +155,7 @@ struct  Ordershop__V1__BatchSendMailsRequest
 
 
 /*
- * Answer of BatchSendMails.
+ * Response of BatchSendMails.
  */
 struct  Ordershop__V1__BatchSendMailsResponse
 {
@@ -202,13 +202,13 @@ struct  Ordershop__V1__ListMailsRequest
    */
   char *cause;
   /*
-   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
-   * negative is INVALID_ARGUMENT FIELD_INVALID.
+   * The maximum number of resources to return; the service may return fewer, even if more follow. 0 means 50,
+   * values above 1000 mean 1000, negative values are INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
-   * next_page_token of the page before, from the same method and filter; empty for the first page. Any other is
-   * INVALID_ARGUMENT PAGE_TOKEN_INVALID.
+   * The next_page_token of the previous page, from the same method and filter; empty for the first page. Any other
+   * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
 };
@@ -218,7 +218,7 @@ struct  Ordershop__V1__ListMailsRequest
 
 
 /*
- * Answer of ListMails.
+ * Response of ListMails.
  */
 struct  Ordershop__V1__ListMailsResponse
 {
@@ -229,7 +229,7 @@ struct  Ordershop__V1__ListMailsResponse
   size_t n_mails;
   Ordershop__V1__Mail **mails;
   /*
-   * Opaque; as page_token it gets the next page. Empty: this was the last one.
+   * Opaque; pass it as page_token to get the next page. It is empty on the last page.
    */
   char *next_page_token;
 };

@@ -65,15 +65,15 @@ struct  Ordershop__V1__Order
   int64_t total_cents;
   /*
    * 1 at creation, +1 at each change. Output only; but an UpdateOrder with a non-zero version is conditional: if
-   * the order has another one, it is ABORTED VERSION_MISMATCH.
+   * the order has another version, the update is ABORTED VERSION_MISMATCH.
    */
   int64_t version;
   /*
-   * When it was created, by the service's clock, in microseconds. Output only.
+   * When it was created, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, by the service's clock, in microseconds. Output only.
+   * When it was last changed, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -121,7 +121,7 @@ struct  Ordershop__V1__CreateOrderRequest
    */
   Ordershop__V1__Order *order;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -153,13 +153,13 @@ struct  Ordershop__V1__ListOrdersRequest
 {
   ProtobufCMessage base;
   /*
-   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
-   * negative is INVALID_ARGUMENT FIELD_INVALID.
+   * The maximum number of resources to return; the service may return fewer, even if more follow. 0 means 50,
+   * values above 1000 mean 1000, negative values are INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
-   * next_page_token of the page before, from the same method and filter; empty for the first page. Any other is
-   * INVALID_ARGUMENT PAGE_TOKEN_INVALID.
+   * The next_page_token of the previous page, from the same method and filter; empty for the first page. Any other
+   * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
   /*
@@ -173,7 +173,7 @@ struct  Ordershop__V1__ListOrdersRequest
 
 
 /*
- * Answer of ListOrders.
+ * Response of ListOrders.
  */
 struct  Ordershop__V1__ListOrdersResponse
 {
@@ -184,7 +184,7 @@ struct  Ordershop__V1__ListOrdersResponse
   size_t n_orders;
   Ordershop__V1__Order **orders;
   /*
-   * Opaque; as page_token it gets the next page. Empty: this was the last one.
+   * Opaque; pass it as page_token to get the next page. It is empty on the last page.
    */
   char *next_page_token;
 };
@@ -211,7 +211,7 @@ struct  Ordershop__V1__UpdateOrderRequest
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -231,12 +231,12 @@ struct  Ordershop__V1__DeleteOrderRequest
    */
   char *id;
   /*
-   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0: whatever it
-   * is.
+   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0 deletes any
+   * version.
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -252,13 +252,13 @@ struct  Ordershop__V1__ListUnbilledOrdersRequest
 {
   ProtobufCMessage base;
   /*
-   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
-   * negative is INVALID_ARGUMENT FIELD_INVALID.
+   * The maximum number of resources to return; the service may return fewer, even if more follow. 0 means 50,
+   * values above 1000 mean 1000, negative values are INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
-   * next_page_token of the page before, from the same method and filter; empty for the first page. Any other is
-   * INVALID_ARGUMENT PAGE_TOKEN_INVALID.
+   * The next_page_token of the previous page, from the same method and filter; empty for the first page. Any other
+   * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
 };
@@ -268,7 +268,7 @@ struct  Ordershop__V1__ListUnbilledOrdersRequest
 
 
 /*
- * Answer of ListUnbilledOrders.
+ * Response of ListUnbilledOrders.
  */
 struct  Ordershop__V1__ListUnbilledOrdersResponse
 {
@@ -279,7 +279,7 @@ struct  Ordershop__V1__ListUnbilledOrdersResponse
   size_t n_orders;
   Ordershop__V1__Order **orders;
   /*
-   * Opaque; as page_token it gets the next page. Empty: this was the last one.
+   * Opaque; pass it as page_token to get the next page. It is empty on the last page.
    */
   char *next_page_token;
 };

@@ -47,8 +47,8 @@ struct  Ordershop__V1__Product
    */
   char *id;
   /*
-   * Display name: 1 to 256 characters, at least one of which shows (not all are white space, default ignorable or format
-   * characters of Unicode); no control characters. Required.
+   * Display name: 1 to 256 characters, at least one of which is visible (not all are white space, default ignorable or
+   * format characters of Unicode); no control characters. Required.
    */
   char *name;
   /*
@@ -57,15 +57,15 @@ struct  Ordershop__V1__Product
   int64_t price_cents;
   /*
    * 1 at creation, +1 at each change. Output only; but an UpdateProduct with a non-zero version is conditional:
-   * if the product has another one, it is ABORTED VERSION_MISMATCH.
+   * if the product has another version, the update is ABORTED VERSION_MISMATCH.
    */
   int64_t version;
   /*
-   * When it was created, by the service's clock, in microseconds. Output only.
+   * When it was created, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *create_time;
   /*
-   * When it was last changed, by the service's clock, in microseconds. Output only.
+   * When it was last changed, by the service's clock, in microsecond resolution. Output only.
    */
   Google__Protobuf__Timestamp *update_time;
 };
@@ -85,7 +85,7 @@ struct  Ordershop__V1__CreateProductRequest
    */
   Ordershop__V1__Product *product;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -106,7 +106,7 @@ struct  Ordershop__V1__BatchCreateProductsRequest
   size_t n_products;
   Ordershop__V1__Product **products;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -116,7 +116,7 @@ struct  Ordershop__V1__BatchCreateProductsRequest
 
 
 /*
- * Answer of BatchCreateProducts.
+ * Response of BatchCreateProducts.
  */
 struct  Ordershop__V1__BatchCreateProductsResponse
 {
@@ -166,7 +166,7 @@ struct  Ordershop__V1__BatchGetProductsRequest
 
 
 /*
- * Answer of BatchGetProducts.
+ * Response of BatchGetProducts.
  */
 struct  Ordershop__V1__BatchGetProductsResponse
 {
@@ -189,13 +189,13 @@ struct  Ordershop__V1__ListProductsRequest
 {
   ProtobufCMessage base;
   /*
-   * Most resources to answer; fewer may come, even though more follow. 0 means 50, above 1000 means 1000,
-   * negative is INVALID_ARGUMENT FIELD_INVALID.
+   * The maximum number of resources to return; the service may return fewer, even if more follow. 0 means 50,
+   * values above 1000 mean 1000, negative values are INVALID_ARGUMENT FIELD_INVALID.
    */
   int32_t page_size;
   /*
-   * next_page_token of the page before, from the same method and filter; empty for the first page. Any other is
-   * INVALID_ARGUMENT PAGE_TOKEN_INVALID.
+   * The next_page_token of the previous page, from the same method and filter; empty for the first page. Any other
+   * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
 };
@@ -205,7 +205,7 @@ struct  Ordershop__V1__ListProductsRequest
 
 
 /*
- * Answer of ListProducts.
+ * Response of ListProducts.
  */
 struct  Ordershop__V1__ListProductsResponse
 {
@@ -216,7 +216,7 @@ struct  Ordershop__V1__ListProductsResponse
   size_t n_products;
   Ordershop__V1__Product **products;
   /*
-   * Opaque; as page_token it gets the next page. Empty: this was the last one.
+   * Opaque; pass it as page_token to get the next page. It is empty on the last page.
    */
   char *next_page_token;
 };
@@ -242,7 +242,7 @@ struct  Ordershop__V1__UpdateProductRequest
    */
   Google__Protobuf__FieldMask *update_mask;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
@@ -262,12 +262,12 @@ struct  Ordershop__V1__DeleteProductRequest
    */
   char *id;
   /*
-   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0: whatever it
-   * is.
+   * Optional: delete only if the resource has this version, otherwise ABORTED VERSION_MISMATCH. 0 deletes any
+   * version.
    */
   int64_t version;
   /*
-   * Optional UUID that makes the call safe to retry (AIP-155); see the service.
+   * Optional UUID, the idempotency key that makes the call safe to retry (AIP-155); see the service.
    */
   char *request_id;
 };
