@@ -10,20 +10,33 @@ include(CMakePackageConfigHelpers)
 set(data ${CMAKE_INSTALL_DATADIR}/ordershop)
 set(configuration ${CMAKE_INSTALL_FULL_SYSCONFDIR}/ordershop)
 set(units lib/systemd/system)
-set(services customer product inventory order billing crm mail)
 
 # --- services ---
 
-foreach(service ${services})
+set(ORDERSHOP_UNITS ${ORDERSHOP_SERVICES})
+list(TRANSFORM ORDERSHOP_UNITS REPLACE "(.+)" "Wants=ordershop@\\1.service")
+list(JOIN ORDERSHOP_UNITS "\n" ORDERSHOP_UNITS)
+foreach(service ${ORDERSHOP_SERVICES})
   install(TARGETS ordershop-${service} RUNTIME COMPONENT services)
+  # What all of these files begin with, and what a service's own says besides.
+  configure_file(deploy/systemd/environment/service.env.in environment/${service}.env @ONLY)
+  if(EXISTS ${CMAKE_SOURCE_DIR}/deploy/systemd/environment/${service}.env)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS deploy/systemd/environment/${service}.env)
+    file(READ deploy/systemd/environment/${service}.env own)
+    file(APPEND ${CMAKE_BINARY_DIR}/environment/${service}.env "\n${own}")
+  endif()
   install(
-    FILES deploy/systemd/environment/${service}.env
+    FILES ${CMAKE_BINARY_DIR}/environment/${service}.env
     DESTINATION ${configuration}
     COMPONENT services)
 endforeach()
 install(
   FILES deploy/systemd/environment/common.env
   DESTINATION ${configuration}
+  COMPONENT services)
+install(
+  FILES deploy/services.txt deploy/services.sh
+  DESTINATION ${data}
   COMPONENT services)
 
 # Units name the folders of this installation.

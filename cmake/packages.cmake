@@ -81,7 +81,7 @@ foreach(pair services:ordershop-services client:ordershop-client development:lib
 endforeach()
 
 set(conffiles common.env redis/redis.conf)
-foreach(service ${services})
+foreach(service ${ORDERSHOP_SERVICES})
   list(APPEND conffiles ${service}.env)
 endforeach()
 list(TRANSFORM conffiles PREPEND ${configuration}/)

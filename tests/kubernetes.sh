@@ -28,7 +28,9 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-services=(customer product inventory order billing crm mail)
+# shellcheck source-path=SCRIPTDIR source=../deploy/services.sh
+. "$root/deploy/services.sh"
+mapfile -t services < <(service_names)
 ordershop=${ORDERSHOP_BIN:-$root/build/bin}/ordershop
 readonly load_seconds=40
 

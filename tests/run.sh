@@ -102,7 +102,7 @@ choose_build_folder() {
 
 # Changes whenever something changes that a build depends on.
 fingerprint() {
-  (cd "$root" && find CMakeLists.txt cmake gen proto services client tests -type f ! -name '*.pyc' \
+  (cd "$root" && find CMakeLists.txt deploy/services.txt cmake gen proto services client tests -type f ! -name '*.pyc' \
     -printf '%p %s %T@\n' | LC_ALL=C sort | cksum)
 }
 

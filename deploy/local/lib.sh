@@ -3,16 +3,16 @@
 # shellcheck disable=SC2034 # some of the variables are for those who source this
 # What up.sh, down.sh and status.sh share: the shop's parts, where they lie and listen, and what runs of them.
 #
-# Parts are `redis` and the seven services. State lies under ORDERSHOP_HOME: run/<part>.pid, log/<part>.log, redis/, mail/.
-# A process counts as the shop's part only if it bears the part's name and stands in this shop's folder: a pid file
-# may be stale and its number somebody else's by now.
+# Parts are `redis` and the services of deploy/services.txt. State lies under ORDERSHOP_HOME: run/<part>.pid,
+# log/<part>.log, redis/, mail/. A process counts as the shop's part only if it bears the part's name and stands in this
+# shop's folder: a pid file may be stale and its number somebody else's by now.
 set -euo pipefail
-
-services=(customer product inventory order billing crm mail)
-parts=(redis "${services[@]}")
 
 local_dir=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_dir=$(cd "$local_dir/../.." && pwd -P)
+# shellcheck source-path=SCRIPTDIR source=../services.sh
+. "$source_dir/deploy/services.sh"
+
 redis_conf=$source_dir/deploy/redis/transactional.conf
 
 say() { printf '%s\n' "$*"; }
@@ -24,6 +24,21 @@ misuse() {
   printf '%s: %s\n' "$(basename -- "$0")" "$*" >&2
   exit 2
 }
+
+# A service listens as far above the port base as the list has it above 50050: `ports` has the distances.
+services=() ports=() last_port=0
+read_services() {
+  local list name port
+  list=$(service_rows) || exit 1
+  while read -r name port _; do
+    [[ $port =~ ^50[01][0-9][0-9]$ && $port -gt 50050 ]] || fail "$services_list: $name needs a port from 50051 to 50199"
+    services+=("$name")
+    ports+=($((port - 50050)))
+    [ "${ports[-1]}" -lt "$last_port" ] || last_port=${ports[-1]}
+  done <<<"$list"
+  parts=(redis "${services[@]}")
+}
+read_services
 
 # The comment at the top of the script is its help.
 print_help() {
@@ -78,7 +93,7 @@ make_absolute ORDERSHOP_HOME ORDERSHOP_BUILD ORDERSHOP_BIN ORDERSHOP_REDIS_USERS
 [[ $source_dir != *[[:cntrl:]]* ]] || misuse "the source tree's folder has a line break in its name"
 home=${ORDERSHOP_HOME:-$HOME/.local/state/ordershop}
 [[ $home == /* ]] || misuse "neither ORDERSHOP_HOME nor HOME is set"
-port_base=$(read_port ORDERSHOP_PORT_BASE 50050 65528)
+port_base=$(read_port ORDERSHOP_PORT_BASE 50050 $((65535 - last_port)))
 redis_port=$(read_port ORDERSHOP_REDIS_PORT 6380 65535)
 build_dir=${ORDERSHOP_BUILD:-$source_dir/build}
 bin=${ORDERSHOP_BIN:-$build_dir/bin}
@@ -120,7 +135,7 @@ part_port() {
     return
   fi
   for i in "${!services[@]}"; do
-    [ "${services[i]}" != "$1" ] || printf '%s' "$((port_base + 1 + i))"
+    [ "${services[i]}" != "$1" ] || printf '%s' "$((port_base + ports[i]))"
   done
 }
 

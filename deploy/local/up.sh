@@ -11,7 +11,7 @@
 # again.
 #
 #   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/   (default ~/.local/state/ordershop)
-#   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, on loopback   (default 50050)
+#   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, one of your own beyond, on loopback   (default 50050)
 #   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380)
 #   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started. ORDERSHOP_REDIS_PASSWORD_FILE: with this
 #                         password; or ORDERSHOP_REDIS_USERS: each service as its own user, by the password files in this
@@ -94,9 +94,9 @@ check_executables() {
 
 check_ports() {
   local part owner
-  if redis_is_ours && [ "$redis_port" -gt "$port_base" ] && [ "$redis_port" -le $((port_base + ${#services[@]})) ]; then
+  if redis_is_ours && [ "$redis_port" -gt "$port_base" ] && [ "$redis_port" -le $((port_base + last_port)) ]; then
     fail "ORDERSHOP_REDIS_PORT=$redis_port is one of the services' ports, $((port_base + 1)) to" \
-      "$((port_base + ${#services[@]})): choose another, or another ORDERSHOP_PORT_BASE"
+      "$((port_base + last_port)): choose another, or another ORDERSHOP_PORT_BASE"
   fi
   for part in "$@"; do
     if owner=$(port_owner "$(part_port "$part")"); then

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes what Redis needs to know its users: a password for each, and the file for Redis' setting `aclfile`.
 #
-#   make_users.sh FOLDER [--prefix PREFIX]
+#   make_users.sh FOLDER [--prefix PREFIX] [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
 #
 #   FOLDER/<user>.password   random; for the service of that name (ORDERSHOP_REDIS_PASSWORD_FILE), for people (operator)
 #                            and for replicas (replica). What is there already is kept: write your own, or remove one
@@ -11,6 +11,10 @@
 #   FOLDER/replication.conf  masteruser and masterauth, for a Redis that follows another, be it only after a failover:
 #                            what its place includes (README.md)
 #   PREFIX                   the shop's ORDERSHOP_KEY_PREFIX
+#   --service NAME           a service of your own, beside those of ../services.txt: it may write the keys and streams of
+#                            the entities that it owns (default: the one of its name; "-" for none), and read the streams
+#                            of those that it reads. FOLDER/services.txt remembers it for further runs: edit that to
+#                            change or remove it
 #
 # A Redis that runs reads a changed file at `ACL LOAD` (as user operator). Only their owner can read the passwords; the
 # hashes in users.acl say nothing about passwords as long as these.
@@ -27,7 +31,10 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 [ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-rules=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)/users.acl
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+rules=$here/users.acl
+# shellcheck source-path=SCRIPTDIR source=../services.sh
+. "$here/../services.sh"
 
 fail() {
   printf 'make_users.sh: %s\n' "$*" >&2
@@ -42,9 +49,48 @@ misuse() {
 # One line a user, without comments.
 list_rules() {
   sed 's/^#.*//; /^[[:space:]]*$/d' "$rules" | awk '
-    /^[[:space:]]/ { sub(/^[[:space:]]+/, ""); line = line " " $0; next }
+    /^[[:space:]]/ { sub(/^[[:space:]]+/, ""); line = line " " ($1 == "reading:" ? reading($0) : $0); next }
     { if (line != "") print line; line = $0 }
-    END { print line }'
+    END { print line }
+
+    # Each word of the line keeps the mark.
+    function reading(words,   n, i, parts, text) {
+      n = split(words, parts, " ")
+      for (i = 2; i <= n; i++) text = text " reading:" parts[i]
+      return substr(text, 2)
+    }'
+}
+
+# On standard input the rules, in which `user <service>` becomes a line for each row of the file SERVICES.
+name_services() { # name_services SERVICES
+  awk '
+    FNR == NR { name[++services] = $1; owned[services] = $3; read[services] = $4; next }
+    $2 != "<service>" { print; next }
+    { for (i = 1; i <= services; i++) print rules_of(i) }
+
+    function rules_of(service,   text, i, word) {
+      for (i = 1; i <= NF; i++) {
+        word = $i
+        if (sub(/^reading:/, "", word) && read[service] == "-") continue
+        gsub(/<service>/, name[service], word)
+        word = once_for_each(once_for_each(word, "<owned>", owned[service]), "<read>", read[service])
+        text = text (word == ")" || i == 1 ? "" : " ") word
+      }
+      return text
+    }
+
+    # A bracket that closes stays behind the last.
+    function once_for_each(word, mark, list,   bracket, count, entities, i, one, text) {
+      if (!index(word, mark)) return word
+      bracket = sub(/\)$/, "", word) ? ")" : ""
+      count = list == "-" ? 0 : split(list, entities, ",")
+      for (i = 1; i <= count; i++) {
+        one = word
+        gsub(mark, entities[i], one)
+        text = text (i > 1 ? " " : "") one
+      }
+      return text bracket
+    }' "$1" -
 }
 
 # The prefix as part of a pattern, where some characters mean something, and of sed's command.
@@ -70,9 +116,9 @@ password_rule() { # password_rule FILE
   printf '#%s' "$(printf '%s' "$password" | sha256sum | cut -d ' ' -f 1)"
 }
 
-print_users() { # print_users FOLDER PREFIX
+print_users() { # print_users FOLDER PREFIX SERVICES
   local word user rest password
-  list_rules | sed "s|<prefix>|$(prefix_pattern "$2")|g" | while read -r word user rest; do
+  list_rules | name_services "$3" | sed "s|<prefix>|$(prefix_pattern "$2")|g" | while read -r word user rest; do
     password=
     if [ "$user" != default ] && [[ $rest != *nopass* ]]; then
       make_password "$1/$user.password"
@@ -88,7 +134,20 @@ print_replication() { # print_replication FOLDER
   printf 'masteruser replica\nmasterauth "%s"\n' "$(printf '%s' "$password" | sed 's/["\\]/\\&/g')"
 }
 
-folder='' prefix=''
+# The file SERVICES with that row in place of the one of the same name, or behind the others.
+with_service() { # with_service SERVICES NAME OWNS READS
+  {
+    if [ -e "$1" ]; then
+      awk -v name="$2" '$1 != name' "$1"
+    else
+      printf '# Services of your own in this Redis, as in ordershop/services.txt; make_users.sh reads it again.\n# %s\n' \
+        'name  port  owns  reads  calls'
+    fi
+    printf '%s  -  %s  %s  -\n' "$2" "$3" "$4"
+  }
+}
+
+folder='' prefix='' service='' owns='' reads=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
@@ -100,6 +159,19 @@ while [ $# -gt 0 ]; do
     prefix=$2
     shift
     ;;
+  --service | --owns | --reads)
+    [ -n "${2:-}" ] || misuse "$1 needs a value"
+    [[ $2 != *[[:space:]]* ]] || misuse "$1 takes names separated by commas, without blanks"
+    case $1 in
+    --service)
+      [ -z "$service" ] || misuse "one --service at a time, not also '$2'"
+      service=$2
+      ;;
+    --owns) owns=$2 ;;
+    --reads) reads=$2 ;;
+    esac
+    shift
+    ;;
   -*) misuse "unknown option '$1'" ;;
   *)
     [ -z "$folder" ] || misuse "one folder only, not also '$1'"
@@ -109,16 +181,28 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -n "$folder" ] || misuse "which folder?"
+[ -n "$service" ] || [ -z "$owns$reads" ] || misuse "--owns and --reads say more of a --service"
 [[ $prefix != *[[:space:]]* ]] || fail "the prefix '$prefix' has blanks, which Redis' rules can't express: choose another"
 [ -r "$rules" ] || fail "can't read the rules in $rules"
 (umask 077 && mkdir -p "$folder") 2>/dev/null || fail "can't make the folder $folder"
 [ -w "$folder" ] || fail "can't write to the folder $folder"
 
-draft=$(mktemp "$folder/.users.acl.XXXXXX")
-secret=$(mktemp "$folder/.replication.conf.XXXXXX") # for its owner alone, as mktemp makes it
-trap 'rm -f "$draft" "$secret"' EXIT
-print_users "$folder" "$prefix" >"$draft"
-print_replication "$folder" >"$secret"
-chmod 644 "$draft"
-mv "$secret" "$folder/replication.conf"
-mv "$draft" "$folder/users.acl"
+umask 077 # replication.conf has a password in it
+scratch=$(mktemp -d "$folder/.making.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+lists=("$services_list")
+if [ -n "$service" ]; then
+  ! service_names | grep -qxF -- "$service" || fail "$service is a service of the shop: its rights follow $services_list"
+  with_service "$folder/services.txt" "$service" "${owns:-$service}" "${reads:--}" >"$scratch/services.txt"
+  lists+=("$scratch/services.txt")
+elif [ -e "$folder/services.txt" ]; then
+  lists+=("$folder/services.txt")
+fi
+service_rows "${lists[@]}" >"$scratch/rows" || fail "nothing is changed"
+print_users "$folder" "$prefix" "$scratch/rows" >"$scratch/users.acl"
+print_replication "$folder" >"$scratch/replication.conf"
+chmod 644 "$scratch/users.acl"
+[ -z "$service" ] || chmod 644 "$scratch/services.txt"
+[ -z "$service" ] || mv "$scratch/services.txt" "$folder/services.txt"
+mv "$scratch/replication.conf" "$folder/replication.conf"
+mv "$scratch/users.acl" "$folder/users.acl"

@@ -4,7 +4,7 @@
 #
 #   certificates.sh FOLDER ca                        makes the CA: ca.crt, which all trust, and ca.key, which signs
 #   certificates.sh FOLDER issue NAME [HOST ...]     NAME.crt and NAME.key, signed by the CA
-#   certificates.sh FOLDER issue-all [HOST ...]      those of the seven services, under all names that they go by
+#   certificates.sh FOLDER issue-all [HOST ...]      those of all services of services.txt, under all names that they go by
 #   certificates.sh FOLDER renew [NAME ...]          anew, for the hosts they had: the named ones, or those near their end
 #   certificates.sh FOLDER list                      identities, ends and hosts
 #   certificates.sh FOLDER next-ca                   puts a new CA first in ca.crt, the old ones stay trusted
@@ -36,7 +36,8 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 [ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-readonly services=(customer product inventory order billing crm mail)
+# shellcheck source-path=SCRIPTDIR source=../services.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../services.sh"
 readonly ca_days=3650 skew_seconds=3600
 
 fail() {
@@ -205,8 +206,9 @@ issue() { # issue NAME HOST...
 }
 
 issue_all() {
-  local service
-  for service in "${services[@]}"; do
+  local service services
+  services=$(service_names) || fail "the list of services can't be read"
+  for service in $services; do
     issue "$service" "$service" "$service.ordershop" "$service.ordershop.svc" "$service.ordershop.svc.cluster.local" "$@"
   done
 }

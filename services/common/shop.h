@@ -6,15 +6,7 @@
 #include <descriptor_set.h>
 #include <stddef.h>
 
-enum shop_port {
-  SHOP_PORT_CUSTOMER = 50051,
-  SHOP_PORT_PRODUCT = 50052,
-  SHOP_PORT_INVENTORY = 50053,
-  SHOP_PORT_ORDER = 50054,
-  SHOP_PORT_BILLING = 50055,
-  SHOP_PORT_CRM = 50056,
-  SHOP_PORT_MAIL = 50057,
-};
+#include "shop_ports.h"
 
 /* Money in euro cents. Sums stay below 2^53, so any JSON reader can carry them. */
 #define SHOP_PRICE_MOST INT64_C(1000000000000)

@@ -50,6 +50,12 @@ all_are_refused() { # all_are_refused USER FILE: commands, one a line
   [ "$(grep -c "$refusal" "$shop_folder/answers")" -eq "$(wc -l <"$2")" ]
 }
 
+all_are_allowed() { # all_are_allowed USER FILE
+  as "$1" <"$2" >"$shop_folder/answers"
+  cat "$shop_folder/answers"
+  ! grep '^[A-Z]*ERR\|NOPERM\|WRONGTYPE' "$shop_folder/answers"
+}
+
 # What no service may do, whoever it is.
 forbidden_to_all() {
   cat <<'COMMANDS'
@@ -90,7 +96,7 @@ COMMANDS
 # What is another service's, and what of its own log not even its owner may do.
 forbidden_to() { # forbidden_to SERVICE OWN-ENTITY
   local other
-  for other in customer product inventory order billing crm mail; do
+  for other in "${shop_services[@]}"; do
     [ "$other" != "$1" ] || continue
     printf '%s\n' "HGETALL ${other}_entity:1" "HGET ${other}_entity:1 _entity" "HSET ${other}_entity:1 a b" \
       "DEL ${other}_entity:1" "SADD ${other}_ids 1" "SET ${other}_lease x" "GET ${other}_request:1" \
@@ -103,17 +109,12 @@ forbidden_to() { # forbidden_to SERVICE OWN-ENTITY
     "XSETID events:${2}_created 9-9" "COPY events:${2}_created ${2}_x" "XREADGROUP GROUP g c STREAMS events:${2}_created >"
 }
 
-# The streams that a service does not subscribe to.
+# The streams that a service does not subscribe to, as entities.
 foreign_streams_of() {
-  case $1 in
-  customer) echo product inventory order billing interaction mail ;;
-  product) echo customer inventory order billing interaction mail ;;
-  inventory) echo customer billing interaction mail ;;
-  order) echo inventory interaction mail ;;
-  billing) echo product inventory interaction mail ;;
-  crm) echo product interaction mail ;;
-  mail) echo customer product inventory order billing interaction ;;
-  esac
+  local entity
+  for entity in $(service_rows | cut -d ' ' -f 3 | tr ',' ' '); do
+    [[ " $(service_column "$1" 3) $(service_column "$1" 4) " == *" $entity "* ]] || printf '%s ' "$entity"
+  done
 }
 
 # Its own stream of interactions crm may read, though not by XREAD.
@@ -149,8 +150,7 @@ expect "a backup is made as user replica" "$ORDERSHOP_SOURCE/deploy/redis/backup
   --password-file "$users/replica.password" "$shop_folder/backup.rdb"
 
 for service in "${shop_services[@]}"; do
-  entity=$service
-  [ "$service" != crm ] || entity=interaction
+  entity=$(service_column "$service" 3)
   forbidden_to_all >"$shop_folder/forbidden"
   expect "$service is refused what is for operators" all_are_refused "$service" "$shop_folder/forbidden"
   forbidden_to "$service" "$entity" >"$shop_folder/forbidden"
@@ -160,6 +160,45 @@ for service in "${shop_services[@]}"; do
     eval "cannot_read_streams $service $(foreign_streams_of "$service")"
   expect "$service writes no foreign key by a function" cannot_by_function "$service" foreign
 done
+
+# A service of one's own, beside the shop's.
+add_users() { # add_users ARGUMENT...: of make_users.sh
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" "$@" && [ "$(redis acl load)" = OK ]
+}
+note_does_its_work() {
+  printf '%s\n' "HSET note_entity:1 a b" "SADD comment_ids 1" "HMGET note_points a" "LRANGE note_outbox 0 9" \
+    "XADD events:note_created * a b" "XGROUP CREATE events:order_created note$RANDOM 0" "XADD events:comment_updated * a b" "XREAD STREAMS events:order_created 0" \
+    "GET ordershop_clock" >"$shop_folder/allowed"
+  all_are_allowed note "$shop_folder/allowed"
+}
+refused_users() { # refused_users PATTERN ARGUMENT...: says that, and changes nothing
+  local pattern=$1 before
+  shift
+  before=$(cat "$users/users.acl" "$users/services.txt")
+  ends_with 1 "$pattern" "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" "$@" &&
+    [ "$(cat "$users/users.acl" "$users/services.txt")" = "$before" ] && [ -z "$(find "$users" -name '.making*')" ]
+}
+expect "a service of one's own gets a user" add_users --service note --owns note,comment --reads order
+expect "who may do what that service needs" note_does_its_work
+forbidden_to_all >"$shop_folder/forbidden"
+expect "is refused what is for operators" all_are_refused note "$shop_folder/forbidden"
+forbidden_to note note >"$shop_folder/forbidden"
+expect "is refused what is other services', and to change its log" all_are_refused note "$shop_folder/forbidden"
+expect "and reads no stream that it does not name" cannot_read_streams note customer product billing mail interaction
+expect "it stays when users are made again" add_users --prefix ''
+expect "with the rights it had" note_does_its_work
+expect "one that reads nothing has no consumer's rights" add_users --service note
+printf '%s\n' "XREAD STREAMS events:order_created 0" "SADD comment_ids 1" "LRANGE note_outbox 0 9" >"$shop_folder/forbidden"
+expect "which it is refused then" all_are_refused note "$shop_folder/forbidden"
+expect "a service of the shop is not made another" refused_users "order is a service of the shop" --service order
+expect "an entity that nobody owns can't be read" refused_users 'no entity "oder"' --service note --reads oder
+expect "an entity of somebody else's can't be owned" refused_users "would share keys" --service notes --owns mail
+expect "nor one whose keys begin alike" refused_users "would share keys" --service notes --owns order_line
+expect "nor may a service be called like a user" refused_users "choose another name" --service operator
+expect "nor with capitals" refused_users "is no name of a service" --service Note
+expect "rights of nobody are misuse" ends_with 2 "say more of a --service" \
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" --reads order
+expect "the password of replicas is still its owner's alone" test "$(stat -c %a "$users/replication.conf")" = 600
 
 expect "operator reads" says ordershop_runtime redis function list
 expect "operator loads the users again" says OK redis acl load

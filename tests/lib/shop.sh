@@ -14,7 +14,13 @@
 # that starts after that. Whatever happens, everything ends with the script; logs are shown when something failed.
 set -euo pipefail
 
-shop_services=(customer product inventory order billing crm mail)
+. "$ORDERSHOP_SOURCE/deploy/services.sh"
+shop_services=()
+declare -A shop_port=([redis]=18)
+while read -r shop_service shop_at _; do
+  shop_services+=("$shop_service")
+  shop_port[$shop_service]=$((shop_at - 50050))
+done < <(service_rows)
 shop_slowness=${ORDERSHOP_TEST_SLOWNESS:-1}
 shop_folder=$(mktemp -d)
 shop_passed=0 shop_failed=0 shop_failures=()
@@ -85,36 +91,32 @@ port_is_free() {
 
 ports_are_free() {
   local port
-  for port in $(seq "$1" $(($1 + 9))); do
+  for port in $(seq "$1" $(($1 + 19))); do
     port_is_free "$port" || return 1
   done
 }
 
-# Ten ports, below those that the kernel gives to outgoing connections, that no other test of this user has reserved.
+# Twenty ports, below those that the kernel gives to outgoing connections, that no other test of this user has reserved.
 # The reservation is a lock that ends with the script.
 reserve_ports() {
   local folder=/tmp/ordershop-ports-$UID try
   mkdir -p "$folder"
   for try in $(seq 200); do
-    shop_port_base=$((20000 + RANDOM % 1200 * 10))
+    shop_port_base=$((20000 + RANDOM % 600 * 20))
     exec 5>"$folder/$shop_port_base"
     if flock -n 5 && ports_are_free "$shop_port_base"; then return; fi
     exec 5>&-
   done
-  fail "no ten free ports in $try tries"
+  fail "no twenty free ports in $try tries"
 }
 
 port_of() { # port_of redis|<service>; spare_port is for the test's own use
-  local i
-  [ "$1" != redis ] || echo $((shop_port_base + 8))
-  for i in "${!shop_services[@]}"; do
-    [ "${shop_services[i]}" != "$1" ] || echo $((shop_port_base + 1 + i))
-  done
+  echo $((shop_port_base + ${shop_port[$1]}))
 }
 
 address_of() { echo "127.0.0.1:$(port_of "$1")"; }
 
-spare_port() { echo $((shop_port_base + 9)); }
+spare_port() { echo $((shop_port_base + 19)); }
 
 # --- Processes ---
 

@@ -102,8 +102,7 @@ redis_type() {
 }
 
 expression_of() {
-  sed -e 's/<entity>/(customer|product|inventory|order|billing|mail|interaction)/' \
-    -e 's/<service>/(customer|product|inventory|order|billing|crm|mail)/' \
+  sed -e "s/<entity>/($(service_rows | cut -d ' ' -f 3 | paste -sd '|'))/" -e "s/<service>/($(service_names | paste -sd '|'))/" \
     -e 's/<created, updated or deleted>/(created|updated|deleted)/' -e 's/<[^>]*>/.+/' -e 's/^/^/; s/$/$/' <<<"$1"
 }
 

@@ -1,0 +1,65 @@
+#!/bin/bash -p
+# The list of services (deploy/services.txt): what is wrong in it is said, and nobody else keeps a list of his own.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+cd -- "$ORDERSHOP_SOURCE"
+
+# finds PATTERN ROW: the list with that row more is refused, with the line's number
+finds() {
+  local lines
+  { cat deploy/services.txt && printf '%s\n' "$2"; } >"$shop_folder/list.txt"
+  lines=$(wc -l <"$shop_folder/list.txt")
+  ends_with 1 "list.txt: line $lines: .*$1" service_rows "$shop_folder/list.txt" && [ -z "$(service_rows "$shop_folder/list.txt" 2>/dev/null)" ]
+}
+
+takes() { # takes ROW
+  { cat deploy/services.txt && printf '%s\n' "$1"; } >"$shop_folder/list.txt"
+  service_rows "$shop_folder/list.txt"
+}
+
+# Four names of services or more in one line of a program are a list, and so is a line for each service.
+lists_besides() {
+  local name names count file
+  names=$(service_names | paste -sd '|')
+  git grep -nE "\\b($names)\\b([^a-zA-Z]+($names)\\b){3,}" -- 'cmake' '*CMakeLists.txt' 'deploy/**.sh' 'deploy/**.in' 'tests/lib' \
+    'tests/run.sh' 'tests/kubernetes.sh' 'tests/quality' && return 1
+  while read -r file; do
+    count=0
+    for name in ${names//|/ }; do
+      ! grep -qE "\\b$name\\b" "$file" || count=$((count + 1))
+    done
+    [ "$count" -lt 7 ] || { say "$file names all services" && return 1; }
+  done < <(git ls-files 'cmake/*' 'deploy/local/*.sh' 'deploy/redis/*.sh' 'deploy/redis/users.acl' 'deploy/tls/*.sh' 'deploy/systemd/**')
+}
+
+lists_are_one() { ! lists_besides | grep .; }
+
+expect "the shipped list is right" service_rows
+expect "a service more is taken" takes 'note 50058 note,comment order,customer mail keeps notes'
+expect "one without a port of its own is taken" takes 'note - note - -'
+expect "a name with a capital is refused" finds '"Note" is no name' 'Note 50058 note - - x'
+expect "a name with a dash is refused" finds '"my-note" is no name' 'my-note 50058 note - - x'
+expect "a name that Redis' users have is refused" finds '"operator" means something else' 'operator 50058 - - - x'
+expect "the beginning of the log's own keys is refused" finds 'ordershop of ordershop and ordershop of the log' 'ordershop 50058 - - - x'
+expect "a port that is none is refused" finds '"65536" is no port' 'note 65536 note - - x'
+expect "a port that is taken is refused" finds 'port 50051 is that of customer' 'note 50051 note - - x'
+expect "a service that is there is refused" finds 'the service mail stands here twice' 'mail 50058 - - - x'
+expect "entities that are none are refused" finds '"note,,x" is no list of entities' 'note 50058 note,,x - - x'
+expect "another service's entity is refused" finds 'would share keys' 'note 50058 mail - - x'
+expect "an entity whose keys begin as another's is refused" finds 'would share keys' 'note 50058 order_line - - x'
+expect "streams that nobody writes are refused" finds 'there is no entity "oder"' 'note 50058 note oder - x'
+expect "a peer that is not there is refused" finds 'there is no service "post"' 'note 50058 note - post x'
+expect "a row that is too short is refused" finds 'there are not five columns' 'note 50058'
+expect "programs read it instead of keeping lists of their own" lists_are_one
+shop_done
