@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Starts the shop on this machine: all of it, or the named parts only.
 #
-#   up.sh [--no-install] [redis|customer|product|inventory|order|billing|crm|mail ...]
+#   up.sh [--no-install] [redis|SERVICE ...]
 #
 # Installs missing Debian packages (as root or with sudo; --no-install: doesn't), builds, starts a private Redis and the
 # services, waits until all that was named is SERVING, plays the demo the first time, and says what to try. What runs

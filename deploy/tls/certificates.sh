@@ -37,7 +37,7 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=../services.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../services.sh"
+. "$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)/services.sh"
 readonly ca_days=3650 skew_seconds=3600
 
 fail() {

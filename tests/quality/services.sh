@@ -33,17 +33,22 @@ lists_besides() {
   local name names count file
   names=$(service_names | paste -sd '|')
   git grep -nE "\\b($names)\\b([^a-zA-Z]+($names)\\b){3,}" -- 'cmake' '*CMakeLists.txt' 'deploy/**.sh' 'deploy/**.in' 'tests/lib' \
-    'tests/run.sh' 'tests/kubernetes.sh' 'tests/quality' && return 1
+    'tests/run.sh' 'tests/kubernetes.sh'
   while read -r file; do
     count=0
     for name in ${names//|/ }; do
       ! grep -qE "\\b$name\\b" "$file" || count=$((count + 1))
     done
-    [ "$count" -lt 7 ] || { say "$file names all services" && return 1; }
+    [ "$count" -lt 7 ] || say "$file names all services"
   done < <(git ls-files 'cmake/*' 'deploy/local/*.sh' 'deploy/redis/*.sh' 'deploy/redis/users.acl' 'deploy/tls/*.sh' 'deploy/systemd/**')
 }
 
-lists_are_one() { ! lists_besides | grep .; }
+lists_are_one() {
+  local found
+  found=$(lists_besides || true)
+  say "$found"
+  [ -z "$found" ]
+}
 
 expect "the shipped list is right" service_rows
 expect "a service more is taken" takes 'note 50058 note,comment order,customer mail keeps notes'
