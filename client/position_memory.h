@@ -12,6 +12,7 @@ struct position_memory {
   struct position position; /* log_time 0: none */
 };
 
+/* Before and after all other use, by one thread. */
 void position_memory_init(struct position_memory *memory);
 void position_memory_destroy(struct position_memory *memory);
 

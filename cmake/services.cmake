@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The list of the shop's services, deploy/services.txt, for the build: ORDERSHOP_SERVICES has the names, in its order, and
 # ORDERSHOP_PORT_<name> the ports. A change of the list configures anew.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/deploy/services.txt)

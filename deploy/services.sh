@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
 # Reads services.txt beside it, the list of the shop's services, and lists of the same form. Sourced by scripts.
 
 services_list=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)/services.txt

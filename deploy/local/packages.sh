@@ -17,9 +17,9 @@ build_packages=(
   'libcurl4-openssl-dev|libcurl4-gnutls-dev' libgmime-3.0-dev
 )
 
-# To test it: CUnit, valgrind, what makes gen/ anew, and foreign clients in Python and Go.
+# To test it: CUnit, valgrind, what renders the reference, what makes gen/ anew, and foreign clients in Python and Go.
 test_packages=(
-  libcunit1-dev valgrind
+  libcunit1-dev valgrind doxygen
   protobuf-compiler protobuf-c-compiler libprotobuf-dev golang-github-gogo-googleapis-dev 'grpc-proto?'
   python3 python3-grpcio python3-protobuf python3-venv jq
   'golang-go|command:go' git ca-certificates

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Order record: how an order gets its stock and is recorded: reserve, record, answer (see README, "Stock").
+/* Order record: how an order gets its stock and is recorded: reserve, record, answer (see docs/guarantees.md).
  *
  * Each try has an attempt id of its own. What the inventory holds for an attempt is settled by the order's event, which
  * carries the attempt id; given back here when the order is certain not to be recorded with it, since that was refused

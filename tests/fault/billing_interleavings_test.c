@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The interleavings of billings and orders that PROTOCOLS names, with real processes: whatever stops, dies or crosses
- * where, an order is billed at most once, with its total, and what is billed does not change. */
+/* The interleavings of billings and orders that docs/guarantees.md speaks of, with real processes: whatever stops, dies
+ * or crosses where, an order is billed at most once, with its total, and what is billed does not change. */
 #include <string.h>
 
 #include "base/message.h"

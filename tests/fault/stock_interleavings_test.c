@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The interleavings of orders and stock that PROTOCOLS names, with real processes: whatever stops or dies where, stock
- * is held once for an order that exists, and given back for one that doesn't. Reservations live for a second here. */
+/* The interleavings of orders and stock that docs/guarantees.md speaks of, with real processes: whatever stops or dies
+ * where, stock is held once for an order that exists, and given back for one that doesn't. Reservations live for a
+ * second here. */
 #include <string.h>
 
 #include "base/message.h"

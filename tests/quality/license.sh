@@ -1,7 +1,7 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
 # The license is said wherever somebody looks for it: in each source file, in its first line or below the line that names
-# the program that runs it, and by packages, images and manual pages.
+# the program that runs it, and by packages and images.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -67,13 +67,7 @@ every_image_says_it() {
   [ "$(grep -c 'image.version=' deploy/docker/Dockerfile)" -eq "$(grep -c 'image.licenses="Apache-2.0' deploy/docker/Dockerfile)" ]
 }
 
-every_manual_page_says_it() {
-  local page
-  for page in "${ORDERSHOP_BIN%/bin}"/client/made/*.[1-9]; do says "$page" 'Apache License, version 2.0' || return 1; done
-}
-
 expect "every source file says the license" every_source_file_says_it
 expect "LICENSE and the packages' copyright file say it" license_and_packages_say_it
 expect "every image's labels say it" every_image_says_it
-expect "every manual page says it" every_manual_page_says_it
 shop_done

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # The list of services (deploy/services.txt): what is wrong in it is said, and nobody else keeps a list of his own.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

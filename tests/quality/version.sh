@@ -37,7 +37,10 @@ every_manual_page_says_it() {
   local page wrong=0 count=0
   for page in "$build"/client/made/*.[1-9]; do
     count=$((count + 1))
-    grep -q "^\.TH .*OrderShop ${version//./\\.}" "$page" || { say "$page" && wrong=1; }
+    if ! grep -q "^\.TH .*OrderShop ${version//./\\.}" "$page" || ! grep -qF 'Apache License, version 2.0' "$page"; then
+      say "$page"
+      wrong=1
+    fi
   done
   [ "$wrong" -eq 0 ] && [ "$count" -gt 1 ]
 }
@@ -74,7 +77,7 @@ nobody_else_says_it() {
 }
 
 expect "every program says the version" every_program_says_it
-expect "every manual page says it" every_manual_page_says_it
+expect "every manual page says it, and the license" every_manual_page_says_it
 expect "pkg-config files say it" pkg_config_files_say_it
 expect "compose and Kubernetes have the same" copies_agree
 expect "set_version.sh writes it wherever it stands" copies_follow

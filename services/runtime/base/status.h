@@ -72,10 +72,12 @@ struct status {
   const struct error_details *details; /* may be NULL */
 };
 
+/* The status of what has succeeded. */
 static inline struct status status_ok(void) {
   return (struct status){.code = STATUS_OK};
 }
 
+/* Returns whether the code is OK. */
 static inline bool status_is_ok(struct status status) {
   return status.code == STATUS_OK;
 }

@@ -23,7 +23,10 @@ struct violations {
   size_t count; /* at most 100 are kept */
 };
 
+/* No violations yet; those that are added live in `arena`. */
 struct violations violations_of(struct arena *arena);
+
+/* Adds what is wrong with the field, which is named by its path in the request. */
 void violation_add(struct violations *violations, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

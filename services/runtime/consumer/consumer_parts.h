@@ -22,7 +22,7 @@
 
 enum {
   PAGE_EVENTS = 256,
-  BLOCK_MS = 2000, /* at most so long: a blocked reader may hang at a failover (REDIS-STREAMS) */
+  BLOCK_MS = 2000, /* at most so long: a blocked reader may hang at a failover (docs/redis.md) */
   CALL_US = 5000000,
   POKE_US = 20000, /* whoever waits pokes again so often, in case a poke came just before the block */
 };

@@ -22,6 +22,7 @@
 
 struct work;
 
+/* The context for what the handler asks of Redis, the service's store, and the work's arena. */
 struct context *work_context(struct work *work);
 struct event_store *work_store(struct work *work);
 struct arena *work_arena(struct work *work);

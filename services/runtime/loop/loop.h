@@ -76,4 +76,6 @@ struct loop_figures {
   size_t stacks;           /* of living coroutines, and kept for those to come */
   size_t stack_bytes_most; /* deepest use of a stack that was measured (test builds), else 0 */
 };
+
+/* How many coroutines and stacks there are now. */
 struct loop_figures loop_figures(const struct loop *loop);

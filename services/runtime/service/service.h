@@ -81,6 +81,8 @@ struct service {
   void *user;           /* the service's own; also for handlers of events: work_user is the struct service */
 };
 
+/* Runs the service until it is told to stop. Returns the exit status for main, EXIT_SUCCESS, also for --help, --version
+ * and --check-health. A service that cannot start ends the process: with 1, or with 2 if an argument is wrong. */
 int service_main(const struct service_definition *definition, int argc, char **argv);
 
 /* The definition's version, or the runtime's. */

@@ -43,9 +43,11 @@ struct entity_type {
   const char *(*index_value)(struct arena *arena, const char *field, const char *value);
 };
 
+/* The key of an entity's hash, `<entity>_entity:<id>`. */
 const char *entity_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
                        const char *id);
-/* <entity>_by_creation, or <entity>_by_<field>:<value>. */
+
+/* The keys of the sorted sets `<entity>_by_creation` and `<entity>_by_<field>:<value>`. */
 const char *entity_creation_key(const struct event_store *store, struct arena *arena, const struct entity_type *type);
 const char *entity_index_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
                              const char *field, const char *value);

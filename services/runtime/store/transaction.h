@@ -32,6 +32,7 @@ struct transaction {
   size_t wrong_change; /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0: unknown */
 };
 
+/* An empty transaction. Everything that is added lives in `arena`. */
 struct transaction transaction_of(struct event_store *store, struct arena *arena);
 
 /* Says that something can't be added, and why: the transaction will not run. A second fault is not noted. */

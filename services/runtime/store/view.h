@@ -16,6 +16,7 @@ struct view {
   const ProtobufCMessageDescriptor *record;
 };
 
+/* The key of the hash. */
 const char *view_key(const struct event_store *store, struct arena *arena, const struct view *view);
 
 /* The record of `key`, or NULL where there is none. Parks. */
