@@ -74,7 +74,7 @@ install(
 
 # --- client ---
 
-install(TARGETS ordershop ordershop-load RUNTIME COMPONENT client)
+install(TARGETS ordershop RUNTIME COMPONENT client)
 
 # --- development ---
 

@@ -41,7 +41,7 @@ set(CPACK_COMPONENT_CLIENT_DESCRIPTION
     "back end of an online shop: the command line
 The ordershop command does all that the services of OrderShop offer, for people
 (tables, completion, a demo) and for programs (JSON), and tells how the
-services are. ordershop-load measures what they bear.")
+services are. ordershop load measures what they bear.")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libordershop-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)

@@ -167,7 +167,7 @@ documented_commands_work() {
 
 # start_load SECONDS: a load of orders and customers by the client library's rules, in the background
 start_load() {
-  client ordershop-load --retry --mode order --in-flight 2 --seconds "$1" --warm-up 0 --json >"$folder/load.json" \
+  client ordershop load --retry --mode order --in-flight 2 --seconds "$1" --warm-up 0 --json >"$folder/load.json" \
     2>"$folder/load.errors" </dev/null &
   load=$!
 }
@@ -195,7 +195,7 @@ all_replicas_are_called() {
   read -ra pods < <(kube get pods --selector "app.kubernetes.io/name=$1" --field-selector status.phase=Running \
     --output 'jsonpath={.items[*].metadata.name}')
   for pod in "${pods[@]}"; do before+=("$(received_bytes "$pod")"); done
-  client ordershop-load --mode "$2" --in-flight 8 --seconds 5 --warm-up 0 || return 1
+  client ordershop load --mode "$2" --in-flight 8 --seconds 5 --warm-up 0 || return 1
   for pod in "${pods[@]}"; do
     bytes=$((($(received_bytes "$pod") - before[i]) / 1024))
     i=$((i + 1))

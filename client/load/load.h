@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of ordershop-load share. */
+/* What the parts of `ordershop load` share. */
 #pragma once
 
 #include <stdbool.h>

@@ -108,15 +108,15 @@ commands_exit_as_documented() {
 }
 
 load_exits_as_documented() {
-  exits 0 ordershop-load --mode get --seconds 1 --warm-up 0 &&
-    exits 2 ordershop-load --frob && exits 2 ordershop-load --seconds x && exits 2 ordershop-load --disk /nowhere &&
-    exits 2 env ORDERSHOP_PORT_BASE=x ordershop-load &&
-    exits 2 ordershop-load --rate 10 --in-flight 10 &&
-    exits 3 env ORDERSHOP_CUSTOMER_ADDRESS=127.0.0.1:1 ordershop-load --seconds 1
+  exits 0 ordershop load --mode get --seconds 1 --warm-up 0 &&
+    exits 2 ordershop load --frob && exits 2 ordershop load --seconds x && exits 2 ordershop load --disk /nowhere &&
+    exits 2 env ORDERSHOP_PORT_BASE=x ordershop load &&
+    exits 2 ordershop load --rate 10 --in-flight 10 &&
+    exits 3 env ORDERSHOP_CUSTOMER_ADDRESS=127.0.0.1:1 ordershop load --seconds 1
 }
 
 load_reads_its_host() {
-  env -u ORDERSHOP_CUSTOMER_ADDRESS ORDERSHOP_HOST=shop.invalid ordershop-load --mode get --seconds 1 2>"$shop_folder/said" || true
+  env -u ORDERSHOP_CUSTOMER_ADDRESS ORDERSHOP_HOST=shop.invalid ordershop load --mode get --seconds 1 2>"$shop_folder/said" || true
   grep -F 'shop.invalid:' "$shop_folder/said"
 }
 

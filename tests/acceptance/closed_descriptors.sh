@@ -62,7 +62,7 @@ for way in "${ways[@]}"; do
   written=0
   [[ $way != *' >&-'* && $way != '>&-'* ]] || written=1 # there is no place for what was asked for
   expect "the command line says what it found with $way" ends_without "$way" "$written" ordershop product list
-  expect "the load program ends with $way" ends_without "$way" 0 ordershop-load --host 127.0.0.1 \
+  expect "the load generator ends with $way" ends_without "$way" "$written" ordershop load --host 127.0.0.1 \
     --port-base "$shop_port_base" --help
 done
 expect "what can't be read is said" \

@@ -47,7 +47,7 @@ welcome_is_sent() { ordershop mail list --to ada@example.com | grep -q 'Welcome 
 expect "services call their peers: an order is made" orders
 expect "services call their peers: a mail is sent" wait_until 60 welcome_is_sent
 expect "the load program reaches the shop" \
-  ordershop-load --host 127.0.0.1 --port-base "$shop_port_base" --mode get --in-flight 1 --seconds 1 --warm-up 0
+  ordershop load --host 127.0.0.1 --port-base "$shop_port_base" --mode get --in-flight 1 --seconds 1 --warm-up 0
 
 # --- Unless it is asked for ---
 
@@ -55,6 +55,6 @@ expect "the proxy is used on request" ends_with 3 "" ordershop --use-proxy yes c
 expect "the proxy is used on request of the environment" \
   ends_with 3 "" env ORDERSHOP_USE_PROXY=yes ordershop customer list
 expect "the load program uses it on request of the environment" \
-  ends_with 3 "" env ORDERSHOP_USE_PROXY=yes ordershop-load --mode get --in-flight 1 --seconds 1 --warm-up 0
+  ends_with 3 "" env ORDERSHOP_USE_PROXY=yes ordershop load --mode get --in-flight 1 --seconds 1 --warm-up 0
 expect "a wrong word is refused" ends_with 2 use-proxy ordershop --use-proxy perhaps customer list
 shop_done

@@ -23,7 +23,7 @@ seconds=${ORDERS_SECONDS:-10}
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$root/tests/lib/shop.sh"
 
-load() { "$ORDERSHOP_BIN/ordershop-load" --port-base "$shop_port_base" --disk "$shop_folder" "$@"; }
+load() { "$ORDERSHOP_BIN/ordershop" load --port-base "$shop_port_base" --disk "$shop_folder" "$@"; }
 
 orders() { redis ZCARD order_by_creation; }
 

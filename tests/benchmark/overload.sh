@@ -34,7 +34,7 @@ load_core=(taskset -c 0)
 if [ "$cores" -gt 1 ]; then taskset -cp "1-$((cores - 1))" $$ >/dev/null; else load_core=(); fi
 
 load() { # load FLAG...: into $shop_folder/load.json
-  "${load_core[@]}" "$ORDERSHOP_BIN/ordershop-load" --port-base "$shop_port_base" --json "$@" >"$shop_folder/load.json" 2>/dev/null || true
+  "${load_core[@]}" "$ORDERSHOP_BIN/ordershop" load --port-base "$shop_port_base" --json "$@" >"$shop_folder/load.json" 2>/dev/null || true
 }
 
 figure() { jq -r "$1" "$shop_folder/load.json"; }

@@ -23,7 +23,7 @@ shop_start customer product inventory order
 
 # load FLAG...: its report goes to $shop_folder/load.json; failures are what is looked for
 load() {
-  ordershop-load --port-base "$shop_port_base" --json --warm-up 1 "$@" >"$shop_folder/load.json" 2>"$shop_folder/load.err" || true
+  ordershop load --port-base "$shop_port_base" --json --warm-up 1 "$@" >"$shop_folder/load.json" 2>"$shop_folder/load.err" || true
 }
 
 # holds JQ-CONDITION: of the last load's report

@@ -55,7 +55,7 @@ first_issuer=$(issuer_shown order)
 expect "a certificate that ends soon is told of, once" test 1 = "$(grep -c 'the certificate ends soon' "$(log_of order)")"
 
 # Each call is made once: what fails, counts. Orders need the inventory, which is called over TLS as well.
-"$ORDERSHOP_BIN/ordershop-load" --mode order --in-flight 4 --connections 2 --warm-up 0 --seconds "$load_seconds" \
+"$ORDERSHOP_BIN/ordershop" load --mode order --in-flight 4 --connections 2 --warm-up 0 --seconds "$load_seconds" \
   --port-base "$shop_port_base" >"$shop_folder/load" 2>&1 &
 load=$!
 
