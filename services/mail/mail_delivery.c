@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "deferral_log.h"
 #include "mail_folder.h"
 #include "mail_message.h"
+#include "mail_retry.h"
 #include "mail_smtp.h"
-#include "smtp_name.h"
 
 struct mail_delivery {
   struct mail_smtp *smtp; /* one of the two */

@@ -48,7 +48,7 @@ struct mail_delivery_options {
   const char *smtp_password; /* NULL: none */
   enum mail_tls smtp_tls;
   const char *smtp_ca_file; /* NULL: the system's */
-  const char *smtp_name;    /* for EHLO; NULL: the machine's (smtp_name.h) */
+  const char *smtp_name;    /* for EHLO; NULL: the machine's (its fully qualified domain name) */
   int64_t smtp_timeout_seconds;
   int64_t give_up_seconds;
   const char *from;   /* "OrderShop <shop@localhost>" */
@@ -73,7 +73,7 @@ void mail_delivery_close(struct mail_delivery *delivery);
 
 /* Delivers all parcels, several at once, and fills in how that went. Parks. When server or folder doesn't work, the
  * rest isn't tried and the status says why: UNAVAILABLE (SMTP_UNREACHABLE, MAIL_FOLDER_UNWRITABLE). The log says it
- * once when that begins and once when it ends; of deferrals likewise, once for each reason (deferral_log.h). */
+ * once when that begins and once when it ends; of deferrals likewise, once for each reason (mail_retry.h). */
 struct status mail_deliver(struct mail_delivery *delivery, struct context *context, struct mail_parcel *parcels,
                            size_t count);
 

@@ -5,14 +5,10 @@
  *
  * Delivered first and recorded then, a mail goes out at least once, and is recorded once: by the version that its
  * record had, and by the lease's epoch. When the server is away nothing moves; what was already taken is recorded.
- * A mail that the server defers keeps no other one waiting: it goes into `mail_deferred`, a sorted set of ids by the
- * time (Unix microseconds) of the next try, which comes the later the longer it has been deferred;
- * `mail_deferred_since` has when that began. After the time that is configured it is FAILED, with the reason of its
- * last try. */
+ * A mail that the server defers keeps no other one waiting: it is tried again later (mail_retry.h). After the time that
+ * is configured it is FAILED, with the reason of its last try. */
 #include "mail_events.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -21,13 +17,12 @@
 #include "mail_delivery.h"
 #include "mail_index.h"
 #include "mail_record.h"
+#include "mail_retry.h"
 #include "service/service.h"
 
 enum { RUN_MAILS = 128 }; /* a transaction of so many stays below 10 ms of Redis' time */
 static const size_t RUN_BYTES = 1 << 20;
 static const int64_t CALL_US = 5 * INT64_C(1000000);
-/* RFC 5321, 4.5.4.1: after a while, at least 30 minutes between two tries. */
-static const int64_t RETRY_LEAST_US = INT64_C(1000000), RETRY_MOST_US = 1800 * INT64_C(1000000);
 
 /* Some mails on their way. */
 struct run {
@@ -89,14 +84,6 @@ static struct status deliver(struct run *run) {
 
 /* ---- recording -------------------------------------------------------------------------------------------------- */
 
-static const char *deferred_key(const struct run *run) {
-  return redis_key(run->store->commands, run->arena, "mail_deferred");
-}
-
-static const char *since_key(const struct run *run) {
-  return redis_key(run->store->commands, run->arena, "mail_deferred_since");
-}
-
 static void put_status(struct run *run, struct transaction *transaction, size_t place,
                        Ordershop__V1__MailStatus status) {
   Ordershop__V1__Mail *mail = run->mails[place];
@@ -116,26 +103,14 @@ static void put_failure(struct run *run, struct transaction *transaction, size_t
   put_status(run, transaction, run->places[parcel], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_FAILED);
 }
 
-/* Later and later: after a second at first, then each time when it has been deferred for twice as long. The last try
- * comes when the time is up. */
-static void put_deferral(struct run *run, struct transaction *transaction, size_t place, int64_t since_us) {
-  int64_t now_us = clock_wall_us(), wait_us = now_us - since_us;
-  if (wait_us < RETRY_LEAST_US) wait_us = RETRY_LEAST_US;
-  if (wait_us > RETRY_MOST_US) wait_us = RETRY_MOST_US;
-  int64_t next_us = now_us + wait_us, last_us = since_us + mail_delivery_give_up_us(run->delivery);
-  const char *since = arena_printf(run->arena, "%" PRId64, since_us);
-  transaction_add_scored(transaction, deferred_key(run), run->ids[place], next_us < last_us ? next_us : last_us);
-  transaction_set_field(transaction, since_key(run), run->ids[place], since, strlen(since));
-}
-
-static void put_deferral_or_failure(struct run *run, struct transaction *transaction, size_t parcel) {
+static void put_retry_or_failure(struct run *run, struct transaction *transaction, size_t parcel) {
   size_t place = run->places[parcel];
-  int64_t now_us = clock_wall_us(), since_us = run->since_us[place] > 0 ? run->since_us[place] : now_us;
-  if (now_us - since_us >= mail_delivery_give_up_us(run->delivery)) {
+  int64_t now_us = clock_wall_us(), since_us = run->since_us[place] > 0 ? run->since_us[place] : now_us, next_us;
+  if (mail_retry_plan(since_us, now_us, mail_delivery_give_up_us(run->delivery), &next_us)) {
+    mail_retry_put(transaction, run->ids[place], since_us, next_us);
+  } else {
     run->parcels[parcel].outcome = MAIL_REFUSED;
     put_failure(run, transaction, parcel, "a mail is given up: it was deferred for too long");
-  } else {
-    put_deferral(run, transaction, place, since_us);
   }
 }
 
@@ -148,7 +123,7 @@ static void put_outcome_of(struct run *run, struct transaction *transaction, siz
       put_failure(run, transaction, parcel, "a mail is refused");
       break;
     case MAIL_DEFERRED:
-      put_deferral_or_failure(run, transaction, parcel);
+      put_retry_or_failure(run, transaction, parcel);
       break;
     case MAIL_NOT_TRIED:
       break;
@@ -239,31 +214,16 @@ const struct subscription mail_subscriptions[MAIL_SUBSCRIPTIONS] = {
 
 /* ---- mails that were deferred ----------------------------------------------------------------------------------- */
 
-static struct status load_since(struct run *run, struct context *context) {
-  struct redis_arguments get = redis_command_of(run->arena, "HMGET", since_key(run), NULL);
-  for (size_t i = 0; i < run->count; i++) redis_add_text(&get, run->ids[i]);
-  const struct redis_reply *reply;
-  struct status status = redis_command(run->store->commands, context, &get, &reply);
-  for (size_t i = 0; status_is_ok(status) && i < run->count; i++) {
-    const char *since = redis_reply_text(redis_reply_at(reply, i));
-    if (since) run->since_us[i] = strtoll(since, NULL, 10);
-  }
-  return status;
-}
-
 static struct status load_due(struct run *run) {
   struct context context = context_of(run);
-  const char *now = arena_printf(run->arena, "%" PRId64, clock_wall_us());
-  struct redis_arguments range =
-      redis_command_of(run->arena, "ZRANGEBYSCORE", deferred_key(run), "-inf", now, "LIMIT", "0", NULL);
-  redis_add_number(&range, RUN_MAILS);
-  const struct redis_reply *reply;
-  struct status status = redis_command(run->store->commands, &context, &range, &reply);
-  if (!status_is_ok(status) || reply->count == 0) return status;
-  run->count = reply->count;
-  for (size_t i = 0; i < run->count; i++) run->ids[i] = redis_reply_text(redis_reply_at(reply, i));
-  status = load_since(run, &context);
-  return status_is_ok(status) ? load(run) : status;
+  struct mail_retry retries[RUN_MAILS];
+  struct status status = mail_retry_load_due(run->store, &context, RUN_MAILS, retries, &run->count);
+  if (!status_is_ok(status) || run->count == 0) return status;
+  for (size_t i = 0; i < run->count; i++) {
+    run->ids[i] = retries[i].id;
+    run->since_us[i] = retries[i].since_us;
+  }
+  return load(run);
 }
 
 static struct status record_due(struct run *run) {
@@ -275,9 +235,7 @@ static struct status record_due(struct run *run) {
     waits[run->places[i]] = outcome == MAIL_NOT_TRIED || outcome == MAIL_DEFERRED;
   }
   for (size_t i = 0; i < run->count; i++) {
-    if (waits[i]) continue;
-    transaction_remove_scored(&transaction, deferred_key(run), run->ids[i]);
-    transaction_remove_field(&transaction, since_key(run), run->ids[i]);
+    if (!waits[i]) mail_retry_remove(&transaction, run->ids[i]);
   }
   return commit(run, &transaction);
 }
@@ -286,11 +244,9 @@ static struct status record_due(struct run *run) {
 static struct status review_deferrals(struct run *run) {
   if (!mail_delivery_defers(run->delivery)) return status_ok();
   struct context context = context_of(run);
-  struct redis_arguments first =
-      redis_command_of(run->arena, "ZRANGEBYSCORE", deferred_key(run), "-inf", "+inf", "LIMIT", "0", "1", NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(run->store->commands, &context, &first, &reply);
-  if (status_is_ok(status)) mail_delivery_review(run->delivery, reply->count > 0);
+  bool any;
+  struct status status = mail_retry_any(run->store, &context, &any);
+  if (status_is_ok(status)) mail_delivery_review(run->delivery, any);
   return status;
 }
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mail_smtp.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <limits.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/field_rules.h"
 #include "base/memory.h"
 #include "loop/coroutine.h"
 #include "smtp_dialog.h"
-#include "smtp_name.h"
 #include "smtp_outcome.h"
 
 enum { CONNECTIONS = 8, CONNECT_SECONDS_MOST = 10 };
@@ -106,7 +110,47 @@ static size_t read_message(char *buffer, size_t size, size_t count, void *user) 
   return room;
 }
 
-/* ---- one mail --------------------------------------------------------------------------------------------------- */
+/* ---- what EHLO says -----------------------------------------------------------------------------------------------
+ */
+
+static bool is_literal(const char *name) {
+  char address[INET6_ADDRSTRLEN];
+  unsigned char bytes[sizeof(struct in6_addr)];
+  size_t size = strlen(name);
+  if (size < 3 || size - 2 >= sizeof address + strlen("IPv6:") || name[size - 1] != ']') return false;
+  bool six = strncasecmp(name + 1, "IPv6:", 5) == 0;
+  const char *begin = name + (six ? 6 : 1);
+  size_t length = (size_t)(name + size - 1 - begin);
+  if (length >= sizeof address) return false;
+  memcpy(address, begin, length);
+  address[length] = '\0';
+  return inet_pton(six ? AF_INET6 : AF_INET, address, bytes) == 1;
+}
+
+bool smtp_name_is_valid(const char *name) {
+  return name[0] == '[' ? is_literal(name) : domain_is_valid(name);
+}
+
+/* What the resolver takes for the whole name of `host`, /etc/hosts included; NULL: there is none at present. */
+static const char *qualify(struct arena *arena, const char *host) {
+  struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME}, *found;
+  if (getaddrinfo(host, NULL, &hints, &found) != 0) return NULL;
+  const char *name = found->ai_canonname ? arena_strdup(arena, found->ai_canonname) : "";
+  freeaddrinfo(found);
+  return strchr(name, '.') && domain_is_valid(name) ? name : NULL;
+}
+
+/* The machine's fully qualified domain name, as `hostname --fqdn` has it; the bare host name if there is none at
+ * present (*ret_qualified: false), "localhost" if it isn't even a name. Blocks while a name server is asked. */
+static const char *name_of_machine(struct arena *arena, bool *ret_qualified) {
+  char host[HOST_NAME_MAX + 1] = "";
+  if (gethostname(host, sizeof host - 1) != 0 || !domain_is_valid(host)) strcpy(host, "localhost");
+  *ret_qualified = true;
+  if (strchr(host, '.')) return arena_strdup(arena, host);
+  const char *name = qualify(arena, host);
+  *ret_qualified = name != NULL;
+  return name ? name : arena_strdup(arena, host);
+}
 
 /* The machine's name is looked up here, where it may take its time, and again as long as it isn't a whole one. */
 static const char *name_of(struct mail_smtp *smtp, struct arena *arena) {
@@ -115,12 +159,14 @@ static const char *name_of(struct mail_smtp *smtp, struct arena *arena) {
   pthread_mutex_unlock(&smtp->mutex);
   if (*known) return known;
   bool qualified;
-  const char *found = smtp_name_of_machine(arena, &qualified);
+  const char *found = name_of_machine(arena, &qualified);
   pthread_mutex_lock(&smtp->mutex);
   if (qualified) snprintf(smtp->name, sizeof smtp->name, "%s", found);
   pthread_mutex_unlock(&smtp->mutex);
   return found;
 }
+
+/* ---- one mail --------------------------------------------------------------------------------------------------- */
 
 /* curl takes the name from the URL's path. */
 static void set_url(struct worker *worker, struct arena *arena) {

@@ -15,6 +15,10 @@
 
 struct mail_smtp;
 
+/* What this program may call itself to a mail server, in EHLO (RFC 5321, 4.1.1.1): a domain, "shop.example.com", or an
+ * address literal, "[192.0.2.1]", "[IPv6:2001:db8::1]" (4.1.3). Any thread. */
+bool smtp_name_is_valid(const char *name);
+
 /* URL, user, password ... as in the options, whose texts must live as long. Does not connect. A password is sent over
  * TLS only, unless the options say MAIL_TLS_OFF: to a server that offers none, or pretends so, no mail is delivered
  * then. */

@@ -14,8 +14,8 @@
 #include "base/uuid.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "mail_smtp.h"
 #include "patience.h"
-#include "smtp_name.h"
 #include "smtp_server.h"
 #include "suite.h"
 
