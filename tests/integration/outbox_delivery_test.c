@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/key_table.h"
 #include "base/message.h"
-#include "consumer/key_table.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "rpc/rpc_server.h"

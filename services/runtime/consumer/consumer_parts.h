@@ -12,8 +12,8 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/key_table.h"
 #include "consumer/consumer.h"
-#include "consumer/key_table.h"
 #include "consumer/lease.h"
 #include "consumer/outbox_delivery.h"
 #include "consumer/parking.h"

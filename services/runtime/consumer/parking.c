@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/key_table.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "consumer/key_table.h"
 
 const char parking_follower[] = "after a parked event of its key";
 

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/key_table.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "consumer/key_table.h"
 #include "consumer/lease.h"
 #include "consumer/outbox_delivery.h"
 #include "consumer/work_page.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "consumer/key_table.h"
+#include "base/key_table.h"
 #include "rpc/service_table.h"
 #include "service/entity_command.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "consumer/key_table.h"
+#include "base/key_table.h"
 
 #include <stdint.h>
 #include <string.h>
