@@ -10,15 +10,12 @@
 #include "shop_mail.h"
 
 static const struct view customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};
-/* Of an order only its id, customer and total. */
-static const struct view known_orders = {.name = "orders", .record = &ordershop__v1__order__descriptor};
+static const struct view known_orders = {
+    .name = "orders", .record = &ordershop__v1__order__descriptor, .fields = {"id", "customer_id", "total_cents"}};
 
-static void keep_order(struct work *work, const Ordershop__V1__Order *order) {
-  Ordershop__V1__Order known = ORDERSHOP__V1__ORDER__INIT;
-  known.id = order->id;
-  known.customer_id = order->customer_id;
-  known.total_cents = order->total_cents;
-  work_put(work, &known_orders, order->id, &known);
+static struct status keep_order(struct work *work, const struct event *event) {
+  projection_keep(work, &known_orders, event);
+  return status_ok();
 }
 
 static void want_customer(struct work *work, const struct event *event) {
@@ -31,7 +28,7 @@ static struct status request_payment(struct work *work, const struct event *even
   void *found;
   struct status status = work_get(work, &customers, order->customer_id, &found);
   if (!status_is_ok(status)) return status;
-  keep_order(work, order);
+  projection_keep(work, &known_orders, event);
   const Ordershop__V1__Customer *customer = found;
   if (!customer) return status_ok();
   struct arena *arena = work_arena(work);
@@ -39,16 +36,6 @@ static struct status request_payment(struct work *work, const struct event *even
                                   customer->name, shop_amount_text(arena, order->total_cents), order->id);
   work_send(work, shop_mail_new(arena, SHOP_MAIL_PAYMENT_REQUEST, event->event_id, customer->email,
                                 "Please pay for your order", body));
-  return status_ok();
-}
-
-static struct status change_order(struct work *work, const struct event *event) {
-  keep_order(work, event->entity);
-  return status_ok();
-}
-
-static struct status forget_order(struct work *work, const struct event *event) {
-  work_remove(work, &known_orders, event_entity_id(event));
   return status_ok();
 }
 
@@ -85,8 +72,8 @@ const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS] = {
     {.entity = &ordershop__v1__order__descriptor,
      .source = "order",
      .created = request_payment,
-     .updated = change_order,
-     .deleted = forget_order,
+     .updated = keep_order,
+     .deleted = keep_order,
      .key = order_customer,
      .want = want_customer},
     {.entity = &ordershop__v1__billing__descriptor,

@@ -13,8 +13,9 @@
 #include "crm_service.h"
 #include "shop_mail.h"
 
-/* Of an order only its id, customer and total, for what its billing and its changes mean to the profile. */
-static const struct view known_orders = {.name = "orders", .record = &ordershop__v1__order__descriptor};
+/* For what an order's billing and its changes mean to the profile. */
+static const struct view known_orders = {
+    .name = "orders", .record = &ordershop__v1__order__descriptor, .fields = {"id", "customer_id", "total_cents"}};
 
 static void record_interaction(struct work *work, const struct event *event, Ordershop__V1__InteractionKind kind,
                                const char *customer_id, const char *mail_id) {
@@ -78,14 +79,6 @@ static struct status dismiss_customer(struct work *work, const struct event *eve
 
 /* --- orders --- */
 
-static void keep_order(struct work *work, const Ordershop__V1__Order *order) {
-  Ordershop__V1__Order known = ORDERSHOP__V1__ORDER__INIT;
-  known.id = order->id;
-  known.customer_id = order->customer_id;
-  known.total_cents = order->total_cents;
-  work_put(work, &known_orders, order->id, &known);
-}
-
 static void want_order(struct work *work, const struct event *event) {
   const Ordershop__V1__Order *order = event->entity;
   work_want(work, &crm_profiles, order->customer_id);
@@ -104,7 +97,7 @@ static struct status thank_for_order(struct work *work, const struct event *even
     touch_profile(work, event, profile);
     mail_id = crm_send_thank_you(work, event, profile->name, profile->email, order);
   }
-  keep_order(work, order);
+  projection_keep(work, &known_orders, event);
   record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_THANK_YOU, order->customer_id,
                      mail_id);
   return status_ok();
@@ -121,7 +114,7 @@ static struct status change_order(struct work *work, const struct event *event) 
     profile->ordered_cents += order->total_cents - ((Ordershop__V1__Order *)before)->total_cents;
     work_put(work, &crm_profiles, order->customer_id, profile);
   }
-  keep_order(work, order);
+  projection_keep(work, &known_orders, event);
   return status_ok();
 }
 
@@ -135,7 +128,7 @@ static struct status cancel_order(struct work *work, const struct event *event) 
     profile->ordered_cents -= order->total_cents;
     touch_profile(work, event, profile);
   }
-  work_remove(work, &known_orders, order->id);
+  projection_keep(work, &known_orders, event);
   record_interaction(work, event, ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_ORDER_CANCELLED, order->customer_id,
                      "");
   return status_ok();

@@ -7,23 +7,17 @@
 #include "inventory_service.h"
 #include "stock.h"
 
-const struct view inventory_products = {.name = "products", .record = &ordershop__v1__product__descriptor};
+/* Only that a product exists matters, so nothing is heard of its changes. */
+const struct view inventory_products = {
+    .name = "products", .record = &ordershop__v1__product__descriptor, .fields = {"id"}};
 
 static struct status settle_orders(struct work *work, const struct event *const *events, size_t count) {
   const struct service *service = work_user(work);
   return stock_settle(service->user, work_context(work), work_epoch(work), events, count);
 }
 
-/* Only that it exists matters, so nothing is heard of its changes. */
-static struct status add_product(struct work *work, const struct event *event) {
-  Ordershop__V1__Product record = ORDERSHOP__V1__PRODUCT__INIT;
-  record.id = (char *)event_entity_id(event);
-  work_put(work, &inventory_products, record.id, &record);
-  return status_ok();
-}
-
-static struct status remove_product(struct work *work, const struct event *event) {
-  work_remove(work, &inventory_products, event_entity_id(event));
+static struct status keep_product(struct work *work, const struct event *event) {
+  projection_keep(work, &inventory_products, event);
   return status_ok();
 }
 
@@ -35,8 +29,8 @@ const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS] = {
      .deleted_run = settle_orders},
     {.entity = &ordershop__v1__product__descriptor,
      .source = "product",
-     .created = add_product,
-     .deleted = remove_product},
+     .created = keep_product,
+     .deleted = keep_product},
 };
 
 struct status inventory_housekeep(void *service, struct context *context, int64_t position, const char *epoch,

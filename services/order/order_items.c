@@ -55,17 +55,13 @@ static const Ordershop__V1__Product *product_of(Ordershop__V1__Product *const *p
 static Ordershop__V1__OrderItem *item_of(struct arena *arena, const char *product_id,
                                          const Ordershop__V1__Order *before, Ordershop__V1__Product *const *products,
                                          size_t product_count) {
-  Ordershop__V1__OrderItem *item = message_new(arena, &ordershop__v1__order_item__descriptor);
   const Ordershop__V1__OrderItem *kept = order_item_of(before, product_id);
+  if (kept) return message_share(arena, kept);
+  const Ordershop__V1__Product *product = product_of(products, product_count, product_id);
+  Ordershop__V1__OrderItem *item = message_new(arena, &ordershop__v1__order_item__descriptor);
   message_set_text(item, "product_id", product_id);
-  if (kept) {
-    item->product_name = kept->product_name;
-    item->unit_price_cents = kept->unit_price_cents;
-  } else {
-    const Ordershop__V1__Product *product = product_of(products, product_count, product_id);
-    item->product_name = product->name;
-    item->unit_price_cents = product->price_cents;
-  }
+  item->product_name = product->name;
+  item->unit_price_cents = product->price_cents;
   return item;
 }
 

@@ -175,6 +175,7 @@ SPOIL(field_type, parts->type.descriptor = other_customer("version", 0))
 SPOIL(view_name, parts->view.name = "points of all")
 SPOIL(view_null, parts->view.name = NULL)
 SPOIL(view_record, parts->view.record = NULL)
+SPOIL(view_field, parts->view.fields[0] = "nmae")
 SPOIL(view_taken, parts->view.name = "position")
 SPOIL(view_twice, parts->views[1] = &parts->view)
 SPOIL(no_subscriptions, parts->definition.subscriptions = NULL)
@@ -251,6 +252,7 @@ static const struct {
     {spoil_view_name, "view points of all: its name must be of a-z"},
     {spoil_view_null, "view NULL: its name must be of a-z"},
     {spoil_view_record, "view points: has no record"},
+    {spoil_view_field, "view points: fields names \"nmae\", which is no field of ordershop.v1.Customer"},
     {spoil_view_taken, "view position: the key of that name is the runtime's own"},
     {spoil_view_twice, "view points: comes twice"},
     {spoil_no_subscriptions, "subscriptions: the count is 2, but there is no table"},

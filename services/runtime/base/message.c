@@ -170,6 +170,39 @@ void message_share_field(void *to, const void *from, const ProtobufCFieldDescrip
   if (field->label == PROTOBUF_C_LABEL_REPEATED) *repeated_count_of(to, field) = *repeated_count_of(from, field);
 }
 
+void message_share_unknown(void *to, const void *from) {
+  const ProtobufCMessage *source = from;
+  ProtobufCMessage *target = to;
+  target->n_unknown_fields = source->n_unknown_fields;
+  target->unknown_fields = source->unknown_fields;
+}
+
+/* The messages in a field; *ret_count 0: there are none. */
+static void *const *messages_in(const void *message, const ProtobufCFieldDescriptor *field, size_t *ret_count) {
+  void *const *messages = message_member(message, field);
+  const void *quantifier = (const char *)message + field->quantifier_offset;
+  bool is_other = field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF && *(const uint32_t *)quantifier != field->id;
+  *ret_count = 0;
+  if (field->type != PROTOBUF_C_TYPE_MESSAGE || is_other) return NULL;
+  if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+    *ret_count = message_repeated_count(message, field);
+    return *(void *const *const *)messages;
+  }
+  if (*messages) *ret_count = 1;
+  return messages;
+}
+
+void message_drop_unknown(void *message) {
+  ProtobufCMessage *base = message;
+  base->n_unknown_fields = 0;
+  base->unknown_fields = NULL;
+  for (unsigned i = 0; i < base->descriptor->n_fields; i++) {
+    size_t count;
+    void *const *messages = messages_in(message, &base->descriptor->fields[i], &count);
+    for (size_t k = 0; k < count; k++) message_drop_unknown(messages[k]);
+  }
+}
+
 void *message_share(struct arena *arena, const void *message) {
   return arena_memdup(arena, message, ((const ProtobufCMessage *)message)->descriptor->sizeof_message);
 }

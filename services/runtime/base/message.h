@@ -46,6 +46,12 @@ const ProtobufCFieldDescriptor *message_field_of_type(const ProtobufCMessageDesc
 /* Makes `to`'s field what `from`'s is; both of the same type. What the field points to is shared. */
 void message_share_field(void *to, const void *from, const ProtobufCFieldDescriptor *field);
 
+/* The same for all fields that the type does not have: a newer version of it may. */
+void message_share_unknown(void *to, const void *from);
+
+/* Drops the fields that the type does not have, in the message and in all messages within it. */
+void message_drop_unknown(void *message);
+
 /* A copy of the message itself whose fields point to what the original's point to. */
 void *message_share(struct arena *arena, const void *message);
 

@@ -35,7 +35,8 @@ struct subscription {
   /* For each stream at most one of the two; neither: the service does not subscribe to that stream. */
   event_handler *created, *updated, *deleted;
   event_run_handler *created_run, *updated_run, *deleted_run;
-  /* Instead of handlers: the view keeps the entities as they are, each under its id, and follows all three streams. */
+  /* Instead of handlers: the view keeps the entities (projection_keep), each under its id, and follows all three
+   * streams. */
   const struct view *projection;
   /* Optional: the ordering key of an event: a dead letter holds up later events of the same key only. NULL: the
    * entity's id. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "base/message.h"
 #include "base/message_check.h"
 #include "base/violations.h"
 
@@ -51,10 +52,12 @@ struct status rpc_wire_unpack_checked(struct arena *arena, const ProtobufCMessag
   if (status_is_ok(status)) {
     ProtobufCMessage *message = protobuf_c_message_unpack(descriptor, arena_allocator(arena), GRPC_SLICE_LENGTH(bytes),
                                                           GRPC_SLICE_START_PTR(bytes));
-    if (message)
+    if (message) {
+      message_drop_unknown(message);
       *ret_message = message;
-    else
+    } else {
       status = undecodable(arena, descriptor);
+    }
   }
   grpc_slice_unref(bytes);
   return status;

@@ -18,7 +18,8 @@ grpc_byte_buffer *rpc_wire_pack(const ProtobufCMessage *message);
 ProtobufCMessage *rpc_wire_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                                   grpc_byte_buffer *buffer);
 
-/* The same for what strangers send: checked by message_check before. Errors: INVALID_ARGUMENT FIELD_INVALID. */
+/* The same for what strangers send: checked by message_check before, and without fields that its type does not have,
+ * for nobody here could check those. Errors: INVALID_ARGUMENT FIELD_INVALID. */
 struct status rpc_wire_unpack_checked(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                                       grpc_byte_buffer *buffer, const void **ret_message);
 

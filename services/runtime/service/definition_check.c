@@ -174,6 +174,10 @@ static void check_view(struct mistakes *mistakes, const struct view *view) {
     mistake(mistakes, where, "comes twice");
   }
   if (!view->record) mistake(mistakes, where, "has no record");
+  for (int i = 0; view->record && i < VIEW_FIELDS && view->fields[i]; i++) {
+    if (field_of(view->record, view->fields[i])) continue;
+    mistake(mistakes, where, "fields names \"%s\", which is no field of %s", view->fields[i], view->record->name);
+  }
 }
 
 static void check_stored(struct mistakes *mistakes) {

@@ -8,8 +8,10 @@
  *   <entity>_by_<field>:<value>   Sorted set: likewise, of those with that value (fields that never change)
  *   <entity>_<field>:<id>         List: the values of a repeated string field (where the type says so)
  *
- * A resource message has the fields `id`, `version`, `create_time`, `update_time`; the store keeps the last three.
- * Loading and listing park; the put functions only add to a transaction. */
+ * A resource message has the fields `id`, `version`, `create_time`, `update_time`; the store keeps the last three. An
+ * entity may have fields that only a newer version of the service knows: to keep them, change the one that was loaded,
+ * or a copy by message_share, rather than make another. Loading and listing park; the put functions only add to a
+ * transaction. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>

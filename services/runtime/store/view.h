@@ -11,9 +11,12 @@
 #include "base/status.h"
 #include "store/event_store.h"
 
+#define VIEW_FIELDS 8
+
 struct view {
   const char *name; /* "products": the hash is order_products in the service order */
   const ProtobufCMessageDescriptor *record;
+  const char *fields[VIEW_FIELDS]; /* that projection_keep (consumer/projection.h) keeps; none: all */
 };
 
 /* The key of the hash. */
