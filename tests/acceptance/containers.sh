@@ -84,6 +84,8 @@ holds_nothing_else() {
     "$containers_folder/files-$1" | grep -v ' usr/bin/perl$'; then return 1; fi
 }
 
+has_its_license() { grep ' usr/share/doc/ordershop/copyright$' "$containers_folder/files-$1"; }
+
 label() { docker image inspect --format "{{index .Config.Labels \"org.opencontainers.image.$2\"}}" "$(image "$1")"; }
 
 is_labelled() {
@@ -210,6 +212,7 @@ for target in "${targets[@]}"; do
   expect "the image $target has at most $megabytes_most MB" is_small "$target"
   expect "no program of the image $target lends rights" lends_no_rights "$target"
   expect "the image $target holds nothing but what it runs" holds_nothing_else "$target"
+  expect "the image $target has its license" has_its_license "$target"
   expect "the image $target tells what it is, and runs as nobody" is_labelled "$target"
 done
 docker images --format '{{.Repository}} {{.Size}}' | grep '^ordershop' | sort

@@ -77,8 +77,7 @@ refuses_mistakes() {
 
 # Answers that nobody waits for any more, and bytes that are no HTTP/2.
 bears_callers_that_go_away() {
-  local i
-  for i in $(seq 20); do
+  for _ in $(seq 20); do
     timeout -s KILL 0.05 "$ORDERSHOP_BIN/ordershop" order list || true
     head -c 2000 /dev/urandom >"/dev/tcp/127.0.0.1/$(port_of order)" || true
   done 2>/dev/null
