@@ -201,26 +201,26 @@ bool become_serving(bool wanted) {
 }
 
 /* The consumer has handled all that the log tells, and its outbox is empty: no call of its is under way. */
-static bool has_followed(struct private_redis *server, const char *service) {
-  const char *clock = arena_strdup(arena, private_redis_command(server, "GET ordershop_clock"));
-  const char *position = private_redis_command(server, "HGET %s_position log", service);
+static bool has_followed(const char *service) {
+  const char *clock = arena_strdup(arena, private_redis_command(redis, "GET ordershop_clock"));
+  const char *position = private_redis_command(redis, "HGET %s_position log", service);
   size_t length = strcspn(clock, " ");
   return position && strlen(position) == length && strncmp(position, clock, length) == 0 &&
-         private_redis_number(server, "LLEN %s_outbox", service) == 0;
+         private_redis_number(redis, "LLEN %s_outbox", service) == 0;
 }
 
 static bool all_have_followed(const void *argument) {
-  struct private_redis *server = (struct private_redis *)argument;
+  (void)argument;
   static const char *const consumers[] = {"inventory", "order", "billing", "crm", "mail"};
   for (size_t i = 0; i < sizeof consumers / sizeof consumers[0]; i++) {
-    if (!has_followed(server, consumers[i])) return false;
+    if (!has_followed(consumers[i])) return false;
   }
-  return private_redis_number(server, "XLEN events:mail_created") ==
-         private_redis_number(server, "XLEN events:mail_updated");
+  return private_redis_number(redis, "XLEN events:mail_created") ==
+         private_redis_number(redis, "XLEN events:mail_updated");
 }
 
-void let_everything_follow(struct private_redis *server) {
-  require(eventually(all_have_followed, server), "consumers are behind", status_ok());
+void let_everything_follow(void) {
+  require(eventually(all_have_followed, NULL), "consumers are behind", status_ok());
 }
 
 struct number {
@@ -348,6 +348,15 @@ bool has_mail(const void *customer) {
   Ordershop__V1__ListMailsRequest request = ORDERSHOP__V1__LIST_MAILS_REQUEST__INIT;
   request.to = ((const Ordershop__V1__Customer *)customer)->email;
   return ((const Ordershop__V1__ListMailsResponse *)must(ORDERSHOP_MAIL, "ListMails", &request))->n_mails == 1;
+}
+
+static int64_t length_of(const char *stream) {
+  return private_redis_number(redis, "XLEN events:%s", stream);
+}
+
+int64_t mails_asked_for(void) {
+  return length_of("customer_created") + length_of("customer_deleted") + 2 * length_of("order_created") +
+         length_of("billing_created");
 }
 
 /* ---- stock ------------------------------------------------------------------------------------------------------ */

@@ -18,7 +18,7 @@
 #include "suite.h"
 
 extern struct private_shop *shop;
-extern struct private_redis *redis;
+extern struct private_redis *redis; /* that the shop uses: a test that leads it to another one sets this, too */
 extern struct arena *arena;
 extern struct ordershop_client *client; /* tries again, and remembers positions */
 extern struct ordershop_client *once;   /* makes one try */
@@ -69,9 +69,8 @@ bool eventually(bool (*holds)(const void *argument), const void *argument);
 /* Until all services are SERVING, or all are not. */
 bool become_serving(bool wanted);
 
-/* Until nothing is left to do about what has been done so far: consumers have handled all, mails are delivered.
- * `server` is the Redis that the shop uses. */
-void let_everything_follow(struct private_redis *server);
+/* Until nothing is left to do about what has been done so far: consumers have handled all, mails are delivered. */
+void let_everything_follow(void);
 
 /* Until a number that Redis answers is `wanted`: eventually_number(3, "XLEN %s", key). */
 bool eventually_number(int64_t wanted, const char *format, const char *key);
@@ -96,6 +95,9 @@ const Ordershop__V1__CreateBillingRequest *billing_request(const char *order_id,
 
 /* One mail to the customer has been recorded. */
 bool has_mail(const void *customer);
+
+/* How many mails the events so far ask for: each one its own, and none twice. */
+int64_t mails_asked_for(void);
 
 /* ---- stock ------------------------------------------------------------------------------------------------------ */
 

@@ -310,7 +310,7 @@ static bool is_of_another_log(const void *position) {
 }
 
 static void after_flushall_the_services_go_on_as_a_fresh_shop(void) {
-  let_everything_follow(redis); /* a mail that is on its way to the mail service would be recorded in the fresh shop */
+  let_everything_follow(); /* a mail that is on its way to the mail service would be recorded in the fresh shop */
   const char *before = private_redis_command(redis, "GET ordershop_clock");
   long long ms;
   char epoch[LOG_EPOCH_SIZE];
