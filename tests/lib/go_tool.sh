@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Foreign command-line clients that are built from Go modules, kept in the user's cache folder.
 
+# A machine that builds other things besides takes minutes for one; a suite that needs it has time for more.
+readonly GO_TOOL_SECONDS=600
+
 # find_go_tool NAME PACKAGE VERSION: prints the path of the tool: from PATH, or the pinned version from the cache, built
 # at the first use. Fails, having said why on standard error, where there is no Go or the build fails.
 find_go_tool() {
-  local name=$1 package=$2 version=$3 folder aside
+  local name=$1 package=$2 version=$3 folder aside status=0
   command -v "$name" && return
   folder=${XDG_CACHE_HOME:-$HOME/.cache}/ordershop-tools/$name-$version
   if [ ! -x "$folder/$name" ]; then
@@ -15,10 +18,16 @@ find_go_tool() {
     }
     mkdir -p "$(dirname "$folder")"
     aside=$(mktemp -d "$folder.XXXXXX")
-    if ! GOBIN=$aside GOFLAGS='' CGO_ENABLED=0 timeout 280 go install "$package@$version" >"$aside/log" 2>&1; then
+    GOBIN=$aside GOFLAGS='' CGO_ENABLED=0 timeout $GO_TOOL_SECONDS go install "$package@$version" >"$aside/log" 2>&1 ||
+      status=$?
+    if [ $status -ne 0 ]; then
       tail -n 5 "$aside/log" >&2
       rm -rf "$aside"
-      echo "$name $version can't be built with $(go version)" >&2
+      if [ $status -eq 124 ]; then
+        echo "$name $version could not be built within $GO_TOOL_SECONDS seconds" >&2
+      else
+        echo "$name $version can't be built with $(go version)" >&2
+      fi
       return 1
     fi
     # another run may have been faster
