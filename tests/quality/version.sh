@@ -70,10 +70,12 @@ copies_follow() {
 
 newest_in_the_changelog() { sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -n 1 | grep -xF "$version"; }
 
-# Numbers of that form in other files belong to something else: addresses, other software's versions.
+# Numbers of that form in other files belong to something else: addresses, other software's versions. Nor does anybody ask
+# CMake for a version, since the next one would be refused.
 nobody_else_says_it() {
   ! git grep -nIwF "$version" -- ':!CMakeLists.txt' ':!deploy/docker/.env' \
-    ':!deploy/kubernetes/components/release/kustomization.yaml' ':!CHANGELOG.md'
+    ':!deploy/kubernetes/components/release/kustomization.yaml' ':!CHANGELOG.md' &&
+    ! git grep -nIE 'find_package\(OrderShop +[0-9]'
 }
 
 expect "every program says the version" every_program_says_it
