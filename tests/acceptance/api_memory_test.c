@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory: after ten thousand calls each, readings and commands as they come, every service is below 25 MB. */
+/* Memory: after ten thousand calls each, readings and commands as they come, no service has more than 10 MB of its own.
+ * What it has mapped of programs and libraries comes on top: the kernel shares that among processes, and how much it is
+ * depends on the release of Debian. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +14,7 @@ enum { SANITIZED = 1, CALLS = 500 };
 enum { SANITIZED = 0, CALLS = 10000 };
 #endif
 
-enum { THREADS = 8, MOST_KB = 25 * 1000 };
+enum { THREADS = 8, MAX_KB = 10 * 1000 };
 
 /* What the calls are about; made once. */
 static const char *customer_id, *product_id, *order_id, *billing_id;
@@ -76,7 +78,7 @@ static void ten_thousand_calls_of(enum ordershop_service service) {
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
 }
 
-static void after_ten_thousand_calls_each_every_service_is_below_25_MB(void) {
+static void after_ten_thousand_calls_each_no_service_has_more_than_10_MB_of_its_own(void) {
   const Ordershop__V1__Customer *customer =
       must("CreateCustomer", "customer {name 'Ada Lovelace' email 'memory@example.com'}");
   customer_id = customer->id;
@@ -86,16 +88,16 @@ static void after_ten_thousand_calls_each_every_service_is_below_25_MB(void) {
   billing_id = billing->id;
   for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) ten_thousand_calls_of(i);
   for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
-    int64_t kilobytes = memory_of(i, "VmRSS");
+    int64_t kilobytes = memory_of(i, "RssAnon");
     fprintf(stderr, "  %s: %lld kB\n", ordershop_service_name(i), (long long)kilobytes);
-    if (!SANITIZED) CU_ASSERT_TRUE(kilobytes <= MOST_KB);
+    if (!SANITIZED) CU_ASSERT_TRUE(kilobytes <= MAX_KB);
   }
 }
 
 int main(int argc, char **argv) {
   static const struct test tests[] = {
-      {"after ten thousand calls each, every service is below 25 MB",
-       after_ten_thousand_calls_each_every_service_is_below_25_MB},
+      {"after ten thousand calls each, no service has more than 10 MB of its own",
+       after_ten_thousand_calls_each_no_service_has_more_than_10_MB_of_its_own},
   };
   return suite_main("API: memory", tests, SUITE_SIZE(tests), api_set_up, api_tear_down, argc, argv);
 }
