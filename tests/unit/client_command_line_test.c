@@ -126,6 +126,15 @@ static void takes_global_flags_anywhere(void) {
   }
 }
 
+/* With it getopt_long takes what stands behind the first operand for operands: `delete c1 --version 3` would delete
+ * without looking at the version. */
+static void takes_flags_behind_operands_whatever_the_environment_says(void) {
+  setenv("POSIXLY_CORRECT", "1", 1);
+  Ordershop__V1__DeleteCustomerRequest *request = request_of("customer delete c1 --version 3");
+  CU_ASSERT_EQUAL(request->version, 3);
+  unsetenv("POSIXLY_CORRECT");
+}
+
 static void takes_operands_that_look_like_flags(void) {
   Ordershop__V1__GetCustomerRequest *request = request_of("customer get -- --all");
   CU_ASSERT_STRING_EQUAL(request->id, "--all");
@@ -162,6 +171,12 @@ static void says_what_is_wrong(void) {
       {"customer create --name A --mail B", "flags are not abbreviated; there is --mail-address"},
       {"customer create --name A --mail=B", "flags are not abbreviated; there is --mail-address"},
       {"customer list --al", "flags are not abbreviated; there is --all"},
+      {"load --rate", "--rate needs a value"},
+      {"load --rte 5", "load has no flag --rte; did you mean --rate? See ordershop load --help"},
+      {"customer -hx", "customer has no flag -hx; see ordershop customer --help"},
+      {"customer -name x", "customer has no flag -name; see ordershop customer --help"},
+      {"customer create -name x",
+       "customer create has no flag -name; did you mean --name? See ordershop customer create --help"},
       {"customer -x", "customer has no flag -x; see ordershop customer --help"},
       {"customer get 1 --name x", "customer get has no flag --name; see ordershop customer get --help"},
       {"customer create --email b --name", "--name needs a value"},
@@ -355,6 +370,8 @@ static const struct test tests[] = {
     {"lists take paging and filters", takes_paging_and_filters},
     {"the unbilled orders are a method of their own", calls_another_method_for_unbilled_orders},
     {"global flags may stand anywhere", takes_global_flags_anywhere},
+    {"flags may stand behind operands whatever POSIXLY_CORRECT says",
+     takes_flags_behind_operands_whatever_the_environment_says},
     {"what follows -- is no flag", takes_operands_that_look_like_flags},
     {"there is help at every level", helps_at_every_level},
     {"one clear sentence says what is wrong", says_what_is_wrong},

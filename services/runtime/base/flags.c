@@ -2,6 +2,7 @@
 #include "base/flags.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/similar.h"
@@ -18,7 +19,7 @@ static struct status refuse(struct arena *arena, const char *sentence) {
 static const char *suggestion(const struct flag_reader *reader, const char *flag) {
   const char **names = arena_calloc(reader->arena, reader->rule_count + 1, sizeof(*names));
   for (size_t i = 0; i < reader->rule_count; i++) names[i] = reader->rules[i].name;
-  const char *near = flag[0] == '-' && flag[1] == '-' ? similar_word(reader->arena, flag + 2, names) : NULL;
+  const char *near = similar_word(reader->arena, flag + strspn(flag, "-"), names);
   return near ? arena_printf(reader->arena, "; did you mean --%s?", near) : "";
 }
 
@@ -30,12 +31,18 @@ static struct status refuse_unknown(const struct flag_reader *reader, const char
                                     *near ? " See" : "; see", reader->help));
 }
 
+/* Of `-name`, which getopt_long reads letter by letter, it goes on to the next argument only after the last one. */
+static const char *refused_argument(const struct flag_reader *reader) {
+  const char *argument = reader->argv[optind - 1];
+  bool is_letter = optopt > 0 && optopt < OPTION_BASE;
+  bool is_last_letter = argument[0] == '-' && argument[1] != '-' && argument[strlen(argument) - 1] == optopt;
+  return !is_letter || is_last_letter ? argument : reader->argv[optind];
+}
+
 static struct status refuse_option(const struct flag_reader *reader, bool lacks_value) {
   struct arena *arena = reader->arena;
-  const char *argument = reader->argv[optind - 1];
-  bool is_short = optopt > 0 && optopt < OPTION_BASE;
-  const char *flag =
-      is_short ? arena_printf(arena, "-%c", optopt) : arena_memdup(arena, argument, strcspn(argument, "="));
+  const char *argument = refused_argument(reader);
+  const char *flag = arena_memdup(arena, argument, strcspn(argument, "="));
   if (lacks_value) return refuse(arena, arena_printf(arena, "%s needs a value", flag));
   if (optopt >= OPTION_BASE) return refuse(arena, arena_printf(arena, "%s takes no value", flag));
   return refuse_unknown(reader, flag);
@@ -100,7 +107,8 @@ static struct option *options_of(const struct flag_reader *reader) {
 
 static void begin(struct flag_reader *reader) {
   reader->options = options_of(reader);
-  optind = 0; /* glibc: start anew */
+  unsetenv("POSIXLY_CORRECT"); /* or flags behind the first operand were operands, too */
+  optind = 0;                  /* glibc: start anew */
   opterr = 0;
 }
 
