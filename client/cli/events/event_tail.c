@@ -5,9 +5,29 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/cli/events/event_tail_parts.h"
+#include "client/cli/events/event_text.h"
+#include "loop/coroutine.h"
+#include "loop/loop.h"
+#include "store/log_time.h"
+#include "store/stream_reader.h"
 
-enum { BLOCK_MS = 1000, AWAY_US = 1000000 };
+enum { BLOCK_MS = 1000, AWAY_US = 1000000, CALL_US = 5000000, SCAN_AGAIN_US = 2000000 };
+
+struct event_tail {
+  const struct event_tail_options *options;
+  struct arena *arena; /* of names and of the result */
+  struct loop *loop;
+  struct redis *redis;
+  struct status result;
+
+  char begin[ENTRY_ID_SIZE]; /* id of the entry behind which reading begins */
+  struct stream_reader *reader;
+  const char **streams; /* names of the reader's streams, by their numbers */
+  size_t stream_count, stream_capacity;
+  const char *scan_cursor;
+  int64_t scanned_us; /* when the latest scan was over; 0: none was */
+  bool ended;         /* `show` wants no more */
+};
 
 /* ---- the beginning ---------------------------------------------------------------------------------------------- */
 
@@ -19,7 +39,7 @@ static struct status connect_first(struct event_tail *tail) {
 
 /* The log's clock is "<last id> <epoch>". Without one nothing has happened yet, and Redis' time is before all of it. */
 static struct status find_beginning(struct event_tail *tail) {
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + TAIL_CALL_US};
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   struct arena *arena = context.arena;
   const char *key = redis_key(tail->redis, arena, "ordershop_clock");
   struct redis_arguments get = redis_command_of(arena, "GET", key, NULL), time = redis_command_of(arena, "TIME", NULL);
@@ -38,6 +58,82 @@ static struct status find_beginning(struct event_tail *tail) {
   status = status_copy(status, tail->arena);
   arena_free(arena);
   return status;
+}
+
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
+
+static bool is_known(const struct event_tail *tail, const char *name) {
+  for (size_t i = 0; i < tail->stream_count; i++) {
+    if (strcmp(tail->streams[i], name) == 0) return true;
+  }
+  return false;
+}
+
+static void add_stream(struct event_tail *tail, const char *name) {
+  if (is_known(tail, name)) return;
+  if (tail->stream_count == tail->stream_capacity) {
+    size_t capacity = tail->stream_capacity ? 2 * tail->stream_capacity : 32;
+    const char **streams = arena_calloc(tail->arena, capacity, sizeof(*streams));
+    if (tail->streams) memcpy(streams, tail->streams, tail->stream_count * sizeof(*streams));
+    tail->streams = streams;
+    tail->stream_capacity = capacity;
+  }
+  tail->streams[tail->stream_count++] = arena_strdup(tail->arena, name);
+  stream_reader_add(tail->reader, redis_key(tail->redis, tail->arena, "events:%s", name), tail->begin);
+}
+
+/* Those that were asked for, or those of the contract, which need not exist yet. */
+static void name_streams(struct event_tail *tail) {
+  const struct event_tail_options *options = tail->options;
+  for (size_t i = 0; i < options->stream_count; i++) add_stream(tail, options->streams[i]);
+  if (options->stream_count > 0) return;
+  const char *name;
+  for (size_t i = 0; (name = event_stream_known(tail->arena, i)); i++) add_stream(tail, name);
+}
+
+/* The prefix may hold characters that mean something in a pattern. */
+static const char *pattern_of(const struct event_tail *tail, struct arena *arena) {
+  const char *prefix = redis_key_prefix(tail->redis);
+  char *pattern = arena_alloc(arena, 2 * strlen(prefix) + sizeof("events:*"));
+  char *end = pattern;
+  for (const char *at = prefix; *at; at++) {
+    if (strchr("*?[]\\", *at)) *end++ = '\\';
+    *end++ = *at;
+  }
+  memcpy(end, "events:*", sizeof("events:*"));
+  return pattern;
+}
+
+/* A step of the search for streams beyond the contract. Each takes little of Redis' time, however many keys there are.
+ */
+static struct status scan_step(struct event_tail *tail) {
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
+  const char *cursor = tail->scan_cursor ? tail->scan_cursor : "0";
+  struct redis_arguments scan = redis_command_of(
+      context.arena, "SCAN", cursor, "MATCH", pattern_of(tail, context.arena), "COUNT", "1000", "TYPE", "stream", NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(tail->redis, &context, &scan, &reply);
+  if (status_is_ok(status)) {
+    size_t skip = strlen(redis_key_prefix(tail->redis)) + strlen("events:");
+    const struct redis_reply *keys = redis_reply_at(reply, 1);
+    for (size_t i = 0; keys && i < keys->count; i++) {
+      const char *key = redis_reply_text(redis_reply_at(keys, i));
+      if (key && strlen(key) > skip) add_stream(tail, key + skip);
+    }
+    const char *next = redis_reply_text(redis_reply_at(reply, 0));
+    bool over = !next || strcmp(next, "0") == 0;
+    tail->scan_cursor = over ? NULL : arena_strdup(tail->arena, next);
+    if (over) tail->scanned_us = clock_monotonic_us();
+  }
+  status = status_copy(status, tail->arena);
+  arena_free(context.arena);
+  return status;
+}
+
+/* The search goes through all keys once at the beginning, then again and again with pauses. */
+static bool scan_is_due(const struct event_tail *tail) {
+  if (tail->options->stream_count > 0) return false;
+  return tail->scan_cursor || clock_monotonic_us() - tail->scanned_us >= SCAN_AGAIN_US;
 }
 
 /* ---- the course ------------------------------------------------------------------------------------------------- */
@@ -60,43 +156,59 @@ static void wait_for_redis(struct event_tail *tail, const char *reason) {
   options->tell(options->argument, "Redis is back");
 }
 
+static void show_what_is_in_order(struct event_tail *tail) {
+  const struct event_tail_options *options = tail->options;
+  struct read_entry next;
+  while (!tail->ended && stream_reader_next(tail->reader, &next)) {
+    tail->ended = !options->show(options->argument, tail->streams[next.stream], next.entry);
+    read_entry_release(&next);
+  }
+}
+
 /* Until everything that is there has been shown. */
 static struct status catch_up(struct event_tail *tail) {
   bool more = true;
   while (more && !tail->ended) {
-    struct status status = tail_read(tail, &more);
+    struct context context = {.arena = tail->arena, .deadline_us = clock_monotonic_us() + CALL_US};
+    struct status status = stream_reader_read(tail->reader, tail->redis, &context, &more);
     if (!status_is_ok(status)) return status;
+    show_what_is_in_order(tail);
+    more = more || stream_reader_held(tail->reader) > 0;
   }
   if (!tail->options->flush(tail->options->argument)) tail->ended = true;
   return status_ok();
 }
 
-static struct status take_turn(struct event_tail *tail) {
+static struct status wait_for_more(struct event_tail *tail) {
+  struct context context = {.arena = tail->arena, .deadline_us = clock_monotonic_us() + BLOCK_MS * 1000 + CALL_US};
+  return stream_reader_wait(tail->reader, tail->redis, &context, BLOCK_MS);
+}
+
+static struct status poll_once(struct event_tail *tail) {
   bool searching = tail->scanned_us == 0 && tail->options->stream_count == 0;
   struct status status = status_ok();
-  if (tail_scan_is_due(tail)) status = tail_scan_step(tail);
+  if (scan_is_due(tail)) status = scan_step(tail);
   if (status_is_ok(status) && (!searching || tail->scanned_us)) status = catch_up(tail);
-  if (!status_is_ok(status) || tail->ended || tail_scan_is_due(tail)) return status;
+  if (!status_is_ok(status) || tail->ended || scan_is_due(tail)) return status;
   if (!tail->options->follow) {
     tail->ended = true;
     return status_ok();
   }
-  return tail_block(tail, BLOCK_MS);
+  return wait_for_more(tail);
 }
 
 static struct status follow(struct event_tail *tail) {
   struct status status = connect_first(tail);
   if (status_is_ok(status)) status = find_beginning(tail);
   if (!status_is_ok(status)) return status;
-  tail_name_streams(tail);
+  name_streams(tail);
   while (!tail->ended) {
-    status = take_turn(tail);
+    status = poll_once(tail);
     if (status_is_ok(status)) continue;
     if (is_refused(status) || !status_is_transient(status)) break;
     if (!tail->options->flush(tail->options->argument)) break;
     wait_for_redis(tail, status.message);
   }
-  tail_read_end(tail);
   return tail->ended ? status_ok() : status;
 }
 
@@ -109,7 +221,8 @@ static void run(void *argument) {
 
 struct status event_tail(struct arena *arena, const struct event_tail_options *options) {
   static const struct loop_options loop_options = {.unwatched = true};
-  struct event_tail tail = {.options = options, .arena = arena, .loop = loop_new(&loop_options)};
+  struct event_tail tail = {
+      .options = options, .arena = arena, .loop = loop_new(&loop_options), .reader = stream_reader_new()};
   const struct redis_options redis_options = {.url = options->redis_url,
                                               .password = options->redis_password,
                                               .key_prefix = options->key_prefix,
@@ -121,6 +234,7 @@ struct status event_tail(struct arena *arena, const struct event_tail_options *o
     loop_spawn(tail.loop, run, &tail);
     loop_run(tail.loop);
   }
+  stream_reader_free(tail.reader);
   loop_free(tail.loop);
   return tail.result;
 }

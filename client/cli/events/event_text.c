@@ -20,7 +20,7 @@
 #include "client/cli/output/terminal_text.h"
 #include "client/json.h"
 #include "store/event.h"
-#include "store/position_store.h"
+#include "store/log_time.h"
 
 /* ---- the contract's streams ------------------------------------------------------------------------------------- */
 
@@ -70,7 +70,7 @@ static struct status decode(struct arena *arena, const char *stream, const struc
 
 /* Log time promises order; as a time it is right unless the log's clock was pushed. */
 static const char *time_of(struct arena *arena, const char *entry_id) {
-  return timestamp_rfc3339(arena, timestamp_new(arena, position_of_entry(entry_id)));
+  return timestamp_rfc3339(arena, timestamp_new(arena, log_time_of_entry(entry_id)));
 }
 
 /* ---- text ------------------------------------------------------------------------------------------------------- */

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "consumer/consumer_parts.h"
-#include "store/position_store.h"
 
 enum { LEASE_MS = 3000, READY_POLL_US = 20000 };
 
@@ -63,7 +62,7 @@ static void deliver_outbox(void *argument) {
 static void name_keys(struct consumer *consumer, struct arena *arena) {
   struct event_store *store = consumer->store;
   consumer->epoch_key = lease_epoch_key(store, arena);
-  consumer->position_key = position_store_key(store, arena);
+  consumer->position_key = position_key(store, arena);
   consumer->attempts_key = redis_key(store->commands, arena, "%s_alone", store->service);
   const struct subscribed_stream *subscribed = subscription_streams(
       arena, consumer->options.subscriptions, consumer->options.subscription_count, &consumer->stream_count);
@@ -141,7 +140,7 @@ int64_t consumer_epoch(const struct consumer *consumer) {
 }
 
 const char *consumer_position_key(const struct event_store *store, struct arena *arena) {
-  return position_store_key(store, arena);
+  return position_key(store, arena);
 }
 
 struct consumer_figures consumer_figures(const struct consumer *consumer) {

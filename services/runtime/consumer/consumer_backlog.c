@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "consumer/consumer_parts.h"
-#include "store/position_store.h"
 
 enum consumer_role consumer_role(const struct consumer *consumer) {
   if (consumer->state == CONSUMER_STARTING) return CONSUMER_ROLE_STARTING;
@@ -98,7 +97,7 @@ static struct status call_function(const struct consumer *consumer, struct conte
  * for it: hence the entries decide whether there is a lag. */
 static int64_t lag_of(struct arena *arena, const struct consumer_backlog *backlog, const char *clock) {
   if (backlog->lag_entries == 0 || !*clock) return 0;
-  int64_t last = position_of_entry(arena_memdup(arena, clock, strcspn(clock, " ")));
+  int64_t last = log_time_of_entry(arena_memdup(arena, clock, strcspn(clock, " ")));
   return last > backlog->position ? last - backlog->position : 0;
 }
 
@@ -109,7 +108,7 @@ struct status consumer_backlog_read(const struct consumer *consumer, struct cont
   if (!status_is_ok(status)) return status;
   struct consumer_backlog backlog = consumer_backlog_unread(consumer);
   const char *stored = redis_reply_text(redis_reply_at(reply, 0)), *clock = redis_reply_text(redis_reply_at(reply, 1));
-  if (!consumer_is_active(consumer)) backlog.position = stored && *stored ? position_of_entry(stored) : 0;
+  if (!consumer_is_active(consumer)) backlog.position = stored && *stored ? log_time_of_entry(stored) : 0;
   backlog.lag_entries = redis_reply_number(redis_reply_at(reply, 2), -1);
   backlog.lag_us = lag_of(context->arena, &backlog, clock ? clock : "");
   int64_t keys = redis_reply_number(redis_reply_at(reply, 3), -1);

@@ -6,8 +6,6 @@
 
 #include "consumer/consumer_parts.h"
 #include "store/known_log.h"
-#include "store/position_store.h"
-#include "store/stream_sight.h"
 
 /* ---- the log as a whole ----------------------------------------------------------------------------------------- */
 
@@ -50,13 +48,13 @@ static struct status check_positions(struct consumer *consumer, struct context *
 /* How many of the stream's entries, of all that ever were, are certainly applied. The group follows the position, so
  * whoever trims up to the group keeps below this. */
 static int64_t surely_applied(const struct consumer_stream *stream, const struct stream_sight *sight) {
-  bool known = *sight->group_at && position_of_entry(sight->group_at) <= stream->position;
+  bool known = *sight->group_at && log_time_of_entry(sight->group_at) <= stream->position;
   return known && sight->group_read > 0 ? sight->group_read : 0;
 }
 
 /* The log time of the last entry that was removed before it was applied; 0: there is none. */
 static int64_t end_of_gap(const struct consumer_stream *stream, const struct stream_sight *sight) {
-  int64_t last = position_of_entry(sight->last), deleted = position_of_entry(sight->deleted);
+  int64_t last = log_time_of_entry(sight->last), deleted = log_time_of_entry(sight->deleted);
   if (strcmp(sight->deleted, "0-0") != 0 && deleted > stream->position) return deleted;
   if (strcmp(sight->last, stream->applied) == 0) {
     /* All that there is has been applied: was it all that ever was? */
@@ -64,7 +62,7 @@ static int64_t end_of_gap(const struct consumer_stream *stream, const struct str
     return counted && sight->group_read < sight->added ? last : 0;
   }
   if (!*sight->first) return sight->added > 0 ? last : 0;
-  int64_t first = position_of_entry(sight->first);
+  int64_t first = log_time_of_entry(sight->first);
   if (first <= stream->position) return 0;
   return sight->added - sight->length > surely_applied(stream, sight) ? first - 1 : 0;
 }
@@ -73,7 +71,7 @@ static int64_t end_of_gap(const struct consumer_stream *stream, const struct str
  * behind others that were not), with the group's count made anew. */
 static void skip_gap(struct consumer_stream *stream, const struct stream_sight *sight, struct arena *arena,
                      int64_t end) {
-  if (*sight->first && position_of_entry(sight->first) <= end) end = position_of_entry(sight->first) - 1;
+  if (*sight->first && log_time_of_entry(sight->first) <= end) end = log_time_of_entry(sight->first) - 1;
   if (end > stream->position) {
     stream->position = end;
     snprintf(stream->applied, ENTRY_ID_SIZE, "%s", log_time_text(arena, end));
@@ -85,7 +83,7 @@ static void skip_gap(struct consumer_stream *stream, const struct stream_sight *
 static struct status check_stream(struct consumer *consumer, struct context *context, struct consumer_stream *stream,
                                   const struct stream_sight *sight) {
   const char *name = stream->subscribed->name;
-  bool reaches_position = sight->exists && position_of_entry(sight->last) >= stream->position;
+  bool reaches_position = sight->exists && log_time_of_entry(sight->last) >= stream->position;
   if (!reaches_position && stream->position > 0) {
     return log_reset(consumer,
                      arena_printf(context->arena, "the position %s of %s lies past its end", stream->applied, name));

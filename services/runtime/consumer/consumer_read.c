@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "consumer/consumer_parts.h"
-#include "store/position_store.h"
 
 /* What one read brought; lives until its last entry is handled. */
 struct read_batch {
@@ -79,7 +78,7 @@ static void add_entries(struct consumer *consumer, size_t stream, struct read_ba
   for (size_t i = 0; i < entries->count; i++) {
     incoming[i] = (struct incoming){.batch = batch, .entry = entries->elements[i]};
     id = redis_reply_text(redis_reply_at(entries->elements[i], 0));
-    event_merge_add(consumer->merge, stream, position_of_entry(id), &incoming[i]);
+    event_merge_add(consumer->merge, stream, log_time_of_entry(id), &incoming[i]);
   }
   batch->waiting += entries->count;
   if (id) snprintf(consumer->streams[stream].read_to, ENTRY_ID_SIZE, "%s", id);

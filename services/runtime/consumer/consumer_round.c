@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "consumer/consumer_parts.h"
-#include "store/position_store.h"
 
 enum {
   BACKOFF_FIRST_US = 50000,
@@ -38,7 +37,7 @@ void consumer_moved_to(struct consumer *consumer, int64_t log_time) {
 static void take_stream(struct consumer_stream *stream, const struct redis_reply *stored) {
   const struct redis_reply *id = redis_reply_field(stored, stream->subscribed->name);
   snprintf(stream->applied, ENTRY_ID_SIZE, "%s", redis_reply_text(id) ? redis_reply_text(id) : "0-0");
-  stream->position = position_of_entry(stream->applied);
+  stream->position = log_time_of_entry(stream->applied);
   if (strcmp(stream->applied, "0-0") == 0) stream->position = 0;
   memcpy(stream->group_at, stream->applied, ENTRY_ID_SIZE);
   stream->group_behind = 0;
@@ -51,10 +50,10 @@ static struct status load_positions(struct consumer *consumer, struct context *c
   if (!status_is_ok(status)) return status;
   const char *log = redis_reply_text(redis_reply_field(reply, "log"));
   const char *epoch = redis_reply_text(redis_reply_field(reply, "epoch"));
-  consumer->position.log_time = log ? position_of_entry(log) : 0;
+  consumer->position.log_time = log ? log_time_of_entry(log) : 0;
   consumer->stored_log = consumer->position.log_time;
   const char *accepted = redis_reply_text(redis_reply_field(reply, "accepted"));
-  consumer->accepted_loss = accepted ? position_of_entry(accepted) : 0;
+  consumer->accepted_loss = accepted ? log_time_of_entry(accepted) : 0;
   snprintf(consumer->position.epoch, LOG_EPOCH_SIZE, "%s", epoch ? epoch : "");
   for (size_t i = 0; i < consumer->stream_count; i++) take_stream(&consumer->streams[i], reply);
   return status_ok();

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "consumer/consumer_parts.h"
-#include "store/position_store.h"
 
 enum { LOOK_FIRST_US = 1000 };
 

@@ -9,9 +9,7 @@
 #include "base/uuid.h"
 #include "store/event.h"
 #include "store/known_log.h"
-#include "store/position_store.h"
 #include "store/store_watch.h"
-#include "store/stream_sight.h"
 
 extern const unsigned char store_lua_log_time[], store_lua_transaction[], store_lua_clock[], consumer_lua_lease[],
     store_lua_rights[], consumer_lua_backlog[], store_lua_streams[];
@@ -147,7 +145,7 @@ struct status event_store_oldest_entry(struct event_store *store, struct context
   *ret_oldest = INT64_MAX;
   for (size_t i = 0; i < keys.count; i++) {
     if (!streams[i].exists || strcmp(streams[i].last, "0-0") == 0) continue;
-    int64_t first = position_of_entry(*streams[i].first ? streams[i].first : streams[i].last);
+    int64_t first = log_time_of_entry(*streams[i].first ? streams[i].first : streams[i].last);
     if (first < *ret_oldest) *ret_oldest = first;
   }
   return status_ok();
@@ -248,4 +246,23 @@ struct status event_store_check_position(struct event_store *store, struct conte
   if (!status_is_ok(status) || position_has_seen(&last, position)) return status;
   return status_error(context->arena, STATUS_FAILED_PRECONDITION, "LOG_RESET",
                       "the position is of another log than the present one, or lies past its end");
+}
+
+/* ---- the service's position ------------------------------------------------------------------------------------- */
+
+const char *position_key(const struct event_store *store, struct arena *arena) {
+  return redis_key(store->commands, arena, "%s_position", store->service);
+}
+
+struct status position_read(struct event_store *store, struct context *context, struct position *ret_position) {
+  struct redis_arguments get =
+      redis_command_of(context->arena, "HMGET", position_key(store, context->arena), "log", "epoch", NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(store->commands, context, &get, &reply);
+  if (!status_is_ok(status)) return status;
+  const char *log = redis_reply_text(redis_reply_at(reply, 0)), *epoch = redis_reply_text(redis_reply_at(reply, 1));
+  struct position position = {.log_time = log ? log_time_of_entry(log) : 0};
+  snprintf(position.epoch, sizeof position.epoch, "%s", epoch ? epoch : "");
+  *ret_position = position;
+  return status_ok();
 }

@@ -97,5 +97,11 @@ struct status event_store_check_position(struct event_store *store, struct conte
 /* Remembers what an answer told of the log. */
 void event_store_saw(struct event_store *store, const struct position *position);
 
+/* The hash `<service>_position`, which says how far the service has applied the log: fields `log` and `epoch`, and one
+ * for each stream, with entry ids as values. position_read reads the first two, both empty where nothing is stored.
+ * Yields. */
+const char *position_key(const struct event_store *store, struct arena *arena);
+struct status position_read(struct event_store *store, struct context *context, struct position *ret_position);
+
 /* Wall clock or latest log time seen, whichever is later, in microseconds: the base of expiry times. */
 int64_t event_store_now(const struct event_store *store);

@@ -7,8 +7,6 @@
 #include "base/log.h"
 #include "loop/coroutine.h"
 #include "store/event_store.h"
-#include "store/position_store.h"
-#include "store/stream_sight.h"
 
 /* The last one that this process knows of a stream. */
 struct known_entry {
@@ -86,6 +84,41 @@ static void forget(struct known_log *known, const struct sight *sight) {
   for (struct known_entry *entry = known->entries; entry; entry = entry->next) entry->id[0] = '\0';
 }
 
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
+
+static const char *text_at(const struct redis_reply *reply, size_t index) {
+  const char *text = redis_reply_text(redis_reply_at(reply, index));
+  return text ? text : "";
+}
+
+static struct stream_sight sight_of(const struct redis_reply *reply) {
+  struct stream_sight sight = {.first = "", .last = "", .deleted = "", .group_at = "", .group_read = -1};
+  if (!reply || reply->count == 0) return sight;
+  sight.exists = true;
+  sight.first = text_at(reply, 0);
+  sight.last = text_at(reply, 1);
+  sight.deleted = text_at(reply, 2);
+  sight.added = redis_reply_number(redis_reply_at(reply, 3), 0);
+  sight.length = redis_reply_number(redis_reply_at(reply, 4), 0);
+  sight.group_at = text_at(reply, 5);
+  sight.group_read = redis_reply_number(redis_reply_at(reply, 6), -1);
+  return sight;
+}
+
+struct status streams_look(struct event_store *store, struct context *context, const struct redis_arguments *keys,
+                           bool groups, const struct stream_sight **ret_sights) {
+  struct redis_arguments values = redis_arguments_empty(context->arena);
+  redis_add_text(&values, groups ? store->service : "");
+  const struct redis_reply *reply;
+  struct status status =
+      redis_function_call(store->commands, context, store->library, "streams_look", keys, &values, &reply);
+  if (!status_is_ok(status)) return status;
+  struct stream_sight *sights = arena_calloc(context->arena, keys->count + 1, sizeof *sights);
+  for (size_t i = 0; i < keys->count; i++) sights[i] = sight_of(redis_reply_at(reply, i));
+  *ret_sights = sights;
+  return status_ok();
+}
+
 /* ---- what there is ---------------------------------------------------------------------------------------------- */
 
 static struct status see(struct known_log *known, struct context *context, struct sight *ret_sight) {
@@ -106,10 +139,10 @@ static struct status see(struct known_log *known, struct context *context, struc
 
 /* Whether the entry is gone because somebody has trimmed the stream or deleted entries, which is no loss of the log. */
 static bool was_trimmed(const struct stream_sight *stream, const char *id) {
-  int64_t at = position_of_entry(id);
-  if (!stream->exists || position_of_entry(stream->last) < at) return false;
-  if (position_of_entry(stream->deleted) >= at) return true;
-  return (!*stream->first || position_of_entry(stream->first) > at) && stream->added > stream->length;
+  int64_t at = log_time_of_entry(id);
+  if (!stream->exists || log_time_of_entry(stream->last) < at) return false;
+  if (log_time_of_entry(stream->deleted) >= at) return true;
+  return (!*stream->first || log_time_of_entry(stream->first) > at) && stream->added > stream->length;
 }
 
 static struct status look_for_entry(struct known_log *known, struct context *context, const struct known_entry *entry,
@@ -148,7 +181,7 @@ static struct status find_missing_entry(struct known_log *known, struct context 
 static const char *describe(const struct known_log *known, struct arena *arena, const char *what) {
   const char *end = log_time_text(arena, known->end.log_time);
   return arena_printf(arena, "the log was reset: %s; to go on without what is lost: HSET %s accepted %s", what,
-                      position_store_key(known->store, arena), end);
+                      position_key(known->store, arena), end);
 }
 
 /* Another epoch: either nothing is left of the log that was known, or what is left is another one. */
@@ -207,7 +240,7 @@ static struct status compare(struct known_log *known, struct context *context, c
 static struct status read_field(struct known_log *known, struct context *context, const char *field,
                                 const char **ret_value) {
   struct redis_arguments get =
-      redis_command_of(context->arena, "HGET", position_store_key(known->store, context->arena), field, NULL);
+      redis_command_of(context->arena, "HGET", position_key(known->store, context->arena), field, NULL);
   const struct redis_reply *reply;
   struct status status = redis_command(known->store->commands, context, &get, &reply);
   if (!status_is_ok(status)) return status;
@@ -223,7 +256,7 @@ static struct status read_word(struct known_log *known, struct context *context,
   if (!status_is_ok(status)) return status;
   if (!*known->loss) snprintf(known->epoch_at_loss, sizeof known->epoch_at_loss, "%s", epoch);
   bool was_set = strcmp(epoch, sight->end.epoch) == 0 && strcmp(epoch, known->epoch_at_loss) != 0;
-  *ret_accepted = was_set || (*accepted && position_of_entry(accepted) >= known->end.log_time);
+  *ret_accepted = was_set || (*accepted && log_time_of_entry(accepted) >= known->end.log_time);
   return status_ok();
 }
 

@@ -38,6 +38,12 @@ bool log_time_parse(const char *text, int64_t *ret_log_time) {
   return true;
 }
 
+int64_t log_time_of_entry(const char *entry_id) {
+  int64_t log_time;
+  if (log_time_parse(entry_id, &log_time)) return log_time;
+  return strtoll(entry_id, NULL, 10) * 1000 + 999;
+}
+
 const char *position_text(struct arena *arena, const struct position *position) {
   return arena_printf(arena, "%s.%" PRIx64, position->epoch, position->log_time);
 }

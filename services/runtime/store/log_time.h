@@ -16,6 +16,10 @@
 const char *log_time_text(struct arena *arena, int64_t log_time);
 bool log_time_parse(const char *text, int64_t *ret_log_time);
 
+/* The log time of any entry's id, also of one that the log's clock did not make: its second part then counts as at most
+ * 999. */
+int64_t log_time_of_entry(const char *entry_id);
+
 #define LOG_EPOCH_SIZE 17 /* 16 hex digits and a NUL */
 
 enum { ENTRY_ID_SIZE = 44 }; /* any entry's id, two numbers of 20 digits, and a NUL */

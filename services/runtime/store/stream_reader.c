@@ -1,0 +1,211 @@
+#include "store/stream_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "store/event_merge.h"
+#include "store/log_time.h"
+
+/* A read asks for as many entries of each stream as this is good for, by the size of those that came last. */
+static const size_t READ_BYTES = 2 * 1024 * 1024;
+enum { PAGE = 256, COUNT_FIRST = 64, COUNT_MIN = 16, STREAMS_FIRST = 16 };
+
+struct read_stream {
+  char *key;
+  char read_to[ENTRY_ID_SIZE]; /* id of the last entry read */
+};
+
+/* What one read brought; it lives until its last entry is released. */
+struct read_batch {
+  struct arena *arena;
+  size_t waiting; /* entries not released yet */
+  struct read_batch *next, **at;
+};
+
+struct stream_reader {
+  struct read_stream *streams;
+  size_t stream_count, stream_capacity;
+  struct event_merge *merge; /* of the first `merged` streams */
+  size_t merged;
+  size_t read_count; /* entries to ask of each stream */
+  struct read_batch *batches;
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+struct stream_reader *stream_reader_new(void) {
+  struct stream_reader *reader = memory_calloc(1, sizeof *reader);
+  reader->read_count = COUNT_FIRST;
+  return reader;
+}
+
+static struct read_batch *batch_new(struct stream_reader *reader) {
+  struct read_batch *batch = memory_calloc(1, sizeof *batch);
+  batch->arena = arena_new();
+  batch->next = reader->batches;
+  batch->at = &reader->batches;
+  if (batch->next) batch->next->at = &batch->next;
+  reader->batches = batch;
+  return batch;
+}
+
+static void batch_free(struct read_batch *batch) {
+  *batch->at = batch->next;
+  if (batch->next) batch->next->at = batch->at;
+  arena_free(batch->arena);
+  free(batch);
+}
+
+void stream_reader_free(struct stream_reader *reader) {
+  if (!reader) return;
+  // batch_free takes its batch out of the list. NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
+  while (reader->batches) batch_free(reader->batches);
+  event_merge_free(reader->merge);
+  for (size_t i = 0; i < reader->stream_count; i++) free(reader->streams[i].key);
+  free(reader->streams);
+  free(reader);
+}
+
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
+
+size_t stream_reader_add(struct stream_reader *reader, const char *key, const char *after) {
+  if (reader->stream_count == reader->stream_capacity) {
+    reader->stream_capacity = reader->stream_capacity ? 2 * reader->stream_capacity : STREAMS_FIRST;
+    reader->streams = memory_realloc(reader->streams, reader->stream_capacity * sizeof *reader->streams);
+  }
+  size_t size = strlen(key) + 1;
+  struct read_stream *stream = &reader->streams[reader->stream_count];
+  stream->key = memcpy(memory_alloc(size), key, size);
+  snprintf(stream->read_to, sizeof stream->read_to, "%s", after);
+  return reader->stream_count++;
+}
+
+void stream_reader_skip(struct stream_reader *reader, size_t stream, const char *after) {
+  char *read_to = reader->streams[stream].read_to;
+  if (log_time_of_entry(after) > log_time_of_entry(read_to)) snprintf(read_to, ENTRY_ID_SIZE, "%s", after);
+}
+
+/* The merge has a fixed number of streams: new ones come in when nothing is held. */
+static void take_in_streams(struct stream_reader *reader) {
+  if (reader->merge && (reader->merged == reader->stream_count || event_merge_held(reader->merge) > 0)) return;
+  event_merge_free(reader->merge);
+  reader->merge = event_merge_new(reader->stream_count, PAGE);
+  reader->merged = reader->stream_count;
+}
+
+/* XREAD's list of streams and of where they were read to: all, or those that are asked. */
+static void add_streams(const struct stream_reader *reader, const bool *asked, struct redis_arguments *command) {
+  redis_add_text(command, "STREAMS");
+  for (size_t i = 0; i < reader->merged; i++) {
+    if (!asked || asked[i]) redis_add_text(command, reader->streams[i].key);
+  }
+  for (size_t i = 0; i < reader->merged; i++) {
+    if (!asked || asked[i]) redis_add_text(command, reader->streams[i].read_to);
+  }
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+static size_t stream_of(const struct stream_reader *reader, const char *key) {
+  size_t i = 0;
+  while (i + 1 < reader->merged && strcmp(reader->streams[i].key, key) != 0) i++;
+  return i;
+}
+
+static void add_entries(struct stream_reader *reader, size_t stream, struct read_batch *batch,
+                        const struct redis_reply *entries) {
+  struct read_entry *held = arena_calloc(batch->arena, entries->count, sizeof *held);
+  const char *id = NULL;
+  for (size_t i = 0; i < entries->count; i++) {
+    id = redis_reply_text(redis_reply_at(entries->elements[i], 0));
+    held[i] = (struct read_entry){
+        .stream = stream, .log_time = log_time_of_entry(id), .entry = entries->elements[i], .batch = batch};
+    event_merge_add(reader->merge, stream, held[i].log_time, &held[i]);
+  }
+  batch->waiting += entries->count;
+  if (id) snprintf(reader->streams[stream].read_to, ENTRY_ID_SIZE, "%s", id);
+}
+
+static void adapt_count(struct stream_reader *reader, size_t bytes, size_t entries) {
+  if (entries == 0) return;
+  size_t count = READ_BYTES * entries / bytes;
+  if (count < COUNT_MIN) count = COUNT_MIN;
+  reader->read_count = count < PAGE ? count : PAGE;
+}
+
+static struct status read_into(struct stream_reader *reader, struct read_batch *batch, struct redis *redis,
+                               const struct context *context, bool *ret_more) {
+  struct context own = *context;
+  own.arena = batch->arena;
+  bool *asked = arena_calloc(batch->arena, reader->merged, sizeof *asked);
+  bool *full = arena_calloc(batch->arena, reader->merged, sizeof *full);
+  for (size_t i = 0; i < reader->merged; i++) asked[i] = event_merge_wants(reader->merge, i);
+
+  struct redis_arguments command = redis_command_of(batch->arena, "XREAD", "COUNT", NULL);
+  redis_add_number(&command, (int64_t)reader->read_count);
+  add_streams(reader, asked, &command);
+  const struct redis_reply *reply = NULL;
+  size_t before = arena_used(batch->arena);
+  struct status status = redis_command(redis, &own, &command, &reply);
+  if (!status_is_ok(status)) return status_copy(status, context->arena);
+
+  *ret_more = false;
+  for (size_t i = 0; i < reply->count; i++) {
+    const struct redis_reply *of_stream = redis_reply_at(reply, i), *entries = redis_reply_at(of_stream, 1);
+    size_t stream = stream_of(reader, redis_reply_text(redis_reply_at(of_stream, 0)));
+    add_entries(reader, stream, batch, entries);
+    full[stream] = entries->count >= reader->read_count;
+    *ret_more = *ret_more || full[stream];
+  }
+  event_merge_read_done(reader->merge, asked, full);
+  adapt_count(reader, arena_used(batch->arena) - before, batch->waiting);
+  return status_ok();
+}
+
+struct status stream_reader_read(struct stream_reader *reader, struct redis *redis, const struct context *context,
+                                 bool *ret_more) {
+  take_in_streams(reader);
+  struct read_batch *batch = batch_new(reader);
+  struct status status = read_into(reader, batch, redis, context, ret_more);
+  if (batch->waiting == 0) batch_free(batch);
+  return status;
+}
+
+bool stream_reader_next(struct stream_reader *reader, struct read_entry *ret_entry) {
+  struct merge_entry next;
+  size_t stream;
+  if (!reader->merge || !event_merge_next(reader->merge, &next, &stream)) return false;
+  *ret_entry = *(const struct read_entry *)next.value;
+  return true;
+}
+
+void read_entry_release(const struct read_entry *entry) {
+  if (--entry->batch->waiting == 0) batch_free(entry->batch);
+}
+
+size_t stream_reader_held(const struct stream_reader *reader) {
+  return reader->merge ? event_merge_held(reader->merge) : 0;
+}
+
+bool stream_reader_is_caught_up(const struct stream_reader *reader) {
+  return reader->merge && event_merge_is_caught_up(reader->merge);
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------- */
+
+/* Asks for one entry, only to be woken: a blocking read is answered with the first stream that has something, though an
+ * earlier entry may be in another. What came is read again, without blocking. */
+struct status stream_reader_wait(const struct stream_reader *reader, struct redis *redis, const struct context *context,
+                                 int64_t ms) {
+  struct context own = *context;
+  own.arena = arena_new();
+  struct redis_arguments command = redis_command_of(own.arena, "XREAD", "COUNT", "1", "BLOCK", NULL);
+  redis_add_number(&command, ms);
+  add_streams(reader, NULL, &command);
+  const struct redis_reply *reply;
+  struct status status = status_copy(redis_command_blocking(redis, &own, &command, ms, &reply), context->arena);
+  arena_free(own.arena);
+  return status;
+}
