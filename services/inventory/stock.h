@@ -82,12 +82,12 @@ struct status stock_adjust(struct stock *stock, struct context *context, const s
 /* --- for the active consumer (stock_consumer.c); `epoch` is its lease's --- */
 
 /* Applies events of orders (order_created, _updated, _deleted), in their order, and moves the stored positions with
- * them. Errors: ABORTED LEASE_LOST (the lease has another epoch: what was applied before that stays). */
+ * them. Errors: FAILED_PRECONDITION LEASE_LOST (the lease has another epoch: what was applied before that stays). */
 struct status stock_settle(struct stock *stock, struct context *context, const char *epoch,
                            const struct event *const *events, size_t count);
 
 /* Drops the attempts whose expire time is at or before `position`, up to which all events of orders have been applied;
- * those of orders with parked events stay. Errors: ABORTED LEASE_LOST. */
+ * those of orders with parked events stay. Errors: FAILED_PRECONDITION LEASE_LOST. */
 struct status stock_expire(struct stock *stock, struct context *context, const char *epoch, int64_t position);
 
 /* The earliest expire time after `position`, or INT64_MAX where no attempt is open. */

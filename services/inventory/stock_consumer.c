@@ -7,7 +7,8 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "consumer/consumer.h"
-#include "consumer/parking.h"
+#include "consumer/dead_letters.h"
+#include "consumer/leader.h"
 #include "stock.h"
 #include "stock_private.h"
 
@@ -16,10 +17,6 @@ enum { EVENTS_MOST = 100, CANDIDATES_MOST = 300, TRIES = 20 };
 
 static const char *const streams[] = {"order_created", "order_updated", "order_deleted"};
 enum { CREATED, UPDATED, DELETED, STREAMS };
-
-static struct status lease_lost(struct arena *arena) {
-  return status_error(arena, STATUS_ABORTED, "LEASE_LOST", "another replica has taken over");
-}
 
 /* Others were quicker each time. The consumer begins the page again. */
 static struct status contended(struct arena *arena, const char *order_id) {
@@ -261,12 +258,13 @@ static struct status expire_attempts(struct stock *stock, struct context *contex
   struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
   redis_add_text(&keys, stock_attempts_key(stock, arena));
   redis_add_text(&keys, consumer_epoch_key(stock->store, arena));
-  redis_add_text(&keys, parking_set_key(stock->store, arena));
+  redis_add_text(&keys, dead_letters_keys_key(stock->store, arena));
   redis_add_text(&values, epoch);
   redis_add_number(&values, position);
   redis_add_number(&values, (int64_t)count);
   for (size_t i = 0; i < count; i++) redis_add_text(&keys, stock_reservation_key(stock, arena, attempts[i].order_id));
-  for (size_t i = 0; i < count; i++) redis_add_text(&keys, parking_list_key(stock->store, arena, attempts[i].order_id));
+  for (size_t i = 0; i < count; i++)
+    redis_add_text(&keys, dead_letters_list_key(stock->store, arena, attempts[i].order_id));
   for (size_t i = 0; i < count; i++) {
     redis_add_text(&values, attempts[i].order_id);
     redis_add_text(&values, attempts[i].attempt_id);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "consumer/leader.h"
 #include "loop/fail_point.h"
 #include "mail_delivery.h"
 #include "mail_index.h"
@@ -146,9 +147,8 @@ static struct status commit(struct run *run, struct transaction *transaction) {
   struct transaction_result result;
   struct status status = transaction_run(transaction, &context, &result);
   if (!status_is_ok(status) || result.outcome == TRANSACTION_DONE) return status;
-  bool lease = result.refused_by == 1;
-  return status_error(run->arena, STATUS_ABORTED, lease ? "LEASE_LOST" : "MAIL_CHANGED", "%s",
-                      lease ? "another replica delivers mails now" : "a mail was recorded by somebody else meanwhile");
+  if (result.refused_by == 1) return lease_lost(run->arena);
+  return status_error(run->arena, STATUS_ABORTED, "MAIL_CHANGED", "a mail was recorded by somebody else meanwhile");
 }
 
 /* How many of the mails from the first on need no further try here. */

@@ -9,7 +9,7 @@
 
 #include "base/field_rules.h"
 #include "consumer/consumer.h"
-#include "consumer/parking.h"
+#include "consumer/dead_letters.h"
 #include "order_resource.h"
 #include "store/turn.h"
 
@@ -207,12 +207,12 @@ struct status order_claim_free(struct work *work, const struct event *event) {
 
 static struct status expire_claim(struct event_store *store, struct context *context, const char *order_id,
                                   int64_t position, const char *epoch) {
-  bool parked;
+  bool dead;
   const char *claim;
-  /* A parked billing event may still settle the claim when an operator handles it. */
-  struct status status = parking_find(store, context, order_id, &parked);
+  /* A dead-lettered billing event may still settle the claim when an operator handles it. */
+  struct status status = dead_letters_find(store, context, order_id, &dead);
   if (status_is_ok(status)) status = order_claim_read(store, context, order_id, &claim);
-  if (!status_is_ok(status) || parked || !claim) return status;
+  if (!status_is_ok(status) || dead || !claim) return status;
   if (claim_expiry(claim) == 0 || claim_expiry(claim) > position) return status_ok();
 
   struct transaction transaction = transaction_of(store, context->arena);

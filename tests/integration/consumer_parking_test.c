@@ -39,7 +39,7 @@ static bool is_parked(const char *key) {
 static bool caught_up(void *argument) {
   struct watcher *watcher = argument;
   const struct position *latest = &watcher->store->latest;
-  return consumer_figures(watcher->consumer).position.log_time >= latest->log_time;
+  return consumer_progress(watcher->consumer)->position.log_time >= latest->log_time;
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------ */
@@ -146,7 +146,7 @@ static void test_key_stays_parked(void) {
 
 static struct consumer_backlog backlog_of(struct watcher *watcher, struct context *context) {
   struct consumer_backlog backlog = {.parked_keys = -2};
-  CU_ASSERT_TRUE(status_is_ok(consumer_backlog_read(watcher->consumer, context, &backlog)));
+  CU_ASSERT_TRUE(status_is_ok(consumer_backlog_read(consumer_progress(watcher->consumer), context, &backlog)));
   return backlog;
 }
 

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "consumer/lease.h"
+#include "consumer/leader.h"
+#include "consumer/progress.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
@@ -38,21 +39,21 @@ static struct event_store *open_store(struct context *context) {
   return store;
 }
 
-static int64_t acquire(struct lease *lease, struct context *context) {
-  CU_ASSERT_TRUE(status_is_ok(lease_acquire(lease, context)));
-  return lease->epoch;
+static int64_t acquire(struct leader *leader, struct context *context) {
+  CU_ASSERT_TRUE(status_is_ok(leader_acquire(leader, context)));
+  return leader->epoch;
 }
 
-static void release(struct lease *lease, struct context *context) {
-  CU_ASSERT_TRUE(status_is_ok(lease_release(lease, context)));
+static void release(struct leader *leader, struct context *context) {
+  CU_ASSERT_TRUE(status_is_ok(leader_release(leader, context)));
 }
 
 /* ---- the lease itself ------------------------------------------------------------------------------------------- */
 
 static void hand_over(struct context *context) {
   struct event_store *store = open_store(context);
-  struct lease first = {.store = store, .holder = "first", .lease_ms = 60000};
-  struct lease second = {.store = store, .holder = "second", .lease_ms = 60000};
+  struct leader first = {.store = store, .holder = "first", .lease_ms = 60000};
+  struct leader second = {.store = store, .holder = "second", .lease_ms = 60000};
   int64_t epoch = acquire(&first, context);
   CU_ASSERT(epoch > 0);
   CU_ASSERT_EQUAL(acquire(&first, context), epoch);
@@ -73,8 +74,8 @@ static void test_one_holds_it(void) {
 
 static void run_out(struct context *context) {
   struct event_store *store = open_store(context);
-  struct lease first = {.store = store, .holder = "first", .lease_ms = 50};
-  struct lease second = {.store = store, .holder = "second", .lease_ms = 50};
+  struct leader first = {.store = store, .holder = "first", .lease_ms = 50};
+  struct leader second = {.store = store, .holder = "second", .lease_ms = 50};
   int64_t epoch = acquire(&first, context);
   while (acquire(&second, context) == 0) coroutine_sleep(2 * US_PER_MS, DEADLINE_NEVER);
   CU_ASSERT(second.epoch > epoch);
@@ -88,14 +89,14 @@ static void test_it_runs_out(void) {
 /* An epoch that came again would let a holder of long ago write. */
 static void lose_the_epoch(struct context *context) {
   struct event_store *store = open_store(context);
-  struct lease lease = {.store = store, .holder = "first", .lease_ms = 60000};
-  int64_t epoch = acquire(&lease, context);
+  struct leader leader = {.store = store, .holder = "first", .lease_ms = 60000};
+  int64_t epoch = acquire(&leader, context);
   coroutine_sleep(2 * US_PER_MS, DEADLINE_NEVER);
   private_redis_command(redis, "FLUSHALL");
-  CU_ASSERT(acquire(&lease, context) > epoch);
+  CU_ASSERT(acquire(&leader, context) > epoch);
   private_redis_command(redis, "SET watcher_lease_epoch 9000000000000");
   private_redis_command(redis, "DEL watcher_lease");
-  CU_ASSERT_EQUAL(acquire(&lease, context), INT64_C(9000000000001));
+  CU_ASSERT_EQUAL(acquire(&leader, context), INT64_C(9000000000001));
   event_store_close(store);
 }
 
@@ -106,7 +107,7 @@ static void test_epochs_never_come_again(void) {
 /* ---- replicas --------------------------------------------------------------------------------------------------- */
 
 static bool has_handled_1000(void *argument) {
-  return consumer_figures(((struct watcher *)argument)->consumer).events == 1000;
+  return consumer_progress(((struct watcher *)argument)->consumer)->events == 1000;
 }
 
 static void be_two(struct context *context) {
@@ -115,7 +116,7 @@ static void be_two(struct context *context) {
   struct watcher second = watcher_start(context->arena, &watcher_options);
   watcher_append(first.store, context, "customer_created", "a", 0, 1000, "Ann");
   CU_ASSERT_TRUE(watcher_handles(redis, context, 1000));
-  uint64_t by_first = consumer_figures(first.consumer).events, by_second = consumer_figures(second.consumer).events;
+  uint64_t by_first = consumer_progress(first.consumer)->events, by_second = consumer_progress(second.consumer)->events;
   CU_ASSERT(by_first == 0 || by_second == 0);
   CU_ASSERT_TRUE(consumer_is_ready(first.consumer));
   CU_ASSERT_TRUE(consumer_is_ready(second.consumer));

@@ -284,7 +284,7 @@ static void expire_as_zombie(struct context *context) {
   struct stock_fixture *fixture = stock_fixture_open(context, TEN);
   int64_t expire = later(fixture);
   CU_ASSERT(status_is_ok(reserve(fixture, 1, 1, (struct units){{2, 0, 0}}, expire)));
-  assert_reason(stock_expire(fixture->stock, context, "6", expire), STATUS_ABORTED, "LEASE_LOST");
+  assert_reason(stock_expire(fixture->stock, context, "6", expire), STATUS_FAILED_PRECONDITION, "LEASE_LOST");
   assert_stock(fixture, (struct units){{8, 10, 10}}, (struct units){{2, 0, 0}});
   stock_fixture_close(fixture);
 }

@@ -170,7 +170,7 @@ static void zombie(struct context *context) {
   assert_reserved(fixture, 1, 1, (struct units){{2, 0, 0}});
   const struct event *event = record(fixture, "order_created", 1, 1, (struct units){{1, 0, 0}});
   fixture->epoch = "6";
-  assert_reason(settle(fixture, &event, 1), STATUS_ABORTED, "LEASE_LOST");
+  assert_reason(settle(fixture, &event, 1), STATUS_FAILED_PRECONDITION, "LEASE_LOST");
   assert_stock(fixture, (struct units){{8, 10, 10}}, (struct units){{2, 0, 0}});
   CU_ASSERT_PTR_NULL(redis_text(fixture, "HGET", "inventory_position", "order_created"));
   stock_fixture_close(fixture);

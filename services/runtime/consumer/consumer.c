@@ -1,100 +1,356 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/consumer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
-#include "consumer/consumer_parts.h"
+#include "consumer/batch.h"
+#include "consumer/consumer_group.h"
+#include "consumer/housekeeping.h"
+#include "consumer/log_check.h"
+#include "consumer/waiters.h"
+#include "loop/loop.h"
 
-enum { LEASE_MS = 3000, READY_POLL_US = 20000 };
+enum {
+  LEASE_MS = 3000,
+  LINGER_MS = 5,
+  READY_POLL_US = 20000,
+  CALL_US = 5000000,
+  BLOCK_US = 2000000, /* not longer: a reader that blocks may hang at a failover (docs/redis.md) */
+  STORE_US = 500000,  /* how often the position of an idle consumer is stored that nobody asks for */
+  BACKOFF_MIN_US = 50000,
+  BACKOFF_MAX_US = 2000000,
+  HALTED_US = 1000000, /* how often a halted consumer looks again */
+};
 
-/* ---- the lease's keeper ----------------------------------------------------------------------------------------- */
+/* The roles, each with its own state, and the loop that has them play together. */
+struct consumer {
+  struct consumer_options options;
+  struct leader leader;
+  struct progress progress;
+  struct consumer_group group;
+  struct waiters waiters;
+  struct housekeeping housekeeping;
+  struct dead_letters *dead_letters;
+  struct crash_guard guard;
+  struct outbox *outbox;        /* NULL: the service sends nothing */
+  struct stream_reader *reader; /* of the term */
+  struct arena *arena;          /* of the term: its errors */
+  bool in_trouble;              /* the log says so */
+  bool stopping;
+  int running; /* coroutines */
+  struct condition ended;
+};
 
-/* Takes or renews the lease; without an answer it counts as held until it may have run out. */
-static void renew_lease(struct consumer *consumer) {
-  struct lease *lease = &consumer->lease;
-  int64_t sent_us = clock_monotonic_us(), epoch = lease->epoch;
-  struct context context = {.arena = arena_new(), .deadline_us = sent_us + lease->lease_ms * 1000 / 2};
-  struct status status = lease_acquire(lease, &context);
-  if (status_is_ok(status) && lease->epoch) consumer->lease_until_us = sent_us + lease->lease_ms * 1000;
-  /* That it has halted before counts no more: whether events are handled is the other replica's to say. */
-  if (status_is_ok(status) && !lease->epoch) consumer->state = CONSUMER_STANDBY;
-  if (status_is_ok(status) && lease->epoch && lease->epoch != epoch) {
-    log_event(LOG_INFO, "this replica handles the events", "epoch", log_number(lease->epoch), NULL);
-  }
-  arena_free(context.arena);
+static struct context term_context(const struct consumer *consumer, struct arena *arena) {
+  return leader_context(&consumer->leader, arena, CALL_US);
 }
 
-static void keep_lease(void *argument) {
-  struct consumer *consumer = argument;
-  struct lease *lease = &consumer->lease;
-  while (consumer->running > 1) {
-    int64_t pause_us = READY_POLL_US;
-    if (event_store_is_ready(consumer->store) && !consumer->stopping) {
-      renew_lease(consumer);
-      pause_us = lease->lease_ms * 1000 / 3;
-    }
-    if (lease->epoch && clock_monotonic_us() >= consumer->lease_until_us) lease->epoch = 0;
-    condition_signal_all(&consumer->lease_changed);
-    if (consumer->running > 1) condition_wait(&consumer->keeper_wake, clock_monotonic_us() + pause_us);
+/* ---- a term ----------------------------------------------------------------------------------------------------- */
+
+static struct status begin_term(struct consumer *consumer) {
+  struct progress *progress = &consumer->progress;
+  leader_begin_term(&consumer->leader);
+  struct context context = term_context(consumer, consumer->arena);
+  struct status status = crash_guard_load(&consumer->guard, &context);
+  if (status_is_ok(status)) status = progress_load(progress, &context);
+  if (!status_is_ok(status)) return status;
+  consumer_group_begin(&consumer->group);
+  status = log_check(progress, &context);
+  if (status_is_ok(status)) status = dead_letters_load(consumer->dead_letters, &context);
+  if (status_is_ok(status)) status = consumer_group_move(&consumer->group, &context);
+  if (!status_is_ok(status)) return status;
+  for (size_t i = 0; i < progress->stream_count; i++) {
+    stream_reader_add(consumer->reader, progress->streams[i].key, progress->streams[i].applied);
   }
-  if (lease->epoch && redis_is_ready(consumer->store->commands)) {
-    struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
-    (void)lease_release(lease, &context);
-    arena_free(context.arena);
+  progress->begun = true;
+  outbox_wake(consumer->outbox);
+  return status_ok();
+}
+
+/* ---- between batches -------------------------------------------------------------------------------------------- */
+
+/* Whether the log is still whole; the reader follows where a gap is accepted. */
+static struct status look_at_streams(struct consumer *consumer, struct context *context) {
+  const struct progress *progress = &consumer->progress;
+  struct status status = log_check_streams(&consumer->progress, context);
+  for (size_t i = 0; status_is_ok(status) && i < progress->stream_count; i++) {
+    stream_reader_skip(consumer->reader, i, progress->streams[i].applied);
   }
-  lease->epoch = 0;
+  return status;
+}
+
+/* What is done from time to time, however busy the consumer is. */
+static struct status keep_house(struct consumer *consumer, bool caught_up) {
+  bool due = housekeeping_is_due(&consumer->housekeeping, caught_up);
+  bool group_due = clock_monotonic_us() >= consumer_group_due_us(&consumer->group);
+  if (!due && !group_due) return status_ok();
+  struct context context = term_context(consumer, arena_new());
+  struct status status = status_ok();
+  if (group_due) status = consumer_group_move(&consumer->group, &context);
+  if (due && caught_up && status_is_ok(status)) status = look_at_streams(consumer, &context);
+  if (due && status_is_ok(status) && !dead_letters_is_empty(consumer->dead_letters)) {
+    status = dead_letters_load(consumer->dead_letters, &context);
+  }
+  if (due && status_is_ok(status)) housekeeping_do(&consumer->housekeeping, &context);
+  status = status_copy(status, consumer->arena);
+  arena_free(context.arena);
+  return status;
+}
+
+/* Everything up to `seen` has been applied: says so to those who wait, here and, by what is stored, elsewhere. */
+static struct status report_position(struct consumer *consumer, int64_t seen, bool asked) {
+  struct progress *progress = &consumer->progress;
+  progress_moved_to(progress, seen);
+  bool due = asked || clock_monotonic_us() - progress->stored_us >= STORE_US;
+  if (!due || progress->stored_log >= progress->position.log_time) return status_ok();
+  struct context context = term_context(consumer, arena_new());
+  struct status status = status_copy(progress_store(progress, &context), consumer->arena);
+  arena_free(context.arena);
+  return status;
+}
+
+/* ---- waiting for events ----------------------------------------------------------------------------------------- */
+
+/* So that the next batch is fuller; not when somebody waits. */
+static void linger(struct consumer *consumer) {
+  struct waiters *waiters = &consumer->waiters;
+  if (waiters->poked || waiters->count > 0 || consumer->stopping) return;
+  int64_t pause_ms = consumer->options.linger_ms ? consumer->options.linger_ms : LINGER_MS;
+  condition_wait(&waiters->wake, clock_monotonic_us() + pause_ms * 1000);
+}
+
+/* How long a block may last at most, for what is due then. */
+static int64_t block_ms(const struct consumer *consumer) {
+  int64_t now_us = clock_monotonic_us(), end_us = now_us + BLOCK_US;
+  int64_t housekeeping_us = consumer->housekeeping.done_us + HOUSEKEEPING_US;
+  int64_t group_us = consumer_group_due_us(&consumer->group);
+  bool keeps_house = consumer->options.housekeep || !dead_letters_is_empty(consumer->dead_letters);
+  if (keeps_house && housekeeping_us < end_us) end_us = housekeeping_us;
+  if (group_us < end_us) end_us = group_us;
+  return end_us > now_us ? (end_us - now_us) / 1000 + 1 : 1;
+}
+
+/* *ret_woken: it ended before its time, perhaps by another replica whose callers wait. */
+static struct status block(struct consumer *consumer, bool *ret_woken) {
+  struct waiters *waiters = &consumer->waiters;
+  *ret_woken = false;
+  if (waiters->poked || consumer->stopping) return status_ok();
+  int64_t ms = block_ms(consumer), begin_us = clock_monotonic_us();
+  struct context context = leader_context(&consumer->leader, consumer->arena, ms * 1000 + CALL_US);
+  waiters->blocked = true;
+  struct status status = stream_reader_wait(consumer->reader, consumer->options.store->blocking, &context, ms);
+  waiters->blocked = false;
+  *ret_woken = clock_monotonic_us() - begin_us < ms * 1000;
+  return status;
+}
+
+/* ---- polls ------------------------------------------------------------------------------------------------------ */
+
+struct poll_state {
+  bool behind; /* the last read brought a full page: there is more, the clock doesn't matter yet */
+  bool woken;  /* the last block ended before its time */
+};
+
+/* Reads the clock before the log: if the log then has nothing more, everything up to that time has been applied. */
+static struct status look_at_clock(struct consumer *consumer, int64_t *ret_last) {
+  struct event_store *store = consumer->options.store;
+  struct context context = term_context(consumer, arena_new());
+  struct position last;
+  struct status status =
+      consumer->housekeeping.wants_tick ? clock_tick(store, &context, &last) : clock_read(store, &context, &last);
+  status = status_copy(status, consumer->arena);
+  arena_free(context.arena);
+  if (!status_is_ok(status)) return status;
+  if (strcmp(last.epoch, consumer->progress.position.epoch) != 0 || *event_store_loss(store)) {
+    return status_error(consumer->arena, STATUS_ABORTED, "LOG_CHANGED", "the log is not the one that was read");
+  }
+  *ret_last = last.log_time;
+  return status_ok();
+}
+
+static struct status read_log(struct consumer *consumer, struct poll_state *state, int64_t *ret_clock) {
+  struct status status = state->behind ? status_ok() : look_at_clock(consumer, ret_clock);
+  if (!status_is_ok(status)) return status;
+  struct context context = term_context(consumer, consumer->arena);
+  return stream_reader_read(consumer->reader, consumer->options.store->reads, &context, &state->behind);
+}
+
+static bool goes_on(const struct consumer *consumer) {
+  return !consumer->stopping && leader_holds_term(&consumer->leader);
+}
+
+static struct status handle_batches(struct consumer *consumer, size_t *ret_events) {
+  const struct batch_parts parts = {.store = consumer->options.store,
+                                    .leader = &consumer->leader,
+                                    .progress = &consumer->progress,
+                                    .reader = consumer->reader,
+                                    .dead_letters = consumer->dead_letters,
+                                    .guard = &consumer->guard,
+                                    .route = consumer->options.outbox,
+                                    .outbox = consumer->outbox,
+                                    .user = consumer->options.user};
+  size_t events;
+  *ret_events = 0;
+  do {
+    struct status status = batch_handle(&parts, consumer->arena, &events);
+    if (!status_is_ok(status)) return status;
+    *ret_events += events;
+  } while (events > 0 && goes_on(consumer));
+  return status_ok();
+}
+
+/* Reads, handles, and when there is nothing left waits for more. */
+static struct status poll_once(struct consumer *consumer, struct poll_state *state) {
+  int64_t clock = 0;
+  size_t events;
+  bool asked = state->woken && !consumer->waiters.poked;
+  consumer->waiters.poked = false;
+  state->woken = false;
+  struct status status = read_log(consumer, state, &clock);
+  if (status_is_ok(status)) status = handle_batches(consumer, &events);
+  if (!status_is_ok(status)) return status;
+  if (state->behind || !stream_reader_is_caught_up(consumer->reader)) return keep_house(consumer, false);
+
+  status = report_position(consumer, clock, asked && events == 0);
+  if (status_is_ok(status)) status = keep_house(consumer, true);
+  if (!status_is_ok(status)) return status;
+  if (events == 0 && !consumer->housekeeping.wants_tick) return block(consumer, &state->woken);
+  if (events > 0) linger(consumer);
+  return status_ok();
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------------------- */
+
+/* False: the consumer stops. */
+static bool wait_for_lead(struct consumer *consumer) {
+  struct leader *leader = &consumer->leader;
+  while (!consumer->stopping && (!event_store_is_ready(consumer->options.store) || leader->epoch == 0)) {
+    condition_wait(&leader->changed, clock_monotonic_us() + READY_POLL_US);
+    if (!leader->follows) continue;
+    consumer->progress.begun = true;
+    consumer->progress.halt_reason[0] = '\0'; /* it is for the leader to say whether the log is whole */
+  }
+  return !consumer->stopping;
+}
+
+static void halt(struct consumer *consumer, struct status status) {
+  char *reason = consumer->progress.halt_reason;
+  if (!*reason) {
+    log_event(LOG_ERROR, "the consumer stops", "reason", status_reason(status), "detail", status.message, NULL);
+  }
+  snprintf(reason, sizeof consumer->progress.halt_reason, "%s", status.message);
+  consumer->in_trouble = true;
+}
+
+static void report_trouble(struct consumer *consumer, struct status status) {
+  const struct event_store *store = consumer->options.store;
+  const char *reason = status_reason(status);
+  if (strcmp(reason, "LOG_GAP") == 0 || strcmp(reason, "LOG_RESET") == 0) {
+    halt(consumer, status);
+    return;
+  }
+  /* Others log these: the connection that it is lost and back, the service's readiness that writes are refused. */
+  bool is_outage = strcmp(reason, "REDIS_UNREACHABLE") == 0 || !event_store_is_ready(store);
+  if (is_outage || *event_store_refusal(store) || consumer->in_trouble) return;
+  consumer->in_trouble = true;
+  log_event(LOG_WARN, "events can't be handled, they are tried again", "reason", reason, "detail", status.message,
+            NULL);
+}
+
+static void report_well(struct consumer *consumer) {
+  if (consumer->in_trouble) log_event(LOG_INFO, "events are handled again", NULL);
+  consumer->in_trouble = false;
+  consumer->progress.halt_reason[0] = '\0';
+}
+
+static void back_off(struct consumer *consumer, int64_t *backoff_us) {
+  int64_t end_us = clock_monotonic_us() + (*consumer->progress.halt_reason ? HALTED_US : *backoff_us);
+  *backoff_us = *backoff_us * 2 < BACKOFF_MAX_US ? *backoff_us * 2 : BACKOFF_MAX_US;
+  while (!consumer->stopping && condition_wait(&consumer->waiters.wake, end_us)) continue;
+}
+
+static void end_term(struct consumer *consumer, struct status status, int64_t *backoff_us) {
+  crash_guard_trust(&consumer->guard, consumer->leader.term.epoch);
+  if (strcmp(status_reason(status), "LEASE_LOST") == 0) {
+    leader_lost_term(&consumer->leader);
+  } else if (!status_is_ok(status)) {
+    report_trouble(consumer, status);
+    back_off(consumer, backoff_us);
+  }
+  stream_reader_free(consumer->reader);
+  consumer->reader = NULL;
+  arena_free(consumer->arena);
+}
+
+static void end_coroutine(struct consumer *consumer) {
   consumer->running--;
   condition_signal_all(&consumer->ended);
+}
+
+static void handle_events(void *argument) {
+  struct consumer *consumer = argument;
+  int64_t backoff_us = BACKOFF_MIN_US;
+  while (wait_for_lead(consumer)) {
+    consumer->arena = arena_new();
+    consumer->reader = stream_reader_new();
+    struct poll_state state = {.woken = true};
+    struct status status = begin_term(consumer);
+    while (status_is_ok(status) && goes_on(consumer)) {
+      status = poll_once(consumer, &state);
+      if (!status_is_ok(status)) break;
+      report_well(consumer);
+      backoff_us = BACKOFF_MIN_US;
+    }
+    end_term(consumer, status, &backoff_us);
+  }
+  end_coroutine(consumer);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+static void keep_lead(void *argument) {
+  struct consumer *consumer = argument;
+  leader_keep(&consumer->leader);
+  end_coroutine(consumer);
 }
 
 static void deliver_outbox(void *argument) {
   struct consumer *consumer = argument;
   outbox_run(consumer->outbox);
-  consumer->running--;
-  condition_signal_all(&consumer->ended);
+  end_coroutine(consumer);
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------- */
-
-static void name_keys(struct consumer *consumer, struct arena *arena) {
-  struct event_store *store = consumer->store;
-  consumer->epoch_key = lease_epoch_key(store, arena);
-  consumer->position_key = position_key(store, arena);
-  consumer->attempts_key = redis_key(store->commands, arena, "%s_alone", store->service);
-  const struct subscribed_stream *subscribed = subscription_streams(
-      arena, consumer->options.subscriptions, consumer->options.subscription_count, &consumer->stream_count);
-  consumer->streams = arena_calloc(arena, consumer->stream_count, sizeof *consumer->streams);
-  for (size_t i = 0; i < consumer->stream_count; i++) {
-    consumer->streams[i].subscribed = &subscribed[i];
-    consumer->streams[i].key = event_stream_key(store, arena, subscribed[i].name);
-  }
-}
-
-static void make_outbox(struct consumer *consumer, struct arena *arena) {
-  struct outbox_options options = {.store = consumer->store,
-                                   .lease = &consumer->lease,
-                                   .route = consumer->options.outbox,
-                                   .channel = consumer->options.outbox_channel};
-  if (options.route) consumer->outbox = outbox_new(arena, &options);
+static struct outbox *make_outbox(struct consumer *consumer, struct arena *arena) {
+  const struct outbox_options options = {.store = consumer->options.store,
+                                         .leader = &consumer->leader,
+                                         .route = consumer->options.outbox,
+                                         .channel = consumer->options.outbox_channel};
+  return options.route ? outbox_new(arena, &options) : NULL;
 }
 
 struct consumer *consumer_start(struct loop *loop, struct arena *arena, const struct consumer_options *options) {
   struct consumer *consumer = arena_calloc(arena, 1, sizeof *consumer);
-  consumer->loop = loop;
+  struct leader *leader = &consumer->leader;
+  struct progress *progress = &consumer->progress;
   consumer->options = *options;
-  consumer->store = options->store;
-  consumer->lease = (struct lease){.store = options->store,
-                                   .holder = uuid_random(arena),
-                                   .lease_ms = options->lease_ms ? options->lease_ms : LEASE_MS};
-  consumer->parking = parking_new(consumer->store);
-  name_keys(consumer, arena);
-  make_outbox(consumer, arena);
+  leader->store = options->store;
+  leader->holder = uuid_random(arena);
+  leader->lease_ms = options->lease_ms ? options->lease_ms : LEASE_MS;
+  *progress = progress_of(leader, arena, options->subscriptions, options->subscription_count);
+  consumer->group = consumer_group_of(progress, arena);
+  consumer->waiters.progress = progress;
+  consumer->housekeeping =
+      (struct housekeeping){.progress = progress, .housekeep = options->housekeep, .user = options->user};
+  consumer->dead_letters = dead_letters_new(options->store);
+  consumer->guard = crash_guard_of(options->store, arena);
+  consumer->outbox = make_outbox(consumer, arena);
   consumer->running = consumer->outbox ? 3 : 2;
-  loop_spawn(loop, keep_lease, consumer);
-  loop_spawn(loop, consumer_run, consumer);
+  loop_spawn(loop, keep_lead, consumer);
+  loop_spawn(loop, handle_events, consumer);
   if (consumer->outbox) loop_spawn(loop, deliver_outbox, consumer);
   return consumer;
 }
@@ -103,32 +359,47 @@ void consumer_stop(struct consumer *consumer) {
   consumer->stopping = true;
   outbox_stop(consumer->outbox);
   while (consumer->running > 0) {
-    condition_signal_all(&consumer->keeper_wake);
-    condition_signal_all(&consumer->lease_changed);
-    condition_signal_all(&consumer->wake);
-    if (consumer->blocked) consumer_poke(consumer);
-    if (consumer->running > 0) condition_wait(&consumer->ended, clock_monotonic_us() + POKE_US);
+    /* The lease is kept until what is done with it has ended. */
+    if (consumer->running == 1) leader_stop(&consumer->leader);
+    condition_signal_all(&consumer->leader.changed);
+    condition_signal_all(&consumer->waiters.wake);
+    if (consumer->waiters.blocked) waiters_poke(&consumer->waiters);
+    if (consumer->running > 0) condition_wait(&consumer->ended, clock_monotonic_us() + WAITERS_POKE_US);
   }
-  parking_free(consumer->parking);
-  consumer->parking = NULL;
+  dead_letters_free(consumer->dead_letters);
+  consumer->dead_letters = NULL;
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------------------- */
+
+enum consumer_state consumer_state(const struct consumer *consumer) {
+  const struct progress *progress = &consumer->progress;
+  if (consumer->leader.follows) return CONSUMER_STANDING_BY;
+  if (*progress->halt_reason) return CONSUMER_HALTED;
+  if (!progress->begun) return CONSUMER_STARTING;
+  return progress_is_current(progress) ? CONSUMER_ACTIVE : CONSUMER_STANDING_BY;
+}
+
+const char *consumer_reason(const struct consumer *consumer) {
+  if (!event_store_is_ready(consumer->options.store)) return event_store_reason(consumer->options.store);
+  if (consumer_state(consumer) == CONSUMER_STARTING) return "the consumer is starting";
+  return progress_halt_reason(&consumer->progress);
+}
 
 bool consumer_is_ready(const struct consumer *consumer) {
   return !*consumer_reason(consumer);
 }
 
-const char *consumer_reason(const struct consumer *consumer) {
-  if (!event_store_is_ready(consumer->store)) return event_store_reason(consumer->store);
-  switch (consumer->state) {
-    case CONSUMER_STARTING:
-      return "the consumer is starting";
-    case CONSUMER_HALTED:
-      return consumer->halt_reason;
-    default:
-      return "";
-  }
+const struct progress *consumer_progress(const struct consumer *consumer) {
+  return &consumer->progress;
+}
+
+bool consumer_has_seen(const struct consumer *consumer, const char *after) {
+  return waiters_has_seen(&consumer->waiters, after);
+}
+
+struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after) {
+  return waiters_wait_for(&consumer->waiters, context, after);
 }
 
 const char *consumer_epoch_key(const struct event_store *store, struct arena *arena) {
@@ -136,15 +407,9 @@ const char *consumer_epoch_key(const struct event_store *store, struct arena *ar
 }
 
 int64_t consumer_epoch(const struct consumer *consumer) {
-  return consumer->lease.epoch;
+  return consumer->leader.epoch;
 }
 
 const char *consumer_position_key(const struct event_store *store, struct arena *arena) {
   return position_key(store, arena);
-}
-
-struct consumer_figures consumer_figures(const struct consumer *consumer) {
-  struct consumer_figures figures = consumer->figures;
-  figures.position = consumer->position;
-  return figures;
 }

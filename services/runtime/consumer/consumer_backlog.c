@@ -3,20 +3,15 @@
 
 #include <string.h>
 
-#include "consumer/consumer_parts.h"
+#include "base/key_table.h"
+#include "consumer/dead_letters.h"
 
-enum consumer_role consumer_role(const struct consumer *consumer) {
-  if (consumer->state == CONSUMER_STARTING) return CONSUMER_ROLE_STARTING;
-  if (consumer->state == CONSUMER_HALTED) return CONSUMER_ROLE_HALTED;
-  return consumer_is_active(consumer) ? CONSUMER_ROLE_ACTIVE : CONSUMER_ROLE_STANDING_BY;
-}
-
-struct consumer_backlog consumer_backlog_unread(const struct consumer *consumer) {
+struct consumer_backlog consumer_backlog_unread(const struct progress *progress) {
   return (struct consumer_backlog){
-      .position = consumer->position.log_time, .lag_entries = -1, .lag_us = -1, .parked_keys = -1, .parked_events = -1};
+      .position = progress->position.log_time, .lag_entries = -1, .lag_us = -1, .parked_keys = -1, .parked_events = -1};
 }
 
-/* ---- what is parked --------------------------------------------------------------------------------------------- */
+/* ---- dead letters ----------------------------------------------------------------------------------------------- */
 
 static void add_members(struct key_table *names, struct redis_arguments *list, const struct redis_reply *members) {
   for (size_t i = 0; i < members->count; i++) {
@@ -27,12 +22,12 @@ static void add_members(struct key_table *names, struct redis_arguments *list, c
   }
 }
 
-/* The keys that are parked, then those that only have a list. */
+/* The keys that are held, then those that only have a list. */
 static struct status read_names(const struct event_store *store, struct context *context, struct redis_arguments *names,
-                                size_t *ret_parked) {
+                                size_t *ret_held) {
   struct arena *arena = context->arena;
-  struct redis_arguments keys = redis_command_of(arena, "SMEMBERS", parking_set_key(store, arena), NULL);
-  struct redis_arguments lists = redis_command_of(arena, "SMEMBERS", parking_lists_key(store, arena), NULL);
+  struct redis_arguments keys = redis_command_of(arena, "SMEMBERS", dead_letters_keys_key(store, arena), NULL);
+  struct redis_arguments lists = redis_command_of(arena, "SMEMBERS", dead_letters_lists_key(store, arena), NULL);
   const struct redis_reply *parked, *listed;
   struct redis_pending *first = redis_send(store->commands, context, &keys);
   struct redis_pending *second = redis_send(store->commands, context, &lists);
@@ -41,21 +36,21 @@ static struct status read_names(const struct event_store *store, struct context 
   if (!status_is_ok(status)) return status;
   struct key_table *known = key_table_new(arena);
   add_members(known, names, parked);
-  *ret_parked = names->count;
+  *ret_held = names->count;
   add_members(known, names, listed);
   return status_ok();
 }
 
-/* A key counts while it is parked or its list holds events. */
+/* A key counts while it is held or its list holds events. */
 static struct status count_parked(const struct event_store *store, struct context *context,
                                   struct consumer_backlog *backlog) {
   struct redis_arguments names = redis_arguments_empty(context->arena);
-  size_t parked;
-  struct status status = read_names(store, context, &names, &parked);
+  size_t held;
+  struct status status = read_names(store, context, &names, &held);
   if (!status_is_ok(status)) return status;
   struct redis_pending **pending = arena_calloc(context->arena, names.count + 1, sizeof *pending);
   for (size_t i = 0; i < names.count; i++) {
-    const char *list = parking_list_key(store, context->arena, names.values[i]);
+    const char *list = dead_letters_list_key(store, context->arena, names.values[i]);
     struct redis_arguments length = redis_command_of(context->arena, "LLEN", list, NULL);
     pending[i] = redis_send(store->commands, context, &length);
   }
@@ -66,7 +61,7 @@ static struct status count_parked(const struct event_store *store, struct contex
     if (!status_is_ok(status)) continue;
     status = received;
     if (!status_is_ok(status)) continue;
-    keys += i < parked || redis_reply_number(reply, 0) > 0;
+    keys += i < held || redis_reply_number(reply, 0) > 0;
     events += redis_reply_number(reply, 0);
   }
   if (!status_is_ok(status)) return status;
@@ -77,18 +72,18 @@ static struct status count_parked(const struct event_store *store, struct contex
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static struct status call_function(const struct consumer *consumer, struct context *context,
+static struct status call_function(const struct progress *progress, struct context *context,
                                    const struct redis_reply **ret_reply) {
-  struct event_store *store = consumer->store;
+  struct event_store *store = progress->store;
   struct redis_arguments keys = redis_arguments_empty(context->arena), values = redis_arguments_empty(context->arena);
-  redis_add_text(&keys, consumer->position_key);
+  redis_add_text(&keys, progress->key);
   redis_add_text(&keys, clock_key(store, context->arena));
-  redis_add_text(&keys, parking_set_key(store, context->arena));
-  redis_add_text(&keys, parking_lists_key(store, context->arena));
+  redis_add_text(&keys, dead_letters_keys_key(store, context->arena));
+  redis_add_text(&keys, dead_letters_lists_key(store, context->arena));
   redis_add_text(&values, store->service);
-  for (size_t i = 0; i < consumer->stream_count; i++) {
-    redis_add_text(&keys, consumer->streams[i].key);
-    redis_add_text(&values, consumer->streams[i].subscribed->name);
+  for (size_t i = 0; i < progress->stream_count; i++) {
+    redis_add_text(&keys, progress->streams[i].key);
+    redis_add_text(&values, progress->streams[i].subscribed->name);
   }
   return redis_function_call(store->commands, context, store->library, "backlog_read", &keys, &values, ret_reply);
 }
@@ -101,22 +96,22 @@ static int64_t lag_of(struct arena *arena, const struct consumer_backlog *backlo
   return last > backlog->position ? last - backlog->position : 0;
 }
 
-struct status consumer_backlog_read(const struct consumer *consumer, struct context *context,
+struct status consumer_backlog_read(const struct progress *progress, struct context *context,
                                     struct consumer_backlog *ret_backlog) {
   const struct redis_reply *reply;
-  struct status status = call_function(consumer, context, &reply);
+  struct status status = call_function(progress, context, &reply);
   if (!status_is_ok(status)) return status;
-  struct consumer_backlog backlog = consumer_backlog_unread(consumer);
+  struct consumer_backlog backlog = consumer_backlog_unread(progress);
   const char *stored = redis_reply_text(redis_reply_at(reply, 0)), *clock = redis_reply_text(redis_reply_at(reply, 1));
-  if (!consumer_is_active(consumer)) backlog.position = stored && *stored ? log_time_of_entry(stored) : 0;
+  if (!progress_is_current(progress)) backlog.position = stored && *stored ? log_time_of_entry(stored) : 0;
   backlog.lag_entries = redis_reply_number(redis_reply_at(reply, 2), -1);
   backlog.lag_us = lag_of(context->arena, &backlog, clock ? clock : "");
   int64_t keys = redis_reply_number(redis_reply_at(reply, 3), -1);
   int64_t lists = redis_reply_number(redis_reply_at(reply, 4), -1);
   backlog.parked_keys = keys > lists ? keys : lists;
   if (backlog.parked_keys == 0) backlog.parked_events = 0;
-  if (backlog.parked_keys > 0 && keys <= BACKLOG_KEYS_MOST && lists <= BACKLOG_KEYS_MOST) {
-    status = count_parked(consumer->store, context, &backlog);
+  if (backlog.parked_keys > 0 && keys <= BACKLOG_KEYS_MAX && lists <= BACKLOG_KEYS_MAX) {
+    status = count_parked(progress->store, context, &backlog);
   }
   if (status_is_ok(status)) *ret_backlog = backlog;
   return status;

@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/message.h"
+#include "consumer/dead_letters.h"
 #include "consumer/outbox_delivery.h"
-#include "consumer/parking.h"
 #include "loop/coroutine.h"
 #include "loop/fail_point.h"
 #include "store/transaction.h"
@@ -19,8 +19,8 @@ enum {
   CALL_US = 5000000,
   LOOK_US = 1000000, /* also without being woken, in case another replica has left something */
   READY_POLL_US = 50000,
-  BACKOFF_FIRST_US = 100000,
-  BACKOFF_MOST_US = 2000000,
+  BACKOFF_MIN_US = 100000,
+  BACKOFF_MAX_US = 2000000,
 };
 
 struct outbox {
@@ -79,15 +79,15 @@ void outbox_stop(struct outbox *outbox) {
 
 /* ---- the batch -------------------------------------------------------------------------------------------------- */
 
-static size_t most_messages(const struct outbox *outbox) {
+static size_t max_messages(const struct outbox *outbox) {
   if (outbox->single_left > 0) return 1;
-  int32_t most = outbox->options.route->batch_messages;
-  return most > 0 ? (size_t)most : BATCH_MESSAGES;
+  int32_t max = outbox->options.route->batch_messages;
+  return max > 0 ? (size_t)max : BATCH_MESSAGES;
 }
 
-static size_t most_bytes(const struct outbox *outbox) {
-  int64_t most = outbox->options.route->batch_bytes;
-  return most > 0 ? (size_t)most : BATCH_BYTES;
+static size_t max_bytes(const struct outbox *outbox) {
+  int64_t max = outbox->options.route->batch_bytes;
+  return max > 0 ? (size_t)max : BATCH_BYTES;
 }
 
 /* Decodes as many as make a batch; what can't be decoded goes alone. */
@@ -100,7 +100,7 @@ static void fill_batch(struct outbox *outbox, struct batch *batch, const struct 
   for (; batch->count < list->count; batch->count++) {
     const struct redis_reply *bytes = list->elements[batch->count];
     size += bytes->size;
-    if (batch->count > 0 && size > most_bytes(outbox)) return;
+    if (batch->count > 0 && size > max_bytes(outbox)) return;
     void *message = message_unpack(arena, outbox->options.route->message, bytes->text, bytes->size);
     if (!message && batch->count > 0) return;
     batch->messages[batch->count] = message;
@@ -115,7 +115,7 @@ static void fill_batch(struct outbox *outbox, struct batch *batch, const struct 
 
 static struct status take_batch(struct outbox *outbox, struct batch *batch) {
   struct redis_arguments range = redis_command_of(batch->context.arena, "LRANGE", outbox->key, "0", NULL);
-  redis_add_number(&range, (int64_t)most_messages(outbox) - 1);
+  redis_add_number(&range, (int64_t)max_messages(outbox) - 1);
   const struct redis_reply *list;
   struct status status = redis_command(outbox->options.store->reads, &batch->context, &range, &list);
   if (status_is_ok(status)) fill_batch(outbox, batch, list);
@@ -134,7 +134,7 @@ static struct status call_peer(struct outbox *outbox, struct batch *batch) {
 
 /* True for what says that the message is wrong. Anything else, even what is no outage by its code (a proxy that knows
  * no such method, a certificate that has expired), says nothing about the message: it waits. */
-static bool is_refusal(struct status status) {
+static bool blames_message(struct status status) {
   switch (status.code) {
     case STATUS_INVALID_ARGUMENT:
     case STATUS_NOT_FOUND:
@@ -149,27 +149,25 @@ static bool is_refusal(struct status status) {
 
 /* ---- removing --------------------------------------------------------------------------------------------------- */
 
-/* Removes the first `count` messages; with `reason` the first one is parked. */
+/* Removes the first `count` messages; with `reason` the first one is dead-lettered. */
 static struct status remove_first(struct outbox *outbox, struct batch *batch, size_t count, const char *reason) {
   struct event_store *store = outbox->options.store;
   struct arena *arena = batch->context.arena;
   batch->context.deadline_us = clock_monotonic_us() + CALL_US;
   struct transaction transaction = transaction_of(store, arena);
   transaction_require_value(&transaction, lease_epoch_key(store, arena),
-                            arena_printf(arena, "%" PRId64, outbox->options.lease->epoch));
+                            arena_printf(arena, "%" PRId64, outbox->options.leader->epoch));
   transaction_trim(&transaction, outbox->key, (int64_t)count);
-  if (reason) parking_add_line(&transaction, PARKING_KEY_OUTBOX, batch->bytes[0], batch->sizes[0]);
+  if (reason) dead_letters_add_line(&transaction, DEAD_LETTERS_OUTBOX, batch->bytes[0], batch->sizes[0]);
   struct transaction_result result;
   struct status status = transaction_run(&transaction, &batch->context, &result);
   if (!status_is_ok(status)) return status;
-  if (result.outcome != TRANSACTION_DONE) {
-    return status_error(arena, STATUS_UNAVAILABLE, "LEASE_LOST", "the lease is another replica's");
-  }
+  if (result.outcome != TRANSACTION_DONE) return lease_lost(arena);
   outbox->single_left -= outbox->single_left < count ? outbox->single_left : count;
   return status_ok();
 }
 
-static struct status park_first(struct outbox *outbox, struct batch *batch, const char *reason) {
+static struct status dead_letter_first(struct outbox *outbox, struct batch *batch, const char *reason) {
   struct status status = remove_first(outbox, batch, 1, reason);
   if (!status_is_ok(status)) return status;
   log_event(LOG_ERROR, "parked a message that the peer refuses", "method", outbox->options.route->method, "reason",
@@ -182,7 +180,7 @@ static struct status park_first(struct outbox *outbox, struct batch *batch, cons
 static struct status deliver(struct outbox *outbox, struct batch *batch) {
   struct status status = take_batch(outbox, batch);
   if (!status_is_ok(status) || batch->count == 0) return status;
-  if (batch->undecodable) return park_first(outbox, batch, "it can't be decoded");
+  if (batch->undecodable) return dead_letter_first(outbox, batch, "it can't be decoded");
   if (fail_point("outbox.before_delivery")) {
     return status_error(batch->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point before delivery");
   }
@@ -191,8 +189,8 @@ static struct status deliver(struct outbox *outbox, struct batch *batch) {
     return status_error(batch->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point after delivery");
   }
   if (status_is_ok(status)) return remove_first(outbox, batch, batch->count, NULL);
-  if (!is_refusal(status)) return status;
-  if (batch->count == 1) return park_first(outbox, batch, status.message);
+  if (!blames_message(status)) return status;
+  if (batch->count == 1) return dead_letter_first(outbox, batch, status.message);
   outbox->single_left = batch->count;
   return status_ok();
 }
@@ -229,12 +227,12 @@ static void pause_for(struct outbox *outbox, int64_t duration_us) {
 }
 
 static bool may_deliver(const struct outbox *outbox) {
-  return outbox->options.lease->epoch != 0 && redis_is_ready(outbox->options.store->commands) &&
+  return outbox->options.leader->epoch != 0 && redis_is_ready(outbox->options.store->commands) &&
          redis_is_ready(outbox->options.store->reads);
 }
 
 void outbox_run(struct outbox *outbox) {
-  int64_t backoff_us = BACKOFF_FIRST_US;
+  int64_t backoff_us = BACKOFF_MIN_US;
   while (!outbox->stopping) {
     if (!may_deliver(outbox)) {
       pause_for(outbox, READY_POLL_US);
@@ -243,11 +241,11 @@ void outbox_run(struct outbox *outbox) {
     outbox->woken = false;
     bool more;
     if (deliver_next(outbox, &more)) {
-      backoff_us = BACKOFF_FIRST_US;
+      backoff_us = BACKOFF_MIN_US;
       if (!more) wait_until(outbox, clock_monotonic_us() + LOOK_US);
       continue;
     }
     pause_for(outbox, backoff_us);
-    backoff_us = backoff_us * 2 < BACKOFF_MOST_US ? backoff_us * 2 : BACKOFF_MOST_US;
+    backoff_us = backoff_us * 2 < BACKOFF_MAX_US ? backoff_us * 2 : BACKOFF_MAX_US;
   }
 }

@@ -3,14 +3,14 @@
  * and removes them by a transaction that refuses an older epoch. */
 #pragma once
 
-#include "consumer/lease.h"
+#include "consumer/leader.h"
 #include "consumer/outbox.h"
 
 struct outbox;
 
 struct outbox_options {
   struct event_store *store;
-  const struct lease *lease; /* delivers only while it is held */
+  const struct leader *leader; /* delivers only while this replica is it */
   const struct outbox_route *route;
   struct rpc_channel *channel;
 };
@@ -20,7 +20,7 @@ struct outbox *outbox_new(struct arena *arena, const struct outbox_options *opti
 /* `<service>_outbox`. */
 const char *outbox_key(const struct event_store *store, struct arena *arena);
 
-/* The coroutine's body: parks until outbox_stop, and until the call under way has ended. */
+/* The coroutine's body: returns after outbox_stop, when the call under way has ended. */
 void outbox_run(struct outbox *outbox);
 
 /* There may be something to deliver. NULL is allowed. */

@@ -8,9 +8,9 @@
 #include "base/key_table.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "consumer/lease.h"
+#include "consumer/leader.h"
 #include "consumer/outbox_delivery.h"
-#include "consumer/work_page.h"
+#include "consumer/work_commit.h"
 #include "store/record.h"
 
 enum { BYTES_LIKE_A_CHANGE = 4096 };
@@ -38,14 +38,14 @@ struct work_view {
   struct work_view *next;
 };
 
-/* An event of the present part. */
+/* An event of the present unit. */
 struct work_event {
   const struct event *event;
   size_t guards, changes; /* how many the transaction had before it */
   struct work_event *before;
 };
 
-/* An entity that the present part writes, for the case that it can't. */
+/* An entity that the present unit writes, for the case that it can't. */
 struct work_entity {
   int guard;
   const struct entity_type *type;
@@ -59,12 +59,12 @@ struct work {
   struct work_view *views;
   struct transaction transaction;
   struct redis_arguments sends;
-  struct key_table *changed; /* keys of the entities that the present part changes */
+  struct key_table *changed; /* keys of the entities that the present unit changes */
   bool conflict;
   struct work_event *current; /* the event whose work it is */
   struct work_entity *entities;
   struct key_table *derived; /* names of the types that it has derived ids for, as often as it has */
-  size_t bytes;              /* that the present part puts into views and sends */
+  size_t bytes;              /* that the present unit puts into views and sends */
 };
 
 struct context *work_context(struct work *work) {
@@ -88,16 +88,16 @@ const char *work_epoch(struct work *work) {
 }
 
 struct status work_lease_lost(struct work *work) {
-  return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, "LEASE_LOST", "the lease is another replica's");
+  return lease_lost(work_arena(work));
 }
 
 struct transaction *work_transaction(struct work *work) {
   return &work->transaction;
 }
 
-/* ---- parts ------------------------------------------------------------------------------------------------------ */
+/* ---- units ------------------------------------------------------------------------------------------------------ */
 
-static void begin_part(struct work *work) {
+static void begin_unit(struct work *work) {
   struct arena *arena = work_arena(work);
   work->transaction = transaction_of(work->options.store, arena);
   work->transaction.checks_kinds = true; /* one event's mistake must not leave half of the others' effects */
@@ -127,13 +127,13 @@ const char *work_fault(const struct work *work) {
 struct work *work_new(const struct work_options *options) {
   struct work *work = arena_calloc(options->context->arena, 1, sizeof *work);
   work->options = *options;
-  begin_part(work);
+  begin_unit(work);
   return work;
 }
 
 void work_discard(struct work *work) {
   work->views = NULL;
-  begin_part(work);
+  begin_unit(work);
 }
 
 size_t work_changes(const struct work *work) {
@@ -384,12 +384,12 @@ static void write_view(struct work *work, struct work_view *view) {
   transaction_set_fields(&work->transaction, key, &fields);
 }
 
-static void begin_next_part(struct work *work) {
+static void begin_next_unit(struct work *work) {
   for (struct work_view *view = work->views; view; view = view->next) {
     for (struct work_record *record = view->dirty.first; record; record = record->next) record->dirty = false;
     list_clear(&view->dirty);
   }
-  begin_part(work);
+  begin_unit(work);
 }
 
 /* The event that has added the guard or the change; an event's are those from its begin to the next one's. */
@@ -399,21 +399,22 @@ static const struct event *owner_of(const struct work *work, size_t guard, size_
   return at ? at->event : NULL;
 }
 
-static const char *why_refused(struct work *work, int guard, const char *found) {
-  const struct work_entity *at = work->entities;
-  while (at && at->guard != guard) at = at->before;
-  if (!at) return "a guard of its own does not hold";
-  const char *name = at->type->name, *what = found ? "it has another version now" : "there is none";
-  if (at->version == 0)
-    return arena_printf(work_arena(work), "%s %s can't be created: it exists already", name, at->id);
-  return arena_printf(work_arena(work), "%s %s can't be changed from version %" PRId64 ": %s", name, at->id,
-                      at->version, what);
-}
-
 static struct work_refusal refusal_of(struct work *work, const struct transaction_result *result) {
-  return (struct work_refusal){.guard = result->refused_by,
-                               .event = owner_of(work, (size_t)result->refused_by, 0),
-                               .why = why_refused(work, result->refused_by, result->actual)};
+  struct arena *arena = work_arena(work);
+  struct work_refusal refusal = {.event = owner_of(work, (size_t)result->refused_by, 0),
+                                 .why = "a guard of its own does not hold"};
+  const struct work_entity *at = work->entities;
+  while (at && at->guard != result->refused_by) at = at->before;
+  if (!at) return refusal;
+  refusal.entity = arena_printf(arena, "%s %s", at->type->name, at->id);
+  refusal.version = at->version;
+  if (at->version == 0) {
+    refusal.why = arena_printf(arena, "%s can't be created: it exists already", refusal.entity);
+  } else {
+    refusal.why = arena_printf(arena, "%s can't be changed from version %" PRId64 ": %s", refusal.entity, at->version,
+                               result->actual ? "it has another version now" : "there is none");
+  }
+  return refusal;
 }
 
 static struct status refused(struct work *work, struct work_refusal refusal, struct work_refusal *ret_refusal) {
@@ -432,11 +433,8 @@ struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {
   const struct event *wrong = owner_of(work, 0, work->transaction.wrong_change);
   if (wrong) return refused(work, (struct work_refusal){.event = wrong, .why = status.message}, ret_refusal);
   if (!status_is_ok(status)) return status;
-  if (result.outcome == TRANSACTION_REFUSED && result.refused_by == 1) {
-    return status_error(arena, STATUS_FAILED_PRECONDITION, "LEASE_LOST", "the lease has the epoch %s now, not %s",
-                        result.actual ? result.actual : "none", work->options.epoch);
-  }
+  if (result.outcome == TRANSACTION_REFUSED && result.refused_by == 1) return lease_lost(arena);
   if (result.outcome != TRANSACTION_DONE) return refused(work, refusal_of(work, &result), ret_refusal);
-  begin_next_part(work);
+  begin_next_unit(work);
   return status_ok();
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work: everything that handling a page of events changes, committed at once (unit of work).
+/* Work: the unit of work, everything that handling a batch of events changes, committed at once.
  *
- * Handlers read views through it, seeing what earlier events of the page have put, and add changes: records of views,
- * entities with their events, messages for the outbox. One transaction then makes all of it, moves the consumer's
- * positions, if the consumer still holds the lease: each event has its effect exactly once, however often it is read. A
+ * Handlers read views through it, seeing what earlier events of the batch have put, and add changes: records of views,
+ * entities with their events, messages for the outbox. One transaction then makes all of it and moves the consumer's
+ * positions, if this replica still holds the lease: each event has its effect exactly once, however often it is read. A
  * work that isn't committed leaves nothing. Belongs to the consumer's coroutine. Memory: the work's arena.
  *
  * What a handler gives that can't be stored or sent (NULL; a record or message of another type; more than 1 MiB; text
- * that is no UTF-8; an id that is no UUID; see also record.h, entity_store.h) parks its event, with what was wrong,
- * once the handler has returned, as does an entity that can't be created or changed since it exists already or does
- * not. */
+ * that is no UTF-8; an id that is no UUID; see also record.h, entity_store.h) dead-letters its event, with what was
+ * wrong, once the handler has returned, as does an entity that can't be created or changed since it exists already or
+ * does not. An entity that others change at the same time makes the handler run again. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -33,14 +33,14 @@ void *work_user(struct work *work);
 /* The lease's epoch as text, for fenced functions of the service's own (event_run_handler). */
 const char *work_epoch(struct work *work);
 
-/* What an event_run_handler answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. It
- * dead-letters no event. */
+/* What an event_run_handler answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. It says
+ * nothing against the event. */
 struct status work_lease_lost(struct work *work);
 
-/* Says that a record will be needed, so that a page's records are fetched together. For subscription.want. */
+/* Says that a record will be needed, so that a batch's records are fetched together. For subscription.want. */
 void work_want(struct work *work, const struct view *view, const char *key);
 
-/* The record as of this event, or NULL where there is none. The message may be changed and put back. May park. */
+/* The record as of this event, or NULL where there is none. The message may be changed and put back. May yield. */
 struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record);
 void work_put(struct work *work, const struct view *view, const char *key, const void *record);
 void work_remove(struct work *work, const struct view *view, const char *key);
@@ -51,12 +51,12 @@ void work_remove(struct work *work, const struct view *view, const char *key);
 void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
 /* Changes an own entity that the handler has loaded; nothing else may write such entities meanwhile. What was loaded
- * does not show what earlier events of the page have done to entities; but a second change of an entity, however it was
- * loaded, makes the page commit first and the handler run again, on what is then stored. */
+ * does not show what earlier events of the batch have done to entities; but a second change of an entity, however it
+ * was loaded, makes the unit commit first and the handler run again, on what is then stored. */
 void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
 /* The transaction itself, for changes of the service's own keys. No guards may be added; a key that holds another kind
- * of value parks the event. */
+ * of value dead-letters the event. */
 struct transaction *work_transaction(struct work *work);
 
 /* Puts a message, of the type that the service's outbox_route names, into the outbox (outbox.h): it is delivered to the

@@ -40,8 +40,8 @@ static void read_backlog(struct service_status *self) {
   struct consumer *consumer = self->service->consumer;
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + READ_US};
   self->reading = true;
-  struct consumer_backlog backlog = consumer_backlog_unread(consumer);
-  struct status status = consumer_backlog_read(consumer, &context, &backlog);
+  struct consumer_backlog backlog = consumer_backlog_unread(consumer_progress(consumer));
+  struct status status = consumer_backlog_read(consumer_progress(consumer), &context, &backlog);
   self->backlog = backlog;
   snprintf(self->trouble, sizeof self->trouble, "%s", status_is_ok(status) ? "" : status.message);
   self->read_us = clock_monotonic_us();
@@ -60,19 +60,19 @@ static void refresh_backlog(struct service_status *self, int64_t deadline_us) {
     read_backlog(self);
     return;
   }
-  self->backlog = consumer_backlog_unread(self->service->consumer);
+  self->backlog = consumer_backlog_unread(consumer_progress(self->service->consumer));
   self->trouble[0] = '\0';
 }
 
 static Ordershop__V1__ConsumerState state_of(const struct consumer *consumer) {
-  switch (consumer_role(consumer)) {
-    case CONSUMER_ROLE_STARTING:
+  switch (consumer_state(consumer)) {
+    case CONSUMER_STARTING:
       return ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_STARTING;
-    case CONSUMER_ROLE_ACTIVE:
+    case CONSUMER_ACTIVE:
       return ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_ACTIVE;
-    case CONSUMER_ROLE_STANDING_BY:
+    case CONSUMER_STANDING_BY:
       return ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_STANDING_BY;
-    case CONSUMER_ROLE_HALTED:
+    case CONSUMER_HALTED:
       break;
   }
   return ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_HALTED;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Stream reader: reads several streams of one Redis as one, in log order.
  *
  * It reads by XREAD from a place of its own in each stream, merges what it has read (event_merge.h) and hands it out

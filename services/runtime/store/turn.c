@@ -12,9 +12,9 @@ struct turn turn_of(struct event_store *store, struct context *context, const ch
 }
 
 /* Between half and the whole of a backoff that doubles each time. */
-static int64_t pause_us(int waits) {
-  enum { FIRST_US = 1000, DOUBLINGS_MOST = 6 };
-  uint32_t backoff = (uint32_t)FIRST_US << (waits < DOUBLINGS_MOST ? waits : DOUBLINGS_MOST);
+int64_t turn_pause_us(int waits) {
+  enum { FIRST_US = 1000, DOUBLINGS_MAX = 6 };
+  uint32_t backoff = (uint32_t)FIRST_US << (waits < DOUBLINGS_MAX ? waits : DOUBLINGS_MAX);
   return backoff / 2 + arc4random() % (backoff / 2 + 1);
 }
 
@@ -26,7 +26,7 @@ static bool wait_in_line(struct turn *turn) {
 }
 
 static bool sleep_a_moment(const struct turn *turn) {
-  coroutine_sleep(pause_us(turn->waits), turn->context->deadline_us);
+  coroutine_sleep(turn_pause_us(turn->waits), turn->context->deadline_us);
   return clock_monotonic_us() < turn->context->deadline_us;
 }
 

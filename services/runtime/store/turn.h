@@ -36,5 +36,9 @@ struct turn turn_of(struct event_store *store, struct context *context, const ch
  * to 64 ms, with jitter). False, with *ret_status DEADLINE_EXCEEDED (CONTENDED): the deadline is over. */
 bool turn_wait(struct turn *turn, struct status *ret_status);
 
+/* How long the one whose turn it is pauses after its `waits`-th try (0: the first): 1 ms, doubling to 64 ms, with
+ * jitter. In microseconds. */
+int64_t turn_pause_us(int waits);
+
 /* Lets the next one try. Nothing happens where nothing was waited for. */
 void turn_end(struct turn *turn);

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Leases and consumer groups; see consumer/lease.h and consumer/consumer.h.
+-- Leases and consumer groups; see consumer/leader.h and consumer/consumer_group.h.
 
 -- Takes or renews the lease. KEYS: lease, its epoch. ARGV: holder, client id of the holder's blocking connection, life
 -- in ms. Answers {epoch (0: somebody else holds it), client id of whoever holds it}.

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What streams hold, and what they held; see store/stream_sight.h.
+-- What streams hold, and what they held; see store/known_log.h.
 
 -- KEYS: streams. ARGV: group. Answers for each stream {first entry or '', last id, highest id that was deleted, entries
 -- ever added, length, the group's last id or '', entries that the group has read (-1: unknown)}, {} where there is none.

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batch: the events that are taken from the reader at once, handled in log order and committed together.
+ *
+ * What the handlers of a batch give is one unit of work (work.h), committed by one transaction with the positions that
+ * the events lead to. A batch is divided into several units where one would take too long for the lease, or would hold
+ * up Redis; where an event's change needs what an earlier one of the batch has stored; and around runs
+ * (event_run_handler), whose effects are not in the unit.
+ *
+ * An event that its handler refuses for good is dead-lettered. What can't be committed because others were quicker is
+ * handled again after a pause, and if that goes on, by the next term. */
+#pragma once
+
+#include <stddef.h>
+
+#include "consumer/crash_guard.h"
+#include "consumer/dead_letters.h"
+#include "consumer/leader.h"
+#include "consumer/outbox_delivery.h"
+#include "consumer/progress.h"
+#include "store/stream_reader.h"
+
+/* What batches are made of, and leave their traces in. */
+struct batch_parts {
+  struct event_store *store;
+  const struct leader *leader;
+  struct progress *progress;
+  struct stream_reader *reader; /* of the term; its streams are those of the progress */
+  struct dead_letters *dead_letters;
+  struct crash_guard *guard;
+  const struct outbox_route *route; /* NULL: the service sends nothing */
+  struct outbox *outbox;            /* NULL likewise */
+  void *user;                       /* work_user */
+};
+
+/* Takes the next events that the reader has, as many as make a batch, handles them and commits. *ret_events: how many
+ * these were. The arena gets the error: of Redis; LEASE_LOST; what a handler has answered that says nothing against its
+ * event; ABORTED CONTENDED. Some of the events may have been committed then. Yields. */
+struct status batch_handle(const struct batch_parts *parts, struct arena *arena, size_t *ret_events);

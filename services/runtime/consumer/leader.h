@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Leader: the one replica of a service that handles its events, decided by a lease in Redis.
+ *
+ * `<service>_lease` ("<holder> <client id of its blocking connection>") lives `lease_ms` and is renewed by its holder
+ * every third of it. `<service>_lease_epoch` is a number that grows with every new holder and never comes again; it has
+ * nothing to do with the epoch of the log (store/log_time.h). Functions that make effects refuse an older epoch, so a
+ * leader that was stopped and wakes up too late writes nothing.
+ *
+ * A term is what a leader does under one epoch of the lease on one server of Redis: from taking up the stored positions
+ * to the next failure. Threads: the loop's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "loop/coroutine.h"
+#include "store/event_store.h"
+
+struct term {
+  int64_t epoch;       /* of the lease */
+  char epoch_text[24]; /* the same, for guards */
+  uint64_t redis_era;  /* what was read there is committed there */
+};
+
+struct leader {
+  struct event_store *store;
+  const char *holder; /* this process: random, one per start */
+  int64_t lease_ms;
+  int64_t epoch;         /* of the lease that this replica holds; 0: it holds none */
+  int64_t until_us;      /* when the lease ends unless it is renewed (clock_monotonic_us) */
+  bool follows;          /* another replica is the leader, by Redis' latest answer */
+  int64_t leader_client; /* client id of the leader's blocking connection, whoever it is; 0: unknown */
+  struct term term;      /* the latest one */
+  struct condition changed;
+  struct condition wake; /* the keeper's */
+  bool stopping;
+};
+
+/* Takes or renews the lease; sets epoch, follows and leader_client. Yields. */
+struct status leader_acquire(struct leader *leader, struct context *context);
+
+/* Gives the lease back if it is ours. Yields. */
+struct status leader_release(struct leader *leader, struct context *context);
+
+/* The body of the coroutine that keeps the lease: takes it when it is free, renews it, and gives it back when
+ * leader_stop has been called. `changed` is signalled after each try. */
+void leader_keep(struct leader *leader);
+void leader_stop(struct leader *leader);
+
+/* Begins a term with the lease that is held now. */
+void leader_begin_term(struct leader *leader);
+
+/* The lease is still that of the term. */
+bool leader_holds_term(const struct leader *leader);
+
+/* A function has found another epoch than the term's: the keeper tries at once to get the lease back. */
+void leader_lost_term(struct leader *leader);
+
+/* This replica holds the lease, and Redis is still the server of its term. */
+bool leader_leads(const struct leader *leader);
+
+/* For what is done in the term: `us` from now on, and on no other server. */
+struct context leader_context(const struct leader *leader, struct arena *arena, int64_t us);
+
+/* FAILED_PRECONDITION LEASE_LOST: a function has found another epoch than the term's. */
+struct status lease_lost(struct arena *arena);
+
+/* The key of the lease's epoch, for guards. */
+const char *lease_epoch_key(const struct event_store *store, struct arena *arena);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log check: whether the log is whole, as far as the stored positions tell: of their epoch, not shorter than they are,
+ * and without entries that were removed before they were applied. Entries at or below a stream's position may be gone.
+ * What this process itself has seen of the log is known_log's. Threads: the loop's. */
+#pragma once
+
+#include "consumer/progress.h"
+
+/* At the beginning of a term. A service without positions begins at this log, and one for which an operator has
+ * accepted a gap goes on behind it. Errors: FAILED_PRECONDITION (LOG_RESET; LOG_GAP); those of redis_command. Yields.
+ */
+struct status log_check(struct progress *progress, struct context *context);
+
+/* When all has been read: that no entry was removed meanwhile. Errors: as above. Yields. */
+struct status log_check_streams(struct progress *progress, struct context *context);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/waiters.h"
+
+#include "base/clock.h"
+
+enum { LOOK_FIRST_US = 1000, UNBLOCK_US = 5000000 };
+
+/* Which connection the leader reads on while it blocks; 0: none. */
+static int64_t blocked_client(const struct waiters *waiters) {
+  const struct leader *leader = waiters->progress->leader;
+  if (waiters->blocked) return redis_client_id(waiters->progress->store->blocking);
+  return leader->epoch != 0 ? 0 : leader->leader_client;
+}
+
+void waiters_poke(struct waiters *waiters) {
+  struct redis *commands = waiters->progress->store->commands;
+  waiters->poked = true;
+  condition_signal_all(&waiters->wake);
+  int64_t client = blocked_client(waiters);
+  if (client == 0 || waiters->unblocking || !redis_is_ready(commands)) return;
+  waiters->unblocking = true;
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + UNBLOCK_US};
+  struct redis_arguments command = redis_command_of(context.arena, "CLIENT", "UNBLOCK", NULL);
+  redis_add_number(&command, client);
+  const struct redis_reply *reply;
+  /* Whatever becomes of it: whoever waits pokes again. */
+  (void)redis_command(commands, &context, &command, &reply);
+  arena_free(context.arena);
+  waiters->unblocking = false;
+}
+
+static struct status position_now(const struct progress *progress, struct context *context,
+                                  struct position *ret_position) {
+  if (progress_is_current(progress)) {
+    *ret_position = progress->position;
+    return status_ok();
+  }
+  return position_read(progress->store, context, ret_position);
+}
+
+/* Whether the position can be reached at all. That of a halted consumer says nothing, not even that something has been
+ * applied. */
+static struct status check_running(const struct progress *progress, struct context *context) {
+  if (!event_store_is_ready(progress->store)) {
+    return status_error(context->arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "%s",
+                        event_store_reason(progress->store));
+  }
+  const char *halted = progress_halt_reason(progress);
+  if (!*halted) return status_ok();
+  return status_error(context->arena, STATUS_UNAVAILABLE, "CONSUMER_HALTED", "events are not handled: %s", halted);
+}
+
+static struct status check_deadline(struct context *context) {
+  if (clock_monotonic_us() < context->deadline_us) return status_ok();
+  return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "POSITION_NOT_REACHED",
+                      "the position was not reached in time");
+}
+
+/* The leader says when it has moved; elsewhere its position is looked for, with growing pauses. */
+static void pause_until(struct progress *progress, int64_t deadline_us, int64_t *pause_us) {
+  bool here = progress_is_current(progress);
+  int64_t end_us = clock_monotonic_us() + (here ? WAITERS_POKE_US : *pause_us);
+  if (end_us > deadline_us) end_us = deadline_us;
+  if (here) {
+    condition_wait(&progress->moved, end_us);
+  } else {
+    coroutine_sleep(end_us - clock_monotonic_us(), end_us);
+  }
+  *pause_us = *pause_us * 2 < WAITERS_POKE_US ? *pause_us * 2 : WAITERS_POKE_US;
+}
+
+static struct status wait_for(struct waiters *waiters, struct context *context, const struct position *after) {
+  struct progress *progress = waiters->progress;
+  int64_t pause_us = LOOK_FIRST_US;
+  while (true) {
+    struct position position;
+    struct status status = check_running(progress, context);
+    if (status_is_ok(status)) status = position_now(progress, context, &position);
+    if (!status_is_ok(status) || position_has_seen(&position, after)) return status;
+    status = check_deadline(context);
+    if (!status_is_ok(status)) return status;
+    waiters_poke(waiters);
+    if (progress_is_current(progress) && position_has_seen(&progress->position, after)) return status_ok();
+    pause_until(progress, context->deadline_us, &pause_us);
+  }
+}
+
+bool waiters_has_seen(const struct waiters *waiters, const char *after) {
+  const struct progress *progress = waiters->progress;
+  struct position position;
+  return progress_is_current(progress) && position_parse(after, &position) &&
+         position_has_seen(&progress->position, &position);
+}
+
+struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after) {
+  if (waiters_has_seen(waiters, after)) return status_ok();
+  struct position position;
+  if (!position_parse(after, &position)) {
+    return status_error(context->arena, STATUS_INVALID_ARGUMENT, "POSITION_INVALID",
+                        "ordershop-after is no position that this shop has told");
+  }
+  struct status status = event_store_check_position(waiters->progress->store, context, &position);
+  if (!status_is_ok(status)) return status;
+  waiters->count++;
+  status = wait_for(waiters, context, &position);
+  waiters->count--;
+  return status;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiters: calls that wait until everything up to a position has been applied, by whichever replica is the leader.
+ *
+ * Whoever waits pokes the leader: a leader that blocks in Redis for want of events goes on at once, looks at the clock
+ * and says how far it is. Threads: the loop's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/context.h"
+#include "base/status.h"
+#include "consumer/progress.h"
+#include "loop/coroutine.h"
+
+/* Whoever waits pokes again so often, in case a poke came just before the block. */
+enum { WAITERS_POKE_US = 20000 };
+
+struct waiters {
+  struct progress *progress;
+  size_t count;          /* that wait at present */
+  bool poked;            /* since the last poll of the log */
+  bool blocked;          /* this replica's consumer blocks in Redis */
+  bool unblocking;       /* somebody is about to end that */
+  struct condition wake; /* of the consumer in a pause: signalled by a poke */
+};
+
+/* Ends the block of the leader, wherever it runs, and the pauses of the consumer here. Yields. */
+void waiters_poke(struct waiters *waiters);
+
+/* Waits as consumer_wait_for says. Yields. */
+struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after);
+
+/* Without a wait it would be OK. */
+bool waiters_has_seen(const struct waiters *waiters, const char *after);
