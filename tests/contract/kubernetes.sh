@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The manifests, without a cluster: kustomize builds each overlay, also with mutual TLS; what comes out fits Kubernetes'
 # schemas, and names, ports, variables, images, files and network policies agree with each other, with the services
-# (--help, shop.h), the Dockerfile and Redis' users (tests/kubernetes/manifests.py).
+# (--help, deploy/services.txt), the Dockerfile and Redis' users (tests/kubernetes/manifests.py).
 # kustomize is built from its Go module, the schemas are those of the Python package kubernetes-validate; both are kept in
 # the user's cache folder.
 

@@ -28,15 +28,15 @@ class Shop:
     def __init__(self, source, folder, built):
         with open(built, encoding="utf-8") as file:
             self.objects = [item for item in yaml.load_all(file, FastLoader) if item]
-        with open(f"{source}/services/common/shop.h", encoding="utf-8") as file:
-            self.ports = {name.lower(): int(port) for name, port in re.findall(r"SHOP_PORT_(\w+) = (\d+)", file.read())}
+        with open(f"{source}/deploy/services.txt", encoding="utf-8") as file:
+            self.ports = {name: int(port) for name, port in re.findall(r"^(\w+) +(\d+) ", file.read(), re.M)}
         with open(f"{source}/CMakeLists.txt", encoding="utf-8") as file:
             self.version = re.search(r"project\([^)]*VERSION ([\d.]+)", file.read()).group(1)
         with open(f"{source}/deploy/docker/Dockerfile", encoding="utf-8") as file:
             self.dockerfile = file.read()
         self.mended_folder = re.search(r'ENTRYPOINT \["[^"]*/mend_log.sh", "([^"]+)"', self.dockerfile).group(1)
         with open(f"{source}/deploy/redis/users.acl", encoding="utf-8") as file:
-            self.redis_users = set(re.findall(r"^user (\w+)", file.read(), re.M))
+            self.redis_users = {*self.ports, *re.findall(r"^user (\w+)", file.read(), re.M)}
         self.help = {name: self.help_of(f"{folder}/ordershop-{name}") for name in self.ports}
         self.known = {name: set(re.findall(r"ORDERSHOP_[A-Z_]+", text)) for name, text in self.help.items()}
 
