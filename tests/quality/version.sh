@@ -20,7 +20,9 @@ cd -- "$ORDERSHOP_SOURCE"
 version=$(sed -n 's/^project(ordershop VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 build=$(dirname "$ORDERSHOP_BIN")
 
-programs() { (cd "$ORDERSHOP_BIN" && printf '%s\n' ordershop ordershop-*) | grep -v _; }
+# By name, since the build's folders may hold what an earlier tree has made.
+programs() { printf 'ordershop\n' && printf 'ordershop-%s\n' "${shop_services[@]}"; }
+manual_pages() { echo ordershop.1 && basename -a -s .in client/man/*.in; }
 
 every_program_says_it() {
   local program wrong=0
@@ -34,15 +36,15 @@ every_program_says_it() {
 }
 
 every_manual_page_says_it() {
-  local page wrong=0 count=0
-  for page in "$build"/client/made/*.[1-9]; do
-    count=$((count + 1))
+  local page wrong=0
+  while read -r page; do
+    page=$build/client/made/$page
     if ! grep -q "^\.TH .*OrderShop ${version//./\\.}" "$page" || ! grep -qF 'Apache License, version 2.0' "$page"; then
       say "$page"
       wrong=1
     fi
-  done
-  [ "$wrong" -eq 0 ] && [ "$count" -gt 1 ]
+  done < <(manual_pages)
+  return "$wrong"
 }
 
 pkg_config_files_say_it() {
