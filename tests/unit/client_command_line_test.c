@@ -177,6 +177,7 @@ static void says_what_is_wrong(void) {
       {"customer -name x", "customer has no flag -name; see ordershop customer --help"},
       {"customer create -name x",
        "customer create has no flag -name; did you mean --name? See ordershop customer create --help"},
+      {"customer -é", "customer has no flag -é; see ordershop customer --help"},
       {"customer -x", "customer has no flag -x; see ordershop customer --help"},
       {"customer get 1 --name x", "customer get has no flag --name; see ordershop customer get --help"},
       {"customer create --email b --name", "--name needs a value"},

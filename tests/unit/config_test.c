@@ -212,6 +212,7 @@ static void test_refused_flags(void) {
   refuse_flags((const char *[]){"-p", NULL}, "there is no flag -p; see ordershop-test --help");
   refuse_flags((const char *[]){"-redis-url", "x", NULL},
                "there is no flag -redis-url; did you mean --redis-url? See ordershop-test --help");
+  refuse_flags((const char *[]){"--a\nb=c", NULL}, "there is no flag --a?b; see ordershop-test --help");
   refuse_flags((const char *[]){"start", NULL}, "\"start\" is not a flag; see ordershop-test --help");
   refuse_flags((const char *[]){"--", "--tls=yes", NULL}, "\"--tls=yes\" is not a flag; see ordershop-test --help");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/flags.h"
 
+#include <ctype.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +35,24 @@ static struct status refuse_unknown(const struct flag_reader *reader, const char
 /* Of `-name`, which getopt_long reads letter by letter, it goes on to the next argument only after the last one. */
 static const char *refused_argument(const struct flag_reader *reader) {
   const char *argument = reader->argv[optind - 1];
-  bool is_letter = optopt > 0 && optopt < OPTION_BASE;
+  bool is_letter = optopt != 0 && optopt < OPTION_BASE;
   bool is_last_letter = argument[0] == '-' && argument[1] != '-' && argument[strlen(argument) - 1] == optopt;
   return !is_letter || is_last_letter ? argument : reader->argv[optind];
 }
 
+/* The flag without its value, in one line. */
+static const char *refused_flag(const struct flag_reader *reader) {
+  const char *argument = refused_argument(reader);
+  char *flag = arena_memdup(reader->arena, argument, strcspn(argument, "="));
+  for (char *at = flag; *at; at++) {
+    if (iscntrl((unsigned char)*at)) *at = '?';
+  }
+  return flag;
+}
+
 static struct status refuse_option(const struct flag_reader *reader, bool lacks_value) {
   struct arena *arena = reader->arena;
-  const char *argument = refused_argument(reader);
-  const char *flag = arena_memdup(arena, argument, strcspn(argument, "="));
+  const char *flag = refused_flag(reader);
   if (lacks_value) return refuse(arena, arena_printf(arena, "%s needs a value", flag));
   if (optopt >= OPTION_BASE) return refuse(arena, arena_printf(arena, "%s takes no value", flag));
   return refuse_unknown(reader, flag);
