@@ -5,8 +5,8 @@
 #include <ordershop/v1/crm.pb-c.h>
 #include <ordershop/v1/inventory.pb-c.h>
 
-#include "base/clock.h"
 #include "base/message.h"
+#include "base/timestamp.h"
 #include "base/uuid.h"
 #include "consumer/projection.h"
 #include "crm_mails.h"

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/timestamp.h"
 #include "consumer/leader.h"
 #include "loop/fail_point.h"
 #include "mail_delivery.h"

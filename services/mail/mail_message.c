@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/field_rules.h"
+#include "base/timestamp.h"
 #include "base/utf8.h"
 #include "base/violations.h"
 

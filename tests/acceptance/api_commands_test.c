@@ -8,6 +8,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "base/message.h"
+#include "base/timestamp.h"
 #include "base/uuid.h"
 #include "echo_call.h"
 

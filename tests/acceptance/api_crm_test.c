@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "api.h"
-#include "base/clock.h"
 #include "base/message.h"
+#include "base/timestamp.h"
 
 typedef Ordershop__V1__InteractionKind kind;
 #define KIND(name) ORDERSHOP__V1__INTERACTION_KIND__INTERACTION_KIND_##name

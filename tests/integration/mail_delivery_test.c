@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/timestamp.h"
 #include "base/uuid.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"

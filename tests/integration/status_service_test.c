@@ -7,6 +7,7 @@
 
 #include "api.h"
 #include "base/clock.h"
+#include "base/timestamp.h"
 #include "client/status_client.h"
 #include "patience.h"
 

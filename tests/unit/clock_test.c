@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
+#include "base/timestamp.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/timestamp.h"
 #include "base/utf8.h"
 #include "base/violations.h"
 #include "suite.h"

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/message.h"
+#include "base/timestamp.h"
 #include "client/cli/output/show.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"

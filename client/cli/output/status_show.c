@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/timestamp.h"
 #include "client/cli/output/show.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"

@@ -2,10 +2,7 @@
 /* Clocks. Any thread. */
 #pragma once
 
-#include <google/protobuf/timestamp.pb-c.h>
 #include <stdint.h>
-
-#include "base/arena.h"
 
 /* Microseconds of CLOCK_MONOTONIC; for deadlines and intervals. */
 int64_t clock_monotonic_us(void);
@@ -17,7 +14,3 @@ int64_t clock_wall_us(void);
  * takes a lock. */
 #define CLOCK_TEXT_SIZE sizeof("2026-01-31T12:00:00.123456Z")
 void clock_text(int64_t unix_us, char text[CLOCK_TEXT_SIZE]);
-
-/* Between Unix microseconds and protobuf's Timestamp. NULL counts as 0; what is beyond int64 as its end. */
-Google__Protobuf__Timestamp *timestamp_new(struct arena *arena, int64_t unix_us);
-int64_t timestamp_unix_us(const Google__Protobuf__Timestamp *timestamp);

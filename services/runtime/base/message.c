@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/timestamp.h"
 
 void *message_pack(struct arena *arena, const void *message, size_t *ret_size) {
   size_t size = protobuf_c_message_get_packed_size(message);

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "loop/coroutine.h"
 #include "loop/label.h"
-#include "loop/loop.h"
 #include "loop/scheduler.h"
 
 void coroutine_sleep(int64_t duration_us, int64_t deadline_us) {
@@ -85,7 +84,7 @@ static void helper_run(void *argument) {
 void coroutine_for_each(void (*run)(void *item), void **items, int count, int width) {
   struct crew crew = {.run = run, .items = items, .count = count, .caller = coroutine_self()};
   int helpers = (width < count ? width : count) - 1;
-  while (crew.helpers < helpers && loop_spawn(coroutine_loop(), helper_run, &crew)) crew.helpers++;
+  while (crew.helpers < helpers && scheduler_spawn(scheduler_here(), helper_run, &crew)) crew.helpers++;
   crew_work(&crew);
   crew.waiting = true;
   while (crew.helpers > 0) coroutine_park();

@@ -21,31 +21,32 @@ enum {
   COLOUR_BYTES = 448,
 };
 
-/* ---- the thread's loop ------------------------------------------------------------------------------------------ */
+/* ---- the thread's scheduler ------------------------------------------------------------------------------------- */
 
-static _Thread_local struct loop *thread_loop;
+static _Thread_local struct scheduler *thread_scheduler;
 
-void scheduler_enter(struct loop *loop) {
-  thread_loop = loop;
+void scheduler_enter(struct scheduler *scheduler) {
+  thread_scheduler = scheduler;
 }
 
 void scheduler_leave(void) {
-  thread_loop = NULL;
+  thread_scheduler = NULL;
 }
 
 /* Not inlined: the address of a thread's variable must not be kept across a switch. */
-static __attribute__((noinline)) struct loop *loop_here(void) {
+__attribute__((noinline)) struct scheduler *scheduler_here(void) {
   __asm__ volatile("");
-  return thread_loop;
+  return thread_scheduler;
 }
 
 struct loop *coroutine_loop(void) {
-  return loop_here();
+  struct scheduler *scheduler = scheduler_here();
+  return scheduler ? scheduler->loop : NULL;
 }
 
 struct coroutine *coroutine_self(void) {
-  struct loop *loop = loop_here();
-  return loop ? loop_scheduler(loop)->running : NULL;
+  struct scheduler *scheduler = scheduler_here();
+  return scheduler ? scheduler->running : NULL;
 }
 
 static _Noreturn void misuse(const char *what) {
@@ -91,7 +92,7 @@ static void switch_to_loop(struct scheduler *scheduler, struct coroutine *self, 
 /* Bottom frame of every coroutine; a pooled coroutine is parked in it. */
 static __attribute__((no_sanitize_address)) void coroutine_entry(struct fcontext_transfer transfer) {
   struct coroutine *self = transfer.data;
-  struct scheduler *scheduler = loop_scheduler(self->loop);
+  struct scheduler *scheduler = self->scheduler;
   scheduler->fcontext = transfer.from;
   switch_ended(NULL, &scheduler->stack_bottom, &scheduler->stack_size);
   while (true) {
@@ -117,21 +118,21 @@ static size_t next_colour(struct scheduler *scheduler) {
   return scheduler->stacks_made % COLOURS * COLOUR_BYTES;
 }
 
-static struct coroutine *coroutine_new(struct loop *loop, struct scheduler *scheduler) {
+static struct coroutine *coroutine_new(struct scheduler *scheduler) {
   struct stack stack;
   size_t top = sizeof(struct coroutine) + COLOURS * COLOUR_BYTES;
   if (!stack_map(scheduler->stack_bytes + top, &stack)) return NULL;
   size_t offset = (stack.size - sizeof(struct coroutine) - next_colour(scheduler)) & ~(size_t)(CACHE_LINE - 1);
   struct coroutine *coroutine = (struct coroutine *)(stack.bottom + offset);
-  *coroutine = (struct coroutine){.loop = loop, .stack = stack};
+  *coroutine = (struct coroutine){.scheduler = scheduler, .stack = stack};
   coroutine->fcontext = make_fcontext(coroutine, offset, coroutine_entry);
-  scheduler->figures.stacks++;
+  scheduler->stacks++;
   return coroutine;
 }
 
-static struct coroutine *coroutine_take(struct loop *loop, struct scheduler *scheduler) {
+static struct coroutine *coroutine_take(struct scheduler *scheduler) {
   struct coroutine *coroutine = scheduler->pool;
-  if (!coroutine) return coroutine_new(loop, scheduler);
+  if (!coroutine) return coroutine_new(scheduler);
   scheduler->pool = coroutine->next;
   scheduler->pooled--;
   return coroutine;
@@ -139,7 +140,7 @@ static struct coroutine *coroutine_take(struct loop *loop, struct scheduler *sch
 
 static void coroutine_release(struct scheduler *scheduler, struct coroutine *coroutine) {
   struct stack stack = coroutine->stack;
-  scheduler->figures.stacks--;
+  scheduler->stacks--;
   stack_unmap(&stack);
 }
 
@@ -153,9 +154,9 @@ static void forget_label(struct scheduler *scheduler, struct coroutine *coroutin
 
 static void coroutine_put_back(struct scheduler *scheduler, struct coroutine *coroutine) {
   forget_label(scheduler, coroutine);
-  scheduler->figures.coroutines--;
+  scheduler->coroutines--;
   size_t used = stack_used(&coroutine->stack);
-  if (used > scheduler->figures.stack_bytes_most) scheduler->figures.stack_bytes_most = used;
+  if (used > scheduler->stack_bytes_most) scheduler->stack_bytes_most = used;
   if (scheduler->pooled >= POOLED_MOST) {
     coroutine_release(scheduler, coroutine);
     return;
@@ -177,8 +178,8 @@ static void shrink_pool(struct scheduler *scheduler, size_t most) {
   }
 }
 
-void loop_trim(struct loop *loop) {
-  shrink_pool(loop_scheduler(loop), POOLED_TRIMMED);
+void scheduler_trim(struct scheduler *scheduler) {
+  shrink_pool(scheduler, POOLED_TRIMMED);
 }
 
 void scheduler_clear(struct scheduler *scheduler) {
@@ -197,19 +198,17 @@ static void make_ready(struct scheduler *scheduler, struct coroutine *coroutine)
   scheduler->ready_last = coroutine;
 }
 
-bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument) {
-  struct scheduler *scheduler = loop_scheduler(loop);
-  struct loop_figures *figures = &scheduler->figures;
-  if (figures->coroutines >= scheduler->max_coroutines) return false;
-  struct coroutine *coroutine = coroutine_take(loop, scheduler);
+bool scheduler_spawn(struct scheduler *scheduler, void (*run)(void *argument), void *argument) {
+  if (scheduler->coroutines >= scheduler->max_coroutines) return false;
+  struct coroutine *coroutine = coroutine_take(scheduler);
   if (!coroutine) return false;
   coroutine->run = run;
   coroutine->argument = argument;
   coroutine->state = COROUTINE_NEW;
   coroutine->woken = false;
   make_ready(scheduler, coroutine);
-  figures->coroutines++;
-  if (figures->coroutines > figures->coroutines_most) figures->coroutines_most = figures->coroutines;
+  scheduler->coroutines++;
+  if (scheduler->coroutines > scheduler->coroutines_most) scheduler->coroutines_most = scheduler->coroutines;
   return true;
 }
 
@@ -259,7 +258,7 @@ void scheduler_expire(struct scheduler *scheduler, int64_t now_us) {
 static void park(struct coroutine *self) {
   self->timed_out = false;
   self->state = COROUTINE_PARKED;
-  switch_to_loop(loop_scheduler(self->loop), self, false);
+  switch_to_loop(self->scheduler, self, false);
 }
 
 void coroutine_park(void) {
@@ -270,7 +269,7 @@ void coroutine_park(void) {
 
 bool coroutine_park_until(int64_t deadline_us) {
   struct coroutine *self = self_or_abort();
-  struct timers *timers = &loop_scheduler(self->loop)->timers;
+  struct timers *timers = &self->scheduler->timers;
   bool timed_out = false;
   if (!self->woken) {
     if (deadline_us != DEADLINE_NEVER) timers_add(timers, &self->deadline, deadline_us);
@@ -285,7 +284,7 @@ bool coroutine_park_until(int64_t deadline_us) {
 void coroutine_wake(struct coroutine *coroutine) {
   if (coroutine->state == COROUTINE_PARKED) {
     coroutine->state = COROUTINE_READY;
-    make_ready(loop_scheduler(coroutine->loop), coroutine);
+    make_ready(coroutine->scheduler, coroutine);
   } else if (coroutine->state != COROUTINE_READY) {
     coroutine->woken = true;
   }
@@ -297,7 +296,7 @@ void coroutine_on_loop_stack(void (*run)(void *argument), void *argument) {
     run(argument);
     return;
   }
-  struct scheduler *scheduler = loop_scheduler(self->loop);
+  struct scheduler *scheduler = self->scheduler;
   scheduler->call = run;
   scheduler->call_argument = argument;
   switch_to_loop(scheduler, self, false);

@@ -8,7 +8,7 @@
 void label_set(const struct label *label) {
   struct coroutine *self = coroutine_self();
   if (!self) return;
-  struct scheduler *scheduler = loop_scheduler(self->loop);
+  struct scheduler *scheduler = self->scheduler;
   pthread_mutex_lock(&scheduler->labels);
   self->label = label ? *label : (struct label){0};
   atomic_store(&self->stood_us, 0);
@@ -17,8 +17,8 @@ void label_set(const struct label *label) {
 
 /* Without the mutex: only this thread changes labels. */
 struct label label_here(void) {
-  struct loop *loop = coroutine_loop();
-  struct coroutine *current = loop ? atomic_load(&loop_scheduler(loop)->current) : NULL;
+  struct scheduler *scheduler = scheduler_here();
+  struct coroutine *current = scheduler ? atomic_load(&scheduler->current) : NULL;
   return current ? current->label : (struct label){0};
 }
 

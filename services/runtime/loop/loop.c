@@ -45,16 +45,24 @@ struct loop {
   struct watchdog *watchdog; /* while it runs */
 };
 
-struct scheduler *loop_scheduler(struct loop *loop) {
-  return &loop->scheduler;
-}
-
 uv_loop_t *loop_uv(struct loop *loop) {
   return &loop->uv;
 }
 
 struct loop_figures loop_figures(const struct loop *loop) {
-  return loop->scheduler.figures;
+  const struct scheduler *scheduler = &loop->scheduler;
+  return (struct loop_figures){.coroutines = scheduler->coroutines,
+                               .coroutines_most = scheduler->coroutines_most,
+                               .stacks = scheduler->stacks,
+                               .stack_bytes_most = scheduler->stack_bytes_most};
+}
+
+bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument) {
+  return scheduler_spawn(&loop->scheduler, run, argument);
+}
+
+void loop_trim(struct loop *loop) {
+  scheduler_trim(&loop->scheduler);
 }
 
 /* ---- tasks of other threads ------------------------------------------------------------------------------------- */
@@ -201,7 +209,7 @@ void loop_stop(struct loop *loop) {
 }
 
 void loop_run(struct loop *loop) {
-  scheduler_enter(loop);
+  scheduler_enter(&loop->scheduler);
   if (loop->watched) loop->watchdog = watchdog_start(&loop->scheduler);
   while (!loop->stopping) uv_run(&loop->uv, UV_RUN_DEFAULT);
   if (loop->watchdog) watchdog_stop(loop->watchdog);
@@ -251,6 +259,7 @@ static void handles_init(struct loop *loop) {
 struct loop *loop_new(const struct loop_options *options) {
   struct loop *loop = memory_calloc(1, sizeof(*loop));
   struct scheduler *scheduler = &loop->scheduler;
+  scheduler->loop = loop;
   scheduler->stack_bytes = options && options->stack_bytes > 0 ? options->stack_bytes : STACK_BYTES;
   scheduler->max_coroutines = options && options->max_coroutines > 0 ? options->max_coroutines : MAX_COROUTINES;
   loop->watched = !options || !options->unwatched;

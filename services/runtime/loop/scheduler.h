@@ -11,9 +11,11 @@
 #include "loop/coroutine.h"
 #include "loop/fcontext.h"
 #include "loop/label.h"
-#include "loop/loop.h"
 #include "loop/stack.h"
 #include "loop/timers.h"
+
+struct loop;
+struct scheduler;
 
 enum coroutine_state {
   COROUTINE_NEW,     /* queued for its first run */
@@ -34,7 +36,7 @@ struct condition_waiter {
 struct coroutine {
   struct timer deadline; /* first: expired timers are cast back */
   fcontext fcontext;     /* while it does not run */
-  struct loop *loop;
+  struct scheduler *scheduler;
   struct coroutine *next; /* in the ready queue or the pool */
   void (*run)(void *argument);
   void *argument;
@@ -49,6 +51,7 @@ struct coroutine {
 };
 
 struct scheduler {
+  struct loop *loop; /* whose it is */
   struct coroutine *ready_first, *ready_last;
   struct coroutine *running; /* NULL: the loop's own stack is in use */
   /* Whose turn it is: `running`, or the one that the loop's stack is used for. Another thread that holds `labels` may
@@ -67,15 +70,20 @@ struct scheduler {
   size_t stack_size;
   void *fake_stack;
   size_t stack_bytes, max_coroutines;
-  struct loop_figures figures;
+  /* loop_figures */
+  size_t coroutines, coroutines_most, stacks, stack_bytes_most;
 };
 
-/* Of a loop; loop.c */
-struct scheduler *loop_scheduler(struct loop *loop);
-
-/* The loop that runs in this thread says so around its run. */
-void scheduler_enter(struct loop *loop);
+/* The scheduler of the loop that runs in this thread, or NULL; the loop says so around its run. */
+struct scheduler *scheduler_here(void);
+void scheduler_enter(struct scheduler *scheduler);
 void scheduler_leave(void);
+
+/* Starts a coroutine (loop_spawn). */
+bool scheduler_spawn(struct scheduler *scheduler, void (*run)(void *argument), void *argument);
+
+/* Gives back most of the stacks that are kept (loop_trim). */
+void scheduler_trim(struct scheduler *scheduler);
 
 /* Runs ready coroutines until none is left, at most `most` times one; I/O has its turn in between. */
 void scheduler_run_ready(struct scheduler *scheduler, int most);

@@ -55,7 +55,8 @@ void redis_server_part(struct redis *redis) {
 /* A connection that is up and has not been told yet. */
 static struct redis *next_to_leave(const struct redis_server *server) {
   struct redis *redis = server->connections;
-  while (redis && (redis->left_era == server->era || !redis_is_ready(redis))) redis = redis->next;
+  while (redis && (redis->left_era == server->era || redis->connection.state != REDIS_CONNECTION_READY))
+    redis = redis->next;
   return redis;
 }
 

@@ -116,6 +116,7 @@ static struct server_method method_of(struct rpc_server *server, struct arena *a
                                       const struct rpc_method *method) {
   size_t most = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
   return (struct server_method){.server = server,
+                                .set_up = method->handler ? unary_call_set_up : stream_call_set_up,
                                 .service = service,
                                 .method = method,
                                 .admission = admission_of(arena, service, method),
@@ -138,7 +139,8 @@ static void register_methods(struct rpc_server *server, struct arena *arena, con
           0);
     }
   }
-  server->unknown = (struct server_method){.server = server, .calls_most = server->options.max_calls};
+  server->unknown =
+      (struct server_method){.server = server, .set_up = unknown_call_set_up, .calls_most = server->options.max_calls};
 }
 
 /* "host:port" with a port of 0..65535; gRPC itself takes names of services and more. */

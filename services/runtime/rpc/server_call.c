@@ -45,12 +45,7 @@ static void set_up(struct server_call *call, const struct server_method *method)
   call->call.service = method->service ? method->service->user : NULL;
   call->pending = 1;
   grpc_metadata_array_init(&call->metadata);
-  if (!method->method)
-    unknown_call_set_up(call);
-  else if (method->method->handler)
-    unary_call_set_up(call);
-  else
-    stream_call_set_up(call);
+  method->set_up(call);
 }
 
 void server_call_request(const struct server_method *method) {

@@ -45,9 +45,10 @@ struct server_method {
   struct rpc_server *server;
   const struct rpc_service *service; /* NULL: the one for unknown methods */
   const struct rpc_method *method;
-  struct admission *admission; /* of unary methods; NULL: of a service that is exempt */
-  void *registered;            /* gRPC's handle */
-  size_t calls_most;           /* in flight on the server for this method to take one more */
+  void (*set_up)(struct server_call *call); /* what its kind of calls does with their arrivals */
+  struct admission *admission;              /* of unary methods; NULL: of a service that is exempt */
+  void *registered;                         /* gRPC's handle */
+  size_t calls_most;                        /* in flight on the server for this method to take one more */
 };
 
 struct rpc_server {

@@ -77,7 +77,7 @@ static void cancel_calls(void *argument) {
 
 /* Parks until no call is in flight. False: the deadline came first. */
 static bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
-  while (rpc_server_calls(server) > 0) {
+  while (server->calls > 0) {
     if (!condition_wait(&server->changed, deadline_us)) return false;
   }
   return true;
@@ -85,7 +85,7 @@ static bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
 
 /* Parks until no call is in flight and gRPC has closed all connections. False: the deadline came first. */
 static bool wait_for_end(struct rpc_server *server, int64_t deadline_us) {
-  while (!server->stopped || rpc_server_calls(server) > 0) {
+  while (!server->stopped || server->calls > 0) {
     if (!condition_wait(&server->changed, deadline_us)) return false;
   }
   return true;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/timestamp.h"
 #include "consumer/consumer_backlog.h"
 #include "loop/coroutine.h"
 #include "service/readiness.h"
