@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers and commands that change the same entity at the same time: an event is not to blame for that. */
+#include <ordershop/v1/customer.pb-c.h>
+#include <string.h>
+
+#include "base/message.h"
+#include "consumer/work.h"
+#include "in_coroutine.h"
+#include "loop/coroutine.h"
+#include "store/entity_store.h"
+#include "suite.h"
+#include "watcher.h"
+
+/* More often than a handler is run again within one term of its consumer. */
+enum { COMMANDS = 50, AROUND = 5 };
+
+static struct private_redis *redis;
+static int commands_left;
+
+/* ---- commands and handlers -------------------------------------------------------------------------------------- */
+
+static Ordershop__V1__Customer *load_finding(struct event_store *store, struct context *context) {
+  void *finding;
+  CU_ASSERT_FATAL(status_is_ok(entity_load(store, context, &watcher_finding, WATCHER_FINDING, &finding)));
+  return finding;
+}
+
+static void run_transaction(struct transaction *transaction, struct context *context) {
+  struct transaction_result result;
+  CU_ASSERT_FATAL(status_is_ok(transaction_run(transaction, context, &result)));
+  CU_ASSERT_EQUAL_FATAL(result.outcome, TRANSACTION_DONE);
+}
+
+static void create_finding(struct event_store *store, struct context *context) {
+  Ordershop__V1__Customer *finding = message_new(context->arena, watcher_finding.descriptor);
+  finding->id = (char *)WATCHER_FINDING;
+  struct transaction transaction = transaction_of(store, context->arena);
+  entity_put_created(&transaction, &watcher_finding, finding, NULL);
+  run_transaction(&transaction, context);
+}
+
+/* As a command of somebody else that comes between the handler's reading and its commit. */
+static void change_finding(struct event_store *store, struct context *context) {
+  if (commands_left == 0) return;
+  commands_left--;
+  struct transaction transaction = transaction_of(store, context->arena);
+  entity_put_updated(&transaction, &watcher_finding, load_finding(store, context), NULL);
+  run_transaction(&transaction, context);
+}
+
+static struct status obey(struct work *work, const struct event *event, const char *name) {
+  bool insists = strcmp(name, "insists on a version") == 0;
+  if (!insists && strcmp(name, "changes the finding") != 0) return status_ok();
+  Ordershop__V1__Customer *finding = load_finding(work_store(work), work_context(work));
+  if (insists) finding->version = 1;
+  change_finding(work_store(work), work_context(work));
+  work_update(work, &watcher_finding, finding, event);
+  return status_ok();
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------ */
+
+/* An event that changes the finding, among others, while commands do so, too. */
+static struct watcher handle_among_commands(struct context *context, const char *name) {
+  struct watcher_options options = {.url = private_redis_url(redis), .lease_ms = 1000, .obey = obey};
+  struct watcher watcher = watcher_start(context->arena, &options);
+  while (!consumer_is_ready(watcher.consumer)) coroutine_sleep(1000, context->deadline_us);
+  create_finding(watcher.store, context);
+  commands_left = COMMANDS;
+  watcher_append(watcher.store, context, "customer_created", "before", 0, AROUND, "Ann");
+  watcher_append(watcher.store, context, "customer_created", "key", 0, 1, name);
+  watcher_append(watcher.store, context, "customer_created", "behind", 0, AROUND, "Ann");
+  return watcher;
+}
+
+static void run(void (*body)(struct context *context)) {
+  private_redis_command(redis, "FLUSHALL");
+  in_coroutine(body);
+}
+
+static void contend(struct context *context) {
+  struct watcher watcher = handle_among_commands(context, "changes the finding");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2 * AROUND + 1));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 2 * AROUND + 1);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_parked_keys watcher_parked_lists"), 0);
+  CU_ASSERT_EQUAL(commands_left, 0);
+  CU_ASSERT_EQUAL(load_finding(watcher.store, context)->version, 1 + COMMANDS + 1);
+  CU_ASSERT_TRUE(consumer_is_ready(watcher.consumer));
+  watcher_stop(&watcher);
+}
+
+static void test_contention_blames_no_event(void) {
+  run(contend);
+}
+
+static void insist(struct context *context) {
+  struct watcher watcher = handle_among_commands(context, "insists on a version");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2 * AROUND));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:key"), 1);
+  CU_ASSERT_TRUE(commands_left > 0);
+  CU_ASSERT_TRUE(consumer_is_ready(watcher.consumer));
+  watcher_stop(&watcher);
+}
+
+static void test_insisting_handler_is_at_fault(void) {
+  run(insist);
+}
+
+static int set_up(void) {
+  redis = private_redis_start(NULL);
+  return 0;
+}
+
+static int tear_down(void) {
+  private_redis_free(redis);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"an event whose entity commands change 50 times before it is handled", test_contention_blames_no_event},
+      {"a handler that insists on an old version is at fault, whatever commands do",
+       test_insisting_handler_is_at_fault},
+  };
+  return suite_main("consumer, contention", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
