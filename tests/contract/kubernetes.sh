@@ -84,6 +84,50 @@ finds() { # finds CHECK PATTERN REPLACEMENT: a sed expression on what production
   grep -q "^FAILED: $check" "$shop_folder/found"
 }
 
+# A service of one's own beside the shop, from its row in the list.
+own_service_builds() {
+  local deploy=$shop_folder/deploy folder
+  cp -r "$ORDERSHOP_SOURCE/deploy" "$deploy"
+  echo 'note 50058 note customer mail,order keeps notes' >>"$deploy/services.txt"
+  "$deploy/service_files.sh" kubernetes note || return 1
+  folder=$deploy/kubernetes/components/note
+  "$deploy/redis/make_users.sh" "$manifests/components/redis-users/secrets"
+  mkdir "$folder/secrets"
+  cp "$manifests/components/redis-users/secrets/note.password" "$folder/secrets"
+  cp -r "$folder" "$manifests/components"
+  mkdir "$manifests/overlays/note"
+  cat >"$manifests/overlays/note/kustomization.yaml" <<END
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: ordershop
+resources: [../production]
+components: [../../components/note, ../../components/release]
+END
+  builds note && agrees "$shop_folder/note.yaml" "every object fits" && agrees "$shop_folder/note.yaml" "every pod has" &&
+    agrees "$shop_folder/note.yaml" "every probe" && grep -q 'ORDERSHOP_NOTE_ADDRESS: dns:///note:50058' "$shop_folder/note.yaml" &&
+    grep -q 'name: order-from-note' "$shop_folder/note.yaml"
+}
+
+own_service_is_not_overwritten() {
+  ends_with 1 "is there already" "$shop_folder/deploy/service_files.sh" kubernetes note &&
+    ends_with 1 "there is no service 'nowhere'" "$shop_folder/deploy/service_files.sh" kubernetes nowhere &&
+    ends_with 1 "order is one of the shop" "$shop_folder/deploy/service_files.sh" kubernetes order
+}
+
+# Compose takes it together with the shop's file; here without Docker, so only names are compared.
+own_compose_file_fits() {
+  "$shop_folder/deploy/service_files.sh" compose note || return 1
+  "$python" - "$shop_folder/deploy/docker/compose.yaml" "$shop_folder/deploy/docker/note.yaml" <<'PYTHON'
+import sys, yaml
+shop, own = (yaml.safe_load(open(path)) for path in sys.argv[1:])
+note, customer = own["services"]["note"], shop["services"]["customer"]
+assert set(note) | {"<<"} >= set(customer), set(customer) - set(note)
+assert note["networks"] == customer["networks"] and note["volumes"] == customer["volumes"]
+assert note["environment"]["ORDERSHOP_ORDER_ADDRESS"] == shop["x-environment"]["ORDERSHOP_ORDER_ADDRESS"]
+assert set(own["services"]) - {"note"} <= set(shop["services"])
+PYTHON
+}
+
 no_secret_is_tracked() {
   [ -z "$(git -C "$ORDERSHOP_SOURCE" ls-files 'deploy/kubernetes/**/secrets/**')" ]
 }
@@ -105,5 +149,8 @@ expect "a pod that may write its root is found" finds "every pod has" "readOnlyR
 expect "a missing label is found" finds "every selector" "app.kubernetes.io/instance" "instance"
 expect "a policy of another port is found" finds "policies allow" "port: grpc" "port: health"
 expect "a policy for other callers is found" finds "policies allow" "^          - billing$" "          - crm"
+expect "a service of one's own is a component that fits to the shop" own_service_builds
+expect "made once, and of services that there are" own_service_is_not_overwritten
+expect "for compose it has all that the shop's services have" own_compose_file_fits
 expect "no password or key is under version control" no_secret_is_tracked
 shop_done
