@@ -3,8 +3,8 @@
 """What documents and comments refer to exists: files and folders of the tree, headings, tests.
 
 Looks at the text of documents, in code spans and tables too, and at the comments of sources and configuration. A file is
-named by its path from the root, from services/runtime, or from beside the file that names it, or by its name alone;
-`<name>` and `*` in it stand for anything. Links are looked at by documents.sh.
+named by its path from the root, services/runtime, proto, deploy/kubernetes or the folder of the file that names it, or by
+its name alone; `<name>`, `NAME` and `*` in it stand for anything. Links are looked at by documents.sh.
 """
 
 import fnmatch
@@ -36,7 +36,7 @@ HASH_COMMENTS = r"(?m)^\s*#[^\n]*"
 FOREIGN = re.compile(
     r"""(FOLDER|src/core|/).*|(.*/)?note[_.a-z]*|services/note/.*|.*/secrets(/.*)?
     |client/(SOMEBODY|ada|local|operator)|deploy/client
-    |OrderShopTargets\.cmake|descriptor\.proto|google/protobuf/descriptor\.proto|replication\.conf
+    |every-service\.yaml|OrderShopTargets\.cmake|descriptor\.proto|google/protobuf/descriptor\.proto|replication\.conf
     |(function|replication|script)\.c|uv\.h""",
     re.VERBOSE,
 )
@@ -81,10 +81,10 @@ class Tree:
 
     def has(self, name, beside):
         """Whether a path or name, perhaps with placeholders, is that of a file or folder."""
-        pattern = re.sub(r"<[^>]*>", "*", name.rstrip("/")).removeprefix("./")
+        pattern = re.sub(r"<[^>]*>|\bNAME\b", "*", name.rstrip("/")).removeprefix("./")
         if "/" not in pattern:
             return any(fnmatch.fnmatchcase(known, pattern) for known in self.names)
-        bases = ("", "services/runtime/", "proto/", beside + "/")
+        bases = ("", "services/runtime/", "proto/", "deploy/kubernetes/", beside + "/")
         paths = [os.path.normpath(base + pattern) for base in bases]
         if any(path in self.folders or path in self.files for path in paths):
             return True
