@@ -24,6 +24,7 @@ HEADING = re.compile(r"\b(README|[a-z_]+\.md), \"([^\"]+)\"")
 TEST = re.compile(r"\b[a-z_]+_test\b")
 
 COMMENTS = {
+    ".dox": r"/\*.*?\*/",
     ".c": r"/\*.*?\*/",
     ".h": r"/\*.*?\*/",
     ".lua": r"--[^\n]*",
