@@ -5,15 +5,15 @@
  * by the event of the record or expires; the record is refused from the expiry on. */
 #include "billing_service.h"
 
-#include <google/protobuf/empty.pb-c.h>
 #include <ordershop/internal/v1/order_claim.pb-c.h>
 #include <ordershop/v1/billing.pb-c.h>
 #include <string.h>
 
-#include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
 #include "loop/fail_point.h"
+#include "service/command_replay.h"
+#include "service/entity_command.h"
 #include "shop.h"
 #include "shop_mail.h"
 #include "store/turn.h"
@@ -32,16 +32,31 @@ static void check_billing(struct violations *violations, const char *path, const
   if (strcmp(field, "order_id") == 0) check_uuid(violations, path, ((const Ordershop__V1__Billing *)entity)->order_id);
 }
 
-const struct resource billings = {
-    .type = &billing_type,
-    .input_fields = {"order_id"},
-    .check = check_billing,
-};
-
 /* Hash: the billing of each billed order. */
 static const char *by_order_key(const struct event_store *store, struct arena *arena) {
   return redis_key(store->commands, arena, "billing_by_order");
 }
+
+/* With the billing goes its entry in the index by order. */
+static int guard_deletion(struct transaction *transaction, const void *entity) {
+  const Ordershop__V1__Billing *billing = entity;
+  const char *by_order = by_order_key(transaction->store, transaction->arena);
+  transaction_remove_field(transaction, by_order, billing->order_id);
+  return transaction_require_field(transaction, by_order, billing->order_id, billing->id);
+}
+
+static struct status explain_deletion(struct rpc_call *call, const void *entity, const char *actual) {
+  (void)actual;
+  return status_not_found(call->context.arena, "billing", ((const Ordershop__V1__Billing *)entity)->id);
+}
+
+static const struct resource billings = {
+    .type = &billing_type,
+    .input_fields = {"order_id"},
+    .check = check_billing,
+    .guard_deletion = guard_deletion,
+    .explain_deletion = explain_deletion,
+};
 
 static struct status already_billed(struct arena *arena, const char *order_id) {
   struct status status =
@@ -232,49 +247,11 @@ static struct status create_billing(struct rpc_call *call, const void *input, co
   return command_replay_refused(call, &billings, &record, "created", status, ret_billing);
 }
 
-static struct status get_billing(struct rpc_call *call, const void *request, const void **ret_billing) {
-  return entity_get(call, &billings, request, ret_billing);
-}
-
-static struct status list_billings(struct rpc_call *call, const void *request, const void **ret_response) {
-  return entity_page_list(call, &billings, request, NULL, "", ret_response);
-}
-
-/* With the billing goes its entry in the index by order. */
-static int extend_deletion(struct transaction *transaction, const void *entity) {
-  const Ordershop__V1__Billing *billing = entity;
-  const char *by_order = by_order_key(transaction->store, transaction->arena);
-  transaction_remove_field(transaction, by_order, billing->order_id);
-  return transaction_require_field(transaction, by_order, billing->order_id, billing->id);
-}
-
-static struct status explain_deletion(struct rpc_call *call, const void *entity, const char *actual) {
-  (void)actual;
-  return status_not_found(call->context.arena, "billing", ((const Ordershop__V1__Billing *)entity)->id);
-}
-
-static struct status delete_billing(struct rpc_call *call, const void *request, const void **ret_empty) {
-  const struct deletion_rule rule = {.guard = extend_deletion, .explain = explain_deletion};
-  return entity_delete(call, &billings, request, &rule, ret_empty);
-}
-
 static const struct rpc_method methods[] = {
-    {.name = "CreateBilling",
-     .handler = create_billing,
-     .input = &ordershop__v1__create_billing_request__descriptor,
-     .output = &ordershop__v1__billing__descriptor},
-    {.name = "GetBilling",
-     .handler = get_billing,
-     .input = &ordershop__v1__get_billing_request__descriptor,
-     .output = &ordershop__v1__billing__descriptor},
-    {.name = "ListBillings",
-     .handler = list_billings,
-     .input = &ordershop__v1__list_billings_request__descriptor,
-     .output = &ordershop__v1__list_billings_response__descriptor},
-    {.name = "DeleteBilling",
-     .handler = delete_billing,
-     .input = &ordershop__v1__delete_billing_request__descriptor,
-     .output = &google__protobuf__empty__descriptor},
+    {.name = "CreateBilling", .handler = create_billing, .resource = &billings},
+    {.name = "GetBilling", .handler = entity_get, .resource = &billings},
+    {.name = "ListBillings", .handler = entity_page_list, .resource = &billings},
+    {.name = "DeleteBilling", .handler = entity_delete, .resource = &billings},
 };
 
 static const struct rpc_service services[] = {{
@@ -309,7 +286,6 @@ const struct service_definition billing_service = {
     .service_count = 1,
     .descriptor_set = ordershop_descriptor_set,
     .descriptor_set_size = &ordershop_descriptor_set_size,
-    .resources = (const struct resource *const[]){&billings, NULL},
     .views = billing_views,
     .subscriptions = billing_subscriptions,
     .subscription_count = BILLING_SUBSCRIPTIONS,

@@ -2,12 +2,10 @@
 /* Billing: what the files of the billing service share. */
 #pragma once
 
-#include "service/entity_command.h"
 #include "service/service.h"
 #include "store/view.h"
 
 extern const struct service_definition billing_service;
-extern const struct resource billings;
 
 /* billing_events.c */
 enum { BILLING_SUBSCRIPTIONS = 3 };

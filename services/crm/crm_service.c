@@ -5,8 +5,8 @@
 
 #include <ordershop/v1/crm.pb-c.h>
 
-#include "base/field_rules.h"
 #include "base/uuid.h"
+#include "service/entity_command.h"
 #include "shop.h"
 #include "shop_mail.h"
 
@@ -19,7 +19,7 @@ const struct entity_type crm_interaction_type = {
     .indexes = {"customer_id"},
 };
 
-static const struct resource interactions = {.type = &crm_interaction_type};
+static const struct resource interactions = {.type = &crm_interaction_type, .list_filter = "customer_id"};
 
 static struct status get_customer_profile(struct rpc_call *call, const void *input, const void **ret_profile) {
   const Ordershop__V1__GetCustomerProfileRequest *request = input;
@@ -38,33 +38,9 @@ static struct status get_customer_profile(struct rpc_call *call, const void *inp
   return status_ok();
 }
 
-static struct status list_interactions(struct rpc_call *call, const void *input, const void **ret_response) {
-  const Ordershop__V1__ListInteractionsRequest *request = input;
-  struct arena *arena = call->context.arena;
-  struct violations violations = violations_of(arena);
-  check_optional_uuid(&violations, "customer_id", request->customer_id);
-  check_page_size(&violations, request->page_size);
-  struct status status = violations_status(&violations);
-  if (!status_is_ok(status)) return status;
-  if (!*request->customer_id) return entity_page_list(call, &interactions, request, NULL, "", ret_response);
-
-  const char *customer_id = uuid_canonical(arena, request->customer_id);
-  const char *index =
-      entity_index_key(service_of(call)->store, arena, &crm_interaction_type, "customer_id", customer_id);
-  return entity_page_list(call, &interactions, request, index, customer_id, ret_response);
-}
-
 static const struct rpc_method methods[] = {
-    {.name = "GetCustomerProfile",
-     .handler = get_customer_profile,
-     .input = &ordershop__v1__get_customer_profile_request__descriptor,
-     .output = &ordershop__v1__customer_profile__descriptor,
-     .flags = METHOD_READS_VIEWS},
-    {.name = "ListInteractions",
-     .handler = list_interactions,
-     .input = &ordershop__v1__list_interactions_request__descriptor,
-     .output = &ordershop__v1__list_interactions_response__descriptor,
-     .flags = METHOD_READS_VIEWS},
+    {.name = "GetCustomerProfile", .handler = get_customer_profile, .flags = METHOD_READS_VIEWS},
+    {.name = "ListInteractions", .handler = entity_page_list, .resource = &interactions, .flags = METHOD_READS_VIEWS},
 };
 
 static const struct rpc_service services[] = {{
@@ -81,7 +57,6 @@ const struct service_definition crm_service = {
     .service_count = 1,
     .descriptor_set = ordershop_descriptor_set,
     .descriptor_set_size = &ordershop_descriptor_set_size,
-    .resources = (const struct resource *const[]){&interactions, NULL},
     .views = crm_views,
     .subscriptions = crm_subscriptions,
     .subscription_count = CRM_SUBSCRIPTIONS,

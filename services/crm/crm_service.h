@@ -2,7 +2,6 @@
 /* CRM: what the files of the crm service share. */
 #pragma once
 
-#include "service/entity_command.h"
 #include "service/service.h"
 #include "store/view.h"
 

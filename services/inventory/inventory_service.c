@@ -3,7 +3,6 @@
  * stock_service.c's and stock.h's. */
 #include "inventory_service.h"
 
-#include <google/protobuf/empty.pb-c.h>
 #include <inttypes.h>
 #include <ordershop/internal/v1/stock.pb-c.h>
 #include <ordershop/v1/inventory.pb-c.h>
@@ -11,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "service/command_replay.h"
 #include "service/entity_command.h"
-#include "service/position_gate.h"
+#include "service/update_mask.h"
 #include "shop.h"
 #include "stock.h"
 
@@ -33,23 +32,40 @@ static void check_inventory(struct violations *violations, const char *path, con
   if (strcmp(field, "amount") == 0) check_range(violations, path, inventory->amount, 0, AMOUNT_MOST);
 }
 
+static const char *id_by_product(struct arena *arena, const void *entity) {
+  return inventory_id(arena, ((const Ordershop__V1__Inventory *)entity)->product_id);
+}
+
+static int require_nothing_reserved(struct transaction *transaction, const void *entity) {
+  const Ordershop__V1__Inventory *inventory = entity;
+  const char *key = entity_key(transaction->store, transaction->arena, &inventory_type, inventory->id);
+  return transaction_require_field(transaction, key, "reserved_amount", "0");
+}
+
+static struct status explain_reserved(struct rpc_call *call, const void *entity, const char *actual) {
+  struct arena *arena = call->context.arena;
+  const Ordershop__V1__Inventory *inventory = entity;
+  /* Without the field it was deleted a moment ago. */
+  if (!actual) return status_not_found(arena, "inventory", inventory->id);
+  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, "STOCK_RESERVED",
+                                      "orders hold %s units of inventory %s", actual, inventory->id);
+  status = status_with_metadata(status, arena, "reserved_amount", actual);
+  return status_with_precondition(status, arena, "STOCK", arena_printf(arena, "inventory/%s", inventory->id),
+                                  status.message);
+}
+
 static const struct resource inventories = {
     .type = &inventory_type,
     .input_fields = {"product_id", "amount"},
     .mutable_fields = {"amount"},
     .check = check_inventory,
+    .entity_id = id_by_product,
+    .guard_deletion = require_nothing_reserved,
+    .explain_deletion = explain_reserved,
 };
 
 struct stock *stock_of(const struct rpc_call *call) {
   return service_of(call)->user;
-}
-
-bool refused_early(const struct rpc_call *call, struct status status) {
-  return status.code == STATUS_FAILED_PRECONDITION && call->context.after;
-}
-
-struct status wait_for_orders(struct rpc_call *call) {
-  return position_wait(call);
 }
 
 /* ---- products --------------------------------------------------------------------------------------------------- */
@@ -104,13 +120,13 @@ static struct status has_no_stock(struct arena *arena, const char *product_id) {
   return status_with_resource(status, arena, "inventory", product_id);
 }
 
-/* Of a creation: that the inventory exists already is said of the product, which is ids[i]'s. */
-static struct status explain_creation(struct arena *arena, struct status status, const char *const *ids,
-                                      const char *const *product_ids, size_t count) {
+/* Of a creation: that an inventory exists already is said of its product. */
+static struct status explain_creation(struct arena *arena, struct status status, const char *const *product_ids,
+                                      size_t count) {
   if (status.code != STATUS_ALREADY_EXISTS) return status;
   const char *id = status.details->resource_name;
   size_t i = 0;
-  while (i + 1 < count && strcmp(ids[i], id) != 0) i++;
+  while (i + 1 < count && strcmp(inventory_id(arena, product_ids[i]), id) != 0) i++;
   struct status explained = status_error(arena, status.code, status_reason(status),
                                          "product %s has a stock already: inventory %s", product_ids[i], id);
   return status_with_resource(explained, arena, "inventory", id);
@@ -139,9 +155,8 @@ static struct status create_inventory(struct rpc_call *call, const void *request
   const char *product_id = create->inventory->product_id;
   status = require_products_of(call, create, &product_id, 1);
   if (!status_is_ok(status)) return status;
-  const char *id = inventory_id(arena, product_id);
-  status = entity_create(call, &inventories, create, id, ret_inventory);
-  return explain_creation(arena, status, &id, &product_id, 1);
+  status = entity_create(call, create, ret_inventory);
+  return explain_creation(arena, status, &product_id, 1);
 }
 
 struct place {
@@ -190,22 +205,14 @@ static struct status batch_create_inventories(struct rpc_call *call, const void 
   if (!status_is_ok(status)) return status;
 
   const char **product_ids = arena_calloc(arena, count, sizeof *product_ids);
-  const char **ids = arena_calloc(arena, count, sizeof *ids);
-  for (size_t i = 0; i < count; i++) {
-    product_ids[i] = given[i]->product_id;
-    ids[i] = inventory_id(arena, given[i]->product_id);
-  }
+  for (size_t i = 0; i < count; i++) product_ids[i] = given[i]->product_id;
   status = require_products_of(call, create, product_ids, count);
   if (!status_is_ok(status)) return status;
-  status = entity_batch_create(call, &inventories, create, ids, ret_response);
-  return explain_creation(arena, status, ids, product_ids, count);
+  status = entity_batch_create(call, create, ret_response);
+  return explain_creation(arena, status, product_ids, count);
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
-
-static struct status get_inventory(struct rpc_call *call, const void *request, const void **ret_inventory) {
-  return entity_get(call, &inventories, request, ret_inventory);
-}
 
 /* A product has one inventory, whose id is derived from its own: there is nothing to page through. */
 static struct status list_of_product(struct rpc_call *call, const Ordershop__V1__ListInventoriesRequest *list,
@@ -231,7 +238,7 @@ static struct status list_of_product(struct rpc_call *call, const Ordershop__V1_
 static struct status list_inventories(struct rpc_call *call, const void *request, const void **ret_response) {
   const Ordershop__V1__ListInventoriesRequest *list = request;
   if (*list->product_id) return list_of_product(call, list, ret_response);
-  return entity_page_list(call, &inventories, request, NULL, "", ret_response);
+  return entity_page_list(call, request, ret_response);
 }
 
 /* ---- changing --------------------------------------------------------------------------------------------------- */
@@ -320,73 +327,26 @@ static struct status adjust_stock(struct rpc_call *call, const void *request, co
       .number = given->delta,
   };
   struct request_record record = command_record(call, &inventories, request, false);
-  status = adjust(call, &adjustment, &record, ret_inventory);
-  if (!refused_early(call, status)) return status;
-  status = wait_for_orders(call);
-  return status_is_ok(status) ? adjust(call, &adjustment, &record, ret_inventory) : status;
-}
-
-static int require_nothing_reserved(struct transaction *transaction, const void *entity) {
-  const Ordershop__V1__Inventory *inventory = entity;
-  const char *key = entity_key(transaction->store, transaction->arena, &inventory_type, inventory->id);
-  return transaction_require_field(transaction, key, "reserved_amount", "0");
-}
-
-static struct status explain_reserved(struct rpc_call *call, const void *entity, const char *actual) {
-  struct arena *arena = call->context.arena;
-  const Ordershop__V1__Inventory *inventory = entity;
-  /* Without the field it was deleted a moment ago. */
-  if (!actual) return status_not_found(arena, "inventory", inventory->id);
-  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, "STOCK_RESERVED",
-                                      "orders hold %s units of inventory %s", actual, inventory->id);
-  status = status_with_metadata(status, arena, "reserved_amount", actual);
-  return status_with_precondition(status, arena, "STOCK", arena_printf(arena, "inventory/%s", inventory->id),
-                                  status.message);
-}
-
-static struct status delete_inventory(struct rpc_call *call, const void *request, const void **ret_empty) {
-  static const struct deletion_rule rule = {.guard = require_nothing_reserved, .explain = explain_reserved};
-  struct status status = entity_delete(call, &inventories, request, &rule, ret_empty);
-  if (!refused_early(call, status)) return status;
-  status = wait_for_orders(call);
-  return status_is_ok(status) ? entity_delete(call, &inventories, request, &rule, ret_empty) : status;
+  return adjust(call, &adjustment, &record, ret_inventory);
 }
 
 /* ---- the service ------------------------------------------------------------------------------------------------ */
 
+/* Events of orders that were not handled yet can only give stock back: what they would allow is refused too early. */
 static const struct rpc_method inventory_methods[] = {
-    {.name = "CreateInventory",
-     .handler = create_inventory,
-     .input = &ordershop__v1__create_inventory_request__descriptor,
-     .output = &ordershop__v1__inventory__descriptor,
-     .flags = METHOD_READS_VIEWS},
+    {.name = "CreateInventory", .handler = create_inventory, .resource = &inventories, .flags = METHOD_READS_VIEWS},
     {.name = "BatchCreateInventories",
      .handler = batch_create_inventories,
-     .input = &ordershop__v1__batch_create_inventories_request__descriptor,
-     .output = &ordershop__v1__batch_create_inventories_response__descriptor,
+     .resource = &inventories,
      .flags = METHOD_READS_VIEWS},
-    {.name = "GetInventory",
-     .handler = get_inventory,
-     .input = &ordershop__v1__get_inventory_request__descriptor,
-     .output = &ordershop__v1__inventory__descriptor,
-     .flags = METHOD_READS_VIEWS},
-    {.name = "ListInventories",
-     .handler = list_inventories,
-     .input = &ordershop__v1__list_inventories_request__descriptor,
-     .output = &ordershop__v1__list_inventories_response__descriptor,
-     .flags = METHOD_READS_VIEWS},
-    {.name = "UpdateInventory",
-     .handler = update_inventory,
-     .input = &ordershop__v1__update_inventory_request__descriptor,
-     .output = &ordershop__v1__inventory__descriptor},
+    {.name = "GetInventory", .handler = entity_get, .resource = &inventories, .flags = METHOD_READS_VIEWS},
+    {.name = "ListInventories", .handler = list_inventories, .resource = &inventories, .flags = METHOD_READS_VIEWS},
+    {.name = "UpdateInventory", .handler = update_inventory, .resource = &inventories},
     {.name = "DeleteInventory",
-     .handler = delete_inventory,
-     .input = &ordershop__v1__delete_inventory_request__descriptor,
-     .output = &google__protobuf__empty__descriptor},
-    {.name = "AdjustStock",
-     .handler = adjust_stock,
-     .input = &ordershop__v1__adjust_stock_request__descriptor,
-     .output = &ordershop__v1__inventory__descriptor},
+     .handler = entity_delete,
+     .resource = &inventories,
+     .flags = METHOD_RETRIED_WHEN_CAUGHT_UP},
+    {.name = "AdjustStock", .handler = adjust_stock, .resource = &inventories, .flags = METHOD_RETRIED_WHEN_CAUGHT_UP},
 };
 
 static const struct rpc_service services[] = {
@@ -411,7 +371,6 @@ const struct service_definition inventory_service = {
     .service_count = sizeof services / sizeof *services,
     .descriptor_set = ordershop_descriptor_set,
     .descriptor_set_size = &ordershop_descriptor_set_size,
-    .resources = (const struct resource *const[]){&inventories, NULL},
     .views = (const struct view *const[]){&inventory_products, NULL},
     .subscriptions = inventory_subscriptions,
     .subscription_count = INVENTORY_SUBSCRIPTIONS,

@@ -23,10 +23,3 @@ extern const struct rpc_method stock_methods[STOCK_METHODS];
 
 /* The stock of the service that a call is for. */
 struct stock *stock_of(const struct rpc_call *call);
-
-/* Order events that were not applied yet can only give stock back: what was possible without them stays so, but a
- * refusal counts only when the caller's `ordershop-after` has been reached. True when it has to be waited for. */
-bool refused_early(const struct rpc_call *call, struct status status);
-
-/* Parks until it has been reached. Errors: as consumer_wait_for. */
-struct status wait_for_orders(struct rpc_call *call);

@@ -4,10 +4,9 @@
 
 #include "base/field_rules.h"
 #include "base/uuid.h"
-#include "base/violations.h"
 #include "inventory_service.h"
 #include "loop/fail_point.h"
-#include "service/entity_command.h"
+#include "service/command_replay.h"
 #include "stock.h"
 
 enum { ORDER_PRODUCTS_MOST = 1000 };
@@ -47,10 +46,6 @@ static struct status reserve_stock(struct rpc_call *call, const void *request, c
   };
   struct position position = {0};
   status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
-  if (refused_early(call, status)) {
-    status = wait_for_orders(call);
-    if (status_is_ok(status)) status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
-  }
   if (fail_point("inventory.after_reserve")) {
     return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
   }
@@ -80,12 +75,6 @@ static struct status release_stock(struct rpc_call *call, const void *request, c
 }
 
 const struct rpc_method stock_methods[STOCK_METHODS] = {
-    {.name = "ReserveStock",
-     .handler = reserve_stock,
-     .input = &ordershop__internal__v1__reserve_stock_request__descriptor,
-     .output = &ordershop__internal__v1__reserve_stock_response__descriptor},
-    {.name = "ReleaseStock",
-     .handler = release_stock,
-     .input = &ordershop__internal__v1__release_stock_request__descriptor,
-     .output = &ordershop__internal__v1__release_stock_response__descriptor},
+    {.name = "ReserveStock", .handler = reserve_stock, .flags = METHOD_RETRIED_WHEN_CAUGHT_UP},
+    {.name = "ReleaseStock", .handler = release_stock},
 };

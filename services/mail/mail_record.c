@@ -6,6 +6,7 @@
 #include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "service/command_replay.h"
 #include "store/turn.h"
 
 enum { BODY_MOST = 1 << 20 };

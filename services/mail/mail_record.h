@@ -4,7 +4,7 @@
 
 #include <ordershop/v1/mail.pb-c.h>
 
-#include "service/entity_command.h"
+#include "service/resource.h"
 
 extern const struct entity_type mail_type;
 extern const struct resource mails;

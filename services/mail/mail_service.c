@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/field_rules.h"
 #include "base/uuid.h"
 #include "mail_delivery.h"
 #include "mail_events.h"
 #include "mail_record.h"
+#include "service/entity_command.h"
 #include "shop.h"
 
 static struct status send_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
@@ -79,10 +79,6 @@ static struct status batch_send_mails(struct rpc_call *call, const void *request
   return status;
 }
 
-static struct status get_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
-  return entity_get(call, &mails, request, ret_mail);
-}
-
 /* Takes the mails to others out of a page; few are, for an event leads to few mails. */
 static void keep_addressee(struct arena *arena, Ordershop__V1__ListMailsResponse *response, const char *to) {
   size_t kept = 0;
@@ -107,7 +103,7 @@ static struct status list_mails(struct rpc_call *call, const void *request, cons
   if (*to) index_key = entity_index_key(store, arena, &mail_type, "to", to);
   if (*cause) index_key = entity_index_key(store, arena, &mail_type, "cause", cause);
   const char *filter = arena_printf(arena, "%s %s", cause, to);
-  status = entity_page_list(call, &mails, request, index_key, filter, ret_response);
+  status = entity_page_list_by(call, request, index_key, filter, ret_response);
   if (status_is_ok(status) && *cause && *to) {
     keep_addressee(arena, (Ordershop__V1__ListMailsResponse *)*ret_response, to);
   }
@@ -115,22 +111,10 @@ static struct status list_mails(struct rpc_call *call, const void *request, cons
 }
 
 static const struct rpc_method methods[] = {
-    {.name = "SendMail",
-     .handler = send_mail,
-     .input = &ordershop__v1__send_mail_request__descriptor,
-     .output = &ordershop__v1__mail__descriptor},
-    {.name = "BatchSendMails",
-     .handler = batch_send_mails,
-     .input = &ordershop__v1__batch_send_mails_request__descriptor,
-     .output = &ordershop__v1__batch_send_mails_response__descriptor},
-    {.name = "GetMail",
-     .handler = get_mail,
-     .input = &ordershop__v1__get_mail_request__descriptor,
-     .output = &ordershop__v1__mail__descriptor},
-    {.name = "ListMails",
-     .handler = list_mails,
-     .input = &ordershop__v1__list_mails_request__descriptor,
-     .output = &ordershop__v1__list_mails_response__descriptor},
+    {.name = "SendMail", .handler = send_mail, .resource = &mails},
+    {.name = "BatchSendMails", .handler = batch_send_mails, .resource = &mails},
+    {.name = "GetMail", .handler = entity_get, .resource = &mails},
+    {.name = "ListMails", .handler = list_mails, .resource = &mails},
 };
 
 static const struct rpc_service services[] = {{
@@ -179,7 +163,6 @@ const struct service_definition mail_service = {
     .service_count = 1,
     .descriptor_set = ordershop_descriptor_set,
     .descriptor_set_size = &ordershop_descriptor_set_size,
-    .resources = (const struct resource *const[]){&mails, NULL},
     .subscriptions = mail_subscriptions,
     .subscription_count = MAIL_SUBSCRIPTIONS,
     .settings = mail_delivery_settings,

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/field_rules.h"
 #include "consumer/consumer.h"
 #include "consumer/dead_letters.h"
 #include "order_resource.h"
@@ -181,15 +180,8 @@ static struct status release_order(struct rpc_call *call, const void *input, con
 }
 
 const struct rpc_method order_claim_methods[ORDER_CLAIM_METHODS] = {
-    {.name = "ClaimOrder",
-     .handler = claim_order,
-     .input = &ordershop__internal__v1__claim_order_request__descriptor,
-     .output = &ordershop__v1__order__descriptor,
-     .flags = METHOD_READS_VIEWS},
-    {.name = "ReleaseOrder",
-     .handler = release_order,
-     .input = &ordershop__internal__v1__release_order_request__descriptor,
-     .output = &ordershop__internal__v1__release_order_response__descriptor},
+    {.name = "ClaimOrder", .handler = claim_order, .resource = &orders, .flags = METHOD_READS_VIEWS},
+    {.name = "ReleaseOrder", .handler = release_order},
 };
 
 /* --- events and expiry --- */

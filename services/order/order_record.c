@@ -11,6 +11,7 @@
 #include "order_claims.h"
 #include "order_peers.h"
 #include "order_resource.h"
+#include "service/command_replay.h"
 
 enum { ATTEMPTS = 3, RELEASE_US = 1000 * 1000 };
 

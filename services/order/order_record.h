@@ -9,7 +9,8 @@
 
 #include <ordershop/v1/order.pb-c.h>
 
-#include "service/entity_command.h"
+#include "rpc/rpc_server.h"
+#include "store/request_record.h"
 
 /* How long a stock reservation lasts (ORDERSHOP_RESERVATION_SECONDS). */
 extern int64_t order_reservation_seconds;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "order_resource.h"
-#include "base/field_rules.h"
 
 #include <ordershop/v1/order.pb-c.h>
 #include <string.h>
+
+#include "order_claims.h"
 
 enum { PRODUCTS_MOST = 1000 };
 
@@ -36,9 +37,22 @@ static void check_order(struct violations *violations, const char *path, const v
   if (strcmp(field, "product_ids") == 0) check_product_ids(violations, path, order);
 }
 
+static int guard_deletion(struct transaction *transaction, const void *entity) {
+  const Ordershop__V1__Order *order = entity;
+  transaction_remove_scored(transaction, order_unbilled_key(transaction->store, transaction->arena), order->id);
+  return order_require_unclaimed(transaction, order->id);
+}
+
+static struct status explain_deletion(struct rpc_call *call, const void *entity, const char *claim) {
+  return order_change_refusal(call->context.arena, ((const Ordershop__V1__Order *)entity)->id, claim);
+}
+
 const struct resource orders = {
     .type = &order_type,
     .input_fields = {"customer_id", "product_ids"},
     .mutable_fields = {"product_ids"},
     .check = check_order,
+    .list_filter = "customer_id",
+    .guard_deletion = guard_deletion,
+    .explain_deletion = explain_deletion,
 };

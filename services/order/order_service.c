@@ -2,14 +2,12 @@
 /* Order: what customers have ordered (proto/ordershop/v1/order.proto). */
 #include "order_service.h"
 
-#include <google/protobuf/empty.pb-c.h>
 #include <ordershop/internal/v1/order_claim.pb-c.h>
 #include <ordershop/internal/v1/stock.pb-c.h>
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
 #include <string.h>
 
-#include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"
 #include "order_claims.h"
@@ -19,6 +17,9 @@
 #include "order_peers.h"
 #include "order_record.h"
 #include "order_resource.h"
+#include "service/command_replay.h"
+#include "service/entity_command.h"
+#include "service/update_mask.h"
 #include "shop.h"
 #include "store/turn.h"
 
@@ -76,28 +77,9 @@ static struct status create_order(struct rpc_call *call, const void *input, cons
   return command_replay_refused(call, &orders, &record, "created", known, ret_order);
 }
 
-static struct status get_order(struct rpc_call *call, const void *request, const void **ret_order) {
-  return entity_get(call, &orders, request, ret_order);
-}
-
-static struct status list_orders(struct rpc_call *call, const void *input, const void **ret_response) {
-  const Ordershop__V1__ListOrdersRequest *request = input;
-  struct arena *arena = call->context.arena;
-  struct violations violations = violations_of(arena);
-  check_optional_uuid(&violations, "customer_id", request->customer_id);
-  check_page_size(&violations, request->page_size);
-  struct status status = violations_status(&violations);
-  if (!status_is_ok(status)) return status;
-  if (!*request->customer_id) return entity_page_list(call, &orders, request, NULL, "", ret_response);
-
-  const char *customer_id = uuid_canonical(arena, request->customer_id);
-  const char *index = entity_index_key(service_of(call)->store, arena, orders.type, "customer_id", customer_id);
-  return entity_page_list(call, &orders, request, index, customer_id, ret_response);
-}
-
 static struct status list_unbilled_orders(struct rpc_call *call, const void *request, const void **ret_response) {
   const char *index = order_unbilled_key(service_of(call)->store, call->context.arena);
-  return entity_page_list(call, &orders, request, index, "", ret_response);
+  return entity_page_list_by(call, request, index, "", ret_response);
 }
 
 static bool same_products(const Ordershop__V1__Order *left, const Ordershop__V1__Order *right) {
@@ -165,50 +147,13 @@ static struct status update_order(struct rpc_call *call, const void *input, cons
   return command_replay_refused(call, &orders, &record, "updated", status, ret_order);
 }
 
-static int guard_deletion(struct transaction *transaction, const void *entity) {
-  const Ordershop__V1__Order *order = entity;
-  transaction_remove_scored(transaction, order_unbilled_key(transaction->store, transaction->arena), order->id);
-  return order_require_unclaimed(transaction, order->id);
-}
-
-static struct status explain_deletion(struct rpc_call *call, const void *entity, const char *claim) {
-  return order_change_refusal(call->context.arena, ((const Ordershop__V1__Order *)entity)->id, claim);
-}
-
-static struct status delete_order(struct rpc_call *call, const void *request, const void **ret_empty) {
-  const struct deletion_rule rule = {.guard = guard_deletion, .explain = explain_deletion};
-  return entity_delete(call, &orders, request, &rule, ret_empty);
-}
-
 static const struct rpc_method methods[] = {
-    {.name = "CreateOrder",
-     .handler = create_order,
-     .input = &ordershop__v1__create_order_request__descriptor,
-     .output = &ordershop__v1__order__descriptor,
-     .flags = METHOD_READS_VIEWS},
-    {.name = "GetOrder",
-     .handler = get_order,
-     .input = &ordershop__v1__get_order_request__descriptor,
-     .output = &ordershop__v1__order__descriptor},
-    {.name = "ListOrders",
-     .handler = list_orders,
-     .input = &ordershop__v1__list_orders_request__descriptor,
-     .output = &ordershop__v1__list_orders_response__descriptor},
-    {.name = "UpdateOrder",
-     .handler = update_order,
-     .input = &ordershop__v1__update_order_request__descriptor,
-     .output = &ordershop__v1__order__descriptor,
-     .flags = METHOD_READS_VIEWS},
-    {.name = "DeleteOrder",
-     .handler = delete_order,
-     .input = &ordershop__v1__delete_order_request__descriptor,
-     .output = &google__protobuf__empty__descriptor,
-     .flags = METHOD_READS_VIEWS},
-    {.name = "ListUnbilledOrders",
-     .handler = list_unbilled_orders,
-     .input = &ordershop__v1__list_unbilled_orders_request__descriptor,
-     .output = &ordershop__v1__list_unbilled_orders_response__descriptor,
-     .flags = METHOD_READS_VIEWS},
+    {.name = "CreateOrder", .handler = create_order, .resource = &orders, .flags = METHOD_READS_VIEWS},
+    {.name = "GetOrder", .handler = entity_get, .resource = &orders},
+    {.name = "ListOrders", .handler = entity_page_list, .resource = &orders},
+    {.name = "UpdateOrder", .handler = update_order, .resource = &orders, .flags = METHOD_READS_VIEWS},
+    {.name = "DeleteOrder", .handler = entity_delete, .resource = &orders, .flags = METHOD_READS_VIEWS},
+    {.name = "ListUnbilledOrders", .handler = list_unbilled_orders, .resource = &orders, .flags = METHOD_READS_VIEWS},
 };
 
 static struct status start(struct service *service) {
@@ -250,7 +195,6 @@ const struct service_definition order_service = {
     .service_count = 2,
     .descriptor_set = ordershop_descriptor_set,
     .descriptor_set_size = &ordershop_descriptor_set_size,
-    .resources = (const struct resource *const[]){&orders, NULL},
     .views = (const struct view *const[]){&order_products, &order_customers, NULL},
     .subscriptions = order_subscriptions,
     .subscription_count = ORDER_SUBSCRIPTIONS,

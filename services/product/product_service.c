@@ -2,11 +2,9 @@
 /* Product: what the shop sells, and at what price (proto/ordershop/v1/product.proto). */
 #include "product_service.h"
 
-#include <google/protobuf/empty.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
 #include <string.h>
 
-#include "base/field_rules.h"
 #include "service/entity_command.h"
 #include "shop.h"
 
@@ -29,63 +27,14 @@ static const struct resource products = {
     .check = check_product,
 };
 
-static struct status create_product(struct rpc_call *call, const void *request, const void **ret_product) {
-  return entity_create(call, &products, request, NULL, ret_product);
-}
-
-static struct status batch_create_products(struct rpc_call *call, const void *request, const void **ret_response) {
-  return entity_batch_create(call, &products, request, NULL, ret_response);
-}
-
-static struct status get_product(struct rpc_call *call, const void *request, const void **ret_product) {
-  return entity_get(call, &products, request, ret_product);
-}
-
-static struct status batch_get_products(struct rpc_call *call, const void *request, const void **ret_response) {
-  return entity_batch_get(call, &products, request, ret_response);
-}
-
-static struct status list_products(struct rpc_call *call, const void *request, const void **ret_response) {
-  return entity_page_list(call, &products, request, NULL, "", ret_response);
-}
-
-static struct status update_product(struct rpc_call *call, const void *request, const void **ret_product) {
-  return entity_update(call, &products, request, ret_product);
-}
-
-static struct status delete_product(struct rpc_call *call, const void *request, const void **ret_empty) {
-  return entity_delete(call, &products, request, NULL, ret_empty);
-}
-
 static const struct rpc_method methods[] = {
-    {.name = "CreateProduct",
-     .handler = create_product,
-     .input = &ordershop__v1__create_product_request__descriptor,
-     .output = &ordershop__v1__product__descriptor},
-    {.name = "BatchCreateProducts",
-     .handler = batch_create_products,
-     .input = &ordershop__v1__batch_create_products_request__descriptor,
-     .output = &ordershop__v1__batch_create_products_response__descriptor},
-    {.name = "GetProduct",
-     .handler = get_product,
-     .input = &ordershop__v1__get_product_request__descriptor,
-     .output = &ordershop__v1__product__descriptor},
-    {.name = "BatchGetProducts",
-     .handler = batch_get_products,
-     .input = &ordershop__v1__batch_get_products_request__descriptor,
-     .output = &ordershop__v1__batch_get_products_response__descriptor},
-    {.name = "ListProducts",
-     .handler = list_products,
-     .input = &ordershop__v1__list_products_request__descriptor,
-     .output = &ordershop__v1__list_products_response__descriptor},
-    {.name = "UpdateProduct",
-     .handler = update_product,
-     .input = &ordershop__v1__update_product_request__descriptor,
-     .output = &ordershop__v1__product__descriptor},
-    {.name = "DeleteProduct",
-     .handler = delete_product,
-     .input = &ordershop__v1__delete_product_request__descriptor,
-     .output = &google__protobuf__empty__descriptor},
+    {.name = "CreateProduct", .handler = entity_create, .resource = &products},
+    {.name = "BatchCreateProducts", .handler = entity_batch_create, .resource = &products},
+    {.name = "GetProduct", .handler = entity_get, .resource = &products},
+    {.name = "BatchGetProducts", .handler = entity_batch_get, .resource = &products},
+    {.name = "ListProducts", .handler = entity_page_list, .resource = &products},
+    {.name = "UpdateProduct", .handler = entity_update, .resource = &products},
+    {.name = "DeleteProduct", .handler = entity_delete, .resource = &products},
 };
 
 static const struct rpc_service services[] = {{
@@ -102,6 +51,5 @@ const struct service_definition product_service = {
     .service_count = 1,
     .descriptor_set = ordershop_descriptor_set,
     .descriptor_set_size = &ordershop_descriptor_set_size,
-    .resources = (const struct resource *const[]){&products, NULL},
     .known_variables = shop_variables,
 };

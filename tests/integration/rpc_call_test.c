@@ -143,6 +143,13 @@ static void test_no_reply(void) {
   CU_ASSERT_STRING_EQUAL(status_reason(status), "NO_REPLY");
 }
 
+static void test_mistyped_reply(void) {
+  struct context context = context_for(PATIENCE_MS);
+  struct status status = get(&context, "mistyped").status;
+  CU_ASSERT_EQUAL(status.code, STATUS_INTERNAL);
+  CU_ASSERT_STRING_EQUAL(status_reason(status), "REPLY_MISTYPED");
+}
+
 static void test_deadline_passed_on(void) {
   struct context context = context_for(50000);
   const Ordershop__V1__Customer *customer = get(&context, "context").message;
@@ -255,6 +262,7 @@ static const struct test tests[] = {
     {"a handler reads any metadata and sends any trailer", test_any_metadata},
     {"an error arrives with code, message and every kind of detail", test_error},
     {"a handler that makes no reply is INTERNAL", test_no_reply},
+    {"a handler whose reply is of another type than the method's is INTERNAL", test_mistyped_reply},
     {"a handler sees the caller's deadline", test_deadline_passed_on},
     {"a call without a deadline gets the server's longest", test_deadline_bounded},
     {"a call whose deadline passes ends with DEADLINE_EXCEEDED", test_deadline_expires},

@@ -32,7 +32,7 @@ typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus serving_status;
 static struct status block(struct rpc_call *call, const void *request, const void **ret_reply) {
   (void)request;
   usleep(BLOCK_US);
-  *ret_reply = message_new(call->context.arena, call->method->output);
+  *ret_reply = message_new(call->context.arena, call->signature->output);
   return status_ok();
 }
 
@@ -44,9 +44,7 @@ static int serve(int port, const char *redis_url) {
   static struct rpc_method methods[METHODS];
   const ProtobufCServiceDescriptor *descriptor = &ordershop__v1__customer_service__descriptor;
   for (unsigned i = 0; i < descriptor->n_methods; i++) {
-    const ProtobufCMethodDescriptor *method = &descriptor->methods[i];
-    methods[i] =
-        (struct rpc_method){.name = method->name, .handler = block, .input = method->input, .output = method->output};
+    methods[i] = (struct rpc_method){.name = descriptor->methods[i].name, .handler = block, .resource = &customers};
   }
   const struct rpc_service service = {
       .descriptor = descriptor, .methods = methods, .method_count = descriptor->n_methods};
@@ -56,8 +54,7 @@ static int serve(int port, const char *redis_url) {
                                                 .services = &service,
                                                 .service_count = 1,
                                                 .descriptor_set = ordershop_descriptor_set,
-                                                .descriptor_set_size = &ordershop_descriptor_set_size,
-                                                .resources = (const struct resource *const[]){&customers, NULL}};
+                                                .descriptor_set_size = &ordershop_descriptor_set_size};
   char name[] = "ordershop-blocker", listen[64], url[128];
   snprintf(listen, sizeof listen, "--listen=127.0.0.1:%d", port);
   snprintf(url, sizeof url, "--redis-url=%s", redis_url);

@@ -92,8 +92,8 @@ static struct status answer_call(struct rpc_call *call, const void *request, con
   if (!status_is_ok(answer.status)) return answer.status;
   if (answer.position) rpc_call_add_trailer(call, "ordershop-position", answer.position);
   const ProtobufCMessage *message = answer.message;
-  bool fits = message && message->descriptor == call->method->output;
-  *ret_reply = fits ? answer.message : message_new(call->context.arena, call->method->output);
+  bool fits = message && message->descriptor == call->signature->output;
+  *ret_reply = fits ? answer.message : message_new(call->context.arena, call->signature->output);
   return status_ok();
 }
 
@@ -102,9 +102,7 @@ static struct status answer_call(struct rpc_call *call, const void *request, con
 static struct rpc_service service_of(struct fake_shop *shop, const ProtobufCServiceDescriptor *descriptor) {
   struct rpc_method *methods = arena_calloc(shop->arena, descriptor->n_methods, sizeof(*methods));
   for (unsigned i = 0; i < descriptor->n_methods; i++) {
-    const ProtobufCMethodDescriptor *method = &descriptor->methods[i];
-    methods[i] = (struct rpc_method){
-        .name = method->name, .handler = answer_call, .input = method->input, .output = method->output};
+    methods[i] = (struct rpc_method){.name = descriptor->methods[i].name, .handler = answer_call};
   }
   return (struct rpc_service){
       .descriptor = descriptor, .methods = methods, .method_count = descriptor->n_methods, .user = shop};

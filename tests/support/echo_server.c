@@ -113,6 +113,10 @@ static struct status get(struct rpc_call *call, const void *request, const void 
   customer->id = asked->id;
   if (strcmp(asked->id, "fail") == 0) return fail(call);
   if (strcmp(asked->id, "nothing") == 0) return status_ok();
+  if (strcmp(asked->id, "mistyped") == 0) {
+    *ret_reply = asked;
+    return status_ok();
+  }
   if (strcmp(asked->id, "context") == 0) {
     if (call->context.after) customer->name = (char *)call->context.after;
     if (call->context.traceparent) customer->email = (char *)call->context.traceparent;
@@ -128,17 +132,10 @@ static struct status other(struct rpc_call *call, const void *request, const voi
   return status_error(call->context.arena, STATUS_UNIMPLEMENTED, "NOT_HERE", "not in the test's server");
 }
 
-#define METHOD(method, in, out, function) \
-  { .name = method, .handler = function, .input = &ordershop__v1__##in##__descriptor, .output = &out##__descriptor }
-
 static const struct rpc_method methods[] = {
-    METHOD("CreateCustomer", create_customer_request, ordershop__v1__customer, create),
-    METHOD("BatchCreateCustomers", batch_create_customers_request, ordershop__v1__batch_create_customers_response,
-           other),
-    METHOD("GetCustomer", get_customer_request, ordershop__v1__customer, get),
-    METHOD("ListCustomers", list_customers_request, ordershop__v1__list_customers_response, other),
-    METHOD("UpdateCustomer", update_customer_request, ordershop__v1__customer, other),
-    METHOD("DeleteCustomer", delete_customer_request, google__protobuf__empty, other),
+    {.name = "CreateCustomer", .handler = create}, {.name = "BatchCreateCustomers", .handler = other},
+    {.name = "GetCustomer", .handler = get},       {.name = "ListCustomers", .handler = other},
+    {.name = "UpdateCustomer", .handler = other},  {.name = "DeleteCustomer", .handler = other},
 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ struct parts {
   struct rpc_service services[MANY];
   struct entity_type type;
   struct resource resource;
-  const struct resource *resources[3];
+  struct resource other_resource;
   struct view view;
   const struct view *views[3];
   struct subscription subscriptions[3];
@@ -66,6 +66,23 @@ static struct status housekeep(void *service, struct context *context, int64_t p
 
 static const char *number;
 
+/* CreateCustomer has a handler of its own. */
+static rpc_handler *handler_of(const char *method) {
+  if (strcmp(method, "BatchCreateCustomers") == 0) return entity_batch_create;
+  if (strcmp(method, "GetCustomer") == 0) return entity_get;
+  if (strcmp(method, "ListCustomers") == 0) return entity_page_list;
+  if (strcmp(method, "UpdateCustomer") == 0) return entity_update;
+  return strcmp(method, "DeleteCustomer") == 0 ? entity_delete : handle;
+}
+
+/* In the order of the proto. */
+enum { CREATE, BATCH_CREATE, GET, LIST, UPDATE, DELETE };
+
+static int guard(struct transaction *transaction, const void *entity) {
+  (void)transaction, (void)entity;
+  return 0;
+}
+
 static void make(struct parts *parts) {
   *parts = (struct parts){
       .type = {.name = "customer", .descriptor = &ordershop__v1__customer__descriptor},
@@ -73,7 +90,7 @@ static void make(struct parts *parts) {
                    .input_fields = {"name", "email"},
                    .mutable_fields = {"name", "email"},
                    .check = check},
-      .resources = {&parts->resource},
+      .other_resource = {.type = &parts->type},
       .view = {.name = "points", .record = &ordershop__v1__customer__descriptor},
       .views = {&parts->view},
       .subscriptions = {{.entity = &ordershop__v1__order__descriptor, .source = "order", .created = apply},
@@ -91,7 +108,6 @@ static void make(struct parts *parts) {
                      .service_count = 1,
                      .descriptor_set = ordershop_descriptor_set,
                      .descriptor_set_size = &ordershop_descriptor_set_size,
-                     .resources = parts->resources,
                      .views = parts->views,
                      .subscriptions = parts->subscriptions,
                      .subscription_count = 2,
@@ -103,9 +119,8 @@ static void make(struct parts *parts) {
   };
   const ProtobufCServiceDescriptor *service = &ordershop__v1__customer_service__descriptor;
   for (unsigned i = 0; i < service->n_methods; i++) {
-    const ProtobufCMethodDescriptor *method = &service->methods[i];
-    parts->methods[i] =
-        (struct rpc_method){.name = method->name, .handler = handle, .input = method->input, .output = method->output};
+    const char *name = service->methods[i].name;
+    parts->methods[i] = (struct rpc_method){.name = name, .handler = handler_of(name), .resource = &parts->resource};
   }
   parts->services[0] =
       (struct rpc_service){.descriptor = service, .methods = parts->methods, .method_count = service->n_methods};
@@ -151,18 +166,30 @@ SPOIL(no_methods, parts->services[0].methods = NULL)
 SPOIL(method_count, parts->services[0].method_count--)
 SPOIL(method_name, parts->methods[0].name = "MakeCustomer")
 SPOIL(method_null, parts->methods[0].name = NULL)
-SPOIL(method_input, parts->methods[0].input = NULL)
+SPOIL(row_without_resource, parts->methods[GET].resource = NULL)
+SPOIL(own_row_without_resource, parts->methods[CREATE].resource = NULL)
+SPOIL(other_handler, parts->methods[BATCH_CREATE].handler = entity_create)
+SPOIL(other_reply, parts->methods[LIST].handler = entity_get)
+SPOIL(other_request, parts->methods[GET].handler = entity_delete)
+SPOIL(update_of_nothing, parts->resource.mutable_fields[0] = NULL)
+SPOIL(delete_what_remains, parts->type.life = ENTITY_REMAINS)
+SPOIL(get_what_is_final, parts->type.life = ENTITY_FINAL; parts->resource.mutable_fields[0] = NULL)
+SPOIL(list_filter, parts->resource.list_filter = "email")
+SPOIL(list_filter_field, parts->resource.list_filter = "email"; parts->type.indexes[0] = "email")
+SPOIL(guard_alone, parts->resource.guard_deletion = guard)
 SPOIL(flags, parts->methods[0].flags = 64)
 SPOIL(stream_flag, parts->methods[0].handler = NULL; parts->methods[0].stream_handler = stream;
       parts->methods[0].flags = METHOD_READS_VIEWS)
 SPOIL(views_flag, parts->methods[0].flags = METHOD_READS_VIEWS; parts->definition.subscriptions = NULL;
       parts->definition.subscription_count = 0; parts->definition.outbox = NULL; parts->definition.outbox_peer = NULL)
-SPOIL(no_resources, parts->definition.resources = NULL)
+SPOIL(retried_stream, parts->methods[0].handler = NULL; parts->methods[0].stream_handler = stream;
+      parts->methods[0].flags = METHOD_RETRIED_WHEN_CAUGHT_UP)
+SPOIL(both_flags, parts->methods[0].flags = METHOD_READS_VIEWS | METHOD_RETRIED_WHEN_CAUGHT_UP)
 SPOIL(resource_type, parts->resource.type = NULL)
 SPOIL(resource_name, parts->type.name = "Customer")
 SPOIL(resource_descriptor, parts->type.descriptor = NULL)
 SPOIL(resource_check, parts->resource.check = NULL)
-SPOIL(resource_twice, parts->resources[1] = &parts->resource)
+SPOIL(resource_twice, parts->methods[GET].resource = &parts->other_resource)
 SPOIL(input_field, parts->resource.input_fields[0] = "nmae")
 SPOIL(input_field_twice, parts->resource.input_fields[1] = "name")
 SPOIL(mutable_field, parts->resource.mutable_fields[1] = "mail")
@@ -229,11 +256,25 @@ static const struct {
     {spoil_method_count, "is missing"},
     {spoil_method_name, "MakeCustomer is no method of the service"},
     {spoil_method_null, "methods[0] has no name"},
-    {spoil_method_input, "CreateCustomer has another request type"},
+    {spoil_row_without_resource, "GetCustomer: is handled by entity_get, but names no resource"},
+    {spoil_own_row_without_resource, "CreateCustomer: answers ordershop.v1.Customer, so it must name the resource"},
+    {spoil_other_handler,
+     "BatchCreateCustomers: is handled by entity_create, which needs a message with a field of "
+     "ordershop.v1.Customer, not ordershop.v1.BatchCreateCustomersRequest"},
+    {spoil_other_reply, "ListCustomers: is handled by entity_get, which needs a message that is ordershop.v1.Customer"},
+    {spoil_other_request, "GetCustomer: ordershop.v1.GetCustomerRequest has no field version"},
+    {spoil_update_of_nothing, "UpdateCustomer: is handled by entity_update, but the resource has no mutable_fields"},
+    {spoil_delete_what_remains,
+     "DeleteCustomer: is handled by entity_delete, which can't be for a type that is ENTITY_R"},
+    {spoil_get_what_is_final, "GetCustomer: is handled by entity_get, which can't be for a type that is ENTITY_FINAL"},
+    {spoil_list_filter, "resource customer: its list_filter \"email\" is none of its type's indexes"},
+    {spoil_list_filter_field, "ListCustomers: ordershop.v1.ListCustomersRequest has no field email"},
+    {spoil_guard_alone, "resource customer: needs both guard_deletion and explain_deletion, or none"},
     {spoil_flags, "CreateCustomer: has flags that mean nothing"},
     {spoil_stream_flag, "CreateCustomer: is a stream: METHOD_READS_VIEWS"},
     {spoil_views_flag, "CreateCustomer: is METHOD_READS_VIEWS, but the service has no subscriptions"},
-    {spoil_no_resources, "CreateCustomer: is about ordershop.v1.Customer, which none of the definition's resources"},
+    {spoil_retried_stream, "CreateCustomer: is a stream: METHOD_RETRIED_WHEN_CAUGHT_UP"},
+    {spoil_both_flags, "CreateCustomer: is METHOD_READS_VIEWS: METHOD_RETRIED_WHEN_CAUGHT_UP adds nothing"},
     {spoil_resource_type, "a resource: it has no type"},
     {spoil_resource_name, "resource Customer: its name must be of a-z"},
     {spoil_resource_descriptor, "resource customer: its type \"customer\" has no descriptor"},

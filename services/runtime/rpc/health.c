@@ -81,18 +81,8 @@ static struct status watch(struct rpc_call *call, struct rpc_stream *stream) {
 }
 
 static const struct rpc_method methods[] = {
-    {
-        .name = "Check",
-        .handler = check,
-        .input = &grpc__health__v1__health_check_request__descriptor,
-        .output = &grpc__health__v1__health_check_response__descriptor,
-    },
-    {
-        .name = "Watch",
-        .stream_handler = watch,
-        .input = &grpc__health__v1__health_check_request__descriptor,
-        .output = &grpc__health__v1__health_check_response__descriptor,
-    },
+    {.name = "Check", .handler = check},
+    {.name = "Watch", .stream_handler = watch},
 };
 
 struct rpc_service health_service(struct health *health) {

@@ -194,31 +194,20 @@ static struct status reflect(struct rpc_call *call, struct rpc_stream *stream) {
   return status;
 }
 
-static const struct rpc_method methods_v1[] = {{
-    .name = "ServerReflectionInfo",
-    .stream_handler = reflect,
-    .input = &grpc__reflection__v1__server_reflection_request__descriptor,
-    .output = &grpc__reflection__v1__server_reflection_response__descriptor,
-}};
-
-static const struct rpc_method methods_v1alpha[] = {{
-    .name = "ServerReflectionInfo",
-    .stream_handler = reflect,
-    .input = &grpc__reflection__v1alpha__server_reflection_request__descriptor,
-    .output = &grpc__reflection__v1alpha__server_reflection_response__descriptor,
-}};
+/* Of both versions. */
+static const struct rpc_method methods[] = {{.name = "ServerReflectionInfo", .stream_handler = reflect}};
 
 void reflection_services(struct reflection *reflection, struct rpc_service ret_services[2]) {
   ret_services[0] = (struct rpc_service){
       .descriptor = &grpc__reflection__v1__server_reflection__descriptor,
-      .methods = methods_v1,
+      .methods = methods,
       .method_count = 1,
       .user = reflection,
       .exempt = true,
   };
   ret_services[1] = (struct rpc_service){
       .descriptor = &grpc__reflection__v1alpha__server_reflection__descriptor,
-      .methods = methods_v1alpha,
+      .methods = methods,
       .method_count = 1,
       .user = reflection,
       .exempt = true,

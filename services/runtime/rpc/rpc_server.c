@@ -115,12 +115,14 @@ static struct admission *admission_of(struct arena *arena, const struct rpc_serv
 static struct server_method method_of(struct rpc_server *server, struct arena *arena, const struct rpc_service *service,
                                       const struct rpc_method *method) {
   size_t most = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
-  return (struct server_method){.server = server,
-                                .set_up = method->handler ? unary_call_set_up : stream_call_set_up,
-                                .service = service,
-                                .method = method,
-                                .admission = admission_of(arena, service, method),
-                                .calls_most = most};
+  return (struct server_method){
+      .server = server,
+      .set_up = method->handler ? unary_call_set_up : stream_call_set_up,
+      .service = service,
+      .method = method,
+      .signature = protobuf_c_service_descriptor_get_method_by_name(service->descriptor, method->name),
+      .admission = admission_of(arena, service, method),
+      .calls_most = most};
 }
 
 static void register_methods(struct rpc_server *server, struct arena *arena, const struct rpc_service *services,

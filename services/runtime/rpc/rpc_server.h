@@ -23,16 +23,19 @@
 
 struct rpc_server;
 struct rpc_method;
+struct resource; /* service/resource.h */
 
 struct rpc_call {
   struct context context; /* arena, deadline (the caller's, at most max_deadline), ordershop-after, traceparent */
   const struct rpc_method *method;
+  const ProtobufCMethodDescriptor *signature;   /* the method's request and reply */
   const ProtobufCServiceDescriptor *descriptor; /* of the service that the method is of */
   void *service;                                /* rpc_service.user */
 };
 
-/* A unary handler. `request` is the decoded input, `*ret_reply` the output message (the types that the method names);
- * both live in the call's arena. Returning OK without a reply is an error of the program. */
+/* A unary handler. `request` is the decoded request, `*ret_reply` the reply, of the types that the proto names; both
+ * live in the call's arena. Returning OK without a reply, or with a message of another type, is an error of the
+ * program: the call ends with INTERNAL (NO_REPLY, REPLY_MISTYPED), and the log says so. */
 typedef struct status rpc_handler(struct rpc_call *call, const void *request, const void **ret_reply);
 
 /* A handler of a streaming method: reads and writes as it likes, then returns the call's status. Streams are bounded,
@@ -42,21 +45,20 @@ struct rpc_stream;
 typedef struct status rpc_stream_handler(struct rpc_call *call, struct rpc_stream *stream);
 
 struct rpc_method {
-  const char *name;     /* as in the proto: "CreateCustomer" */
-  rpc_handler *handler; /* one of the two */
-  rpc_stream_handler *stream_handler;
-  const ProtobufCMessageDescriptor *input; /* what the handler expects; checked against the descriptor at start */
-  const ProtobufCMessageDescriptor *output;
-  unsigned flags; /* free for the layer above (rpc_server_options.before) */
+  const char *name;                   /* as in the proto: "CreateCustomer"; its types are the descriptor's */
+  rpc_handler *handler;               /* this one or stream_handler */
+  const struct resource *resource;    /* what the method is about, for the layer above; may be NULL */
+  unsigned flags;                     /* free for the layer above (rpc_server_options.before and .retry) */
+  rpc_stream_handler *stream_handler; /* of a streaming method */
 };
 
 struct rpc_service {
   const ProtobufCServiceDescriptor *descriptor;
   const struct rpc_method *methods;
-  size_t method_count;  /* each method of the descriptor exactly once */
-  void *user;           /* handed to handlers as call->service */
-  bool exempt;          /* from rpc_server_options.before, from admission and, up to a reserve, from max_calls: health,
-                           reflection */
+  size_t method_count; /* each method of the descriptor exactly once */
+  void *user;          /* handed to handlers as call->service */
+  bool exempt; /* from rpc_server_options.before and .retry, from admission and, up to a reserve, from max_calls:
+                  health, reflection */
   bool begun_elsewhere; /* its calls are part of work that others have begun: they come before what is new */
 };
 
@@ -82,7 +84,10 @@ struct rpc_server_options {
   /* Runs in the call's coroutine before each unary handler of a service that is not exempt; an error ends the call.
    * May park. NULL: none. */
   struct status (*before)(struct rpc_call *call, void *argument);
-  void *before_argument;
+  /* Called when a unary handler has refused, by other than OK: what it returns is the call's status, unless it sets
+   * *ret_again: then the handler runs once more, as if it had not run. May yield. NULL: none. */
+  struct status (*retry)(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again);
+  void *argument; /* of the two */
 };
 
 /* Binds the port. `services` must outlive the server. Errors: INVALID_ARGUMENT (address; a table that does not fit its

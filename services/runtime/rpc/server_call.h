@@ -45,6 +45,7 @@ struct server_method {
   struct rpc_server *server;
   const struct rpc_service *service; /* NULL: the one for unknown methods */
   const struct rpc_method *method;
+  const ProtobufCMethodDescriptor *signature;
   void (*set_up)(struct server_call *call); /* what its kind of calls does with their arrivals */
   struct admission *admission;              /* of unary methods; NULL: of a service that is exempt */
   void *registered;                         /* gRPC's handle */

@@ -4,6 +4,6 @@
 
 #include "rpc/rpc_server.h"
 
-/* Errors: INVALID_ARGUMENT (SERVICE_TABLE_INVALID) naming service and method: unknown, missing or twice; other types
- * than the descriptor's; not exactly one handler. */
+/* Errors: INVALID_ARGUMENT (SERVICE_TABLE_INVALID) naming service and method: unknown, missing or twice; not
+ * exactly one handler. */
 struct status service_table_check(struct arena *arena, const struct rpc_service *service);

@@ -115,8 +115,8 @@ static void start_read(void *argument) {
 static void decode(void *argument) {
   struct rpc_stream *stream = argument;
   arena_reset(stream->arena);
-  stream->status =
-      rpc_wire_unpack_checked(stream->arena, stream->call->method->method->input, stream->incoming, &stream->message);
+  stream->status = rpc_wire_unpack_checked(stream->arena, stream->call->method->signature->input, stream->incoming,
+                                           &stream->message);
   grpc_byte_buffer_destroy(stream->incoming);
   stream->incoming = NULL;
 }

@@ -68,16 +68,34 @@ static void unary_finish(void *argument) {
   start_next(call->method);
 }
 
+static struct status mistyped(struct server_call *call, const char *reason, const char *message) {
+  const char *name = call->method->method->name;
+  log_event(LOG_ERROR, message, "method", name, NULL);
+  return status_error(call->call.context.arena, STATUS_INTERNAL, reason, "%s: %s.", name, message);
+}
+
+static struct status run_handler(struct server_call *call) {
+  struct status status = call->method->method->handler(&call->call, call->input, &call->output);
+  if (!status_is_ok(status)) return status;
+  if (!call->output) return mistyped(call, "NO_REPLY", "a handler says OK without a reply");
+  if (((const ProtobufCMessage *)call->output)->descriptor == call->method->signature->output) return status;
+  return mistyped(call, "REPLY_MISTYPED", "a handler's reply is of another type than the method's");
+}
+
 static struct status unary_handle(struct server_call *call) {
   const struct server_method *method = call->method;
   const struct rpc_server_options *options = &method->server->options;
   struct status status = status_ok();
-  if (options->before && !method->service->exempt) status = options->before(&call->call, options->before_argument);
+  if (options->before && !method->service->exempt) status = options->before(&call->call, options->argument);
   if (!status_is_ok(status)) return status;
-  status = method->method->handler(&call->call, call->input, &call->output);
-  if (!status_is_ok(status) || call->output) return status;
-  log_event(LOG_ERROR, "a handler says OK without a reply", "method", method->method->name, NULL);
-  return status_error(call->call.context.arena, STATUS_INTERNAL, "NO_REPLY", "%s made no reply.", method->method->name);
+  status = run_handler(call);
+  if (status_is_ok(status) || !options->retry || method->service->exempt) return status;
+  bool again = false;
+  status = options->retry(&call->call, status, options->argument, &again);
+  if (!again) return status;
+  call->trailers = NULL;
+  call->output = NULL;
+  return run_handler(call);
 }
 
 static void unary_run(void *argument) {
@@ -91,7 +109,7 @@ static struct status unary_decode(struct server_call *call) {
   struct arena *arena = call->call.context.arena;
   if (!call->request)
     return status_error(arena, STATUS_INVALID_ARGUMENT, "REQUEST_MISSING", "The call has no request.");
-  struct status status = rpc_wire_unpack_checked(arena, call->method->method->input, call->request, &call->input);
+  struct status status = rpc_wire_unpack_checked(arena, call->method->signature->input, call->request, &call->input);
   grpc_byte_buffer_destroy(call->request);
   call->request = NULL;
   return status;

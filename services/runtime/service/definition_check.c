@@ -10,7 +10,7 @@
 #include "rpc/service_table.h"
 #include "service/entity_command.h"
 
-enum { PORT_MOST = 65535, METHOD_FLAGS = METHOD_READS_VIEWS };
+enum { PORT_MOST = 65535, METHOD_FLAGS = METHOD_READS_VIEWS | METHOD_RETRIED_WHEN_CAUGHT_UP };
 
 struct mistakes {
   struct arena *arena;
@@ -87,15 +87,6 @@ static bool is_resource(const ProtobufCMessageDescriptor *message) {
 
 /* ---- resources and views ---------------------------------------------------------------------------------------- */
 
-static const struct resource *resource_of(const struct service_definition *definition,
-                                          const ProtobufCMessageDescriptor *message) {
-  const struct resource *const *at = definition->resources;
-  for (; at && *at; at++) {
-    if ((*at)->type && (*at)->type->descriptor == message) return *at;
-  }
-  return NULL;
-}
-
 static bool is_among(const char *const *names, const char *name) {
   for (int i = 0; i < RESOURCE_FIELDS && names[i]; i++) {
     if (strcmp(names[i], name) == 0) return true;
@@ -130,18 +121,32 @@ static void check_numbers(struct mistakes *mistakes, const char *where, const Pr
   }
 }
 
-static void check_resource(struct mistakes *mistakes, const struct resource *resource) {
+static void check_list_filter(struct mistakes *mistakes, const char *where, const struct resource *resource) {
+  for (int i = 0; i < ENTITY_INDEXES && resource->type->indexes[i]; i++) {
+    if (strcmp(resource->type->indexes[i], resource->list_filter) == 0) return;
+  }
+  mistake(mistakes, where, "its list_filter \"%s\" is none of its type's indexes", resource->list_filter);
+}
+
+/* False: there is nothing more to look at. */
+static bool check_type(struct mistakes *mistakes, const struct resource *resource) {
   if (!resource->type) {
     mistake(mistakes, "a resource", "it has no type");
-    return;
+    return false;
   }
-  const char *name = shown(resource->type->name);
-  const char *where = arena_printf(mistakes->arena, "resource %s", name);
+  const char *where = arena_printf(mistakes->arena, "resource %s", shown(resource->type->name));
   const char *fault = entity_type_fault(mistakes->arena, resource->type);
-  if (fault) {
-    mistake(mistakes, where, "%s", fault);
-    return;
-  }
+  if (fault) mistake(mistakes, where, "%s", fault);
+  return !fault;
+}
+
+static bool is_described(const struct resource *resource) {
+  return resource->type && resource->type->descriptor;
+}
+
+static void check_resource(struct mistakes *mistakes, const struct resource *resource) {
+  if (!check_type(mistakes, resource)) return;
+  const char *name = resource->type->name, *where = arena_printf(mistakes->arena, "resource %s", name);
   if (!is_name(name)) mistake(mistakes, where, "its name must be of a-z, 0-9 and _");
   if (!is_first(mistakes, "resource", name)) mistake(mistakes, where, "comes twice");
   check_numbers(mistakes, where, resource->type->descriptor);
@@ -151,6 +156,10 @@ static void check_resource(struct mistakes *mistakes, const struct resource *res
     mistake(mistakes, where, "has input_fields, but no check for them");
   if (resource->mutable_fields[0] && resource->type->life == ENTITY_FINAL) {
     mistake(mistakes, where, "has mutable_fields, though its type is ENTITY_FINAL");
+  }
+  if (resource->list_filter) check_list_filter(mistakes, where, resource);
+  if (!resource->guard_deletion != !resource->explain_deletion) {
+    mistake(mistakes, where, "needs both guard_deletion and explain_deletion, or none");
   }
 }
 
@@ -180,28 +189,49 @@ static void check_view(struct mistakes *mistakes, const struct view *view) {
   }
 }
 
-static void check_stored(struct mistakes *mistakes) {
-  const struct resource *const *resource = mistakes->definition->resources;
+static void check_views(struct mistakes *mistakes) {
   const struct view *const *view = mistakes->definition->views;
-  for (; resource && *resource; resource++) check_resource(mistakes, *resource);
   for (; view && *view; view++) check_view(mistakes, *view);
 }
 
 /* ---- gRPC services ---------------------------------------------------------------------------------------------- */
 
-/* What a standard method's request must have for the functions of entity_command.h (proto/README.md, "Methods"). */
+/* How a message holds the resource. */
+enum shape {
+  NOT_AT_ALL,
+  AS_FIELD,
+  AS_REPEATED_FIELD,
+  AS_WHOLE, /* it is the resource */
+};
+
+/* The standard methods: what requests and replies must have (proto/README.md, "Methods"). A longer verb comes before
+ * one that it begins with. */
 static const struct standard {
-  const char *verb;
-  bool repeated; /* it takes or answers several */
-  const char *fields[4];
+  const char *verb, *handler_name;
+  rpc_handler *handler;
+  const char *fields[4]; /* of the request */
+  enum shape request, reply;
+  enum entity_life life; /* at most */
 } standards[] = {
-    {"BatchCreate", true, {"request_id"}},
-    {"BatchGet", true, {"ids"}},
-    {"Create", false, {"request_id"}},
-    {"Get", false, {"id"}},
-    {"List", true, {"page_size", "page_token"}},
-    {"Update", false, {"request_id", "update_mask"}},
-    {"Delete", false, {"id", "version", "request_id"}},
+    {"BatchCreate",
+     "entity_batch_create",
+     entity_batch_create,
+     {"request_id"},
+     AS_REPEATED_FIELD,
+     AS_REPEATED_FIELD,
+     ENTITY_FINAL},
+    {"BatchGet", "entity_batch_get", entity_batch_get, {"ids"}, NOT_AT_ALL, AS_REPEATED_FIELD, ENTITY_REMAINS},
+    {"Create", "entity_create", entity_create, {"request_id"}, AS_FIELD, AS_WHOLE, ENTITY_FINAL},
+    {"Get", "entity_get", entity_get, {"id"}, NOT_AT_ALL, AS_WHOLE, ENTITY_REMAINS},
+    {"List",
+     "entity_page_list",
+     entity_page_list,
+     {"page_size", "page_token"},
+     NOT_AT_ALL,
+     AS_REPEATED_FIELD,
+     ENTITY_FINAL},
+    {"Update", "entity_update", entity_update, {"request_id", "update_mask"}, AS_FIELD, AS_WHOLE, ENTITY_REMAINS},
+    {"Delete", "entity_delete", entity_delete, {"id", "version", "request_id"}, NOT_AT_ALL, NOT_AT_ALL, ENTITY_CHANGES},
 };
 
 static bool has_standard_field(const ProtobufCMessageDescriptor *message, const char *name) {
@@ -212,54 +242,121 @@ static bool has_standard_field(const ProtobufCMessageDescriptor *message, const 
   return has_field(message, name, PROTOBUF_C_TYPE_STRING, false);
 }
 
-static const struct standard *standard_of(const char *method) {
+static const struct standard *standard_of_handler(rpc_handler *handler) {
+  for (size_t i = 0; i < sizeof standards / sizeof *standards; i++) {
+    if (standards[i].handler == handler) return &standards[i];
+  }
+  return NULL;
+}
+
+static const struct standard *standard_of_verb(const char *method) {
   for (size_t i = 0; i < sizeof standards / sizeof *standards; i++) {
     if (strncmp(method, standards[i].verb, strlen(standards[i].verb)) == 0) return &standards[i];
   }
   return NULL;
 }
 
-/* The resource that a method answers, or that it deletes, by its name: "DeleteNote". */
-static const ProtobufCMessageDescriptor *subject_of(const struct service_definition *definition,
-                                                    const struct rpc_method *method) {
-  if (is_resource(method->output)) return method->output;
-  for (unsigned i = 0; i < method->output->n_fields; i++) {
-    const ProtobufCFieldDescriptor *field = &method->output->fields[i];
-    if (field->type == PROTOBUF_C_TYPE_MESSAGE && is_resource(field->descriptor)) return field->descriptor;
+/* A row of a method table, and its place for people. */
+struct row {
+  const char *where;
+  const struct rpc_method *method;
+  const ProtobufCMethodDescriptor *signature;
+};
+
+static void require_field(struct mistakes *mistakes, const struct row *row, const char *field) {
+  if (has_standard_field(row->signature->input, field)) return;
+  mistake(mistakes, row->where, "%s has no field %s as proto/README.md has it", row->signature->input->name, field);
+}
+
+static void require_shape(struct mistakes *mistakes, const struct row *row, const char *handler, enum shape shape,
+                          const ProtobufCMessageDescriptor *message) {
+  const ProtobufCMessageDescriptor *entity = row->method->resource->type->descriptor;
+  bool fits = shape == NOT_AT_ALL ||
+              (shape == AS_WHOLE ? message == entity : has_message(message, entity, shape == AS_REPEATED_FIELD));
+  if (fits) return;
+  static const char *const how[] = {
+      [AS_FIELD] = "with a field of ", [AS_REPEATED_FIELD] = "with a repeated field of ", [AS_WHOLE] = "that is "};
+  mistake(mistakes, row->where, "is handled by %s, which needs a message %s%s, not %s", handler, how[shape],
+          entity->name, message->name);
+}
+
+/* A method whose handler is one of the runtime's. */
+static void check_standard(struct mistakes *mistakes, const struct row *row, const struct standard *standard) {
+  const struct resource *resource = row->method->resource;
+  if (!resource) {
+    mistake(mistakes, row->where, "is handled by %s, but names no resource", standard->handler_name);
+    return;
   }
-  const struct resource *const *at = definition->resources;
-  for (; at && *at; at++) {
-    const ProtobufCMessageDescriptor *message = (*at)->type ? (*at)->type->descriptor : NULL;
-    if (!message || strncmp(method->name, "Delete", 6) != 0) continue;
-    if (strcmp(method->name + 6, message->short_name) == 0) return message;
+  for (int i = 0; i < 4 && standard->fields[i]; i++) require_field(mistakes, row, standard->fields[i]);
+  require_shape(mistakes, row, standard->handler_name, standard->request, row->signature->input);
+  require_shape(mistakes, row, standard->handler_name, standard->reply, row->signature->output);
+  if (resource->type->life > standard->life) {
+    mistake(mistakes, row->where, "is handled by %s, which can't be for a type that is ENTITY_%s",
+            standard->handler_name, resource->type->life == ENTITY_FINAL ? "FINAL" : "REMAINS");
+  }
+  if (standard->handler == entity_page_list && resource->list_filter) {
+    require_field(mistakes, row, resource->list_filter);
+  }
+  if (standard->handler == entity_update && !resource->mutable_fields[0]) {
+    mistake(mistakes, row->where, "is handled by entity_update, but the resource has no mutable_fields");
+  }
+  if (standard->handler == entity_delete && row->signature->output != &google__protobuf__empty__descriptor) {
+    mistake(mistakes, row->where, "is handled by entity_delete, which answers google.protobuf.Empty");
+  }
+}
+
+/* The resource that a method answers, alone or in a field. */
+static const ProtobufCMessageDescriptor *answered_by(const ProtobufCMethodDescriptor *signature) {
+  if (is_resource(signature->output)) return signature->output;
+  for (unsigned i = 0; i < signature->output->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &signature->output->fields[i];
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE && is_resource(field->descriptor)) return field->descriptor;
   }
   return NULL;
 }
 
-static void check_standard(struct mistakes *mistakes, const char *where, const struct rpc_method *method) {
-  const ProtobufCMessageDescriptor *subject = subject_of(mistakes->definition, method);
-  if (!subject) return;
-  if (!resource_of(mistakes->definition, subject)) {
-    mistake(mistakes, where, "is about %s, which none of the definition's resources describes", subject->name);
-    return;
+static void check_own(struct mistakes *mistakes, const struct row *row) {
+  const struct resource *resource = row->method->resource;
+  const ProtobufCMessageDescriptor *answered = answered_by(row->signature);
+  if (answered && (!resource || resource->type->descriptor != answered)) {
+    mistake(mistakes, row->where, "answers %s, so it must name the resource that describes it", answered->name);
   }
-  const struct standard *standard = standard_of(method->name);
-  for (int i = 0; standard && i < 4 && standard->fields[i]; i++) {
-    if (has_standard_field(method->input, standard->fields[i])) continue;
-    mistake(mistakes, where, "%s has no field %s as proto/README.md has it", method->input->name, standard->fields[i]);
+  const struct standard *standard = resource ? standard_of_verb(row->method->name) : NULL;
+  for (int i = 0; standard && i < 4 && standard->fields[i]; i++) require_field(mistakes, row, standard->fields[i]);
+}
+
+static void check_flags(struct mistakes *mistakes, const struct row *row) {
+  unsigned flags = row->method->flags;
+  const char *flag = flags & METHOD_READS_VIEWS ? "METHOD_READS_VIEWS" : "METHOD_RETRIED_WHEN_CAUGHT_UP";
+  if (flags & ~(unsigned)METHOD_FLAGS) mistake(mistakes, row->where, "has flags that mean nothing");
+  if (!(flags & METHOD_FLAGS)) return;
+  if ((flags & METHOD_FLAGS) == METHOD_FLAGS) {
+    mistake(mistakes, row->where, "is METHOD_READS_VIEWS: METHOD_RETRIED_WHEN_CAUGHT_UP adds nothing to it");
+  } else if (row->method->stream_handler) {
+    mistake(mistakes, row->where, "is a stream: %s means nothing to it", flag);
+  } else if (mistakes->definition->subscription_count == 0) {
+    mistake(mistakes, row->where, "is %s, but the service has no subscriptions, so nothing to wait for", flag);
   }
 }
 
 static void check_method(struct mistakes *mistakes, const struct rpc_service *service,
                          const struct rpc_method *method) {
-  const char *where = arena_printf(mistakes->arena, "%s.%s", service->descriptor->name, method->name);
-  if (method->flags & ~(unsigned)METHOD_FLAGS) mistake(mistakes, where, "has flags that mean nothing");
-  if (method->flags & METHOD_READS_VIEWS && method->stream_handler) {
-    mistake(mistakes, where, "is a stream: METHOD_READS_VIEWS means nothing to it");
-  } else if (method->flags & METHOD_READS_VIEWS && mistakes->definition->subscription_count == 0) {
-    mistake(mistakes, where, "is METHOD_READS_VIEWS, but the service has no subscriptions, so no views");
+  const struct row row = {
+      .where = arena_printf(mistakes->arena, "%s.%s", service->descriptor->name, method->name),
+      .method = method,
+      .signature = protobuf_c_service_descriptor_get_method_by_name(service->descriptor, method->name),
+  };
+  check_flags(mistakes, &row);
+  const struct resource *resource = method->resource;
+  const char *identity = arena_printf(mistakes->arena, "%p", (const void *)resource);
+  if (resource && is_first(mistakes, "address", identity)) check_resource(mistakes, resource);
+  if (!method->handler || (resource && !is_described(resource))) return;
+  const struct standard *standard = standard_of_handler(method->handler);
+  if (standard) {
+    check_standard(mistakes, &row, standard);
+  } else {
+    check_own(mistakes, &row);
   }
-  if (method->handler) check_standard(mistakes, where, method);
 }
 
 static void check_service(struct mistakes *mistakes, size_t index) {
@@ -445,7 +542,7 @@ struct status definition_check(struct arena *arena, const struct service_definit
   struct mistakes mistakes = {.arena = arena, .definition = definition, .lines = "", .names = key_table_new(arena)};
   check_itself(&mistakes);
   check_services(&mistakes);
-  check_stored(&mistakes);
+  check_views(&mistakes);
   check_subscriptions(&mistakes);
   check_peers(&mistakes);
   check_outbox(&mistakes);

@@ -3,31 +3,36 @@
 
 #include <stdio.h>
 
-#include "base/field_rules.h"
 #include "base/message.h"
-#include "base/uuid.h"
+#include "service/command_replay.h"
+#include "service/update_mask.h"
 #include "store/turn.h"
 
-static struct status check_create(struct rpc_call *call, const struct resource *resource, const void *request,
-                                  const ProtobufCFieldDescriptor *field) {
+static struct status check_create(struct rpc_call *call, const void *request) {
+  const struct resource *resource = call->method->resource;
   struct violations violations = violations_of(call->context.arena);
   check_optional_uuid(&violations, "request_id", message_text(request, "request_id"));
-  check_input(&violations, resource, field->name, request_resource(request, resource));
+  check_input(&violations, resource, resource_field(request, resource)->name, request_resource(request, resource));
   return violations_status(&violations);
 }
 
-struct status entity_create(struct rpc_call *call, const struct resource *resource, const void *request,
-                            const char *entity_id, const void **ret_reply) {
+static const char *new_entity_id(struct rpc_call *call, const struct request_record *record, const void *entity,
+                                 size_t index) {
+  const struct resource *resource = call->method->resource;
+  if (resource->entity_id) return resource->entity_id(call->context.arena, entity);
+  return command_entity_id(call, resource, record, index);
+}
+
+struct status entity_create(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct arena *arena = call->context.arena;
-  const ProtobufCFieldDescriptor *field =
-      message_field_of_type(((const ProtobufCMessage *)request)->descriptor, resource->type->descriptor);
-  struct status status = check_create(call, resource, request, field);
+  const struct resource *resource = call->method->resource;
+  struct status status = check_create(call, request);
   if (!status_is_ok(status)) return status;
 
   struct request_record record = command_record(call, resource, request, false);
   struct event_origin origin = command_origin(call);
   void *entity = entity_of_input(arena, resource, request_resource(request, resource));
-  const char *id = entity_id ? entity_id : command_entity_id(call, resource, &record, 0);
+  const char *id = new_entity_id(call, &record, entity, 0);
   message_set_text(entity, "id", id);
   struct transaction transaction = transaction_of(service_of(call)->store, arena);
   entity_put_created(&transaction, resource->type, entity, &origin);
@@ -45,9 +50,9 @@ struct status entity_create(struct rpc_call *call, const struct resource *resour
   return status_ok();
 }
 
-static struct status check_batch(struct rpc_call *call, const struct resource *resource, const void *request,
-                                 const ProtobufCFieldDescriptor *field) {
+static struct status check_batch(struct rpc_call *call, const void *request, const ProtobufCFieldDescriptor *field) {
   struct arena *arena = call->context.arena;
+  const struct resource *resource = call->method->resource;
   struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "request_id", message_text(request, "request_id"));
   size_t count = message_repeated_count(request, field);
@@ -59,16 +64,16 @@ static struct status check_batch(struct rpc_call *call, const struct resource *r
   return violations_status(&violations);
 }
 
-static const void *batch_reply(struct rpc_call *call, const struct resource *resource, void **entities, size_t count) {
-  void *reply = message_new(call->context.arena, call->method->output);
-  message_set_repeated(reply, message_field_of_type(call->method->output, resource->type->descriptor), entities, count);
+static const void *batch_reply(struct rpc_call *call, void **entities, size_t count) {
+  void *reply = message_new(call->context.arena, call->signature->output);
+  message_set_repeated(reply, resource_field(reply, call->method->resource), entities, count);
   return reply;
 }
 
-static struct status replay_batch(struct rpc_call *call, const struct resource *resource,
-                                  const struct request_record *record, const struct transaction_result *result,
-                                  size_t count, const void **ret_reply) {
+static struct status replay_batch(struct rpc_call *call, const struct request_record *record,
+                                  const struct transaction_result *result, size_t count, const void **ret_reply) {
   struct arena *arena = call->context.arena;
+  const struct resource *resource = call->method->resource;
   struct event_store *store = service_of(call)->store;
   struct request_trace trace;
   struct status status = request_record_read(record, arena, result->record, result->record_size, &trace);
@@ -81,16 +86,15 @@ static struct status replay_batch(struct rpc_call *call, const struct resource *
   struct position position = store->latest;
   position.log_time = trace.first + (int64_t)count - 1;
   command_tell_position(call, &position);
-  *ret_reply = batch_reply(call, resource, entities, count);
+  *ret_reply = batch_reply(call, entities, count);
   return status_ok();
 }
 
-struct status entity_batch_create(struct rpc_call *call, const struct resource *resource, const void *request,
-                                  const char *const *ids, const void **ret_reply) {
+struct status entity_batch_create(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct arena *arena = call->context.arena;
-  const ProtobufCFieldDescriptor *field =
-      message_field_of_type(((const ProtobufCMessage *)request)->descriptor, resource->type->descriptor);
-  struct status status = check_batch(call, resource, request, field);
+  const struct resource *resource = call->method->resource;
+  const ProtobufCFieldDescriptor *field = resource_field(request, resource);
+  struct status status = check_batch(call, request, field);
   if (!status_is_ok(status)) return status;
 
   struct request_record record = command_record(call, resource, request, false);
@@ -100,7 +104,7 @@ struct status entity_batch_create(struct rpc_call *call, const struct resource *
   void **entities = arena_calloc(arena, count, sizeof *entities);
   for (size_t i = 0; i < count; i++) {
     entities[i] = entity_of_input(arena, resource, message_repeated_values(request, field)[i]);
-    message_set_text(entities[i], "id", ids ? ids[i] : command_entity_id(call, resource, &record, i));
+    message_set_text(entities[i], "id", new_entity_id(call, &record, entities[i], i));
     entity_put_created(&transaction, resource->type, entities[i], &origin);
   }
   request_record_add(&record, &transaction, NULL);
@@ -112,25 +116,24 @@ struct status entity_batch_create(struct rpc_call *call, const struct resource *
     const void *refused = entities[result.refused_by - 1]; /* the only guards are those of the creations, in order */
     return status_already_exists(arena, resource->type->name, message_text(refused, "id"));
   }
-  if (result.outcome == TRANSACTION_REPLAYED) return replay_batch(call, resource, &record, &result, count, ret_reply);
+  if (result.outcome == TRANSACTION_REPLAYED) return replay_batch(call, &record, &result, count, ret_reply);
   command_tell_position(call, &result.position);
-  *ret_reply = batch_reply(call, resource, entities, count);
+  *ret_reply = batch_reply(call, entities, count);
   return status_ok();
 }
 
-static struct status check_update(struct rpc_call *call, const struct resource *resource, const void *request,
-                                  struct update_plan *ret_plan) {
+static struct status check_update(struct rpc_call *call, const void *request, struct update_plan *ret_plan) {
   struct violations violations = violations_of(call->context.arena);
   check_optional_uuid(&violations, "request_id", message_text(request, "request_id"));
-  *ret_plan = update_plan_of(&violations, resource, request);
+  *ret_plan = update_plan_of(&violations, call->method->resource, request);
   return violations_status(&violations);
 }
 
 /* One try. *ret_again: somebody else has changed the entity since it was loaded. */
-static struct status try_update(struct rpc_call *call, const struct resource *resource, const void *request,
-                                const struct update_plan *plan, const struct request_record *record,
-                                const void **ret_reply, bool *ret_again) {
+static struct status try_update(struct rpc_call *call, const void *request, const struct update_plan *plan,
+                                const struct request_record *record, const void **ret_reply, bool *ret_again) {
   struct arena *arena = call->context.arena;
+  const struct resource *resource = call->method->resource;
   struct event_store *store = service_of(call)->store;
   const void *given = request_resource(request, resource);
   void *current, *changed;
@@ -161,10 +164,10 @@ static struct status try_update(struct rpc_call *call, const struct resource *re
   return status_ok();
 }
 
-struct status entity_update(struct rpc_call *call, const struct resource *resource, const void *request,
-                            const void **ret_reply) {
+struct status entity_update(struct rpc_call *call, const void *request, const void **ret_reply) {
+  const struct resource *resource = call->method->resource;
   struct update_plan plan;
-  struct status status = check_update(call, resource, request, &plan);
+  struct status status = check_update(call, request, &plan);
   if (!status_is_ok(status)) return status;
   struct request_record record = command_record(call, resource, request, true);
   bool found = false;
@@ -175,7 +178,7 @@ struct status entity_update(struct rpc_call *call, const struct resource *resour
   struct turn turn = turn_of(service_of(call)->store, &call->context, resource->type->name, id);
   bool again;
   do {
-    status = try_update(call, resource, request, &plan, &record, ret_reply, &again);
+    status = try_update(call, request, &plan, &record, ret_reply, &again);
   } while (status_is_ok(status) && again && turn_wait(&turn, &status));
   turn_end(&turn);
   return command_replay_refused(call, resource, &record, "updated", status, ret_reply);
@@ -189,10 +192,10 @@ static struct status check_delete(struct rpc_call *call, const void *request) {
   return violations_status(&violations);
 }
 
-static struct status try_delete(struct rpc_call *call, const struct resource *resource, const void *request,
-                                const struct deletion_rule *rule, const struct request_record *record,
+static struct status try_delete(struct rpc_call *call, const void *request, const struct request_record *record,
                                 const void **ret_reply, bool *ret_again) {
   struct arena *arena = call->context.arena;
+  const struct resource *resource = call->method->resource;
   struct event_store *store = service_of(call)->store;
   void *current;
   *ret_again = false;
@@ -203,7 +206,7 @@ static struct status try_delete(struct rpc_call *call, const struct resource *re
   struct transaction transaction = transaction_of(store, arena);
   struct event_origin origin = command_origin(call);
   struct transaction_result result;
-  int guard = rule ? rule->guard(&transaction, current) : 0;
+  int guard = resource->guard_deletion ? resource->guard_deletion(&transaction, current) : 0;
   entity_put_deleted(&transaction, resource->type, current, &origin);
   request_record_add(record, &transaction, NULL);
   status = transaction_run(&transaction, &call->context, &result);
@@ -212,7 +215,7 @@ static struct status try_delete(struct rpc_call *call, const struct resource *re
     return command_replay_result(call, resource, record, "deleted", &result, ret_reply);
   }
   if (result.outcome == TRANSACTION_REFUSED) {
-    if (guard && result.refused_by == guard) return rule->explain(call, current, result.actual);
+    if (guard && result.refused_by == guard) return resource->explain_deletion(call, current, result.actual);
     *ret_again = true;
     return status_ok();
   }
@@ -221,8 +224,8 @@ static struct status try_delete(struct rpc_call *call, const struct resource *re
   return status_ok();
 }
 
-struct status entity_delete(struct rpc_call *call, const struct resource *resource, const void *request,
-                            const struct deletion_rule *rule, const void **ret_reply) {
+struct status entity_delete(struct rpc_call *call, const void *request, const void **ret_reply) {
+  const struct resource *resource = call->method->resource;
   struct status status = check_delete(call, request);
   if (!status_is_ok(status)) return status;
   struct request_record record = command_record(call, resource, request, false);
@@ -234,7 +237,7 @@ struct status entity_delete(struct rpc_call *call, const struct resource *resour
   struct turn turn = turn_of(service_of(call)->store, &call->context, resource->type->name, id);
   bool again;
   do {
-    status = try_delete(call, resource, request, rule, &record, ret_reply, &again);
+    status = try_delete(call, request, &record, ret_reply, &again);
   } while (status_is_ok(status) && again && turn_wait(&turn, &status));
   turn_end(&turn);
   return command_replay_refused(call, resource, &record, "deleted", status, ret_reply);

@@ -1,21 +1,20 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* entity_query: the standard methods that read (AIP-131, 132, 158, 231). */
-#include <string.h>
+#include "service/entity_query.h"
 
 #include "base/field_rules.h"
 #include "base/message.h"
-#include "service/entity_command.h"
+#include "base/uuid.h"
+#include "service/service.h"
 
-enum { BATCH_GET_MOST = 1000 };
+enum { BATCH_GET_MAX = 1000 };
 
-struct status entity_get(struct rpc_call *call, const struct resource *resource, const void *request,
-                         const void **ret_reply) {
+struct status entity_get(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct violations violations = violations_of(call->context.arena);
   check_uuid(&violations, "id", message_text(request, "id"));
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
   void *entity;
-  status = entity_load(service_of(call)->store, &call->context, resource->type, message_text(request, "id"), &entity);
+  status = entity_load(service_of(call)->store, &call->context, call->method->resource->type,
+                       message_text(request, "id"), &entity);
   if (status_is_ok(status)) *ret_reply = entity;
   return status;
 }
@@ -23,16 +22,16 @@ struct status entity_get(struct rpc_call *call, const struct resource *resource,
 static struct status check_ids(struct arena *arena, char *const *ids, size_t count) {
   struct violations violations = violations_of(arena);
   if (count == 0) violation_add(&violations, "ids", "must hold at least one");
-  if (count > BATCH_GET_MOST) violation_add(&violations, "ids", "must hold at most %d", BATCH_GET_MOST);
-  for (size_t i = 0; i < count && count <= BATCH_GET_MOST; i++) {
+  if (count > BATCH_GET_MAX) violation_add(&violations, "ids", "must hold at most %d", BATCH_GET_MAX);
+  for (size_t i = 0; i < count && count <= BATCH_GET_MAX; i++) {
     check_uuid(&violations, arena_printf(arena, "ids[%zu]", i), ids[i]);
   }
   return violations_status(&violations);
 }
 
-struct status entity_batch_get(struct rpc_call *call, const struct resource *resource, const void *request,
-                               const void **ret_reply) {
+struct status entity_batch_get(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct arena *arena = call->context.arena;
+  const struct resource *resource = call->method->resource;
   const ProtobufCFieldDescriptor *field = message_field(((const ProtobufCMessage *)request)->descriptor, "ids");
   char *const *ids = (char *const *)message_repeated_values(request, field);
   size_t count = message_repeated_count(request, field);
@@ -46,16 +45,20 @@ struct status entity_batch_get(struct rpc_call *call, const struct resource *res
   for (size_t i = 0; i < count; i++) {
     if (!entities[i]) return status_not_found(arena, resource->type->name, ids[i]);
   }
-  void *reply = message_new(arena, call->method->output);
-  message_set_repeated(reply, message_field_of_type(call->method->output, resource->type->descriptor), entities, count);
+  void *reply = message_new(arena, call->signature->output);
+  message_set_repeated(reply, resource_field(reply, resource), entities, count);
   *ret_reply = reply;
   return status_ok();
 }
 
-struct status entity_page_list(struct rpc_call *call, const struct resource *resource, const void *request,
-                               const char *index_key, const char *filter, const void **ret_reply) {
+void check_page_size(struct violations *violations, int32_t page_size) {
+  if (page_size < 0) violation_add(violations, "page_size", "must not be negative");
+}
+
+struct status entity_page_list_by(struct rpc_call *call, const void *request, const char *index_key, const char *filter,
+                                  const void **ret_reply) {
   struct arena *arena = call->context.arena;
-  struct event_store *store = service_of(call)->store;
+  const struct resource *resource = call->method->resource;
   int32_t page_size = (int32_t)message_number(request, "page_size");
   struct violations violations = violations_of(arena);
   check_page_size(&violations, page_size);
@@ -64,13 +67,28 @@ struct status entity_page_list(struct rpc_call *call, const struct resource *res
 
   const char *scope = arena_printf(arena, "%s %s", call->method->name, filter);
   struct entity_page page;
-  status = entity_list(store, &call->context, resource->type, index_key, scope, page_size,
+  status = entity_list(service_of(call)->store, &call->context, resource->type, index_key, scope, page_size,
                        message_text(request, "page_token"), &page);
   if (!status_is_ok(status)) return status;
-  void *reply = message_new(arena, call->method->output);
-  message_set_repeated(reply, message_field_of_type(call->method->output, resource->type->descriptor), page.entities,
-                       page.count);
+  void *reply = message_new(arena, call->signature->output);
+  message_set_repeated(reply, resource_field(reply, resource), page.entities, page.count);
   message_set_text(reply, "next_page_token", page.next_page_token);
   *ret_reply = reply;
   return status_ok();
+}
+
+struct status entity_page_list(struct rpc_call *call, const void *request, const void **ret_reply) {
+  struct arena *arena = call->context.arena;
+  const struct resource *resource = call->method->resource;
+  const char *given = resource->list_filter ? message_text(request, resource->list_filter) : "";
+  struct violations violations = violations_of(arena);
+  check_optional_uuid(&violations, resource->list_filter, given);
+  check_page_size(&violations, (int32_t)message_number(request, "page_size"));
+  struct status status = violations_status(&violations);
+  if (!status_is_ok(status)) return status;
+  if (!*given) return entity_page_list_by(call, request, NULL, "", ret_reply);
+
+  const char *id = uuid_canonical(arena, given);
+  const char *index = entity_index_key(service_of(call)->store, arena, resource->type, resource->list_filter, id);
+  return entity_page_list_by(call, request, index, id, ret_reply);
 }

@@ -9,8 +9,7 @@ static struct status check_position(struct rpc_call *call, struct event_store *s
 }
 
 /* A call that need not wait keeps its place: otherwise each would let one more in, and all would be worked on. */
-struct status position_wait(struct rpc_call *call) {
-  struct consumer *consumer = service_of(call)->consumer;
+static struct status wait_for_consumer(struct rpc_call *call, struct consumer *consumer) {
   if (consumer_has_seen(consumer, call->context.after)) return status_ok();
   rpc_call_rest(call);
   struct status status = consumer_wait_for(consumer, &call->context, call->context.after);
@@ -23,7 +22,17 @@ struct status position_gate(struct rpc_call *call, void *argument) {
   const char *after = call->context.after;
   if (!after) return status_ok();
   if (service->consumer && (call->method->flags & METHOD_READS_VIEWS)) {
-    return position_wait(call);
+    return wait_for_consumer(call, service->consumer);
   }
   return check_position(call, service->store, after);
+}
+
+struct status position_retry(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again) {
+  struct service *service = argument;
+  bool counts_only_later = refusal.code == STATUS_FAILED_PRECONDITION && call->context.after &&
+                           (call->method->flags & METHOD_RETRIED_WHEN_CAUGHT_UP);
+  if (!counts_only_later) return refusal;
+  struct status status = wait_for_consumer(call, service->consumer);
+  *ret_again = status_is_ok(status);
+  return status;
 }

@@ -148,6 +148,11 @@ static struct status admit(struct rpc_call *call, void *argument) {
   return status_is_ok(status) ? position_gate(call, &life->service) : status;
 }
 
+static struct status retry(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again) {
+  struct life *life = argument;
+  return position_retry(call, refusal, &life->service, ret_again);
+}
+
 /* Of the descriptors that the process may have, connections get half, or all but a reserve: Redis, peers, mails' files
  * and the mail server need theirs. Probes have some that nobody else can take. */
 static struct status share_descriptors(struct life *life) {
@@ -196,7 +201,8 @@ static struct status open_server(struct life *life) {
       .connections = life->connections,
       .connections_per_address = (size_t)life->settings.connections_per_address,
       .before = admit,
-      .before_argument = life,
+      .retry = retry,
+      .argument = life,
   };
   status = rpc_server_open(life->service.loop, life->service.arena, &options, life->rpc_services,
                            life->rpc_service_count, &life->server);

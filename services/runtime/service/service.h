@@ -22,10 +22,16 @@
 
 #define SERVICE_PEERS 4
 
-/* Flag of an rpc_method that reads the service's views: a call with `ordershop-after` waits until they have seen it. */
+/* Flags of an rpc_method, about calls with `ordershop-after`.
+ *
+ * METHOD_READS_VIEWS: it reads the service's views. A call waits until they have seen that position.
+ *
+ * METHOD_RETRIED_WHEN_CAUGHT_UP: events that the service has not handled yet could turn a refusal into a success, but
+ * never a success into a refusal. A call does not wait; but if its handler refuses with FAILED_PRECONDITION, it waits
+ * until the service has handled everything up to that position, and the handler runs once more. */
 #define METHOD_READS_VIEWS 1u
+#define METHOD_RETRIED_WHEN_CAUGHT_UP 2u
 
-struct resource; /* service/entity_command.h */
 struct service;
 
 /* Another service that this one calls: ORDERSHOP_<NAME>_ADDRESS, by default dns:///localhost:<port>. */
@@ -47,10 +53,7 @@ struct service_definition {
    * a pointer since an embedded file's size is not known where the definition is compiled. */
   const void *descriptor_set;
   const size_t *descriptor_set_size;
-  /* What the service stores: the resources that its methods create, change or answer, and its views. Each list ends
-   * with NULL; NULL: none. They are checked at start. */
-  const struct resource *const *resources;
-  const struct view *const *views;
+  const struct view *const *views;          /* ends with NULL; NULL: it has none */
   const struct subscription *subscriptions; /* each stream once. NULL: the service has no consumer */
   size_t subscription_count;
   struct service_peer peers[SERVICE_PEERS];

@@ -130,12 +130,7 @@ static struct status get_service_status(struct rpc_call *call, const void *reque
   return status_ok();
 }
 
-static const struct rpc_method methods[] = {{
-    .name = "GetServiceStatus",
-    .handler = get_service_status,
-    .input = &ordershop__v1__get_service_status_request__descriptor,
-    .output = &ordershop__v1__service_status__descriptor,
-}};
+static const struct rpc_method methods[] = {{.name = "GetServiceStatus", .handler = get_service_status}};
 
 struct rpc_service service_status_service(struct arena *arena, struct service *service, const struct health *health) {
   struct service_status *self = arena_calloc(arena, 1, sizeof *self);

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Note: a service outside OrderShop's tree. It keeps notes, and listens to its own events to count texts. */
-#include <google/protobuf/empty.pb-c.h>
 #include <notes/v1/note.pb-c.h>
 #include <string.h>
 
-#include "base/field_rules.h"
 #include "consumer/work.h"
 #include "service/entity_command.h"
-#include "service/service.h"
 
 extern const unsigned char ordershop_note_descriptor_set[];
 extern const size_t ordershop_note_descriptor_set_size;
@@ -21,31 +18,10 @@ static void check_note(struct violations *violations, const char *path, const vo
 
 static const struct resource notes = {.type = &note_type, .input_fields = {"text"}, .check = check_note};
 
-static struct status create_note(struct rpc_call *call, const void *request, const void **ret_note) {
-  return entity_create(call, &notes, request, NULL, ret_note);
-}
-
-static struct status get_note(struct rpc_call *call, const void *request, const void **ret_note) {
-  return entity_get(call, &notes, request, ret_note);
-}
-
-static struct status delete_note(struct rpc_call *call, const void *request, const void **ret_empty) {
-  return entity_delete(call, &notes, request, NULL, ret_empty);
-}
-
 static const struct rpc_method methods[] = {
-    {.name = "CreateNote",
-     .handler = create_note,
-     .input = &notes__v1__create_note_request__descriptor,
-     .output = &notes__v1__note__descriptor},
-    {.name = "GetNote",
-     .handler = get_note,
-     .input = &notes__v1__get_note_request__descriptor,
-     .output = &notes__v1__note__descriptor},
-    {.name = "DeleteNote",
-     .handler = delete_note,
-     .input = &notes__v1__delete_note_request__descriptor,
-     .output = &google__protobuf__empty__descriptor},
+    {.name = "CreateNote", .handler = entity_create, .resource = &notes},
+    {.name = "GetNote", .handler = entity_get, .resource = &notes},
+    {.name = "DeleteNote", .handler = entity_delete, .resource = &notes},
 };
 
 static const struct rpc_service services[] = {
@@ -85,7 +61,6 @@ static const struct service_definition note_service = {
     .service_count = 1,
     .descriptor_set = ordershop_note_descriptor_set,
     .descriptor_set_size = &ordershop_note_descriptor_set_size,
-    .resources = (const struct resource *const[]){&notes, NULL},
     .views = (const struct view *const[]){&counts, NULL},
     .subscriptions = subscriptions,
     .subscription_count = 1,

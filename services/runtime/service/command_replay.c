@@ -1,19 +1,11 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* command: what all commands of a resource share: request essence, record, replay, position. */
+#include "service/command_replay.h"
+
 #include <google/protobuf/empty.pb-c.h>
 #include <inttypes.h>
 
 #include "base/message.h"
 #include "base/uuid.h"
-#include "service/entity_command.h"
-
-void *entity_of_input(struct arena *arena, const struct resource *resource, const void *given) {
-  void *entity = message_new(arena, resource->type->descriptor);
-  for (int i = 0; i < RESOURCE_FIELDS && resource->input_fields[i]; i++) {
-    message_share_field(entity, given, message_field(resource->type->descriptor, resource->input_fields[i]));
-  }
-  return entity;
-}
+#include "service/service.h"
 
 static void *resource_essence(struct arena *arena, const struct resource *resource, const void *given,
                               bool with_identity) {
@@ -83,7 +75,7 @@ static struct status tell_earlier_position(struct rpc_call *call, int64_t log_ti
 static struct status replay_trace(struct rpc_call *call, const struct resource *resource,
                                   const struct request_trace *trace, const char *what, const void **ret_reply) {
   struct arena *arena = call->context.arena;
-  const ProtobufCMessageDescriptor *output = call->method->output;
+  const ProtobufCMessageDescriptor *output = call->signature->output;
   struct status status = tell_earlier_position(call, trace->first);
   if (!status_is_ok(status)) return status;
   if (output == &google__protobuf__empty__descriptor) {

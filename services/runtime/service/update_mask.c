@@ -1,46 +1,10 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* entity_check: field rules of requests, and what an update mask means (AIP-134, 203). */
+#include "service/update_mask.h"
+
 #include <google/protobuf/field_mask.pb-c.h>
 #include <string.h>
 
 #include "base/field_rules.h"
 #include "base/message.h"
-#include "service/entity_command.h"
-
-enum { BATCH_MOST = 1000, BATCH_BYTES_MOST = 1 << 20 };
-
-static const ProtobufCFieldDescriptor *resource_field(const void *request, const struct resource *resource) {
-  return message_field_of_type(((const ProtobufCMessage *)request)->descriptor, resource->type->descriptor);
-}
-
-const void *request_resource(const void *request, const struct resource *resource) {
-  return *(void *const *)message_member(request, resource_field(request, resource));
-}
-
-void check_input(struct violations *violations, const struct resource *resource, const char *path, const void *entity) {
-  if (!entity) {
-    violation_add(violations, path, "is required");
-    return;
-  }
-  for (int i = 0; i < RESOURCE_FIELDS && resource->input_fields[i]; i++) {
-    const char *field = resource->input_fields[i];
-    resource->check(violations, arena_printf(violations->arena, "%s.%s", path, field), entity, field);
-  }
-}
-
-bool check_batch_size(struct violations *violations, const char *path, const void *request, size_t count) {
-  if (count == 0) violation_add(violations, path, "must hold at least one");
-  if (count > BATCH_MOST) violation_add(violations, path, "must hold at most %d", BATCH_MOST);
-  if (count == 0 || count > BATCH_MOST) return false;
-  if (protobuf_c_message_get_packed_size(request) > BATCH_BYTES_MOST) {
-    violation_add(violations, path, "must have at most 1 MiB together");
-  }
-  return true;
-}
-
-void check_page_size(struct violations *violations, int32_t page_size) {
-  if (page_size < 0) violation_add(violations, "page_size", "must not be negative");
-}
 
 static bool is_named(const char *const *names, const char *name) {
   for (int i = 0; i < RESOURCE_FIELDS && names[i]; i++) {

@@ -1,0 +1,42 @@
+#include "service/resource.h"
+
+#include "base/message.h"
+
+enum { BATCH_MAX = 1000, BATCH_BYTES_MAX = 1 << 20 };
+
+const ProtobufCFieldDescriptor *resource_field(const void *request, const struct resource *resource) {
+  return message_field_of_type(((const ProtobufCMessage *)request)->descriptor, resource->type->descriptor);
+}
+
+const void *request_resource(const void *request, const struct resource *resource) {
+  return *(void *const *)message_member(request, resource_field(request, resource));
+}
+
+void check_input(struct violations *violations, const struct resource *resource, const char *path, const void *entity) {
+  if (!entity) {
+    violation_add(violations, path, "is required");
+    return;
+  }
+  for (int i = 0; i < RESOURCE_FIELDS && resource->input_fields[i]; i++) {
+    const char *field = resource->input_fields[i];
+    resource->check(violations, arena_printf(violations->arena, "%s.%s", path, field), entity, field);
+  }
+}
+
+bool check_batch_size(struct violations *violations, const char *path, const void *request, size_t count) {
+  if (count == 0) violation_add(violations, path, "must hold at least one");
+  if (count > BATCH_MAX) violation_add(violations, path, "must hold at most %d", BATCH_MAX);
+  if (count == 0 || count > BATCH_MAX) return false;
+  if (protobuf_c_message_get_packed_size(request) > BATCH_BYTES_MAX) {
+    violation_add(violations, path, "must have at most 1 MiB together");
+  }
+  return true;
+}
+
+void *entity_of_input(struct arena *arena, const struct resource *resource, const void *given) {
+  void *entity = message_new(arena, resource->type->descriptor);
+  for (int i = 0; i < RESOURCE_FIELDS && resource->input_fields[i]; i++) {
+    message_share_field(entity, given, message_field(resource->type->descriptor, resource->input_fields[i]));
+  }
+  return entity;
+}
