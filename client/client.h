@@ -2,8 +2,6 @@
 /* What a client is made of; for the files of the library only. */
 #pragma once
 
-#include <protobuf-c/protobuf-c.h>
-
 #include "client/ordershop_client.h"
 #include "client/position_memory.h"
 #include "client/retry.h"
@@ -11,8 +9,6 @@
 struct peer {
   const char *address;
   struct rpc_blocking_channel *channel;
-  ProtobufCService *stub;
-  ProtobufCService *health;
 };
 
 struct ordershop_client {

@@ -15,8 +15,8 @@ enum { PROBE_MS = 1000 };
 struct call {
   struct ordershop_client *client;
   struct rpc_blocking_channel *channel;
-  ProtobufCService *stub;
-  unsigned method;
+  const ProtobufCServiceDescriptor *service;
+  const char *method;
   const ProtobufCMessage *request;
   struct context context; /* deadline filled in; `after` as the caller gave it */
   bool conditional;
@@ -25,10 +25,8 @@ struct call {
 static struct rpc_reply send_once(const struct call *call, const char *after) {
   struct context context = call->context;
   context.after = after;
-  struct rpc_reply reply = {.context = &context};
-  call->stub->invoke(call->stub, call->method, call->request, rpc_reply_closure, &reply);
+  struct rpc_reply reply = rpc_blocking_call(call->channel, &context, call->service, call->method, call->request);
   if (reply.position) position_memory_advance(&call->client->position, reply.position);
-  reply.context = NULL;
   return reply;
 }
 
@@ -88,8 +86,8 @@ struct ordershop_answer ordershop_call(struct ordershop_client *client, const st
   if (message->descriptor != found->input) return refuse(context, method, "the request is of another type");
   struct call call = {.client = client,
                       .channel = client->peers[service].channel,
-                      .stub = client->peers[service].stub,
-                      .method = (unsigned)(found - descriptor->methods),
+                      .service = descriptor,
+                      .method = method,
                       .request = request_with_id(context->arena, message),
                       .context = with_deadline(client, context),
                       .conditional = request_is_conditional(message)};
@@ -101,11 +99,10 @@ struct ordershop_answer ordershop_call(struct ordershop_client *client, const st
 struct status ordershop_check_health(struct ordershop_client *client, const struct context *context,
                                      enum ordershop_service service, bool *ret_serving) {
   struct context limited = with_deadline(client, context);
-  struct rpc_reply reply = {.context = &limited};
   Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
   request.service = arena_strdup(limited.arena, ordershop_service_descriptor(service)->name);
-  grpc__health__v1__health__check(client->peers[service].health, &request,
-                                  (Grpc__Health__V1__HealthCheckResponse_Closure)rpc_reply_closure, &reply);
+  struct rpc_reply reply = rpc_blocking_call(client->peers[service].channel, &limited,
+                                             &grpc__health__v1__health__descriptor, "Check", &request);
   if (!status_is_ok(reply.status)) return client_explain(client, service, limited.arena, reply.status);
   const Grpc__Health__V1__HealthCheckResponse *response = reply.message;
   *ret_serving = response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;

@@ -57,11 +57,7 @@ static const char *address_of(struct arena *arena, const struct ordershop_client
 static struct status connect_service(struct ordershop_client *client, enum ordershop_service service, bool use_proxy) {
   struct peer *peer = &client->peers[service];
   struct rpc_channel_options options = {.peer = services[service].name, .tls = client->tls, .use_proxy = use_proxy};
-  struct status status = rpc_blocking_channel_open(client->arena, peer->address, &options, &peer->channel);
-  if (!status_is_ok(status)) return status;
-  peer->stub = rpc_blocking_client_new(client->arena, peer->channel, services[service].descriptor, false);
-  peer->health = rpc_blocking_client_new(client->arena, peer->channel, &grpc__health__v1__health__descriptor, false);
-  return status_ok();
+  return rpc_blocking_channel_open(client->arena, peer->address, &options, &peer->channel);
 }
 
 static struct status open_identity(struct ordershop_client *client, const struct ordershop_client_options *options) {

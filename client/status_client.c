@@ -10,12 +10,9 @@ struct status ordershop_get_service_status(struct ordershop_client *client, cons
                                            const Ordershop__V1__ServiceStatus **ret_status) {
   struct context limited = *context;
   if (!limited.deadline_us) limited.deadline_us = clock_monotonic_us() + client->deadline_ms * 1000;
-  ProtobufCService *stub = rpc_blocking_client_new(limited.arena, client->peers[service].channel,
-                                                   &ordershop__v1__status_service__descriptor, false);
-  struct rpc_reply reply = {.context = &limited};
   Ordershop__V1__GetServiceStatusRequest request = ORDERSHOP__V1__GET_SERVICE_STATUS_REQUEST__INIT;
-  ordershop__v1__status_service__get_service_status(stub, &request,
-                                                    (Ordershop__V1__ServiceStatus_Closure)rpc_reply_closure, &reply);
+  struct rpc_reply reply = rpc_blocking_call(client->peers[service].channel, &limited,
+                                             &ordershop__v1__status_service__descriptor, "GetServiceStatus", &request);
   if (!status_is_ok(reply.status)) return client_explain(client, service, limited.arena, reply.status);
   *ret_status = reply.message;
   return status_ok();

@@ -112,8 +112,7 @@ static struct status call_once(struct caller *caller, struct context *context, c
   static const struct retry_policy as_the_library = {.attempts = 5, .first_backoff_ms = 100};
   struct run *run = caller->run;
   for (int tries = 1;; tries++) {
-    const void *reply;
-    struct status status = rpc_client_call(caller->channel, context, run->service, run->method, request, &reply);
+    struct status status = rpc_client_call(caller->channel, context, run->service, run->method->name, request).status;
     if (status_is_ok(status) || !run->options->retry) return status;
     int64_t delay_ms = retry_delay_ms(&as_the_library, status, false, tries, arc4random());
     if (delay_ms < 0 || clock_monotonic_us() + delay_ms * 1000 >= context->deadline_us) return status;

@@ -91,11 +91,11 @@ static struct status claim_order(const struct try *try, const Ordershop__V1__Ord
   request.billing_id = (char *)try->billing_id;
   request.expire_log_time = try->expire;
   struct context context = context_first_half(&try->call->context);
-  struct rpc_reply reply = {.context = &context};
-  ordershop__internal__v1__order_claim_service__claim_order(service_of(try->call)->user, &request,
-                                                            (Ordershop__V1__Order_Closure)rpc_reply_closure, &reply);
+  struct rpc_reply reply = service_call(service_of(try->call), "order", &context, "ClaimOrder", &request);
   if (status_is_ok(reply.status)) *ret_order = reply.message;
-  if (reply.status.code != STATUS_DEADLINE_EXCEEDED) return reply.status;
+  if (reply.status.code != STATUS_DEADLINE_EXCEEDED) {
+    return status_with_step(reply.status, context.arena, "claiming the order");
+  }
   return status_error(context.arena, STATUS_UNAVAILABLE, "PEER_UNREACHABLE",
                       "order does not answer soon enough to record the billing within the deadline");
 }
@@ -106,10 +106,7 @@ static void release_order(const struct try *try) {
   request.order_id = (char *)try->order_id;
   request.billing_id = (char *)try->billing_id;
   request.expire_log_time = try->expire;
-  struct rpc_reply reply = {.context = &try->call->context};
-  ordershop__internal__v1__order_claim_service__release_order(
-      service_of(try->call)->user, &request, (Ordershop__Internal__V1__ReleaseOrderResponse_Closure)rpc_reply_closure,
-      &reply);
+  (void)service_call(service_of(try->call), "order", &try->call->context, "ReleaseOrder", &request);
 }
 
 /* The order service says billed, but no billing is on record here: one was deleted, and the order service has not seen
@@ -260,13 +257,6 @@ static const struct rpc_service services[] = {{
     .method_count = sizeof methods / sizeof *methods,
 }};
 
-/* service->user is the client of the order service. */
-static struct status start(struct service *service) {
-  service->user = rpc_client_new(service->arena, service_peer(service, "order"),
-                                 &ordershop__internal__v1__order_claim_service__descriptor);
-  return status_ok();
-}
-
 static const struct setting settings[] = {{
     .variable = "ORDERSHOP_CLAIM_SECONDS",
     .kind = SETTING_INTEGER,
@@ -289,11 +279,11 @@ const struct service_definition billing_service = {
     .views = billing_views,
     .subscriptions = billing_subscriptions,
     .subscription_count = BILLING_SUBSCRIPTIONS,
-    .peers = {{"order", SHOP_PORT_ORDER}, {"mail", SHOP_PORT_MAIL}},
+    .peers = {{"order", SHOP_PORT_ORDER, &ordershop__internal__v1__order_claim_service__descriptor},
+              {.name = "mail", .port = SHOP_PORT_MAIL}},
     .outbox = &shop_mail_route,
     .outbox_peer = "mail",
     .settings = settings,
     .setting_count = 1,
     .known_variables = shop_variables,
-    .start = start,
 };

@@ -60,7 +60,7 @@ const struct service_definition crm_service = {
     .views = crm_views,
     .subscriptions = crm_subscriptions,
     .subscription_count = CRM_SUBSCRIPTIONS,
-    .peers = {{"mail", SHOP_PORT_MAIL}},
+    .peers = {{.name = "mail", .port = SHOP_PORT_MAIL}},
     .outbox = &shop_mail_route,
     .outbox_peer = "mail",
     .known_variables = shop_variables,

@@ -72,16 +72,11 @@ struct stock *stock_of(const struct rpc_call *call) {
 
 /* Asks the product service for those that the view lacks: made a moment ago, or no products. */
 static struct status ask_for_products(struct rpc_call *call, const char **ids, size_t count) {
-  struct arena *arena = call->context.arena;
-  struct rpc_channel *channel = service_peer(service_of(call), "product");
-  ProtobufCService *products = rpc_client_new(arena, channel, &ordershop__v1__product_service__descriptor);
   Ordershop__V1__BatchGetProductsRequest request = ORDERSHOP__V1__BATCH_GET_PRODUCTS_REQUEST__INIT;
   request.ids = (char **)ids;
   request.n_ids = count;
-  struct rpc_reply reply = {.context = &call->context};
-  ordershop__v1__product_service__batch_get_products(
-      products, &request, (Ordershop__V1__BatchGetProductsResponse_Closure)rpc_reply_closure, &reply);
-  return reply.status;
+  struct status status = service_call(service_of(call), "product", &call->context, "BatchGetProducts", &request).status;
+  return status_with_step(status, call->context.arena, "looking up the products");
 }
 
 /* Errors: NOT_FOUND PRODUCT_NOT_FOUND. */
@@ -375,7 +370,7 @@ const struct service_definition inventory_service = {
     .subscriptions = inventory_subscriptions,
     .subscription_count = INVENTORY_SUBSCRIPTIONS,
     .internal_callers = "order",
-    .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT}},
+    .peers = {{"product", SHOP_PORT_PRODUCT, &ordershop__v1__product_service__descriptor}},
     .known_variables = shop_variables,
     .start = start,
     .housekeep = inventory_housekeep,

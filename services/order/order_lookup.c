@@ -4,7 +4,7 @@
 #include <ordershop/v1/customer.pb-c.h>
 
 #include "order_events.h"
-#include "order_peers.h"
+#include "service/service.h"
 
 void order_lookup_send(struct order_lookup *lookup, struct rpc_call *call, const char *customer_id,
                        const struct product_list *list) {
@@ -26,10 +26,9 @@ static struct status ask_for_customer(const struct order_lookup *lookup) {
   if (!lookup->customer_id || lookup->customer) return status_ok();
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
   request.id = (char *)lookup->customer_id;
-  struct rpc_reply reply = {.context = &lookup->call->context};
-  ordershop__v1__customer_service__get_customer(order_peers_of(lookup->call)->customers, &request,
-                                                (Ordershop__V1__Customer_Closure)rpc_reply_closure, &reply);
-  return reply.status;
+  struct context *context = &lookup->call->context;
+  struct status status = service_call(service_of(lookup->call), "customer", context, "GetCustomer", &request).status;
+  return status_with_step(status, context->arena, "looking up the customer");
 }
 
 static struct status ask_for_products(struct order_lookup *lookup) {
@@ -41,11 +40,10 @@ static struct status ask_for_products(struct order_lookup *lookup) {
   }
   if (request.n_ids == 0) return status_ok();
 
-  struct rpc_reply reply = {.context = &call->context};
-  ordershop__v1__product_service__batch_get_products(order_peers_of(call)->products, &request,
-                                                     (Ordershop__V1__BatchGetProductsResponse_Closure)rpc_reply_closure,
-                                                     &reply);
-  if (!status_is_ok(reply.status)) return reply.status;
+  struct rpc_reply reply = service_call(service_of(call), "product", &call->context, "BatchGetProducts", &request);
+  if (!status_is_ok(reply.status)) {
+    return status_with_step(reply.status, call->context.arena, "looking up the products");
+  }
   const Ordershop__V1__BatchGetProductsResponse *response = reply.message;
   for (size_t i = 0, next = 0; i < lookup->list.count && next < response->n_products; i++) {
     if (!lookup->products[i]) lookup->products[i] = response->products[next++]; /* in the order of the ids */

@@ -9,9 +9,9 @@
 #include "base/uuid.h"
 #include "loop/fail_point.h"
 #include "order_claims.h"
-#include "order_peers.h"
 #include "order_resource.h"
 #include "service/command_replay.h"
+#include "service/service.h"
 
 enum { ATTEMPTS = 3, RELEASE_US = 1000 * 1000 };
 
@@ -49,11 +49,9 @@ static struct status reserve_stock(const struct attempt *attempt) {
   request.n_product_ids = attempt->change->order->n_product_ids;
   request.expire_log_time = attempt->expire;
   struct context context = context_first_half(&attempt->call->context);
-  struct rpc_reply reply = {.context = &context};
-  ordershop__internal__v1__stock_service__reserve_stock(
-      order_peers_of(attempt->call)->stock, &request,
-      (Ordershop__Internal__V1__ReserveStockResponse_Closure)rpc_reply_closure, &reply);
-  return reply.status;
+  struct status status =
+      service_call(service_of(attempt->call), "inventory", &context, "ReserveStock", &request).status;
+  return status_with_step(status, context.arena, "reserving the stock");
 }
 
 /* Whether stock may be reserved although the inventory, or whoever speaks for it, says something else. */
@@ -71,10 +69,7 @@ static void release_stock(const struct attempt *attempt) {
   request.attempt_id = (char *)attempt->id;
   struct context context = attempt->call->context;
   context.deadline_us = clock_monotonic_us() + RELEASE_US;
-  struct rpc_reply reply = {.context = &context};
-  ordershop__internal__v1__stock_service__release_stock(
-      order_peers_of(attempt->call)->stock, &request,
-      (Ordershop__Internal__V1__ReleaseStockResponse_Closure)rpc_reply_closure, &reply);
+  (void)service_call(service_of(attempt->call), "inventory", &context, "ReleaseStock", &request);
 }
 
 /* Reserves, unless there is nobody left to record the order for; what was reserved for nobody is given back. */

@@ -14,7 +14,6 @@
 #include "order_events.h"
 #include "order_items.h"
 #include "order_lookup.h"
-#include "order_peers.h"
 #include "order_record.h"
 #include "order_resource.h"
 #include "service/command_replay.h"
@@ -156,18 +155,6 @@ static const struct rpc_method methods[] = {
     {.name = "ListUnbilledOrders", .handler = list_unbilled_orders, .resource = &orders, .flags = METHOD_READS_VIEWS},
 };
 
-static struct status start(struct service *service) {
-  struct order_peers *peers = arena_calloc(service->arena, 1, sizeof *peers);
-  peers->customers =
-      rpc_client_new(service->arena, service_peer(service, "customer"), &ordershop__v1__customer_service__descriptor);
-  peers->products =
-      rpc_client_new(service->arena, service_peer(service, "product"), &ordershop__v1__product_service__descriptor);
-  peers->stock = rpc_client_new(service->arena, service_peer(service, "inventory"),
-                                &ordershop__internal__v1__stock_service__descriptor);
-  service->user = peers;
-  return status_ok();
-}
-
 static const struct setting settings[] = {{
     .variable = "ORDERSHOP_RESERVATION_SECONDS",
     .kind = SETTING_INTEGER,
@@ -199,10 +186,11 @@ const struct service_definition order_service = {
     .subscriptions = order_subscriptions,
     .subscription_count = ORDER_SUBSCRIPTIONS,
     .internal_callers = "billing",
-    .peers = {{"customer", SHOP_PORT_CUSTOMER}, {"product", SHOP_PORT_PRODUCT}, {"inventory", SHOP_PORT_INVENTORY}},
+    .peers = {{"customer", SHOP_PORT_CUSTOMER, &ordershop__v1__customer_service__descriptor},
+              {"product", SHOP_PORT_PRODUCT, &ordershop__v1__product_service__descriptor},
+              {"inventory", SHOP_PORT_INVENTORY, &ordershop__internal__v1__stock_service__descriptor}},
     .settings = settings,
     .setting_count = 1,
     .known_variables = shop_variables,
-    .start = start,
     .housekeep = order_claims_expire,
 };

@@ -112,15 +112,13 @@ static void call_once(struct bench *bench, struct rpc_channel *channel) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + 5 * US_PER_SECOND};
   Ordershop__V1__Customer customer = ORDERSHOP__V1__CUSTOMER__INIT;
   Ordershop__V1__CreateCustomerRequest request = ORDERSHOP__V1__CREATE_CUSTOMER_REQUEST__INIT;
-  struct rpc_reply reply = {.context = &context};
   customer.name = (char *)"Ada Lovelace";
   customer.email = (char *)"ada@example.org";
   request.customer = &customer;
   request.request_id = (char *)"6f1c0a52-7c1b-4a6e-9d0f-0d8f3c1b2a11";
   int64_t begin_us = clock_monotonic_us();
-  ordershop__v1__customer_service__create_customer(
-      rpc_client_new(context.arena, channel, &ordershop__v1__customer_service__descriptor), &request,
-      (Ordershop__V1__Customer_Closure)rpc_reply_closure, &reply);
+  struct rpc_reply reply =
+      rpc_client_call(channel, &context, &ordershop__v1__customer_service__descriptor, "CreateCustomer", &request);
   int64_t took_us = clock_monotonic_us() - begin_us;
   if (begin_us >= bench->begin_us && begin_us < bench->end_us) {
     int64_t step = took_us / STEP_US;

@@ -148,18 +148,16 @@ size_t count_ok(const struct ordershop_answer *answers, size_t count) {
 }
 
 bool health_says(enum ordershop_service service, const char *name) {
-  const struct rpc_channel_options options = {.peer = ordershop_service_name(service)};
+  const struct rpc_channel_options options = {.peer = ordershop_service_name(service), .wait_for_ready = true};
   struct rpc_blocking_channel *channel;
   struct status status =
       rpc_blocking_channel_open(arena, ordershop_client_address(client, service), &options, &channel);
   require(status_is_ok(status), "no channel", status);
-  ProtobufCService *health = rpc_blocking_client_new(arena, channel, &grpc__health__v1__health__descriptor, true);
   struct context context = {.arena = arena, .deadline_us = patience_end_us()};
-  struct rpc_reply reply = {.context = &context};
   Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
   request.service = (char *)name;
-  grpc__health__v1__health__check(health, &request, (Grpc__Health__V1__HealthCheckResponse_Closure)rpc_reply_closure,
-                                  &reply);
+  struct rpc_reply reply =
+      rpc_blocking_call(channel, &context, &grpc__health__v1__health__descriptor, "Check", &request);
   rpc_blocking_channel_close(channel);
   if (!status_is_ok(reply.status)) return false;
   const Grpc__Health__V1__HealthCheckResponse *response = reply.message;

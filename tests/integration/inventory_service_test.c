@@ -30,7 +30,7 @@ static int start_shop(void) {
   context = (struct context){.arena = arena};
   client = private_shop_client(shop, arena);
   const char *target = arena_printf(arena, "127.0.0.1:%d", private_shop_port(shop, ORDERSHOP_INVENTORY));
-  struct rpc_channel_options options = {.peer = "inventory"};
+  struct rpc_channel_options options = {.peer = "inventory", .wait_for_ready = true};
   return status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)) ? 0 : 1;
 }
 
@@ -372,6 +372,11 @@ static void test_read_your_orders(void) {
   CU_ASSERT_EQUAL(adjusted->amount, 0);
 }
 
+static struct rpc_reply call_stock(const char *method, const void *request) {
+  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
+  return rpc_blocking_call(channel, &context, &ordershop__internal__v1__stock_service__descriptor, method, request);
+}
+
 static struct status reserve(char *order_id, char *attempt_id, char *product_id, int64_t expire) {
   Ordershop__Internal__V1__ReserveStockRequest request = ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_REQUEST__INIT;
   request.order_id = order_id;
@@ -380,25 +385,14 @@ static struct status reserve(char *order_id, char *attempt_id, char *product_id,
   request.product_ids = product_ids;
   request.n_product_ids = product_id ? 2 : 0;
   request.expire_log_time = expire;
-  struct context bounded = {.arena = arena, .deadline_us = patience_end_us()};
-  struct rpc_reply reply = {.context = &bounded};
-  ProtobufCService *stock =
-      rpc_blocking_client_new(arena, channel, &ordershop__internal__v1__stock_service__descriptor, true);
-  ordershop__internal__v1__stock_service__reserve_stock(
-      stock, &request, (Ordershop__Internal__V1__ReserveStockResponse_Closure)rpc_reply_closure, &reply);
-  return reply.status;
+  return call_stock("ReserveStock", &request).status;
 }
 
 static void release(char *order_id, char *attempt_id) {
   Ordershop__Internal__V1__ReleaseStockRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_REQUEST__INIT;
   request.order_id = order_id;
   request.attempt_id = attempt_id;
-  struct context bounded = {.arena = arena, .deadline_us = patience_end_us()};
-  struct rpc_reply reply = {.context = &bounded};
-  ProtobufCService *stock =
-      rpc_blocking_client_new(arena, channel, &ordershop__internal__v1__stock_service__descriptor, true);
-  ordershop__internal__v1__stock_service__release_stock(
-      stock, &request, (Ordershop__Internal__V1__ReleaseStockResponse_Closure)rpc_reply_closure, &reply);
+  struct rpc_reply reply = call_stock("ReleaseStock", &request);
   assert_ok(reply.status);
   CU_ASSERT_PTR_NOT_NULL(reply.position);
 }

@@ -15,7 +15,6 @@ enum { US_PER_MS = 1000, PATIENCE_MS = 60000 };
 static struct echo_server *server;
 static struct arena *arena;
 static struct rpc_blocking_channel *channel;
-static ProtobufCService *customers;
 
 static int set_up(void) {
   server = echo_server_start(NULL, NULL);
@@ -23,7 +22,6 @@ static int set_up(void) {
   arena = arena_new();
   const char *target = arena_printf(arena, "127.0.0.1:%d", server->port);
   struct status status = rpc_blocking_channel_open(arena, target, NULL, &channel);
-  customers = rpc_blocking_client_new(arena, channel, &ordershop__v1__customer_service__descriptor, false);
   return status_is_ok(status) ? 0 : 1;
 }
 
@@ -40,22 +38,16 @@ static struct context context_for(int64_t timeout_ms) {
 
 static struct rpc_reply get(struct context *context, const char *id) {
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
-  struct rpc_reply reply = {.context = context};
   request.id = (char *)id;
-  ordershop__v1__customer_service__get_customer(customers, &request, (Ordershop__V1__Customer_Closure)rpc_reply_closure,
-                                                &reply);
-  return reply;
+  return rpc_blocking_call(channel, context, &ordershop__v1__customer_service__descriptor, "GetCustomer", &request);
 }
 
 static struct rpc_reply create(struct context *context, const char *name) {
   Ordershop__V1__Customer customer = ORDERSHOP__V1__CUSTOMER__INIT;
   Ordershop__V1__CreateCustomerRequest request = ORDERSHOP__V1__CREATE_CUSTOMER_REQUEST__INIT;
-  struct rpc_reply reply = {.context = context};
   customer.name = (char *)name;
   request.customer = &customer;
-  ordershop__v1__customer_service__create_customer(customers, &request,
-                                                   (Ordershop__V1__Customer_Closure)rpc_reply_closure, &reply);
-  return reply;
+  return rpc_blocking_call(channel, context, &ordershop__v1__customer_service__descriptor, "CreateCustomer", &request);
 }
 
 /* Polls: the server's side of something takes a moment. */

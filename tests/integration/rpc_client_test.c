@@ -27,18 +27,22 @@ static struct rpc_channel *open_channel(struct context *context, int port) {
   return channel;
 }
 
-static struct rpc_reply get(ProtobufCService *customers, struct context *context, const char *id) {
+static const ProtobufCServiceDescriptor *const customers = &ordershop__v1__customer_service__descriptor;
+
+static struct rpc_reply get(struct rpc_channel *channel, struct context *context, const char *id) {
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
-  struct rpc_reply reply = {.context = context};
   request.id = (char *)id;
-  ordershop__v1__customer_service__get_customer(customers, &request, (Ordershop__V1__Customer_Closure)rpc_reply_closure,
-                                                &reply);
-  return reply;
+  return rpc_client_call(channel, context, customers, "GetCustomer", &request);
 }
 
 static struct status get_once(struct rpc_channel *channel, struct context *context, const char *id) {
-  ProtobufCService *customers = rpc_client_new(context->arena, channel, &ordershop__v1__customer_service__descriptor);
-  return get(customers, context, id).status;
+  return get(channel, context, id).status;
+}
+
+static struct status get_blocking(struct rpc_blocking_channel *channel, struct context *context, const char *id) {
+  Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
+  request.id = (char *)id;
+  return rpc_blocking_call(channel, context, customers, "GetCustomer", &request).status;
 }
 
 /* A port that was free a moment ago. */
@@ -60,14 +64,13 @@ static struct echo_server *start_at(int port) {
 
 /* ---- on the loop ------------------------------------------------------------------------------------------------ */
 
-static void test_stub(struct context *context) {
+static void test_call(struct context *context) {
   struct echo_server *server = echo_server_start(NULL, NULL);
   struct rpc_channel *channel = open_channel(context, server->port);
-  ProtobufCService *customers = rpc_client_new(context->arena, channel, &ordershop__v1__customer_service__descriptor);
-  struct rpc_reply reply = get(customers, context, "it");
+  struct rpc_reply reply = get(channel, context, "it");
   CU_ASSERT_EQUAL_FATAL(reply.status.code, STATUS_OK);
   CU_ASSERT_STRING_EQUAL(((const Ordershop__V1__Customer *)reply.message)->id, "it");
-  reply = get(customers, context, "fail");
+  reply = get(channel, context, "fail");
   CU_ASSERT_EQUAL(reply.status.code, STATUS_NOT_FOUND);
   CU_ASSERT_STRING_EQUAL(status_reason(reply.status), "CUSTOMER_NOT_FOUND");
   CU_ASSERT_PTR_NULL(reply.message);
@@ -75,19 +78,17 @@ static void test_stub(struct context *context) {
   echo_server_stop(server);
 }
 
-static void test_by_descriptor(struct context *context) {
+static void test_misspelt_call(struct context *context) {
   struct echo_server *server = echo_server_start(NULL, NULL);
   struct rpc_channel *channel = open_channel(context, server->port);
-  const ProtobufCServiceDescriptor *service = &ordershop__v1__customer_service__descriptor;
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
-  const void *reply = NULL;
-  request.id = (char *)"it";
-  struct status status =
-      rpc_client_call(channel, context, service,
-                      protobuf_c_service_descriptor_get_method_by_name(service, "GetCustomer"), &request, &reply);
-  CU_ASSERT_EQUAL(status.code, STATUS_OK);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(reply);
-  CU_ASSERT_STRING_EQUAL(((const Ordershop__V1__Customer *)reply)->id, "it");
+  struct status misspelt = rpc_client_call(channel, context, customers, "GetCustmer", &request).status;
+  CU_ASSERT_EQUAL(misspelt.code, STATUS_INTERNAL);
+  CU_ASSERT_STRING_EQUAL(status_reason(misspelt), "CALL_INVALID");
+  CU_ASSERT_PTR_NOT_NULL(strstr(misspelt.message, "GetCustmer of ordershop.v1.CustomerService: the service has no"));
+  struct status mistyped = rpc_client_call(channel, context, customers, "DeleteCustomer", &request).status;
+  CU_ASSERT_STRING_EQUAL(status_reason(mistyped), "CALL_INVALID");
+  CU_ASSERT_PTR_NOT_NULL(strstr(mistyped.message, "its request is of another type"));
   rpc_channel_close(channel);
   echo_server_stop(server);
 }
@@ -197,7 +198,7 @@ static void *blocking_calls(void *argument) {
   long succeeded = 0;
   for (int i = 0; i < 50; i++) {
     struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + PATIENCE_MS * US_PER_MS};
-    succeeded += get(argument, &context, id).status.code == STATUS_OK;
+    succeeded += get_blocking(argument, &context, id).code == STATUS_OK;
     arena_free(context.arena);
   }
   return (void *)succeeded;
@@ -209,10 +210,8 @@ static void test_blocking_threads(void) {
   struct rpc_blocking_channel *channel;
   const char *target = arena_printf(arena, "127.0.0.1:%d", server->port);
   CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(arena, target, NULL, &channel)));
-  ProtobufCService *customers =
-      rpc_blocking_client_new(arena, channel, &ordershop__v1__customer_service__descriptor, false);
   pthread_t threads[THREADS];
-  for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, blocking_calls, customers);
+  for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, blocking_calls, channel);
   for (int i = 0; i < THREADS; i++) {
     void *succeeded;
     pthread_join(threads[i], &succeeded);
@@ -231,11 +230,10 @@ static void *start_later(void *argument) {
 static struct status blocking_get(int port, bool wait_for_ready, int64_t timeout_ms, struct arena *arena) {
   struct rpc_blocking_channel *channel;
   const char *target = arena_printf(arena, "127.0.0.1:%d", port);
-  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(arena, target, NULL, &channel)));
-  ProtobufCService *customers =
-      rpc_blocking_client_new(arena, channel, &ordershop__v1__customer_service__descriptor, wait_for_ready);
+  const struct rpc_channel_options options = {.peer = "customer", .wait_for_ready = wait_for_ready};
+  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)));
   struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + timeout_ms * US_PER_MS};
-  struct status status = get(customers, &context, "it").status;
+  struct status status = get_blocking(channel, &context, "it");
   rpc_blocking_channel_close(channel);
   return status;
 }
@@ -260,8 +258,8 @@ static void test_wait_for_ready(void) {
     in_coroutine(name);              \
   }
 
-ON_LOOP(test_stub)
-ON_LOOP(test_by_descriptor)
+ON_LOOP(test_call)
+ON_LOOP(test_misspelt_call)
 ON_LOOP(test_target)
 ON_LOOP(test_dead_peer)
 ON_LOOP(test_unknown_host)
@@ -270,8 +268,8 @@ ON_LOOP(test_deadline)
 ON_LOOP(test_crowd)
 
 static const struct test tests[] = {
-    {"a generated stub parks the coroutine and returns message or status", test_stub_on_loop},
-    {"a call by descriptor needs no types", test_by_descriptor_on_loop},
+    {"a call by name yields and returns message or status", test_call_on_loop},
+    {"a call of no such method, or with another request, is refused and says so", test_misspelt_call_on_loop},
     {"an empty target is INVALID_ARGUMENT", test_target_on_loop},
     {"a peer that is down is UNAVAILABLE at once and named", test_dead_peer_on_loop},
     {"a host that nobody knows is UNAVAILABLE", test_unknown_host_on_loop},

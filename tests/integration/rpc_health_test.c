@@ -18,7 +18,6 @@ enum { PATIENCE_MS = 60000, MOMENT_MS = 50, US_PER_MS = 1000 };
 static struct echo_server *server;
 static struct arena *arena;
 static struct rpc_blocking_channel *channel;
-static ProtobufCService *health;
 
 static int set_up(void) {
   server = echo_server_start(&(struct rpc_server_options){.max_calls = 1}, NULL);
@@ -26,7 +25,6 @@ static int set_up(void) {
   arena = arena_new();
   struct status status =
       rpc_blocking_channel_open(arena, arena_printf(arena, "127.0.0.1:%d", server->port), NULL, &channel);
-  health = rpc_blocking_client_new(arena, channel, &grpc__health__v1__health__descriptor, false);
   return status_is_ok(status) ? 0 : 1;
 }
 
@@ -41,11 +39,8 @@ static struct rpc_reply check(const char *service) {
   static struct context context;
   context = (struct context){.arena = arena, .deadline_us = clock_monotonic_us() + PATIENCE_MS * US_PER_MS};
   Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
-  struct rpc_reply reply = {.context = &context};
   request.service = (char *)service;
-  grpc__health__v1__health__check(health, &request, (Grpc__Health__V1__HealthCheckResponse_Closure)rpc_reply_closure,
-                                  &reply);
-  return reply;
+  return rpc_blocking_call(channel, &context, &grpc__health__v1__health__descriptor, "Check", &request);
 }
 
 static int status_in(const void *message) {

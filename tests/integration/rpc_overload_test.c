@@ -63,11 +63,7 @@ static void client_close(struct client *client) {
 static struct status call(struct client *client, const ProtobufCServiceDescriptor *service, const char *method,
                           const void *request, int64_t timeout_ms) {
   struct context context = {.arena = client->arena, .deadline_us = clock_monotonic_us() + timeout_ms * US_PER_MS};
-  struct rpc_reply reply = {.context = &context};
-  ProtobufCService *stub = rpc_blocking_client_new(client->arena, client->channel, service, false);
-  const ProtobufCMethodDescriptor *found = protobuf_c_service_descriptor_get_method_by_name(service, method);
-  stub->invoke(stub, (unsigned)(found - service->methods), request, rpc_reply_closure, &reply);
-  return reply.status;
+  return rpc_blocking_call(client->channel, &context, service, method, request).status;
 }
 
 static struct status get(struct client *client, const char *id, int64_t timeout_ms) {

@@ -24,15 +24,12 @@ enum { US_PER_MS = 1000, PATIENCE_MS = 60000 };
 struct client {
   struct arena *arena;
   struct rpc_blocking_channel *channel;
-  ProtobufCService *customers;
 };
 
 static struct client client_open(int port) {
   struct client client = {.arena = arena_new()};
   const char *target = arena_printf(client.arena, "127.0.0.1:%d", port);
   CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(client.arena, target, NULL, &client.channel)));
-  client.customers =
-      rpc_blocking_client_new(client.arena, client.channel, &ordershop__v1__customer_service__descriptor, false);
   return client;
 }
 
@@ -43,12 +40,11 @@ static void client_close(struct client *client) {
 
 static struct status get(struct client *client, const char *id) {
   struct context context = {.arena = client->arena, .deadline_us = clock_monotonic_us() + PATIENCE_MS * US_PER_MS};
-  struct rpc_reply reply = {.context = &context};
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
   request.id = (char *)id;
-  ordershop__v1__customer_service__get_customer(client->customers, &request,
-                                                (Ordershop__V1__Customer_Closure)rpc_reply_closure, &reply);
-  return reply.status;
+  return rpc_blocking_call(client->channel, &context, &ordershop__v1__customer_service__descriptor, "GetCustomer",
+                           &request)
+      .status;
 }
 
 /* A call in flight: GetCustomer with id wait. */
@@ -351,8 +347,6 @@ static bool is_served(const char *listen, const char *host) {
   struct client client = {.arena = arena};
   const char *target = arena_printf(arena, "%s:%d", host, server->port);
   CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(arena, target, NULL, &client.channel)));
-  client.customers =
-      rpc_blocking_client_new(arena, client.channel, &ordershop__v1__customer_service__descriptor, false);
   bool served = status_is_ok(get(&client, "it"));
   client_close(&client);
   echo_server_stop(server);

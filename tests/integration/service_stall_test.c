@@ -70,18 +70,15 @@ static struct rpc_blocking_channel *channel;
 static pid_t process;
 static char log_path[256];
 
-static struct rpc_reply reply_within(struct context *context, int64_t us) {
-  *context = (struct context){.arena = arena, .deadline_us = clock_monotonic_us() + us};
-  return (struct rpc_reply){.context = context};
+static struct rpc_reply call_service(const ProtobufCServiceDescriptor *service, const char *method,
+                                     const void *request) {
+  struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + WAIT_US};
+  return rpc_blocking_call(channel, &context, service, method, request);
 }
 
 static serving_status health(void) {
-  ProtobufCService *client = rpc_blocking_client_new(arena, channel, &grpc__health__v1__health__descriptor, true);
-  struct context context;
-  struct rpc_reply reply = reply_within(&context, WAIT_US);
   Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
-  grpc__health__v1__health__check(client, &request, (Grpc__Health__V1__HealthCheckResponse_Closure)rpc_reply_closure,
-                                  &reply);
+  struct rpc_reply reply = call_service(&grpc__health__v1__health__descriptor, "Check", &request);
   return status_is_ok(reply.status) ? ((const Grpc__Health__V1__HealthCheckResponse *)reply.message)->status : 0;
 }
 
@@ -95,23 +92,13 @@ static bool comes_to_serve(void) {
 }
 
 static struct status get_customer(void) {
-  ProtobufCService *client =
-      rpc_blocking_client_new(arena, channel, &ordershop__v1__customer_service__descriptor, true);
-  struct context context;
-  struct rpc_reply reply = reply_within(&context, WAIT_US);
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
-  ordershop__v1__customer_service__get_customer(client, &request, (Ordershop__V1__Customer_Closure)rpc_reply_closure,
-                                                &reply);
-  return reply.status;
+  return call_service(&ordershop__v1__customer_service__descriptor, "GetCustomer", &request).status;
 }
 
 static const char *reason(void) {
-  ProtobufCService *client = rpc_blocking_client_new(arena, channel, &ordershop__v1__status_service__descriptor, true);
-  struct context context;
-  struct rpc_reply reply = reply_within(&context, WAIT_US);
   Ordershop__V1__GetServiceStatusRequest request = ORDERSHOP__V1__GET_SERVICE_STATUS_REQUEST__INIT;
-  ordershop__v1__status_service__get_service_status(client, &request,
-                                                    (Ordershop__V1__ServiceStatus_Closure)rpc_reply_closure, &reply);
+  struct rpc_reply reply = call_service(&ordershop__v1__status_service__descriptor, "GetServiceStatus", &request);
   return status_is_ok(reply.status) ? ((const Ordershop__V1__ServiceStatus *)reply.message)->reason : "";
 }
 
@@ -164,7 +151,7 @@ static int set_up(void) {
     dup2(open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
     _exit(serve(port, private_redis_url(redis)));
   }
-  static const struct rpc_channel_options options = {.peer = "blocker"};
+  static const struct rpc_channel_options options = {.peer = "blocker", .wait_for_ready = true};
   const char *target = arena_printf(arena, "dns:///127.0.0.1:%d", port);
   return status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)) ? 0 : 1;
 }

@@ -24,7 +24,6 @@ _Thread_local struct arena *arena;
 
 static struct arena *suite_arena;
 static struct rpc_blocking_channel *channels[ORDERSHOP_SERVICE_COUNT];
-static ProtobufCService *clients[ORDERSHOP_SERVICE_COUNT];
 static struct position_memory latest;
 
 static _Noreturn void fail(const char *what, const char *detail) {
@@ -39,9 +38,9 @@ int api_set_up(void) {
   redis = private_shop_redis(shop);
   for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
     const char *target = arena_printf(arena, "127.0.0.1:%d", private_shop_port(shop, i));
-    struct status status = rpc_blocking_channel_open(arena, target, NULL, &channels[i]);
+    const struct rpc_channel_options options = {.peer = ordershop_service_name(i), .wait_for_ready = true};
+    struct status status = rpc_blocking_channel_open(arena, target, &options, &channels[i]);
     if (!status_is_ok(status)) fail("no channel:", status.message);
-    clients[i] = rpc_blocking_client_new(arena, channels[i], ordershop_service_descriptor(i), true);
   }
   return 0;
 }
@@ -161,11 +160,10 @@ enum ordershop_service service_of_method(const char *method) {
 
 static struct answer call(const char *after, const char *name, const void *request) {
   enum ordershop_service service;
-  const ProtobufCMethodDescriptor *method = find_method(name, &service);
+  find_method(name, &service);
   struct context context = {.arena = arena, .deadline_us = patience_end_us(), .after = after};
-  struct rpc_reply reply = {.context = &context};
-  unsigned index = (unsigned)(method - ordershop_service_descriptor(service)->methods);
-  clients[service]->invoke(clients[service], index, request, rpc_reply_closure, &reply);
+  struct rpc_reply reply =
+      rpc_blocking_call(channels[service], &context, ordershop_service_descriptor(service), name, request);
   if (reply.position) position_memory_advance(&latest, reply.position);
   return (struct answer){.status = reply.status, .message = reply.message, .position = reply.position};
 }

@@ -111,7 +111,7 @@ static void make(struct parts *parts) {
                      .views = parts->views,
                      .subscriptions = parts->subscriptions,
                      .subscription_count = 2,
-                     .peers = {{"mail", 50057}, {"order", 50054}},
+                     .peers = {{.name = "mail", .port = 50057}, {.name = "order", .port = 50054}},
                      .outbox = &parts->outbox,
                      .outbox_peer = "mail",
                      .settings = parts->settings,

@@ -22,6 +22,11 @@ struct status status_error(struct arena *arena, enum status_code code, const cha
   return (struct status){.code = code, .message = message, .details = details};
 }
 
+struct status status_with_step(struct status status, struct arena *arena, const char *step) {
+  if (!status_is_ok(status)) status.message = arena_printf(arena, "%s: %s", step, status.message);
+  return status;
+}
+
 struct status status_with_metadata(struct status status, struct arena *arena, const char *key, const char *value) {
   if (status_is_ok(status) || !arena) return status;
   struct error_details *details = details_copy(status, arena);

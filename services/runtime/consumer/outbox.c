@@ -126,10 +126,9 @@ static struct status call_peer(struct outbox *outbox, struct batch *batch) {
   void *request = message_new(batch->context.arena, outbox->method->input);
   *(size_t *)((char *)request + outbox->field->quantifier_offset) = batch->count;
   *(void ***)((char *)request + outbox->field->offset) = batch->messages;
-  const void *reply;
   batch->context.deadline_us = clock_monotonic_us() + CALL_US;
-  return rpc_client_call(outbox->options.channel, &batch->context, outbox->options.route->service, outbox->method,
-                         request, &reply);
+  const struct outbox_route *route = outbox->options.route;
+  return rpc_client_call(outbox->options.channel, &batch->context, route->service, route->method, request).status;
 }
 
 /* True for what says that the message is wrong. Anything else, even what is no outage by its code (a proxy that knows

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "rpc/error_details.h"
 #include "rpc/rpc_wire.h"
 
@@ -66,6 +67,21 @@ static void release(struct client_call *call) {
   if (call->received) grpc_byte_buffer_destroy(call->received);
   grpc_call_unref(call->grpc);
   client_channel_give(call->channel, call->hold);
+}
+
+static bool resolve_fault(struct client_call *call, const char *method, const char *what) {
+  log_event(LOG_ERROR, "a call that can't be made", "service", call->service->name, "method", method, "reason", what,
+            NULL);
+  call->status = status_error(call->context->arena, STATUS_INTERNAL, "CALL_INVALID", "%s of %s: %s", method,
+                              call->service->name, what);
+  return false;
+}
+
+bool client_call_resolve(struct client_call *call, const char *method) {
+  call->method = protobuf_c_service_descriptor_get_method_by_name(call->service, method);
+  if (!call->method) return resolve_fault(call, method, "the service has no such method");
+  if (call->request->descriptor == call->method->input) return true;
+  return resolve_fault(call, method, "its request is of another type");
 }
 
 bool client_call_start(struct client_call *call, grpc_completion_queue *queue, void *tag) {
@@ -135,4 +151,8 @@ static struct status result_of(struct client_call *call) {
 void client_call_finish(struct client_call *call) {
   call->status = result_of(call);
   release(call);
+}
+
+struct rpc_reply client_call_reply(const struct client_call *call) {
+  return (struct rpc_reply){.status = call->status, .message = call->reply, .position = call->position};
 }

@@ -7,7 +7,6 @@
 
 #include "base/memory.h"
 #include "rpc/client_call.h"
-#include "rpc/client_stub.h"
 #include "rpc/rpc_runtime.h"
 
 /* gRPC lets at most six threads pluck from one queue: each call takes a queue of its own for its time. */
@@ -20,12 +19,6 @@ struct rpc_blocking_channel {
   struct client_channel channel;
   pthread_mutex_t mutex;
   struct resting_queue *queues;
-};
-
-/* What a client hands to its calls; in the client's arena. */
-struct blocking_client {
-  struct rpc_blocking_channel *channel;
-  bool wait_for_ready;
 };
 
 struct status rpc_blocking_channel_open(struct arena *arena, const char *target,
@@ -98,22 +91,19 @@ void rpc_blocking_channel_rest(struct rpc_blocking_channel *channel, int64_t dur
   client_channel_give(&channel->channel, hold);
 }
 
-static void blocking_call(void *argument, struct client_call *call) {
-  struct blocking_client *client = argument;
-  struct rpc_blocking_channel *channel = client->channel;
-  call->channel = &channel->channel;
-  call->wait_for_ready = client->wait_for_ready;
+struct rpc_reply rpc_blocking_call(struct rpc_blocking_channel *channel, struct context *context,
+                                   const ProtobufCServiceDescriptor *service, const char *method, const void *request) {
+  struct client_call call = {.channel = &channel->channel,
+                             .context = context,
+                             .service = service,
+                             .request = request,
+                             .wait_for_ready = channel->channel.options.wait_for_ready};
+  if (!client_call_resolve(&call, method)) return client_call_reply(&call);
   struct resting_queue *queue = queue_take(channel);
-  if (client_call_start(call, queue->grpc, call)) {
-    grpc_completion_queue_pluck(queue->grpc, call, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
-    client_call_finish(call);
+  if (client_call_start(&call, queue->grpc, &call)) {
+    grpc_completion_queue_pluck(queue->grpc, &call, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+    client_call_finish(&call);
   }
   queue_give(channel, queue);
-}
-
-ProtobufCService *rpc_blocking_client_new(struct arena *arena, struct rpc_blocking_channel *channel,
-                                          const ProtobufCServiceDescriptor *descriptor, bool wait_for_ready) {
-  struct blocking_client *client = arena_alloc(arena, sizeof(*client));
-  *client = (struct blocking_client){.channel = channel, .wait_for_ready = wait_for_ready};
-  return client_stub_new(arena, descriptor, blocking_call, client);
+  return client_call_reply(&call);
 }

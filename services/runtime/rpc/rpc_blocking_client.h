@@ -1,6 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* Blocking gRPC client for programs without a loop: the same generated stubs, the same struct rpc_reply (rpc_client.h),
- * but a call blocks its thread. Any number of threads may share a channel and its clients. */
+/* Blocking gRPC client for programs without a loop: calls by name as in rpc_client.h, but a call blocks its thread. Any
+ * number of threads may share a channel. */
 #pragma once
 
 #include "rpc/rpc_client.h"
@@ -17,7 +16,6 @@ void rpc_blocking_channel_close(struct rpc_blocking_channel *channel);
  * nothing else drives. */
 void rpc_blocking_channel_rest(struct rpc_blocking_channel *channel, int64_t duration_ms);
 
-/* A client of one service over a channel; lives in the arena. Calls it makes wait for the connection at most until the
- * context's deadline when `wait_for_ready`, else fail at once when it is known to be down. */
-ProtobufCService *rpc_blocking_client_new(struct arena *arena, struct rpc_blocking_channel *channel,
-                                          const ProtobufCServiceDescriptor *descriptor, bool wait_for_ready);
+/* As rpc_client_call. */
+struct rpc_reply rpc_blocking_call(struct rpc_blocking_channel *channel, struct context *context,
+                                   const ProtobufCServiceDescriptor *service, const char *method, const void *request);

@@ -5,7 +5,6 @@
 
 #include "loop/coroutine.h"
 #include "rpc/client_call.h"
-#include "rpc/client_stub.h"
 #include "rpc/rpc_runtime.h"
 
 struct rpc_channel {
@@ -57,35 +56,16 @@ static void start_call(void *argument) {
   waiting->over = !client_call_start(&waiting->call, waiting->queue, &waiting->arrival);
 }
 
-static void make_call(struct rpc_channel *channel, struct client_call *call) {
+struct rpc_reply rpc_client_call(struct rpc_channel *channel, struct context *context,
+                                 const ProtobufCServiceDescriptor *service, const char *method, const void *request) {
   struct waiting_call waiting = {
-      .call = *call,
+      .call = {.channel = &channel->channel, .context = context, .service = service, .request = request},
       .arrival.run = call_over,
       .queue = rpc_runtime_queue(channel->runtime),
       .coroutine = coroutine_self(),
   };
+  if (!client_call_resolve(&waiting.call, method)) return client_call_reply(&waiting.call);
   coroutine_on_loop_stack(start_call, &waiting);
   while (!waiting.over) coroutine_park();
-  *call = waiting.call;
-}
-
-struct status rpc_client_call(struct rpc_channel *channel, struct context *context,
-                              const ProtobufCServiceDescriptor *service, const ProtobufCMethodDescriptor *method,
-                              const void *request, const void **ret_reply) {
-  struct client_call call = {
-      .channel = &channel->channel, .context = context, .service = service, .method = method, .request = request};
-  make_call(channel, &call);
-  if (status_is_ok(call.status)) *ret_reply = call.reply;
-  return call.status;
-}
-
-static void stub_call(void *channel, struct client_call *call) {
-  struct rpc_channel *own = channel;
-  call->channel = &own->channel;
-  make_call(own, call);
-}
-
-ProtobufCService *rpc_client_new(struct arena *arena, struct rpc_channel *channel,
-                                 const ProtobufCServiceDescriptor *descriptor) {
-  return client_stub_new(arena, descriptor, stub_call, channel);
+  return client_call_reply(&waiting.call);
 }

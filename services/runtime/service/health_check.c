@@ -17,12 +17,10 @@ const char *health_check_target(struct arena *arena, const char *listen) {
 }
 
 static struct status ask(struct arena *arena, const char *target, struct rpc_blocking_channel *channel) {
-  ProtobufCService *health = rpc_blocking_client_new(arena, channel, &grpc__health__v1__health__descriptor, false);
   struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + DEADLINE_US};
-  struct rpc_reply reply = {.context = &context};
   Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
-  grpc__health__v1__health__check(health, &request, (Grpc__Health__V1__HealthCheckResponse_Closure)rpc_reply_closure,
-                                  &reply);
+  struct rpc_reply reply =
+      rpc_blocking_call(channel, &context, &grpc__health__v1__health__descriptor, "Check", &request);
   if (!status_is_ok(reply.status)) return reply.status;
   const Grpc__Health__V1__HealthCheckResponse *response = reply.message;
   if (response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING) return status_ok();

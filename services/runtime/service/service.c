@@ -210,6 +210,14 @@ static struct status open_server(struct life *life) {
   return status_is_ok(status) ? open_health_server(life) : status;
 }
 
+/* -1: there is none of that name. */
+static int peer_index(const struct service_definition *definition, const char *name) {
+  for (int i = 0; i < SERVICE_PEERS && definition->peers[i].name; i++) {
+    if (strcmp(definition->peers[i].name, name) == 0) return i;
+  }
+  return -1;
+}
+
 static void start_consumer(struct life *life) {
   struct service *service = &life->service;
   const struct service_definition *definition = service->definition;
@@ -220,7 +228,7 @@ static void start_consumer(struct life *life) {
       .subscription_count = definition->subscription_count,
       .user = service,
       .outbox = definition->outbox,
-      .outbox_channel = definition->outbox ? service_peer(service, definition->outbox_peer) : NULL,
+      .outbox_channel = definition->outbox ? service->peers[peer_index(definition, definition->outbox_peer)] : NULL,
       .housekeep = definition->housekeep,
   };
   service->consumer = consumer_start(service->loop, service->arena, &options);
@@ -363,10 +371,12 @@ const char *service_version(const struct service_definition *definition) {
   return definition->version ? definition->version : ordershop_version;
 }
 
-struct rpc_channel *service_peer(struct service *service, const char *name) {
-  for (int i = 0; i < SERVICE_PEERS && service->definition->peers[i].name; i++) {
-    if (strcmp(service->definition->peers[i].name, name) == 0) return service->peers[i];
-  }
-  log_event(LOG_ERROR, "no such peer in the service's definition", "peer", name, NULL);
-  abort();
+struct rpc_reply service_call(struct service *service, const char *peer, struct context *context, const char *method,
+                              const void *request) {
+  int index = peer_index(service->definition, peer);
+  const ProtobufCServiceDescriptor *of = index >= 0 ? service->definition->peers[index].service : NULL;
+  if (of) return rpc_client_call(service->peers[index], context, of, method, request);
+  log_event(LOG_ERROR, "a call to what is no peer, or has no service", "peer", peer, "method", method, NULL);
+  return (struct rpc_reply){.status = status_error(context->arena, STATUS_INTERNAL, "CALL_INVALID",
+                                                   "%s: the definition has no service of a peer %s", method, peer)};
 }

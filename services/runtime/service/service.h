@@ -38,6 +38,7 @@ struct service;
 struct service_peer {
   const char *name; /* NULL ends the list */
   int port;
+  const ProtobufCServiceDescriptor *service; /* for service_call; NULL: only the outbox leads there */
 };
 
 struct service_definition {
@@ -91,8 +92,11 @@ int service_main(const struct service_definition *definition, int argc, char **a
 /* The definition's version, or the runtime's. */
 const char *service_version(const struct service_definition *definition);
 
-/* The channel to a peer of the definition. */
-struct rpc_channel *service_peer(struct service *service, const char *name);
+/* Calls a method of a peer by its name, as rpc_client_call does: service_call(service, "inventory", &context,
+ * "ReserveStock", &request). A peer that the definition does not have, or has without its service, is INTERNAL
+ * (CALL_INVALID), too. Yields. A handler says by status_with_step which of its steps has failed. */
+struct rpc_reply service_call(struct service *service, const char *peer, struct context *context, const char *method,
+                              const void *request);
 
 /* The service of a call. */
 static inline struct service *service_of(const struct rpc_call *call) {

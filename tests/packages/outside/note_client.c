@@ -15,24 +15,22 @@ int main(int argc, char **argv) {
   if (argc != 3) return 2;
   struct arena *arena = arena_new();
   struct rpc_blocking_channel *channel;
-  const struct rpc_channel_options options = {.peer = "note"};
+  const struct rpc_channel_options options = {.peer = "note", .wait_for_ready = true};
   struct status status = rpc_blocking_channel_open(arena, argv[1], &options, &channel);
   if (!status_is_ok(status)) return fail(status);
-  ProtobufCService *stub = rpc_blocking_client_new(arena, channel, &notes__v1__note_service__descriptor, true);
+  const ProtobufCServiceDescriptor *service = &notes__v1__note_service__descriptor;
   struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + 20 * 1000 * 1000};
 
   Notes__V1__Note note = NOTES__V1__NOTE__INIT;
   note.text = argv[2];
   Notes__V1__CreateNoteRequest create = NOTES__V1__CREATE_NOTE_REQUEST__INIT;
   create.note = &note;
-  struct rpc_reply created = {.context = &context};
-  notes__v1__note_service__create_note(stub, &create, (Notes__V1__Note_Closure)rpc_reply_closure, &created);
+  struct rpc_reply created = rpc_blocking_call(channel, &context, service, "CreateNote", &create);
   if (!status_is_ok(created.status)) return fail(created.status);
 
   Notes__V1__GetNoteRequest get = NOTES__V1__GET_NOTE_REQUEST__INIT;
   get.id = ((const Notes__V1__Note *)created.message)->id;
-  struct rpc_reply got = {.context = &context};
-  notes__v1__note_service__get_note(stub, &get, (Notes__V1__Note_Closure)rpc_reply_closure, &got);
+  struct rpc_reply got = rpc_blocking_call(channel, &context, service, "GetNote", &get);
   if (!status_is_ok(got.status)) return fail(got.status);
   const Notes__V1__Note *read = got.message;
   printf("%s %d\n", read->text, (int)read->version);
