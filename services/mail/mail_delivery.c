@@ -136,9 +136,9 @@ struct mail_delivery_options mail_delivery_options_read(void) {
 
 /* ---- delivery --------------------------------------------------------------------------------------------------- */
 
-static struct status open_folder(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
+static struct status open_folder(struct arena *arena, const struct mail_delivery_options *options,
                                  const struct mail_sender *from, struct mail_delivery *delivery) {
-  struct status status = mail_folder_open(loop, arena, options->folder, from, &delivery->folder);
+  struct status status = mail_folder_open(arena, options->folder, from, &delivery->folder);
   if (status_is_ok(status)) log_event(LOG_INFO, "mails go to a folder", "folder", options->folder, NULL);
   return status;
 }
@@ -163,7 +163,7 @@ struct status mail_delivery_open(struct loop *loop, struct arena *arena, const s
   if (options->smtp_url) {
     open_smtp(loop, arena, options, from, delivery);
   } else {
-    struct status status = open_folder(loop, arena, options, from, delivery);
+    struct status status = open_folder(arena, options, from, delivery);
     if (!status_is_ok(status)) return status;
   }
   *ret_delivery = delivery;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/uuid.h"
-#include "loop/coroutine.h"
+#include "loop/blocking.h"
 
 enum {
   FOLDER_MODE = 0700, /* mails are nobody else's business */
@@ -19,22 +19,18 @@ enum {
 };
 
 struct mail_folder {
-  struct loop *loop;
   const char *path;
   const struct mail_sender *from;
 };
 
-/* What one of libuv's threads does while the coroutine that made it is parked. */
+/* What a thread does while the coroutine that made it waits. */
 struct batch {
-  uv_work_t work;
   const struct mail_folder *folder;
   struct arena *arena; /* the coroutine's, which leaves it alone meanwhile */
   struct mail_parcel *parcels;
   size_t count;
   const char *failed; /* the step that failed; NULL: none */
   int error;
-  struct coroutine *coroutine;
-  bool done;
 };
 
 /* ---- on the thread ---------------------------------------------------------------------------------------------- */
@@ -101,8 +97,8 @@ static const char *deliver_one(struct batch *batch, int folder, struct mail_parc
   return failed;
 }
 
-static void deliver_batch(uv_work_t *work) {
-  struct batch *batch = work->data;
+static void deliver_batch(void *argument) {
+  struct batch *batch = argument;
   int folder = open_folder(batch->folder->path);
   if (folder < 0) {
     batch->failed = "open";
@@ -118,7 +114,7 @@ static void deliver_batch(uv_work_t *work) {
 
 /* ---- on the loop ------------------------------------------------------------------------------------------------ */
 
-struct status mail_folder_open(struct loop *loop, struct arena *arena, const char *path, const struct mail_sender *from,
+struct status mail_folder_open(struct arena *arena, const char *path, const struct mail_sender *from,
                                struct mail_folder **ret_folder) {
   int folder = open_folder(path);
   bool writable = folder >= 0 && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) == 0;
@@ -129,30 +125,15 @@ struct status mail_folder_open(struct loop *loop, struct arena *arena, const cha
                         "ORDERSHOP_MAIL_FOLDER: can't write to the mail folder %s: %s", path, strerror(error));
   }
   struct mail_folder *result = arena_alloc(arena, sizeof *result);
-  *result = (struct mail_folder){.loop = loop, .path = path, .from = from};
+  *result = (struct mail_folder){.path = path, .from = from};
   *ret_folder = result;
   return status_ok();
 }
 
-static void on_done(uv_work_t *work, int status) {
-  (void)status;
-  struct batch *batch = work->data;
-  batch->done = true;
-  coroutine_wake(batch->coroutine);
-}
-
-static void queue_batch(void *argument) {
-  struct batch *batch = argument;
-  uv_queue_work(loop_uv(batch->folder->loop), &batch->work, deliver_batch, on_done);
-}
-
 struct status mail_folder_deliver(struct mail_folder *folder, struct context *context, struct mail_parcel *parcels,
                                   size_t count) {
-  struct batch batch = {
-      .folder = folder, .arena = context->arena, .parcels = parcels, .count = count, .coroutine = coroutine_self()};
-  batch.work.data = &batch;
-  coroutine_on_loop_stack(queue_batch, &batch);
-  while (!batch.done) coroutine_park();
+  struct batch batch = {.folder = folder, .arena = context->arena, .parcels = parcels, .count = count};
+  blocking_run(deliver_batch, &batch);
   if (!batch.failed) return status_ok();
   return status_error(context->arena, STATUS_UNAVAILABLE, "MAIL_FOLDER_UNWRITABLE", "can't %s the mail folder %s: %s",
                       batch.failed, folder->path, strerror(batch.error));

@@ -4,7 +4,7 @@
  * A file appears as a whole or not at all: it is written as `.<id>.tmp` and renamed. Delivering again writes the same
  * file again, so however often a mail is delivered there is one file; what a killed process left is written over.
  * Files are not synced to disk one by one: the mail's record in Redis is the truth, the folder a way to see it.
- * The loop's thread hands batches to libuv's threads; its coroutines park meanwhile. */
+ * The files are written on other threads (loop/blocking.h); the loop's coroutines yield meanwhile. */
 #pragma once
 
 #include "mail_delivery.h"
@@ -13,7 +13,7 @@
 struct mail_folder;
 
 /* Makes the folder if it isn't there. Errors: INVALID_ARGUMENT (MAIL_FOLDER_UNWRITABLE). */
-struct status mail_folder_open(struct loop *loop, struct arena *arena, const char *path, const struct mail_sender *from,
+struct status mail_folder_open(struct arena *arena, const char *path, const struct mail_sender *from,
                                struct mail_folder **ret_folder);
 
 /* As mail_deliver. */

@@ -3,7 +3,6 @@
  * have them delivered (mail_events.c). */
 #include "mail_service.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,35 +122,21 @@ static const struct rpc_service services[] = {{
     .method_count = sizeof methods / sizeof *methods,
 }};
 
-/* The consumer is asked to stop only between two pages, and a slow mail server can take minutes for one: the delivery
- * has its own watch for the end. */
-static uv_signal_t terminate, interrupt;
-
-static void on_signal(uv_signal_t *signal, int number) {
-  (void)number;
-  mail_delivery_stop(signal->data);
-}
-
-static void watch(struct service *service, uv_signal_t *signal, int number) {
-  uv_signal_init(loop_uv(service->loop), signal);
-  signal->data = service->user;
-  uv_signal_start(signal, on_signal, number);
-}
-
 static struct status start(struct service *service) {
   const struct mail_delivery_options options = mail_delivery_options_read();
   struct mail_delivery *delivery;
   struct status status = mail_delivery_open(service->loop, service->arena, &options, &delivery);
   if (!status_is_ok(status)) return status;
   service->user = delivery;
-  watch(service, &terminate, SIGTERM);
-  watch(service, &interrupt, SIGINT);
   return status_ok();
 }
 
+/* The consumer is asked to stop only between two pages, and a slow mail server can take minutes for one. */
+static void stopping(struct service *service) {
+  mail_delivery_stop(service->user);
+}
+
 static void stop(struct service *service) {
-  uv_close((uv_handle_t *)&terminate, NULL);
-  uv_close((uv_handle_t *)&interrupt, NULL);
   mail_delivery_close(service->user);
 }
 
@@ -170,5 +155,6 @@ const struct service_definition mail_service = {
     .known_variables = shop_variables,
     .start = start,
     .housekeep = mail_housekeep,
+    .stopping = stopping,
     .stop = stop,
 };

@@ -33,8 +33,10 @@ includes() {
 # C core itself; what protoc-c has made of grpc's own protos is a contract like ours.
 grpc_stays_in_rpc() { includes 'grpc/' services client | but_not '\.pb-c\.h>$\|^services/runtime/rpc/' | nothing; }
 hiredis_stays_in_redis() { includes 'hiredis' services client | but_not '^services/runtime/redis/' | nothing; }
+# Not only included: a header could hand it on.
 libuv_stays_low() {
-  includes 'uv\.h' services client | but_not '^services/runtime/\(loop\|redis\)/' | nothing
+  grep -rnE '(^ *# *include *[<"]uv\.h|(^|[^a-zA-Z_])(uv_[a-z_]+|UV_[A-Z_]+|loop_uv)([^a-zA-Z_]|$))' --include='*.[ch]' \
+    services client | but_not '^services/runtime/\(loop\|redis\)/' | nothing
 }
 
 # The layers that each one may include beside itself. redis and rpc don't know each other; rpc knows nothing of events;
@@ -123,7 +125,7 @@ every_service_has_the_same_face() {
 
 expect "only the rpc layer includes gRPC" grpc_stays_in_rpc
 expect "only the redis layer includes hiredis" hiredis_stays_in_redis
-expect "above the loop, only the redis layer includes libuv" libuv_stays_low
+expect "above the loop, only the redis layer uses libuv" libuv_stays_low
 expect "every layer is known" layers_are_all_known
 for layer in base loop redis tls rpc store consumer service; do
   expect "the $layer layer includes ${below[$layer]:-nothing} beside itself" layer_includes_what_is_below $layer

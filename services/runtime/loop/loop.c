@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <uv.h>
 
 #include "base/clock.h"
 #include "base/log.h"

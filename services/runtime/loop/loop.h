@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uv.h>
 
 struct loop;
 
@@ -25,8 +24,9 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 void loop_free(struct loop *loop);
 
-/* The libuv loop, for handles of other parts (Redis, curl, signals). */
-uv_loop_t *loop_uv(struct loop *loop);
+/* The libuv loop (uv_loop_t), for the handles of this layer and of Redis' connections. Others have signal_watch.h,
+ * blocking.h, fd_watch.h and listener.h. */
+struct uv_loop_s *loop_uv(struct loop *loop);
 
 /* A task handed over from another thread: embed it, set `run`, post it. It runs on the loop's own stack, in the order
  * of posting; the loop does not touch it after calling `run`. */

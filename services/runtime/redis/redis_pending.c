@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Redis commands under way: sending, the line of due answers, and the watchdog over it. */
 #include <string.h>
+#include <uv.h>
 
 #include "base/clock.h"
 #include "redis/redis_denial.h"

@@ -16,6 +16,7 @@
 #include "base/version.h"
 #include "loop/coroutine.h"
 #include "loop/crash.h"
+#include "loop/signal_watch.h"
 #include "rpc/health.h"
 #include "rpc/reflection.h"
 #include "service/caller_gate.h"
@@ -45,7 +46,7 @@ struct life {
   struct health *health;
   struct rpc_server *server;
   struct rpc_server *health_server; /* NULL: none */
-  uv_signal_t terminate, interrupt;
+  struct signal_watch *terminate, *interrupt;
   struct condition change;
   struct memory_watch memory;
   size_t connections;        /* that there may be at once */
@@ -54,8 +55,8 @@ struct life {
   bool stopping;
 };
 
-static void on_signal(uv_signal_t *signal, int number) {
-  struct life *life = signal->data;
+static void on_signal(void *argument, int number) {
+  struct life *life = argument;
   log_event(LOG_INFO, "stopping", "signal", number == SIGTERM ? "SIGTERM" : "SIGINT", NULL);
   life->stopping = true;
   condition_signal_all(&life->change);
@@ -63,17 +64,13 @@ static void on_signal(uv_signal_t *signal, int number) {
 
 static void watch_signals(struct life *life) {
   signal(SIGPIPE, SIG_IGN);
-  uv_loop_t *uv = loop_uv(life->service.loop);
-  life->terminate.data = life->interrupt.data = life;
-  uv_signal_init(uv, &life->terminate);
-  uv_signal_init(uv, &life->interrupt);
-  uv_signal_start(&life->terminate, on_signal, SIGTERM);
-  uv_signal_start(&life->interrupt, on_signal, SIGINT);
+  life->terminate = signal_watch_open(life->service.loop, SIGTERM, on_signal, life);
+  life->interrupt = signal_watch_open(life->service.loop, SIGINT, on_signal, life);
 }
 
 static void unwatch_signals(struct life *life) {
-  uv_close((uv_handle_t *)&life->terminate, NULL);
-  uv_close((uv_handle_t *)&life->interrupt, NULL);
+  signal_watch_close(life->terminate);
+  signal_watch_close(life->interrupt);
 }
 
 static struct status open_store(struct life *life) {
@@ -294,6 +291,7 @@ static void run(void *argument) {
 
   supervisor_tell("STOPPING=1");
   health_set_ready(life->health, false);
+  if (service->definition->stopping) service->definition->stopping(service);
   service->refusing = ""; /* the text is the listener's, which ends now */
   rpc_server_drain(life->server, life->settings.grace_seconds * 1000);
   if (life->health_server) rpc_server_drain(life->health_server, 0);

@@ -70,6 +70,9 @@ struct service_definition {
   /* Optional: see consumer_options.housekeep; `user` is the struct service. */
   struct status (*housekeep)(void *service, struct context *context, int64_t position, const char *epoch,
                              bool *ret_tick);
+  /* Optional: as soon as the service is to end, while calls and the consumer still have to: what may take long begins
+   * to give up, so that they can end. Does not yield. */
+  void (*stopping)(struct service *service);
   /* Optional: after everything has been stopped. */
   void (*stop)(struct service *service);
 };
