@@ -7,11 +7,11 @@
 
 #include "billing_service.h"
 #include "consumer/projection.h"
+#include "known_orders.h"
+#include "money.h"
 #include "shop_mail.h"
 
 static const struct view customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};
-static const struct view known_orders = {
-    .name = "orders", .record = &ordershop__v1__order__descriptor, .fields = {"id", "customer_id", "total_cents"}};
 
 static struct status keep_order(struct work *work, const struct event *event) {
   projection_keep(work, &known_orders, event);
@@ -33,7 +33,7 @@ static struct status request_payment(struct work *work, const struct event *even
   if (!customer) return status_ok();
   struct arena *arena = work_arena(work);
   const char *body = arena_printf(arena, "Dear %s,\n\nplease pay %s for your order %s.\n\nYour OrderShop\n",
-                                  customer->name, shop_amount_text(arena, order->total_cents), order->id);
+                                  customer->name, money_text(arena, order->total_cents), order->id);
   work_send(work, shop_mail_new(arena, SHOP_MAIL_PAYMENT_REQUEST, event->event_id, customer->email,
                                 "Please pay for your order", body));
   return status_ok();
@@ -57,7 +57,7 @@ static struct status acknowledge_payment(struct work *work, const struct event *
   struct arena *arena = work_arena(work);
   const char *body =
       arena_printf(arena, "Dear %s,\n\nwe have received %s for your order %s. Thank you.\n\nYour OrderShop\n",
-                   customer->name, shop_amount_text(arena, billing->amount_cents), billing->order_id);
+                   customer->name, money_text(arena, billing->amount_cents), billing->order_id);
   work_send(work, shop_mail_new(arena, SHOP_MAIL_PAYMENT_RECEIVED, event->event_id, customer->email,
                                 "We have received your payment", body));
   return status_ok();

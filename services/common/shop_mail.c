@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shop_mail.h"
 
-#include <inttypes.h>
-
 #include "base/message.h"
 #include "base/uuid.h"
 
@@ -27,10 +25,6 @@ Ordershop__V1__Mail *shop_mail_new(struct arena *arena, enum shop_mail_purpose p
   message_set_text(mail, "body", body);
   message_set_text(mail, "cause", event_id);
   return mail;
-}
-
-const char *shop_amount_text(struct arena *arena, int64_t cents) {
-  return arena_printf(arena, "EUR %" PRId64 ".%02" PRId64, cents / 100, cents % 100);
 }
 
 const struct outbox_route shop_mail_route = {

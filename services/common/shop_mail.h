@@ -3,7 +3,6 @@
 #pragma once
 
 #include <ordershop/v1/mail.pb-c.h>
-#include <stdint.h>
 
 #include "base/arena.h"
 #include "consumer/outbox.h"
@@ -24,9 +23,6 @@ const char *shop_mail_id(struct arena *arena, enum shop_mail_purpose purpose, co
 /* A mail for the outbox; its cause is the event. */
 Ordershop__V1__Mail *shop_mail_new(struct arena *arena, enum shop_mail_purpose purpose, const char *event_id,
                                    const char *to, const char *subject, const char *body);
-
-/* "EUR 12.34" */
-const char *shop_amount_text(struct arena *arena, int64_t cents);
 
 /* The outbox of a service that writes to customers leads to the mail service. */
 extern const struct outbox_route shop_mail_route;

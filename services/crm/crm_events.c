@@ -11,11 +11,8 @@
 #include "consumer/projection.h"
 #include "crm_mails.h"
 #include "crm_service.h"
+#include "known_orders.h"
 #include "shop_mail.h"
-
-/* For what an order's billing and its changes mean to the profile. */
-static const struct view known_orders = {
-    .name = "orders", .record = &ordershop__v1__order__descriptor, .fields = {"id", "customer_id", "total_cents"}};
 
 static void record_interaction(struct work *work, const struct event *event, Ordershop__V1__InteractionKind kind,
                                const char *customer_id, const char *mail_id) {

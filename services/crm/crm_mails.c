@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "money.h"
 #include "shop_mail.h"
 
 enum { LINES_MOST = 256 * 1024 /* a mail takes 1 MiB */ };
@@ -36,7 +37,7 @@ static const char *item_lines(struct arena *arena, const Ordershop__V1__Order *o
   for (size_t i = 0; i < order->n_items && size < LINES_MOST; i++) {
     const Ordershop__V1__OrderItem *item = order->items[i];
     lines[count] = arena_printf(arena, "  %" PRId64 " x %s, %s each\n", item->quantity, item->product_name,
-                                shop_amount_text(arena, item->unit_price_cents));
+                                money_text(arena, item->unit_price_cents));
     size += strlen(lines[count++]);
   }
   if (count < order->n_items) {
@@ -54,6 +55,6 @@ const char *crm_send_thank_you(struct work *work, const struct event *event, con
   struct arena *arena = work_arena(work);
   const char *body =
       arena_printf(arena, "Dear %s,\n\nthank you for your order %s:\n\n%s\nTotal: %s\n\nYour OrderShop\n", name,
-                   order->id, item_lines(arena, order), shop_amount_text(arena, order->total_cents));
+                   order->id, item_lines(arena, order), money_text(arena, order->total_cents));
   return send_mail(work, SHOP_MAIL_THANK_YOU, event, email, "Thank you for your order", body);
 }

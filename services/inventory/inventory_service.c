@@ -7,9 +7,9 @@
 #include <ordershop/internal/v1/stock.pb-c.h>
 #include <ordershop/v1/inventory.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/duplicates.h"
 #include "base/message.h"
 #include "base/uuid.h"
 #include "service/command_replay.h"
@@ -154,25 +154,13 @@ static struct status create_inventory(struct rpc_call *call, const void *request
   return explain_creation(arena, status, &product_id, 1);
 }
 
-struct place {
-  const char *product_id;
-  size_t index;
-};
-
-static int compare_places(const void *left, const void *right) {
-  const struct place *a = left, *b = right;
-  int order = strcmp(a->product_id, b->product_id);
-  return order ? order : (a->index > b->index) - (a->index < b->index);
-}
-
 static void check_products_differ(struct violations *violations, Ordershop__V1__Inventory *const *given, size_t count) {
-  struct place *places = arena_calloc(violations->arena, count, sizeof *places);
-  for (size_t i = 0; i < count; i++) places[i] = (struct place){given[i]->product_id, i};
-  qsort(places, count, sizeof *places, compare_places);
-  for (size_t i = 1; i < count; i++) {
-    if (!*places[i].product_id || strcmp(places[i].product_id, places[i - 1].product_id) != 0) continue;
-    const char *path = arena_printf(violations->arena, "inventories[%zu].product_id", places[i].index);
-    violation_add(violations, path, "comes twice");
+  const char **ids = arena_calloc(violations->arena, count, sizeof *ids);
+  for (size_t i = 0; i < count; i++) ids[i] = *given[i]->product_id ? given[i]->product_id : NULL;
+  const size_t *firsts = duplicates_find(violations->arena, ids, count);
+  for (size_t i = 0; i < count; i++) {
+    if (firsts[i] == i) continue;
+    violation_add(violations, arena_printf(violations->arena, "inventories[%zu].product_id", i), "comes twice");
   }
 }
 

@@ -3,9 +3,9 @@
  * have them delivered (mail_events.c). */
 #include "mail_service.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/duplicates.h"
 #include "base/uuid.h"
 #include "mail_delivery.h"
 #include "mail_events.h"
@@ -26,30 +26,15 @@ static struct status send_mail(struct rpc_call *call, const void *request, const
   return status;
 }
 
-struct place {
-  const char *id;
-  size_t index;
-};
-
-static int compare_places(const void *left, const void *right) {
-  const struct place *a = left, *b = right;
-  int order = strcmp(a->id, b->id);
-  return order ? order : (a->index > b->index) - (a->index < b->index);
-}
-
 /* An id that comes twice would have to be two mails. */
 static void check_ids_differ(struct violations *violations, Ordershop__V1__Mail *const *given, size_t count) {
-  struct place *places = arena_calloc(violations->arena, count, sizeof *places);
-  size_t named = 0;
+  const char **ids = arena_calloc(violations->arena, count, sizeof *ids);
+  for (size_t i = 0; i < count; i++) ids[i] = uuid_canonical(violations->arena, given[i]->id);
+  const size_t *firsts = duplicates_find(violations->arena, ids, count);
   for (size_t i = 0; i < count; i++) {
-    const char *id = uuid_canonical(violations->arena, given[i]->id);
-    if (id) places[named++] = (struct place){.id = id, .index = i};
-  }
-  qsort(places, named, sizeof *places, compare_places);
-  for (size_t i = 1; i < named; i++) {
-    if (strcmp(places[i - 1].id, places[i].id) != 0) continue;
-    violation_add(violations, arena_printf(violations->arena, "mails[%zu].id", places[i].index),
-                  "is also that of mails[%zu]", places[i - 1].index);
+    if (firsts[i] == i) continue;
+    violation_add(violations, arena_printf(violations->arena, "mails[%zu].id", i), "is also that of mails[%zu]",
+                  firsts[i]);
   }
 }
 

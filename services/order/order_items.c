@@ -1,40 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "order_items.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/duplicates.h"
 #include "base/message.h"
 
-/* A product id and where it comes in the order, to find equal ones by sorting. */
-struct place {
-  const char *id;
-  size_t index;
-};
-
-static int by_id_then_index(const void *left, const void *right) {
-  const struct place *a = left, *b = right;
-  int order = strcmp(a->id, b->id);
-  if (order) return order;
-  return a->index < b->index ? -1 : 1;
-}
-
-static int by_index(const void *left, const void *right) {
-  const struct place *a = left, *b = right;
-  return a->index < b->index ? -1 : 1;
-}
-
 struct product_list distinct_products(struct arena *arena, char *const *product_ids, size_t count) {
-  struct place *places = arena_calloc(arena, count, sizeof *places);
-  for (size_t i = 0; i < count; i++) places[i] = (struct place){product_ids[i], i};
-  qsort(places, count, sizeof *places, by_id_then_index);
-  size_t distinct = 0;
+  const size_t *firsts = duplicates_find(arena, (const char *const *)product_ids, count);
+  struct product_list list = {.ids = arena_calloc(arena, count, sizeof *list.ids)};
   for (size_t i = 0; i < count; i++) {
-    if (i == 0 || strcmp(places[i].id, places[distinct - 1].id) != 0) places[distinct++] = places[i];
+    if (firsts[i] == i) list.ids[list.count++] = product_ids[i];
   }
-  qsort(places, distinct, sizeof *places, by_index);
-  struct product_list list = {.ids = arena_calloc(arena, distinct, sizeof *list.ids), .count = distinct};
-  for (size_t i = 0; i < distinct; i++) list.ids[i] = places[i].id;
   return list;
 }
 

@@ -11,9 +11,9 @@
 
 #include "client/cli/line/command.h"
 #include "client/cli/line/failure.h"
-#include "client/cli/output/money.h"
 #include "client/cli/output/show.h"
 #include "client/cli/output/terminal_text.h"
+#include "money.h"
 #include "suite.h"
 
 static struct arena *arena;

@@ -10,11 +10,11 @@
 #include "client/cli/commands/commands.h"
 #include "client/cli/commands/demo.h"
 #include "client/cli/line/failure.h"
-#include "client/cli/output/money.h"
 #include "client/customer_client.h"
 #include "client/inventory_client.h"
 #include "client/order_client.h"
 #include "client/product_client.h"
+#include "money.h"
 
 enum { STOCK = 100, MOST_PRODUCTS = 10, NAMES = 16, LIST_PAGE = 1000 };
 

@@ -6,11 +6,11 @@
 
 #include "base/clock.h"
 #include "client/cli/commands/demo.h"
-#include "client/cli/output/money.h"
 #include "client/cli/output/terminal_text.h"
 #include "client/crm_client.h"
 #include "client/inventory_client.h"
 #include "client/mail_client.h"
+#include "money.h"
 
 enum { LIST_PAGE = 1000, POLL_MS = 100, MAILS = 32 };
 

@@ -10,7 +10,7 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "client/cli/output/json_message.h"
-#include "client/cli/output/money.h"
+#include "money.h"
 
 /* Where a value goes. */
 struct target {

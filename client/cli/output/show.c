@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/message.h"
-#include "client/cli/output/money.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
 #include "client/json.h"
+#include "money.h"
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */
 

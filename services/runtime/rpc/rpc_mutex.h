@@ -1,8 +1,16 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* Switches off the deadlock detector in the mutexes of gRPC's abseil. */
+/* Switches off the deadlock detector in the mutexes of gRPC's abseil.
+ *
+ * Debian builds abseil without NDEBUG. Its mutexes then keep a graph of the order in which they are locked, which is
+ * for finding deadlocks while one develops gRPC, and which costs a tenth of a call. abseil has a function that switches
+ * it off, SetMutexDeadlockDetectionMode, but gRPC's C interface does not hand it on, and C can't call it by its name:
+ * that is C++, with the inline namespace `debian<number>` in it, whose number is that of the ABI. So rpc_mutex.c looks
+ * for the mangled name with the numbers 1 to 30, by dlsym. Where the process has no such symbol (abseil of another
+ * distribution, or built with NDEBUG, or with another namespace) nothing is called, and calls take the time that they
+ * take.
+ *
+ * CMake's option ORDERSHOP_STOP_DEADLOCK_DETECTOR=OFF leaves all of it out: for a build with an abseil without the
+ * detector, or where one looks for a deadlock in gRPC. */
 #pragma once
 
-/* Debian builds abseil without NDEBUG, so its mutexes keep a graph of the order in which they are locked, for finding
- * deadlocks while one develops gRPC; that costs a tenth of a call. It is switched by a function that has no C name, so
- * it is looked up under the names that Debian gives it; where there is none, all stays as it is. Any thread. */
+/* Any thread; before the first call. */
 void rpc_mutex_stop_detector(void);

@@ -1,5 +1,4 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "client/cli/output/money.h"
+#include "money.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -1,0 +1,10 @@
+/* Duplicates: which texts of a list are equal. Any thread. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/arena.h"
+
+/* For each text the index of the first one that is equal to it: its own if there is none before it. NULL is equal to
+ * nothing. In the arena. */
+size_t *duplicates_find(struct arena *arena, const char *const *texts, size_t count);
