@@ -373,8 +373,8 @@ static void test_read_your_orders(void) {
 }
 
 static struct rpc_reply call_stock(const char *method, const void *request) {
-  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
-  return rpc_blocking_call(channel, &context, &ordershop__internal__v1__stock_service__descriptor, method, request);
+  struct context bounded = {.arena = arena, .deadline_us = patience_end_us()};
+  return rpc_blocking_call(channel, &bounded, &ordershop__internal__v1__stock_service__descriptor, method, request);
 }
 
 static struct status reserve(char *order_id, char *attempt_id, char *product_id, int64_t expire) {

@@ -122,7 +122,7 @@ static void fill_command_line(struct command_line *line, const struct private_re
     add_argument(line, redis->password);
   }
   char *rest = NULL;
-  line->more = memory_strdup(redis->arguments ? redis->arguments : "");
+  line->more = strdup(redis->arguments ? redis->arguments : "");
   for (char *word = strtok_r(line->more, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
     add_argument(line, word);
   }
@@ -298,7 +298,7 @@ static bool wait_until_it_answers(struct private_redis *redis) {
 }
 
 static char *copy(const char *text) {
-  return text ? memory_strdup(text) : NULL;
+  return text ? strdup(text) : NULL;
 }
 
 bool private_redis_has_denied(struct private_redis *redis) {

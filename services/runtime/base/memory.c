@@ -3,7 +3,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 
@@ -30,9 +29,4 @@ void *memory_realloc(void *memory, size_t size) {
   void *grown = realloc(memory, size > 0 ? size : 1);
   if (!grown) memory_exhausted(size);
   return grown;
-}
-
-char *memory_strdup(const char *text) {
-  size_t size = strlen(text) + 1;
-  return memcpy(memory_alloc(size), text, size);
 }

@@ -12,7 +12,6 @@
 void *memory_alloc(size_t size);
 void *memory_calloc(size_t count, size_t size);
 void *memory_realloc(void *memory, size_t size);
-char *memory_strdup(const char *text);
 
 /* Ends the process after saying that `size` bytes could not be had. */
 _Noreturn void memory_exhausted(size_t size);

@@ -22,12 +22,6 @@ void *message_unpack(struct arena *arena, const ProtobufCMessageDescriptor *desc
   return protobuf_c_message_unpack(descriptor, arena_allocator(arena), size, bytes);
 }
 
-void *message_copy(struct arena *arena, const void *message) {
-  size_t size;
-  void *bytes = message_pack(arena, message, &size);
-  return message_unpack(arena, ((const ProtobufCMessage *)message)->descriptor, bytes, size);
-}
-
 void *message_new(struct arena *arena, const ProtobufCMessageDescriptor *descriptor) {
   ProtobufCMessage *message = arena_alloc(arena, descriptor->sizeof_message);
   protobuf_c_message_init(descriptor, message);

@@ -15,9 +15,6 @@ void *message_pack(struct arena *arena, const void *message, size_t *ret_size);
 /* Unpacks; NULL if the bytes are not of that type. */
 void *message_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, const void *bytes, size_t size);
 
-/* A deep copy, by packing and unpacking. */
-void *message_copy(struct arena *arena, const void *message);
-
 /* An empty message of that type. */
 void *message_new(struct arena *arena, const ProtobufCMessageDescriptor *descriptor);
 

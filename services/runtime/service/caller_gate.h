@@ -10,7 +10,7 @@
 /* Whether it is for other services only: its package is "....internal.v1". */
 bool is_internal(const ProtobufCServiceDescriptor *service);
 
-/* For rpc_server_options.before. Lets calls of methods in an internal package ("....internal.v1") pass only if the
+/* Before a handler. Lets calls of methods in an internal package ("....internal.v1") pass only if the
  * caller's certificate bears one of the names in `callers`, separated by commas; NULL: everybody. Errors:
  * PERMISSION_DENIED (CALLER_NOT_ALLOWED). */
 struct status caller_gate(struct rpc_call *call, const char *callers);

@@ -5,7 +5,6 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
-#include "service/service.h"
 
 static void *resource_essence(struct arena *arena, const struct resource *resource, const void *given,
                               bool with_identity) {

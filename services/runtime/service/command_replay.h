@@ -10,6 +10,7 @@
 #pragma once
 
 #include "service/resource.h"
+#include "service/service.h"
 #include "store/request_record.h"
 
 /* The request record of a call (see request_record.h): of the request without request_id and output-only fields. Id and

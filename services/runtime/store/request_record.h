@@ -26,14 +26,15 @@ struct request_record request_record_of(const struct event_store *store, struct 
  * whose events don't tell all of it. */
 void request_record_add(const struct request_record *record, struct transaction *transaction, const void *answer);
 
-/* Reads it. *ret_found false: no such request yet (or no request_id). Else, if the fingerprint is the same, the
- * answer's place: *ret_first, the log time of its first event, or *ret_answer, the packed answer. Parks. Errors:
- * INVALID_ARGUMENT (REQUEST_ID_REUSED). */
+/* Where the answer of an earlier same request is. */
 struct request_trace {
-  int64_t first;
-  const void *answer;
+  int64_t first;      /* the log time of its first event; 0: it had none */
+  const void *answer; /* the packed answer itself; NULL: its events tell it */
   size_t answer_size;
 };
+
+/* Reads the record. *ret_found is false if there was no such request yet, or if it has no request_id. Yields. Errors:
+ * INVALID_ARGUMENT (REQUEST_ID_REUSED): its fingerprint is another. */
 struct status request_record_find(const struct request_record *record, struct event_store *store,
                                   struct context *context, bool *ret_found, struct request_trace *ret_trace);
 
