@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What C's compiler can't check, since it goes by names and void *: that handlers take their requests for what the proto
 says, and that peers are called by methods that they have. Prints what is wrong; the exit status says whether anything is.
 

@@ -1,4 +1,5 @@
 #!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
 # What goes by a name or a void *, and so past the compiler, is what the protos say.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Equal texts of a list: each leads to the first one. */
 #include "base/duplicates.h"
 

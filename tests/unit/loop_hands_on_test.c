@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the loop does for code above it: work that blocks, and signals. */
 #include <pthread.h>
 #include <signal.h>

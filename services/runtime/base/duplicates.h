@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Duplicates: which texts of a list are equal. Any thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Blocking work: file systems and libraries that wait must not do so on the loop's thread, which they would stop. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Signal watch: has a function called on the loop's own stack when the process gets a signal. The loop's thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Blocking gRPC client for programs without a loop: calls by name as in rpc_client.h, but a call blocks its thread. Any
  * number of threads may share a channel. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gRPC client on the loop: calls by name.
  *
  *   struct rpc_reply reply = rpc_client_call(channel, &context, &ordershop__internal__v1__stock_service__descriptor,

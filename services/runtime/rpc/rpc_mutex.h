@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Switches off the deadlock detector in the mutexes of gRPC's abseil.
  *
  * Debian builds abseil without NDEBUG. Its mutexes then keep a graph of the order in which they are locked, which is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "service/command_replay.h"
 
 #include <google/protobuf/empty.pb-c.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Command replay: what makes a command idempotent by its request_id, for commands with a course of their own; the
  * standard ones (entity_command.h) do all this.
  *

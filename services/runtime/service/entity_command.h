@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entity commands: the standard methods that change a resource (AIP-133 to 135, 233), as handlers for rows of a method
  * table:
  *

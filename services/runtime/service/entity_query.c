@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "service/entity_query.h"
 
 #include "base/field_rules.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Entity queries: the standard methods that read (AIP-131, 132, 158, 231), as handlers for rows of a method table whose
  * resource is described (resource.h). The fields of a request are found by name. The loop's thread; all yield. */
 #pragma once

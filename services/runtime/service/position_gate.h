@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Position gate: what a call with `ordershop-after` waits for (read your writes). */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Resource: how a service describes an entity that its methods create, change or answer. The standard methods
  * (entity_command.h, entity_query.h) are driven by it: each row of a method table names its resource.
  *

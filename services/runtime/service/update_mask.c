@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 #include "service/update_mask.h"
 
 #include <google/protobuf/field_mask.pb-c.h>

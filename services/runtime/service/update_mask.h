@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Update mask: what an update changes (AIP-134, 203).
  *
  * The mask names the fields; "*" all that a caller may give, no mask those that are set. Fields that are output only
