@@ -111,7 +111,7 @@ static void make(struct parts *parts) {
                      .views = parts->views,
                      .subscriptions = parts->subscriptions,
                      .subscription_count = 2,
-                     .peers = {{.name = "mail", .port = 50057}, {.name = "order", .port = 50054}},
+                     .peers = {{"mail", 50057, NULL}, {"order", 50054, &ordershop__v1__order_service__descriptor}},
                      .outbox = &parts->outbox,
                      .outbox_peer = "mail",
                      .settings = parts->settings,
@@ -221,6 +221,7 @@ SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subs
 SPOIL(peer_name, parts->definition.peers[0].name = "Mail")
 SPOIL(peer_port, parts->definition.peers[0].port = -1)
 SPOIL(peer_twice, parts->definition.peers[1].name = "mail")
+SPOIL(peer_without_service, parts->definition.peers[1].service = NULL)
 SPOIL(outbox_method, parts->outbox.method = "SendMials")
 SPOIL(outbox_single, parts->outbox.method = "SendMail")
 SPOIL(outbox_message, parts->outbox.message = NULL)
@@ -311,6 +312,7 @@ static const struct {
     {spoil_peer_name, "peer Mail: its name must be of a-z"},
     {spoil_peer_port, "peer mail: its port, -1, is none"},
     {spoil_peer_twice, "peer mail: comes twice"},
+    {spoil_peer_without_service, "peer order: has no service, and the outbox does not lead there"},
     {spoil_outbox_method, "outbox: ordershop.v1.MailService has no method SendMials"},
     {spoil_outbox_single, "outbox: SendMail takes no batch of ordershop.v1.Mail"},
     {spoil_outbox_message, "outbox: needs service, method and message"},

@@ -247,3 +247,15 @@ const char *message_field_text(struct arena *arena, const void *message, const P
   }
   return arena_printf(arena, "%" PRId64, number);
 }
+
+bool message_has_field(const ProtobufCMessageDescriptor *descriptor, const char *name, ProtobufCType type,
+                       bool repeated) {
+  const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(descriptor, name);
+  return field && field->type == type && (field->label == PROTOBUF_C_LABEL_REPEATED) == repeated;
+}
+
+bool message_has_message(const ProtobufCMessageDescriptor *descriptor, const ProtobufCMessageDescriptor *type,
+                         bool repeated) {
+  const ProtobufCFieldDescriptor *field = message_field_of_type(descriptor, type);
+  return field && (field->label == PROTOBUF_C_LABEL_REPEATED) == repeated;
+}

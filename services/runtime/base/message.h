@@ -40,6 +40,12 @@ void message_set_time(struct arena *arena, void *message, const char *name, int6
 const ProtobufCFieldDescriptor *message_field_of_type(const ProtobufCMessageDescriptor *descriptor,
                                                       const ProtobufCMessageDescriptor *type);
 
+/* Whether the message has such a field, by its name or by its message type. */
+bool message_has_field(const ProtobufCMessageDescriptor *descriptor, const char *name, ProtobufCType type,
+                       bool repeated);
+bool message_has_message(const ProtobufCMessageDescriptor *descriptor, const ProtobufCMessageDescriptor *type,
+                         bool repeated);
+
 /* Makes `to`'s field what `from`'s is; both of the same type. What the field points to is shared. */
 void message_share_field(void *to, const void *from, const ProtobufCFieldDescriptor *field);
 
