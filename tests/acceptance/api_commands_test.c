@@ -432,6 +432,7 @@ static void an_order_of_too_much_names_the_product_and_takes_nothing(void) {
       ask("CreateOrder", "order {customer_id $ product_ids $ product_ids $ product_ids $ product_ids $}", customer_id,
           plenty, scarce, scarce, scarce);
   assert_refused(answer, STATUS_FAILED_PRECONDITION, "OUT_OF_STOCK");
+  CU_ASSERT_PTR_EQUAL(strstr(answer.status.message, "reserving the stock: product "), answer.status.message);
   CU_ASSERT_STRING_EQUAL(metadata_of(answer, "product_id"), scarce);
   CU_ASSERT_STRING_EQUAL(metadata_of(answer, "wanted"), "3");
   CU_ASSERT_STRING_EQUAL(metadata_of(answer, "available"), "2");

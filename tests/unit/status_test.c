@@ -79,6 +79,17 @@ static struct status full_status(struct arena *arena) {
   return status;
 }
 
+static void test_step(void) {
+  struct arena *arena = arena_new();
+  struct status failed = status_with_step(full_status(arena), arena, "recording the order");
+  CU_ASSERT_STRING_EQUAL(failed.message, "recording the order: order.id must be a UUID");
+  CU_ASSERT_EQUAL(failed.code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_STRING_EQUAL(status_reason(failed), "FIELD_INVALID");
+  CU_ASSERT_STRING_EQUAL(failed.details->resource_name, "6f1c");
+  CU_ASSERT(status_is_ok(status_with_step(status_ok(), arena, "recording the order")));
+  arena_free(arena);
+}
+
 static void test_deep_copy(void) {
   struct arena *first = arena_new(), *second = arena_new();
   struct status copy = status_copy(full_status(first), second);
@@ -130,6 +141,7 @@ int main(int argc, char **argv) {
       {"details are not added to an OK status", test_ok},
       {"adding a detail leaves the status that it was added to as it is", test_details_are_copies},
       {"errors about a resource name it and derive the reason from its type", test_resources},
+      {"the step that failed comes before the message, code and details stay", test_step},
       {"a copy outlives the arena of the original", test_deep_copy},
       {"a status without an arena keeps its literal message", test_no_arena},
       {"codes have gRPC's names", test_names},
