@@ -31,7 +31,7 @@ static void check_view(struct mistakes *mistakes, const struct view *view) {
   }
   if (!view->record) mistake(mistakes, where, "has no record");
   for (int i = 0; view->record && i < VIEW_FIELDS && view->fields[i]; i++) {
-    if (field_of(view->record, view->fields[i])) continue;
+    if (protobuf_c_message_descriptor_get_field_by_name(view->record, view->fields[i])) continue;
     mistake(mistakes, where, "fields names \"%s\", which is no field of %s", view->fields[i], view->record->name);
   }
 }
