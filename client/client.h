@@ -7,6 +7,7 @@
 #include "client/retry.h"
 
 struct peer {
+  const char *name;
   const char *address;
   struct rpc_blocking_channel *channel;
 };
@@ -14,7 +15,8 @@ struct peer {
 struct ordershop_client {
   struct arena *arena;   /* owns the client itself */
   struct tls_files *tls; /* NULL: plain text */
-  struct peer peers[ORDERSHOP_SERVICE_COUNT];
+  struct peer *peers;    /* the shop's services, then own ones */
+  size_t peer_count;
   int64_t deadline_ms;
   struct retry_policy retry;
   struct position_memory position;

@@ -52,7 +52,7 @@ struct status client_explain(const struct ordershop_client *client, enum ordersh
   const char *finding = tls_probe(arena, address, client->tls, PROBE_MS);
   if (!finding) return status;
   return status_error(arena, STATUS_UNAVAILABLE, "PEER_REFUSED", "Can't talk to %s at %s: %s",
-                      ordershop_service_name(service), address, finding);
+                      client->peers[service].name, address, finding);
 }
 
 static struct ordershop_answer call_until_done(const struct call *call) {
@@ -100,7 +100,9 @@ struct status ordershop_check_health(struct ordershop_client *client, const stru
                                      enum ordershop_service service, bool *ret_serving) {
   struct context limited = with_deadline(client, context);
   Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
-  request.service = arena_strdup(limited.arena, ordershop_service_descriptor(service)->name);
+  /* "" asks for the program as a whole */
+  const char *asked = service < ORDERSHOP_SERVICE_COUNT ? ordershop_service_descriptor(service)->name : "";
+  request.service = arena_strdup(limited.arena, asked);
   struct rpc_reply reply = rpc_blocking_call(client->peers[service].channel, &limited,
                                              &grpc__health__v1__health__descriptor, "Check", &request);
   if (!status_is_ok(reply.status)) return client_explain(client, service, limited.arena, reply.status);

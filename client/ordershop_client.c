@@ -54,9 +54,22 @@ static const char *address_of(struct arena *arena, const struct ordershop_client
   return arena_printf(arena, bare_ipv6 ? "[%s]:%d" : "%s:%d", host, port);
 }
 
-static struct status connect_service(struct ordershop_client *client, enum ordershop_service service, bool use_proxy) {
-  struct peer *peer = &client->peers[service];
-  struct rpc_channel_options options = {.peer = services[service].name, .tls = client->tls, .use_proxy = use_proxy};
+static void name_peers(struct ordershop_client *client, const struct ordershop_client_options *options) {
+  client->peer_count = ORDERSHOP_SERVICE_COUNT + options->own_service_count;
+  client->peers = arena_calloc(client->arena, client->peer_count, sizeof(*client->peers));
+  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+    client->peers[service].name = services[service].name;
+    client->peers[service].address = address_of(client->arena, options, service);
+  }
+  for (size_t i = 0; i < options->own_service_count; i++) {
+    struct peer *peer = &client->peers[ORDERSHOP_SERVICE_COUNT + i];
+    peer->name = arena_strdup(client->arena, options->own_services[i].name);
+    peer->address = arena_strdup(client->arena, options->own_services[i].address);
+  }
+}
+
+static struct status connect_peer(struct ordershop_client *client, struct peer *peer, bool use_proxy) {
+  struct rpc_channel_options options = {.peer = peer->name, .tls = client->tls, .use_proxy = use_proxy};
   return rpc_blocking_channel_open(client->arena, peer->address, &options, &peer->channel);
 }
 
@@ -68,9 +81,9 @@ static struct status open_identity(struct ordershop_client *client, const struct
 
 static struct status connect_services(struct ordershop_client *client, const struct ordershop_client_options *options) {
   struct status status = open_identity(client, options);
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT && status_is_ok(status); service++) {
-    client->peers[service].address = address_of(client->arena, options, service);
-    status = connect_service(client, service, options->use_proxy);
+  name_peers(client, options);
+  for (size_t i = 0; i < client->peer_count && status_is_ok(status); i++) {
+    status = connect_peer(client, &client->peers[i], options->use_proxy);
   }
   return status;
 }
@@ -98,8 +111,8 @@ struct status ordershop_client_open(struct arena *arena, const struct ordershop_
 
 void ordershop_client_close(struct ordershop_client *client) {
   if (!client) return;
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
-    if (client->peers[service].channel) rpc_blocking_channel_close(client->peers[service].channel);
+  for (size_t i = 0; i < client->peer_count; i++) {
+    if (client->peers[i].channel) rpc_blocking_channel_close(client->peers[i].channel);
   }
   tls_files_close(client->tls);
   position_memory_destroy(&client->position);
@@ -108,4 +121,22 @@ void ordershop_client_close(struct ordershop_client *client) {
 
 const char *ordershop_client_address(const struct ordershop_client *client, enum ordershop_service service) {
   return client->peers[service].address;
+}
+
+size_t ordershop_client_service_count(const struct ordershop_client *client) {
+  return client->peer_count;
+}
+
+const char *ordershop_client_service_name(const struct ordershop_client *client, enum ordershop_service service) {
+  return client->peers[service].name;
+}
+
+bool ordershop_client_service_find(const struct ordershop_client *client, const char *name,
+                                   enum ordershop_service *ret_service) {
+  for (size_t i = 0; i < client->peer_count; i++) {
+    if (strcmp(client->peers[i].name, name) != 0) continue;
+    *ret_service = (enum ordershop_service)i;
+    return true;
+  }
+  return false;
 }

@@ -49,11 +49,18 @@ enum ordershop_service {
 /* "customer" ... "mail". */
 const char *ordershop_service_name(enum ordershop_service service);
 
-/* The service of that name. False: there is none. */
+/* The service of that name. False: the shop has none. */
 bool ordershop_service_find(const char *name, enum ordershop_service *ret_service);
 
 /* The descriptor of CustomerService ... MailService. */
 const ProtobufCServiceDescriptor *ordershop_service_descriptor(enum ordershop_service service);
+
+/* A service beside those of the shop, to be asked for its health and status: the enum's values from
+ * ORDERSHOP_SERVICE_COUNT on stand for a client's own services, in their order. */
+struct ordershop_own_service {
+  const char *name;    /* "note" */
+  const char *address; /* as below */
+};
 
 struct ordershop_client_options {
   const char *host;         /* of all services: name, IPv4 or IPv6 address. NULL: "127.0.0.1" */
@@ -64,6 +71,8 @@ struct ordershop_client_options {
   /* gRPC names of single services that are elsewhere, e.g. "dns:///orders.example:443" or "10.0.0.7:50054". NULL: host
    * and port_base. */
   const char *addresses[ORDERSHOP_SERVICE_COUNT];
+  const struct ordershop_own_service *own_services;
+  size_t own_service_count;
   /* TLS: files in PEM, read again when they change. With a CA the services must show a certificate of it that is for
    * the name they are called by; certificate and key are one's own, for services that ask for one. Certificate and key
    * alone: the system's CAs are trusted. All NULL or empty: plain text. */
@@ -84,6 +93,13 @@ void ordershop_client_close(struct ordershop_client *client);
 /* Where a service is called, as it was given: "127.0.0.1:50051", "dns:///orders.example:443". Lives as long as the
  * client. */
 const char *ordershop_client_address(const struct ordershop_client *client, enum ordershop_service service);
+
+/* How many services the client knows, own ones included; the name of one of them; the one of that name (false: it knows
+ * none). */
+size_t ordershop_client_service_count(const struct ordershop_client *client);
+const char *ordershop_client_service_name(const struct ordershop_client *client, enum ordershop_service service);
+bool ordershop_client_service_find(const struct ordershop_client *client, const char *name,
+                                   enum ordershop_service *ret_service);
 
 struct ordershop_answer {
   struct status status;

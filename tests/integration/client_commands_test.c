@@ -270,7 +270,36 @@ static void waits_only_where_that_was_asked_for(void) {
 static void refuses_a_service_that_there_is_not(void) {
   struct outcome outcome = run("health warehouse");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_USAGE);
-  CU_ASSERT_STRING_EQUAL(outcome.err, "ordershop: health: there is no service \"warehouse\"\n");
+  CU_ASSERT_STRING_EQUAL(outcome.err,
+                         "ordershop: health: there is no service \"warehouse\"; one of your own is called "
+                         "where ORDERSHOP_WAREHOUSE_ADDRESS says\n");
+}
+
+static size_t lines_of(const char *text) {
+  size_t count = 0;
+  for (; *text; text++) count += *text == '\n';
+  return count;
+}
+
+static void asks_ones_own_services_where_variables_lead(void) {
+  const char *address = fake_shop_address(shop);
+  setenv("ORDERSHOP_NOTE2_ADDRESS", address, 1);
+  setenv("ORDERSHOP_MY_OWN_ADDRESS", address, 1); /* names no service: they have no _ */
+  setenv("ORDERSHOP__ADDRESS", address, 1);
+  setenv("ORDERSHOP_EMPTY_ADDRESS", "", 1);
+  struct outcome outcome = run("health note2 crm");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_DONE);
+  CU_ASSERT_STRING_EQUAL(outcome.out, arena_printf(arena, "note2 SERVING %s\ncrm SERVING %s\n", address, address));
+  outcome = run("health");
+  CU_ASSERT_EQUAL(lines_of(outcome.out), ORDERSHOP_SERVICE_COUNT + 1);
+  setenv("ORDERSHOP_NOTE2_ADDRESS", "127.0.0.1:1", 1);
+  outcome = run("status note2 --timeout 5");
+  CU_ASSERT_EQUAL(outcome.exit_status, EXIT_UNAVAILABLE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "note2 doesn't answer at 127.0.0.1:1"));
+  unsetenv("ORDERSHOP_NOTE2_ADDRESS");
+  unsetenv("ORDERSHOP_MY_OWN_ADDRESS");
+  unsetenv("ORDERSHOP__ADDRESS");
+  unsetenv("ORDERSHOP_EMPTY_ADDRESS");
 }
 
 static int set_up(void) {
@@ -309,6 +338,7 @@ static const struct test tests[] = {
     {"health says which services serve, and where", says_who_serves},
     {"health waits only with --timeout", waits_only_where_that_was_asked_for},
     {"health refuses a service that there is not", refuses_a_service_that_there_is_not},
+    {"services of one's own are asked where their variables lead", asks_ones_own_services_where_variables_lead},
 };
 
 int main(int argc, char **argv) {

@@ -25,17 +25,16 @@ static bool serves(const struct checked *checked) {
 static struct status choose(struct session *session, struct checked *checked, size_t *ret_count) {
   const struct invocation *invocation = session->invocation;
   if (invocation->operand_count == 0) {
-    for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
-      checked[service] = (struct checked){.service = service, .state = "UNREACHABLE"};
+    *ret_count = ordershop_client_service_count(session->client);
+    for (size_t i = 0; i < *ret_count; i++) {
+      checked[i] = (struct checked){.service = (enum ordershop_service)i, .state = "UNREACHABLE"};
     }
-    *ret_count = ORDERSHOP_SERVICE_COUNT;
     return status_ok();
   }
   for (size_t i = 0; i < invocation->operand_count; i++) {
     checked[i].state = "UNREACHABLE";
-    if (ordershop_service_find(invocation->operands[i], &checked[i].service)) continue;
-    return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "health: there is no service \"%s\"",
-                        invocation->operands[i]);
+    struct status status = session_find_service(session, invocation->operands[i], &checked[i].service);
+    if (!status_is_ok(status)) return status;
   }
   *ret_count = invocation->operand_count;
   return status_ok();
@@ -82,7 +81,7 @@ static const char *address_of(const struct session *session, const struct checke
 
 static void print_plain(const struct session *session, const struct checked *checked, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    printf("%s %s %s\n", ordershop_service_name(checked[i].service), checked[i].state,
+    printf("%s %s %s\n", ordershop_client_service_name(session->client, checked[i].service), checked[i].state,
            address_of(session, &checked[i]));
   }
 }
@@ -90,14 +89,15 @@ static void print_plain(const struct session *session, const struct checked *che
 static void print_json(const struct session *session, const struct checked *checked, size_t count) {
   json_t *list = json_array();
   for (size_t i = 0; i < count; i++) {
-    json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "service", ordershop_service_name(checked[i].service),
-                                          "status", checked[i].state, "address", address_of(session, &checked[i])));
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "service",
+                                          ordershop_client_service_name(session->client, checked[i].service), "status",
+                                          checked[i].state, "address", address_of(session, &checked[i])));
   }
   show_json_value(json_pack("{s:o}", "services", list));
 }
 
 int command_health(struct session *session) {
-  size_t most = session->invocation->operand_count + ORDERSHOP_SERVICE_COUNT, count = 0;
+  size_t most = session->invocation->operand_count + ordershop_client_service_count(session->client), count = 0;
   struct checked *checked = arena_calloc(session->arena, most, sizeof(*checked));
   struct status status = choose(session, checked, &count);
   if (!status_is_ok(status)) return failure_of_usage(session->invocation->json, status);

@@ -48,14 +48,15 @@ static struct status choose(struct session *session, struct service_report *repo
   const struct invocation *invocation = session->invocation;
   size_t count = invocation->operand_count;
   for (size_t i = 0; i < count; i++) {
-    if (ordershop_service_find(invocation->operands[i], &reports[i].service)) continue;
-    return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "status: there is no service \"%s\"",
-                        invocation->operands[i]);
+    struct status status = session_find_service(session, invocation->operands[i], &reports[i].service);
+    if (!status_is_ok(status)) return status;
   }
-  for (; invocation->operand_count == 0 && count < ORDERSHOP_SERVICE_COUNT; count++) {
+  size_t known = ordershop_client_service_count(session->client);
+  for (; invocation->operand_count == 0 && count < known; count++) {
     reports[count].service = (enum ordershop_service)count;
   }
   for (size_t i = 0; i < count; i++) {
+    reports[i].name = ordershop_client_service_name(session->client, reports[i].service);
     reports[i].address = ordershop_client_address(session->client, reports[i].service);
   }
   *ret_count = count;
@@ -74,7 +75,7 @@ static int judge(const struct service_report *reports, size_t count) {
 }
 
 static int run(struct session *session) {
-  size_t most = session->invocation->operand_count + ORDERSHOP_SERVICE_COUNT, count = 0;
+  size_t most = session->invocation->operand_count + ordershop_client_service_count(session->client), count = 0;
   struct service_report *reports = arena_calloc(session->arena, most, sizeof(*reports));
   struct status status = choose(session, reports, &count);
   if (!status_is_ok(status)) return failure_of_usage(session->invocation->json, status);

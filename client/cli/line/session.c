@@ -1,9 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/line/session.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/config.h"
+
+/* ---- services of the user's own: ORDERSHOP_<NAME>_ADDRESS for a name that the shop does not have ---- */
+
+/* "note" of "ORDERSHOP_NOTE_ADDRESS=..."; NULL: another variable, an empty one, or a service of the shop. */
+static const char *own_service_of(struct arena *arena, const char *entry) {
+  static const char prefix[] = "ORDERSHOP_", suffix[] = "_ADDRESS=";
+  const char *name = entry + strlen(prefix), *end = strstr(entry, suffix);
+  if (strncmp(entry, prefix, strlen(prefix)) != 0 || !end || end <= name || !end[strlen(suffix)]) return NULL;
+  char *service = arena_memdup(arena, name, (size_t)(end - name));
+  for (char *at = service; *at; at++) {
+    if (!isupper((unsigned char)*at) && !isdigit((unsigned char)*at)) return NULL;
+    *at = (char)tolower((unsigned char)*at);
+  }
+  enum ordershop_service of_the_shop;
+  return ordershop_service_find(service, &of_the_shop) ? NULL : service;
+}
+
+static void add_own_services(struct arena *arena, struct ordershop_client_options *options) {
+  size_t entries = 0, count = 0;
+  while (environ[entries]) entries++;
+  struct ordershop_own_service *own = arena_calloc(arena, entries + 1, sizeof(*own));
+  for (size_t i = 0; i < entries; i++) {
+    const char *name = own_service_of(arena, environ[i]);
+    if (name) own[count++] = (struct ordershop_own_service){.name = name, .address = strchr(environ[i], '=') + 1};
+  }
+  options->own_services = own;
+  options->own_service_count = count;
+}
+
+struct status session_find_service(struct session *session, const char *name, enum ordershop_service *ret_service) {
+  if (ordershop_client_service_find(session->client, name, ret_service)) return status_ok();
+  char *variable = arena_printf(session->arena, "ORDERSHOP_%s_ADDRESS", name);
+  for (char *at = variable; *at; at++) *at = (char)toupper((unsigned char)*at);
+  return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE",
+                      "%s: there is no service \"%s\"; one of your own is called where %s says",
+                      session->invocation->noun->name, name, variable);
+}
+
+/* ---- where the shop is ---- */
 
 /* The flags that config_read knows, as an argv of their own. */
 static char **setting_arguments(struct arena *arena, const struct invocation *invocation, int *ret_count) {
@@ -54,6 +95,7 @@ static struct status read_settings(struct arena *arena, const struct invocation 
 
 struct status session_open(struct arena *arena, const struct invocation *invocation, struct session *ret_session) {
   struct session session = {.arena = arena, .invocation = invocation};
+  add_own_services(arena, &session.options);
   struct status status = read_settings(arena, invocation, &session.options);
   if (!status_is_ok(status)) return status;
   session.options.deadline_ms = invocation->timeout_ms;

@@ -73,7 +73,7 @@ enum { READY_COLUMN = 1, LAG_COLUMN = 5, PARKED_COLUMN = 6 };
 
 static void fill_row(struct arena *arena, const struct service_report *report, const char *cells[COLUMNS]) {
   const Ordershop__V1__ServiceStatus *status = report->status;
-  cells[0] = ordershop_service_name(report->service);
+  cells[0] = report->name;
   for (int i = 1; i < COLUMNS - 1; i++) cells[i] = "-";
   cells[COLUMNS - 1] = terminal_line(arena, address_of(report));
   cells[READY_COLUMN] = status && status->ready ? "yes" : "no";
@@ -99,7 +99,7 @@ static const char *cause_of(const char *message) {
 }
 
 static const char *advice_without_answer(struct arena *arena, const struct service_report *report) {
-  const char *name = ordershop_service_name(report->service), *address = address_of(report);
+  const char *name = report->name, *address = address_of(report);
   switch (report->call.code) {
     case STATUS_UNAVAILABLE:
       if (strcmp(status_reason(report->call), "PEER_REFUSED") == 0) return report->call.message; /* TLS; says it all */
@@ -126,11 +126,11 @@ static bool is_same_trouble(const struct service_report *left, const struct serv
 
 /* "customer, product, order": those from `reports` on that are not ready for the same reason as the first. */
 static const char *names_of(struct arena *arena, const struct service_report *reports, size_t count, bool *ret_many) {
-  const char *names = ordershop_service_name(reports->service);
+  const char *names = reports->name;
   *ret_many = false;
   for (size_t i = 1; i < count; i++) {
     if (!is_same_trouble(reports, &reports[i])) continue;
-    names = arena_printf(arena, "%s, %s", names, ordershop_service_name(reports[i].service));
+    names = arena_printf(arena, "%s, %s", names, reports[i].name);
     *ret_many = true;
   }
   return names;
@@ -151,7 +151,7 @@ static const char *advice_of_reason(struct arena *arena, const struct service_re
 /* Whoever looks after the shop has to decide; the keys are named as in the documents, without the shop's prefix. */
 static const char *advice_of_parked(struct arena *arena, const struct service_report *report) {
   const Ordershop__V1__ConsumerStatus *consumer = report->status->consumer;
-  const char *name = ordershop_service_name(report->service);
+  const char *name = report->name;
   return arena_printf(arena,
                       "%s has set aside %s event%s of %s key%s: in Redis, SMEMBERS %s_parked_lists names the keys and "
                       "LRANGE %s_parked:<key> 0 -1 tells why",
@@ -232,7 +232,7 @@ static json_t *report_json(const struct service_report *report) {
   if (report->status) {
     json = json_of_message(report->status);
   } else {
-    json = json_pack("{s:s, s:b}", "service", ordershop_service_name(report->service), "ready", 0);
+    json = json_pack("{s:s, s:b}", "service", report->name, "ready", 0);
     json_object_set_new(json, "reason", json_string(status_advice(report->arena, report, 1, 0)));
   }
   json_object_set_new(json, "address", json_string(address_of(report)));

@@ -7,6 +7,7 @@
 
 struct service_report {
   enum ordershop_service service;
+  const char *name;
   const char *address;
   struct arena *arena;                        /* of what follows */
   struct status call;                         /* why there is no status */
