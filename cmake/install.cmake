@@ -128,12 +128,32 @@ install(
   COMPONENT development)
 
 list(JOIN ORDERSHOP_STACK_OPTIONS " " ORDERSHOP_STACK_OPTIONS_TEXT)
+# Found from where they lie, so that they are right wherever `cmake --install --prefix` puts them.
+file(RELATIVE_PATH ORDERSHOP_PC_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+foreach(folder INCLUDEDIR LIBDIR DATADIR)
+  set(ORDERSHOP_PC_${folder} ${CMAKE_INSTALL_${folder}})
+  if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_${folder}})
+    set(ORDERSHOP_PC_${folder} \${prefix}/${CMAKE_INSTALL_${folder}})
+  endif()
+endforeach()
 configure_file(cmake/ordershop.pc.in ordershop.pc @ONLY)
 configure_file(cmake/ordershop-client.pc.in ordershop-client.pc @ONLY)
 install(
   FILES ${CMAKE_BINARY_DIR}/ordershop.pc ${CMAKE_BINARY_DIR}/ordershop-client.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
   COMPONENT development)
+install(
+  PROGRAMS services/template/new_service.sh
+  TYPE BIN
+  RENAME ordershop-new-service
+  COMPONENT development)
+install(
+  DIRECTORY services/template
+  DESTINATION ${data}
+  COMPONENT development
+  FILES_MATCHING
+  PATTERN *.in
+  PATTERN tree EXCLUDE)
 install(
   PROGRAMS cmake/embed_file.sh
   DESTINATION ${data}/cmake

@@ -10,7 +10,7 @@ service_rows() {
   [ $# -gt 0 ] || set -- "$services_list"
   awk '
     BEGIN {
-      split("default operator replica probe redis client ca common runtime", taken, " ")
+      split("default operator replica probe redis client ca common runtime template", taken, " ")
       for (i in taken) reserved[taken[i]] = 1
       owner["ordershop"] = "the log" # ordershop_clock
     }

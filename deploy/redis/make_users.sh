@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes what Redis needs to know its users: a password for each, and the file for Redis' setting `aclfile`.
 #
-#   make_users.sh FOLDER [--prefix PREFIX] [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
+#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
 #
 #   FOLDER/<user>.password   random; for the service of that name (ORDERSHOP_REDIS_PASSWORD_FILE), for people (operator)
 #                            and for replicas (replica). What is there already is kept: write your own, or remove one
@@ -11,6 +11,7 @@
 #   FOLDER/replication.conf  masteruser and masterauth, for a Redis that follows another, be it only after a failover:
 #                            what its place includes (README.md)
 #   PREFIX                   the shop's ORDERSHOP_KEY_PREFIX
+#   KEY                      the clock's key of a brand of your own (default ordershop_clock)
 #   --service NAME           a service of your own, beside those of ../services.txt: it may write the keys and streams of
 #                            the entities that it owns (default: the one of its name; "-" for none), and read the streams
 #                            of those that it reads. FOLDER/services.txt remembers it for further runs: edit that to
@@ -116,9 +117,9 @@ password_rule() { # password_rule FILE
   printf '#%s' "$(printf '%s' "$password" | sha256sum | cut -d ' ' -f 1)"
 }
 
-print_users() { # print_users FOLDER PREFIX SERVICES
+print_users() { # print_users FOLDER SERVICES
   local word user rest password
-  list_rules | name_services "$3" | sed "s|<prefix>|$(prefix_pattern "$2")|g" | while read -r word user rest; do
+  list_rules | name_services "$2" | sed "s|<prefix>|$(prefix_pattern "$prefix")|g; s|<clock>|$clock|g" | while read -r word user rest; do
     password=
     if [ "$user" != default ] && [[ $rest != *nopass* ]]; then
       make_password "$1/$user.password"
@@ -147,7 +148,7 @@ with_service() { # with_service SERVICES NAME OWNS READS
   }
 }
 
-folder='' prefix='' service='' owns='' reads=''
+folder='' prefix='' clock=ordershop_clock service='' owns='' reads=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
@@ -157,6 +158,11 @@ while [ $# -gt 0 ]; do
   --prefix)
     [ $# -ge 2 ] || misuse "--prefix needs a value"
     prefix=$2
+    shift
+    ;;
+  --clock)
+    [[ ${2:-} =~ ^[a-z0-9_]+$ ]] || misuse "--clock needs a key of small letters, digits and _"
+    clock=$2
     shift
     ;;
   --service | --owns | --reads)
@@ -199,7 +205,7 @@ elif [ -e "$folder/services.txt" ]; then
   lists+=("$folder/services.txt")
 fi
 service_rows "${lists[@]}" >"$scratch/rows" || fail "nothing is changed"
-print_users "$folder" "$prefix" "$scratch/rows" >"$scratch/users.acl"
+print_users "$folder" "$scratch/rows" >"$scratch/users.acl"
 print_replication "$folder" >"$scratch/replication.conf"
 chmod 644 "$scratch/users.acl"
 [ -z "$service" ] || chmod 644 "$scratch/services.txt"

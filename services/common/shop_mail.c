@@ -18,8 +18,13 @@ const char *shop_mail_id(struct arena *arena, enum shop_mail_purpose purpose, co
 
 Ordershop__V1__Mail *shop_mail_new(struct arena *arena, enum shop_mail_purpose purpose, const char *event_id,
                                    const char *to, const char *subject, const char *body) {
+  return shop_mail_for(arena, purposes[purpose], event_id, to, subject, body);
+}
+
+Ordershop__V1__Mail *shop_mail_for(struct arena *arena, const char *purpose, const char *event_id, const char *to,
+                                   const char *subject, const char *body) {
   Ordershop__V1__Mail *mail = message_new(arena, &ordershop__v1__mail__descriptor);
-  message_set_text(mail, "id", shop_mail_id(arena, purpose, event_id));
+  message_set_text(mail, "id", uuid_derive_text(arena, purpose, event_id));
   message_set_text(mail, "to", to);
   message_set_text(mail, "subject", subject);
   message_set_text(mail, "body", body);

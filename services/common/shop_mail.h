@@ -24,5 +24,9 @@ const char *shop_mail_id(struct arena *arena, enum shop_mail_purpose purpose, co
 Ordershop__V1__Mail *shop_mail_new(struct arena *arena, enum shop_mail_purpose purpose, const char *event_id,
                                    const char *to, const char *subject, const char *body);
 
+/* The same for a service of your own, whose `purpose` ("note-call") no other service uses. */
+Ordershop__V1__Mail *shop_mail_for(struct arena *arena, const char *purpose, const char *event_id, const char *to,
+                                   const char *subject, const char *body);
+
 /* The outbox of a service that writes to customers leads to the mail service. */
 extern const struct outbox_route shop_mail_route;

@@ -26,6 +26,7 @@ runner_of() {
   ci) echo .ci/run ;;
   packages | packages-*) echo tests/acceptance/packages.sh ;;
   containers) echo tests/acceptance/containers.sh ;;
+  own-*) echo tests/acceptance/new_service.sh ;;
   kubernetes) echo tests/kubernetes.sh ;;
   *) return 1 ;;
   esac

@@ -1,0 +1,185 @@
+#!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
+# The skeleton of a service (services/template/new_service.sh), in the source tree and on the installed library: it builds
+# without a warning, its own test passes, what docs/own_service.md makes of it works, and what can't be made leaves nothing
+# behind.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+if nm -D "$ORDERSHOP_BIN/ordershop-customer" 2>/dev/null | grep __asan_init >/dev/null; then
+  skip "not applicable: sanitizers have nothing to see here"
+fi
+
+# --- On the installed library ---
+
+prefix=$shop_folder/prefix place=$shop_folder/place
+mkdir "$place"
+
+# documented TAG FOLDER: runs the document's commands in that folder, with this test's places instead of theirs
+documented() {
+  # shellcheck disable=SC2016,SC2088 # as they stand in the document
+  (cd "$2" && PATH=$prefix/bin:$PATH "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run "$1" \
+    --set "--install build=--install ${ORDERSHOP_BIN%/bin}" --set "~/ordershop=$prefix" --set '$HOME/ordershop'"=$prefix" \
+    "$ORDERSHOP_SOURCE/docs/own_service.md")
+}
+
+new() { (cd "$place" && "$prefix/bin/ordershop-new-service" "$@"); }
+
+# refuses STATUS PATTERN ARGUMENT...: says so, and the folder is as it was
+refuses() {
+  local status=$1 pattern=$2 before
+  shift 2
+  before=$(ls -A "$place")
+  ends_with "$status" "$pattern" new "$@" && [ "$(ls -A "$place")" = "$before" ]
+}
+
+builds() { # builds FOLDER
+  cmake -S "$1" -B "$1/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_FLAGS="-Wall -Wextra -Werror" &&
+    cmake --build "$1/build"
+}
+
+passes_its_test() { ctest --test-dir "$1/build" --output-on-failure; }
+
+# Whoever takes make finds all of it by pkg-config, wherever the library was installed to.
+pkg_config_names_the_prefix() {
+  local file flag
+  file=$(find "$prefix" -name ordershop.pc)
+  export PKG_CONFIG_PATH=${file%/*}
+  for flag in $(pkg-config --cflags-only-I ordershop) $(pkg-config --libs-only-L ordershop); do
+    case ${flag#-?} in
+    */ordershop/*) [ "$(realpath "${flag#-?}")" = "$(realpath "$prefix")${flag##*/../..}" ] || [[ $(realpath "${flag#-?}") == "$prefix"/* ]] || return 1 ;;
+    esac
+  done
+  [ -x "$(pkg-config --variable=embed_file ordershop)" ] && [ -d "$(pkg-config --variable=protodir ordershop)/ordershop/v1" ]
+}
+
+expect "the library is installed as the document says" documented own-install "$place"
+expect "pkg-config finds it where it was installed" pkg_config_names_the_prefix
+expect "a service is made outside the tree, builds and passes its test as the document says" documented own-outside "$place"
+expect "one with another port and an awkward plural is made" new category --port 7001 --folder "$place/folder"
+expect "it builds, too" builds "$place/folder"
+expect "and passes its test" passes_its_test "$place/folder"
+expect "a folder that is there is not overwritten" refuses 1 "note is there already" note
+expect "nor is anything made where there is no folder" refuses 1 "there is no folder" note --folder nowhere/note
+expect "a name with a capital is refused" refuses 1 '"Note" is no name' Note
+expect "a name with a dash is refused" refuses 1 '"my-note" is no name' my-note
+expect "a word of C is refused" refuses 1 "'int' means something else" int
+expect "a word of the skeleton is refused" refuses 1 "'count' means something else" count
+expect "the name of a service of the shop is refused" refuses 1 "order.* stands here twice" order
+expect "the name of a user of Redis is refused" refuses 1 'choose another name' operator
+expect "a port that is none is refused" refuses 1 '"70000" is no port' note2 --port 70000
+expect "a port of the shop is refused" refuses 1 'port 50051 is that of customer' note2 --port 50051
+expect "no name is misuse" refuses 2 "how shall the service be called"
+expect "two names are misuse" refuses 2 "one service at a time" note2 note3
+expect "an unknown option is misuse" refuses 2 "unknown option '--prot'" note2 --prot 1
+
+# --- In the source tree ---
+
+tree=$shop_folder/tree
+
+copy_tree() {
+  mkdir "$tree"
+  (cd "$ORDERSHOP_SOURCE" && git ls-files -z 2>/dev/null | xargs -0 cp --parents -t "$tree") &&
+    git -C "$tree" init -q && git -C "$tree" add -A && git -C "$tree" -c user.name=test -c user.email=test@localhost commit -qm all
+}
+new_in_tree() { "$tree/services/template/new_service.sh" "$@"; }
+
+changed_files() { git -C "$tree" status --porcelain | sed -n 's/^ M //p'; }
+
+leaves_the_tree_alone() { # leaves_the_tree_alone STATUS PATTERN ARGUMENT...
+  local before
+  before=$(git -C "$tree" status --porcelain)
+  ends_with "$1" "$2" new_in_tree "${@:3}" && [ "$(git -C "$tree" status --porcelain)" = "$before" ]
+}
+
+few_files_are_touched() {
+  changed_files
+  [ "$(changed_files | wc -l)" -le 3 ]
+}
+
+is_formatted() {
+  ! command -v clang-format >/dev/null || clang-format --dry-run -Werror "$tree"/services/note/*.[ch]
+}
+
+builds_in_tree() {
+  cmake -S "$tree" -B "$tree/build" -G Ninja -DORDERSHOP_TESTS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON &&
+    cmake --build "$tree/build" --target ordershop-note note_client ordershop
+}
+
+passes_its_test_in_tree() {
+  env ORDERSHOP_SOURCE="$tree" ORDERSHOP_BIN="$tree/build/bin" "$tree/tests/acceptance/note.sh"
+}
+
+if ! "$ORDERSHOP_SOURCE/gen/generate.sh" "$shop_folder/gen" >/dev/null 2>&1; then
+  say "not applicable: what gen/generate.sh needs is not installed, so nothing is made in the tree"
+  shop_done
+fi
+expect "the tree is copied" copy_tree
+expect "a service is made in the tree as the document says" documented own-tree "$tree"
+expect "it touches three files at most that were there" few_files_are_touched
+expect "what it makes is formatted" is_formatted
+expect "its rights in Redis follow the list" eval "'$tree/deploy/redis/make_users.sh' '$shop_folder/tree_users' && grep '^user note' '$shop_folder/tree_users/users.acl'"
+expect "another of that name leaves the tree as it is" leaves_the_tree_alone 1 "stands here twice" note
+expect "a port that this tree can't have is refused" leaves_the_tree_alone 1 "from 50051 to 50199" note2 --port 7000
+expect "it builds without a warning" builds_in_tree
+expect "its test passes" passes_its_test_in_tree
+
+# --- What the document makes of it: an entity for each customer, and a mail ---
+
+add_what_the_document_says() {
+  python3 - "$ORDERSHOP_SOURCE/docs/own_service.md" "$tree" <<'PYTHON'
+import re, sys
+document, tree = open(sys.argv[1]).read(), sys.argv[2]
+part = dict(re.findall(r"<!-- own: (\w+) -->\n```\w*\n(.*?)```", document, re.S))
+def edit(path, *edits):
+    text = open(path).read()
+    for pattern, replacement in edits:
+        text, count = re.subn(pattern, lambda match: replacement + match.group(0), text, count=1, flags=re.M)
+        assert count == 1, (path, pattern)
+    open(path, "w").write(text)
+edit(f"{tree}/services/note/note_service.c", ("^#include <ordershop/v1/note", part["headers"]),
+     ("^/\\* --- the service --- ", part["handler"] + "\n"), ("^};\n\nconst struct service_definition", part["subscription"]),
+     ("^    .descriptor_set = ", part["definition"]))
+path = f"{tree}/deploy/services.txt"
+text = open(path).read()
+open(path, "w").write(re.sub("^note .*\n", lambda match: part["row"], text, flags=re.M))
+PYTHON
+}
+short_enough() { [ "$(cat "$tree"/services/note/*.[ch] | wc -l)" -le 150 ]; }
+
+# A shop of its own, so a script of its own.
+a_customer_is_noted() {
+  cat >"$shop_folder/noted.sh" <<'SCRIPT'
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+has_mail() { "$ORDERSHOP_BIN/ordershop" mail list --to ada@example.com | grep -q 'We will call you.*SENT'; }
+is_counted() { [ "$(redis zcard note_by_creation)" = 1 ] && [ "$(redis hlen note_counts)" = 1 ]; }
+shop_start customer mail note
+"$ORDERSHOP_BIN/ordershop" customer create --name Ada --email ada@example.com
+expect "the mail comes" wait_until 60 has_mail
+expect "the note is there and counted" wait_until 60 is_counted
+expect "nothing was refused" test -z "$(redis acl log)"
+shop_done
+SCRIPT
+  env ORDERSHOP_SOURCE="$tree" ORDERSHOP_BIN="$tree/build/bin" bash "$shop_folder/noted.sh"
+}
+
+builds_all_that_it_needs() {
+  cmake --build "$tree/build" --target ordershop-note note_client ordershop ordershop-customer ordershop-mail
+}
+
+expect "what the document adds is added" add_what_the_document_says
+expect "it builds without a warning, too" builds_all_that_it_needs
+expect "a new customer is noted, counted and written to" a_customer_is_noted
+expect "the service with its test has 150 lines at most" short_enough
+shop_done
