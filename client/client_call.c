@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "client/client.h"
+#include "client/client_reasons.h"
 #include "client/request.h"
 #include "client/tls_probe.h"
 #include "rpc/rpc_blocking_client.h"
@@ -31,7 +32,7 @@ static struct rpc_reply send_once(const struct call *call, const char *after) {
 }
 
 static bool is_log_reset(struct status status) {
-  return status.code == STATUS_FAILED_PRECONDITION && strcmp(status_reason(status), "LOG_RESET") == 0;
+  return status.code == STATUS_FAILED_PRECONDITION && status_is(status, reason_log_reset);
 }
 
 /* One try; a second one at once if the position that the client remembers is of a log that is no more. */
@@ -47,11 +48,11 @@ static struct rpc_reply try_call(const struct call *call) {
 
 struct status client_explain(const struct ordershop_client *client, enum ordershop_service service, struct arena *arena,
                              struct status status) {
-  if (strcmp(status_reason(status), "PEER_UNREACHABLE") != 0) return status;
+  if (!status_is(status, reason_peer_unreachable)) return status;
   const char *address = client->peers[service].address;
   const char *finding = tls_probe(arena, address, client->tls, PROBE_MS);
   if (!finding) return status;
-  return status_error(arena, STATUS_UNAVAILABLE, "PEER_REFUSED", "Can't talk to %s at %s: %s",
+  return status_error(arena, STATUS_UNAVAILABLE, reason_peer_refused, "Can't talk to %s at %s: %s",
                       client->peers[service].name, address, finding);
 }
 
@@ -74,7 +75,7 @@ static struct context with_deadline(const struct ordershop_client *client, const
 
 static struct ordershop_answer refuse(const struct context *context, const char *method, const char *what) {
   return (struct ordershop_answer){
-      .status = status_error(context->arena, STATUS_INVALID_ARGUMENT, "CALL_INVALID", "%s: %s", method, what)};
+      .status = status_error(context->arena, STATUS_INVALID_ARGUMENT, reason_call_invalid, "%s: %s", method, what)};
 }
 
 struct ordershop_answer ordershop_call(struct ordershop_client *client, const struct context *context,

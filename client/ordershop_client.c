@@ -13,6 +13,7 @@
 
 #include "client/client.h"
 #include "rpc/rpc_blocking_client.h"
+#include "shop_brand.h"
 
 static const struct {
   const char *name;
@@ -69,14 +70,14 @@ static void name_peers(struct ordershop_client *client, const struct ordershop_c
 }
 
 static struct status connect_peer(struct ordershop_client *client, struct peer *peer, bool use_proxy) {
-  struct rpc_channel_options options = {.peer = peer->name, .tls = client->tls, .use_proxy = use_proxy};
+  struct rpc_channel_options options = {.brand = &shop_brand, .peer = peer->name, .tls = client->tls, .use_proxy = use_proxy};
   return rpc_blocking_channel_open(client->arena, peer->address, &options, &peer->channel);
 }
 
 static struct status open_identity(struct ordershop_client *client, const struct ordershop_client_options *options) {
   const struct tls_texts paths = {
       .certificate = options->tls_certificate_file, .key = options->tls_key_file, .ca = options->tls_ca_file};
-  return tls_files_open(client->arena, &paths, false, &client->tls);
+  return tls_files_open(client->arena, shop_brand.environment_prefix, &paths, false, &client->tls);
 }
 
 static struct status connect_services(struct ordershop_client *client, const struct ordershop_client_options *options) {

@@ -79,16 +79,17 @@ install(TARGETS ordershop RUNTIME COMPONENT client)
 # --- development ---
 
 install(
-  TARGETS ordershop_proto ordershop_runtime ordershop_client
+  TARGETS ordershop_proto ordershop_runtime ordershop_brand ordershop_client
   EXPORT OrderShop
   ARCHIVE COMPONENT development)
 set_target_properties(ordershop_proto PROPERTIES EXPORT_NAME proto)
 set_target_properties(ordershop_runtime PROPERTIES EXPORT_NAME runtime)
+set_target_properties(ordershop_brand PROPERTIES EXPORT_NAME brand)
 set_target_properties(ordershop_client PROPERTIES EXPORT_NAME client)
 
 # The runtime's headers that a service includes, and behind them those that they include; the others are its own.
 set(headers
-    base/arena base/clock base/config base/context base/field_rules base/log base/memory base/message base/status base/utf8 base/uuid
+    base/arena base/brand base/clock base/config base/context base/field_rules base/log base/memory base/message base/status base/utf8 base/uuid
     base/version base/violations
     loop/coroutine loop/loop loop/timers
     redis/redis redis/redis_arguments redis/redis_function redis/redis_reply
@@ -111,6 +112,10 @@ while(headers)
   list(REMOVE_ITEM includes ${installed} ${headers})
   list(APPEND headers ${includes})
 endwhile()
+install(
+  FILES services/common/shop_brand.h services/common/shop_reasons.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ordershop/runtime
+  COMPONENT development)
 file(GLOB client_headers CONFIGURE_DEPENDS client/*.h)
 install(
   FILES ${client_headers}

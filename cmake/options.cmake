@@ -9,7 +9,7 @@ target_compile_options(ordershop_options INTERFACE -Wall -Wextra -Wconversion -W
                                                   -Wshadow)
 target_compile_definitions(ordershop_options INTERFACE _GNU_SOURCE)
 if(ORDERSHOP_FAIL_POINTS)
-  target_compile_definitions(ordershop_options INTERFACE ORDERSHOP_FAIL_POINTS)
+  target_compile_definitions(ordershop_options INTERFACE FAIL_POINTS)
 endif()
 
 # Of all code.

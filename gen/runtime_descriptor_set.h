@@ -3,13 +3,13 @@
  * reflection, google.rpc's status and error details, and what they import. Comments included.
  *
  * Constant: any thread may read it; it lives as long as the process. */
-#ifndef ORDERSHOP_RUNTIME_DESCRIPTOR_SET_H
-#define ORDERSHOP_RUNTIME_DESCRIPTOR_SET_H
+#ifndef RUNTIME_DESCRIPTOR_SET_H
+#define RUNTIME_DESCRIPTOR_SET_H
 
 #include <stddef.h>
 
-extern const unsigned char ordershop_runtime_descriptor_set[];
+extern const unsigned char runtime_descriptor_set[];
 /* Bytes of the set. */
-extern const size_t ordershop_runtime_descriptor_set_size;
+extern const size_t runtime_descriptor_set_size;
 
 #endif

@@ -27,7 +27,7 @@ static bool asks_for_version(int argc, char **argv) {
 
 static int run(struct arena *arena, int argc, char **argv) {
   if (asks_for_version(argc, argv)) {
-    printf("ordershop %s\n", ordershop_version);
+    printf("ordershop %s\n", runtime_version);
     return EXIT_DONE;
   }
   terminal_choose_color(TERMINAL_COLOR_AUTO);

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "client/client_reasons.h"
 
 enum { BLOCK_BYTES = 4096 };
 
 static struct status complain(struct arena *arena, const char *folder) {
-  return status_error(arena, STATUS_UNAVAILABLE, "DISK", "%s: %s", folder, strerror(errno));
+  return status_error(arena, STATUS_UNAVAILABLE, reason_disk, "%s: %s", folder, strerror(errno));
 }
 
 struct status fsync_probe(struct arena *arena, const char *folder, int64_t duration_ms, struct latency *latency) {

@@ -12,6 +12,7 @@
 #include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
+#include "shop_brand.h"
 
 enum {
   PAUSE_MS = 10,
@@ -197,7 +198,7 @@ static void call_all(struct run *run) {
 static void run_on_loop(void *argument) {
   struct run *run = argument;
   int opened = 0;
-  const struct rpc_channel_options options = {.peer = "the service", .tls = run->target->tls};
+  const struct rpc_channel_options options = {.brand = &shop_brand, .peer = "the service", .tls = run->target->tls};
   for (; opened < run->options->connections && status_is_ok(run->status); opened++) {
     run->status =
         rpc_channel_open(coroutine_loop(), run->arena, run->target->address, &options, &run->channels[opened]);

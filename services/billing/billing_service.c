@@ -16,6 +16,7 @@
 #include "service/entity_command.h"
 #include "shop.h"
 #include "shop_mail.h"
+#include "shop_reasons.h"
 #include "store/turn.h"
 
 enum { EXPIRED_CLAIMS_MOST = 3, RECORD_US = 1000 * 1000 };
@@ -60,7 +61,7 @@ static const struct resource billings = {
 
 static struct status already_billed(struct arena *arena, const char *order_id) {
   struct status status =
-      status_error(arena, STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS", "order %s is billed already", order_id);
+      status_error(arena, STATUS_ALREADY_EXISTS, reason_billing_already_exists, "order %s is billed already", order_id);
   return status_with_resource(status, arena, "billing", order_id);
 }
 
@@ -96,7 +97,7 @@ static struct status claim_order(const struct try *try, const Ordershop__V1__Ord
   if (reply.status.code != STATUS_DEADLINE_EXCEEDED) {
     return status_with_step(reply.status, context.arena, "claiming the order");
   }
-  return status_error(context.arena, STATUS_UNAVAILABLE, "PEER_UNREACHABLE",
+  return status_error(context.arena, STATUS_UNAVAILABLE, reason_peer_unreachable,
                       "order does not answer soon enough to record the billing within the deadline");
 }
 
@@ -123,8 +124,9 @@ static struct status claim_after_deletion(const struct try *try, const Ordershop
   if (!status_is_ok(status)) return status;
   call->context.after = position_text(arena, &now);
   status = claim_order(try, ret_order);
-  if (strcmp(status_reason(status), "ORDER_BILLED") != 0) return status;
-  return status_error(arena, STATUS_ABORTED, "ORDER_CLAIMED", "order %s is being billed at this moment", try->order_id);
+  if (!status_is(status, reason_order_billed)) return status;
+  return status_error(arena, STATUS_ABORTED, reason_order_claimed, "order %s is being billed at this moment",
+                      try->order_id);
 }
 
 static void put_billing(struct transaction *transaction, const struct try *try, Ordershop__V1__Billing *billing,
@@ -159,7 +161,7 @@ static struct status record_billing(const struct try *try, const Ordershop__V1__
   struct context context = context_at_least(&call->context, RECORD_US);
   struct status status = transaction_run(&transaction, &context, &result);
   if (fail_point("billing.after_record")) {
-    return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
+    return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "the answer was lost");
   }
   if (!status_is_ok(status)) return status; /* unknown whether it was recorded: the claim stays until it expires */
   if (result.outcome == TRANSACTION_REPLAYED) {
@@ -178,7 +180,7 @@ static struct status claim_and_record(const struct try *try, const void **ret_bi
   const Ordershop__V1__Order *order = NULL;
   fail_point("billing.before_claim");
   struct status status = claim_order(try, &order);
-  if (strcmp(status_reason(status), "ORDER_BILLED") == 0) status = claim_after_deletion(try, &order);
+  if (status_is(status, reason_order_billed)) status = claim_after_deletion(try, &order);
   if (!status_is_ok(status)) return status;
   fail_point("billing.after_claim");
   status = record_billing(try, order, ret_billing, ret_again);
@@ -203,7 +205,7 @@ static struct status claim_in_turn(struct try *try, const void **ret_billing, bo
   do {
     try->expire = event_store_now(store) + claim_seconds * 1000000;
     status = claim_and_record(try, ret_billing, ret_again);
-  } while (strcmp(status_reason(status), "ORDER_CLAIMED") == 0 && wait_for_turn(try->call, &turn, &status));
+  } while (status_is(status, reason_order_claimed) && wait_for_turn(try->call, &turn, &status));
   turn_end(&turn);
   return status;
 }
@@ -219,7 +221,7 @@ static struct status bill_order(struct try *try, const void **ret_billing) {
     status = clock_tick(store, &try->call->context, &now);
     if (!status_is_ok(status)) return status;
   }
-  return status_error(arena, STATUS_ABORTED, "CLAIM_EXPIRED",
+  return status_error(arena, STATUS_ABORTED, reason_claim_expired,
                       "the billing of order %s could not be recorded before its claim expired", try->order_id);
 }
 
@@ -269,6 +271,7 @@ static const struct setting settings[] = {{
 }};
 
 const struct service_definition billing_service = {
+    .brand = &shop_brand,
     .name = "billing",
     .purpose = "records that orders were paid, and asks customers for payment",
     .port = SHOP_PORT_BILLING,

@@ -6,6 +6,7 @@
 #include <descriptor_set.h>
 #include <stddef.h>
 
+#include "shop_brand.h"
 #include "shop_ports.h"
 
 /* Money in euro cents. Sums stay below 2^53, so any JSON reader can carry them. */
@@ -28,7 +29,6 @@ static const char *const shop_variables[] = {
     "ORDERSHOP_RESERVATION_SECONDS",
     "ORDERSHOP_CLAIM_SECONDS",
     "ORDERSHOP_BUILD",
-    "ORDERSHOP_FAIL_POINT_DIR",
     "ORDERSHOP_TEST_*",
     "ORDERSHOP_INTERNAL_CALLERS",
     "ORDERSHOP_BIN",

@@ -50,6 +50,7 @@ static const struct rpc_service services[] = {{
 }};
 
 const struct service_definition crm_service = {
+    .brand = &shop_brand,
     .name = "crm",
     .purpose = "keeps interactions with customers and their profiles, and writes to them",
     .port = SHOP_PORT_CRM,

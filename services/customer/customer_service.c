@@ -43,6 +43,7 @@ static const struct rpc_service services[] = {{
 }};
 
 const struct service_definition customer_service = {
+    .brand = &shop_brand,
     .name = "customer",
     .purpose = "keeps the customers of the shop",
     .port = SHOP_PORT_CUSTOMER,

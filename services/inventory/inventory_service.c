@@ -16,6 +16,7 @@
 #include "service/entity_command.h"
 #include "service/update_mask.h"
 #include "shop.h"
+#include "shop_reasons.h"
 #include "stock.h"
 
 static const int64_t AMOUNT_MOST = 1000000000;
@@ -47,7 +48,7 @@ static struct status explain_reserved(struct rpc_call *call, const void *entity,
   const Ordershop__V1__Inventory *inventory = entity;
   /* Without the field it was deleted a moment ago. */
   if (!actual) return status_not_found(arena, "inventory", inventory->id);
-  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, "STOCK_RESERVED",
+  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, reason_stock_reserved,
                                       "orders hold %s units of inventory %s", actual, inventory->id);
   status = status_with_metadata(status, arena, "reserved_amount", actual);
   return status_with_precondition(status, arena, "STOCK", arena_printf(arena, "inventory/%s", inventory->id),
@@ -111,7 +112,7 @@ static struct status require_products_of(struct rpc_call *call, const void *requ
 
 static struct status has_no_stock(struct arena *arena, const char *product_id) {
   struct status status =
-      status_error(arena, STATUS_NOT_FOUND, "INVENTORY_NOT_FOUND", "product %s has no stock", product_id);
+      status_error(arena, STATUS_NOT_FOUND, reason_inventory_not_found, "product %s has no stock", product_id);
   return status_with_resource(status, arena, "inventory", product_id);
 }
 
@@ -122,9 +123,7 @@ static struct status explain_creation(struct arena *arena, struct status status,
   const char *id = status.details->resource_name;
   size_t i = 0;
   while (i + 1 < count && strcmp(inventory_id(arena, product_ids[i]), id) != 0) i++;
-  struct status explained = status_error(arena, status.code, status_reason(status),
-                                         "product %s has a stock already: inventory %s", product_ids[i], id);
-  return status_with_resource(explained, arena, "inventory", id);
+  return status_with_message(status, arena, "product %s has a stock already: inventory %s", product_ids[i], id);
 }
 
 /* ---- creating --------------------------------------------------------------------------------------------------- */
@@ -227,7 +226,7 @@ static struct status list_inventories(struct rpc_call *call, const void *request
 /* ---- changing --------------------------------------------------------------------------------------------------- */
 
 static struct status out_of_range(struct arena *arena, const struct stock_adjustment *adjustment, int64_t amount) {
-  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, "STOCK_OUT_OF_RANGE",
+  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, reason_stock_out_of_range,
                                       "the amount is %" PRId64 "; changed by %" PRId64 " it would leave 0 to %" PRId64,
                                       amount, adjustment->number, AMOUNT_MOST);
   status = status_with_metadata(status, arena, "available", arena_printf(arena, "%" PRId64, amount));
@@ -260,8 +259,8 @@ static struct status adjust(struct rpc_call *call, const struct stock_adjustment
   command_tell_position(call, &adjusted.position);
   *ret_inventory = message_unpack(arena, inventory_type.descriptor, adjusted.inventory, adjusted.inventory_size);
   if (*ret_inventory) return status_ok();
-  return status_error(arena, STATUS_DATA_LOSS, "ENTITY_UNDECODABLE", "what is stored of inventory %s can't be decoded",
-                      adjustment->inventory_id);
+  return status_error(arena, STATUS_DATA_LOSS, reason_entity_undecodable,
+                      "what is stored of inventory %s can't be decoded", adjustment->inventory_id);
 }
 
 /* An inventory's product can be told from its id, without reading it. */
@@ -347,6 +346,7 @@ static struct status start(struct service *service) {
 }
 
 const struct service_definition inventory_service = {
+    .brand = &shop_brand,
     .name = "inventory",
     .purpose = "keeps the stock of the shop and what orders hold of it",
     .port = SHOP_PORT_INVENTORY,

@@ -7,6 +7,7 @@
 #include "base/uuid.h"
 #include "consumer/consumer.h"
 #include "redis/redis_function.h"
+#include "shop_reasons.h"
 #include "stock_private.h"
 #include "store/turn.h"
 
@@ -78,7 +79,7 @@ static const char *traceparent_of(const struct context *context) {
 /* ---- reserving -------------------------------------------------------------------------------------------------- */
 
 static struct status out_of_stock(struct arena *arena, const struct stock_item *item, int64_t available) {
-  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, "OUT_OF_STOCK",
+  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, reason_out_of_stock,
                                       "product %s is out of stock: %" PRId64 " wanted, %" PRId64 " available",
                                       item->product_id, item->quantity, available);
   status = status_with_metadata(status, arena, "product_id", item->product_id);
@@ -89,7 +90,7 @@ static struct status out_of_stock(struct arena *arena, const struct stock_item *
 }
 
 static struct status reservation_expired(struct arena *arena, const struct position *seen) {
-  struct status status = status_error(arena, STATUS_ABORTED, "RESERVATION_EXPIRED",
+  struct status status = status_error(arena, STATUS_ABORTED, reason_reservation_expired,
                                       "expire_log_time is behind the log, which is at %" PRId64, seen->log_time);
   return status_with_metadata(status, arena, "log_time", arena_printf(arena, "%" PRId64, seen->log_time));
 }

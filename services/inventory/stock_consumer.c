@@ -9,6 +9,7 @@
 #include "consumer/consumer.h"
 #include "consumer/dead_letters.h"
 #include "consumer/leader.h"
+#include "shop_reasons.h"
 #include "stock.h"
 #include "stock_private.h"
 
@@ -20,7 +21,7 @@ enum { CREATED, UPDATED, DELETED, STREAMS };
 
 /* Others were quicker each time. The consumer begins the page again. */
 static struct status contended(struct arena *arena, const char *order_id) {
-  return status_error(arena, STATUS_ABORTED, "STOCK_CONTENDED", "the stock of order %s is being changed by others",
+  return status_error(arena, STATUS_ABORTED, reason_stock_contended, "the stock of order %s is being changed by others",
                       order_id);
 }
 

@@ -47,7 +47,7 @@ static struct status reserve_stock(struct rpc_call *call, const void *request, c
   struct position position = {0};
   status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
   if (fail_point("inventory.after_reserve")) {
-    return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
+    return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "the answer was lost");
   }
   if (position.log_time) command_tell_position(call, &position);
   *ret_response = &response;

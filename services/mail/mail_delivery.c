@@ -9,6 +9,7 @@
 #include "mail_message.h"
 #include "mail_retry.h"
 #include "mail_smtp.h"
+#include "shop_reasons.h"
 
 struct mail_delivery {
   struct mail_smtp *smtp; /* one of the two */
@@ -156,7 +157,8 @@ struct status mail_delivery_open(struct loop *loop, struct arena *arena, const s
                                  struct mail_delivery **ret_delivery) {
   const struct mail_sender *from = mail_sender_parse(arena, options->from);
   if (!from) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "MAIL_SENDER_INVALID", "\"%s\" is no sender", options->from);
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_mail_sender_invalid, "\"%s\" is no sender",
+                        options->from);
   }
   struct mail_delivery *delivery = arena_calloc(arena, 1, sizeof *delivery);
   delivery->give_up_us = options->give_up_seconds * INT64_C(1000000);
@@ -184,7 +186,7 @@ void mail_delivery_close(struct mail_delivery *delivery) {
 
 static void say(struct mail_delivery *delivery, struct status status) {
   bool trouble = !status_is_ok(status);
-  if (trouble == delivery->in_trouble || strcmp(status_reason(status), "STOPPING") == 0) return;
+  if (trouble == delivery->in_trouble || status_is(status, reason_stopping)) return;
   delivery->in_trouble = trouble;
   if (trouble) {
     log_event(LOG_WARN, "mails can't be delivered, they are tried again", "reason", status.message, NULL);

@@ -21,6 +21,7 @@
 #include "mail_record.h"
 #include "mail_retry.h"
 #include "service/service.h"
+#include "shop_reasons.h"
 
 enum { RUN_MAILS = 128 }; /* a transaction of so many stays below 10 ms of Redis' time */
 static const size_t RUN_BYTES = 1 << 20;
@@ -79,7 +80,7 @@ static struct status deliver(struct run *run) {
   struct status status = mail_deliver(run->delivery, &context, run->parcels, run->parcel_count);
   if (fail_point("mail.after_delivery")) {
     for (size_t i = 0; i < run->parcel_count; i++) run->parcels[i].outcome = MAIL_NOT_TRIED;
-    return status_error(run->arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point mail.after_delivery");
+    return status_error(run->arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point mail.after_delivery");
   }
   return status;
 }
@@ -149,7 +150,8 @@ static struct status commit(struct run *run, struct transaction *transaction) {
   struct status status = transaction_run(transaction, &context, &result);
   if (!status_is_ok(status) || result.outcome == TRANSACTION_DONE) return status;
   if (result.refused_by == 1) return lease_lost(run->arena);
-  return status_error(run->arena, STATUS_ABORTED, "MAIL_CHANGED", "a mail was recorded by somebody else meanwhile");
+  return status_error(run->arena, STATUS_ABORTED, reason_mail_changed,
+                      "a mail was recorded by somebody else meanwhile");
 }
 
 /* How many of the mails from the first on need no further try here. */

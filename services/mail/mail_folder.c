@@ -11,6 +11,7 @@
 
 #include "base/uuid.h"
 #include "loop/blocking.h"
+#include "shop_reasons.h"
 
 enum {
   FOLDER_MODE = 0700, /* mails are nobody else's business */
@@ -121,7 +122,7 @@ struct status mail_folder_open(struct arena *arena, const char *path, const stru
   int error = errno;
   if (folder >= 0) close(folder);
   if (!writable) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "MAIL_FOLDER_UNWRITABLE",
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_mail_folder_unwritable,
                         "ORDERSHOP_MAIL_FOLDER: can't write to the mail folder %s: %s", path, strerror(error));
   }
   struct mail_folder *result = arena_alloc(arena, sizeof *result);
@@ -135,6 +136,6 @@ struct status mail_folder_deliver(struct mail_folder *folder, struct context *co
   struct batch batch = {.folder = folder, .arena = context->arena, .parcels = parcels, .count = count};
   blocking_run(deliver_batch, &batch);
   if (!batch.failed) return status_ok();
-  return status_error(context->arena, STATUS_UNAVAILABLE, "MAIL_FOLDER_UNWRITABLE", "can't %s the mail folder %s: %s",
-                      batch.failed, folder->path, strerror(batch.error));
+  return status_error(context->arena, STATUS_UNAVAILABLE, reason_mail_folder_unwritable,
+                      "can't %s the mail folder %s: %s", batch.failed, folder->path, strerror(batch.error));
 }

@@ -138,7 +138,7 @@ static struct status read_remembered(const struct recording *recording, const st
   const Ordershop__V1__BatchSendMailsResponse *response = message_unpack(
       context->arena, &ordershop__v1__batch_send_mails_response__descriptor, trace->answer, trace->answer_size);
   if (!response || response->n_mails != recording->count) {
-    return status_error(context->arena, STATUS_DATA_LOSS, "REQUEST_RECORD_UNDECODABLE",
+    return status_error(context->arena, STATUS_DATA_LOSS, reason_request_record_undecodable,
                         "the first answer can't be decoded");
   }
   memcpy(ret_mails, response->mails, recording->count * sizeof(*ret_mails));

@@ -126,6 +126,7 @@ static void stop(struct service *service) {
 }
 
 const struct service_definition mail_service = {
+    .brand = &shop_brand,
     .name = "mail",
     .purpose = "records the shop's mails and delivers them",
     .port = SHOP_PORT_MAIL,

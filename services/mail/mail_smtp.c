@@ -15,6 +15,7 @@
 #include "base/field_rules.h"
 #include "base/memory.h"
 #include "loop/coroutine.h"
+#include "shop_reasons.h"
 #include "smtp_dialog.h"
 #include "smtp_outcome.h"
 
@@ -398,8 +399,9 @@ struct status mail_smtp_deliver(struct mail_smtp *smtp, struct context *context,
       .over.run = on_over, .arena = context->arena, .parcels = parcels, .count = count, .coroutine = coroutine_self()};
   queue_batch(smtp, &batch);
   while (!batch.done) coroutine_park();
-  if (batch.stopped) return status_error(context->arena, STATUS_UNAVAILABLE, "STOPPING", "the service is stopping");
+  if (batch.stopped)
+    return status_error(context->arena, STATUS_UNAVAILABLE, reason_stopping, "the service is stopping");
   if (!batch.away) return status_ok();
-  return status_error(context->arena, STATUS_UNAVAILABLE, "SMTP_UNREACHABLE", "the mail server does not take mail: %s",
-                      batch.away);
+  return status_error(context->arena, STATUS_UNAVAILABLE, reason_smtp_unreachable,
+                      "the mail server does not take mail: %s", batch.away);
 }

@@ -10,6 +10,7 @@
 #include "consumer/consumer.h"
 #include "consumer/dead_letters.h"
 #include "order_resource.h"
+#include "shop_reasons.h"
 #include "store/turn.h"
 
 enum { EXPIRE_AT_ONCE = 100 };
@@ -43,10 +44,11 @@ int order_require_unclaimed(struct transaction *transaction, const char *order_i
 
 struct status order_change_refusal(struct arena *arena, const char *order_id, const char *claim) {
   bool billed = claim_expiry(claim) == 0;
-  struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, billed ? "ORDER_BILLED" : "ORDER_BEING_BILLED",
-                                      billed ? "order %s is billed and can't change any more"
-                                             : "order %s is being billed at this moment and can't change",
-                                      order_id);
+  struct status status =
+      status_error(arena, STATUS_FAILED_PRECONDITION, billed ? reason_order_billed : reason_order_being_billed,
+                   billed ? "order %s is billed and can't change any more"
+                          : "order %s is being billed at this moment and can't change",
+                   order_id);
   return status_with_resource(status, arena, "order", order_id);
 }
 
@@ -54,7 +56,7 @@ struct status order_change_refusal(struct arena *arena, const char *order_id, co
 static struct status claim_refusal(struct arena *arena, const char *order_id, const char *claim) {
   if (claim_expiry(claim) == 0) return order_change_refusal(arena, order_id, claim);
   struct status status =
-      status_error(arena, STATUS_ABORTED, "ORDER_CLAIMED", "order %s is being billed at this moment", order_id);
+      status_error(arena, STATUS_ABORTED, reason_order_claimed, "order %s is being billed at this moment", order_id);
   return status_with_resource(status, arena, "order", order_id);
 }
 

@@ -12,6 +12,7 @@
 #include "order_resource.h"
 #include "service/command_replay.h"
 #include "service/service.h"
+#include "shop_reasons.h"
 
 enum { ATTEMPTS = 3, RELEASE_US = 1000 * 1000 };
 
@@ -31,13 +32,13 @@ static bool is_given_up(const struct rpc_call *call) {
 }
 
 static struct status given_up(struct rpc_call *call) {
-  return status_error(call->context.arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+  return status_error(call->context.arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
                       "the call was over before the order was recorded: nothing was done");
 }
 
 /* An inventory that takes more than its half of the time is as good as none; the call itself is not over yet. */
 static struct status too_slow(struct rpc_call *call) {
-  return status_error(call->context.arena, STATUS_UNAVAILABLE, "PEER_UNREACHABLE",
+  return status_error(call->context.arena, STATUS_UNAVAILABLE, reason_peer_unreachable,
                       "inventory does not answer soon enough to record the order within the deadline");
 }
 
@@ -105,7 +106,7 @@ static struct guards put_order(struct transaction *transaction, const struct att
 }
 
 static struct status expired(struct arena *arena, const char *order_id) {
-  return status_error(arena, STATUS_ABORTED, "RESERVATION_EXPIRED",
+  return status_error(arena, STATUS_ABORTED, reason_reservation_expired,
                       "order %s could not be recorded before its stock reservation expired", order_id);
 }
 
@@ -139,7 +140,7 @@ static struct status try_attempt(const struct attempt *attempt, enum order_outco
   struct transaction_result result;
   status = transaction_run(&transaction, &call->context, &result);
   if (fail_point("order.after_record")) {
-    return status_error(call->context.arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "the answer was lost");
+    return status_error(call->context.arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "the answer was lost");
   }
   if (status.code == STATUS_RESOURCE_EXHAUSTED) release_stock(attempt); /* Redis has not run it */
   if (!status_is_ok(status)) return status; /* unknown whether it was recorded: nothing is given back */
@@ -173,7 +174,7 @@ struct status order_reserve_and_record(struct rpc_call *call, const struct reque
     attempt.expire = event_store_now(service_of(call)->store) + order_reservation_seconds * 1000000;
     bool again = false;
     struct status status = try_attempt(&attempt, ret_outcome, ret_reply, &again);
-    if (!status_is_ok(status) && strcmp(status_reason(status), "RESERVATION_EXPIRED") == 0) again = true;
+    if (!status_is_ok(status) && status_is(status, reason_reservation_expired)) again = true;
     if (!again) return status;
     status = look_at_the_clock(call);
     if (!status_is_ok(status)) return status;

@@ -167,6 +167,7 @@ static const struct setting settings[] = {{
 }};
 
 const struct service_definition order_service = {
+    .brand = &shop_brand,
     .name = "order",
     .purpose = "keeps the orders of the shop",
     .port = SHOP_PORT_ORDER,

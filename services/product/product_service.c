@@ -44,6 +44,7 @@ static const struct rpc_service services[] = {{
 }};
 
 const struct service_definition product_service = {
+    .brand = &shop_brand,
     .name = "product",
     .purpose = "keeps the products of the shop and their prices",
     .port = SHOP_PORT_PRODUCT,

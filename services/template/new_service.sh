@@ -115,7 +115,7 @@ esac
 if [ -n "$folder" ]; then
   package=$name.v1 proto=$name/v1 type=${name}__v1 Type=${name^}__V1
   license=/SPDX-License-Identifier/d # it is its author's
-  shop_header=
+  shop_header='#include "shop_brand.h"\n'
   port_text=$port descriptor_set=ordershop_${name}_descriptor_set known=
   declarations="\nextern const unsigned char ${descriptor_set}[]; /* of CMakeLists.txt's ordershop_generate */\nextern const size_t ${descriptor_set}_size;\n"
 else

@@ -234,7 +234,7 @@ service_stop customer
 service_start customer
 expect "a service that lacks a right does not serve" wait_until 60 says "HSET customer_rights" cat "$(log_of customer)"
 expect "which its health says" wait_until 60 does_not_serve customer
-expect "and its log says what to do" grep -q "users.acl" "$(log_of customer)"
+expect "and its log says what to do" grep -q "ACL LOAD" "$(log_of customer)"
 give_back
 expect "it serves when the rights were mended, without a restart" wait_until 60 serve customer
 expect "and does its work" create_a_customer
@@ -250,7 +250,7 @@ service_stop mail
 echo wrong >"$shop_folder/wrong"
 service_start mail ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/wrong"
 expect "a wrong password is told with what to do" \
-  wait_until 60 grep -q 'WRONGPASS.*ORDERSHOP_REDIS_PASSWORD_FILE' "$(log_of mail)"
+  wait_until 60 grep -q 'WRONGPASS.*the password file' "$(log_of mail)"
 expect "and the service does not serve" does_not_serve mail
 service_restart mail
 shop_done

@@ -24,6 +24,7 @@
 #include "rpc/reflection.h"
 #include "rpc/rpc_client.h"
 #include "rpc/rpc_server.h"
+#include "shop_brand.h"
 
 enum { CONNECTIONS_MOST = 64, US_PER_SECOND = 1000000, LATENCY_STEPS = 20000, STEP_US = 10, WARM_UP_US = 500000 };
 
@@ -171,7 +172,9 @@ static void measure(void *argument) {
   void **items = arena_calloc(arena, (size_t)bench->in_flight, sizeof(items[0]));
   const char *target = arena_printf(arena, "127.0.0.1:%d", bench->port);
   for (int i = 0; i < bench->connections; i++) {
-    if (!status_is_ok(rpc_channel_open(coroutine_loop(), arena, target, NULL, &bench->channels[i]))) exit(1);
+    if (!status_is_ok(rpc_channel_open(coroutine_loop(), arena, target,
+                                       &(struct rpc_channel_options){.brand = &shop_brand}, &bench->channels[i])))
+      exit(1);
   }
   for (int i = 0; i < bench->in_flight; i++) {
     workers[i] = (struct worker){.bench = bench, .channel = bench->channels[i % bench->connections]};

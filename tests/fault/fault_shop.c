@@ -12,6 +12,7 @@
 #include "base/uuid.h"
 #include "patience.h"
 #include "rpc/rpc_blocking_client.h"
+#include "shop_brand.h"
 
 enum { POLL_US = 2000, MOST_CALLS = 64 };
 
@@ -148,7 +149,8 @@ size_t count_ok(const struct ordershop_answer *answers, size_t count) {
 }
 
 bool health_says(enum ordershop_service service, const char *name) {
-  const struct rpc_channel_options options = {.peer = ordershop_service_name(service), .wait_for_ready = true};
+  const struct rpc_channel_options options = {
+      .brand = &shop_brand, .peer = ordershop_service_name(service), .wait_for_ready = true};
   struct rpc_blocking_channel *channel;
   struct status status =
       rpc_blocking_channel_open(arena, ordershop_client_address(client, service), &options, &channel);

@@ -11,6 +11,7 @@
 #include "client_fake_shop.h"
 #include "client_run.h"
 #include "patience.h"
+#include "shop_reasons.h"
 #include "suite.h"
 
 static struct fake_shop *shop;
@@ -165,9 +166,10 @@ static void expect_advice(const char *line, struct status status, const char *wo
 static void says_what_to_do_next(void) {
   static const struct error_details no_customer = {
       .reason = "CUSTOMER_NOT_FOUND", .resource_type = "customer", .resource_name = "c1"};
-  static const struct error_details version = {.reason = "VERSION_MISMATCH"}, billed = {.reason = "ORDER_BILLED"};
+  static const struct error_details version = {.reason = reason_version_mismatch},
+                                    billed = {.reason = reason_order_billed};
   static const struct error_metadata product = {.key = "product_id", .value = "p1"};
-  static const struct error_details short_of = {.reason = "OUT_OF_STOCK", .metadata = &product};
+  static const struct error_details short_of = {.reason = reason_out_of_stock, .metadata = &product};
   expect_advice("customer get c1",
                 (struct status){.code = STATUS_NOT_FOUND, .message = "none", .details = &no_customer},
                 "ordershop customer list --all shows which there are");
@@ -180,7 +182,8 @@ static void says_what_to_do_next(void) {
   expect_advice("order delete o1",
                 (struct status){.code = STATUS_FAILED_PRECONDITION, .message = "paid", .details = &billed},
                 "ordershop billing delete");
-  static const struct error_details unreachable = {.reason = "PEER_UNREACHABLE"};
+  static const struct error_metadata peer = {.key = "peer", .value = "inventory"};
+  static const struct error_details unreachable = {.reason = reason_peer_unreachable, .metadata = &peer};
   expect_advice("order create --customer c --product p --timeout 0.05",
                 (struct status){.code = STATUS_UNAVAILABLE,
                                 .message = "Can't reach inventory at ordershop:1: refused",

@@ -11,6 +11,7 @@
 #include "base/uuid.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "shop_brand.h"
 #include "store/record.h"
 #include "suite.h"
 #include "watcher.h"
@@ -238,7 +239,7 @@ static void want(struct work *work, const struct event *event) {
 static struct event_store *open_writer(struct context *context) {
   struct event_store *store;
   const struct event_store_options options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
   return store;
 }

@@ -10,6 +10,7 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
+#include "shop_brand.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -21,7 +22,7 @@ static struct watcher_options options(void) {
 
 static struct event_store *open_store(struct context *context) {
   const struct event_store_options store_options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   struct event_store *store;
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
   return store;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "shop_brand.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -17,7 +18,7 @@ static struct private_redis *redis;
 
 static struct event_store *open_store(struct context *context) {
   const struct event_store_options options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   struct event_store *store;
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
   return store;

@@ -12,6 +12,7 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
+#include "shop_brand.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -69,7 +70,7 @@ static void test_undecodable_entry_is_parked(void) {
 static void park_refused(struct context *context) {
   struct event_store *store;
   const struct event_store_options store_options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
   watcher_append(store, context, "customer_created", "good", 0, 1, "Ann");
   watcher_append(store, context, "customer_created", "bad", 0, 1, "Ann");
@@ -107,7 +108,7 @@ static void park_of_runs(struct context *context) {
   watcher_options.by_runs = true;
   struct event_store *store;
   const struct event_store_options store_options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
   watcher_append(store, context, "customer_created", "a", 0, 50, "Ann");
   watcher_append(store, context, "customer_updated", "a-7", 0, 1, "refuse");
@@ -275,7 +276,7 @@ static void test_lists_of_an_older_version_are_counted(void) {
 static void refuse_after_a_good_one(struct context *context) {
   struct event_store *store;
   const struct event_store_options store_options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
   watcher_append(store, context, "customer_created", "a", 0, 1, "Ann");
   watcher_append(store, context, "customer_updated", "a", 0, 1, "refuse");
@@ -317,7 +318,7 @@ static void test_outage_of_a_handler_parks_nothing(void) {
 static void append_crash(struct context *context) {
   struct event_store *store;
   const struct event_store_options store_options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
   watcher_append(store, context, "customer_created", "a", 0, 100, "Ann");
   watcher_append(store, context, "customer_created", "bad", 0, 1, "crash");
@@ -392,7 +393,7 @@ static void outlast_the_lease(struct context *context) {
   blocked = 0;
   struct event_store *store;
   const struct event_store_options store_options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
   watcher_append(store, context, "customer_created", "a", 0, 10, "Ann");
   watcher_append(store, context, "customer_created", "bad", 0, 1, "block");
@@ -420,7 +421,7 @@ static void handle_slowly(struct context *context) {
   watcher_options.obey = obey_slowly;
   struct event_store *store;
   const struct event_store_options store_options = {
-      .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
   watcher_append(store, context, "customer_created", "a", 0, 100, "slow");
   struct watcher watcher = watcher_start(context->arena, &watcher_options);

@@ -16,6 +16,7 @@
 #include "patience.h"
 #include "private_shop.h"
 #include "rpc/rpc_blocking_client.h"
+#include "shop_brand.h"
 #include "suite.h"
 
 static struct private_shop *shop;
@@ -30,7 +31,7 @@ static int start_shop(void) {
   context = (struct context){.arena = arena};
   client = private_shop_client(shop, arena);
   const char *target = arena_printf(arena, "127.0.0.1:%d", private_shop_port(shop, ORDERSHOP_INVENTORY));
-  struct rpc_channel_options options = {.peer = "inventory", .wait_for_ready = true};
+  struct rpc_channel_options options = {.brand = &shop_brand, .peer = "inventory", .wait_for_ready = true};
   return status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)) ? 0 : 1;
 }
 

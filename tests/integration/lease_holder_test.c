@@ -13,6 +13,7 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
+#include "shop_brand.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -32,7 +33,7 @@ static void run(void (*body)(struct context *context)) {
 
 static struct event_store *open_store(struct context *context) {
   const struct event_store_options store_options = {
-      .service = "watcher", .redis_url = private_redis_url(redis), .request_seconds = 100};
+      .brand = &shop_brand, .service = "watcher", .redis_url = private_redis_url(redis), .request_seconds = 100};
   struct event_store *store;
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
   while (!event_store_is_ready(store)) coroutine_sleep(2 * US_PER_MS, DEADLINE_NEVER);
@@ -282,7 +283,7 @@ static void test_killed_around_a_commit_repeats_nothing(void) {
 
 static int set_up(void) {
   if (!mkdtemp(folder)) return 1;
-  setenv("ORDERSHOP_FAIL_POINT_DIR", folder, 1);
+  setenv("FAIL_POINT_DIR", folder, 1);
   redis = private_redis_start(&(struct private_redis_options){.persistent = true});
   return 0;
 }

@@ -54,7 +54,7 @@ static _Noreturn void become_service(pid_t parent) {
   setenv("ORDERSHOP_LISTEN", arena_printf(arena, "127.0.0.1:%d", port), 1);
   setenv("ORDERSHOP_REDIS_URL", private_redis_url(redis), 1);
   setenv("ORDERSHOP_MAIL_FOLDER", arena_printf(arena, "%s/mail", folder), 1);
-  setenv("ORDERSHOP_FAIL_POINT_DIR", folder, 1);
+  setenv("FAIL_POINT_DIR", folder, 1);
   setenv("ORDERSHOP_SMTP_URL", by_smtp ? smtp_server_url(server) : "", 1);
   setenv("ORDERSHOP_SMTP_TIMEOUT", "2", 1);
   if (give_up_seconds) setenv("ORDERSHOP_MAIL_GIVE_UP_SECONDS", give_up_seconds, 1);

@@ -306,7 +306,7 @@ static void test_lost_answer_delivers_again(void) {
 
 static int set_up(void) {
   if (!mkdtemp(folder)) return 1;
-  setenv("ORDERSHOP_FAIL_POINT_DIR", folder, 1);
+  setenv("FAIL_POINT_DIR", folder, 1);
   redis = private_redis_start(NULL);
   return 0;
 }

@@ -8,6 +8,7 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "private_redis.h"
+#include "shop_brand.h"
 #include "suite.h"
 
 static struct private_redis *server;
@@ -17,7 +18,7 @@ static struct event_store *open_store_without(struct context *context, const cha
   private_redis_command(server, "ACL SETUSER tester reset on nopass ~* &* +@all -%s", command);
   const char *url = arena_printf(context->arena, "redis://tester@127.0.0.1:%d/0", private_redis_port(server));
   const struct event_store_options options = {
-      .service = "tester", .redis_url = url, .redis_password = "any", .request_seconds = 100};
+      .brand = &shop_brand, .service = "tester", .redis_url = url, .redis_password = "any", .request_seconds = 100};
   struct event_store *store;
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
   CU_ASSERT_FATAL(status_is_ok(redis_wait_ready(store->commands, context->deadline_us)));

@@ -8,6 +8,7 @@
 #include "echo_call.h"
 #include "echo_server.h"
 #include "rpc/rpc_blocking_client.h"
+#include "shop_brand.h"
 #include "suite.h"
 
 enum { US_PER_MS = 1000, PATIENCE_MS = 60000 };
@@ -21,7 +22,8 @@ static int set_up(void) {
   if (!server) return 1;
   arena = arena_new();
   const char *target = arena_printf(arena, "127.0.0.1:%d", server->port);
-  struct status status = rpc_blocking_channel_open(arena, target, NULL, &channel);
+  struct status status =
+      rpc_blocking_channel_open(arena, target, &(struct rpc_channel_options){.brand = &shop_brand}, &channel);
   return status_is_ok(status) ? 0 : 1;
 }
 

@@ -15,13 +15,14 @@
 #include "patience.h"
 #include "rpc/rpc_blocking_client.h"
 #include "rpc/rpc_client.h"
+#include "shop_brand.h"
 #include "suite.h"
 
 enum { US_PER_MS = 1000, PATIENCE_MS = 60000, MANY = 1000, THREADS = 16 };
 
 static struct rpc_channel *open_channel(struct context *context, int port) {
   struct rpc_channel *channel = NULL;
-  struct rpc_channel_options options = {.peer = "customer"};
+  struct rpc_channel_options options = {.brand = &shop_brand, .peer = "customer"};
   const char *target = arena_printf(context->arena, "dns:///127.0.0.1:%d", port);
   CU_ASSERT_FATAL(status_is_ok(rpc_channel_open(coroutine_loop(), context->arena, target, &options, &channel)));
   return channel;
@@ -95,7 +96,8 @@ static void test_misspelt_call(struct context *context) {
 
 static void test_target(struct context *context) {
   struct rpc_channel *channel = NULL;
-  struct status status = rpc_channel_open(coroutine_loop(), context->arena, "", NULL, &channel);
+  struct status status = rpc_channel_open(coroutine_loop(), context->arena, "",
+                                          &(struct rpc_channel_options){.brand = &shop_brand}, &channel);
   CU_ASSERT_EQUAL(status.code, STATUS_INVALID_ARGUMENT);
   CU_ASSERT_PTR_NULL(channel);
 }
@@ -114,8 +116,8 @@ static void test_dead_peer(struct context *context) {
 
 static void test_unknown_host(struct context *context) {
   struct rpc_channel *channel = NULL;
-  CU_ASSERT_FATAL(status_is_ok(
-      rpc_channel_open(coroutine_loop(), context->arena, "dns:///no-such-host.invalid:50053", NULL, &channel)));
+  CU_ASSERT_FATAL(status_is_ok(rpc_channel_open(coroutine_loop(), context->arena, "dns:///no-such-host.invalid:50053",
+                                                &(struct rpc_channel_options){.brand = &shop_brand}, &channel)));
   CU_ASSERT_EQUAL(get_once(channel, context, "it").code, STATUS_UNAVAILABLE);
   rpc_channel_close(channel);
 }
@@ -209,7 +211,8 @@ static void test_blocking_threads(void) {
   struct arena *arena = arena_new();
   struct rpc_blocking_channel *channel;
   const char *target = arena_printf(arena, "127.0.0.1:%d", server->port);
-  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(arena, target, NULL, &channel)));
+  CU_ASSERT_FATAL(status_is_ok(
+      rpc_blocking_channel_open(arena, target, &(struct rpc_channel_options){.brand = &shop_brand}, &channel)));
   pthread_t threads[THREADS];
   for (int i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, blocking_calls, channel);
   for (int i = 0; i < THREADS; i++) {
@@ -230,7 +233,8 @@ static void *start_later(void *argument) {
 static struct status blocking_get(int port, bool wait_for_ready, int64_t timeout_ms, struct arena *arena) {
   struct rpc_blocking_channel *channel;
   const char *target = arena_printf(arena, "127.0.0.1:%d", port);
-  const struct rpc_channel_options options = {.peer = "customer", .wait_for_ready = wait_for_ready};
+  const struct rpc_channel_options options = {
+      .brand = &shop_brand, .peer = "customer", .wait_for_ready = wait_for_ready};
   CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)));
   struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + timeout_ms * US_PER_MS};
   struct status status = get_blocking(channel, &context, "it");

@@ -8,6 +8,7 @@
 #include "echo_server.h"
 #include "patience.h"
 #include "rpc/rpc_blocking_client.h"
+#include "shop_brand.h"
 #include "suite.h"
 
 enum { PATIENCE_MS = 60000, MOMENT_MS = 50, US_PER_MS = 1000 };
@@ -23,8 +24,8 @@ static int set_up(void) {
   server = echo_server_start(&(struct rpc_server_options){.max_calls = 1}, NULL);
   if (!server) return 1;
   arena = arena_new();
-  struct status status =
-      rpc_blocking_channel_open(arena, arena_printf(arena, "127.0.0.1:%d", server->port), NULL, &channel);
+  struct status status = rpc_blocking_channel_open(arena, arena_printf(arena, "127.0.0.1:%d", server->port),
+                                                   &(struct rpc_channel_options){.brand = &shop_brand}, &channel);
   return status_is_ok(status) ? 0 : 1;
 }
 

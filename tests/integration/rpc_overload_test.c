@@ -11,6 +11,7 @@
 #include "echo_server.h"
 #include "loop/coroutine.h"
 #include "rpc/rpc_blocking_client.h"
+#include "shop_brand.h"
 #include "suite.h"
 
 enum { CROWD = 40, US_PER_MS = 1000, PATIENCE_MS = 60000 };
@@ -51,7 +52,8 @@ struct client {
 static struct client client_open(int port) {
   struct client client = {.arena = arena_new()};
   const char *target = arena_printf(client.arena, "127.0.0.1:%d", port);
-  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(client.arena, target, NULL, &client.channel)));
+  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(
+      client.arena, target, &(struct rpc_channel_options){.brand = &shop_brand}, &client.channel)));
   return client;
 }
 

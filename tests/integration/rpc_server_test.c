@@ -15,6 +15,7 @@
 #include "echo_server.h"
 #include "patience.h"
 #include "rpc/rpc_blocking_client.h"
+#include "shop_brand.h"
 #include "suite.h"
 
 enum { US_PER_MS = 1000, PATIENCE_MS = 60000 };
@@ -29,7 +30,8 @@ struct client {
 static struct client client_open(int port) {
   struct client client = {.arena = arena_new()};
   const char *target = arena_printf(client.arena, "127.0.0.1:%d", port);
-  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(client.arena, target, NULL, &client.channel)));
+  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(
+      client.arena, target, &(struct rpc_channel_options){.brand = &shop_brand}, &client.channel)));
   return client;
 }
 
@@ -346,7 +348,8 @@ static bool is_served(const char *listen, const char *host) {
   struct arena *arena = arena_new();
   struct client client = {.arena = arena};
   const char *target = arena_printf(arena, "%s:%d", host, server->port);
-  CU_ASSERT_FATAL(status_is_ok(rpc_blocking_channel_open(arena, target, NULL, &client.channel)));
+  CU_ASSERT_FATAL(status_is_ok(
+      rpc_blocking_channel_open(arena, target, &(struct rpc_channel_options){.brand = &shop_brand}, &client.channel)));
   bool served = status_is_ok(get(&client, "it"));
   client_close(&client);
   echo_server_stop(server);

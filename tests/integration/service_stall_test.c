@@ -19,6 +19,7 @@
 #include "private_redis.h"
 #include "rpc/rpc_blocking_client.h"
 #include "service/entity_command.h"
+#include "shop_brand.h"
 #include "suite.h"
 
 enum { BLOCK_US = 2 * 1000 * 1000, METHODS = 16, WAIT_US = 60 * 1000 * 1000 };
@@ -48,7 +49,8 @@ static int serve(int port, const char *redis_url) {
   }
   const struct rpc_service service = {
       .descriptor = descriptor, .methods = methods, .method_count = descriptor->n_methods};
-  const struct service_definition definition = {.name = "blocker",
+  const struct service_definition definition = {.brand = &shop_brand,
+                                                .name = "blocker",
                                                 .purpose = "blocks",
                                                 .port = 50058,
                                                 .services = &service,
@@ -151,7 +153,7 @@ static int set_up(void) {
     dup2(open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
     _exit(serve(port, private_redis_url(redis)));
   }
-  static const struct rpc_channel_options options = {.peer = "blocker", .wait_for_ready = true};
+  static const struct rpc_channel_options options = {.brand = &shop_brand, .peer = "blocker", .wait_for_ready = true};
   const char *target = arena_printf(arena, "dns:///127.0.0.1:%d", port);
   return status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)) ? 0 : 1;
 }

@@ -13,6 +13,7 @@
 #include "consumer/consumer.h"
 #include "loop/coroutine.h"
 #include "reservation.h"
+#include "shop_brand.h"
 #include "store/entity_store.h"
 
 static const struct entity_type inventory_type = {
@@ -43,7 +44,8 @@ struct stock_fixture *stock_fixture_open(struct context *context, struct units s
   static int tests;
   struct arena *arena = context->arena;
   struct stock_fixture *fixture = arena_calloc(arena, 1, sizeof *fixture);
-  struct event_store_options options = {.service = "inventory",
+  struct event_store_options options = {.brand = &shop_brand,
+                                        .service = "inventory",
                                         .redis_url = private_redis_url(server),
                                         .key_prefix = arena_printf(arena, "{test%d}:", ++tests),
                                         .request_seconds = 3600};

@@ -191,7 +191,7 @@ service_start() {
   launch "$name" env -u ORDERSHOP_SOURCE -u ORDERSHOP_BIN -u ORDERSHOP_REQUIRE_TOOLS \
     ORDERSHOP_LISTEN="$(address_of "$name")" ORDERSHOP_REDIS_URL="redis://$name@127.0.0.1:$(port_of redis)/0" \
     ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/users/$name.password" \
-    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" ORDERSHOP_FAIL_POINT_DIR="$shop_folder/fail_points/$name" \
+    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" FAIL_POINT_DIR="$shop_folder/fail_points/$name" \
     "$@" "$ORDERSHOP_BIN/ordershop-$name"
 }
 

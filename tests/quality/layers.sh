@@ -85,12 +85,20 @@ readonly entities='customer|customers|product|products|inventory|inventories|ord
 runtime_names_no_entity() {
   local file
   while read -r file; do
-    without_comments "$file" | sed 's/[Oo][Rr][Dd][Ee][Rr][Ss][Hh][Oo][Pp]/shop/g; s/memory_order[a-z_]*//g; s/e-mail//g' |
+    without_comments "$file" | sed 's/memory_order[a-z_]*//g; s/e-mail//g' |
       { grep -nE "(^|[^a-zA-Z])($entities|order_[a-z]+)([^a-zA-Z]|$)" || true; } | sed "s,^,$file: ,"
   done < <(find services/runtime -name '*.[ch]' -o -name '*.lua') | nothing
 }
 
-# What the runtime serves itself, beside health, is the status of a service: it is every service's.
+# The shop's names come from its brand (services/common/shop_brand.c), in comments, too. What the runtime serves itself,
+# beside health, is the status of a service: it is every service's, as grpc.health.v1 is, and one contract for all brands, so
+# that one tool asks them all. Its package keeps the name that clients call it by.
+runtime_does_not_name_the_shop() {
+  grep -rniI ordershop services/runtime --include='*.[ch]' --include='*.lua' |
+    but_not '^services/runtime/service/service_status\.c:[0-9]*:#include <ordershop/v1/status\.pb-c\.h>$' |
+    sed '/^services\/runtime\/service\/service_status\.c:/ s/ordershop__v1__[a-z_]*//gI' | { grep -i ordershop || true; } | nothing
+}
+
 runtime_includes_no_contract_of_the_shop() {
   includes 'ordershop/' services/runtime | but_not '^services/runtime/service/.*<ordershop/v1/status\.pb-c\.h>' | nothing
 }
@@ -131,6 +139,7 @@ for layer in base loop redis tls rpc store consumer service; do
   expect "the $layer layer includes ${below[$layer]:-nothing} beside itself" layer_includes_what_is_below $layer
 done
 expect "the runtime includes nothing of the shop's contract" runtime_includes_no_contract_of_the_shop
+expect "the runtime does not name the shop" runtime_does_not_name_the_shop
 expect "the runtime names no entity of the shop" runtime_names_no_entity
 expect "no service includes anything of another" services_know_no_other_service
 expect "what services share knows none of them" shop_knows_no_service

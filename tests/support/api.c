@@ -15,6 +15,7 @@
 #include "client/position_memory.h"
 #include "patience.h"
 #include "rpc/rpc_blocking_client.h"
+#include "shop_brand.h"
 
 enum { POLL_US = 2000 };
 
@@ -38,7 +39,8 @@ int api_set_up(void) {
   redis = private_shop_redis(shop);
   for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
     const char *target = arena_printf(arena, "127.0.0.1:%d", private_shop_port(shop, i));
-    const struct rpc_channel_options options = {.peer = ordershop_service_name(i), .wait_for_ready = true};
+    const struct rpc_channel_options options = {
+        .brand = &shop_brand, .peer = ordershop_service_name(i), .wait_for_ready = true};
     struct status status = rpc_blocking_channel_open(arena, target, &options, &channels[i]);
     if (!status_is_ok(status)) fail("no channel:", status.message);
   }

@@ -19,6 +19,7 @@
 #include "loop/coroutine.h"
 #include "rpc/health.h"
 #include "rpc/rpc_server.h"
+#include "shop_brand.h"
 
 enum { GRACE_MS = 2000, LOOK_US = 5000, SERVICES = 7 };
 
@@ -90,7 +91,7 @@ static struct status answer_call(struct rpc_call *call, const void *request, con
     return status_error(call->context.arena, STATUS_DEADLINE_EXCEEDED, "LATE", "the answer would come too late");
   }
   if (!status_is_ok(answer.status)) return answer.status;
-  if (answer.position) rpc_call_add_trailer(call, "ordershop-position", answer.position);
+  if (answer.position) rpc_call_tell_position(call, answer.position);
   const ProtobufCMessage *message = answer.message;
   bool fits = message && message->descriptor == call->signature->output;
   *ret_reply = fits ? answer.message : message_new(call->context.arena, call->signature->output);
@@ -118,7 +119,7 @@ static void open_server(struct fake_shop *shop) {
   shop->health = health_new(shop->arena, names);
   health_set_ready(shop->health, true);
   services[SERVICES] = health_service(shop->health);
-  const struct rpc_server_options options = {.listen = "127.0.0.1:0"};
+  const struct rpc_server_options options = {.brand = &shop_brand, .listen = "127.0.0.1:0"};
   struct status status = rpc_server_open(shop->loop, shop->arena, &options, services, SERVICES + 1, &shop->server);
   if (!status_is_ok(status)) give_up(status.message);
   snprintf(shop->address, sizeof(shop->address), "127.0.0.1:%d", rpc_server_port(shop->server));

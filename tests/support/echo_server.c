@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "loop/coroutine.h"
 #include "rpc/reflection.h"
+#include "shop_brand.h"
 
 enum { US_PER_MS = 1000, GRACE_MS = 2000 };
 
@@ -65,7 +66,7 @@ static struct status create(struct rpc_call *call, const void *request, const vo
   const Ordershop__V1__CreateCustomerRequest *asked = request;
   const char *ask = rpc_call_metadata(call, "x-ask");
   Ordershop__V1__Customer *customer = asked->customer ? asked->customer : customer_new(call->context.arena);
-  if (isdigit((unsigned char)*customer->name)) rpc_call_add_trailer(call, "ordershop-position", customer->name);
+  if (isdigit((unsigned char)*customer->name)) rpc_call_tell_position(call, customer->name);
   if (ask) rpc_call_add_trailer(call, "x-echo", ask);
   *ret_reply = customer;
   return status_ok();
@@ -85,7 +86,7 @@ static struct status fail(struct rpc_call *call) {
       .resource_name = "fail",
       .retry_delay_ms = 1500,
   };
-  rpc_call_add_trailer(call, "ordershop-position", "failed-too");
+  rpc_call_tell_position(call, "failed-too");
   return (struct status){.code = STATUS_NOT_FOUND, .message = "no customer \xC3\xBC 100 %", .details = details};
 }
 
@@ -199,6 +200,7 @@ struct echo_server *echo_server_start(const struct rpc_server_options *options, 
   struct echo_thread *thread = calloc(1, sizeof(*thread));
   server->thread = thread;
   if (options) thread->options = *options;
+  thread->options.brand = &shop_brand;
   if (!thread->options.listen) thread->options.listen = "127.0.0.1:0";
   sem_init(&thread->opened, 0, 0);
   pthread_create(&thread->thread, NULL, run_thread, server);

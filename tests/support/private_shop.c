@@ -89,7 +89,7 @@ static char **environment_of(struct private_shop *shop, const char *name, int po
   while (environ[inherited]) inherited++;
   char **result = arena_calloc(shop->arena, inherited + MOST_VARIABLES + OWN_VARIABLES + 1, sizeof *result);
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_LISTEN=127.0.0.1:%d", port);
-  result[count++] = arena_printf(shop->arena, "ORDERSHOP_FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name);
+  result[count++] = arena_printf(shop->arena, "FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name);
   for (int i = shop->variable_count; i > 0; i--) result[count++] = (char *)shop->variables[i - 1];
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_PASSWORD_FILE=%s/users/%s.password", shop->folder, name);
   int redis_port = shop->forwarder ? forwarder_port(shop->forwarder) : private_redis_port(shop->redis);

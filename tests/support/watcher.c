@@ -18,6 +18,7 @@
 #include "base/uuid.h"
 #include "loop/coroutine.h"
 #include "patience.h"
+#include "shop_brand.h"
 
 enum { POLL_US = 2000, APPEND_AT_ONCE = 250 };
 
@@ -174,7 +175,7 @@ static const struct outbox_route mails = {.service = &ordershop__v1__mail_servic
                                           .batch_messages = 10};
 
 static struct rpc_channel *open_channel(struct arena *arena, const char *address) {
-  static const struct rpc_channel_options options = {.peer = "mail"};
+  static const struct rpc_channel_options options = {.brand = &shop_brand, .peer = "mail"};
   struct rpc_channel *channel = NULL;
   rpc_channel_open(coroutine_loop(), arena, address, &options, &channel);
   return channel;
@@ -183,8 +184,11 @@ static struct rpc_channel *open_channel(struct arena *arena, const char *address
 struct watcher watcher_start(struct arena *arena, const struct watcher_options *options) {
   struct watcher watcher = {0};
   own = *options;
-  const struct event_store_options store = {
-      .service = "watcher", .redis_url = options->url, .request_seconds = 100, .subscribes = true};
+  const struct event_store_options store = {.brand = &shop_brand,
+                                            .service = "watcher",
+                                            .redis_url = options->url,
+                                            .request_seconds = 100,
+                                            .subscribes = true};
   if (!status_is_ok(event_store_open(coroutine_loop(), arena, &store, &watcher.store))) abort();
   struct consumer_options consumer = {.store = watcher.store,
                                       .subscriptions = options->by_runs ? by_runs : by_events,

@@ -124,7 +124,7 @@ static void test_exhausted(void) {
   CU_ASSERT_EQUAL(signal_of(alloc_too_much), SIGABRT);
 }
 
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
 static int status_of_overrun(size_t room, size_t size) {
   pid_t child = fork();
   if (child == 0) {
@@ -187,7 +187,7 @@ int main(int argc, char **argv) {
       {"an arena may be made in one thread and freed in another", test_threads},
       {"calloc zeroes memory that was used before", test_calloc},
       {"memory that can't be had ends the process", test_exhausted},
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
       {"an overrun of a piece is found by AddressSanitizer", test_overrun},
 #endif
       {"copies end with a NUL and may hold some", test_copies},

@@ -82,8 +82,8 @@ static struct status read_with(const char *variable, const char *value, const ch
   char *argv[16] = {"ordershop-test"};
   int argc = 1;
   for (; flags && flags[argc - 1]; argc++) argv[argc] = arena_strdup(arena, flags[argc - 1]);
-  struct status status =
-      config_read(arena, "ordershop-test", "Tests.", settings, SUITE_SIZE(settings), argc, argv, ret_outcome);
+  struct status status = config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", settings, SUITE_SIZE(settings),
+                                     argc, argv, ret_outcome);
   if (variable) unsetenv(variable);
   return status;
 }
@@ -220,11 +220,11 @@ static void test_refused_flags(void) {
 static void test_required(void) {
   char *argv[] = {"ordershop-test", NULL};
   enum config_outcome outcome = CONFIG_HELP;
-  struct status status = config_read(arena, "ordershop-test", "Tests.", required, 1, 1, argv, &outcome);
+  struct status status = config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", required, 1, 1, argv, &outcome);
   expect_refused(status, "ORDERSHOP_NEEDED_MS: is required");
   CU_ASSERT_EQUAL(outcome, CONFIG_HELP);
   setenv("ORDERSHOP_NEEDED_MS", "-10", 1);
-  CU_ASSERT(status_is_ok(config_read(arena, "ordershop-test", "Tests.", required, 1, 1, argv, &outcome)));
+  CU_ASSERT(status_is_ok(config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", required, 1, 1, argv, &outcome)));
   CU_ASSERT_EQUAL(needed, -10);
   unsetenv("ORDERSHOP_NEEDED_MS");
 }
@@ -240,9 +240,9 @@ static void test_widest_range(void) {
   char *most[] = {"ordershop-test", "--wide=9223372036854775807"};
   char *more[] = {"ordershop-test", "--wide=9223372036854775808"};
   enum config_outcome outcome;
-  CU_ASSERT(status_is_ok(config_read(arena, "ordershop-test", "Tests.", &wide, 1, 2, most, &outcome)));
+  CU_ASSERT(status_is_ok(config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", &wide, 1, 2, most, &outcome)));
   CU_ASSERT_EQUAL(value, INT64_MAX);
-  CU_ASSERT(!status_is_ok(config_read(arena, "ordershop-test", "Tests.", &wide, 1, 2, more, &outcome)));
+  CU_ASSERT(!status_is_ok(config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", &wide, 1, 2, more, &outcome)));
 }
 
 /* Runs `run` with one of the standard streams going to a file, and returns what was written. */
@@ -269,7 +269,7 @@ static void print_help(void) {
   CU_ASSERT(status_is_ok(read_with(NULL, NULL, (const char *[]){"--port=wrong", "--help", NULL}, &outcome)));
   CU_ASSERT_EQUAL(outcome, CONFIG_HELP);
   char *argv[] = {"ordershop-test", "--help"};
-  CU_ASSERT(status_is_ok(config_read(arena, "ordershop-test", "Tests.", required, 1, 2, argv, &outcome)));
+  CU_ASSERT(status_is_ok(config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", required, 1, 2, argv, &outcome)));
 }
 
 static void test_help(void) {
@@ -299,7 +299,8 @@ static void warn_of_unknown(void) {
   setenv("ORDERSHOP_TLS", "yes", 1);
   setenv("ORDERSHOP_ORDER_ADDRESS", "x", 1);
   setenv("OTHER_ORDERSHOP_THING", "x", 1);
-  config_warn_of_unknown(settings, SUITE_SIZE(settings), (const char *const[]){"ORDERSHOP_*_ADDRESS", NULL});
+  config_warn_of_unknown("ORDERSHOP_", settings, SUITE_SIZE(settings),
+                         (const char *const[]){"ORDERSHOP_*_ADDRESS", NULL});
   unsetenv("ORDERSHOP_REDIS_URI");
   unsetenv("ORDERSHOP_TLS");
   unsetenv("ORDERSHOP_ORDER_ADDRESS");
@@ -365,11 +366,11 @@ static void test_secret_setting(void) {
   char *from_nowhere[] = {(char *)"program", (char *)"--secret-file=/nowhere", NULL};
   char *from_nothing[] = {(char *)"program", (char *)"--secret-file=", NULL};
   enum config_outcome outcome;
-  CU_ASSERT(status_is_ok(config_read(arena, "program", "", &setting, 1, 2, from_file, &outcome)));
+  CU_ASSERT(status_is_ok(config_read(arena, "ORDERSHOP_", "program", "", &setting, 1, 2, from_file, &outcome)));
   CU_ASSERT_STRING_EQUAL(secret, "s3cret");
-  CU_ASSERT(status_is_ok(config_read(arena, "program", "", &setting, 1, 2, from_nothing, &outcome)));
+  CU_ASSERT(status_is_ok(config_read(arena, "ORDERSHOP_", "program", "", &setting, 1, 2, from_nothing, &outcome)));
   CU_ASSERT_PTR_NULL(secret);
-  struct status status = config_read(arena, "program", "", &setting, 1, 2, from_nowhere, &outcome);
+  struct status status = config_read(arena, "ORDERSHOP_", "program", "", &setting, 1, 2, from_nowhere, &outcome);
   CU_ASSERT_STRING_EQUAL(status.message, "--secret-file: /nowhere: No such file or directory");
   unlink(path);
 }

@@ -415,7 +415,7 @@ static void use_40_kib(void *argument) {
 
 static void test_stack_use(void) {
   struct loop_figures figures = run_two(use_40_kib, NULL, NULL);
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
   CU_ASSERT(figures.stack_bytes_most >= 40 * 1024);
   struct loop_figures little = run_two(wake_self_first, NULL, NULL);
   CU_ASSERT(little.stack_bytes_most > 0 && little.stack_bytes_most < figures.stack_bytes_most);
@@ -427,7 +427,7 @@ static void test_stack_use(void) {
 /* Some KiB too deep: into the guard, not beyond it. */
 static void overflow(void *argument) {
   (void)argument;
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
   descend(280);
 #else
   descend(90);

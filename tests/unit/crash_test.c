@@ -56,7 +56,7 @@ static struct crash crash_of(void (*run)(void *argument), enum log_format format
 }
 
 /* Sanitizers report themselves and end the process in their own way. */
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
 #define ASSERT_CRASH(crash, number) \
   CU_ASSERT(strstr((crash).text, "Sanitizer") || strstr((crash).text, "runtime error"))
 #define ASSERT_SAYS(crash, part) ((void)(crash), (void)(part))
@@ -153,7 +153,7 @@ static void unlabelled_trap(void *argument) {
 
 static void test_no_label(void) {
   struct crash crash = crash_of(unlabelled_trap, LOG_LOGFMT);
-#ifndef ORDERSHOP_ASAN /* which leaves this signal alone */
+#ifndef ADDRESS_SANITIZED /* which leaves this signal alone */
   ASSERT_CRASH(crash, SIGILL);
 #endif
   ASSERT_SAYS(crash, "message=crashed signal=SIGILL address=\n");

@@ -22,6 +22,7 @@ enum { METHODS = 16, MANY = 20 };
 /* Everything that a test may spoil, writable. */
 struct parts {
   struct service_definition definition;
+  struct brand brand;
   struct rpc_method methods[METHODS];
   struct rpc_service services[MANY];
   struct entity_type type;
@@ -100,8 +101,16 @@ static void make(struct parts *parts) {
       .outbox = {.service = &ordershop__v1__mail_service__descriptor,
                  .method = "BatchSendMails",
                  .message = &ordershop__v1__mail__descriptor},
-      .settings = {{.variable = "ORDERSHOP_NOTE_NUMBER", .kind = SETTING_TEXT, .target = &number, .help = "a number"}},
-      .definition = {.name = "note",
+      .settings = {{.variable = "COUPON_NOTE_NUMBER", .kind = SETTING_TEXT, .target = &number, .help = "a number"}},
+      .brand = {.name = "coupon",
+                .environment_prefix = "COUPON_",
+                .error_domain = "coupon.example.com",
+                .after_metadata = "coupon-after",
+                .position_metadata = "coupon-position",
+                .clock_key = "coupon_clock",
+                .identity_prefix = "spiffe://coupon/"},
+      .definition = {.brand = &parts->brand,
+                     .name = "note",
                      .purpose = "keeps notes",
                      .port = 50058,
                      .services = parts->services,
@@ -151,6 +160,16 @@ static const ProtobufCMessageDescriptor *other_customer(const char *without, uns
     __VA_ARGS__;                                  \
   }
 
+SPOIL(brand, parts->definition.brand = NULL)
+SPOIL(brand_name, parts->brand.name = "Coupon")
+SPOIL(brand_prefix, parts->brand.environment_prefix = "COUPON")
+SPOIL(brand_prefix_null, parts->brand.environment_prefix = NULL)
+SPOIL(brand_domain, parts->brand.error_domain = "")
+SPOIL(brand_after, parts->brand.after_metadata = "Coupon-After")
+SPOIL(brand_after_null, parts->brand.after_metadata = NULL)
+SPOIL(brand_position, parts->brand.position_metadata = "coupon-position-bin")
+SPOIL(brand_clock, parts->brand.clock_key = NULL)
+SPOIL(brand_identity, parts->brand.identity_prefix = "coupon")
 SPOIL(name, parts->definition.name = "Note book")
 SPOIL(no_name, parts->definition.name = NULL)
 SPOIL(purpose, parts->definition.purpose = NULL)
@@ -232,6 +251,7 @@ SPOIL(outbox_no_peer, parts->definition.outbox_peer = NULL)
 SPOIL(peer_without_outbox, parts->definition.outbox = NULL)
 SPOIL(no_settings, parts->definition.settings = NULL)
 SPOIL(variable, parts->settings[0].variable = "NOTE_NUMBER")
+SPOIL(variable_of_another, parts->settings[0].variable = "ORDERSHOP_NUMBER")
 SPOIL(variable_null, parts->settings[0].variable = NULL)
 SPOIL(target, parts->settings[0].target = NULL)
 SPOIL(help, parts->settings[0].help = NULL)
@@ -242,6 +262,16 @@ static const struct {
   void (*spoil)(struct parts *parts);
   const char *line;
 } mistakes[] = {
+    {spoil_brand, "brand: is missing"},
+    {spoil_brand_name, "brand->name: Coupon must be of a-z, 0-9 and _"},
+    {spoil_brand_prefix, "brand->environment_prefix: COUPON must be of A-Z, 0-9 and _, and end with _"},
+    {spoil_brand_prefix_null, "brand->environment_prefix: NULL must be"},
+    {spoil_brand_domain, "brand->error_domain: is missing"},
+    {spoil_brand_after, "brand->after_metadata: Coupon-After must be of a-z, 0-9 and -"},
+    {spoil_brand_after_null, "brand->after_metadata: NULL must be"},
+    {spoil_brand_position, "brand->position_metadata: coupon-position-bin must be"},
+    {spoil_brand_clock, "brand->clock_key: is missing"},
+    {spoil_brand_identity, "brand->identity_prefix: coupon must be the beginning of a URI"},
     {spoil_name, "name: Note book must be of a-z, 0-9 and _"},
     {spoil_no_name, "name: NULL must be"},
     {spoil_purpose, "purpose: is missing"},
@@ -322,12 +352,13 @@ static const struct {
     {spoil_outbox_no_peer, "outbox_peer: NULL is none of the peers"},
     {spoil_peer_without_outbox, "outbox_peer: is mail, but there is no outbox"},
     {spoil_no_settings, "settings: the count is 1, but there is no table"},
-    {spoil_variable, "settings[0], NOTE_NUMBER: its variable must be ORDERSHOP_"},
+    {spoil_variable_of_another, "its variable must be COUPON_ and more"},
+    {spoil_variable, "settings[0], NOTE_NUMBER: its variable must be COUPON_"},
     {spoil_variable_null, "settings[0], NULL: its variable must be"},
-    {spoil_target, "settings[0], ORDERSHOP_NOTE_NUMBER: has no target"},
-    {spoil_help, "settings[0], ORDERSHOP_NOTE_NUMBER: has no help"},
-    {spoil_choices, "settings[0], ORDERSHOP_NOTE_NUMBER: has no choices"},
-    {spoil_bounds, "settings[0], ORDERSHOP_NOTE_NUMBER: its least is above its most"},
+    {spoil_target, "settings[0], COUPON_NOTE_NUMBER: has no target"},
+    {spoil_help, "settings[0], COUPON_NOTE_NUMBER: has no help"},
+    {spoil_choices, "settings[0], COUPON_NOTE_NUMBER: has no choices"},
+    {spoil_bounds, "settings[0], COUPON_NOTE_NUMBER: its least is above its most"},
 };
 
 /* ---- tests ------------------------------------------------------------------------------------------------------ */
@@ -379,7 +410,7 @@ static int end_of_service(const struct service_definition *definition, char *tex
   if (child == 0) {
     dup2(ends[1], STDERR_FILENO);
     close(ends[0]);
-    char name[] = "ordershop-note", *argv[] = {name, NULL};
+    char name[] = "coupon-note", *argv[] = {name, NULL};
     _exit(service_main(definition, 1, argv));
   }
   close(ends[1]);
@@ -405,7 +436,7 @@ static void test_process(void) {
     make(&parts);
     spoils[i](&parts);
     CU_ASSERT_EQUAL(end_of_service(&parts.definition, text, sizeof text), 1);
-    CU_ASSERT_PTR_EQUAL(strstr(text, "ordershop-note: the service's definition has "), text);
+    CU_ASSERT_PTR_EQUAL(strstr(text, "coupon-note: the service's definition has "), text);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, lines[i]));
   }
 }

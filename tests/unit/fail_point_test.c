@@ -21,7 +21,7 @@ static int set_up(void) {
   const char *parent = getenv("TMPDIR");
   snprintf(folder, sizeof(folder), "%s/ordershop-fail-point-XXXXXX", parent ? parent : "/tmp");
   if (!mkdtemp(folder)) return 1;
-  return setenv("ORDERSHOP_FAIL_POINT_DIR", folder, 1);
+  return setenv("FAIL_POINT_DIR", folder, 1);
 }
 
 static int tear_down(void) {
@@ -41,7 +41,7 @@ static void arm(const char *name, const char *action) {
   fclose(file);
 }
 
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
 
 static bool exists(const char *name) {
   return access(path_of(name), F_OK) == 0;

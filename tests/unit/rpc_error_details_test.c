@@ -7,15 +7,17 @@
 
 #include "base/utf8.h"
 #include "rpc/error_details.h"
+#include "shop_brand.h"
+#include "shop_reasons.h"
 #include "suite.h"
 
 enum { MANY = 100 };
 
 static const struct error_details *there_and_back(struct arena *arena, struct status status) {
   const void *bytes;
-  size_t size = error_details_pack(arena, status, &bytes);
+  size_t size = error_details_pack(arena, "ordershop", status, &bytes);
   CU_ASSERT(size <= ERROR_DETAILS_BYTES);
-  return error_details_unpack(arena, bytes, size);
+  return error_details_unpack(arena, &shop_brand, bytes, size);
 }
 
 static void test_all(void) {
@@ -46,7 +48,7 @@ static void test_wire(void) {
   struct arena *arena = arena_new();
   const void *bytes;
   struct status status = status_not_found(arena, "customer", "7");
-  size_t size = error_details_pack(arena, status, &bytes);
+  size_t size = error_details_pack(arena, "ordershop", status, &bytes);
   const Google__Rpc__Status *packed = google__rpc__status__unpack(arena_allocator(arena), size, bytes);
   CU_ASSERT_PTR_NOT_NULL_FATAL(packed);
   CU_ASSERT_EQUAL(packed->code, STATUS_NOT_FOUND);
@@ -139,10 +141,29 @@ static void test_everything_huge(void) {
   arena_free(arena);
 }
 
+/* What another process made of the reason's text. */
+static const struct error_details *from(struct arena *arena, const char *domain, const char *reason) {
+  const struct error_details details = {.reason = reason};
+  const void *bytes;
+  size_t size = error_details_pack(arena, domain, (struct status){.message = "", .details = &details}, &bytes);
+  return error_details_unpack(arena, &shop_brand, bytes, size);
+}
+
+static void test_reasons(void) {
+  struct arena *arena = arena_new();
+  char runtimes[] = "LOG_RESET", shops[] = "OUT_OF_STOCK", nobodys[] = "GREEN";
+  CU_ASSERT_PTR_EQUAL(from(arena, "ordershop", runtimes)->reason, reason_log_reset);
+  CU_ASSERT_PTR_EQUAL(from(arena, "ordershop", shops)->reason, reason_out_of_stock);
+  CU_ASSERT_STRING_EQUAL(from(arena, "ordershop", nobodys)->reason, "GREEN");
+  CU_ASSERT_PTR_NOT_EQUAL(from(arena, "coupon.example.com", runtimes)->reason, reason_log_reset);
+  CU_ASSERT_STRING_EQUAL(from(arena, "coupon.example.com", shops)->reason, "OUT_OF_STOCK");
+  arena_free(arena);
+}
+
 static void test_garbage(void) {
   struct arena *arena = arena_new();
-  CU_ASSERT_PTR_NULL(error_details_unpack(arena, "\xFF\xFF\xFF", 3));
-  CU_ASSERT_PTR_NULL(error_details_unpack(arena, "", 0));
+  CU_ASSERT_PTR_NULL(error_details_unpack(arena, &shop_brand, "\xFF\xFF\xFF", 3));
+  CU_ASSERT_PTR_NULL(error_details_unpack(arena, &shop_brand, "", 0));
   arena_free(arena);
 }
 
@@ -152,6 +173,7 @@ static const struct test tests[] = {
     {"an error without details carries an ErrorInfo without a reason", test_bare},
     {"violations that don't fit are counted in the last one", test_violations_left_out},
     {"whatever is in it, an error stays small and UTF-8", test_everything_huge},
+    {"a reason of the own domain becomes the object, one of another domain or unknown stays a text", test_reasons},
     {"garbage has no details", test_garbage},
 };
 

@@ -127,6 +127,23 @@ static void test_names(void) {
   CU_ASSERT_STRING_EQUAL(status_code_name((enum status_code) - 1), "UNKNOWN");
 }
 
+static void test_reasons(void) {
+  struct arena *arena = arena_new(), *longer = arena_new();
+  char text[] = "LOG_RESET";
+  struct status status = status_error(arena, STATUS_ABORTED, reason_log_reset, "reset");
+  status = status_with_message(status_with_metadata(status, arena, "key", "value"), arena, "reset %d", 2);
+  struct status copy = status_copy(status, longer);
+  struct status missing = status_copy(status_not_found(arena, "log", "1"), longer);
+  arena_free(arena);
+  CU_ASSERT(status_is(copy, reason_log_reset));
+  CU_ASSERT(!status_is(copy, reason_log_gap) && !status_is(copy, text) && !status_is(status_ok(), reason_log_reset));
+  CU_ASSERT_STRING_EQUAL(copy.message, "reset 2");
+  CU_ASSERT_STRING_EQUAL(status_reason(missing), "LOG_NOT_FOUND");
+  CU_ASSERT_PTR_EQUAL(reason_find(runtime_reasons, text), reason_log_reset);
+  CU_ASSERT_PTR_NULL(reason_find(runtime_reasons, "LOG"));
+  arena_free(longer);
+}
+
 static void test_transient(void) {
   for (int code = STATUS_OK; code <= STATUS_UNAUTHENTICATED; code++) {
     bool expected = code == STATUS_UNAVAILABLE || code == STATUS_DEADLINE_EXCEEDED ||
@@ -144,6 +161,7 @@ int main(int argc, char **argv) {
       {"the step that failed comes before the message, code and details stay", test_step},
       {"a copy outlives the arena of the original", test_deep_copy},
       {"a status without an arena keeps its literal message", test_no_arena},
+      {"a reason is an object that every copy of a status keeps", test_reasons},
       {"codes have gRPC's names", test_names},
       {"exactly what an outage or overload causes is transient", test_transient},
   };

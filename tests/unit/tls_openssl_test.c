@@ -38,7 +38,7 @@ static void with_tls_files(void) {
   struct arena *arena = arena_new();
   struct tls_texts paths = {.ca = "/nowhere/ca.crt"};
   struct tls_files *files = NULL;
-  tls_files_open(arena, &paths, false, &files);
+  tls_files_open(arena, "ORDERSHOP_", &paths, false, &files);
   arena_free(arena);
 }
 

@@ -11,6 +11,7 @@
 #include "client/cli/line/session.h"
 #include "client/load/fsync_probe.h"
 #include "client/load/load.h"
+#include "shop_brand.h"
 #include "tls/tls_files.h"
 
 enum { PROBE_MS = 2000, IN_FLIGHT = 64, CONNECTIONS = 4 };
@@ -63,8 +64,8 @@ static struct status read_number(const struct session *session, const struct num
   char *end;
   long value = strtol(text, &end, 10);
   if (end == text || *end != '\0' || value < number->least || value > number->most) {
-    return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "--%s: \"%s\" is not a number from %d to %d",
-                        number->flag, text, number->least, number->most);
+    return status_error(session->arena, STATUS_INVALID_ARGUMENT, reason_usage,
+                        "--%s: \"%s\" is not a number from %d to %d", number->flag, text, number->least, number->most);
   }
   *number->target = (int)value;
   return status_ok();
@@ -94,7 +95,7 @@ static struct status read_mode(const struct session *session, enum load_mode *re
     *ret_mode = (enum load_mode)mode;
     return status_ok();
   }
-  return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE",
+  return status_error(session->arena, STATUS_INVALID_ARGUMENT, reason_usage,
                       "--mode: \"%s\" is none of order, customer, get", name);
 }
 
@@ -108,7 +109,8 @@ static struct status read_options(const struct session *session, struct load_opt
   if (status_is_ok(status)) status = read_numbers(session, load);
   if (!status_is_ok(status)) return status;
   if (load->rate > 0 && load->in_flight > 0) {
-    return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "--rate and --in-flight exclude each other");
+    return status_error(session->arena, STATUS_INVALID_ARGUMENT, reason_usage,
+                        "--rate and --in-flight exclude each other");
   }
   if (load->rate == 0 && load->in_flight == 0) load->in_flight = IN_FLIGHT;
   bool few = load->rate == 0 && load->in_flight < CONNECTIONS;
@@ -195,7 +197,7 @@ static struct status call(const struct session *session, const struct load_optio
                                   .key = session->options.tls_key_file,
                                   .ca = session->options.tls_ca_file};
   struct load_target target = {.address = ordershop_client_address(session->client, service)};
-  struct status status = tls_files_open(session->arena, &paths, false, &target.tls);
+  struct status status = tls_files_open(session->arena, shop_brand.environment_prefix, &paths, false, &target.tls);
   if (status_is_ok(status)) status = load_run(session->arena, &target, load, shop, ret_result);
   tls_files_close(target.tls);
   return status;

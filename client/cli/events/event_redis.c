@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "redis/redis_url.h"
+#include "shop_brand.h"
 
 struct local_shop {
   const char *home; /* NULL: not set */
@@ -52,8 +53,8 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
   int count = 0;
   char **arguments = setting_arguments(arena, invocation, &count);
   enum config_outcome outcome;
-  struct status status =
-      config_read(arena, "ordershop", "", settings, sizeof(settings) / sizeof(*settings), count, arguments, &outcome);
+  struct status status = config_read(arena, shop_brand.environment_prefix, "ordershop", "", settings,
+                                     sizeof(settings) / sizeof(*settings), count, arguments, &outcome);
   if (!status_is_ok(status)) return status;
   bool is_local = !options->redis_url && !options->redis_password;
   const char *password_file = is_local ? local_password_file(arena, &local) : NULL;

@@ -8,6 +8,7 @@
 #include "client/cli/events/event_text.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
+#include "shop_brand.h"
 #include "store/log_time.h"
 #include "store/stream_reader.h"
 
@@ -31,17 +32,30 @@ struct event_tail {
 
 /* ---- the beginning ---------------------------------------------------------------------------------------------- */
 
+/* Cured by the operator, not by waiting. */
+static bool is_refused(struct status status) {
+  return status_is(status, reason_redis_noperm) || status_is(status, reason_redis_noauth) ||
+         status_is(status, reason_redis_wrongpass);
+}
+
+/* What Redis itself has said of this user, else that it is away. */
+static struct status unreachable(struct event_tail *tail) {
+  struct status said = redis_error_status(tail->arena, redis_reason(tail->redis));
+  if (is_refused(said)) return said;
+  return status_error(tail->arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "%s", redis_reason(tail->redis));
+}
+
 static struct status connect_first(struct event_tail *tail) {
   int64_t deadline_us = clock_monotonic_us() + tail->options->connect_ms * 1000;
   if (status_is_ok(redis_wait_ready(tail->redis, deadline_us))) return status_ok();
-  return status_error(tail->arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "%s", redis_reason(tail->redis));
+  return unreachable(tail);
 }
 
 /* The log's clock is "<last id> <epoch>". Without one nothing has happened yet, and Redis' time is before all of it. */
 static struct status find_beginning(struct event_tail *tail) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   struct arena *arena = context.arena;
-  const char *key = redis_key(tail->redis, arena, "ordershop_clock");
+  const char *key = redis_key(tail->redis, arena, "%s", shop_brand.clock_key);
   struct redis_arguments get = redis_command_of(arena, "GET", key, NULL), time = redis_command_of(arena, "TIME", NULL);
   const struct redis_reply *clock, *now;
   struct status status = redis_command(tail->redis, &context, &get, &clock);
@@ -137,15 +151,6 @@ static bool scan_is_due(const struct event_tail *tail) {
 }
 
 /* ---- the course ------------------------------------------------------------------------------------------------- */
-
-/* Cured by the operator, not by waiting. */
-static bool is_refused(struct status status) {
-  static const char *const reasons[] = {"REDIS_NOPERM", "REDIS_NOAUTH", "REDIS_WRONGPASS"};
-  for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-    if (strcmp(status_reason(status), reasons[i]) == 0) return true;
-  }
-  return false;
-}
 
 /* Says once that Redis is away, and once that it is back. */
 static void wait_for_redis(struct event_tail *tail, const char *reason) {

@@ -65,7 +65,7 @@ static struct status decode(struct arena *arena, const char *stream, const struc
       name->descriptor ? name->descriptor : &google__protobuf__empty__descriptor;
   struct status status = event_decode(arena, stream, descriptor, entry, ret_event);
   if (name->descriptor) return status;
-  return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "no type is known for the stream");
+  return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "no type is known for the stream");
 }
 
 /* Log time promises order; as a time it is right unless the log's clock was pushed. */

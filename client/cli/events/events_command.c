@@ -16,6 +16,7 @@
 #include "client/cli/line/session.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
+#include "client/client_reasons.h"
 #include "redis/redis_url.h"
 
 enum { CONNECT_MS = 2000 };
@@ -59,7 +60,7 @@ static void end_well(const void *argument) {
 /* ---- arguments -------------------------------------------------------------------------------------------------- */
 
 static struct status usage(struct arena *arena, const char *flag, const char *value, const char *allowed) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "--%s: \"%s\" is not %s", flag, value, allowed);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_usage, "--%s: \"%s\" is not %s", flag, value, allowed);
 }
 
 static struct status read_from(struct arena *arena, const struct invocation *invocation,
@@ -110,25 +111,26 @@ static struct status read_arguments(struct arena *arena, const struct invocation
 /* ---- all -------------------------------------------------------------------------------------------------------- */
 
 static struct status explain(struct arena *arena, const struct event_tail_options *options, struct status status) {
-  if (strcmp(status_reason(status), "REDIS_NOPERM") == 0) {
-    return status_error(arena, status.code, status_reason(status),
-                        "Redis lets this user not read the events: log in as one who may, as "
-                        "--redis-url redis://operator@HOST:PORT/0 with --redis-password-file FILE (%s)",
-                        status.message);
+  if (status_is(status, reason_redis_noperm)) {
+    return status_with_message(status, arena,
+                               "Redis lets this user not read the events: log in as one who may, as "
+                               "--redis-url redis://operator@HOST:PORT/0 with --redis-password-file FILE (%s)",
+                               status.message);
   }
   struct redis_url url;
   if (status.code != STATUS_UNAVAILABLE || !status_is_ok(redis_url_parse(arena, options->redis_url, &url)))
     return status;
-  if (strstr(status.message, "WRONGPASS") || strstr(status.message, "NOAUTH")) {
-    return status_error(arena, STATUS_UNAUTHENTICATED, "REDIS_LOGIN_REFUSED",
+  if (status_is(status, reason_redis_wrongpass) || status_is(status, reason_redis_noauth)) {
+    return status_error(arena, STATUS_UNAUTHENTICATED, reason_redis_login_refused,
                         "Redis at %s:%d refuses the login: log in as --redis-url redis://operator@HOST:PORT/0 with "
                         "--redis-password-file FILE (%s)",
                         url.host, url.port, status.message);
   }
-  return status_error(arena, status.code, status_reason(status),
-                      "Redis doesn't serve at %s:%d (%s): start it (deploy/local/up.sh redis), or say where it is with "
-                      "--redis-url and who you are with --redis-password-file",
-                      url.host, url.port, status.message);
+  return status_with_message(
+      status, arena,
+      "Redis doesn't serve at %s:%d (%s): start it (deploy/local/up.sh redis), or say where it is with "
+      "--redis-url and who you are with --redis-password-file",
+      url.host, url.port, status.message);
 }
 
 static int run_tail(struct session *session) {

@@ -13,9 +13,10 @@
 #include "client/cli/line/line_reader.h"
 #include "client/cli/line/request_build.h"
 #include "client/cli/output/output.h"
+#include "client/client_reasons.h"
 
 static struct status refuse(struct arena *arena, const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "LINE_INVALID", "%s", what);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_line_invalid, "%s", what);
 }
 
 /* ---- lines ------------------------------------------------------------------------------------------------------ */
@@ -126,7 +127,8 @@ static struct status run(struct bulk *bulk, struct line_reader *reader) {
 static struct status read_seed(const struct session *session, const char **ret_seed) {
   const char *given = invocation_value(session->invocation, "request-id");
   if (given && !uuid_is_valid(given)) {
-    return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "--request-id: \"%s\" is not a UUID", given);
+    return status_error(session->arena, STATUS_INVALID_ARGUMENT, reason_usage, "--request-id: \"%s\" is not a UUID",
+                        given);
   }
   *ret_seed = given ? given : uuid_random(session->arena);
   return status_ok();

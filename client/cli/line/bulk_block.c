@@ -150,7 +150,7 @@ static void send_batch(struct bulk *bulk, size_t block) {
     } else if (ends_all(answer.status)) {
       stop(bulk, answer.status);
       return;
-    } else if (strcmp(status_reason(answer.status), "REQUEST_ID_REUSED") == 0) {
+    } else if (status_is(answer.status, reason_request_id_reused)) {
       refuse_changed(bulk, answer.status);
     } else if (!take_out_refused(bulk, answer.status)) {
       send_one_by_one(bulk);

@@ -17,7 +17,7 @@ struct flag_set {
 };
 
 static struct status refuse(struct arena *arena, const char *sentence) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "%s", sentence);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_usage, "%s", sentence);
 }
 
 const char *invocation_name(struct arena *arena, const struct invocation *invocation) {

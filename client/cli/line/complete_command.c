@@ -212,5 +212,6 @@ int command_completion(struct session *session) {
   const char *said = invocation->operand_count == 1
                          ? arena_printf(session->arena, "completion: \"%s\" is none of bash, zsh, fish", shell)
                          : "completion needs one of bash, zsh, fish";
-  return failure_of_usage(invocation->json, status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE", "%s", said));
+  return failure_of_usage(invocation->json,
+                          status_error(session->arena, STATUS_INVALID_ARGUMENT, reason_usage, "%s", said));
 }

@@ -22,7 +22,7 @@ struct line_reader {
 struct status line_reader_open(struct arena *arena, const char *path, struct line_reader **ret_reader) {
   bool is_input = strcmp(path, "-") == 0;
   FILE *file = is_input ? stdin : fopen(path, "re");
-  if (!file) return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "--from %s: %s", path, strerror(errno));
+  if (!file) return status_error(arena, STATUS_INVALID_ARGUMENT, reason_usage, "--from %s: %s", path, strerror(errno));
   struct stat about;
   bool known = fstat(fileno(file), &about) == 0 && S_ISREG(about.st_mode);
   struct line_reader *reader = memory_calloc(1, sizeof(*reader));
@@ -78,7 +78,8 @@ bool line_reader_next(struct line_reader *reader, struct line *ret_line) {
 
 struct status line_reader_status(struct arena *arena, const struct line_reader *reader) {
   if (reader->error == 0) return status_ok();
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "--from %s: %s", reader->path, strerror(reader->error));
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_usage, "--from %s: %s", reader->path,
+                      strerror(reader->error));
 }
 
 uint64_t line_reader_done(const struct line_reader *reader) {

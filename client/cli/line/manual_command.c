@@ -108,7 +108,7 @@ static void put_section(const char *title, const struct help_entry *entries) {
 
 static void put_begin(void) {
   fputs(".TH ORDERSHOP 1 \"\" \"OrderShop ", stdout);
-  put(ordershop_version);
+  put(runtime_version);
   fputs(
       "\" \"User Commands\"\n.SH NAME\nordershop \\- the shop from the command line\n"
       ".SH SYNOPSIS\n.B ordershop\n.I COMMAND\n.RI [ VERB ]\n.RI [ ID \" ...]\"\n.RI [ FLAG \" ...]\"\n"

@@ -20,7 +20,7 @@ struct target {
 };
 
 static struct status refuse(struct arena *arena, const char *sentence) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "%s", sentence);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_usage, "%s", sentence);
 }
 
 const ProtobufCMethodDescriptor *request_method(const struct invocation *invocation) {

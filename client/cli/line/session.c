@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "shop_brand.h"
 
 /* ---- services of the user's own: ORDERSHOP_<NAME>_ADDRESS for a name that the shop does not have ---- */
 
@@ -39,7 +40,7 @@ struct status session_find_service(struct session *session, const char *name, en
   if (ordershop_client_service_find(session->client, name, ret_service)) return status_ok();
   char *variable = arena_printf(session->arena, "ORDERSHOP_%s_ADDRESS", name);
   for (char *at = variable; *at; at++) *at = (char)toupper((unsigned char)*at);
-  return status_error(session->arena, STATUS_INVALID_ARGUMENT, "USAGE",
+  return status_error(session->arena, STATUS_INVALID_ARGUMENT, reason_usage,
                       "%s: there is no service \"%s\"; one of your own is called where %s says",
                       session->invocation->noun->name, name, variable);
 }
@@ -87,8 +88,8 @@ static struct status read_settings(struct arena *arena, const struct invocation 
   int count;
   char **arguments = setting_arguments(arena, invocation, &count);
   enum config_outcome outcome;
-  struct status status =
-      config_read(arena, "ordershop", "", settings, sizeof(settings) / sizeof(settings[0]), count, arguments, &outcome);
+  struct status status = config_read(arena, shop_brand.environment_prefix, "ordershop", "", settings,
+                                     sizeof(settings) / sizeof(settings[0]), count, arguments, &outcome);
   if (status_is_ok(status)) options->port_base = (int)port_base;
   return status;
 }

@@ -6,6 +6,7 @@
 
 #include "client/cli/line/command_parts.h"
 #include "client/cli/output/terminal_text.h"
+#include "shop_reasons.h"
 
 /* ---- fields ----------------------------------------------------------------------------------------------------- */
 
@@ -42,28 +43,20 @@ static const char *metadata_value(struct status status, const char *key) {
   return at ? at->value : NULL;
 }
 
-static bool says(struct status status, const char *reason) {
-  return strcmp(status_reason(status), reason) == 0;
-}
-
-/* The service that a channel's message says can't be reached, the one that was called or one that this one called;
- * NULL: it names none. */
+/* The service that could not be reached, the one that was called or one that this one called; NULL: none is named. */
 static const char *unreached_service(struct status status) {
-  const char *at = strstr(status.message, "Can't reach ");
-  if (!at) return NULL;
-  at += strlen("Can't reach ");
-  for (const char *const *word = service_words; *word; word++) {
-    size_t size = strlen(*word);
-    if (strncmp(at, *word, size) == 0 && at[size] == ' ') return *word;
+  const char *peer = status_is(status, reason_peer_unreachable) ? metadata_value(status, "peer") : NULL;
+  for (const char *const *word = service_words; peer && *word; word++) {
+    if (strcmp(*word, peer) == 0) return *word;
   }
   return NULL;
 }
 
 static const char *advice_to_start(struct arena *arena, const struct session *session, struct status status) {
   const struct noun *noun = session->invocation->noun;
-  if (says(status, "REDIS_UNREACHABLE"))
+  if (status_is(status, reason_redis_unreachable))
     return "the service runs, but its Redis does not answer: see the service's log";
-  if (says(status, "CONSUMER_HALTED")) return "the service waits for an operator: ordershop status says why";
+  if (status_is(status, reason_consumer_halted)) return "the service waits for an operator: ordershop status says why";
   const char *away = unreached_service(status);
   if (!noun->verbs || !away) return "ordershop health says which services serve";
   const char *service = ordershop_service_name(noun->service);
@@ -89,14 +82,14 @@ static const char *advice_of_missing(struct arena *arena, struct status status) 
 
 static const char *advice_of_precondition(struct arena *arena, struct status status) {
   const char *product = metadata_value(status, "product_id");
-  if (says(status, "OUT_OF_STOCK")) {
+  if (status_is(status, reason_out_of_stock)) {
     return arena_printf(arena,
                         "ordershop stock list --product %s shows what there is, ordershop stock adjust adds to it",
                         product ? terminal_line(arena, product) : "ID");
   }
-  if (says(status, "ORDER_BILLED"))
+  if (status_is(status, reason_order_billed))
     return "take its billing back first: ordershop billing list, ordershop billing delete";
-  if (says(status, "STOCK_RESERVED")) return "orders hold units of it: bill or delete them first";
+  if (status_is(status, reason_stock_reserved)) return "orders hold units of it: bill or delete them first";
   return NULL;
 }
 
@@ -116,12 +109,12 @@ const char *advice_after(struct arena *arena, const struct session *session, str
     case STATUS_NOT_FOUND:
       return advice_of_missing(arena, status);
     case STATUS_ALREADY_EXISTS:
-      if (says(status, "INVENTORY_ALREADY_EXISTS")) return "ordershop stock adjust adds to it";
+      if (status_is(status, reason_inventory_already_exists)) return "ordershop stock adjust adds to it";
       return NULL;
     case STATUS_FAILED_PRECONDITION:
       return advice_of_precondition(arena, status);
     case STATUS_ABORTED:
-      return says(status, "VERSION_MISMATCH") ? advice_of_version(arena, session) : "try it again";
+      return status_is(status, reason_version_mismatch) ? advice_of_version(arena, session) : "try it again";
     case STATUS_RESOURCE_EXHAUSTED:
       if (!status.details || status.details->retry_delay_ms <= 0) return NULL;
       return arena_printf(arena, "nothing was done; try again after %g s",
@@ -132,9 +125,9 @@ const char *advice_after(struct arena *arena, const struct session *session, str
     case STATUS_UNIMPLEMENTED:
       return "is that another service, or an older one? ordershop health says who is where";
     case STATUS_INVALID_ARGUMENT:
-      if (says(status, "REQUEST_ID_REUSED"))
+      if (status_is(status, reason_request_id_reused))
         return "a request id is for one command: leave --request-id out for a new one";
-      if (says(status, "PAGE_TOKEN_INVALID")) return "begin without --page-token";
+      if (status_is(status, reason_page_token_invalid)) return "begin without --page-token";
       return NULL;
     default:
       return NULL;

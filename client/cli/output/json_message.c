@@ -11,9 +11,10 @@
 
 #include "base/message.h"
 #include "base/similar.h"
+#include "client/client_reasons.h"
 
 static struct status refuse(struct arena *arena, const char *name, const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "LINE_INVALID", "%s %s", name, what);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_line_invalid, "%s %s", name, what);
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 #include "client/cli/output/show.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
+#include "client/client_reasons.h"
 #include "client/json.h"
 
 /* "dns:///127.0.0.1:50051" is 127.0.0.1:50051 to people. */
@@ -102,7 +103,7 @@ static const char *advice_without_answer(struct arena *arena, const struct servi
   const char *name = report->name, *address = address_of(report);
   switch (report->call.code) {
     case STATUS_UNAVAILABLE:
-      if (strcmp(status_reason(report->call), "PEER_REFUSED") == 0) return report->call.message; /* TLS; says it all */
+      if (status_is(report->call, reason_peer_refused)) return report->call.message; /* TLS; says it all */
       return arena_printf(arena,
                           "%s doesn't answer at %s: start it (deploy/local/up.sh %s) or say where it is with "
                           "--%s-address (%s)",

@@ -14,10 +14,9 @@
 #include "base/flags.h"
 #include "base/log.h"
 
-#define PREFIX "ORDERSHOP_"
 enum { SECRET_MOST = 4096 };
 
-/* Where a value came from, for messages: "--listen-port" or "ORDERSHOP_LISTEN_PORT". */
+/* Where a value came from, for messages: "--listen-port" or "COUPON_LISTEN_PORT". */
 struct origin {
   const char *name;
   const char *value; /* NULL: not given */
@@ -29,16 +28,16 @@ static bool has_prefix(const char *text, const char *prefix) {
   return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* ORDERSHOP_REDIS_URL -> redis-url */
-static const char *flag_of(struct arena *arena, const struct setting *setting) {
+/* With the prefix COUPON_: COUPON_REDIS_URL -> redis-url */
+static const char *flag_of(struct arena *arena, const char *prefix, const struct setting *setting) {
   const char *variable = setting->variable;
-  char *flag = arena_strdup(arena, has_prefix(variable, PREFIX) ? variable + strlen(PREFIX) : variable);
+  char *flag = arena_strdup(arena, has_prefix(variable, prefix) ? variable + strlen(prefix) : variable);
   for (char *at = flag; *at; at++) *at = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
   return flag;
 }
 
 static struct status refuse(struct arena *arena, const char *name, const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID", "%s: %s", name, what);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid, "%s: %s", name, what);
 }
 
 /* What a message may show of a value: it stays in its line, and a password in a URL is left out. */
@@ -136,11 +135,12 @@ static struct status set_value(struct arena *arena, const struct setting *settin
 /* ---- flags ------------------------------------------------------------------------------------------------------ */
 
 /* Reads the flags into origins[i] of the settings that they name; the last one of a name wins. */
-static struct status read_flags(struct arena *arena, const char *program, const struct setting *settings, size_t count,
-                                int argc, char **argv, struct origin *origins) {
+static struct status read_flags(struct arena *arena, const char *prefix, const char *program,
+                                const struct setting *settings, size_t count, int argc, char **argv,
+                                struct origin *origins) {
   struct flag_rule *rules = arena_calloc(arena, count, sizeof(*rules));
   for (size_t i = 0; i < count; i++) {
-    rules[i] = (struct flag_rule){.name = flag_of(arena, &settings[i]), .value = FLAG_VALUE_NEEDED};
+    rules[i] = (struct flag_rule){.name = flag_of(arena, prefix, &settings[i]), .value = FLAG_VALUE_NEEDED};
   }
   struct flag_reader reader = {.arena = arena,
                                .help = program,
@@ -155,7 +155,7 @@ static struct status read_flags(struct arena *arena, const char *program, const 
     origins[reader.rule] = (struct origin){.name = name, .value = reader.value};
   }
   if (!status_is_ok(status) || reader.next >= argc) return status;
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "\"%s\" is not a flag; see %s --help",
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_usage, "\"%s\" is not a flag; see %s --help",
                       value_shown(arena, argv[reader.next]), program);
 }
 
@@ -188,21 +188,21 @@ static const char *fallback_of(struct arena *arena, const struct setting *settin
   return arena_printf(arena, "default %s", setting->fallback[0] ? setting->fallback : "empty");
 }
 
-static void print_setting(struct arena *arena, const struct setting *setting) {
+static void print_setting(struct arena *arena, const char *prefix, const struct setting *setting) {
   const char *allowed = allowed_of(arena, setting);
   const char *unit = setting->unit ? setting->unit : NULL;
-  printf("  --%s VALUE   (%s)\n", flag_of(arena, setting), setting->variable);
+  printf("  --%s VALUE   (%s)\n", flag_of(arena, prefix, setting), setting->variable);
   printf("      %s\n      ", setting->help);
   if (allowed) printf("%s%s%s; ", allowed, unit ? " " : "", unit ? unit : "");
   printf("%s%s%s\n", fallback_of(arena, setting), unit && setting->fallback ? " " : "",
          unit && setting->fallback ? unit : "");
 }
 
-static void print_help(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
-                       size_t count) {
+static void print_help(struct arena *arena, const char *prefix, const char *program, const char *purpose,
+                       const struct setting *settings, size_t count) {
   printf("Usage: %s [--FLAG VALUE | --FLAG=VALUE]...\n\n%s\n\n", program, purpose);
   printf("Each flag can also be set by the environment variable behind it; the flag wins.\n\n");
-  for (size_t i = 0; i < count; i++) print_setting(arena, &settings[i]);
+  for (size_t i = 0; i < count; i++) print_setting(arena, prefix, &settings[i]);
   printf("  --help\n      Prints this.\n");
   printf("  --version\n      Prints the program's version.\n");
   fflush(stdout);
@@ -218,10 +218,11 @@ static struct origin origin_of(const struct setting *setting, struct origin flag
   return origin;
 }
 
-struct status config_read(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
-                          size_t count, int argc, char **argv, enum config_outcome *ret_outcome) {
+struct status config_read(struct arena *arena, const char *prefix, const char *program, const char *purpose,
+                          const struct setting *settings, size_t count, int argc, char **argv,
+                          enum config_outcome *ret_outcome) {
   if (is_among(argc, argv, "--help") || is_among(argc, argv, "-h")) {
-    print_help(arena, program, purpose, settings, count);
+    print_help(arena, prefix, program, purpose, settings, count);
     *ret_outcome = CONFIG_HELP;
     return status_ok();
   }
@@ -230,7 +231,7 @@ struct status config_read(struct arena *arena, const char *program, const char *
     return status_ok();
   }
   struct origin *origins = arena_calloc(arena, count, sizeof(*origins));
-  struct status status = read_flags(arena, program, settings, count, argc, argv, origins);
+  struct status status = read_flags(arena, prefix, program, settings, count, argc, argv, origins);
   for (size_t i = 0; i < count && status_is_ok(status); i++) {
     status = set_value(arena, &settings[i], origin_of(&settings[i], origins[i]));
   }
@@ -252,10 +253,11 @@ static bool matches_any(const char *const *patterns, const char *variable) {
   return false;
 }
 
-void config_warn_of_unknown(const struct setting *settings, size_t count, const char *const *known) {
+void config_warn_of_unknown(const char *prefix, const struct setting *settings, size_t count,
+                            const char *const *known) {
   struct arena *arena = arena_new();
   for (char **entry = environ; *entry; entry++) {
-    if (!has_prefix(*entry, PREFIX)) continue;
+    if (!has_prefix(*entry, prefix)) continue;
     const char *variable = arena_memdup(arena, *entry, strcspn(*entry, "="));
     if (is_setting(settings, count, variable) || matches_any(known, variable)) continue;
     log_event(LOG_WARN, "unknown environment variable", "variable", variable, NULL);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Configuration: environment variables, each also a flag, the flag winning.
  *
- * ORDERSHOP_REDIS_URL is --redis-url. A value that does not parse, or a flag that nobody knows, is an error that names
- * it and tells what is allowed. Empty means unset: a variable that is set but empty, as compose files and unit files
- * have it, is as one that isn't there; a flag that is empty takes its setting back to the default, whatever the
- * variable says. Used at start only, by one thread. */
+ * COUPON_REDIS_URL is --redis-url, where COUPON_ is the prefix of the environment. A value that does not parse, or a
+ * flag that nobody knows, is an error that names it and tells what is allowed. Empty means unset: a variable that is
+ * set but empty, as compose files and unit files have it, is as one that isn't there; a flag that is empty takes its
+ * setting back to the default, whatever the variable says. Used at start only, by one thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,7 +23,7 @@ enum setting_kind {
 };
 
 struct setting {
-  const char *variable; /* ORDERSHOP_... */
+  const char *variable; /* with the prefix of the environment: COUPON_LIMIT */
   enum setting_kind kind;
   void *target;
   const char *fallback; /* default, as text; NULL: the setting is required unless kind is TEXT or SECRET (then target
@@ -43,12 +43,13 @@ enum config_outcome { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
  * default and unit, to standard output, and says CONFIG_HELP. With --version: says CONFIG_VERSION, and the caller
  * prints his. Errors: INVALID_ARGUMENT with a message for the terminal; reason USAGE where an argument is no flag or
  * lacks its value, CONFIGURATION_INVALID where a value does not parse. */
-struct status config_read(struct arena *arena, const char *program, const char *purpose, const struct setting *settings,
-                          size_t count, int argc, char **argv, enum config_outcome *ret_outcome);
+struct status config_read(struct arena *arena, const char *prefix, const char *program, const char *purpose,
+                          const struct setting *settings, size_t count, int argc, char **argv,
+                          enum config_outcome *ret_outcome);
 
-/* Logs one warning for each ORDERSHOP_ variable of the environment that is neither among `settings` nor matches one of
- * `known` (shell patterns, ends with NULL): a typo would otherwise go unnoticed. */
-void config_warn_of_unknown(const struct setting *settings, size_t count, const char *const *known);
+/* Logs one warning for each variable of the environment that begins with `prefix` and is neither among `settings` nor
+ * matches one of `known` (shell patterns, ends with NULL): a typo would otherwise go unnoticed. */
+void config_warn_of_unknown(const char *prefix, const struct setting *settings, size_t count, const char *const *known);
 
 /* The first line of a file without its line end, at most 4 KiB, as for SETTING_SECRET. Errors: INVALID_ARGUMENT naming
  * `name`, of the setting, and the file. */

@@ -13,7 +13,7 @@
 struct context {
   struct arena *arena;     /* memory of the call or event */
   int64_t deadline_us;     /* monotonic microseconds (clock_monotonic_us); every wait ends by then */
-  const char *after;       /* position that reads must have seen (`ordershop-after`); NULL: none */
+  const char *after;       /* position that reads must have seen (metadata `<brand>-after`); NULL: none */
   const char *traceparent; /* W3C trace context, passed on to peers and into events; NULL: none */
   uint64_t redis_era;      /* redis_server_era that its first command met; 0: none yet. Another era gets no command */
 };

@@ -11,7 +11,7 @@
 enum { OPTION_BASE = 256 }; /* above every character that getopt_long may return */
 
 static struct status refuse(struct arena *arena, const char *sentence) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "USAGE", "%s", sentence);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_usage, "%s", sentence);
 }
 
 /* ---- what getopt_long has refused ------------------------------------------------------------------------------- */

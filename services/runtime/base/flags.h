@@ -27,7 +27,7 @@ struct flag_rule {
 struct flag_reader {
   struct arena *arena;
   const char *command; /* whose flags they are, for messages: "customer create"; NULL if the program has no commands */
-  const char *help;    /* what lists them with --help, for messages: "ordershop customer create" */
+  const char *help;    /* what lists them with --help, for messages: "coupon redeem" */
   const struct flag_rule *rules;
   size_t rule_count;
   int argc;

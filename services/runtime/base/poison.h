@@ -6,13 +6,13 @@
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define ORDERSHOP_ASAN 1
+#define ADDRESS_SANITIZED 1
 #endif
 #elif defined(__SANITIZE_ADDRESS__)
-#define ORDERSHOP_ASAN 1
+#define ADDRESS_SANITIZED 1
 #endif
 
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
 #include <sanitizer/asan_interface.h>
 /* Bytes left poisoned behind each piece, so that an overrun hits them. */
 #define POISON_GAP ((size_t)16)

@@ -18,12 +18,20 @@ struct status status_error(struct arena *arena, enum status_code code, const cha
   const char *message = arena_vprintf(arena, format, values);
   va_end(values);
   struct error_details *details = arena_calloc(arena, 1, sizeof(*details));
-  details->reason = arena_strdup(arena, reason ? reason : "");
+  details->reason = reason ? reason : "";
   return (struct status){.code = code, .message = message, .details = details};
 }
 
 struct status status_with_step(struct status status, struct arena *arena, const char *step) {
   if (!status_is_ok(status)) status.message = arena_printf(arena, "%s: %s", step, status.message);
+  return status;
+}
+
+struct status status_with_message(struct status status, struct arena *arena, const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  status.message = arena_vprintf(arena, format, values);
+  va_end(values);
   return status;
 }
 
@@ -70,7 +78,7 @@ struct status status_with_precondition(struct status status, struct arena *arena
 }
 
 /* "customer", "_NOT_FOUND" -> "CUSTOMER_NOT_FOUND". */
-static const char *reason_of(struct arena *arena, const char *type, const char *suffix) {
+static char *reason_of(struct arena *arena, const char *type, const char *suffix) {
   char *reason = arena_printf(arena, "%s%s", type, suffix);
   for (char *at = reason; *at; at++) {
     *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
@@ -78,16 +86,23 @@ static const char *reason_of(struct arena *arena, const char *type, const char *
   return reason;
 }
 
-struct status status_not_found(struct arena *arena, const char *type, const char *id) {
-  struct status status =
-      status_error(arena, STATUS_NOT_FOUND, reason_of(arena, type, "_NOT_FOUND"), "there is no %s %s", type, id);
+/* An error about a resource, whose reason is made of its type. */
+static struct status resource_error(struct arena *arena, enum status_code code, const char *suffix, const char *type,
+                                    const char *id, const char *message) {
+  struct error_details *details = arena_calloc(arena, 1, sizeof(*details));
+  *details = (struct error_details){.reason = reason_of(arena, type, suffix), .reason_is_text = true};
+  struct status status = {.code = code, .message = message, .details = details};
   return status_with_resource(status, arena, type, id);
 }
 
+struct status status_not_found(struct arena *arena, const char *type, const char *id) {
+  const char *message = arena_printf(arena, "there is no %s %s", type, id);
+  return resource_error(arena, STATUS_NOT_FOUND, "_NOT_FOUND", type, id, message);
+}
+
 struct status status_already_exists(struct arena *arena, const char *type, const char *id) {
-  struct status status = status_error(arena, STATUS_ALREADY_EXISTS, reason_of(arena, type, "_ALREADY_EXISTS"),
-                                      "%s %s exists already", type, id);
-  return status_with_resource(status, arena, type, id);
+  const char *message = arena_printf(arena, "%s %s exists already", type, id);
+  return resource_error(arena, STATUS_ALREADY_EXISTS, "_ALREADY_EXISTS", type, id, message);
 }
 
 const char *status_reason(struct status status) {
@@ -133,7 +148,7 @@ struct status status_copy(struct status status, struct arena *arena) {
   status.message = arena_strdup(arena, status.message);
   if (!status.details) return status;
   struct error_details *details = details_copy(status, arena);
-  details->reason = arena_strdup(arena, details->reason);
+  if (details->reason_is_text) details->reason = arena_strdup(arena, details->reason);
   details->metadata = metadata_copy(details->metadata, arena);
   details->violations = violations_copy(details->violations, arena);
   details->preconditions = preconditions_copy(details->preconditions, arena);

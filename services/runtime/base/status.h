@@ -2,7 +2,7 @@
 /* Status: what everything that can fail returns, by value.
  *
  * Codes are gRPC's (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). Details follow AIP-193 and are sent as
- * google.rpc.Status in `grpc-status-details-bin`: ErrorInfo always (reason, domain "ordershop", metadata), BadRequest,
+ * google.rpc.Status in `grpc-status-details-bin`: ErrorInfo always (reason, the brand's domain, metadata), BadRequest,
  * ResourceInfo, PreconditionFailure and RetryInfo where they apply.
  * Lifetime: message and details live in the arena that the status was made with; a status made without an arena holds
  * literals only. Outputs named ret_x are untouched when a function returns an error. */
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/reason.h"
 
 enum status_code {
   STATUS_OK = 0,
@@ -57,7 +58,8 @@ struct precondition_violation {
 };
 
 struct error_details {
-  const char *reason; /* ErrorInfo.reason, UPPER_SNAKE_CASE */
+  const char *reason;  /* an object of base/reason.h or of the brand; or, if it is none of these, its text */
+  bool reason_is_text; /* which lives in the status' arena */
   const struct error_metadata *metadata;
   const struct field_violation *violations;
   const struct precondition_violation *preconditions;
@@ -82,7 +84,8 @@ static inline bool status_is_ok(struct status status) {
   return status.code == STATUS_OK;
 }
 
-/* An error with reason and printf message. Without an arena (NULL): `format` itself is the message, and no reason. */
+/* An error with a reason, one of the objects of base/reason.h or of the brand, and a printf message. Without an arena
+ * (NULL): `format` itself is the message, and no reason. */
 struct status status_error(struct arena *arena, enum status_code code, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -102,7 +105,16 @@ struct status status_not_found(struct arena *arena, const char *type, const char
 /* ALREADY_EXISTS with reason "<TYPE>_ALREADY_EXISTS", likewise. */
 struct status status_already_exists(struct arena *arena, const char *type, const char *id);
 
-/* ErrorInfo.reason, or "" where there is none. */
+/* The same status with another message. */
+struct status status_with_message(struct status status, struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Whether that is the status' reason, one of the objects. */
+static inline bool status_is(struct status status, const char *reason) {
+  return status.details && status.details->reason == reason;
+}
+
+/* The reason as text, for logs and for people; "" where there is none. Decide by status_is. */
 const char *status_reason(struct status status);
 
 /* Deep copy into another arena: for a status that outlives the one it was made in. */

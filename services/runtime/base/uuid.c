@@ -6,9 +6,9 @@
 #include <sys/random.h>
 #include <uuid/uuid.h>
 
-/* OrderShop's own namespace for version 5; a random UUID, fixed for ever: derived ids depend on it. */
-static const uuid_t shop_namespace = {0xac, 0x6d, 0xe5, 0x8b, 0xc8, 0x45, 0x4c, 0x4d,
-                                      0xaa, 0x2c, 0x8b, 0xdd, 0xbc, 0x35, 0x6f, 0xc5};
+/* The runtime's own namespace for version 5; a random UUID, fixed for ever: derived ids depend on it. */
+static const uuid_t own_namespace = {0xac, 0x6d, 0xe5, 0x8b, 0xc8, 0x45, 0x4c, 0x4d,
+                                     0xaa, 0x2c, 0x8b, 0xdd, 0xbc, 0x35, 0x6f, 0xc5};
 
 static const char *uuid_text(struct arena *arena, const uuid_t uuid) {
   char *text = arena_alloc(arena, UUID_TEXT_SIZE);
@@ -47,7 +47,7 @@ const char *uuid_derive(struct arena *arena, const char *purpose, const void *by
   memcpy(name, purpose, prefix);
   if (size > 0) memcpy(name + prefix, bytes, size);
   uuid_t uuid;
-  uuid_generate_sha1(uuid, shop_namespace, name, prefix + size);
+  uuid_generate_sha1(uuid, own_namespace, name, prefix + size);
   return uuid_text(arena, uuid);
 }
 

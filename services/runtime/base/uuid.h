@@ -12,7 +12,7 @@
 /* A random UUID (version 4). */
 const char *uuid_random(struct arena *arena);
 
-/* A UUID derived from `bytes` (version 5, in a namespace of OrderShop's own): equal bytes, equal id. `purpose` keeps
+/* A UUID derived from `bytes` (version 5, in a namespace of the runtime's own): equal bytes, equal id. `purpose` keeps
  * ids that are derived from the same bytes for different ends apart. */
 const char *uuid_derive(struct arena *arena, const char *purpose, const void *bytes, size_t size);
 

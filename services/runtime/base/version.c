@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/version.h"
 
-const char ordershop_version[] = ORDERSHOP_VERSION;
+const char runtime_version[] = RUNTIME_VERSION;

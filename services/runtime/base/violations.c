@@ -27,7 +27,7 @@ void violation_add(struct violations *violations, const char *field, const char 
 struct status violations_status(const struct violations *violations) {
   const struct field_violation *first = violations->first;
   if (!first) return status_ok();
-  struct status status = status_error(violations->arena, STATUS_INVALID_ARGUMENT, "FIELD_INVALID", "%s %s",
+  struct status status = status_error(violations->arena, STATUS_INVALID_ARGUMENT, reason_field_invalid, "%s %s",
                                       first->field, first->description);
   if (violations->count > 1) {
     status.message = arena_printf(violations->arena, "%s; %zu more", status.message, violations->count - 1);

@@ -83,7 +83,7 @@ static void take_events(struct batch *batch, size_t max) {
 /* ---- committing ------------------------------------------------------------------------------------------------- */
 
 static struct status lost_answer(struct batch *batch, const char *where) {
-  return status_error(batch->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point %s", where);
+  return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
 }
 
 static void add_positions(struct batch *batch, size_t end) {
@@ -160,7 +160,7 @@ static bool is_contended(const struct batch_event *slot, const struct work_refus
 /* Lets the others go first, for a moment that is longer each time. */
 static struct status let_others_pass(struct batch *batch, const char *why) {
   if (batch->contended == CONTENDED_MAX) {
-    return status_error(batch->context.arena, STATUS_ABORTED, "CONTENDED", "%s", why);
+    return status_error(batch->context.arena, STATUS_ABORTED, reason_contended, "%s", why);
   }
   coroutine_sleep(turn_pause_us(batch->contended++), DEADLINE_NEVER);
   return status_ok();
@@ -193,7 +193,7 @@ static struct status commit(struct batch *batch, size_t end) {
   if (fail_point("consumer.before_commit")) return lost_answer(batch, "consumer.before_commit");
   struct work_refusal refusal;
   struct status status = work_commit(batch->work, &refusal);
-  if (strcmp(status_reason(status), "WORK_REFUSED") == 0) return commit_refused(batch, &refusal);
+  if (status_is(status, reason_work_refused)) return commit_refused(batch, &refusal);
   if (!status_is_ok(status)) return status;
   if (fail_point("consumer.after_commit")) return lost_answer(batch, "consumer.after_commit");
   committed(batch, end);
@@ -206,7 +206,7 @@ static struct status commit(struct batch *batch, size_t end) {
 /* True for what says that the event is wrong, rather than that something is away or that Redis has a trouble. */
 static bool blames_event(struct status status) {
   if (status_is_ok(status) || status_is_transient(status)) return false;
-  return strncmp(status_reason(status), "REDIS_", 6) != 0 && strcmp(status_reason(status), "LEASE_LOST") != 0;
+  return !redis_has_failed(status) && !status_is(status, reason_lease_lost);
 }
 
 static const char *fault_text(struct batch *batch, struct status status) {

@@ -166,7 +166,7 @@ static struct status look_at_clock(struct consumer *consumer, int64_t *ret_last)
   arena_free(context.arena);
   if (!status_is_ok(status)) return status;
   if (strcmp(last.epoch, consumer->progress.position.epoch) != 0 || *event_store_loss(store)) {
-    return status_error(consumer->arena, STATUS_ABORTED, "LOG_CHANGED", "the log is not the one that was read");
+    return status_error(consumer->arena, STATUS_ABORTED, reason_log_changed, "the log is not the one that was read");
   }
   *ret_last = last.log_time;
   return status_ok();
@@ -248,17 +248,16 @@ static void halt(struct consumer *consumer, struct status status) {
 
 static void report_trouble(struct consumer *consumer, struct status status) {
   const struct event_store *store = consumer->options.store;
-  const char *reason = status_reason(status);
-  if (strcmp(reason, "LOG_GAP") == 0 || strcmp(reason, "LOG_RESET") == 0) {
+  if (status_is(status, reason_log_gap) || status_is(status, reason_log_reset)) {
     halt(consumer, status);
     return;
   }
   /* Others log these: the connection that it is lost and back, the service's readiness that writes are refused. */
-  bool is_outage = strcmp(reason, "REDIS_UNREACHABLE") == 0 || !event_store_is_ready(store);
+  bool is_outage = status_is(status, reason_redis_unreachable) || !event_store_is_ready(store);
   if (is_outage || *event_store_refusal(store) || consumer->in_trouble) return;
   consumer->in_trouble = true;
-  log_event(LOG_WARN, "events can't be handled, they are tried again", "reason", reason, "detail", status.message,
-            NULL);
+  log_event(LOG_WARN, "events can't be handled, they are tried again", "reason", status_reason(status), "detail",
+            status.message, NULL);
 }
 
 static void report_well(struct consumer *consumer) {
@@ -275,7 +274,7 @@ static void back_off(struct consumer *consumer, int64_t *backoff_us) {
 
 static void end_term(struct consumer *consumer, struct status status, int64_t *backoff_us) {
   crash_guard_trust(&consumer->guard, consumer->leader.term.epoch);
-  if (strcmp(status_reason(status), "LEASE_LOST") == 0) {
+  if (status_is(status, reason_lease_lost)) {
     leader_lost_term(&consumer->leader);
   } else if (!status_is_ok(status)) {
     report_trouble(consumer, status);

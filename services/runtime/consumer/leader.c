@@ -48,7 +48,7 @@ struct status leader_release(struct leader *leader, struct context *context) {
 }
 
 struct status lease_lost(struct arena *arena) {
-  return status_error(arena, STATUS_FAILED_PRECONDITION, "LEASE_LOST", "the lease is another replica's");
+  return status_error(arena, STATUS_FAILED_PRECONDITION, reason_lease_lost, "the lease is another replica's");
 }
 
 /* ---- its keeper ------------------------------------------------------------------------------------------------- */

@@ -8,8 +8,8 @@
 /* ---- the log as a whole ----------------------------------------------------------------------------------------- */
 
 static struct status log_reset(const struct progress *progress, struct arena *arena, const char *what) {
-  return status_error(arena, STATUS_FAILED_PRECONDITION, "LOG_RESET", "the log was reset: %s; set %s right to go on",
-                      what, progress->key);
+  return status_error(arena, STATUS_FAILED_PRECONDITION, reason_log_reset,
+                      "the log was reset: %s; set %s right to go on", what, progress->key);
 }
 
 /* That nothing is missing of what this process has seen. */
@@ -17,7 +17,7 @@ static struct status check_known(const struct progress *progress, struct context
   struct status status = known_log_check(progress->store->known, context);
   const char *loss = event_store_loss(progress->store);
   if (!status_is_ok(status) || !*loss) return status;
-  return status_error(context->arena, STATUS_FAILED_PRECONDITION, "LOG_RESET", "%s", loss);
+  return status_error(context->arena, STATUS_FAILED_PRECONDITION, reason_log_reset, "%s", loss);
 }
 
 /* That the stored positions are of this log, and not past its end. An entry that was added by hand may lie past the
@@ -91,7 +91,7 @@ static struct status check_stream(const struct progress *progress, struct arena 
   }
   const char *end_id = log_time_text(arena, end);
   return status_error(
-      arena, STATUS_FAILED_PRECONDITION, "LOG_GAP",
+      arena, STATUS_FAILED_PRECONDITION, reason_log_gap,
       "the log has a gap: entries of %s up to %s were removed before they were applied, the last one that "
       "was is %s; to go on without them: HSET %s accepted %s",
       name, end_id, stream->applied, progress->key, end_id);

@@ -181,11 +181,11 @@ static struct status deliver(struct outbox *outbox, struct batch *batch) {
   if (!status_is_ok(status) || batch->count == 0) return status;
   if (batch->undecodable) return dead_letter_first(outbox, batch, "it can't be decoded");
   if (fail_point("outbox.before_delivery")) {
-    return status_error(batch->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point before delivery");
+    return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point before delivery");
   }
   status = call_peer(outbox, batch);
   if (fail_point("outbox.after_delivery")) {
-    return status_error(batch->context.arena, STATUS_UNAVAILABLE, "FAIL_POINT", "the fail point after delivery");
+    return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point after delivery");
   }
   if (status_is_ok(status)) return remove_first(outbox, batch, batch->count, NULL);
   if (!blames_message(status)) return status;
@@ -195,7 +195,7 @@ static struct status deliver(struct outbox *outbox, struct batch *batch) {
 }
 
 static void say(struct outbox *outbox, struct status status) {
-  if (strcmp(status_reason(status), "LEASE_LOST") == 0) return;
+  if (status_is(status, reason_lease_lost)) return;
   const char *method = outbox->options.route->method;
   if (!status_is_ok(status) && !outbox->in_trouble) {
     log_event(LOG_WARN, "messages can't be delivered, they wait", "method", method, "reason", status_reason(status),

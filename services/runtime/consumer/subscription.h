@@ -2,8 +2,8 @@
 /* Subscription: which events of an entity a service listens to, and what it does with them.
  *
  *   static const struct subscription subscriptions[] = {
- *       {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .created = welcome, .deleted = dismiss},
- *       {.entity = &ordershop__v1__product__descriptor, .source = "product", .projection = &products},
+ *       {.entity = &notes__v1__note__descriptor, .source = "note", .created = add_count, .deleted = subtract_count},
+ *       {.entity = &notes__v1__author__descriptor, .source = "author", .projection = &authors},
  *   };
  *
  * An entity has three streams: `<entity>_created`, `_updated` and `_deleted`, where <entity> is the message's name in

@@ -42,17 +42,17 @@ static struct status position_now(const struct progress *progress, struct contex
  * applied. */
 static struct status check_running(const struct progress *progress, struct context *context) {
   if (!event_store_is_ready(progress->store)) {
-    return status_error(context->arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "%s",
+    return status_error(context->arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "%s",
                         event_store_reason(progress->store));
   }
   const char *halted = progress_halt_reason(progress);
   if (!*halted) return status_ok();
-  return status_error(context->arena, STATUS_UNAVAILABLE, "CONSUMER_HALTED", "events are not handled: %s", halted);
+  return status_error(context->arena, STATUS_UNAVAILABLE, reason_consumer_halted, "events are not handled: %s", halted);
 }
 
 static struct status check_deadline(struct context *context) {
   if (clock_monotonic_us() < context->deadline_us) return status_ok();
-  return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "POSITION_NOT_REACHED",
+  return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_position_not_reached,
                       "the position was not reached in time");
 }
 
@@ -95,10 +95,7 @@ bool waiters_has_seen(const struct waiters *waiters, const char *after) {
 struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after) {
   if (waiters_has_seen(waiters, after)) return status_ok();
   struct position position;
-  if (!position_parse(after, &position)) {
-    return status_error(context->arena, STATUS_INVALID_ARGUMENT, "POSITION_INVALID",
-                        "ordershop-after is no position that this shop has told");
-  }
+  if (!position_parse(after, &position)) return position_invalid(context->arena);
   struct status status = event_store_check_position(waiters->progress->store, context, &position);
   if (!status_is_ok(status)) return status;
   waiters->count++;

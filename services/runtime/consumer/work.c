@@ -233,7 +233,7 @@ struct status work_fetch(struct work *work) {
 
 struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record) {
   if (!check_key(work, view, key)) {
-    return status_error(work_arena(work), STATUS_INTERNAL, "CHANGE_INVALID", "%s", work_fault(work));
+    return status_error(work_arena(work), STATUS_INTERNAL, reason_change_invalid, "%s", work_fault(work));
   }
   struct work_view *of = view_of(work, view);
   struct work_record *record = known_record(work, of, key);
@@ -249,8 +249,8 @@ struct status work_get(struct work *work, const struct view *view, const char *k
     record->message = message_unpack(work_arena(work), view->record, record->bytes, record->size);
   }
   if (!record->message) {
-    return status_error(work_arena(work), STATUS_DATA_LOSS, "VIEW_UNDECODABLE", "the record %s of %s can't be decoded",
-                        key, view->name);
+    return status_error(work_arena(work), STATUS_DATA_LOSS, reason_view_undecodable,
+                        "the record %s of %s can't be decoded", key, view->name);
   }
   *ret_record = record->message;
   return status_ok();
@@ -419,7 +419,7 @@ static struct work_refusal refusal_of(struct work *work, const struct transactio
 
 static struct status refused(struct work *work, struct work_refusal refusal, struct work_refusal *ret_refusal) {
   *ret_refusal = refusal;
-  return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, "WORK_REFUSED", "%s", refusal.why);
+  return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, reason_work_refused, "%s", refusal.why);
 }
 
 struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {

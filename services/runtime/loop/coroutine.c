@@ -9,7 +9,7 @@
 #include "base/poison.h"
 #include "loop/scheduler.h"
 
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -66,7 +66,7 @@ static struct coroutine *self_or_abort(void) {
  *
  * Boost.Context switches, which makes no system call. AddressSanitizer is told of each switch before and after it. */
 
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
 static void switch_begins(void **fake_stack, const void *bottom, size_t size) {
   __sanitizer_start_switch_fiber(fake_stack, bottom, size);
 }

@@ -11,7 +11,7 @@
 #include "loop/label.h"
 #include "loop/scheduler.h"
 
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
 void crash_watch(void) {}
 #else
 

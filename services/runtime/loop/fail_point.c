@@ -2,7 +2,7 @@
 /* Lies in this layer, not beside its header, because it parks. */
 #include "loop/fail_point.h"
 
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
 
 #include <signal.h>
 #include <stdio.h>
@@ -37,11 +37,11 @@ static bool point_hit(const char *hit) {
   return strcmp(action, "error") == 0;
 }
 
-/* ORDERSHOP_FAIL_POINT_DIR as it was at the first call; NULL: none. */
+/* FAIL_POINT_DIR as it was at the first call; NULL: none. */
 static const char *folder(void) {
   static const char *value;
   static bool known;
-  if (!known) value = getenv("ORDERSHOP_FAIL_POINT_DIR");
+  if (!known) value = getenv("FAIL_POINT_DIR");
   known = true;
   return value && *value ? value : NULL;
 }

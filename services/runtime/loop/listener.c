@@ -59,7 +59,7 @@ struct listener {
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
 
 static struct status unavailable(struct arena *arena, const char *address, const char *cause) {
-  return status_error(arena, STATUS_UNAVAILABLE, "ADDRESS_UNAVAILABLE", "Can't listen on %s: %s.", address, cause);
+  return status_error(arena, STATUS_UNAVAILABLE, reason_address_unavailable, "Can't listen on %s: %s.", address, cause);
 }
 
 static const char *cause_of(int error) {

@@ -15,7 +15,7 @@
 #include "loop/watchdog.h"
 
 enum {
-#ifdef ORDERSHOP_ASAN
+#ifdef ADDRESS_SANITIZED
   STACK_BYTES = 256 * 1024,
 #else
   STACK_BYTES = 64 * 1024,

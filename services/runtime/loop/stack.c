@@ -24,7 +24,7 @@
  * may step over a guard that is smaller than its frame. This one takes addresses, but no memory. */
 enum { GUARD_BYTES = 1024 * 1024 };
 
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
 static const uint64_t pattern = 0x57ACC0DE57ACC0DEu;
 
 static void stack_fill(const struct stack *stack) {

@@ -19,5 +19,5 @@ void stack_unmap(struct stack *stack);
 /* Does `address` lie in its guard? Async-signal-safe. */
 bool stack_guards(const struct stack *stack, const void *address);
 
-/* Bytes that have ever been used of it, in test builds (ORDERSHOP_FAIL_POINTS); 0 in others. */
+/* Bytes that have ever been used of it, in test builds (FAIL_POINTS); 0 in others. */
 size_t stack_used(const struct stack *stack);

@@ -77,8 +77,8 @@ static void set_up_connection(struct redis *redis, const struct redis_options *o
   connection->purpose = arena_strdup(redis->arena, options->purpose ? options->purpose : "commands");
   connection->quiet = options->quiet;
   connection->identifies = options->server != NULL;
-  connection->name = arena_printf(redis->arena, "%s-%s", options->client_name ? options->client_name : "ordershop",
-                                  connection->purpose);
+  connection->name =
+      arena_printf(redis->arena, "%s-%s", options->client_name ? options->client_name : "client", connection->purpose);
   connection->connect_timeout_ms = or_default(options->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS);
   connection->events = (struct redis_connection_events){
       .ready = on_ready, .lost = on_lost, .replica = on_replica, .stopped = on_stopped, .owner = redis};
@@ -105,7 +105,7 @@ struct status redis_open(struct loop *loop, struct arena *arena, const struct re
   struct arena *own = arena_new();
   struct status status = redis_url_parse(own, options->url, &url);
   if (status_is_ok(status) && url.tls) {
-    status = status_error(arena, STATUS_INVALID_ARGUMENT, "REDIS_TLS_UNSUPPORTED",
+    status = status_error(arena, STATUS_INVALID_ARGUMENT, reason_redis_tls_unsupported,
                           "rediss:// is not possible: this build's hiredis has no TLS");
   }
   if (!status_is_ok(status)) {
@@ -149,13 +149,13 @@ int64_t redis_client_id(const struct redis *redis) {
 }
 
 struct status redis_unreachable(const struct redis *redis, struct arena *arena) {
-  return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE", "Redis is unreachable: %s",
+  return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "Redis is unreachable: %s",
                       redis->connection.reason);
 }
 
 /* Made without an arena: redis_reason tells more. */
 static struct status not_ready(void) {
-  static const struct error_details details = {.reason = "REDIS_UNREACHABLE"};
+  static const struct error_details details = {.reason = reason_redis_unreachable};
   return (struct status){.code = STATUS_UNAVAILABLE, .message = "Redis is unreachable", .details = &details};
 }
 

@@ -10,8 +10,7 @@
 /* Longer than whoever tries again takes to do so: a consumer 2 s, the check of rights 1 s. */
 enum { DENIAL_COUNTS_US = 4 * 1000 * 1000 };
 
-static const char advice[] =
-    "ACL LOG tells command and key; load the rules of deploy/redis/users.acl (make_users.sh, then ACL LOAD)";
+static const char advice[] = "ACL LOG tells command and key; load rules that allow it (ACL LOAD)";
 
 const char *redis_denial(const struct redis *redis) {
   bool counts = redis->denied_us && clock_monotonic_us() - redis->denied_us < DENIAL_COUNTS_US;

@@ -49,7 +49,7 @@ struct status redis_library_load(struct redis *redis, struct context *context, c
   struct redis_arguments arguments = redis_command_of(context->arena, "FUNCTION", "LOAD", NULL);
   redis_add_bytes(&arguments, library->source, library->source_size);
   struct status status = redis_command(redis, context, &arguments, NULL);
-  if (strcmp(status_reason(status), "REDIS_LIBRARY_EXISTS") == 0) return status_ok();
+  if (status_is(status, reason_redis_library_exists)) return status_ok();
   /* Of many callers that miss it at once, only one gets here. */
   if (status_is_ok(status)) log_event(LOG_INFO, "redis function library loaded", "library", library->name, NULL);
   return status;
@@ -70,7 +70,7 @@ struct status redis_function_call(struct redis *redis, struct context *context, 
                                   const struct redis_arguments *values, const struct redis_reply **ret_reply) {
   struct redis_arguments call = call_of(context->arena, library, function, keys, values);
   struct status status = redis_command(redis, context, &call, ret_reply);
-  if (strcmp(status_reason(status), "REDIS_FUNCTION_UNKNOWN") != 0) return status;
+  if (!status_is(status, reason_redis_function_unknown)) return status;
 
   status = redis_library_load(redis, context, library);
   if (!status_is_ok(status)) return status;

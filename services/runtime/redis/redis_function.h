@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Redis function libraries (https://redis.io/docs/manual/programmability/functions-intro/).
  *
- * A library is named by owner and content hash (`ordershop_runtime_1f3a9c02`) and its functions
- * `ordershop_runtime_1f3a9c02_<function>`, so that programs of different versions live side by side on one server; it
+ * A library is named by owner and content hash (`coupon_runtime_1f3a9c02`) and its functions
+ * `coupon_runtime_1f3a9c02_<function>`, so that programs of different versions live side by side on one server; it
  * is never replaced. In the Lua source the word @LIBRARY@ stands for that name; the source starts with
  * `#!lua name=@LIBRARY@`. It is loaded at start and again whenever Redis says that the function is unknown (an emptied
  * or failed-over server), after which the call, which cannot have run, is made once more. */

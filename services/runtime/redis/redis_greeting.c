@@ -13,10 +13,9 @@ static bool is_error(const redisReply *reply) {
 /* What to do about a server that does not let us in; "": its own words must do. */
 static const char *advice_for(const char *error) {
   if (strncmp(error, "WRONGPASS", 9) == 0) {
-    return "; check the user in ORDERSHOP_REDIS_URL, ORDERSHOP_REDIS_PASSWORD_FILE, and that Redis knows the user (ACL "
-           "LOAD)";
+    return "; check the user in the Redis URL, the password file, and that Redis knows the user (ACL LOAD)";
   }
-  if (strncmp(error, "NOAUTH", 6) == 0) return " Set ORDERSHOP_REDIS_PASSWORD_FILE.";
+  if (strncmp(error, "NOAUTH", 6) == 0) return " Give a user in the Redis URL, and a password file.";
   return "";
 }
 

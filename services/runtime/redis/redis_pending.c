@@ -61,12 +61,12 @@ static struct status answer_status(struct redis *redis, struct redis_pending *pe
   if (status.code == STATUS_INTERNAL) {
     log_event(LOG_ERROR, "redis refuses a command", "command", pending->name, "error", error, NULL);
   }
-  if (strcmp(status_reason(status), "REDIS_NOPERM") == 0) redis_denial_note(redis, pending->name, error);
+  if (status_is(status, reason_redis_noperm)) redis_denial_note(redis, pending->name, error);
   return status;
 }
 
 static struct status broken(const struct redis *redis, struct arena *arena) {
-  return status_error(arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE",
+  return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable,
                       "the connection to Redis broke, the command may have been executed: %s",
                       redis->connection.reason);
 }
@@ -143,15 +143,15 @@ static bool is_of_this_era(const struct redis *redis, struct context *context) {
 static struct status may_send(const struct redis *redis, struct context *context, size_t size, int64_t now_us) {
   if (redis->connection.state != REDIS_CONNECTION_READY) return redis_unreachable(redis, context->arena);
   if (!is_of_this_era(redis, context)) {
-    return status_error(context->arena, STATUS_UNAVAILABLE, "REDIS_UNREACHABLE",
+    return status_error(context->arena, STATUS_UNAVAILABLE, reason_redis_unreachable,
                         "what was read so far may be of another Redis server than the present one");
   }
   if (now_us >= context->deadline_us) {
-    return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+    return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
                         "the deadline was over before Redis was asked");
   }
   if (!is_full(redis, size)) return status_ok();
-  struct status status = status_error(context->arena, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED",
+  struct status status = status_error(context->arena, STATUS_RESOURCE_EXHAUSTED, reason_overloaded,
                                       "too many commands wait for Redis (%s)", redis->connection.purpose);
   return status_with_retry(status, context->arena, OVERLOAD_RETRY_MS);
 }
@@ -202,7 +202,7 @@ static struct status give_up(struct redis_pending *pending) {
   pending->ticket->pending = NULL;
   pending->ticket = NULL;
   pending->answered = true;
-  pending->status = status_error(pending->context->arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+  pending->status = status_error(pending->context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
                                  "Redis has not answered within the deadline");
   return pending->status;
 }

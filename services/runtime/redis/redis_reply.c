@@ -88,16 +88,28 @@ const struct redis_reply *redis_reply_field(const struct redis_reply *reply, con
   return NULL;
 }
 
-/* The state of the server or of this client's rights there: wrong for all callers alike, and cured without them. */
-static const char *const outages[] = {"LOADING", "BUSY",      "MASTERDOWN", "READONLY", "CLUSTERDOWN", "TRYAGAIN",
-                                      "MISCONF", "UNBLOCKED", "NOREPLICAS", "NOAUTH",   "WRONGPASS",   "NOPERM"};
-
-static bool is_outage(const char *word) {
-  for (size_t i = 0; i < sizeof outages / sizeof outages[0]; i++) {
-    if (strcmp(word, outages[i]) == 0) return true;
-  }
-  return false;
-}
+/* Errors that begin with a word of their own, which names what they are. */
+static const struct {
+  const char *word, *reason;
+  enum status_code code;
+} word_errors[] = {
+    /* The state of the server or of this client's rights there: wrong for all callers alike, and cured without them. */
+    {"LOADING", reason_redis_loading, STATUS_UNAVAILABLE},
+    {"BUSY", reason_redis_busy, STATUS_UNAVAILABLE},
+    {"MASTERDOWN", reason_redis_masterdown, STATUS_UNAVAILABLE},
+    {"READONLY", reason_redis_readonly, STATUS_UNAVAILABLE},
+    {"CLUSTERDOWN", reason_redis_clusterdown, STATUS_UNAVAILABLE},
+    {"TRYAGAIN", reason_redis_tryagain, STATUS_UNAVAILABLE},
+    {"MISCONF", reason_redis_misconf, STATUS_UNAVAILABLE},
+    {"UNBLOCKED", reason_redis_unblocked, STATUS_UNAVAILABLE},
+    {"NOREPLICAS", reason_redis_noreplicas, STATUS_UNAVAILABLE},
+    {"NOAUTH", reason_redis_noauth, STATUS_UNAVAILABLE},
+    {"WRONGPASS", reason_redis_wrongpass, STATUS_UNAVAILABLE},
+    {"NOPERM", reason_redis_noperm, STATUS_UNAVAILABLE},
+    {"WRONGTYPE", reason_redis_wrongtype, STATUS_INTERNAL},
+    {"NOGROUP", reason_redis_nogroup, STATUS_NOT_FOUND},
+    {"BUSYGROUP", reason_redis_busygroup, STATUS_ALREADY_EXISTS},
+};
 
 static bool ends_with(const char *text, const char *end) {
   size_t size = strlen(text), end_size = strlen(end);
@@ -116,35 +128,39 @@ static bool is_denied_function(const char *text) {
 /* Redis gives functions no error word of their own (function.c, script.c of Redis 7 and 8). */
 static struct status plain_error(struct arena *arena, const char *text) {
   if (strcmp(text, "ERR Function not found") == 0) {
-    return status_error(arena, STATUS_UNIMPLEMENTED, "REDIS_FUNCTION_UNKNOWN", "Redis: %s", text);
+    return status_error(arena, STATUS_UNIMPLEMENTED, reason_redis_function_unknown, "Redis: %s", text);
   }
   if (strncmp(text, "ERR Library '", 13) == 0 && ends_with(text, "' already exists")) {
-    return status_error(arena, STATUS_ALREADY_EXISTS, "REDIS_LIBRARY_EXISTS", "Redis: %s", text);
+    return status_error(arena, STATUS_ALREADY_EXISTS, reason_redis_library_exists, "Redis: %s", text);
   }
-  return status_error(arena, STATUS_INTERNAL, "REDIS_ERROR", "Redis: %s", text);
+  return status_error(arena, STATUS_INTERNAL, reason_redis_error, "Redis: %s", text);
 }
 
 struct status redis_error_status(struct arena *arena, const char *text) {
   const char *word = arena_memdup(arena, text, strcspn(text, " "));
   if (strcmp(word, "OOM") == 0) {
     struct status status =
-        status_error(arena, STATUS_RESOURCE_EXHAUSTED, "REDIS_OUT_OF_MEMORY", "Redis is out of memory: %s", text);
+        status_error(arena, STATUS_RESOURCE_EXHAUSTED, reason_redis_out_of_memory, "Redis is out of memory: %s", text);
     return status_with_retry(status, arena, OUT_OF_MEMORY_RETRY_MS);
   }
   if (is_denied_function(text)) {
-    return status_error(arena, STATUS_UNAVAILABLE, "REDIS_NOPERM", "Redis: %s", text);
+    return status_error(arena, STATUS_UNAVAILABLE, reason_redis_noperm, "Redis: %s", text);
   }
-  if (is_outage(word)) {
-    return status_error(arena, STATUS_UNAVAILABLE, arena_printf(arena, "REDIS_%s", word), "Redis: %s", text);
-  }
-  if (strcmp(word, "WRONGTYPE") == 0) {
-    return status_error(arena, STATUS_INTERNAL, "REDIS_WRONGTYPE", "Redis: %s", text);
-  }
-  if (strcmp(word, "NOGROUP") == 0) {
-    return status_error(arena, STATUS_NOT_FOUND, "REDIS_NOGROUP", "Redis: %s", text);
-  }
-  if (strcmp(word, "BUSYGROUP") == 0) {
-    return status_error(arena, STATUS_ALREADY_EXISTS, "REDIS_BUSYGROUP", "Redis: %s", text);
+  for (size_t i = 0; i < sizeof word_errors / sizeof *word_errors; i++) {
+    if (strcmp(word, word_errors[i].word) != 0) continue;
+    return status_error(arena, word_errors[i].code, word_errors[i].reason, "Redis: %s", text);
   }
   return plain_error(arena, text);
+}
+
+bool redis_has_failed(struct status status) {
+  static const char *const others[] = {reason_redis_unreachable, reason_redis_out_of_memory, reason_redis_error,
+                                       reason_redis_function_unknown, reason_redis_library_exists};
+  for (size_t i = 0; i < sizeof word_errors / sizeof *word_errors; i++) {
+    if (status_is(status, word_errors[i].reason)) return true;
+  }
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    if (status_is(status, others[i])) return true;
+  }
+  return false;
 }

@@ -42,3 +42,6 @@ const struct redis_reply *redis_reply_field(const struct redis_reply *reply, con
 
 /* The status for an error reply's text. */
 struct status redis_error_status(struct arena *arena, const char *text);
+
+/* Whether it was Redis that failed or refused, rather than what it was asked for. */
+bool redis_has_failed(struct status status);

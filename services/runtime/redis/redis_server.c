@@ -77,7 +77,7 @@ static void warn_of_no_identity(struct redis_server *server) {
   if (server->warned) return;
   server->warned = true;
   log_event(LOG_WARN, "redis does not tell which server it is, so a failover is noticed later", "do",
-            "let the user do INFO (make_users.sh, then ACL LOAD)", NULL);
+            "let the user do INFO (+info|server and ACL LOAD)", NULL);
 }
 
 void redis_server_met(struct redis *redis, const struct redis_identity *identity) {

@@ -83,7 +83,7 @@ struct status redis_url_parse(struct arena *arena, const char *text, struct redi
   struct redis_url url;
   /* The text itself is not repeated: it may hold a password. */
   if (!text || !parse(arena_strdup(arena, text), &url)) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "REDIS_URL_INVALID", "the Redis URL must be %s", allowed);
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_redis_url_invalid, "the Redis URL must be %s", allowed);
   }
   *ret_url = url;
   return status_ok();

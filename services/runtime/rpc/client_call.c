@@ -72,7 +72,7 @@ static void release(struct client_call *call) {
 static bool resolve_fault(struct client_call *call, const char *method, const char *what) {
   log_event(LOG_ERROR, "a call that can't be made", "service", call->service->name, "method", method, "reason", what,
             NULL);
-  call->status = status_error(call->context->arena, STATUS_INTERNAL, "CALL_INVALID", "%s of %s: %s", method,
+  call->status = status_error(call->context->arena, STATUS_INTERNAL, reason_call_invalid, "%s of %s: %s", method,
                               call->service->name, what);
   return false;
 }
@@ -87,17 +87,17 @@ bool client_call_resolve(struct client_call *call, const char *method) {
 bool client_call_start(struct client_call *call, grpc_completion_queue *queue, void *tag) {
   struct arena *arena = call->context->arena;
   if (call->context->deadline_us <= clock_monotonic_us()) { /* gRPC would round up to a millisecond */
-    call->status = status_error(arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "No time is left to call %s.",
-                                call->channel->peer);
+    call->status = status_error(arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
+                                "No time is left to call %s.", call->channel->peer);
     return false;
   }
   if (!create_call(call, queue)) {
     call->status =
-        status_error(arena, STATUS_INTERNAL, "CALL_REFUSED", "gRPC makes no call to %s.", call->channel->peer);
+        status_error(arena, STATUS_INTERNAL, reason_call_refused, "gRPC makes no call to %s.", call->channel->peer);
     return false;
   }
   grpc_metadata metadata[METADATA_MOST];
-  size_t count = add_metadata(metadata, 0, "ordershop-after", call->context->after);
+  size_t count = add_metadata(metadata, 0, call->channel->options.brand->after_metadata, call->context->after);
   count = add_metadata(metadata, count, "traceparent", call->context->traceparent);
   grpc_metadata_array_init(&call->headers);
   grpc_metadata_array_init(&call->trailers);
@@ -106,7 +106,7 @@ bool client_call_start(struct client_call *call, grpc_completion_queue *queue, v
   grpc_call_error error = start_batch(call, metadata, count, tag);
   for (size_t i = 0; i < count; i++) grpc_slice_unref(metadata[i].value);
   if (error == GRPC_CALL_OK) return true;
-  call->status = status_error(arena, STATUS_INTERNAL, "CALL_REFUSED", "gRPC refuses a call to %s: %s.",
+  call->status = status_error(arena, STATUS_INTERNAL, reason_call_refused, "gRPC refuses a call to %s: %s.",
                               call->channel->peer, grpc_call_error_to_string(error));
   release(call);
   return false;
@@ -127,11 +127,14 @@ static struct status error_of(const struct client_call *call) {
       .message = rpc_wire_text(arena, call->message),
   };
   if (details) {
-    status.details = error_details_unpack(arena, GRPC_SLICE_START_PTR(*details), GRPC_SLICE_LENGTH(*details));
+    status.details = error_details_unpack(arena, call->channel->options.brand, GRPC_SLICE_START_PTR(*details),
+                                          GRPC_SLICE_LENGTH(*details));
   }
   if (status.details || !is_unreachable(status.code)) return status;
-  return status_error(arena, STATUS_UNAVAILABLE, "PEER_UNREACHABLE", "Can't reach %s at %s: %s", call->channel->peer,
-                      call->channel->target, status.message);
+  struct status unreachable =
+      status_error(arena, STATUS_UNAVAILABLE, reason_peer_unreachable, "Can't reach %s at %s: %s", call->channel->peer,
+                   call->channel->target, status.message);
+  return status_with_metadata(unreachable, arena, "peer", call->channel->peer);
 }
 
 static struct status result_of(struct client_call *call) {
@@ -139,10 +142,10 @@ static struct status result_of(struct client_call *call) {
   if (call->code != GRPC_STATUS_OK) return error_of(call);
   const void *reply = call->received ? rpc_wire_unpack(arena, call->method->output, call->received) : NULL;
   if (!reply) {
-    return status_error(arena, STATUS_INTERNAL, "REPLY_INVALID", "%s answered with no %s.", call->channel->peer,
+    return status_error(arena, STATUS_INTERNAL, reason_reply_invalid, "%s answered with no %s.", call->channel->peer,
                         call->method->output->name);
   }
-  const grpc_slice *position = rpc_wire_metadata(&call->trailers, "ordershop-position");
+  const grpc_slice *position = rpc_wire_metadata(&call->trailers, call->channel->options.brand->position_metadata);
   if (position) call->position = rpc_wire_text(arena, *position);
   call->reply = reply;
   return status_ok();

@@ -23,7 +23,7 @@ struct client_call {
   /* out */
   struct status status;
   const void *reply;    /* decoded, in the context's arena; NULL unless status is OK */
-  const char *position; /* `ordershop-position`, or NULL */
+  const char *position; /* as in struct rpc_reply */
   /* gRPC's, while it runs */
   struct channel_hold *hold;
   grpc_call *grpc;

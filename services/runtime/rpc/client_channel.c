@@ -90,10 +90,8 @@ static struct channel_hold *hold_leave(struct channel_hold *hold) {
 
 struct status client_channel_open(struct arena *arena, const char *target, const struct rpc_channel_options *options,
                                   struct client_channel *ret_channel) {
-  static const struct rpc_channel_options defaults = {.peer = NULL};
-  if (!options) options = &defaults;
   if (!target || !*target) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "ADDRESS_INVALID", "The peer%s%s has no address.",
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_address_invalid, "The peer%s%s has no address.",
                         options->peer ? " " : "", options->peer ? options->peer : "");
   }
   ret_channel->target = arena_strdup(arena, target);

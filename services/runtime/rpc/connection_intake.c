@@ -4,7 +4,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc_security.h>
 
-#define ADDRESS "external:ordershop"
+#define ADDRESS "external:intake"
 
 /* grpc_core::TcpServerFdHandler (src/core/lib/iomgr/tcp_server.h): a C++ object with a virtual destructor, which takes
  * two places in the table, and one virtual method. */

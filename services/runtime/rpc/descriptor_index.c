@@ -29,7 +29,7 @@ struct descriptor_index {
 };
 
 static struct status invalid(struct arena *arena, const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "DESCRIPTOR_SET_INVALID", "The descriptor set %s.", what);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_descriptor_set_invalid, "The descriptor set %s.", what);
 }
 
 static void symbol_add(struct descriptor_index *index, const char *scope, const char *name) {

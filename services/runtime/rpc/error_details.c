@@ -7,7 +7,6 @@
 
 #include "base/utf8.h"
 
-#define DOMAIN "ordershop"
 #define TYPE_URL "type.googleapis.com/"
 
 enum {
@@ -48,12 +47,13 @@ static void detail_add(struct arena *arena, Google__Rpc__Status *packed, const v
   packed->details[packed->n_details++] = any;
 }
 
-static void add_error_info(struct arena *arena, Google__Rpc__Status *packed, const struct error_details *details) {
+static void add_error_info(struct arena *arena, const char *domain, Google__Rpc__Status *packed,
+                           const struct error_details *details) {
   size_t count = 0, left = METADATA_BYTES;
   for (const struct error_metadata *entry = details->metadata; entry; entry = entry->next) count++;
   Google__Rpc__ErrorInfo info = GOOGLE__RPC__ERROR_INFO__INIT;
   info.reason = text_shortened(arena, details->reason, 63);
-  info.domain = arena_strdup(arena, DOMAIN);
+  info.domain = arena_strdup(arena, domain);
   info.metadata = arena_calloc(arena, count, sizeof(info.metadata[0]));
   for (const struct error_metadata *entry = details->metadata; entry; entry = entry->next) {
     Google__Rpc__ErrorInfo__MetadataEntry *pair = arena_alloc(arena, sizeof(*pair));
@@ -145,14 +145,14 @@ const char *error_message(struct arena *arena, struct status status) {
 }
 
 /* Both lists of violations together would not fit: a status with violations of fields has no preconditions. */
-size_t error_details_pack(struct arena *arena, struct status status, const void **ret_bytes) {
+size_t error_details_pack(struct arena *arena, const char *domain, struct status status, const void **ret_bytes) {
   static const struct error_details none = {.reason = NULL};
   const struct error_details *details = status.details ? status.details : &none;
   Google__Rpc__Status packed = GOOGLE__RPC__STATUS__INIT;
   packed.code = (int32_t)status.code;
   packed.message = text_shortened(arena, status.message, ERROR_MESSAGE_BYTES);
   packed.details = arena_calloc(arena, DETAILS_MOST, sizeof(packed.details[0]));
-  add_error_info(arena, &packed, details);
+  add_error_info(arena, domain, &packed, details);
   if (details->violations)
     add_bad_request(arena, &packed, details->violations);
   else
@@ -166,8 +166,18 @@ size_t error_details_pack(struct arena *arena, struct status status, const void 
   return size;
 }
 
-static void read_error_info(struct arena *arena, const Google__Rpc__ErrorInfo *info, struct error_details *details) {
-  details->reason = info->reason;
+/* The object that an error of the brand names, or NULL. */
+static const char *known_reason(const struct brand *brand, const Google__Rpc__ErrorInfo *info) {
+  if (strcmp(info->domain, brand->error_domain) != 0) return NULL;
+  const char *reason = reason_find(runtime_reasons, info->reason);
+  return reason || !brand->reasons ? reason : reason_find(brand->reasons, info->reason);
+}
+
+static void read_error_info(struct arena *arena, const struct brand *brand, const Google__Rpc__ErrorInfo *info,
+                            struct error_details *details) {
+  const char *reason = known_reason(brand, info);
+  details->reason = reason ? reason : info->reason;
+  details->reason_is_text = !reason;
   const struct error_metadata **last = &details->metadata;
   for (size_t i = 0; i < info->n_metadata; i++) {
     struct error_metadata *entry = arena_calloc(arena, 1, sizeof(*entry));
@@ -210,9 +220,10 @@ static const void *any_as(struct arena *arena, const Google__Protobuf__Any *any,
   return protobuf_c_message_unpack(descriptor, arena_allocator(arena), any->value.len, any->value.data);
 }
 
-static void read_detail(struct arena *arena, const Google__Protobuf__Any *any, struct error_details *details) {
+static void read_detail(struct arena *arena, const struct brand *brand, const Google__Protobuf__Any *any,
+                        struct error_details *details) {
   const Google__Rpc__ErrorInfo *error = any_as(arena, any, &google__rpc__error_info__descriptor);
-  if (error) read_error_info(arena, error, details);
+  if (error) read_error_info(arena, brand, error, details);
   const Google__Rpc__BadRequest *bad = any_as(arena, any, &google__rpc__bad_request__descriptor);
   if (bad) read_bad_request(arena, bad, details);
   const Google__Rpc__PreconditionFailure *failure = any_as(arena, any, &google__rpc__precondition_failure__descriptor);
@@ -228,11 +239,12 @@ static void read_detail(struct arena *arena, const Google__Protobuf__Any *any, s
   }
 }
 
-const struct error_details *error_details_unpack(struct arena *arena, const void *bytes, size_t size) {
+const struct error_details *error_details_unpack(struct arena *arena, const struct brand *brand, const void *bytes,
+                                                 size_t size) {
   const Google__Rpc__Status *packed = google__rpc__status__unpack(arena_allocator(arena), size, bytes);
   if (!packed || packed->n_details == 0) return NULL;
   struct error_details *details = arena_calloc(arena, 1, sizeof(*details));
   details->reason = "";
-  for (size_t i = 0; i < packed->n_details; i++) read_detail(arena, packed->details[i], details);
+  for (size_t i = 0; i < packed->n_details; i++) read_detail(arena, brand, packed->details[i], details);
   return details;
 }

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/brand.h"
 #include "base/status.h"
 
 #define ERROR_DETAILS_BYTES 3584
@@ -16,8 +17,10 @@
 /* The status' message as it is sent: shortened to ERROR_MESSAGE_BYTES at a character's end. */
 const char *error_message(struct arena *arena, struct status status);
 
-/* Packs an error into the arena. Returns its size. */
-size_t error_details_pack(struct arena *arena, struct status status, const void **ret_bytes);
+/* Packs an error into the arena, with ErrorInfo.domain `domain`. Returns its size. */
+size_t error_details_pack(struct arena *arena, const char *domain, struct status status, const void **ret_bytes);
 
-/* Details from packed bytes, in the arena; NULL if they are undecodable or hold nothing known. */
-const struct error_details *error_details_unpack(struct arena *arena, const void *bytes, size_t size);
+/* Details from packed bytes, in the arena; NULL if they are undecodable or hold nothing known. A reason of the brand's
+ * domain that is one of the runtime's or of the brand's becomes that object. */
+const struct error_details *error_details_unpack(struct arena *arena, const struct brand *brand, const void *bytes,
+                                                 size_t size);

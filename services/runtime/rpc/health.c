@@ -74,7 +74,8 @@ static struct status watch(struct rpc_call *call, struct rpc_stream *stream) {
   struct status status = rpc_stream_read(stream, &message);
   if (!status_is_ok(status)) return status;
   if (!message) {
-    return status_error(call->context.arena, STATUS_INVALID_ARGUMENT, "REQUEST_MISSING", "The call has no request.");
+    return status_error(call->context.arena, STATUS_INVALID_ARGUMENT, reason_request_missing,
+                        "The call has no request.");
   }
   const Grpc__Health__V1__HealthCheckRequest *asked = message;
   return watch_name(stream, call->service, asked->service);

@@ -28,7 +28,7 @@ struct session {
 static struct status check_names(struct arena *arena, const struct reflection *reflection) {
   for (const char *const *name = reflection->names; *name; name++) {
     if (descriptor_index_symbol(reflection->index, *name) >= 0) continue;
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "SERVICE_UNKNOWN", "No descriptor set has the service %s.",
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_service_unknown, "No descriptor set has the service %s.",
                         *name);
   }
   return status_ok();

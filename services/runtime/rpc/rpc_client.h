@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gRPC client on the loop: calls by name.
  *
- *   struct rpc_reply reply = rpc_client_call(channel, &context, &ordershop__internal__v1__stock_service__descriptor,
- *                                            "ReserveStock", &request);
+ *   struct rpc_reply reply = rpc_client_call(channel, &context, &coupon__v1__coupon_service__descriptor,
+ *                                            "RedeemCoupon", &request);
  *   if (!status_is_ok(reply.status)) return reply.status;
- *   const Ordershop__Internal__V1__ReserveStockResponse *response = reply.message;
+ *   const Coupon__V1__RedeemCouponResponse *response = reply.message;
  *
  * A handler calls the peers of its service by service_call (service/service.h).
  *
- * A call parks the coroutine until its answer or the context's deadline, which is sent along, as are `ordershop-after`
+ * A call parks the coroutine until its answer or the context's deadline, which is sent along, as are `<brand>-after`
  * and `traceparent`. Errors come back with the peer's code, message and details; a peer that can't be reached is
  * UNAVAILABLE (PEER_UNREACHABLE). Calls wait for no connection: what is known to be down fails at once.
  * Threads: the loop's; coroutines only. */
@@ -17,6 +17,7 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 
+#include "base/brand.h"
 #include "base/context.h"
 #include "base/status.h"
 #include "loop/loop.h"
@@ -25,6 +26,7 @@
 struct rpc_channel;
 
 struct rpc_channel_options {
+  const struct brand *brand; /* the peer's, which is also its callers': required */
   const char *peer;          /* for messages and logs: "inventory" */
   int64_t max_message_bytes; /* of an answer; 0: 8 MiB */
   int64_t keepalive_ms;      /* 0: 30,000 */
@@ -46,10 +48,10 @@ void rpc_channel_close(struct rpc_channel *channel);
 struct rpc_reply {
   struct status status;
   const void *message;  /* the decoded answer, of the method's type, in the context's arena; NULL unless status is OK */
-  const char *position; /* the answer's `ordershop-position` trailer, or NULL */
+  const char *position; /* the answer's `<brand>-position` trailer, or NULL */
 };
 
-/* Calls `method` ("ReserveStock") of `service`; yields. `request` is its request message. Errors, beside those above:
+/* Calls `method` ("RedeemCoupon") of `service`; yields. `request` is its request message. Errors, beside those above:
  * INTERNAL (CALL_INVALID), which is also in the log: the service has no such method, or the request is of another type.
  */
 struct rpc_reply rpc_client_call(struct rpc_channel *channel, struct context *context,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/rpc_mutex.h"
 
-#ifdef ORDERSHOP_STOP_DEADLOCK_DETECTOR
+#ifdef STOP_DEADLOCK_DETECTOR
 
 #include <dlfcn.h>
 #include <stdio.h>

@@ -9,8 +9,8 @@
  * distribution, or built with NDEBUG, or with another namespace) nothing is called, and calls take the time that they
  * take.
  *
- * CMake's option ORDERSHOP_STOP_DEADLOCK_DETECTOR=OFF leaves all of it out: for a build with an abseil without the
- * detector, or where one looks for a deadlock in gRPC. */
+ * Without STOP_DEADLOCK_DETECTOR (an option of the build) the compiler leaves all of it out: for a build with an abseil
+ * without the detector, or where one looks for a deadlock in gRPC. */
 #pragma once
 
 /* Any thread; before the first call. */

@@ -44,9 +44,9 @@ static struct rpc_server_options with_defaults(struct arena *arena, const struct
   return options;
 }
 
-static struct fixed_answer fixed_answer_of(struct arena *arena, struct status status) {
+static struct fixed_answer fixed_answer_of(struct arena *arena, const char *domain, struct status status) {
   const void *bytes;
-  size_t size = error_details_pack(arena, status, &bytes);
+  size_t size = error_details_pack(arena, domain, status, &bytes);
   return (struct fixed_answer){
       .code = (grpc_status_code)status.code,
       .message = grpc_slice_from_copied_string(status.message),
@@ -60,14 +60,16 @@ static void fixed_answer_drop(struct fixed_answer *answer) {
 }
 
 static void make_fixed_answers(struct arena *arena, struct rpc_server *server) {
-  struct status overloaded = status_error(arena, STATUS_RESOURCE_EXHAUSTED, "OVERLOADED",
+  const char *domain = server->options.brand->error_domain;
+  struct status overloaded = status_error(arena, STATUS_RESOURCE_EXHAUSTED, reason_overloaded,
                                           "More calls arrive than can be answered in time. Nothing was done.");
-  server->overloaded = fixed_answer_of(arena, status_with_retry(overloaded, arena, RETRY_MS));
+  server->overloaded = fixed_answer_of(arena, domain, status_with_retry(overloaded, arena, RETRY_MS));
   struct status crowded =
-      status_error(arena, STATUS_RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", "There are too many open streams.");
-  server->crowded = fixed_answer_of(arena, status_with_retry(crowded, arena, STREAM_RETRY_MS));
-  struct status unknown = status_error(arena, STATUS_UNIMPLEMENTED, "METHOD_UNKNOWN", "The server has no such method.");
-  server->unimplemented = fixed_answer_of(arena, unknown);
+      status_error(arena, STATUS_RESOURCE_EXHAUSTED, reason_too_many_streams, "There are too many open streams.");
+  server->crowded = fixed_answer_of(arena, domain, status_with_retry(crowded, arena, STREAM_RETRY_MS));
+  struct status unknown =
+      status_error(arena, STATUS_UNIMPLEMENTED, reason_method_unknown, "The server has no such method.");
+  server->unimplemented = fixed_answer_of(arena, domain, unknown);
 }
 
 static grpc_arg integer(const char *key, int64_t value) {
@@ -155,7 +157,7 @@ static bool address_is_valid(const char *address) {
 
 static struct status open_intake(struct rpc_server *server, struct arena *arena) {
   if (connection_intake_open(&server->intake, server->grpc, server->credentials)) return status_ok();
-  return status_error(arena, STATUS_INTERNAL, "GRPC_UNFIT", "This gRPC library takes no connections from others.");
+  return status_error(arena, STATUS_INTERNAL, reason_grpc_unfit, "This gRPC library takes no connections from others.");
 }
 
 static void take_connection(void *server, int descriptor) {
@@ -201,7 +203,7 @@ struct status rpc_server_open(struct loop *loop, struct arena *arena, const stru
                               const struct rpc_service *services, size_t service_count,
                               struct rpc_server **ret_server) {
   if (!address_is_valid(options->listen)) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "ADDRESS_INVALID", "%s is no address: host:port is.",
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_address_invalid, "%s is no address: host:port is.",
                         options->listen ? options->listen : "\"\"");
   }
   for (size_t i = 0; i < service_count; i++) {

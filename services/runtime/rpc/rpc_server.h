@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/brand.h"
 #include "base/context.h"
 #include "base/status.h"
 #include "loop/loop.h"
@@ -26,7 +27,7 @@ struct rpc_method;
 struct resource; /* service/resource.h */
 
 struct rpc_call {
-  struct context context; /* arena, deadline (the caller's, at most max_deadline), ordershop-after, traceparent */
+  struct context context; /* arena, deadline (the caller's, at most max_deadline), `<brand>-after`, traceparent */
   const struct rpc_method *method;
   const ProtobufCMethodDescriptor *signature;   /* the method's request and reply */
   const ProtobufCServiceDescriptor *descriptor; /* of the service that the method is of */
@@ -69,6 +70,7 @@ enum rpc_clients {
 };
 
 struct rpc_server_options {
+  const struct brand *brand; /* of metadata and errors: required */
   const char *listen;        /* "127.0.0.1:50051", "[::]:50051"; port 0: any free one */
   int64_t max_message_bytes; /* a request's size; beyond: RESOURCE_EXHAUSTED. 0: 1 MiB + 64 KiB */
   int64_t max_deadline_ms;   /* for calls without a deadline or with a longer one; streams are exempt. 0: 60,000 */
@@ -121,6 +123,9 @@ const char *rpc_server_trouble(const struct rpc_server *server);
 
 /* Trailing metadata of a unary call; key and value are copied. Text only (no -bin keys). */
 void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *value);
+
+/* Likewise the position of what the call has changed, under the brand's key. */
+void rpc_call_tell_position(struct rpc_call *call, const char *position);
 
 /* Metadata sent by the caller: the first value of `key` (lower case) or NULL. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);

@@ -104,6 +104,10 @@ void server_call_watch_close(struct server_call *call) {
   server_call_start_batch(call, &op, 1, &call->closed);
 }
 
+static const struct brand *brand_of(const struct server_call *call) {
+  return call->method->server->options.brand;
+}
+
 static const char *metadata_text(const struct server_call *call, const char *key) {
   const grpc_slice *value = rpc_wire_metadata(&call->metadata, key);
   return value ? rpc_wire_text(call->call.context.arena, *value) : NULL;
@@ -114,7 +118,7 @@ void server_call_begin(struct server_call *call, int64_t latest_us) {
   int64_t deadline_us = rpc_wire_time_us(call->deadline);
   context->arena = arena_new();
   context->deadline_us = deadline_us < latest_us ? deadline_us : latest_us;
-  context->after = metadata_text(call, "ordershop-after");
+  context->after = metadata_text(call, brand_of(call)->after_metadata);
   context->traceparent = metadata_text(call, "traceparent");
 }
 
@@ -140,7 +144,7 @@ static size_t make_trailers(struct server_call *call, grpc_metadata **ret_entrie
   }
   if (!status_is_ok(call->status)) {
     const void *bytes;
-    size_t size = error_details_pack(arena, call->status, &bytes);
+    size_t size = error_details_pack(arena, brand_of(call)->error_domain, call->status, &bytes);
     entries[count++] = metadata_entry(details_key, grpc_slice_from_copied_buffer(bytes, size));
   }
   *ret_entries = entries;
@@ -243,6 +247,10 @@ void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *va
   *trailer =
       (struct trailer){.key = arena_strdup(arena, key), .value = arena_strdup(arena, value), .next = own->trailers};
   own->trailers = trailer;
+}
+
+void rpc_call_tell_position(struct rpc_call *call, const char *position) {
+  rpc_call_add_trailer(call, brand_of((struct server_call *)call)->position_metadata, position);
 }
 
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key) {

@@ -5,7 +5,7 @@
 
 static struct status fault(struct arena *arena, const struct rpc_service *service, const char *method,
                            const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "SERVICE_TABLE_INVALID", "The method table of %s: %s %s.",
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_service_table_invalid, "The method table of %s: %s %s.",
                       service->descriptor->name, method, what);
 }
 

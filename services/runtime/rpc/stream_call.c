@@ -99,9 +99,9 @@ static void stream_closed(struct rpc_arrival *arrival) {
 struct status rpc_stream_end(struct rpc_stream *stream) {
   struct arena *arena = stream->call->call.context.arena;
   if (stream->call->gone) {
-    return status_error(arena, STATUS_CANCELLED, "CANCELLED", "The caller has gone away.");
+    return status_error(arena, STATUS_CANCELLED, reason_cancelled, "The caller has gone away.");
   }
-  return status_error(arena, STATUS_UNAVAILABLE, "SHUTTING_DOWN", "The server is shutting down.");
+  return status_error(arena, STATUS_UNAVAILABLE, reason_shutting_down, "The server is shutting down.");
 }
 
 static void start_read(void *argument) {
@@ -158,7 +158,8 @@ struct status rpc_stream_write(struct rpc_stream *stream, const void *message) {
   while (stream->writing) coroutine_park();
   coroutine_on_loop_stack(end_write, stream);
   if (stream->written.ok) return status_ok();
-  return status_error(stream->call->call.context.arena, STATUS_CANCELLED, "CANCELLED", "The caller has gone away.");
+  return status_error(stream->call->call.context.arena, STATUS_CANCELLED, reason_cancelled,
+                      "The caller has gone away.");
 }
 
 bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us) {

@@ -108,7 +108,7 @@ static void unary_run(void *argument) {
 static struct status unary_decode(struct server_call *call) {
   struct arena *arena = call->call.context.arena;
   if (!call->request)
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "REQUEST_MISSING", "The call has no request.");
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_request_missing, "The call has no request.");
   struct status status = rpc_wire_unpack_checked(arena, call->method->signature->input, call->request, &call->input);
   grpc_byte_buffer_destroy(call->request);
   call->request = NULL;

@@ -16,13 +16,13 @@ bool is_internal(const ProtobufCServiceDescriptor *service) {
   return strstr(service->package, ".internal.") != NULL;
 }
 
-struct status caller_gate(struct rpc_call *call, const char *callers) {
+struct status caller_gate(struct rpc_call *call, const struct brand *brand, const char *callers) {
   if (!callers || !is_internal(call->descriptor)) return status_ok();
   struct arena *arena = call->context.arena;
-  const char *name = rpc_call_identity(call, CALLER_PREFIX);
+  const char *name = rpc_call_identity(call, brand->identity_prefix);
   if (name && is_listed(callers, name)) return status_ok();
   struct status status =
-      status_error(arena, STATUS_PERMISSION_DENIED, "CALLER_NOT_ALLOWED", "%s is not for %s: only for %s",
-                   call->method->name, name ? name : "callers without a certificate of a shop", callers);
+      status_error(arena, STATUS_PERMISSION_DENIED, reason_caller_not_allowed, "%s is not for %s: only for %s",
+                   call->method->name, name ? name : "callers without a certificate of a service", callers);
   return status_with_metadata(status, arena, "caller", name ? name : "");
 }

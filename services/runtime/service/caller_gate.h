@@ -4,13 +4,11 @@
 
 #include "rpc/rpc_server.h"
 
-/* What certificates of a shop say before the name of a service (or client/<name>). */
-#define CALLER_PREFIX "spiffe://ordershop/"
-
 /* Whether it is for other services only: its package is "....internal.v1". */
 bool is_internal(const ProtobufCServiceDescriptor *service);
 
 /* Before a handler. Lets calls of methods in an internal package ("....internal.v1") pass only if the
- * caller's certificate bears one of the names in `callers`, separated by commas; NULL: everybody. Errors:
+ * caller's certificate bears, behind the brand's identity prefix, one of the names in `callers`, separated by commas;
+ * NULL: everybody. Errors:
  * PERMISSION_DENIED (CALLER_NOT_ALLOWED). */
-struct status caller_gate(struct rpc_call *call, const char *callers);
+struct status caller_gate(struct rpc_call *call, const struct brand *brand, const char *callers);

@@ -56,7 +56,7 @@ const char *command_entity_id(struct rpc_call *call, const struct resource *reso
 }
 
 void command_tell_position(struct rpc_call *call, const struct position *position) {
-  rpc_call_add_trailer(call, "ordershop-position", position_text(call->context.arena, position));
+  rpc_call_tell_position(call, position_text(call->context.arena, position));
 }
 
 /* The position of an event that this log has had before; the epoch is the log's present one. */
@@ -85,7 +85,8 @@ static struct status replay_trace(struct rpc_call *call, const struct resource *
   if (trace->answer) {
     *ret_reply = message_unpack(arena, output, trace->answer, trace->answer_size);
     if (*ret_reply) return status_ok();
-    return status_error(arena, STATUS_DATA_LOSS, "REQUEST_RECORD_UNDECODABLE", "the first answer can't be decoded");
+    return status_error(arena, STATUS_DATA_LOSS, reason_request_record_undecodable,
+                        "the first answer can't be decoded");
   }
   const char *stream = arena_printf(arena, "%s_%s", resource->type->name, what);
   return request_trace_entities(trace, service_of(call)->store, &call->context, stream, resource->type->descriptor, 1,
@@ -151,7 +152,7 @@ struct status command_answer_unchanged(struct rpc_call *call, const struct resou
 struct status version_mismatch(struct arena *arena, const struct resource *resource, const char *id, int64_t wanted,
                                int64_t actual) {
   struct status status =
-      status_error(arena, STATUS_ABORTED, "VERSION_MISMATCH", "%s %s has version %" PRId64 ", not %" PRId64,
+      status_error(arena, STATUS_ABORTED, reason_version_mismatch, "%s %s has version %" PRId64 ", not %" PRId64,
                    resource->type->name, id, actual, wanted);
   status = status_with_metadata(status, arena, "wanted_version", arena_printf(arena, "%" PRId64, wanted));
   return status_with_metadata(status, arena, "version", arena_printf(arena, "%" PRId64, actual));

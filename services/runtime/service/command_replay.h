@@ -47,7 +47,7 @@ struct status command_answer_unchanged(struct rpc_call *call, const struct resou
                                        const struct request_record *record, const void *current,
                                        const void **ret_reply);
 
-/* Puts `ordershop-position` into the trailing metadata. */
+/* Puts `<brand>-position` into the trailing metadata. */
 void command_tell_position(struct rpc_call *call, const struct position *position);
 
 /* ABORTED with VERSION_MISMATCH. */

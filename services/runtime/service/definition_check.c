@@ -8,6 +8,13 @@
 
 enum { PORT_MAX = 65535 };
 
+static const char variable_letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_",
+                  metadata_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+static bool is_of(const char *text, const char *letters) {
+  return text && *text && !text[strspn(text, letters)];
+}
+
 /* ---- views ------------------------------------------------------------------------------------------------------ */
 
 /* Keys of the service that are no views. */
@@ -159,17 +166,18 @@ static void check_outbox(struct mistakes *mistakes) {
 
 /* ---- settings --------------------------------------------------------------------------------------------------- */
 
-static bool is_variable(const char *name) {
-  static const char prefix[] = "ORDERSHOP_", allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-  return name && strncmp(name, prefix, sizeof prefix - 1) == 0 && name[sizeof prefix - 1] &&
-         !name[strspn(name, allowed)];
+static bool is_variable(const char *name, const char *prefix) {
+  size_t size = strlen(prefix);
+  return name && strncmp(name, prefix, size) == 0 && name[size] && is_of(name, variable_letters);
 }
 
 static void check_setting(struct mistakes *mistakes, size_t index) {
   const struct setting *setting = &mistakes->definition->settings[index];
   const char *where = arena_printf(mistakes->arena, "settings[%zu], %s", index, mistakes_shown(setting->variable));
-  if (!is_variable(setting->variable))
-    mistake(mistakes, where, "its variable must be ORDERSHOP_ and more of A-Z, 0-9 and _");
+  const struct brand *brand = mistakes->definition->brand;
+  const char *prefix = brand && brand->environment_prefix ? brand->environment_prefix : "";
+  if (!is_variable(setting->variable, prefix))
+    mistake(mistakes, where, "its variable must be %s and more of A-Z, 0-9 and _", prefix);
   if (!setting->target) mistake(mistakes, where, "has no target");
   if (!setting->help) mistake(mistakes, where, "has no help");
   if (setting->kind == SETTING_CHOICE && !setting->choices) mistake(mistakes, where, "has no choices");
@@ -181,6 +189,55 @@ static void check_settings(struct mistakes *mistakes) {
   const struct service_definition *definition = mistakes->definition;
   if (!mistakes_check_table(mistakes, "settings", definition->settings, definition->setting_count)) return;
   for (size_t i = 0; i < definition->setting_count; i++) check_setting(mistakes, i);
+}
+
+/* ---- brand ------------------------------------------------------------------------------------------------------ */
+
+/* Ends with _, so that a variable of another product which begins likewise isn't taken for one of this. */
+static bool is_environment_prefix(const char *prefix) {
+  return is_of(prefix, variable_letters) && *prefix != '_' && prefix[strlen(prefix) - 1] == '_' && prefix[1];
+}
+
+/* gRPC keeps names with that beginning for itself, and decodes values of names with that end. */
+static bool is_metadata_key(const char *key) {
+  return is_of(key, metadata_letters) && strncmp(key, "grpc-", 5) != 0 &&
+         (strlen(key) < 4 || strcmp(key + strlen(key) - 4, "-bin") != 0);
+}
+
+static void check_metadata(struct mistakes *mistakes, const struct brand *brand) {
+  const char *rule = "%s must be of a-z, 0-9 and -, not begin with grpc- nor end with -bin";
+  if (!is_metadata_key(brand->after_metadata))
+    mistake(mistakes, "brand->after_metadata", rule, mistakes_shown(brand->after_metadata));
+  if (!is_metadata_key(brand->position_metadata))
+    mistake(mistakes, "brand->position_metadata", rule, mistakes_shown(brand->position_metadata));
+}
+
+static bool is_printable(const char *text) {
+  if (!text || !*text) return false;
+  for (; *text; text++) {
+    if (*text <= ' ' || *text > '~') return false;
+  }
+  return true;
+}
+
+static void check_brand(struct mistakes *mistakes) {
+  const struct brand *brand = mistakes->definition->brand;
+  if (!brand) {
+    mistake(mistakes, "brand", "is missing");
+    return;
+  }
+  if (!mistakes_is_name(brand->name))
+    mistake(mistakes, "brand->name", "%s must be of a-z, 0-9 and _", mistakes_shown(brand->name));
+  if (!is_environment_prefix(brand->environment_prefix)) {
+    mistake(mistakes, "brand->environment_prefix", "%s must be of A-Z, 0-9 and _, and end with _",
+            mistakes_shown(brand->environment_prefix));
+  }
+  check_metadata(mistakes, brand);
+  if (!is_printable(brand->error_domain)) mistake(mistakes, "brand->error_domain", "is missing, or has blanks");
+  if (!is_printable(brand->clock_key)) mistake(mistakes, "brand->clock_key", "is missing, or has blanks");
+  if (!is_printable(brand->identity_prefix) || !strstr(brand->identity_prefix, "://"))
+    mistake(mistakes, "brand->identity_prefix", "%s must be the beginning of a URI",
+            mistakes_shown(brand->identity_prefix));
 }
 
 /* ---- all -------------------------------------------------------------------------------------------------------- */
@@ -196,6 +253,7 @@ static void check_itself(struct mistakes *mistakes) {
 struct status definition_check(struct arena *arena, const struct service_definition *definition) {
   struct mistakes mistakes = mistakes_of(arena, definition);
   check_itself(&mistakes);
+  check_brand(&mistakes);
   method_check(&mistakes);
   check_views(&mistakes);
   check_subscriptions(&mistakes);

@@ -5,7 +5,7 @@
  *   {.name = "CreateNote", .handler = entity_create, .resource = &notes},
  *
  * Each is idempotent by request_id (request_record.h), checks the field rules with all violations in one answer,
- * changes entity, indexes and event in one transaction, and puts `ordershop-position` into the trailing metadata. The
+ * changes entity, indexes and event in one transaction, and puts `<brand>-position` into the trailing metadata. The
  * fields of a request are found by name (`request_id`, `update_mask`, `id`, `version`, and the resource by its type);
  * that it has them is checked at start. The loop's thread; all yield. */
 #pragma once

@@ -24,7 +24,7 @@ static struct status ask(struct arena *arena, const char *target, struct rpc_blo
   if (!status_is_ok(reply.status)) return reply.status;
   const Grpc__Health__V1__HealthCheckResponse *response = reply.message;
   if (response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING) return status_ok();
-  return status_error(arena, STATUS_UNAVAILABLE, "NOT_SERVING", "%s says that it is not ready; its log says why",
+  return status_error(arena, STATUS_UNAVAILABLE, reason_not_serving, "%s says that it is not ready; its log says why",
                       target);
 }
 
@@ -32,7 +32,8 @@ struct status health_check(struct arena *arena, const struct service_definition 
                            const struct service_settings *settings) {
   bool plain = settings->health_listen;
   const char *target = health_check_target(arena, plain ? settings->health_listen : settings->listen);
-  const struct rpc_channel_options options = {.peer = definition->name, .tls = plain ? NULL : settings->tls};
+  const struct rpc_channel_options options = {
+      .brand = definition->brand, .peer = definition->name, .tls = plain ? NULL : settings->tls};
   struct rpc_blocking_channel *channel;
   struct status status = rpc_blocking_channel_open(arena, target, &options, &channel);
   if (!status_is_ok(status)) return status;

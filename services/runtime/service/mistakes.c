@@ -44,7 +44,7 @@ bool mistakes_check_table(struct mistakes *mistakes, const char *where, const vo
 
 struct status mistakes_status(const struct mistakes *mistakes) {
   if (mistakes->count == 0) return status_ok();
-  return status_error(mistakes->arena, STATUS_INVALID_ARGUMENT, "DEFINITION_INVALID",
+  return status_error(mistakes->arena, STATUS_INVALID_ARGUMENT, reason_definition_invalid,
                       "the service's definition has %zu mistake%s:%s", mistakes->count, mistakes->count == 1 ? "" : "s",
                       mistakes->lines);
 }

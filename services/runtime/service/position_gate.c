@@ -4,8 +4,7 @@
 static struct status check_position(struct rpc_call *call, struct event_store *store, const char *after) {
   struct position position;
   if (position_parse(after, &position)) return event_store_check_position(store, &call->context, &position);
-  return status_error(call->context.arena, STATUS_INVALID_ARGUMENT, "POSITION_INVALID",
-                      "ordershop-after is not a position that the shop gave");
+  return position_invalid(call->context.arena);
 }
 
 /* A call that need not wait keeps its place: otherwise each would let one more in, and all would be worked on. */

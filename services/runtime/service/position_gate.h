@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Position gate: what a call with `ordershop-after` waits for (read your writes). */
+/* Position gate: what a call with `<brand>-after` waits for (read your writes). */
 #pragma once
 
 #include "service/service.h"

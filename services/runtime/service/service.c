@@ -76,6 +76,7 @@ static void unwatch_signals(struct life *life) {
 static struct status open_store(struct life *life) {
   const struct service_settings *settings = &life->settings;
   const struct event_store_options options = {
+      .brand = life->service.definition->brand,
       .service = life->service.definition->name,
       .redis_url = settings->redis_url,
       .redis_password = settings->redis_password,
@@ -89,7 +90,8 @@ static struct status open_store(struct life *life) {
 static struct status open_peers(struct life *life) {
   struct service *service = &life->service;
   for (int i = 0; i < SERVICE_PEERS && service->definition->peers[i].name; i++) {
-    const struct rpc_channel_options options = {.peer = service->definition->peers[i].name, .tls = life->settings.tls};
+    const struct rpc_channel_options options = {
+        .brand = service->definition->brand, .peer = service->definition->peers[i].name, .tls = life->settings.tls};
     struct status status =
         rpc_channel_open(service->loop, service->arena, life->settings.peer_addresses[i], &options, &service->peers[i]);
     if (!status_is_ok(status)) return status;
@@ -99,7 +101,7 @@ static struct status open_peers(struct life *life) {
 
 static struct status open_reflection(struct life *life, const char *const *listed, struct reflection **ret_reflection) {
   const struct service_definition *definition = life->service.definition;
-  struct descriptor_set sets[2] = {{ordershop_runtime_descriptor_set, ordershop_runtime_descriptor_set_size}};
+  struct descriptor_set sets[2] = {{runtime_descriptor_set, runtime_descriptor_set_size}};
   size_t count = 1;
   if (definition->descriptor_set) {
     sets[count++] = (struct descriptor_set){definition->descriptor_set, *definition->descriptor_set_size};
@@ -126,11 +128,10 @@ static struct status list_services(struct life *life) {
   life->rpc_services[life->rpc_service_count++] = service_status_service(service->arena, service, life->health);
 
   const char **listed = arena_calloc(service->arena, definition->service_count + ADDED_SERVICES + 1, sizeof *listed);
-  static const char *const common[] = {"ordershop.v1.StatusService", "grpc.health.v1.Health",
-                                       "grpc.reflection.v1.ServerReflection",
-                                       "grpc.reflection.v1alpha.ServerReflection"};
-  memcpy(listed, life->names, definition->service_count * sizeof *listed);
-  memcpy(listed + definition->service_count, common, sizeof common);
+  size_t count = 0;
+  for (; count < life->rpc_service_count; count++) listed[count] = life->rpc_services[count].descriptor->name;
+  listed[count++] = "grpc.reflection.v1.ServerReflection";
+  listed[count++] = "grpc.reflection.v1alpha.ServerReflection";
   struct reflection *reflection;
   struct status status = open_reflection(life, listed, &reflection);
   if (!status_is_ok(status)) return status;
@@ -141,7 +142,7 @@ static struct status list_services(struct life *life) {
 
 static struct status admit(struct rpc_call *call, void *argument) {
   struct life *life = argument;
-  struct status status = caller_gate(call, life->settings.internal_callers);
+  struct status status = caller_gate(call, life->service.definition->brand, life->settings.internal_callers);
   return status_is_ok(status) ? position_gate(call, &life->service) : status;
 }
 
@@ -162,14 +163,16 @@ static struct status share_descriptors(struct life *life) {
   size_t left = all - life->health_connections;
   life->connections = left < (size_t)settings->connections ? left : (size_t)settings->connections;
   if (limit >= DESCRIPTORS_LEAST) return status_ok();
-  return status_error(life->service.arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID",
+  return status_error(life->service.arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
                       "the limit of open descriptors (ulimit -n) is %zu: at least %d are needed", limit,
                       DESCRIPTORS_LEAST);
 }
 
 /* Why there is no listener, by the setting that says where it should be. */
-static struct status named(struct arena *arena, const char *variable, struct status status) {
-  if (!status_is_ok(status)) status.message = arena_printf(arena, "%s: %s", variable, status.message);
+static struct status named(const struct life *life, const char *variable, struct status status) {
+  struct arena *arena = life->service.arena;
+  const char *name = brand_variable(life->service.definition->brand, arena, variable);
+  if (!status_is_ok(status)) status.message = arena_printf(arena, "%s: %s", name, status.message);
   return status;
 }
 
@@ -180,10 +183,11 @@ static struct status open_health_server(struct life *life) {
   struct arena *arena = life->service.arena;
   struct rpc_service *service = arena_alloc(arena, sizeof *service);
   *service = health_service(life->health);
-  const struct rpc_server_options options = {.listen = settings->health_listen,
+  const struct rpc_server_options options = {.brand = life->service.definition->brand,
+                                             .listen = settings->health_listen,
                                              .connections = life->health_connections};
   struct status status = rpc_server_open(life->service.loop, arena, &options, service, 1, &life->health_server);
-  return named(arena, "ORDERSHOP_HEALTH_LISTEN", status);
+  return named(life, "HEALTH_LISTEN", status);
 }
 
 static struct status open_server(struct life *life) {
@@ -191,6 +195,7 @@ static struct status open_server(struct life *life) {
   if (status_is_ok(status)) status = share_descriptors(life);
   if (!status_is_ok(status)) return status;
   const struct rpc_server_options options = {
+      .brand = life->service.definition->brand,
       .listen = life->settings.listen,
       .tls = life->settings.tls,
       .clients = (enum rpc_clients)life->settings.tls_clients,
@@ -203,7 +208,7 @@ static struct status open_server(struct life *life) {
   };
   status = rpc_server_open(life->service.loop, life->service.arena, &options, life->rpc_services,
                            life->rpc_service_count, &life->server);
-  status = named(life->service.arena, "ORDERSHOP_LISTEN", status);
+  status = named(life, "LISTEN", status);
   return status_is_ok(status) ? open_health_server(life) : status;
 }
 
@@ -315,12 +320,18 @@ static struct status open_all(struct life *life) {
   return status;
 }
 
+/* "coupon-note"; a definition that is wrong may lack a name. */
+static const char *program_name(struct arena *arena, const struct service_definition *definition) {
+  const char *brand = definition->brand && definition->brand->name ? definition->brand->name : "";
+  return arena_printf(arena, "%s-%s", brand, definition->name ? definition->name : "");
+}
+
 /* One line for the terminal; the log may be machine-read. Nothing has been served: what was opened ends with the
  * process. */
-static _Noreturn void fail(const struct service_definition *definition, struct status status) {
+static _Noreturn void fail(struct arena *arena, const struct service_definition *definition, struct status status) {
   log_stop();
-  fprintf(stderr, "ordershop-%s: %s\n", definition->name ? definition->name : "", status.message);
-  bool misused = strcmp(status_reason(status), "USAGE") == 0; /* the same status in all programs of the shop */
+  fprintf(stderr, "%s: %s\n", program_name(arena, definition), status.message);
+  bool misused = status_is(status, reason_usage); /* the same status in all programs of the shop */
   _exit(misused ? 2 : EXIT_FAILURE);
 }
 
@@ -332,19 +343,19 @@ int service_main(const struct service_definition *definition, int argc, char **a
   life->service.refusing = "";
   life->service.arena = arena;
   struct status status = definition_check(arena, definition);
-  if (!status_is_ok(status)) fail(definition, status);
+  if (!status_is_ok(status)) fail(arena, definition, status);
   enum config_outcome outcome;
   int check_only = argc > 1 && strcmp(argv[1], "--check-health") == 0;
   status = service_settings_read(definition, arena, argc - check_only, argv + check_only, &life->settings, &outcome);
-  if (!status_is_ok(status)) fail(definition, status);
+  if (!status_is_ok(status)) fail(arena, definition, status);
   if (outcome != CONFIG_RUN) {
-    if (outcome == CONFIG_VERSION) printf("ordershop-%s %s\n", definition->name, service_version(definition));
+    if (outcome == CONFIG_VERSION) printf("%s %s\n", program_name(arena, definition), service_version(definition));
     arena_free(arena);
     return EXIT_SUCCESS;
   }
   if (check_only) {
     status = health_check(arena, definition, &life->settings);
-    if (!status_is_ok(status)) fail(definition, status);
+    if (!status_is_ok(status)) fail(arena, definition, status);
     arena_free(arena);
     return EXIT_SUCCESS;
   }
@@ -354,7 +365,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
   life->service.loop = loop_new(NULL);
   watch_signals(life);
   status = open_all(life);
-  if (!status_is_ok(status)) fail(definition, status);
+  if (!status_is_ok(status)) fail(arena, definition, status);
   loop_spawn(life->service.loop, run, life);
   loop_run(life->service.loop);
   loop_free(life->service.loop);
@@ -366,7 +377,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
 }
 
 const char *service_version(const struct service_definition *definition) {
-  return definition->version ? definition->version : ordershop_version;
+  return definition->version ? definition->version : runtime_version;
 }
 
 struct rpc_reply service_call(struct service *service, const char *peer, struct context *context, const char *method,
@@ -375,6 +386,6 @@ struct rpc_reply service_call(struct service *service, const char *peer, struct 
   const ProtobufCServiceDescriptor *of = index >= 0 ? service->definition->peers[index].service : NULL;
   if (of) return rpc_client_call(service->peers[index], context, of, method, request);
   log_event(LOG_ERROR, "a call to what is no peer, or has no service", "peer", peer, "method", method, NULL);
-  return (struct rpc_reply){.status = status_error(context->arena, STATUS_INTERNAL, "CALL_INVALID",
+  return (struct rpc_reply){.status = status_error(context->arena, STATUS_INTERNAL, reason_call_invalid,
                                                    "%s: the definition has no service of a peer %s", method, peer)};
 }

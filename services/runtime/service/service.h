@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 
+#include "base/brand.h"
 #include "base/config.h"
 #include "base/status.h"
 #include "consumer/consumer.h"
@@ -22,7 +23,7 @@
 
 #define SERVICE_PEERS 4
 
-/* Flags of an rpc_method, about calls with `ordershop-after`.
+/* Flags of an rpc_method, about calls with `<brand>-after`.
  *
  * METHOD_READS_VIEWS: it reads the service's views. A call waits until they have seen that position.
  *
@@ -34,7 +35,7 @@
 
 struct service;
 
-/* Another service that this one calls: ORDERSHOP_<NAME>_ADDRESS, by default dns:///localhost:<port>. */
+/* Another service that this one calls: <BRAND>_<NAME>_ADDRESS, by default dns:///localhost:<port>. */
 struct service_peer {
   const char *name; /* NULL ends the list */
   int port;
@@ -42,10 +43,11 @@ struct service_peer {
 };
 
 struct service_definition {
-  const char *name;    /* "customer": executable ordershop-customer, prefix of its own keys */
+  const struct brand *brand;
+  const char *name;    /* "note": executable <brand>-note, prefix of its own keys */
   const char *purpose; /* one line for --help */
   const char *version; /* for --version and the status; NULL: that of the runtime's tree */
-  int port;            /* default of ORDERSHOP_LISTEN */
+  int port;            /* default of <BRAND>_LISTEN */
   /* The gRPC services; their `user` is set to the struct service. */
   const struct rpc_service *services;
   size_t service_count;
@@ -63,8 +65,8 @@ struct service_definition {
   const char *internal_callers;      /* who calls its internal services, separated by commas; NULL: it has none */
   const struct setting *settings;    /* the service's own, beside those of all services; may be NULL */
   size_t setting_count;
-  const char *const *known_variables; /* patterns of ORDERSHOP_ variables that other programs of the shop know; ends
-                                         with NULL */
+  const char *const *known_variables; /* patterns of <BRAND>_ variables that other programs of the brand know;
+                                         ends with NULL */
   /* Optional: after configuration and connections are made, before anything is served. Sets service->user. */
   struct status (*start)(struct service *service);
   /* Optional: see consumer_options.housekeep; `user` is the struct service. */
@@ -96,7 +98,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
 const char *service_version(const struct service_definition *definition);
 
 /* Calls a method of a peer by its name, as rpc_client_call does: service_call(service, "inventory", &context,
- * "ReserveStock", &request). A peer that the definition does not have, or has without its service, is INTERNAL
+ * "RedeemCoupon", &request). A peer that the definition does not have, or has without its service, is INTERNAL
  * (CALL_INVALID), too. Yields. A handler says by status_with_step which of its steps has failed. */
 struct rpc_reply service_call(struct service *service, const char *peer, struct context *context, const char *method,
                               const void *request);

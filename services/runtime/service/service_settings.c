@@ -65,7 +65,7 @@ static struct status check_unique(const struct setting_list *list) {
   for (size_t i = 0; i < list->count; i++) {
     for (size_t j = 0; j < i; j++) {
       if (strcmp(list->settings[i].variable, list->settings[j].variable) != 0) continue;
-      return status_error(list->arena, STATUS_INVALID_ARGUMENT, "DEFINITION_INVALID",
+      return status_error(list->arena, STATUS_INVALID_ARGUMENT, reason_definition_invalid,
                           "the service's definition has a setting %s, which there is already",
                           list->settings[i].variable);
     }
@@ -73,8 +73,14 @@ static struct status check_unique(const struct setting_list *list) {
   return status_ok();
 }
 
+/* One that all services have: its row says the variable without the brand's prefix. */
+static void add_common_setting(struct setting_list *list, const struct brand *brand, struct setting setting) {
+  setting.variable = brand_variable(brand, list->arena, setting.variable);
+  add_setting(list, setting);
+}
+
 static const char *peer_variable(struct arena *arena, const char *peer) {
-  char *variable = arena_printf(arena, "ORDERSHOP_%s_ADDRESS", peer);
+  char *variable = arena_printf(arena, "%s_ADDRESS", peer);
   for (char *c = variable; *c; c++) *c = (char)toupper((unsigned char)*c);
   return variable;
 }
@@ -83,52 +89,53 @@ static void add_peers(struct setting_list *list, const struct service_definition
                       struct service_settings *settings) {
   for (int i = 0; i < SERVICE_PEERS && definition->peers[i].name; i++) {
     const struct service_peer *peer = &definition->peers[i];
-    add_setting(list, (struct setting){.variable = peer_variable(arena, peer->name),
-                                       .kind = SETTING_TEXT,
-                                       .target = &settings->peer_addresses[i],
-                                       .fallback = arena_printf(arena, "dns:///localhost:%d", peer->port),
-                                       .help = arena_printf(arena, "where the %s service is", peer->name)});
+    add_common_setting(list, definition->brand,
+                       (struct setting){.variable = peer_variable(arena, peer->name),
+                                        .kind = SETTING_TEXT,
+                                        .target = &settings->peer_addresses[i],
+                                        .fallback = arena_printf(arena, "dns:///localhost:%d", peer->port),
+                                        .help = arena_printf(arena, "where the %s service is", peer->name)});
   }
 }
 
 static void add_common(struct setting_list *list, const struct service_definition *definition, struct arena *arena,
                        struct service_settings *settings) {
   const struct setting common[] = {
-      {.variable = "ORDERSHOP_LISTEN",
+      {.variable = "LISTEN",
        .kind = SETTING_TEXT,
        .target = &settings->listen,
        .fallback = arena_printf(arena, "127.0.0.1:%d", definition->port),
        .help = "address and port to serve on",
        .check = check_listen},
-      {.variable = "ORDERSHOP_REDIS_URL",
+      {.variable = "REDIS_URL",
        .kind = SETTING_TEXT,
        .target = &settings->redis_url,
        .fallback = "redis://127.0.0.1:6380/0",
        .help = "the Redis of this service",
        .check = redis_url_check},
-      {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE",
+      {.variable = "REDIS_PASSWORD_FILE",
        .kind = SETTING_SECRET,
        .target = &settings->redis_password,
        .help = "file whose first line is the password for Redis"},
-      {.variable = "ORDERSHOP_KEY_PREFIX",
+      {.variable = "KEY_PREFIX",
        .kind = SETTING_TEXT,
        .target = &settings->key_prefix,
        .fallback = "",
        .help = "put before every key in Redis, e.g. {shop1}:",
        .check = check_prefix},
-      {.variable = "ORDERSHOP_LOG_LEVEL",
+      {.variable = "LOG_LEVEL",
        .kind = SETTING_CHOICE,
        .target = &settings->log_level,
        .fallback = "info",
        .help = "what to log at least",
        .choices = log_levels},
-      {.variable = "ORDERSHOP_LOG_FORMAT",
+      {.variable = "LOG_FORMAT",
        .kind = SETTING_CHOICE,
        .target = &settings->log_format,
        .fallback = "logfmt",
        .help = "how to log",
        .choices = log_formats},
-      {.variable = "ORDERSHOP_REQUEST_HOURS",
+      {.variable = "REQUEST_HOURS",
        .kind = SETTING_INTEGER,
        .target = &settings->request_hours,
        .fallback = "26",
@@ -136,7 +143,7 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .help = "how long request ids are remembered",
        .least = 1,
        .most = 24 * 365},
-      {.variable = "ORDERSHOP_GRACE_SECONDS",
+      {.variable = "GRACE_SECONDS",
        .kind = SETTING_INTEGER,
        .target = &settings->grace_seconds,
        .fallback = "10",
@@ -145,37 +152,37 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .least = 0,
        .most = 600},
   };
-  for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_setting(list, common[i]);
+  for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_common_setting(list, definition->brand, common[i]);
 }
 
 /* Who connections are with, and how long they last. */
 static void add_connections(struct setting_list *list, const struct service_definition *definition,
                             struct service_settings *settings, struct tls_texts *paths) {
   const struct setting own[] = {
-      {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE",
+      {.variable = "TLS_CERTIFICATE_FILE",
        .kind = SETTING_TEXT,
        .target = &paths->certificate,
        .help = "PEM file of this service's certificate; with its key: TLS, else plain text"},
-      {.variable = "ORDERSHOP_TLS_KEY_FILE",
+      {.variable = "TLS_KEY_FILE",
        .kind = SETTING_TEXT,
        .target = &paths->key,
        .help = "PEM file of the certificate's key"},
-      {.variable = "ORDERSHOP_TLS_CA_FILE",
+      {.variable = "TLS_CA_FILE",
        .kind = SETTING_TEXT,
        .target = &paths->ca,
        .help = "PEM file of the CA: peers and callers must show a certificate of it"},
-      {.variable = "ORDERSHOP_TLS_CLIENTS",
+      {.variable = "TLS_CLIENTS",
        .kind = SETTING_CHOICE,
        .target = &settings->tls_clients,
        .fallback = "certified",
        .help = "with a CA: whether callers need a certificate",
        .choices = tls_clients},
-      {.variable = "ORDERSHOP_HEALTH_LISTEN",
+      {.variable = "HEALTH_LISTEN",
        .kind = SETTING_TEXT,
        .target = &settings->health_listen,
        .help = "further address and port, plain text, that serves grpc.health.v1.Health alone, for probes",
        .check = check_listen},
-      {.variable = "ORDERSHOP_CONNECTION_MINUTES",
+      {.variable = "CONNECTION_MINUTES",
        .kind = SETTING_INTEGER,
        .target = &settings->connection_minutes,
        .fallback = "5",
@@ -183,21 +190,21 @@ static void add_connections(struct setting_list *list, const struct service_defi
        .help = "age at which a connection ends, so that clients look for new replicas; 0: never",
        .least = 0,
        .most = 24 * 60},
-      {.variable = "ORDERSHOP_CONNECTIONS",
+      {.variable = "CONNECTIONS",
        .kind = SETTING_INTEGER,
        .target = &settings->connections,
        .fallback = "1000",
        .help = "connections at once; fewer where the process may not have so many descriptors",
        .least = 1,
        .most = 1000000},
-      {.variable = "ORDERSHOP_CONNECTIONS_PER_ADDRESS",
+      {.variable = "CONNECTIONS_PER_ADDRESS",
        .kind = SETTING_INTEGER,
        .target = &settings->connections_per_address,
        .fallback = "0",
        .help = "of these, from one client's address; 0: half of them",
        .least = 0,
        .most = 1000000},
-      {.variable = "ORDERSHOP_INTERNAL_CALLERS",
+      {.variable = "INTERNAL_CALLERS",
        .kind = SETTING_TEXT,
        .target = &settings->internal_callers,
        .fallback = definition->internal_callers,
@@ -205,16 +212,16 @@ static void add_connections(struct setting_list *list, const struct service_defi
        .check = check_callers},
   };
   size_t count = sizeof own / sizeof *own - (definition->internal_callers ? 0 : 1);
-  for (size_t i = 0; i < count; i++) add_setting(list, own[i]);
+  for (size_t i = 0; i < count; i++) add_common_setting(list, definition->brand, own[i]);
 }
 
-static struct status open_identity(struct arena *arena, const struct tls_texts *paths,
+static struct status open_identity(struct arena *arena, const char *prefix, const struct tls_texts *paths,
                                    struct service_settings *settings) {
   if (paths->ca && !paths->certificate) {
-    return status_error(arena, STATUS_INVALID_ARGUMENT, "CONFIGURATION_INVALID",
-                        "ORDERSHOP_TLS_CA_FILE: needs ORDERSHOP_TLS_CERTIFICATE_FILE and ORDERSHOP_TLS_KEY_FILE, too");
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
+                        "%sTLS_CA_FILE: needs %sTLS_CERTIFICATE_FILE and %sTLS_KEY_FILE, too", prefix, prefix, prefix);
   }
-  struct status status = tls_files_open(arena, paths, true, &settings->tls);
+  struct status status = tls_files_open(arena, prefix, paths, true, &settings->tls);
   if (!tls_files_have_ca(settings->tls)) settings->internal_callers = NULL;
   return status;
 }
@@ -231,16 +238,17 @@ struct status service_settings_read(const struct service_definition *definition,
 
   struct status status = check_unique(&list);
   if (!status_is_ok(status)) return status;
-  const char *program = arena_printf(arena, "ordershop-%s", definition->name);
+  const char *program = arena_printf(arena, "%s-%s", definition->brand->name, definition->name);
+  const char *prefix = definition->brand->environment_prefix;
   const char *purpose =
       arena_printf(arena,
                    "%s\n\nWith --check-health as the first argument: only asks the one that runs with the same "
                    "settings\nwhether it is ready, and exits with 0 if so, else says why not and exits with 1.",
                    definition->purpose);
-  status = config_read(arena, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
+  status = config_read(arena, prefix, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
-  status = open_identity(arena, &tls_paths, ret_settings);
+  status = open_identity(arena, prefix, &tls_paths, ret_settings);
   if (!status_is_ok(status)) return status;
-  config_warn_of_unknown(list.settings, list.count, definition->known_variables);
+  config_warn_of_unknown(prefix, list.settings, list.count, definition->known_variables);
   return status_ok();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Service status: serves ordershop.v1.StatusService, which tells operators how this process is doing. Threads: the
+/* Service status: serves the StatusService, which tells operators how this process is doing. Threads: the
  * loop's. */
 #pragma once
 

@@ -24,7 +24,7 @@ static const char *page_token(struct arena *arena, const char *scope, int64_t la
 }
 
 struct status page_token_invalid(struct arena *arena) {
-  return violation_status(arena, "PAGE_TOKEN_INVALID", "page_token",
+  return violation_status(arena, reason_page_token_invalid, "page_token",
                           "is not one that this method gave for this filter");
 }
 

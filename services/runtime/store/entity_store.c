@@ -241,7 +241,7 @@ int entity_put_deleted(struct transaction *transaction, const struct entity_type
 }
 
 static struct status undecodable(struct arena *arena, const struct entity_type *type, const char *id) {
-  return status_error(arena, STATUS_DATA_LOSS, "ENTITY_UNDECODABLE", "what is stored of %s %s can't be decoded",
+  return status_error(arena, STATUS_DATA_LOSS, reason_entity_undecodable, "what is stored of %s %s can't be decoded",
                       type->name, id);
 }
 

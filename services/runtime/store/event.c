@@ -51,10 +51,11 @@ struct status event_decode(struct arena *arena, const char *stream, const Protob
     event.entity = message_unpack(arena, descriptor, entity->text, entity->size);
   }
   *ret_event = event;
-  if (!numbered) return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "\"%s\" is no log time", event.id);
-  if (!event.event_id) return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "it has no event_id");
+  if (!numbered)
+    return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "\"%s\" is no log time", event.id);
+  if (!event.event_id) return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "it has no event_id");
   if (!event.entity) {
-    return status_error(arena, STATUS_DATA_LOSS, "EVENT_UNDECODABLE", "its entity is no %s", descriptor->name);
+    return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "its entity is no %s", descriptor->name);
   }
   return status_ok();
 }

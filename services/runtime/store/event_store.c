@@ -19,12 +19,12 @@ struct redis_library *event_library_new(struct arena *arena, const char *owner, 
   return redis_library_new(arena, owner, whole);
 }
 
-static struct redis_library *generic_library(struct arena *arena) {
+static struct redis_library *generic_library(struct arena *arena, const struct brand *brand) {
   const char *source =
       arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_transaction, (const char *)store_lua_clock,
                    (const char *)consumer_lua_lease, (const char *)consumer_lua_backlog,
                    (const char *)store_lua_streams, (const char *)store_lua_rights);
-  return event_library_new(arena, "ordershop_runtime", source);
+  return event_library_new(arena, arena_printf(arena, "%s_runtime", brand->name), source);
 }
 
 static struct status open_connections(struct loop *loop, struct arena *arena, struct redis_options *connection,
@@ -48,9 +48,10 @@ static void close_connections(struct event_store *store) {
 struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
                                struct event_store **ret_store) {
   struct event_store *store = arena_calloc(arena, 1, sizeof *store);
+  store->clock_key = options->brand->clock_key;
   store->service = options->service;
   store->request_seconds = options->request_seconds;
-  store->library = generic_library(arena);
+  store->library = generic_library(arena, options->brand);
   store->server = redis_server_new(arena);
   store->known = known_log_new(store, arena);
   struct redis_options connection = {.url = options->redis_url,
@@ -95,7 +96,7 @@ const char *event_store_loss(const struct event_store *store) {
 }
 
 const char *clock_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "ordershop_clock");
+  return redis_key(store->commands, arena, "%s", store->clock_key);
 }
 
 void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
@@ -244,7 +245,7 @@ struct status event_store_check_position(struct event_store *store, struct conte
   struct position last;
   struct status status = clock_read(store, context, &last);
   if (!status_is_ok(status) || position_has_seen(&last, position)) return status;
-  return status_error(context->arena, STATUS_FAILED_PRECONDITION, "LOG_RESET",
+  return status_error(context->arena, STATUS_FAILED_PRECONDITION, reason_log_reset,
                       "the position is of another log than the present one, or lies past its end");
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/brand.h"
 #include "base/context.h"
 #include "base/status.h"
 #include "loop/keyed_lock.h"
@@ -19,6 +20,7 @@ struct store_watch;
 struct known_log;
 
 struct event_store {
+  const char *clock_key;       /* the brand's */
   const char *service;         /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
   struct redis *commands;      /* short commands and functions */
   struct redis *reads;         /* lists and catching up */
@@ -34,6 +36,7 @@ struct event_store {
 };
 
 struct event_store_options {
+  const struct brand *brand; /* of the clock's key and of the functions' library */
   const char *service;
   const char *redis_url;
   const char *redis_password; /* NULL: none */

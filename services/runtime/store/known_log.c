@@ -308,7 +308,7 @@ static struct status look(struct known_log *known, struct context *context) {
 /* Parks until the look that is under way is over. */
 static struct status wait_for_look(struct known_log *known, struct context *context) {
   if (condition_wait(&known->looked, context->deadline_us)) return status_ok();
-  return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED",
+  return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
                       "Redis has not told in time whether the log is whole");
 }
 
@@ -330,5 +330,5 @@ struct status known_log_check(struct known_log *known, struct context *context) 
     if (!status_is_ok(status)) return status;
   }
   if (!*known->loss || !known->refuses) return status_ok();
-  return status_error(context->arena, STATUS_UNAVAILABLE, "LOG_RESET", "%s", known->loss);
+  return status_error(context->arena, STATUS_UNAVAILABLE, reason_log_reset, "%s", known->loss);
 }

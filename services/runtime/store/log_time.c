@@ -61,6 +61,11 @@ bool position_parse(const char *text, struct position *ret_position) {
   return true;
 }
 
+struct status position_invalid(struct arena *arena) {
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_position_invalid,
+                      "the position that the answer must reflect is not one that a call has returned");
+}
+
 bool position_has_seen(const struct position *position, const struct position *wanted) {
   return strcmp(position->epoch, wanted->epoch) == 0 && position->log_time >= wanted->log_time;
 }

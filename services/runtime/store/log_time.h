@@ -3,7 +3,7 @@
  *
  * An entry's id `<unix ms>-<0..999>` is also a number: microseconds since the Unix epoch, ms * 1000 + the second part,
  * pushed up where needed to stay unique and increasing. It promises order, not time. The clock is the key
- * `ordershop_clock`: "<last id> <epoch>", where the epoch is random and changes when the log had to be rebuilt.
+ * the brand's clock key: "<last id> <epoch>", where the epoch is random and changes when the log had to be rebuilt.
  * A position is epoch and log time together: how far a reader is, or what an answer's reader must have seen. */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/status.h"
 
 /* "1548699678802-91" from 1548699678802091 and back. False: no such id. */
 const char *log_time_text(struct arena *arena, int64_t log_time);
@@ -29,9 +30,12 @@ struct position {
   int64_t log_time;
 };
 
-/* The opaque text of the metadata `ordershop-position` and `ordershop-after`. False: not one of ours. */
+/* The opaque text of the metadata `<brand>-position` and `<brand>-after`. False: not one of ours. */
 const char *position_text(struct arena *arena, const struct position *position);
 bool position_parse(const char *text, struct position *ret_position);
+
+/* INVALID_ARGUMENT (POSITION_INVALID): what a text that is none is answered with. */
+struct status position_invalid(struct arena *arena);
 
 /* Whether a reader that has come to `position` has seen all up to `wanted`: of the same log, and as far. */
 bool position_has_seen(const struct position *position, const struct position *wanted);

@@ -41,7 +41,7 @@ struct status request_record_read(const struct request_record *record, struct ar
   bool same = size > FINGERPRINT_SIZE && memcmp(value, record->fingerprint, FINGERPRINT_SIZE) == 0;
   if (!same) {
     const char *description = arena_printf(arena, "%s was used for another request", record->request_id);
-    return violation_status(arena, "REQUEST_ID_REUSED", "request_id", description);
+    return violation_status(arena, reason_request_id_reused, "request_id", description);
   }
   const char *rest = value + FINGERPRINT_SIZE + 1;
   struct request_trace trace = {0};
@@ -85,8 +85,8 @@ struct status request_trace_entities(const struct request_trace *trace, struct e
   struct status status = redis_command(store->reads, context, &range, &reply);
   if (!status_is_ok(status)) return status;
   if (reply->count != count) {
-    return status_error(arena, STATUS_DATA_LOSS, "EVENT_MISSING", "events:%s has lost the event %s of this request",
-                        stream, log_time_text(arena, trace->first));
+    return status_error(arena, STATUS_DATA_LOSS, reason_event_missing,
+                        "events:%s has lost the event %s of this request", stream, log_time_text(arena, trace->first));
   }
   for (size_t i = 0; i < count; i++) {
     struct event event;

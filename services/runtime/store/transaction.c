@@ -212,7 +212,7 @@ static struct redis_arguments all_values(const struct transaction *transaction) 
 
 static struct status wrong_kind(struct transaction *transaction, const struct redis_reply *reply) {
   transaction->wrong_change = (size_t)redis_reply_number(redis_reply_at(reply, 1), 0);
-  return status_error(transaction->arena, STATUS_INTERNAL, "REDIS_WRONGTYPE", "the key %s holds a %s",
+  return status_error(transaction->arena, STATUS_INTERNAL, reason_redis_wrongtype, "the key %s holds a %s",
                       transaction->change_keys.values[transaction->wrong_change - 1],
                       redis_reply_text(redis_reply_at(reply, 2)));
 }
@@ -240,7 +240,7 @@ struct status transaction_run(struct transaction *transaction, struct context *c
                               struct transaction_result *ret_result) {
   struct event_store *store = transaction->store;
   if (transaction->fault) {
-    return status_error(transaction->arena, STATUS_INTERNAL, "CHANGE_INVALID", "%s", transaction->fault);
+    return status_error(transaction->arena, STATUS_INTERNAL, reason_change_invalid, "%s", transaction->fault);
   }
   struct redis_arguments keys = all_keys(transaction), values = all_values(transaction);
   const struct redis_reply *reply;

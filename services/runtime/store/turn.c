@@ -34,7 +34,7 @@ bool turn_wait(struct turn *turn, struct status *ret_status) {
   bool in_time = turn->holder.holds ? sleep_a_moment(turn) : wait_in_line(turn);
   turn->waits++;
   if (in_time) return true;
-  *ret_status = status_error(turn->context->arena, STATUS_DEADLINE_EXCEEDED, "CONTENDED",
+  *ret_status = status_error(turn->context->arena, STATUS_DEADLINE_EXCEEDED, reason_contended,
                              "%s %s was being changed by others until the deadline", turn->type, turn->id);
   return false;
 }

@@ -42,7 +42,7 @@ struct status view_answer(const struct view_question *question, void **ret_recor
     if (!bytes || !redis_reply_text(bytes)) continue;
     records[i] = message_unpack(arena, question->view->record, bytes->text, bytes->size);
     if (!records[i]) {
-      return status_error(arena, STATUS_DATA_LOSS, "VIEW_UNDECODABLE", "the record %s of %s can't be decoded",
+      return status_error(arena, STATUS_DATA_LOSS, reason_view_undecodable, "the record %s of %s can't be decoded",
                           question->keys[i], question->view->name);
     }
   }

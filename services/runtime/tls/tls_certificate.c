@@ -17,7 +17,7 @@ struct dates {
 
 static struct status unfit(struct arena *arena, const char *path, const char *what) {
   ERR_clear_error();
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "CERTIFICATE_UNFIT", "%s: %s", path, what);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_certificate_unfit, "%s: %s", path, what);
 }
 
 const char *tls_time_text(struct arena *arena, int64_t unix_us) {

@@ -47,7 +47,7 @@ struct tls_files {
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static struct status unfit(struct arena *arena, const char *name, const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, "CERTIFICATE_UNFIT", "%s: %s", name, what);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_certificate_unfit, "%s: %s", name, what);
 }
 
 static struct status unreadable(struct arena *arena, const char *name) {
@@ -188,17 +188,23 @@ static const char *path_of(struct arena *arena, const char *given) {
   return given && *given ? arena_strdup(arena, given) : NULL;
 }
 
-static const char *name_of(struct arena *arena, const char *variable, const char *path) {
-  return path ? arena_printf(arena, "%s: %s", variable, path) : NULL;
+static const char *name_of(struct arena *arena, const char *prefix, const char *variable, const char *path) {
+  return path ? arena_printf(arena, "%s%s: %s", prefix, variable, path) : NULL;
 }
 
-static struct tls_texts names_of(struct arena *arena, const struct tls_texts *paths) {
-  return (struct tls_texts){.certificate = name_of(arena, "ORDERSHOP_TLS_CERTIFICATE_FILE", paths->certificate),
-                            .key = name_of(arena, "ORDERSHOP_TLS_KEY_FILE", paths->key),
-                            .ca = name_of(arena, "ORDERSHOP_TLS_CA_FILE", paths->ca)};
+static struct tls_texts names_of(struct arena *arena, const char *prefix, const struct tls_texts *paths) {
+  return (struct tls_texts){.certificate = name_of(arena, prefix, "TLS_CERTIFICATE_FILE", paths->certificate),
+                            .key = name_of(arena, prefix, "TLS_KEY_FILE", paths->key),
+                            .ca = name_of(arena, prefix, "TLS_CA_FILE", paths->ca)};
 }
 
-struct status tls_files_open(struct arena *arena, const struct tls_texts *paths, bool logs,
+/* Certificate and key are of use together only. */
+static struct status missing(struct arena *arena, const char *prefix, const char *variable, const char *given) {
+  return unfit(arena, arena_printf(arena, "%s%s", prefix, variable),
+               arena_printf(arena, "is not set, but needed with %s%s", prefix, given));
+}
+
+struct status tls_files_open(struct arena *arena, const char *prefix, const struct tls_texts *paths, bool logs,
                              struct tls_files **ret_files) {
   struct tls_texts own = {path_of(arena, paths->certificate), path_of(arena, paths->key), path_of(arena, paths->ca)};
   if (!own.certificate && !own.key && !own.ca) {
@@ -206,15 +212,11 @@ struct status tls_files_open(struct arena *arena, const struct tls_texts *paths,
     return status_ok();
   }
   tls_openssl_outlive_main();
-  if (own.certificate && !own.key) {
-    return unfit(arena, "ORDERSHOP_TLS_KEY_FILE", "is not set, but needed with ORDERSHOP_TLS_CERTIFICATE_FILE");
-  }
-  if (own.key && !own.certificate) {
-    return unfit(arena, "ORDERSHOP_TLS_CERTIFICATE_FILE", "is not set, but needed with ORDERSHOP_TLS_KEY_FILE");
-  }
+  if (own.certificate && !own.key) return missing(arena, prefix, "TLS_KEY_FILE", "TLS_CERTIFICATE_FILE");
+  if (own.key && !own.certificate) return missing(arena, prefix, "TLS_CERTIFICATE_FILE", "TLS_KEY_FILE");
   struct tls_files *files = arena_calloc(arena, 1, sizeof(*files));
   *files = (struct tls_files){
-      .paths = own, .names = names_of(arena, &own), .logs = logs, .version = 1, .arena = arena_new()};
+      .paths = own, .names = names_of(arena, prefix, &own), .logs = logs, .version = 1, .arena = arena_new()};
   files->seen = stamps_of(&own);
   struct status status = read_texts(files->arena, files, &files->texts, &files->end_us);
   if (!status_is_ok(status)) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "notebook_brand.h"
 #include "rpc/rpc_blocking_client.h"
 
 static int fail(struct status status) {
@@ -15,7 +16,7 @@ int main(int argc, char **argv) {
   if (argc != 3) return 2;
   struct arena *arena = arena_new();
   struct rpc_blocking_channel *channel;
-  const struct rpc_channel_options options = {.peer = "note", .wait_for_ready = true};
+  const struct rpc_channel_options options = {.brand = &notebook_brand, .peer = "note", .wait_for_ready = true};
   struct status status = rpc_blocking_channel_open(arena, argv[1], &options, &channel);
   if (!status_is_ok(status)) return fail(status);
   const ProtobufCServiceDescriptor *service = &notes__v1__note_service__descriptor;

@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "consumer/work.h"
+#include "notebook_brand.h"
 #include "service/entity_command.h"
 
-extern const unsigned char ordershop_note_descriptor_set[];
-extern const size_t ordershop_note_descriptor_set_size;
+extern const unsigned char notebook_note_descriptor_set[];
+extern const size_t notebook_note_descriptor_set_size;
 
 static const struct entity_type note_type = {.name = "note", .descriptor = &notes__v1__note__descriptor};
 
@@ -54,6 +55,7 @@ static const struct subscription subscriptions[] = {
 };
 
 static const struct service_definition note_service = {
+    .brand = &notebook_brand,
     .name = "note",
     .purpose = "keeps notes",
     .port = 50058,

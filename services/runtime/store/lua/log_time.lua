@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Log time inside Redis: the clock of the shop is the string `ordershop_clock`, "<last id> <epoch>". A log time is a
+-- Log time inside Redis: the clock of the shop is the string at the clock's key, "<last id> <epoch>". A log time is a
 -- number, microseconds since the Unix epoch (below 2^53); an entry's id is "<ms>-<us>" of it.
 
 local function log_time_id(log_time)

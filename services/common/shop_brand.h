@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The brand of this shop's services and clients: every name begins with it that a client, an operator or Redis sees. */
+#pragma once
+
+#include "base/brand.h"
+
+extern const struct brand shop_brand;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reasons of this shop's own errors, which its brand lists (base/reason.h). */
+#pragma once
+
+extern const char *const shop_reasons[];
+
+extern const char reason_billing_already_exists[];
+extern const char reason_claim_expired[];
+extern const char reason_inventory_already_exists[];
+extern const char reason_inventory_not_found[];
+extern const char reason_mail_changed[];
+extern const char reason_mail_folder_unwritable[];
+extern const char reason_mail_sender_invalid[];
+extern const char reason_order_being_billed[];
+extern const char reason_order_billed[];
+extern const char reason_order_claimed[];
+extern const char reason_out_of_stock[];
+extern const char reason_reservation_expired[];
+extern const char reason_smtp_unreachable[];
+extern const char reason_stock_contended[];
+extern const char reason_stock_out_of_range[];
+extern const char reason_stock_reserved[];
+extern const char reason_stopping[];

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Brand: the names by which the services of one product are known from outside: variables, errors, metadata,
+ * certificates, and the keys in Redis that are no service's own. The runtime has none of its own; a product writes one
+ * literal, which all its services and clients share and which lives as long as the process. All members but `reasons`
+ * are required (definition_check.h checks them). */
+#pragma once
+
+#include "base/arena.h"
+
+struct brand {
+  /* "coupon": before the names of programs (coupon-note), and "_runtime" follows it in the name of the runtime's
+   * library of Redis functions. Of a-z, 0-9 and _. */
+  const char *name;
+  /* "COUPON_": before all environment variables. Of A-Z, 0-9 and _, with _ at the end. */
+  const char *environment_prefix;
+  /* ErrorInfo.domain of all errors (AIP-193: a name that is globally unique, such as that of the product). */
+  const char *error_domain;
+  /* The reasons of the product's own errors, in that domain (base/reason.h); ends with NULL. NULL: it has none. */
+  const char *const *reasons;
+  /* "coupon-after", "coupon-position": the keys of the metadata in which a caller names the position that the answer
+   * must reflect, and an answer the position of what it has changed. Of a-z, 0-9 and -. */
+  const char *after_metadata, *position_metadata;
+  /* The key of the log's clock in Redis, behind the key prefix. Products that share a log share this key. */
+  const char *clock_key;
+  /* "spiffe://coupon/": what comes before the service's name in the URI of its certificate. */
+  const char *identity_prefix;
+};
+
+/* "<prefix>NAME": a variable of the brand. */
+const char *brand_variable(const struct brand *brand, struct arena *arena, const char *name);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/reason.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char reason_address_invalid[] = "ADDRESS_INVALID";
+const char reason_address_unavailable[] = "ADDRESS_UNAVAILABLE";
+const char reason_caller_not_allowed[] = "CALLER_NOT_ALLOWED";
+const char reason_call_invalid[] = "CALL_INVALID";
+const char reason_call_refused[] = "CALL_REFUSED";
+const char reason_cancelled[] = "CANCELLED";
+const char reason_certificate_unfit[] = "CERTIFICATE_UNFIT";
+const char reason_change_invalid[] = "CHANGE_INVALID";
+const char reason_configuration_invalid[] = "CONFIGURATION_INVALID";
+const char reason_consumer_halted[] = "CONSUMER_HALTED";
+const char reason_contended[] = "CONTENDED";
+const char reason_deadline_exceeded[] = "DEADLINE_EXCEEDED";
+const char reason_definition_invalid[] = "DEFINITION_INVALID";
+const char reason_descriptor_set_invalid[] = "DESCRIPTOR_SET_INVALID";
+const char reason_entity_undecodable[] = "ENTITY_UNDECODABLE";
+const char reason_event_missing[] = "EVENT_MISSING";
+const char reason_event_undecodable[] = "EVENT_UNDECODABLE";
+const char reason_fail_point[] = "FAIL_POINT";
+const char reason_field_invalid[] = "FIELD_INVALID";
+const char reason_grpc_unfit[] = "GRPC_UNFIT";
+const char reason_lease_lost[] = "LEASE_LOST";
+const char reason_log_changed[] = "LOG_CHANGED";
+const char reason_log_gap[] = "LOG_GAP";
+const char reason_log_reset[] = "LOG_RESET";
+const char reason_method_unknown[] = "METHOD_UNKNOWN";
+const char reason_not_serving[] = "NOT_SERVING";
+const char reason_no_reply[] = "NO_REPLY";
+const char reason_overloaded[] = "OVERLOADED";
+const char reason_page_token_invalid[] = "PAGE_TOKEN_INVALID";
+const char reason_peer_unreachable[] = "PEER_UNREACHABLE";
+const char reason_position_invalid[] = "POSITION_INVALID";
+const char reason_position_not_reached[] = "POSITION_NOT_REACHED";
+const char reason_redis_busy[] = "REDIS_BUSY";
+const char reason_redis_busygroup[] = "REDIS_BUSYGROUP";
+const char reason_redis_clusterdown[] = "REDIS_CLUSTERDOWN";
+const char reason_redis_error[] = "REDIS_ERROR";
+const char reason_redis_function_unknown[] = "REDIS_FUNCTION_UNKNOWN";
+const char reason_redis_library_exists[] = "REDIS_LIBRARY_EXISTS";
+const char reason_redis_loading[] = "REDIS_LOADING";
+const char reason_redis_masterdown[] = "REDIS_MASTERDOWN";
+const char reason_redis_misconf[] = "REDIS_MISCONF";
+const char reason_redis_noauth[] = "REDIS_NOAUTH";
+const char reason_redis_nogroup[] = "REDIS_NOGROUP";
+const char reason_redis_noperm[] = "REDIS_NOPERM";
+const char reason_redis_noreplicas[] = "REDIS_NOREPLICAS";
+const char reason_redis_out_of_memory[] = "REDIS_OUT_OF_MEMORY";
+const char reason_redis_readonly[] = "REDIS_READONLY";
+const char reason_redis_tls_unsupported[] = "REDIS_TLS_UNSUPPORTED";
+const char reason_redis_tryagain[] = "REDIS_TRYAGAIN";
+const char reason_redis_unblocked[] = "REDIS_UNBLOCKED";
+const char reason_redis_unreachable[] = "REDIS_UNREACHABLE";
+const char reason_redis_url_invalid[] = "REDIS_URL_INVALID";
+const char reason_redis_wrongpass[] = "REDIS_WRONGPASS";
+const char reason_redis_wrongtype[] = "REDIS_WRONGTYPE";
+const char reason_reply_invalid[] = "REPLY_INVALID";
+const char reason_request_id_reused[] = "REQUEST_ID_REUSED";
+const char reason_request_missing[] = "REQUEST_MISSING";
+const char reason_request_record_undecodable[] = "REQUEST_RECORD_UNDECODABLE";
+const char reason_service_table_invalid[] = "SERVICE_TABLE_INVALID";
+const char reason_service_unknown[] = "SERVICE_UNKNOWN";
+const char reason_shutting_down[] = "SHUTTING_DOWN";
+const char reason_too_many_streams[] = "TOO_MANY_STREAMS";
+const char reason_usage[] = "USAGE";
+const char reason_version_mismatch[] = "VERSION_MISMATCH";
+const char reason_view_undecodable[] = "VIEW_UNDECODABLE";
+const char reason_work_refused[] = "WORK_REFUSED";
+
+const char *const runtime_reasons[] = {
+    reason_address_invalid,
+    reason_address_unavailable,
+    reason_caller_not_allowed,
+    reason_call_invalid,
+    reason_call_refused,
+    reason_cancelled,
+    reason_certificate_unfit,
+    reason_change_invalid,
+    reason_configuration_invalid,
+    reason_consumer_halted,
+    reason_contended,
+    reason_deadline_exceeded,
+    reason_definition_invalid,
+    reason_descriptor_set_invalid,
+    reason_entity_undecodable,
+    reason_event_missing,
+    reason_event_undecodable,
+    reason_fail_point,
+    reason_field_invalid,
+    reason_grpc_unfit,
+    reason_lease_lost,
+    reason_log_changed,
+    reason_log_gap,
+    reason_log_reset,
+    reason_method_unknown,
+    reason_not_serving,
+    reason_no_reply,
+    reason_overloaded,
+    reason_page_token_invalid,
+    reason_peer_unreachable,
+    reason_position_invalid,
+    reason_position_not_reached,
+    reason_redis_busy,
+    reason_redis_busygroup,
+    reason_redis_clusterdown,
+    reason_redis_error,
+    reason_redis_function_unknown,
+    reason_redis_library_exists,
+    reason_redis_loading,
+    reason_redis_masterdown,
+    reason_redis_misconf,
+    reason_redis_noauth,
+    reason_redis_nogroup,
+    reason_redis_noperm,
+    reason_redis_noreplicas,
+    reason_redis_out_of_memory,
+    reason_redis_readonly,
+    reason_redis_tls_unsupported,
+    reason_redis_tryagain,
+    reason_redis_unblocked,
+    reason_redis_unreachable,
+    reason_redis_url_invalid,
+    reason_redis_wrongpass,
+    reason_redis_wrongtype,
+    reason_reply_invalid,
+    reason_request_id_reused,
+    reason_request_missing,
+    reason_request_record_undecodable,
+    reason_service_table_invalid,
+    reason_service_unknown,
+    reason_shutting_down,
+    reason_too_many_streams,
+    reason_usage,
+    reason_version_mismatch,
+    reason_view_undecodable,
+    reason_work_refused,
+    NULL,
+};
+
+const char *reason_find(const char *const *reasons, const char *text) {
+  for (; *reasons; reasons++) {
+    if (strcmp(*reasons, text) == 0) return *reasons;
+  }
+  return NULL;
+}
