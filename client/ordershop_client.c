@@ -70,7 +70,8 @@ static void name_peers(struct ordershop_client *client, const struct ordershop_c
 }
 
 static struct status connect_peer(struct ordershop_client *client, struct peer *peer, bool use_proxy) {
-  struct rpc_channel_options options = {.brand = &shop_brand, .peer = peer->name, .tls = client->tls, .use_proxy = use_proxy};
+  struct rpc_channel_options options = {
+      .brand = &shop_brand, .peer = peer->name, .tls = client->tls, .use_proxy = use_proxy};
   return rpc_blocking_channel_open(client->arena, peer->address, &options, &peer->channel);
 }
 

@@ -109,7 +109,8 @@ static void note(struct run *run, struct status status, int64_t begun_us, int64_
 }
 
 /* With its retries, of the same request: it has a request id. */
-static struct status call_once(struct caller *caller, struct context *context, const ProtobufCMessage *request) {
+static coroutine_fn struct status call_once(struct caller *caller, struct context *context,
+                                            const ProtobufCMessage *request) {
   static const struct retry_policy as_the_library = {.attempts = 5, .first_backoff_ms = 100};
   struct run *run = caller->run;
   for (int tries = 1;; tries++) {
@@ -122,7 +123,7 @@ static struct status call_once(struct caller *caller, struct context *context, c
   }
 }
 
-static void keep_calling(void *argument) {
+static coroutine_fn void keep_calling(void *argument) {
   struct caller *caller = argument;
   struct run *run = caller->run;
   struct arena *arena = arena_new();
@@ -136,7 +137,7 @@ static void keep_calling(void *argument) {
   arena_free(arena);
 }
 
-static void keep_in_flight(struct run *run) {
+static coroutine_fn void keep_in_flight(struct run *run) {
   int count = run->options->in_flight;
   struct caller *callers = arena_calloc(run->arena, (size_t)count, sizeof(*callers));
   void **items = arena_calloc(run->arena, (size_t)count, sizeof(*items));
@@ -147,7 +148,7 @@ static void keep_in_flight(struct run *run) {
   coroutine_for_each(keep_calling, items, count, count);
 }
 
-static void call_single(void *argument) {
+static coroutine_fn void call_single(void *argument) {
   struct caller *caller = argument;
   struct run *run = caller->run;
   struct arena *arena = arena_new();
@@ -172,7 +173,7 @@ static void begin_single(struct run *run, uint64_t number, int64_t begin_us) {
 }
 
 /* Begins calls when they are due, whatever becomes of those before: real callers don't wait for each other. */
-static void keep_rate(struct run *run) {
+static coroutine_fn void keep_rate(struct run *run) {
   int64_t begun_us = clock_monotonic_us(), due_us = begun_us;
   uint64_t number = 0;
   for (int64_t now_us; (now_us = clock_monotonic_us()) < run->end_us;) {
@@ -184,7 +185,7 @@ static void keep_rate(struct run *run) {
   while (run->under_way > 0) condition_wait(&run->ended, DEADLINE_NEVER);
 }
 
-static void call_all(struct run *run) {
+static coroutine_fn void call_all(struct run *run) {
   const struct load_options *options = run->options;
   size_t seconds = (size_t)(options->duration_ms / 1000);
   run->measured_us = clock_monotonic_us() + options->warm_up_ms * 1000;
@@ -195,7 +196,7 @@ static void call_all(struct run *run) {
   if (options->in_flight == 0) keep_rate(run);
 }
 
-static void run_on_loop(void *argument) {
+static coroutine_fn void run_on_loop(void *argument) {
   struct run *run = argument;
   int opened = 0;
   const struct rpc_channel_options options = {.brand = &shop_brand, .peer = "the service", .tls = run->target->tls};

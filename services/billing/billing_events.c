@@ -23,7 +23,7 @@ static void want_customer(struct work *work, const struct event *event) {
 }
 
 /* Asks the customer for payment. One who is gone is not asked. */
-static struct status request_payment(struct work *work, const struct event *event) {
+static coroutine_fn struct status request_payment(struct work *work, const struct event *event) {
   const Ordershop__V1__Order *order = event->entity;
   void *found;
   struct status status = work_get(work, &customers, order->customer_id, &found);
@@ -44,7 +44,7 @@ static void want_order(struct work *work, const struct event *event) {
 }
 
 /* Thanks for the payment. */
-static struct status acknowledge_payment(struct work *work, const struct event *event) {
+static coroutine_fn struct status acknowledge_payment(struct work *work, const struct event *event) {
   const Ordershop__V1__Billing *billing = event->entity;
   void *order, *found = NULL;
   struct status status = work_get(work, &known_orders, billing->order_id, &order);

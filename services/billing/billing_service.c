@@ -65,7 +65,7 @@ static struct status already_billed(struct arena *arena, const char *order_id) {
   return status_with_resource(status, arena, "billing", order_id);
 }
 
-static struct status is_billed(struct rpc_call *call, const char *order_id, bool *ret_billed) {
+static coroutine_fn struct status is_billed(struct rpc_call *call, const char *order_id, bool *ret_billed) {
   struct event_store *store = service_of(call)->store;
   struct arena *arena = call->context.arena;
   struct redis_arguments exists = redis_command_of(arena, "HEXISTS", by_order_key(store, arena), order_id, NULL);
@@ -86,7 +86,7 @@ struct try {
 
 /* Takes half of the time at most, since the record needs its time: a claim can't be given back, another try of the same
  * request may rely on it. */
-static struct status claim_order(const struct try *try, const Ordershop__V1__Order **ret_order) {
+static coroutine_fn struct status claim_order(const struct try *try, const Ordershop__V1__Order **ret_order) {
   Ordershop__Internal__V1__ClaimOrderRequest request = ORDERSHOP__INTERNAL__V1__CLAIM_ORDER_REQUEST__INIT;
   request.order_id = (char *)try->order_id;
   request.billing_id = (char *)try->billing_id;
@@ -102,7 +102,7 @@ static struct status claim_order(const struct try *try, const Ordershop__V1__Ord
 }
 
 /* After the record was refused because the claim had expired. Should it fail, the claim expires. */
-static void release_order(const struct try *try) {
+static coroutine_fn void release_order(const struct try *try) {
   Ordershop__Internal__V1__ReleaseOrderRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_ORDER_REQUEST__INIT;
   request.order_id = (char *)try->order_id;
   request.billing_id = (char *)try->billing_id;
@@ -112,7 +112,7 @@ static void release_order(const struct try *try) {
 
 /* The order service says billed, but no billing is on record here: one was deleted, and the order service has not seen
  * it yet. It is asked once more after it has. */
-static struct status claim_after_deletion(const struct try *try, const Ordershop__V1__Order **ret_order) {
+static coroutine_fn struct status claim_after_deletion(const struct try *try, const Ordershop__V1__Order **ret_order) {
   struct rpc_call *call = try->call;
   struct arena *arena = call->context.arena;
   bool billed;
@@ -141,8 +141,8 @@ static void put_billing(struct transaction *transaction, const struct try *try, 
 }
 
 /* Records the billing of a claimed order. *ret_again: the claim has expired meanwhile. */
-static struct status record_billing(const struct try *try, const Ordershop__V1__Order *order, const void **ret_billing,
-                                    bool *ret_again) {
+static coroutine_fn struct status record_billing(const struct try *try, const Ordershop__V1__Order *order,
+                                                 const void **ret_billing, bool *ret_again) {
   struct rpc_call *call = try->call;
   struct arena *arena = call->context.arena;
   struct event_store *store = service_of(call)->store;
@@ -176,7 +176,7 @@ static struct status record_billing(const struct try *try, const Ordershop__V1__
   return status_ok();
 }
 
-static struct status claim_and_record(const struct try *try, const void **ret_billing, bool *ret_again) {
+static coroutine_fn struct status claim_and_record(const struct try *try, const void **ret_billing, bool *ret_again) {
   const Ordershop__V1__Order *order = NULL;
   fail_point("billing.before_claim");
   struct status status = claim_order(try, &order);
@@ -189,7 +189,7 @@ static struct status claim_and_record(const struct try *try, const void **ret_bi
 }
 
 /* Those who wait for one order, whose claim may last, must not hold up the billings of others. */
-static bool wait_for_turn(struct rpc_call *call, struct turn *turn, struct status *ret_status) {
+static coroutine_fn bool wait_for_turn(struct rpc_call *call, struct turn *turn, struct status *ret_status) {
   rpc_call_rest(call);
   bool in_time = turn_wait(turn, ret_status);
   rpc_call_resume(call);
@@ -198,7 +198,7 @@ static bool wait_for_turn(struct rpc_call *call, struct turn *turn, struct statu
 
 /* As claim_and_record, but waits while another billing of the order is on its way: it will be recorded, or its claim
  * ends. */
-static struct status claim_in_turn(struct try *try, const void **ret_billing, bool *ret_again) {
+static coroutine_fn struct status claim_in_turn(struct try *try, const void **ret_billing, bool *ret_again) {
   struct event_store *store = service_of(try->call)->store;
   struct turn turn = turn_of(store, &try->call->context, "order", try->order_id);
   struct status status;
@@ -210,7 +210,7 @@ static struct status claim_in_turn(struct try *try, const void **ret_billing, bo
   return status;
 }
 
-static struct status bill_order(struct try *try, const void **ret_billing) {
+static coroutine_fn struct status bill_order(struct try *try, const void **ret_billing) {
   struct arena *arena = try->call->context.arena;
   struct event_store *store = service_of(try->call)->store;
   for (int i = 0; i < EXPIRED_CLAIMS_MOST; i++) {
@@ -225,7 +225,7 @@ static struct status bill_order(struct try *try, const void **ret_billing) {
                       "the billing of order %s could not be recorded before its claim expired", try->order_id);
 }
 
-static struct status create_billing(struct rpc_call *call, const void *input, const void **ret_billing) {
+static coroutine_fn struct status create_billing(struct rpc_call *call, const void *input, const void **ret_billing) {
   const Ordershop__V1__CreateBillingRequest *request = input;
   struct arena *arena = call->context.arena;
   struct violations violations = violations_of(arena);

@@ -33,8 +33,8 @@ static void touch_profile(struct work *work, const struct event *event, Ordersho
   work_put(work, &crm_profiles, profile->customer_id, profile);
 }
 
-static struct status get_profile(struct work *work, const char *customer_id,
-                                 Ordershop__V1__CustomerProfile **ret_profile) {
+static coroutine_fn struct status get_profile(struct work *work, const char *customer_id,
+                                              Ordershop__V1__CustomerProfile **ret_profile) {
   void *profile;
   struct status status = work_get(work, &crm_profiles, customer_id, &profile);
   if (status_is_ok(status)) *ret_profile = profile;
@@ -55,7 +55,7 @@ static struct status welcome_customer(struct work *work, const struct event *eve
   return status_ok();
 }
 
-static struct status change_customer(struct work *work, const struct event *event) {
+static coroutine_fn struct status change_customer(struct work *work, const struct event *event) {
   const Ordershop__V1__Customer *customer = event->entity;
   Ordershop__V1__CustomerProfile *profile;
   struct status status = get_profile(work, customer->id, &profile);
@@ -82,7 +82,7 @@ static void want_order(struct work *work, const struct event *event) {
   work_want(work, &known_orders, order->id);
 }
 
-static struct status thank_for_order(struct work *work, const struct event *event) {
+static coroutine_fn struct status thank_for_order(struct work *work, const struct event *event) {
   const Ordershop__V1__Order *order = event->entity;
   Ordershop__V1__CustomerProfile *profile;
   struct status status = get_profile(work, order->customer_id, &profile);
@@ -100,7 +100,7 @@ static struct status thank_for_order(struct work *work, const struct event *even
   return status_ok();
 }
 
-static struct status change_order(struct work *work, const struct event *event) {
+static coroutine_fn struct status change_order(struct work *work, const struct event *event) {
   const Ordershop__V1__Order *order = event->entity;
   Ordershop__V1__CustomerProfile *profile;
   void *before;
@@ -115,7 +115,7 @@ static struct status change_order(struct work *work, const struct event *event) 
   return status_ok();
 }
 
-static struct status cancel_order(struct work *work, const struct event *event) {
+static coroutine_fn struct status cancel_order(struct work *work, const struct event *event) {
   const Ordershop__V1__Order *order = event->entity;
   Ordershop__V1__CustomerProfile *profile;
   struct status status = get_profile(work, order->customer_id, &profile);
@@ -138,8 +138,9 @@ static void want_billed_order(struct work *work, const struct event *event) {
 }
 
 /* The order of a billing and its customer's profile; either may be NULL. */
-static struct status get_billed(struct work *work, const Ordershop__V1__Billing *billing,
-                                Ordershop__V1__Order **ret_order, Ordershop__V1__CustomerProfile **ret_profile) {
+static coroutine_fn struct status get_billed(struct work *work, const Ordershop__V1__Billing *billing,
+                                             Ordershop__V1__Order **ret_order,
+                                             Ordershop__V1__CustomerProfile **ret_profile) {
   void *order;
   Ordershop__V1__CustomerProfile *profile = NULL;
   struct status status = work_get(work, &known_orders, billing->order_id, &order);
@@ -150,7 +151,7 @@ static struct status get_billed(struct work *work, const Ordershop__V1__Billing 
   return status_ok();
 }
 
-static struct status note_payment(struct work *work, const struct event *event) {
+static coroutine_fn struct status note_payment(struct work *work, const struct event *event) {
   const Ordershop__V1__Billing *billing = event->entity;
   Ordershop__V1__Order *order;
   Ordershop__V1__CustomerProfile *profile;
@@ -168,7 +169,7 @@ static struct status note_payment(struct work *work, const struct event *event) 
   return status_ok();
 }
 
-static struct status take_payment_back(struct work *work, const struct event *event) {
+static coroutine_fn struct status take_payment_back(struct work *work, const struct event *event) {
   const Ordershop__V1__Billing *billing = event->entity;
   Ordershop__V1__Order *order;
   Ordershop__V1__CustomerProfile *profile;

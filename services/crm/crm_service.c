@@ -21,7 +21,8 @@ const struct entity_type crm_interaction_type = {
 
 static const struct resource interactions = {.type = &crm_interaction_type, .list_filter = "customer_id"};
 
-static struct status get_customer_profile(struct rpc_call *call, const void *input, const void **ret_profile) {
+static coroutine_fn struct status get_customer_profile(struct rpc_call *call, const void *input,
+                                                       const void **ret_profile) {
   const Ordershop__V1__GetCustomerProfileRequest *request = input;
   struct arena *arena = call->context.arena;
   struct violations violations = violations_of(arena);

@@ -11,7 +11,7 @@
 const struct view inventory_products = {
     .name = "products", .record = &ordershop__v1__product__descriptor, .fields = {"id"}};
 
-static struct status settle_orders(struct work *work, const struct event *const *events, size_t count) {
+static coroutine_fn struct status settle_orders(struct work *work, const struct event *const *events, size_t count) {
   const struct service *service = work_user(work);
   return stock_settle(service->user, work_context(work), work_epoch(work), events, count);
 }
@@ -33,8 +33,8 @@ const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS] = {
      .deleted = keep_product},
 };
 
-struct status inventory_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
-                                  bool *ret_tick) {
+coroutine_fn struct status inventory_housekeep(void *service, struct context *context, int64_t position,
+                                               const char *epoch, bool *ret_tick) {
   struct stock *stock = ((struct service *)service)->user;
   struct event_store *store = ((struct service *)service)->store;
   int64_t next_expiry;

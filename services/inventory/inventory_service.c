@@ -72,7 +72,7 @@ struct stock *stock_of(const struct rpc_call *call) {
 /* ---- products --------------------------------------------------------------------------------------------------- */
 
 /* Asks the product service for those that the view lacks: made a moment ago, or no products. */
-static struct status ask_for_products(struct rpc_call *call, const char **ids, size_t count) {
+static coroutine_fn struct status ask_for_products(struct rpc_call *call, const char **ids, size_t count) {
   Ordershop__V1__BatchGetProductsRequest request = ORDERSHOP__V1__BATCH_GET_PRODUCTS_REQUEST__INIT;
   request.ids = (char **)ids;
   request.n_ids = count;
@@ -81,7 +81,7 @@ static struct status ask_for_products(struct rpc_call *call, const char **ids, s
 }
 
 /* Errors: NOT_FOUND PRODUCT_NOT_FOUND. */
-static struct status require_products(struct rpc_call *call, const char *const *ids, size_t count) {
+static coroutine_fn struct status require_products(struct rpc_call *call, const char *const *ids, size_t count) {
   struct arena *arena = call->context.arena;
   void **records = arena_calloc(arena, count, sizeof *records);
   struct status status =
@@ -96,8 +96,8 @@ static struct status require_products(struct rpc_call *call, const char *const *
 }
 
 /* A request that was answered before is answered again, even if a product has been deleted since. */
-static struct status require_products_of(struct rpc_call *call, const void *request, const char *const *ids,
-                                         size_t count) {
+static coroutine_fn struct status require_products_of(struct rpc_call *call, const void *request,
+                                                      const char *const *ids, size_t count) {
   struct status missing = require_products(call, ids, count);
   if (missing.code != STATUS_NOT_FOUND) return missing;
   struct request_record record = command_record(call, &inventories, request, false);
@@ -136,7 +136,8 @@ static Ordershop__V1__Inventory *canonical_inventory(struct arena *arena, const 
   return inventory;
 }
 
-static struct status create_inventory(struct rpc_call *call, const void *request, const void **ret_inventory) {
+static coroutine_fn struct status create_inventory(struct rpc_call *call, const void *request,
+                                                   const void **ret_inventory) {
   struct arena *arena = call->context.arena;
   Ordershop__V1__CreateInventoryRequest *create = message_share(arena, request);
   struct violations violations = violations_of(arena);
@@ -176,7 +177,8 @@ static struct status check_batch(struct arena *arena, const Ordershop__V1__Batch
   return violations_status(&violations);
 }
 
-static struct status batch_create_inventories(struct rpc_call *call, const void *request, const void **ret_response) {
+static coroutine_fn struct status batch_create_inventories(struct rpc_call *call, const void *request,
+                                                           const void **ret_response) {
   struct arena *arena = call->context.arena;
   Ordershop__V1__BatchCreateInventoriesRequest *create = message_share(arena, request);
   size_t count = create->n_inventories;
@@ -197,8 +199,9 @@ static struct status batch_create_inventories(struct rpc_call *call, const void 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 /* A product has one inventory, whose id is derived from its own: there is nothing to page through. */
-static struct status list_of_product(struct rpc_call *call, const Ordershop__V1__ListInventoriesRequest *list,
-                                     const void **ret_response) {
+static coroutine_fn struct status list_of_product(struct rpc_call *call,
+                                                  const Ordershop__V1__ListInventoriesRequest *list,
+                                                  const void **ret_response) {
   struct arena *arena = call->context.arena;
   struct violations violations = violations_of(arena);
   check_uuid(&violations, "product_id", list->product_id);
@@ -217,7 +220,8 @@ static struct status list_of_product(struct rpc_call *call, const Ordershop__V1_
   return status_ok();
 }
 
-static struct status list_inventories(struct rpc_call *call, const void *request, const void **ret_response) {
+static coroutine_fn struct status list_inventories(struct rpc_call *call, const void *request,
+                                                   const void **ret_response) {
   const Ordershop__V1__ListInventoriesRequest *list = request;
   if (*list->product_id) return list_of_product(call, list, ret_response);
   return entity_page_list(call, request, ret_response);
@@ -235,8 +239,8 @@ static struct status out_of_range(struct arena *arena, const struct stock_adjust
   return status_with_precondition(status, arena, "STOCK", subject, status.message);
 }
 
-static struct status adjust(struct rpc_call *call, const struct stock_adjustment *adjustment,
-                            const struct request_record *record, const void **ret_inventory) {
+static coroutine_fn struct status adjust(struct rpc_call *call, const struct stock_adjustment *adjustment,
+                                         const struct request_record *record, const void **ret_inventory) {
   struct arena *arena = call->context.arena;
   struct stock_adjusted adjusted;
   struct status status = stock_adjust(stock_of(call), &call->context, adjustment, record, &adjusted);
@@ -270,7 +274,8 @@ static void check_same_product(struct violations *violations, const Ordershop__V
   if (strcasecmp(id, given->id) != 0) violation_add(violations, "inventory.product_id", "can't be changed");
 }
 
-static struct status update_inventory(struct rpc_call *call, const void *request, const void **ret_inventory) {
+static coroutine_fn struct status update_inventory(struct rpc_call *call, const void *request,
+                                                   const void **ret_inventory) {
   struct arena *arena = call->context.arena;
   const Ordershop__V1__UpdateInventoryRequest *update = request;
   struct violations violations = violations_of(arena);
@@ -290,7 +295,7 @@ static struct status update_inventory(struct rpc_call *call, const void *request
   return adjust(call, &adjustment, &record, ret_inventory);
 }
 
-static struct status adjust_stock(struct rpc_call *call, const void *request, const void **ret_inventory) {
+static coroutine_fn struct status adjust_stock(struct rpc_call *call, const void *request, const void **ret_inventory) {
   struct arena *arena = call->context.arena;
   const Ordershop__V1__AdjustStockRequest *given = request;
   struct violations violations = violations_of(arena);

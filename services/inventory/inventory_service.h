@@ -2,6 +2,7 @@
 /* The inventory service as a literal, for main.c, and what its parts share. */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "service/service.h"
 #include "stock.h"
 #include "store/view.h"
@@ -14,8 +15,8 @@ enum { INVENTORY_SUBSCRIPTIONS = 2 };
 extern const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS];
 
 /* Drops expired attempts; asks for a tick when the earliest one that is open is due. */
-struct status inventory_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
-                                  bool *ret_tick);
+coroutine_fn struct status inventory_housekeep(void *service, struct context *context, int64_t position,
+                                               const char *epoch, bool *ret_tick);
 
 /* stock_service.c: the methods of StockService. */
 enum { STOCK_METHODS = 2 };

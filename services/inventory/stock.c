@@ -57,9 +57,9 @@ void stock_add_candidates(const struct stock *stock, struct redis_arguments *key
   }
 }
 
-struct status stock_call(struct stock *stock, struct context *context, const char *function,
-                         const struct redis_arguments *keys, const struct redis_arguments *values,
-                         const struct redis_reply **ret_reply, const char **ret_answer) {
+coroutine_fn struct status stock_call(struct stock *stock, struct context *context, const char *function,
+                                      const struct redis_arguments *keys, const struct redis_arguments *values,
+                                      const struct redis_reply **ret_reply, const char **ret_answer) {
   struct status status = event_function_call(stock->store, context, stock->library, function, keys, values, ret_reply);
   if (!status_is_ok(status)) return status;
   const char *answer = redis_reply_text(redis_reply_at(*ret_reply, 0));
@@ -116,8 +116,8 @@ static void add_reservation(const struct stock *stock, const struct context *con
   }
 }
 
-struct status stock_reserve(struct stock *stock, struct context *context, const struct stock_reservation *reservation,
-                            struct position *ret_position) {
+coroutine_fn struct status stock_reserve(struct stock *stock, struct context *context,
+                                         const struct stock_reservation *reservation, struct position *ret_position) {
   struct arena *arena = context->arena;
   struct stock_items items = stock_items_of(arena, reservation->product_ids, reservation->product_count);
   struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
@@ -139,8 +139,8 @@ struct status stock_reserve(struct stock *stock, struct context *context, const 
 /* ---- releasing -------------------------------------------------------------------------------------------------- */
 
 /* One try. *ret_again: the attempt was opened after it had been looked for. */
-static struct status try_release(struct stock *stock, struct context *context, const char *order_id,
-                                 const char *attempt_id, struct position *ret_position, bool *ret_again) {
+static coroutine_fn struct status try_release(struct stock *stock, struct context *context, const char *order_id,
+                                              const char *attempt_id, struct position *ret_position, bool *ret_again) {
   struct arena *arena = context->arena;
   const char *key = stock_reservation_key(stock, arena, order_id);
   *ret_again = false;
@@ -166,8 +166,8 @@ static struct status try_release(struct stock *stock, struct context *context, c
   return status_ok();
 }
 
-struct status stock_release(struct stock *stock, struct context *context, const char *order_id, const char *attempt_id,
-                            struct position *ret_position) {
+coroutine_fn struct status stock_release(struct stock *stock, struct context *context, const char *order_id,
+                                         const char *attempt_id, struct position *ret_position) {
   struct turn turn = turn_of(stock->store, context, "reservation", order_id);
   struct status status;
   bool again;
@@ -219,8 +219,9 @@ static struct stock_adjusted adjusted_of(struct stock *stock, const struct redis
   return adjusted;
 }
 
-struct status stock_adjust(struct stock *stock, struct context *context, const struct stock_adjustment *adjustment,
-                           const struct request_record *record, struct stock_adjusted *ret_adjusted) {
+coroutine_fn struct status stock_adjust(struct stock *stock, struct context *context,
+                                        const struct stock_adjustment *adjustment, const struct request_record *record,
+                                        struct stock_adjusted *ret_adjusted) {
   struct arena *arena = context->arena;
   struct redis_arguments keys = stock_keys(stock, arena);
   redis_add_text(&keys, entity_key_of(stock, arena, adjustment->inventory_id));

@@ -17,6 +17,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "store/event.h"
 #include "store/event_store.h"
 #include "store/request_record.h"
@@ -40,12 +41,12 @@ struct stock_reservation {
  * stays as it is. *ret_position: of what it changed. Errors: FAILED_PRECONDITION OUT_OF_STOCK (metadata product_id,
  * wanted, available: to this order, what it holds already included); ABORTED RESERVATION_EXPIRED: the order events that
  * were applied reach to expire_log_time (metadata log_time and *ret_position: the latest log time known). */
-struct status stock_reserve(struct stock *stock, struct context *context, const struct stock_reservation *reservation,
-                            struct position *ret_position);
+coroutine_fn struct status stock_reserve(struct stock *stock, struct context *context,
+                                         const struct stock_reservation *reservation, struct position *ret_position);
 
 /* Closes an attempt and gives back what only it held; an unknown one is none. Never refused for lack of memory. */
-struct status stock_release(struct stock *stock, struct context *context, const char *order_id, const char *attempt_id,
-                            struct position *ret_position);
+coroutine_fn struct status stock_release(struct stock *stock, struct context *context, const char *order_id,
+                                         const char *attempt_id, struct position *ret_position);
 
 enum stock_change { STOCK_KEEP, STOCK_ADD, STOCK_SET };
 
@@ -76,20 +77,22 @@ struct stock_adjusted {
 };
 
 /* Changes the available amount by or to a number. Without a change there is neither event nor new version. */
-struct status stock_adjust(struct stock *stock, struct context *context, const struct stock_adjustment *adjustment,
-                           const struct request_record *record, struct stock_adjusted *ret_adjusted);
+coroutine_fn struct status stock_adjust(struct stock *stock, struct context *context,
+                                        const struct stock_adjustment *adjustment, const struct request_record *record,
+                                        struct stock_adjusted *ret_adjusted);
 
 /* --- for the active consumer (stock_consumer.c); `epoch` is its lease's --- */
 
 /* Applies events of orders (order_created, _updated, _deleted), in their order, and moves the stored positions with
  * them. Errors: FAILED_PRECONDITION LEASE_LOST (the lease has another epoch: what was applied before that stays). */
-struct status stock_settle(struct stock *stock, struct context *context, const char *epoch,
-                           const struct event *const *events, size_t count);
+coroutine_fn struct status stock_settle(struct stock *stock, struct context *context, const char *epoch,
+                                        const struct event *const *events, size_t count);
 
 /* Drops the attempts whose expire time is at or before `position`, up to which all events of orders have been applied;
  * those of orders with parked events stay. Errors: FAILED_PRECONDITION LEASE_LOST. */
-struct status stock_expire(struct stock *stock, struct context *context, const char *epoch, int64_t position);
+coroutine_fn struct status stock_expire(struct stock *stock, struct context *context, const char *epoch,
+                                        int64_t position);
 
 /* The earliest expire time after `position`, or INT64_MAX where no attempt is open. */
-struct status stock_next_expiry(struct stock *stock, struct context *context, int64_t position,
-                                int64_t *ret_expire_log_time);
+coroutine_fn struct status stock_next_expiry(struct stock *stock, struct context *context, int64_t position,
+                                             int64_t *ret_expire_log_time);

@@ -26,8 +26,8 @@ static struct status contended(struct arena *arena, const char *order_id) {
 }
 
 /* What is read of reservations: NULL where there is none. */
-static struct status read_reservations(struct stock *stock, struct context *context, struct redis_arguments *get,
-                                       const char **ret_reservations) {
+static coroutine_fn struct status read_reservations(struct stock *stock, struct context *context,
+                                                    struct redis_arguments *get, const char **ret_reservations) {
   if (get->count == 1) return status_ok();
   const struct redis_reply *reply;
   struct status status = redis_command(stock->store->commands, context, get, &reply);
@@ -80,7 +80,7 @@ static bool has_candidates(const struct settling *settling, const struct settlem
   return settling->informed || settlement->stream != CREATED;
 }
 
-static struct status inform(struct settling *settling, size_t count) {
+static coroutine_fn struct status inform(struct settling *settling, size_t count) {
   struct arena *arena = settling->context->arena;
   struct redis_arguments get = redis_arguments_of(arena, "MGET");
   const char **reservations = arena_calloc(arena, count, sizeof *reservations);
@@ -157,7 +157,7 @@ static void add_settlements(const struct settling *settling, size_t count, const
 }
 
 /* One call. *ret_applied: how many of the next events it has applied. */
-static struct status settle_next(struct settling *settling, size_t *ret_applied) {
+static coroutine_fn struct status settle_next(struct settling *settling, size_t *ret_applied) {
   struct arena *arena = settling->context->arena;
   size_t most = settling->count - settling->done;
   if (most > EVENTS_MOST) most = EVENTS_MOST;
@@ -183,8 +183,8 @@ static struct status settle_next(struct settling *settling, size_t *ret_applied)
   return status_ok();
 }
 
-struct status stock_settle(struct stock *stock, struct context *context, const char *epoch,
-                           const struct event *const *events, size_t count) {
+coroutine_fn struct status stock_settle(struct stock *stock, struct context *context, const char *epoch,
+                                        const struct event *const *events, size_t count) {
   struct arena *arena = context->arena;
   struct settling settling = {.stock = stock, .context = context, .epoch = epoch, .count = count};
   settling.settlements = arena_calloc(arena, count, sizeof *settling.settlements);
@@ -209,8 +209,8 @@ struct attempt {
 };
 
 /* Up to EVENTS_MOST expired attempts, after the first `skip`. */
-static struct status find_expired(struct stock *stock, struct context *context, int64_t position, int64_t skip,
-                                  struct attempt **ret_attempts, size_t *ret_count) {
+static coroutine_fn struct status find_expired(struct stock *stock, struct context *context, int64_t position,
+                                               int64_t skip, struct attempt **ret_attempts, size_t *ret_count) {
   struct arena *arena = context->arena;
   struct redis_arguments range = redis_command_of(
       arena, "ZRANGEBYSCORE", stock_attempts_key(stock, arena), "-inf", arena_printf(arena, "%" PRId64, position),
@@ -231,8 +231,8 @@ static struct status find_expired(struct stock *stock, struct context *context, 
 }
 
 /* Reads what the attempts hold; answers how many of them fit into one call. */
-static struct status read_attempts(struct stock *stock, struct context *context, struct attempt *attempts, size_t count,
-                                   size_t *ret_count) {
+static coroutine_fn struct status read_attempts(struct stock *stock, struct context *context, struct attempt *attempts,
+                                                size_t count, size_t *ret_count) {
   struct arena *arena = context->arena;
   struct redis_arguments get = redis_arguments_of(arena, "MGET");
   const char **reservations = arena_calloc(arena, count, sizeof *reservations);
@@ -253,8 +253,9 @@ static struct status read_attempts(struct stock *stock, struct context *context,
   return status_ok();
 }
 
-static struct status expire_attempts(struct stock *stock, struct context *context, const char *epoch, int64_t position,
-                                     const struct attempt *attempts, size_t count, int64_t *ret_dropped) {
+static coroutine_fn struct status expire_attempts(struct stock *stock, struct context *context, const char *epoch,
+                                                  int64_t position, const struct attempt *attempts, size_t count,
+                                                  int64_t *ret_dropped) {
   struct arena *arena = context->arena;
   struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
   redis_add_text(&keys, stock_attempts_key(stock, arena));
@@ -280,7 +281,8 @@ static struct status expire_attempts(struct stock *stock, struct context *contex
   return status_ok();
 }
 
-struct status stock_expire(struct stock *stock, struct context *context, const char *epoch, int64_t position) {
+coroutine_fn struct status stock_expire(struct stock *stock, struct context *context, const char *epoch,
+                                        int64_t position) {
   int64_t skip = 0;
   while (true) {
     struct attempt *attempts;
@@ -297,8 +299,8 @@ struct status stock_expire(struct stock *stock, struct context *context, const c
   }
 }
 
-struct status stock_next_expiry(struct stock *stock, struct context *context, int64_t position,
-                                int64_t *ret_expire_log_time) {
+coroutine_fn struct status stock_next_expiry(struct stock *stock, struct context *context, int64_t position,
+                                             int64_t *ret_expire_log_time) {
   struct arena *arena = context->arena;
   struct redis_arguments range =
       redis_command_of(arena, "ZRANGEBYSCORE", stock_attempts_key(stock, arena),

@@ -2,6 +2,7 @@
 /* What stock.c and stock_consumer.c share: keys, and how candidates are passed to stock.lua. */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "reservation.h"
 #include "stock.h"
 
@@ -22,6 +23,6 @@ void stock_add_candidates(const struct stock *stock, struct redis_arguments *key
                           const struct product_set *products);
 
 /* Calls a function and remembers the position that it tells. *ret_answer: its first word. */
-struct status stock_call(struct stock *stock, struct context *context, const char *function,
-                         const struct redis_arguments *keys, const struct redis_arguments *values,
-                         const struct redis_reply **ret_reply, const char **ret_answer);
+coroutine_fn struct status stock_call(struct stock *stock, struct context *context, const char *function,
+                                      const struct redis_arguments *keys, const struct redis_arguments *values,
+                                      const struct redis_reply **ret_reply, const char **ret_answer);

@@ -27,7 +27,7 @@ static void check_reservation(struct violations *violations,
   check_range(violations, "expire_log_time", reserve->expire_log_time, 1, (INT64_C(1) << 53) - 1);
 }
 
-static struct status reserve_stock(struct rpc_call *call, const void *request, const void **ret_response) {
+static coroutine_fn struct status reserve_stock(struct rpc_call *call, const void *request, const void **ret_response) {
   static const Ordershop__Internal__V1__ReserveStockResponse response =
       ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_RESPONSE__INIT;
   struct arena *arena = call->context.arena;
@@ -54,7 +54,7 @@ static struct status reserve_stock(struct rpc_call *call, const void *request, c
   return status;
 }
 
-static struct status release_stock(struct rpc_call *call, const void *request, const void **ret_response) {
+static coroutine_fn struct status release_stock(struct rpc_call *call, const void *request, const void **ret_response) {
   static const Ordershop__Internal__V1__ReleaseStockResponse response =
       ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_RESPONSE__INIT;
   struct arena *arena = call->context.arena;

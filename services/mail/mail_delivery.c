@@ -195,8 +195,8 @@ static void say(struct mail_delivery *delivery, struct status status) {
   }
 }
 
-struct status mail_deliver(struct mail_delivery *delivery, struct context *context, struct mail_parcel *parcels,
-                           size_t count) {
+coroutine_fn struct status mail_deliver(struct mail_delivery *delivery, struct context *context,
+                                        struct mail_parcel *parcels, size_t count) {
   for (size_t i = 0; i < count; i++) {
     parcels[i].outcome = MAIL_NOT_TRIED;
     parcels[i].reason = NULL;

@@ -14,6 +14,7 @@
 #include "base/config.h"
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "loop/loop.h"
 
 enum mail_outcome {
@@ -71,11 +72,11 @@ void mail_delivery_stop(struct mail_delivery *delivery);
 /* No delivery may be under way. */
 void mail_delivery_close(struct mail_delivery *delivery);
 
-/* Delivers all parcels, several at once, and fills in how that went. Parks. When server or folder doesn't work, the
+/* Delivers all parcels, several at once, and fills in how that went. When server or folder doesn't work, the
  * rest isn't tried and the status says why: UNAVAILABLE (SMTP_UNREACHABLE, MAIL_FOLDER_UNWRITABLE). The log says it
  * once when that begins and once when it ends; of deferrals likewise, once for each reason (mail_retry.h). */
-struct status mail_deliver(struct mail_delivery *delivery, struct context *context, struct mail_parcel *parcels,
-                           size_t count);
+coroutine_fn struct status mail_deliver(struct mail_delivery *delivery, struct context *context,
+                                        struct mail_parcel *parcels, size_t count);
 
 /* Has the log been told that mails are deferred, and not yet that this is over? Then it is to be reviewed now and then
  * whether any mail is. */

@@ -62,7 +62,7 @@ static struct context context_of(const struct run *run) {
   return (struct context){.arena = run->arena, .deadline_us = clock_monotonic_us() + CALL_US};
 }
 
-static struct status load(struct run *run) {
+static coroutine_fn struct status load(struct run *run) {
   struct context context = context_of(run);
   struct status status = entity_load_many(run->store, &context, &mail_type, run->ids, run->count, run->mails);
   for (size_t i = 0; status_is_ok(status) && i < run->count; i++) {
@@ -74,7 +74,7 @@ static struct status load(struct run *run) {
   return status;
 }
 
-static struct status deliver(struct run *run) {
+static coroutine_fn struct status deliver(struct run *run) {
   if (run->parcel_count == 0) return status_ok();
   struct context context = {.arena = run->arena, .deadline_us = DEADLINE_NEVER};
   struct status status = mail_deliver(run->delivery, &context, run->parcels, run->parcel_count);
@@ -143,7 +143,7 @@ static struct transaction transaction_of_run(struct run *run) {
   return transaction;
 }
 
-static struct status commit(struct run *run, struct transaction *transaction) {
+static coroutine_fn struct status commit(struct run *run, struct transaction *transaction) {
   if (transaction->change_count == 0) return status_ok();
   struct context context = context_of(run);
   struct transaction_result result;
@@ -164,7 +164,7 @@ static size_t count_settled(const struct run *run) {
 
 /* ---- mails as they are recorded --------------------------------------------------------------------------------- */
 
-static struct status record_run(struct run *run, const struct event *const *events) {
+static coroutine_fn struct status record_run(struct run *run, const struct event *const *events) {
   struct transaction transaction = transaction_of_run(run);
   put_outcomes(run, &transaction);
   size_t settled = count_settled(run);
@@ -176,7 +176,7 @@ static struct status record_run(struct run *run, const struct event *const *even
   return commit(run, &transaction);
 }
 
-static struct status handle_run(struct run *run, const struct event *const *events) {
+static coroutine_fn struct status handle_run(struct run *run, const struct event *const *events) {
   for (size_t i = 0; i < run->count; i++) {
     run->ids[i] = ((const Ordershop__V1__Mail *)events[i]->entity)->id;
     run->causes[i] = events[i]->event_id;
@@ -197,7 +197,7 @@ static size_t run_size(const struct event *const *events, size_t count) {
   return size;
 }
 
-static struct status deliver_created(struct work *work, const struct event *const *events, size_t count) {
+static coroutine_fn struct status deliver_created(struct work *work, const struct event *const *events, size_t count) {
   struct status status = status_ok();
   for (size_t done = 0; status_is_ok(status) && done < count;) {
     struct run run = run_of(work_user(work), work_epoch(work), RUN_MAILS);
@@ -217,7 +217,7 @@ const struct subscription mail_subscriptions[MAIL_SUBSCRIPTIONS] = {
 
 /* ---- mails that were deferred ----------------------------------------------------------------------------------- */
 
-static struct status load_due(struct run *run) {
+static coroutine_fn struct status load_due(struct run *run) {
   struct context context = context_of(run);
   struct mail_retry retries[RUN_MAILS];
   struct status status = mail_retry_load_due(run->store, &context, RUN_MAILS, retries, &run->count);
@@ -229,7 +229,7 @@ static struct status load_due(struct run *run) {
   return load(run);
 }
 
-static struct status record_due(struct run *run) {
+static coroutine_fn struct status record_due(struct run *run) {
   struct transaction transaction = transaction_of_run(run);
   bool *waits = arena_calloc(run->arena, run->count, sizeof *waits);
   put_outcomes(run, &transaction);
@@ -244,7 +244,7 @@ static struct status record_due(struct run *run) {
 }
 
 /* Tells the log when no mail is deferred any more. */
-static struct status review_deferrals(struct run *run) {
+static coroutine_fn struct status review_deferrals(struct run *run) {
   if (!mail_delivery_defers(run->delivery)) return status_ok();
   struct context context = context_of(run);
   bool any;
@@ -253,8 +253,8 @@ static struct status review_deferrals(struct run *run) {
   return status;
 }
 
-struct status mail_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
-                             bool *ret_tick) {
+coroutine_fn struct status mail_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
+                                          bool *ret_tick) {
   (void)position, (void)ret_tick;
   static struct mail_index index; /* one service a process */
   struct run run = run_of(service, epoch, RUN_MAILS);

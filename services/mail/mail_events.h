@@ -3,10 +3,11 @@
 #pragma once
 
 #include "consumer/consumer.h"
+#include "loop/coroutine.h"
 
 enum { MAIL_SUBSCRIPTIONS = 1 };
 extern const struct subscription mail_subscriptions[MAIL_SUBSCRIPTIONS];
 
 /* Tries again what mail servers have deferred. For service_definition.housekeep. */
-struct status mail_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
-                             bool *ret_tick);
+coroutine_fn struct status mail_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
+                                          bool *ret_tick);

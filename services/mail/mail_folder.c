@@ -131,8 +131,8 @@ struct status mail_folder_open(struct arena *arena, const char *path, const stru
   return status_ok();
 }
 
-struct status mail_folder_deliver(struct mail_folder *folder, struct context *context, struct mail_parcel *parcels,
-                                  size_t count) {
+coroutine_fn struct status mail_folder_deliver(struct mail_folder *folder, struct context *context,
+                                               struct mail_parcel *parcels, size_t count) {
   struct batch batch = {.folder = folder, .arena = context->arena, .parcels = parcels, .count = count};
   blocking_run(deliver_batch, &batch);
   if (!batch.failed) return status_ok();

@@ -7,6 +7,7 @@
  * The files are written on other threads (loop/blocking.h); the loop's coroutines yield meanwhile. */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "mail_delivery.h"
 #include "mail_message.h"
 
@@ -17,5 +18,5 @@ struct status mail_folder_open(struct arena *arena, const char *path, const stru
                                struct mail_folder **ret_folder);
 
 /* As mail_deliver. */
-struct status mail_folder_deliver(struct mail_folder *folder, struct context *context, struct mail_parcel *parcels,
-                                  size_t count);
+coroutine_fn struct status mail_folder_deliver(struct mail_folder *folder, struct context *context,
+                                               struct mail_parcel *parcels, size_t count);

@@ -10,8 +10,8 @@
 enum { PAGE = 128 };
 
 /* Copies the entries of `key` from `begin` on, a page of them; *ret_count says how many there were. */
-static struct status copy_page(struct event_store *store, struct context *context, const char *key, const char *to,
-                               size_t begin, size_t *ret_count) {
+static coroutine_fn struct status copy_page(struct event_store *store, struct context *context, const char *key,
+                                            const char *to, size_t begin, size_t *ret_count) {
   struct arena *arena = context->arena;
   struct redis_arguments range =
       redis_command_of(arena, "ZRANGEBYSCORE", key, "-inf", "+inf", "WITHSCORES", "LIMIT", NULL);
@@ -30,7 +30,7 @@ static struct status copy_page(struct event_store *store, struct context *contex
   return redis_command(store->commands, context, &add, &added);
 }
 
-static struct status copy_key(struct event_store *store, struct context *context, const char *key) {
+static coroutine_fn struct status copy_key(struct event_store *store, struct context *context, const char *key) {
   const char *address = key + strlen(entity_index_key(store, context->arena, &mail_type, "to", ""));
   const char *to = entity_index_key(store, context->arena, &mail_type, "to", address);
   struct status status = status_ok();
@@ -41,7 +41,8 @@ static struct status copy_key(struct event_store *store, struct context *context
   return status;
 }
 
-struct status mail_index_step(struct mail_index *index, struct event_store *store, struct context *context) {
+coroutine_fn struct status mail_index_step(struct mail_index *index, struct event_store *store,
+                                           struct context *context) {
   if (index->complete) return status_ok();
   struct redis_arguments scan = redis_command_of(
       context->arena, "SCAN", index->cursor[0] ? index->cursor : "0", "MATCH",

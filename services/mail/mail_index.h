@@ -10,6 +10,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "store/event_store.h"
 
 /* How far it has come. All zero at first. */
@@ -18,5 +19,6 @@ struct mail_index {
   bool complete;
 };
 
-/* One step, if there is one left. Parks. Errors: as redis_command; then the step is to be made again. */
-struct status mail_index_step(struct mail_index *index, struct event_store *store, struct context *context);
+/* One step, if there is one left. Errors: as redis_command; then the step is to be made again. */
+coroutine_fn struct status mail_index_step(struct mail_index *index, struct event_store *store,
+                                           struct context *context);

@@ -94,13 +94,13 @@ static struct recording recording_of(struct rpc_call *call, const void *request,
   return recording;
 }
 
-static struct status look_up(struct recording *recording) {
+static coroutine_fn struct status look_up(struct recording *recording) {
   return entity_load_many(recording->store, &recording->call->context, &mail_type, recording->ids, recording->count,
                           recording->known);
 }
 
 /* For answers that no event of this call tells: what they show has happened by now. */
-static struct status tell_present_position(struct recording *recording) {
+static coroutine_fn struct status tell_present_position(struct recording *recording) {
   struct position position;
   struct status status = clock_read(recording->store, &recording->call->context, &position);
   if (status_is_ok(status)) command_tell_position(recording->call, &position);
@@ -128,8 +128,8 @@ static const Ordershop__V1__BatchSendMailsResponse *answer_to_remember(const str
   return response;
 }
 
-static struct status read_remembered(const struct recording *recording, const struct request_trace *trace,
-                                     Ordershop__V1__Mail **ret_mails) {
+static coroutine_fn struct status read_remembered(const struct recording *recording, const struct request_trace *trace,
+                                                  Ordershop__V1__Mail **ret_mails) {
   struct context *context = &recording->call->context;
   if (!trace->answer) {
     return request_trace_entities(trace, recording->store, context, "mail_created", mail_type.descriptor,
@@ -145,8 +145,8 @@ static struct status read_remembered(const struct recording *recording, const st
   return status_ok();
 }
 
-static struct status replay(struct recording *recording, const struct transaction_result *result,
-                            Ordershop__V1__Mail **ret_mails) {
+static coroutine_fn struct status replay(struct recording *recording, const struct transaction_result *result,
+                                         Ordershop__V1__Mail **ret_mails) {
   struct request_trace trace;
   struct arena *arena = recording->call->context.arena;
   struct status status = request_record_read(&recording->record, arena, result->record, result->record_size, &trace);
@@ -166,7 +166,8 @@ static bool knows_all(const struct recording *recording) {
 }
 
 /* One try. *ret_again: a mail that was taken for unknown exists. */
-static struct status try_record(struct recording *recording, Ordershop__V1__Mail **ret_mails, bool *ret_again) {
+static coroutine_fn struct status try_record(struct recording *recording, Ordershop__V1__Mail **ret_mails,
+                                             bool *ret_again) {
   *ret_again = false;
   struct transaction transaction = transaction_of(recording->store, recording->call->context.arena);
   struct event_origin origin = command_origin(recording->call);
@@ -192,8 +193,8 @@ static struct status try_record(struct recording *recording, Ordershop__V1__Mail
   return status_ok();
 }
 
-struct status mails_record(struct rpc_call *call, const void *request, Ordershop__V1__Mail *const *given, size_t count,
-                           Ordershop__V1__Mail **ret_mails) {
+coroutine_fn struct status mails_record(struct rpc_call *call, const void *request, Ordershop__V1__Mail *const *given,
+                                        size_t count, Ordershop__V1__Mail **ret_mails) {
   struct recording recording = recording_of(call, request, given, count);
   /* Commands that send the same mails mostly begin with the same one. */
   struct turn turn = turn_of(recording.store, &call->context, "mail", recording.ids[0]);

@@ -4,6 +4,7 @@
 
 #include <ordershop/v1/mail.pb-c.h>
 
+#include "loop/coroutine.h"
 #include "service/resource.h"
 
 extern const struct entity_type mail_type;
@@ -11,7 +12,7 @@ extern const struct resource mails;
 
 /* Records `given` (valid, each id once), all in one transaction; those whose ids exist stay as they are. Answers the
  * mails as they then are, in the order of `given`, and puts `ordershop-position` into the trailing metadata. A request
- * that was answered before is answered as it was then. Parks.
+ * that was answered before is answered as it was then.
  * Errors: INVALID_ARGUMENT (REQUEST_ID_REUSED), ABORTED. */
-struct status mails_record(struct rpc_call *call, const void *request, Ordershop__V1__Mail *const *given, size_t count,
-                           Ordershop__V1__Mail **ret_mails);
+coroutine_fn struct status mails_record(struct rpc_call *call, const void *request, Ordershop__V1__Mail *const *given,
+                                        size_t count, Ordershop__V1__Mail **ret_mails);

@@ -45,8 +45,8 @@ void mail_retry_remove(struct transaction *transaction, const char *id) {
 }
 
 /* The ids whose next try is due by `until`, at most `max`. */
-static struct status load_ids(struct event_store *store, struct context *context, const char *until, size_t max,
-                              const struct redis_reply **ret_ids) {
+static coroutine_fn struct status load_ids(struct event_store *store, struct context *context, const char *until,
+                                           size_t max, const struct redis_reply **ret_ids) {
   struct redis_arguments range = redis_command_of(context->arena, "ZRANGEBYSCORE", next_key(store, context->arena),
                                                   "-inf", until, "LIMIT", "0", NULL);
   redis_add_number(&range, (int64_t)max);
@@ -54,8 +54,8 @@ static struct status load_ids(struct event_store *store, struct context *context
 }
 
 /* One that is in the sorted set alone was deferred just now, as far as known. */
-static struct status load_since(struct event_store *store, struct context *context, struct mail_retry *retries,
-                                size_t count) {
+static coroutine_fn struct status load_since(struct event_store *store, struct context *context,
+                                             struct mail_retry *retries, size_t count) {
   struct redis_arguments get = redis_command_of(context->arena, "HMGET", since_key(store, context->arena), NULL);
   for (size_t i = 0; i < count; i++) redis_add_text(&get, retries[i].id);
   const struct redis_reply *reply;
@@ -67,8 +67,8 @@ static struct status load_since(struct event_store *store, struct context *conte
   return status;
 }
 
-struct status mail_retry_load_due(struct event_store *store, struct context *context, size_t max,
-                                  struct mail_retry *ret_retries, size_t *ret_count) {
+coroutine_fn struct status mail_retry_load_due(struct event_store *store, struct context *context, size_t max,
+                                               struct mail_retry *ret_retries, size_t *ret_count) {
   const char *now = arena_printf(context->arena, "%" PRId64, clock_wall_us());
   const struct redis_reply *ids;
   *ret_count = 0;
@@ -79,7 +79,7 @@ struct status mail_retry_load_due(struct event_store *store, struct context *con
   return load_since(store, context, ret_retries, ids->count);
 }
 
-struct status mail_retry_any(struct event_store *store, struct context *context, bool *ret_any) {
+coroutine_fn struct status mail_retry_any(struct event_store *store, struct context *context, bool *ret_any) {
   const struct redis_reply *ids;
   struct status status = load_ids(store, context, "+inf", 1, &ids);
   if (status_is_ok(status)) *ret_any = ids->count > 0;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "loop/coroutine.h"
 #include "mail_delivery.h"
 #include "store/transaction.h"
 
@@ -31,11 +32,11 @@ void mail_retry_put(struct transaction *transaction, const char *id, int64_t sin
 void mail_retry_remove(struct transaction *transaction, const char *id);
 
 /* Those whose time has come, at most `max`, into `ret_retries`. Yields. Errors: as redis_command. */
-struct status mail_retry_load_due(struct event_store *store, struct context *context, size_t max,
-                                  struct mail_retry *ret_retries, size_t *ret_count);
+coroutine_fn struct status mail_retry_load_due(struct event_store *store, struct context *context, size_t max,
+                                               struct mail_retry *ret_retries, size_t *ret_count);
 
 /* Is any mail deferred? Yields. Errors: as redis_command. */
-struct status mail_retry_any(struct event_store *store, struct context *context, bool *ret_any);
+coroutine_fn struct status mail_retry_any(struct event_store *store, struct context *context, bool *ret_any);
 
 /* ---- why, for the log ------------------------------------------------------------------------------------------- */
 

@@ -13,7 +13,7 @@
 #include "service/entity_command.h"
 #include "shop.h"
 
-static struct status send_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
+static coroutine_fn struct status send_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
   const Ordershop__V1__SendMailRequest *send = request;
   struct violations violations = violations_of(call->context.arena);
   check_optional_uuid(&violations, "request_id", send->request_id);
@@ -49,7 +49,8 @@ static struct status check_batch(struct arena *arena, const Ordershop__V1__Batch
   return violations_status(&violations);
 }
 
-static struct status batch_send_mails(struct rpc_call *call, const void *request, const void **ret_response) {
+static coroutine_fn struct status batch_send_mails(struct rpc_call *call, const void *request,
+                                                   const void **ret_response) {
   const Ordershop__V1__BatchSendMailsRequest *batch = request;
   struct arena *arena = call->context.arena;
   struct status status = check_batch(arena, batch);
@@ -72,7 +73,7 @@ static void keep_addressee(struct arena *arena, Ordershop__V1__ListMailsResponse
   response->n_mails = kept;
 }
 
-static struct status list_mails(struct rpc_call *call, const void *request, const void **ret_response) {
+static coroutine_fn struct status list_mails(struct rpc_call *call, const void *request, const void **ret_response) {
   const Ordershop__V1__ListMailsRequest *list = request;
   struct arena *arena = call->context.arena;
   struct event_store *store = service_of(call)->store;

@@ -393,8 +393,8 @@ static void queue_batch(struct mail_smtp *smtp, struct batch *batch) {
   pthread_mutex_unlock(&smtp->mutex);
 }
 
-struct status mail_smtp_deliver(struct mail_smtp *smtp, struct context *context, struct mail_parcel *parcels,
-                                size_t count) {
+coroutine_fn struct status mail_smtp_deliver(struct mail_smtp *smtp, struct context *context,
+                                             struct mail_parcel *parcels, size_t count) {
   struct batch batch = {
       .over.run = on_over, .arena = context->arena, .parcels = parcels, .count = count, .coroutine = coroutine_self()};
   queue_batch(smtp, &batch);

@@ -10,6 +10,7 @@
  * The loop's thread hands batches over; its coroutines park until they are done. */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "mail_delivery.h"
 #include "mail_message.h"
 
@@ -33,5 +34,5 @@ void mail_smtp_stop(struct mail_smtp *smtp);
 void mail_smtp_close(struct mail_smtp *smtp);
 
 /* As mail_deliver. Batches of several coroutines begin one after another. */
-struct status mail_smtp_deliver(struct mail_smtp *smtp, struct context *context, struct mail_parcel *parcels,
-                                size_t count);
+coroutine_fn struct status mail_smtp_deliver(struct mail_smtp *smtp, struct context *context,
+                                             struct mail_parcel *parcels, size_t count);

@@ -60,8 +60,8 @@ static struct status claim_refusal(struct arena *arena, const char *order_id, co
   return status_with_resource(status, arena, "order", order_id);
 }
 
-struct status order_claim_read(struct event_store *store, struct context *context, const char *order_id,
-                               const char **ret_claim) {
+coroutine_fn struct status order_claim_read(struct event_store *store, struct context *context, const char *order_id,
+                                            const char **ret_claim) {
   struct redis_arguments get =
       redis_command_of(context->arena, "HGET", order_claims_key(store, context->arena), order_id, NULL);
   const struct redis_reply *reply;
@@ -83,7 +83,8 @@ static void put_claim(struct transaction *transaction, const char *order_id, con
 }
 
 /* Takes the claim away and puts the order among the unbilled ones again, at its place in the order of creation. */
-static struct status remove_claim(struct transaction *transaction, struct context *context, const char *order_id) {
+static coroutine_fn struct status remove_claim(struct transaction *transaction, struct context *context,
+                                               const char *order_id) {
   struct event_store *store = transaction->store;
   struct arena *arena = transaction->arena;
   struct redis_arguments score =
@@ -111,8 +112,9 @@ static struct status check_claim(struct arena *arena, const char *order_id, cons
 }
 
 /* One try. *ret_again: order or claim have changed since they were read. */
-static struct status try_claim(struct rpc_call *call, const Ordershop__Internal__V1__ClaimOrderRequest *request,
-                               const void **ret_order, bool *ret_again) {
+static coroutine_fn struct status try_claim(struct rpc_call *call,
+                                            const Ordershop__Internal__V1__ClaimOrderRequest *request,
+                                            const void **ret_order, bool *ret_again) {
   struct arena *arena = call->context.arena;
   struct event_store *store = service_of(call)->store;
   void *order;
@@ -146,7 +148,7 @@ static struct status try_claim(struct rpc_call *call, const Ordershop__Internal_
   return status_ok();
 }
 
-static struct status claim_order(struct rpc_call *call, const void *input, const void **ret_order) {
+static coroutine_fn struct status claim_order(struct rpc_call *call, const void *input, const void **ret_order) {
   const Ordershop__Internal__V1__ClaimOrderRequest *request = input;
   struct arena *arena = call->context.arena;
   struct status status = check_claim(arena, request->order_id, request->billing_id, request->expire_log_time);
@@ -160,7 +162,7 @@ static struct status claim_order(struct rpc_call *call, const void *input, const
   return status;
 }
 
-static struct status release_order(struct rpc_call *call, const void *input, const void **ret_response) {
+static coroutine_fn struct status release_order(struct rpc_call *call, const void *input, const void **ret_response) {
   const Ordershop__Internal__V1__ReleaseOrderRequest *request = input;
   struct arena *arena = call->context.arena;
   struct event_store *store = service_of(call)->store;
@@ -194,13 +196,13 @@ struct status order_claim_settle(struct work *work, const struct event *event) {
   return status_ok();
 }
 
-struct status order_claim_free(struct work *work, const struct event *event) {
+coroutine_fn struct status order_claim_free(struct work *work, const struct event *event) {
   const Ordershop__V1__Billing *billing = event->entity;
   return remove_claim(work_transaction(work), work_context(work), billing->order_id);
 }
 
-static struct status expire_claim(struct event_store *store, struct context *context, const char *order_id,
-                                  int64_t position, const char *epoch) {
+static coroutine_fn struct status expire_claim(struct event_store *store, struct context *context, const char *order_id,
+                                               int64_t position, const char *epoch) {
   bool dead;
   const char *claim;
   /* A dead-lettered billing event may still settle the claim when an operator handles it. */
@@ -218,8 +220,8 @@ static struct status expire_claim(struct event_store *store, struct context *con
   return transaction_run(&transaction, context, &result);
 }
 
-struct status order_claims_expire(void *user, struct context *context, int64_t position, const char *epoch,
-                                  bool *ret_tick) {
+coroutine_fn struct status order_claims_expire(void *user, struct context *context, int64_t position, const char *epoch,
+                                               bool *ret_tick) {
   struct event_store *store = ((struct service *)user)->store;
   struct arena *arena = context->arena;
   int64_t now = event_store_now(store);

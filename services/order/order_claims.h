@@ -8,6 +8,7 @@
 #pragma once
 
 #include "consumer/work.h"
+#include "loop/coroutine.h"
 #include "rpc/rpc_server.h"
 
 const char *order_claims_key(const struct event_store *store, struct arena *arena);
@@ -23,14 +24,14 @@ int order_require_unclaimed(struct transaction *transaction, const char *order_i
  * ORDER_BEING_BILLED. `claim` is the field's value. */
 struct status order_change_refusal(struct arena *arena, const char *order_id, const char *claim);
 
-/* The claim's value, or NULL. Parks. */
-struct status order_claim_read(struct event_store *store, struct context *context, const char *order_id,
-                               const char **ret_claim);
+/* The claim's value, or NULL. */
+coroutine_fn struct status order_claim_read(struct event_store *store, struct context *context, const char *order_id,
+                                            const char **ret_claim);
 
 /* Effects of billing_created and billing_deleted. */
 struct status order_claim_settle(struct work *work, const struct event *event);
-struct status order_claim_free(struct work *work, const struct event *event);
+coroutine_fn struct status order_claim_free(struct work *work, const struct event *event);
 
 /* service_definition.housekeep: drops expired claims; `user` is the struct service. */
-struct status order_claims_expire(void *user, struct context *context, int64_t position, const char *epoch,
-                                  bool *ret_tick);
+coroutine_fn struct status order_claims_expire(void *user, struct context *context, int64_t position, const char *epoch,
+                                               bool *ret_tick);

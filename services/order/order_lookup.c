@@ -16,13 +16,13 @@ void order_lookup_send(struct order_lookup *lookup, struct rpc_call *call, const
   lookup->product_question = view_ask(store, &call->context, &order_products, lookup->list.ids, list->count);
 }
 
-struct status order_lookup_receive(struct order_lookup *lookup) {
+coroutine_fn struct status order_lookup_receive(struct order_lookup *lookup) {
   struct status customer = view_answer(&lookup->customer_question, &lookup->customer);
   struct status products = view_answer(&lookup->product_question, (void **)lookup->products);
   return status_is_ok(customer) ? products : customer;
 }
 
-static struct status ask_for_customer(const struct order_lookup *lookup) {
+static coroutine_fn struct status ask_for_customer(const struct order_lookup *lookup) {
   if (!lookup->customer_id || lookup->customer) return status_ok();
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
   request.id = (char *)lookup->customer_id;
@@ -31,7 +31,7 @@ static struct status ask_for_customer(const struct order_lookup *lookup) {
   return status_with_step(status, context->arena, "looking up the customer");
 }
 
-static struct status ask_for_products(struct order_lookup *lookup) {
+static coroutine_fn struct status ask_for_products(struct order_lookup *lookup) {
   struct rpc_call *call = lookup->call;
   Ordershop__V1__BatchGetProductsRequest request = ORDERSHOP__V1__BATCH_GET_PRODUCTS_REQUEST__INIT;
   request.ids = arena_calloc(call->context.arena, lookup->list.count, sizeof *request.ids);
@@ -51,7 +51,7 @@ static struct status ask_for_products(struct order_lookup *lookup) {
   return status_ok();
 }
 
-struct status order_lookup_complete(struct order_lookup *lookup) {
+coroutine_fn struct status order_lookup_complete(struct order_lookup *lookup) {
   struct status status = ask_for_customer(lookup);
   return status_is_ok(status) ? ask_for_products(lookup) : status;
 }

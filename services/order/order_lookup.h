@@ -7,6 +7,7 @@
 
 #include <ordershop/v1/product.pb-c.h>
 
+#include "loop/coroutine.h"
 #include "order_items.h"
 #include "rpc/rpc_server.h"
 #include "store/view.h"
@@ -24,9 +25,9 @@ struct order_lookup {
 void order_lookup_send(struct order_lookup *lookup, struct rpc_call *call, const char *customer_id,
                        const struct product_list *list);
 
-/* Receives what the views have. Parks. */
-struct status order_lookup_receive(struct order_lookup *lookup);
+/* Receives what the views have. */
+coroutine_fn struct status order_lookup_receive(struct order_lookup *lookup);
 
-/* Asks the owners for what is missing; then all of it is there. Parks. Errors: NOT_FOUND (CUSTOMER_NOT_FOUND,
+/* Asks the owners for what is missing; then all of it is there. Errors: NOT_FOUND (CUSTOMER_NOT_FOUND,
  * PRODUCT_NOT_FOUND), UNAVAILABLE. */
-struct status order_lookup_complete(struct order_lookup *lookup);
+coroutine_fn struct status order_lookup_complete(struct order_lookup *lookup);

@@ -42,7 +42,7 @@ static struct status too_slow(struct rpc_call *call) {
                       "inventory does not answer soon enough to record the order within the deadline");
 }
 
-static struct status reserve_stock(const struct attempt *attempt) {
+static coroutine_fn struct status reserve_stock(const struct attempt *attempt) {
   Ordershop__Internal__V1__ReserveStockRequest request = ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_REQUEST__INIT;
   request.order_id = attempt->change->order->id;
   request.attempt_id = (char *)attempt->id;
@@ -64,7 +64,7 @@ static bool is_unclear(struct status status) {
 /* Only when the record is certain not to be made with this attempt: it was refused, or it has not been sent and won't
  * be. The caller's deadline, which may have ended the attempt, does not count. Should it fail, or overtake the
  * reservation, the attempt expires. */
-static void release_stock(const struct attempt *attempt) {
+static coroutine_fn void release_stock(const struct attempt *attempt) {
   Ordershop__Internal__V1__ReleaseStockRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_REQUEST__INIT;
   request.order_id = attempt->change->order->id;
   request.attempt_id = (char *)attempt->id;
@@ -74,7 +74,7 @@ static void release_stock(const struct attempt *attempt) {
 }
 
 /* Reserves, unless there is nobody left to record the order for; what was reserved for nobody is given back. */
-static struct status hold_stock(const struct attempt *attempt) {
+static coroutine_fn struct status hold_stock(const struct attempt *attempt) {
   struct rpc_call *call = attempt->call;
   if (is_given_up(call)) return given_up(call);
   struct status status = reserve_stock(attempt);
@@ -127,8 +127,8 @@ static struct status explain_refusal(const struct attempt *attempt, const struct
 }
 
 /* One attempt from reservation to answer. */
-static struct status try_attempt(const struct attempt *attempt, enum order_outcome *ret_outcome, const void **ret_reply,
-                                 bool *ret_again) {
+static coroutine_fn struct status try_attempt(const struct attempt *attempt, enum order_outcome *ret_outcome,
+                                              const void **ret_reply, bool *ret_again) {
   struct rpc_call *call = attempt->call;
   struct event_store *store = service_of(call)->store;
   struct status status = hold_stock(attempt);
@@ -160,14 +160,14 @@ static struct status try_attempt(const struct attempt *attempt, enum order_outco
 
 /* The order service's log may be ahead of what it has seen: a refusal says so, and the next expiry counts from there.
  */
-static struct status look_at_the_clock(struct rpc_call *call) {
+static coroutine_fn struct status look_at_the_clock(struct rpc_call *call) {
   struct position now;
   return clock_tick(service_of(call)->store, &call->context, &now);
 }
 
-struct status order_reserve_and_record(struct rpc_call *call, const struct request_record *record,
-                                       const struct order_change *change, enum order_outcome *ret_outcome,
-                                       const void **ret_reply) {
+coroutine_fn struct status order_reserve_and_record(struct rpc_call *call, const struct request_record *record,
+                                                    const struct order_change *change, enum order_outcome *ret_outcome,
+                                                    const void **ret_reply) {
   struct arena *arena = call->context.arena;
   for (int i = 0; i < ATTEMPTS; i++) {
     struct attempt attempt = {.call = call, .record = record, .change = change, .id = uuid_random(arena)};

@@ -9,6 +9,7 @@
 
 #include <ordershop/v1/order.pb-c.h>
 
+#include "loop/coroutine.h"
 #include "rpc/rpc_server.h"
 #include "store/request_record.h"
 
@@ -26,8 +27,8 @@ enum order_outcome {
   ORDER_CHANGED,  /* somebody else has changed the order meanwhile: read it again */
 };
 
-/* Parks. Errors: FAILED_PRECONDITION (OUT_OF_STOCK, ORDER_BILLED, ORDER_BEING_BILLED), ABORTED (RESERVATION_EXPIRED),
+/* Errors: FAILED_PRECONDITION (OUT_OF_STOCK, ORDER_BILLED, ORDER_BEING_BILLED), ABORTED (RESERVATION_EXPIRED),
  * ALREADY_EXISTS (created), UNAVAILABLE and the like: then it is unknown whether it was recorded. */
-struct status order_reserve_and_record(struct rpc_call *call, const struct request_record *record,
-                                       const struct order_change *change, enum order_outcome *ret_outcome,
-                                       const void **ret_reply);
+coroutine_fn struct status order_reserve_and_record(struct rpc_call *call, const struct request_record *record,
+                                                    const struct order_change *change, enum order_outcome *ret_outcome,
+                                                    const void **ret_reply);

@@ -46,7 +46,7 @@ static struct product_list new_products(struct arena *arena, const Ordershop__V1
   return fresh;
 }
 
-static struct status create_order(struct rpc_call *call, const void *input, const void **ret_order) {
+static coroutine_fn struct status create_order(struct rpc_call *call, const void *input, const void **ret_order) {
   const Ordershop__V1__CreateOrderRequest *request = input;
   struct arena *arena = call->context.arena;
   struct violations violations = violations_of(arena);
@@ -76,7 +76,8 @@ static struct status create_order(struct rpc_call *call, const void *input, cons
   return command_replay_refused(call, &orders, &record, "created", known, ret_order);
 }
 
-static struct status list_unbilled_orders(struct rpc_call *call, const void *request, const void **ret_response) {
+static coroutine_fn struct status list_unbilled_orders(struct rpc_call *call, const void *request,
+                                                       const void **ret_response) {
   const char *index = order_unbilled_key(service_of(call)->store, call->context.arena);
   return entity_page_list_by(call, request, index, "", ret_response);
 }
@@ -90,9 +91,9 @@ static bool same_products(const Ordershop__V1__Order *left, const Ordershop__V1_
 }
 
 /* One try. ORDER_CHANGED: somebody else was quicker. */
-static struct status try_update(struct rpc_call *call, const Ordershop__V1__UpdateOrderRequest *request,
-                                const struct update_plan *plan, const struct request_record *record,
-                                enum order_outcome *ret_outcome, const void **ret_order) {
+static coroutine_fn struct status try_update(struct rpc_call *call, const Ordershop__V1__UpdateOrderRequest *request,
+                                             const struct update_plan *plan, const struct request_record *record,
+                                             enum order_outcome *ret_outcome, const void **ret_order) {
   struct arena *arena = call->context.arena;
   struct event_store *store = service_of(call)->store;
   void *current, *changed;
@@ -121,7 +122,7 @@ static struct status try_update(struct rpc_call *call, const Ordershop__V1__Upda
   return order_reserve_and_record(call, record, &change, ret_outcome, ret_order);
 }
 
-static struct status update_order(struct rpc_call *call, const void *input, const void **ret_order) {
+static coroutine_fn struct status update_order(struct rpc_call *call, const void *input, const void **ret_order) {
   struct arena *arena = call->context.arena;
   Ordershop__V1__UpdateOrderRequest *request = message_share(arena, input);
   struct violations violations = violations_of(arena);

@@ -45,14 +45,14 @@ static struct status unreachable(struct event_tail *tail) {
   return status_error(tail->arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "%s", redis_reason(tail->redis));
 }
 
-static struct status connect_first(struct event_tail *tail) {
+static coroutine_fn struct status connect_first(struct event_tail *tail) {
   int64_t deadline_us = clock_monotonic_us() + tail->options->connect_ms * 1000;
   if (status_is_ok(redis_wait_ready(tail->redis, deadline_us))) return status_ok();
   return unreachable(tail);
 }
 
 /* The log's clock is "<last id> <epoch>". Without one nothing has happened yet, and Redis' time is before all of it. */
-static struct status find_beginning(struct event_tail *tail) {
+static coroutine_fn struct status find_beginning(struct event_tail *tail) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   struct arena *arena = context.arena;
   const char *key = redis_key(tail->redis, arena, "%s", shop_brand.clock_key);
@@ -120,7 +120,7 @@ static const char *pattern_of(const struct event_tail *tail, struct arena *arena
 
 /* A step of the search for streams beyond the contract. Each takes little of Redis' time, however many keys there are.
  */
-static struct status scan_step(struct event_tail *tail) {
+static coroutine_fn struct status scan_step(struct event_tail *tail) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   const char *cursor = tail->scan_cursor ? tail->scan_cursor : "0";
   struct redis_arguments scan = redis_command_of(
@@ -153,7 +153,7 @@ static bool scan_is_due(const struct event_tail *tail) {
 /* ---- the course ------------------------------------------------------------------------------------------------- */
 
 /* Says once that Redis is away, and once that it is back. */
-static void wait_for_redis(struct event_tail *tail, const char *reason) {
+static coroutine_fn void wait_for_redis(struct event_tail *tail, const char *reason) {
   const struct event_tail_options *options = tail->options;
   options->tell(options->argument, arena_printf(tail->arena, "Redis is away (%s); waiting until it is back", reason));
   coroutine_sleep(AWAY_US / 10, DEADLINE_NEVER);
@@ -171,7 +171,7 @@ static void show_what_is_in_order(struct event_tail *tail) {
 }
 
 /* Until everything that is there has been shown. */
-static struct status catch_up(struct event_tail *tail) {
+static coroutine_fn struct status catch_up(struct event_tail *tail) {
   bool more = true;
   while (more && !tail->ended) {
     struct context context = {.arena = tail->arena, .deadline_us = clock_monotonic_us() + CALL_US};
@@ -184,12 +184,12 @@ static struct status catch_up(struct event_tail *tail) {
   return status_ok();
 }
 
-static struct status wait_for_more(struct event_tail *tail) {
+static coroutine_fn struct status wait_for_more(struct event_tail *tail) {
   struct context context = {.arena = tail->arena, .deadline_us = clock_monotonic_us() + BLOCK_MS * 1000 + CALL_US};
   return stream_reader_wait(tail->reader, tail->redis, &context, BLOCK_MS);
 }
 
-static struct status poll_once(struct event_tail *tail) {
+static coroutine_fn struct status poll_once(struct event_tail *tail) {
   bool searching = tail->scanned_us == 0 && tail->options->stream_count == 0;
   struct status status = status_ok();
   if (scan_is_due(tail)) status = scan_step(tail);
@@ -202,7 +202,7 @@ static struct status poll_once(struct event_tail *tail) {
   return wait_for_more(tail);
 }
 
-static struct status follow(struct event_tail *tail) {
+static coroutine_fn struct status follow(struct event_tail *tail) {
   struct status status = connect_first(tail);
   if (status_is_ok(status)) status = find_beginning(tail);
   if (!status_is_ok(status)) return status;
@@ -217,7 +217,7 @@ static struct status follow(struct event_tail *tail) {
   return tail->ended ? status_ok() : status;
 }
 
-static void run(void *argument) {
+static coroutine_fn void run(void *argument) {
   struct event_tail *tail = argument;
   tail->result = follow(tail);
   redis_close(tail->redis);

@@ -158,7 +158,7 @@ static bool is_contended(const struct batch_event *slot, const struct work_refus
 }
 
 /* Lets the others go first, for a moment that is longer each time. */
-static struct status let_others_pass(struct batch *batch, const char *why) {
+static coroutine_fn struct status let_others_pass(struct batch *batch, const char *why) {
   if (batch->contended == CONTENDED_MAX) {
     return status_error(batch->context.arena, STATUS_ABORTED, reason_contended, "%s", why);
   }
@@ -167,7 +167,7 @@ static struct status let_others_pass(struct batch *batch, const char *why) {
 }
 
 /* Nothing was written: the unit is begun again, and ends before the event that can't be committed. */
-static struct status commit_refused(struct batch *batch, const struct work_refusal *refusal) {
+static coroutine_fn struct status commit_refused(struct batch *batch, const struct work_refusal *refusal) {
   struct batch_event *slot = refusal->event ? slot_of(batch, refusal->event) : NULL;
   discard(batch);
   /* Then it is a key that is not held any more, or is now. */
@@ -184,7 +184,7 @@ static struct status commit_refused(struct batch *batch, const struct work_refus
 }
 
 /* Commits the events before `end`, which is at least 1, or begins the unit again. */
-static struct status commit(struct batch *batch, size_t end) {
+static coroutine_fn struct status commit(struct batch *batch, size_t end) {
   work_begin(batch->work, NULL);
   add_positions(batch, end);
   crash_guard_add_good_start(batch->parts->guard, work_transaction(batch->work));
@@ -228,7 +228,7 @@ static bool is_dead_letter(struct batch *batch, struct batch_event *slot) {
 
 /* Whether the service's code, given the event, kept everything else from running until the lease was over: then another
  * replica would do the same, and this one again. The event counts as one that ended the process (crash_guard.h). */
-static struct status check_lease(struct batch *batch, const struct batch_event *slot) {
+static coroutine_fn struct status check_lease(struct batch *batch, const struct batch_event *slot) {
   if (label_stood_us() == 0 || clock_monotonic_us() < batch->parts->leader->until_us) return status_ok();
   struct status status = crash_guard_blame(batch->parts->guard, &batch->context, slot->event.id, batch->alone);
   return status_is_ok(status) ? lease_lost(batch->context.arena) : status;
@@ -236,7 +236,7 @@ static struct status check_lease(struct batch *batch, const struct batch_event *
 
 /* Asks for what the handlers of the unit will read. *ret_done false: the unit is to be begun again, without an event
  * whose want is at fault. */
-static struct status want_all(struct batch *batch, bool *ret_done) {
+static coroutine_fn struct status want_all(struct batch *batch, bool *ret_done) {
   for (size_t i = batch->done; i < batch->end; i++) {
     struct batch_event *slot = &batch->events[i];
     const struct subscription *subscription = slot->stream->subscribed->subscription;
@@ -256,8 +256,8 @@ static struct status want_all(struct batch *batch, bool *ret_done) {
 }
 
 /* Calls the handler of the event, or of the run that begins with it. */
-static struct status call_handler(struct batch *batch, struct batch_event *slot, const struct event *const *run,
-                                  size_t run_count) {
+static coroutine_fn struct status call_handler(struct batch *batch, struct batch_event *slot,
+                                               const struct event *const *run, size_t run_count) {
   const struct subscribed_stream *subscribed = slot->stream->subscribed;
   label_event(slot);
   work_begin(batch->work, &slot->event);
@@ -284,7 +284,7 @@ static size_t run_of(struct batch *batch, const struct event **events) {
   return count;
 }
 
-static struct status handle_run(struct batch *batch) {
+static coroutine_fn struct status handle_run(struct batch *batch) {
   struct batch_event *first = &batch->events[batch->done];
   const struct event **events = arena_calloc(batch->context.arena, batch->count, sizeof *events);
   size_t count = run_of(batch, events);
@@ -305,7 +305,7 @@ static struct status handle_run(struct batch *batch) {
 }
 
 /* Notes an event that runs alone; one that ended the process too often is at fault. */
-static struct status begin_alone(struct batch *batch, struct batch_event *slot) {
+static coroutine_fn struct status begin_alone(struct batch *batch, struct batch_event *slot) {
   int64_t attempts;
   struct status status = crash_guard_attempt(batch->parts->guard, &batch->context, slot->event.id, &attempts);
   if (status_is_ok(status) && attempts > CRASH_GUARD_ATTEMPTS) {
@@ -330,7 +330,7 @@ static void end_before(struct batch *batch, struct batch_event *slot) {
 }
 
 /* Handles one event. *ret_done false: the unit ends here, either to be begun again or because a run was made. */
-static struct status handle_event(struct batch *batch, struct batch_event *slot, bool *ret_done) {
+static coroutine_fn struct status handle_event(struct batch *batch, struct batch_event *slot, bool *ret_done) {
   struct status status = status_ok();
   if (batch->alone && !is_dead_letter(batch, slot)) status = begin_alone(batch, slot);
   if (!status_is_ok(status)) return status;
@@ -359,7 +359,7 @@ static bool begins_run(struct batch *batch, size_t i) {
          !is_dead_letter(batch, &batch->events[i]);
 }
 
-static struct status handle_unit(struct batch *batch) {
+static coroutine_fn struct status handle_unit(struct batch *batch) {
   batch->context.deadline_us = clock_monotonic_us() + UNIT_US;
   batch->unit_end_us = clock_monotonic_us() + batch->parts->leader->lease_ms * 1000 / LEASE_PARTS;
   bool done = true;
@@ -376,7 +376,7 @@ static struct status handle_unit(struct batch *batch) {
 
 /* ---- the batch -------------------------------------------------------------------------------------------------- */
 
-static struct status begin(struct batch *batch) {
+static coroutine_fn struct status begin(struct batch *batch) {
   const struct batch_parts *parts = batch->parts;
   struct status status = crash_guard_begin(parts->guard, &batch->context, parts->leader->term.epoch);
   if (!status_is_ok(status)) return status;
@@ -398,7 +398,7 @@ static void finish(struct batch *batch) {
   batch->parts->progress->events += batch->count;
 }
 
-struct status batch_handle(const struct batch_parts *parts, struct arena *arena, size_t *ret_events) {
+coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct arena *arena, size_t *ret_events) {
   *ret_events = 0;
   if (stream_reader_held(parts->reader) == 0) return status_ok();
   struct batch batch = {.parts = parts, .context = leader_context(parts->leader, arena_new(), UNIT_US)};

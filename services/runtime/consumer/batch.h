@@ -17,6 +17,7 @@
 #include "consumer/leader.h"
 #include "consumer/outbox_delivery.h"
 #include "consumer/progress.h"
+#include "loop/coroutine.h"
 #include "store/stream_reader.h"
 
 /* What batches are made of, and leave their traces in. */
@@ -35,4 +36,4 @@ struct batch_parts {
 /* Takes the next events that the reader has, as many as make a batch, handles them and commits. *ret_events: how many
  * these were. The arena gets the error: of Redis; LEASE_LOST; what a handler has answered that says nothing against its
  * event; ABORTED CONTENDED. Some of the events may have been committed then. Yields. */
-struct status batch_handle(const struct batch_parts *parts, struct arena *arena, size_t *ret_events);
+coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct arena *arena, size_t *ret_events);

@@ -51,7 +51,7 @@ static struct context term_context(const struct consumer *consumer, struct arena
 
 /* ---- a term ----------------------------------------------------------------------------------------------------- */
 
-static struct status begin_term(struct consumer *consumer) {
+static coroutine_fn struct status begin_term(struct consumer *consumer) {
   struct progress *progress = &consumer->progress;
   leader_begin_term(&consumer->leader);
   struct context context = term_context(consumer, consumer->arena);
@@ -74,7 +74,7 @@ static struct status begin_term(struct consumer *consumer) {
 /* ---- between batches -------------------------------------------------------------------------------------------- */
 
 /* Whether the log is still whole; the reader follows where a gap is accepted. */
-static struct status look_at_streams(struct consumer *consumer, struct context *context) {
+static coroutine_fn struct status look_at_streams(struct consumer *consumer, struct context *context) {
   const struct progress *progress = &consumer->progress;
   struct status status = log_check_streams(&consumer->progress, context);
   for (size_t i = 0; status_is_ok(status) && i < progress->stream_count; i++) {
@@ -84,7 +84,7 @@ static struct status look_at_streams(struct consumer *consumer, struct context *
 }
 
 /* What is done from time to time, however busy the consumer is. */
-static struct status keep_house(struct consumer *consumer, bool caught_up) {
+static coroutine_fn struct status keep_house(struct consumer *consumer, bool caught_up) {
   bool due = housekeeping_is_due(&consumer->housekeeping, caught_up);
   bool group_due = clock_monotonic_us() >= consumer_group_due_us(&consumer->group);
   if (!due && !group_due) return status_ok();
@@ -102,7 +102,7 @@ static struct status keep_house(struct consumer *consumer, bool caught_up) {
 }
 
 /* Everything up to `seen` has been applied: says so to those who wait, here and, by what is stored, elsewhere. */
-static struct status report_position(struct consumer *consumer, int64_t seen, bool asked) {
+static coroutine_fn struct status report_position(struct consumer *consumer, int64_t seen, bool asked) {
   struct progress *progress = &consumer->progress;
   progress_moved_to(progress, seen);
   bool due = asked || clock_monotonic_us() - progress->stored_us >= STORE_US;
@@ -116,7 +116,7 @@ static struct status report_position(struct consumer *consumer, int64_t seen, bo
 /* ---- waiting for events ----------------------------------------------------------------------------------------- */
 
 /* So that the next batch is fuller; not when somebody waits. */
-static void linger(struct consumer *consumer) {
+static coroutine_fn void linger(struct consumer *consumer) {
   struct waiters *waiters = &consumer->waiters;
   if (waiters->poked || waiters->count > 0 || consumer->stopping) return;
   int64_t pause_ms = consumer->options.linger_ms ? consumer->options.linger_ms : LINGER_MS;
@@ -135,7 +135,7 @@ static int64_t block_ms(const struct consumer *consumer) {
 }
 
 /* *ret_woken: it ended before its time, perhaps by another replica whose callers wait. */
-static struct status block(struct consumer *consumer, bool *ret_woken) {
+static coroutine_fn struct status block(struct consumer *consumer, bool *ret_woken) {
   struct waiters *waiters = &consumer->waiters;
   *ret_woken = false;
   if (waiters->poked || consumer->stopping) return status_ok();
@@ -156,7 +156,7 @@ struct poll_state {
 };
 
 /* Reads the clock before the log: if the log then has nothing more, everything up to that time has been applied. */
-static struct status look_at_clock(struct consumer *consumer, int64_t *ret_last) {
+static coroutine_fn struct status look_at_clock(struct consumer *consumer, int64_t *ret_last) {
   struct event_store *store = consumer->options.store;
   struct context context = term_context(consumer, arena_new());
   struct position last;
@@ -172,7 +172,7 @@ static struct status look_at_clock(struct consumer *consumer, int64_t *ret_last)
   return status_ok();
 }
 
-static struct status read_log(struct consumer *consumer, struct poll_state *state, int64_t *ret_clock) {
+static coroutine_fn struct status read_log(struct consumer *consumer, struct poll_state *state, int64_t *ret_clock) {
   struct status status = state->behind ? status_ok() : look_at_clock(consumer, ret_clock);
   if (!status_is_ok(status)) return status;
   struct context context = term_context(consumer, consumer->arena);
@@ -183,7 +183,7 @@ static bool goes_on(const struct consumer *consumer) {
   return !consumer->stopping && leader_holds_term(&consumer->leader);
 }
 
-static struct status handle_batches(struct consumer *consumer, size_t *ret_events) {
+static coroutine_fn struct status handle_batches(struct consumer *consumer, size_t *ret_events) {
   const struct batch_parts parts = {.store = consumer->options.store,
                                     .leader = &consumer->leader,
                                     .progress = &consumer->progress,
@@ -204,7 +204,7 @@ static struct status handle_batches(struct consumer *consumer, size_t *ret_event
 }
 
 /* Reads, handles, and when there is nothing left waits for more. */
-static struct status poll_once(struct consumer *consumer, struct poll_state *state) {
+static coroutine_fn struct status poll_once(struct consumer *consumer, struct poll_state *state) {
   int64_t clock = 0;
   size_t events;
   bool asked = state->woken && !consumer->waiters.poked;
@@ -226,7 +226,7 @@ static struct status poll_once(struct consumer *consumer, struct poll_state *sta
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
 /* False: the consumer stops. */
-static bool wait_for_lead(struct consumer *consumer) {
+static coroutine_fn bool wait_for_lead(struct consumer *consumer) {
   struct leader *leader = &consumer->leader;
   while (!consumer->stopping && (!event_store_is_ready(consumer->options.store) || leader->epoch == 0)) {
     condition_wait(&leader->changed, clock_monotonic_us() + READY_POLL_US);
@@ -266,13 +266,13 @@ static void report_well(struct consumer *consumer) {
   consumer->progress.halt_reason[0] = '\0';
 }
 
-static void back_off(struct consumer *consumer, int64_t *backoff_us) {
+static coroutine_fn void back_off(struct consumer *consumer, int64_t *backoff_us) {
   int64_t end_us = clock_monotonic_us() + (*consumer->progress.halt_reason ? HALTED_US : *backoff_us);
   *backoff_us = *backoff_us * 2 < BACKOFF_MAX_US ? *backoff_us * 2 : BACKOFF_MAX_US;
   while (!consumer->stopping && condition_wait(&consumer->waiters.wake, end_us)) continue;
 }
 
-static void end_term(struct consumer *consumer, struct status status, int64_t *backoff_us) {
+static coroutine_fn void end_term(struct consumer *consumer, struct status status, int64_t *backoff_us) {
   crash_guard_trust(&consumer->guard, consumer->leader.term.epoch);
   if (status_is(status, reason_lease_lost)) {
     leader_lost_term(&consumer->leader);
@@ -290,7 +290,7 @@ static void end_coroutine(struct consumer *consumer) {
   condition_signal_all(&consumer->ended);
 }
 
-static void handle_events(void *argument) {
+static coroutine_fn void handle_events(void *argument) {
   struct consumer *consumer = argument;
   int64_t backoff_us = BACKOFF_MIN_US;
   while (wait_for_lead(consumer)) {
@@ -311,13 +311,13 @@ static void handle_events(void *argument) {
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
-static void keep_lead(void *argument) {
+static coroutine_fn void keep_lead(void *argument) {
   struct consumer *consumer = argument;
   leader_keep(&consumer->leader);
   end_coroutine(consumer);
 }
 
-static void deliver_outbox(void *argument) {
+static coroutine_fn void deliver_outbox(void *argument) {
   struct consumer *consumer = argument;
   outbox_run(consumer->outbox);
   end_coroutine(consumer);
@@ -354,7 +354,7 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
   return consumer;
 }
 
-void consumer_stop(struct consumer *consumer) {
+coroutine_fn void consumer_stop(struct consumer *consumer) {
   consumer->stopping = true;
   outbox_stop(consumer->outbox);
   while (consumer->running > 0) {
@@ -397,7 +397,7 @@ bool consumer_has_seen(const struct consumer *consumer, const char *after) {
   return waiters_has_seen(&consumer->waiters, after);
 }
 
-struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after) {
+coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after) {
   return waiters_wait_for(&consumer->waiters, context, after);
 }
 

@@ -35,6 +35,7 @@
 #include "consumer/outbox.h"
 #include "consumer/subscription.h"
 #include "consumer/work.h"
+#include "loop/coroutine.h"
 #include "store/event.h"
 #include "store/event_store.h"
 
@@ -50,7 +51,8 @@ struct consumer_options {
   struct rpc_channel *outbox_channel; /* to the peer of the outbox */
   /* Optional: called by the leader about once a second and after a tick, when everything up to `position` has been
    * applied. `epoch` is the lease's, for fenced functions. May yield; after an error it is called again as usual. */
-  struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch, bool *ret_tick);
+  coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
+                                          bool *ret_tick);
   int64_t lease_ms;  /* 0: 3,000 */
   int64_t linger_ms; /* pause after a batch so that the next one is fuller; 0: 5; skipped when somebody waits */
 };
@@ -59,7 +61,7 @@ struct consumer_options {
 struct consumer *consumer_start(struct loop *loop, struct arena *arena, const struct consumer_options *options);
 
 /* Ends the coroutines when the batch in hand is committed, and gives the lease back. Yields. */
-void consumer_stop(struct consumer *consumer);
+coroutine_fn void consumer_stop(struct consumer *consumer);
 
 /* What the consumer of this process does. */
 enum consumer_state {
@@ -85,7 +87,7 @@ bool consumer_has_seen(const struct consumer *consumer, const char *after);
  * idle log is moved on by a tick. Errors: INVALID_ARGUMENT (POSITION_INVALID: not one of ours), FAILED_PRECONDITION
  * (LOG_RESET: another epoch, or past the end of the log), DEADLINE_EXCEEDED (POSITION_NOT_REACHED), UNAVAILABLE
  * (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for an operator). Yields. */
-struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
+coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
 
 /* The key of the lease's epoch, and the epoch that this replica holds (0: none), for the service's own fenced
  * functions. */

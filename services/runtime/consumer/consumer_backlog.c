@@ -23,8 +23,8 @@ static void add_members(struct key_table *names, struct redis_arguments *list, c
 }
 
 /* The keys that are held, then those that only have a list. */
-static struct status read_names(const struct event_store *store, struct context *context, struct redis_arguments *names,
-                                size_t *ret_held) {
+static coroutine_fn struct status read_names(const struct event_store *store, struct context *context,
+                                             struct redis_arguments *names, size_t *ret_held) {
   struct arena *arena = context->arena;
   struct redis_arguments keys = redis_command_of(arena, "SMEMBERS", dead_letters_keys_key(store, arena), NULL);
   struct redis_arguments lists = redis_command_of(arena, "SMEMBERS", dead_letters_lists_key(store, arena), NULL);
@@ -42,8 +42,8 @@ static struct status read_names(const struct event_store *store, struct context 
 }
 
 /* A key counts while it is held or its list holds events. */
-static struct status count_parked(const struct event_store *store, struct context *context,
-                                  struct consumer_backlog *backlog) {
+static coroutine_fn struct status count_parked(const struct event_store *store, struct context *context,
+                                               struct consumer_backlog *backlog) {
   struct redis_arguments names = redis_arguments_empty(context->arena);
   size_t held;
   struct status status = read_names(store, context, &names, &held);
@@ -72,8 +72,8 @@ static struct status count_parked(const struct event_store *store, struct contex
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static struct status call_function(const struct progress *progress, struct context *context,
-                                   const struct redis_reply **ret_reply) {
+static coroutine_fn struct status call_function(const struct progress *progress, struct context *context,
+                                                const struct redis_reply **ret_reply) {
   struct event_store *store = progress->store;
   struct redis_arguments keys = redis_arguments_empty(context->arena), values = redis_arguments_empty(context->arena);
   redis_add_text(&keys, progress->key);
@@ -96,8 +96,8 @@ static int64_t lag_of(struct arena *arena, const struct consumer_backlog *backlo
   return last > backlog->position ? last - backlog->position : 0;
 }
 
-struct status consumer_backlog_read(const struct progress *progress, struct context *context,
-                                    struct consumer_backlog *ret_backlog) {
+coroutine_fn struct status consumer_backlog_read(const struct progress *progress, struct context *context,
+                                                 struct consumer_backlog *ret_backlog) {
   const struct redis_reply *reply;
   struct status status = call_function(progress, context, &reply);
   if (!status_is_ok(status)) return status;

@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "consumer/progress.h"
+#include "loop/coroutine.h"
 
 #define BACKLOG_KEYS_MAX 1000 /* held keys whose dead letters are counted */
 
@@ -23,5 +24,5 @@ struct consumer_backlog consumer_backlog_unread(const struct progress *progress)
 
 /* Asks Redis: one call, two more round trips if there are or were dead letters. Yields. Errors: those of redis_command.
  */
-struct status consumer_backlog_read(const struct progress *progress, struct context *context,
-                                    struct consumer_backlog *ret_backlog);
+coroutine_fn struct status consumer_backlog_read(const struct progress *progress, struct context *context,
+                                                 struct consumer_backlog *ret_backlog);

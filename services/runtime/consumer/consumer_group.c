@@ -53,7 +53,7 @@ static void add_move(struct redis_arguments *values, const struct group_stream *
   redis_add_number(values, (int64_t)(stream->applied_count - at->applied_count));
 }
 
-struct status consumer_group_move(struct consumer_group *group, struct context *context) {
+coroutine_fn struct status consumer_group_move(struct consumer_group *group, struct context *context) {
   const struct progress *progress = group->progress;
   struct event_store *store = progress->store;
   struct redis_arguments keys = redis_arguments_empty(context->arena), values = redis_arguments_empty(context->arena);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "consumer/progress.h"
+#include "loop/coroutine.h"
 
 struct group_stream;
 
@@ -26,4 +27,4 @@ void consumer_group_begin(struct consumer_group *group);
 int64_t consumer_group_due_us(const struct consumer_group *group);
 
 /* Moves the group to the positions. Yields. Errors: LEASE_LOST; those of redis_command. */
-struct status consumer_group_move(struct consumer_group *group, struct context *context);
+coroutine_fn struct status consumer_group_move(struct consumer_group *group, struct context *context);

@@ -15,8 +15,8 @@ struct crash_guard crash_guard_of(struct event_store *store, struct arena *arena
   return (struct crash_guard){.store = store, .key = redis_key(store->commands, arena, "%s_alone", store->service)};
 }
 
-static struct status increment(const struct crash_guard *guard, struct context *context, const char *field,
-                               int64_t *ret_value) {
+static coroutine_fn struct status increment(const struct crash_guard *guard, struct context *context, const char *field,
+                                            int64_t *ret_value) {
   struct redis_arguments command = redis_command_of(context->arena, "HINCRBY", guard->key, field, "1", NULL);
   const struct redis_reply *reply;
   struct status status = redis_command(guard->store->commands, context, &command, &reply);
@@ -24,7 +24,7 @@ static struct status increment(const struct crash_guard *guard, struct context *
   return status;
 }
 
-struct status crash_guard_load(struct crash_guard *guard, struct context *context) {
+coroutine_fn struct status crash_guard_load(struct crash_guard *guard, struct context *context) {
   /* This process lives: what it could not take back during an outage was no end of it. */
   if (guard->attempt_left[0]) {
     char left[ENTRY_ID_SIZE];
@@ -47,7 +47,7 @@ struct status crash_guard_load(struct crash_guard *guard, struct context *contex
   return status_ok();
 }
 
-struct status crash_guard_begin(struct crash_guard *guard, struct context *context, int64_t epoch) {
+coroutine_fn struct status crash_guard_begin(struct crash_guard *guard, struct context *context, int64_t epoch) {
   if (guard->trusted_epoch == epoch) return status_ok();
   int64_t starts;
   struct status status = increment(guard, context, STARTS, &starts);
@@ -58,13 +58,13 @@ struct status crash_guard_begin(struct crash_guard *guard, struct context *conte
   return status_ok();
 }
 
-struct status crash_guard_attempt(struct crash_guard *guard, struct context *context, const char *entry_id,
-                                  int64_t *ret_attempts) {
+coroutine_fn struct status crash_guard_attempt(struct crash_guard *guard, struct context *context, const char *entry_id,
+                                               int64_t *ret_attempts) {
   snprintf(guard->attempt_left, sizeof guard->attempt_left, "%s", entry_id);
   return increment(guard, context, entry_id, ret_attempts);
 }
 
-struct status crash_guard_over(struct crash_guard *guard, struct context *context, const char *entry_id) {
+coroutine_fn struct status crash_guard_over(struct crash_guard *guard, struct context *context, const char *entry_id) {
   struct redis_arguments command = redis_command_of(context->arena, "HDEL", guard->key, entry_id, NULL);
   const struct redis_reply *reply;
   struct status status = redis_command(guard->store->commands, context, &command, &reply);
@@ -72,7 +72,8 @@ struct status crash_guard_over(struct crash_guard *guard, struct context *contex
   return status;
 }
 
-struct status crash_guard_blame(struct crash_guard *guard, struct context *context, const char *entry_id, bool noted) {
+coroutine_fn struct status crash_guard_blame(struct crash_guard *guard, struct context *context, const char *entry_id,
+                                             bool noted) {
   int64_t attempts;
   struct context later = context_at_least(context, BLAME_US); /* the handler may have used up the batch's time */
   struct status status = noted ? status_ok() : increment(guard, &later, entry_id, &attempts);

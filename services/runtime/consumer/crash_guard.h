@@ -15,6 +15,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "store/log_time.h"
 #include "store/transaction.h"
 
@@ -32,19 +33,20 @@ struct crash_guard {
 struct crash_guard crash_guard_of(struct event_store *store, struct arena *arena);
 
 /* At the beginning of a term: reads what earlier processes have left. Yields. */
-struct status crash_guard_load(struct crash_guard *guard, struct context *context);
+coroutine_fn struct status crash_guard_load(struct crash_guard *guard, struct context *context);
 
 /* Before the first batch under an epoch of the lease: counts the start and decides whether events run alone. Yields. */
-struct status crash_guard_begin(struct crash_guard *guard, struct context *context, int64_t epoch);
+coroutine_fn struct status crash_guard_begin(struct crash_guard *guard, struct context *context, int64_t epoch);
 
 /* Around the handler of an event that runs alone: durable notes that it is under way, and over. Yield. */
-struct status crash_guard_attempt(struct crash_guard *guard, struct context *context, const char *entry_id,
-                                  int64_t *ret_attempts);
-struct status crash_guard_over(struct crash_guard *guard, struct context *context, const char *entry_id);
+coroutine_fn struct status crash_guard_attempt(struct crash_guard *guard, struct context *context, const char *entry_id,
+                                               int64_t *ret_attempts);
+coroutine_fn struct status crash_guard_over(struct crash_guard *guard, struct context *context, const char *entry_id);
 
 /* Counts an event whose handler has come to an end, but too late for the lease, like one that has not. `noted`: the
  * note of its beginning is there. Yields. */
-struct status crash_guard_blame(struct crash_guard *guard, struct context *context, const char *entry_id, bool noted);
+coroutine_fn struct status crash_guard_blame(struct crash_guard *guard, struct context *context, const char *entry_id,
+                                             bool noted);
 
 /* Adds to a commit that the event is dead-lettered and its notes are done with. */
 void crash_guard_forget(const struct crash_guard *guard, struct transaction *transaction, const char *entry_id);

@@ -72,7 +72,7 @@ struct loading {
   struct key_table *told; /* what was left before */
 };
 
-static struct status read_sets(struct loading *loading) {
+static coroutine_fn struct status read_sets(struct loading *loading) {
   struct event_store *store = loading->letters->store;
   struct arena *arena = loading->context->arena;
   struct redis_arguments keys = redis_command_of(arena, "SMEMBERS", dead_letters_keys_key(store, arena), NULL);
@@ -84,7 +84,7 @@ static struct status read_sets(struct loading *loading) {
 }
 
 /* Lists of an older version of this library, which kept no set of them. */
-static struct status register_lists(struct loading *loading) {
+static coroutine_fn struct status register_lists(struct loading *loading) {
   struct event_store *store = loading->letters->store;
   struct arena *arena = loading->context->arena;
   struct key_table *known = key_table_new(arena);
@@ -102,7 +102,7 @@ static struct status register_lists(struct loading *loading) {
 }
 
 /* A list that has got an entry since it was looked at stays. */
-static struct status unregister_list(struct loading *loading, const char *key) {
+static coroutine_fn struct status unregister_list(struct loading *loading, const char *key) {
   struct event_store *store = loading->letters->store;
   struct arena *arena = loading->context->arena;
   struct transaction transaction = transaction_of(store, arena);
@@ -112,7 +112,7 @@ static struct status unregister_list(struct loading *loading, const char *key) {
   return transaction_run(&transaction, loading->context, &result);
 }
 
-static struct status look_at_list(struct loading *loading, const char *key) {
+static coroutine_fn struct status look_at_list(struct loading *loading, const char *key) {
   struct dead_letters *letters = loading->letters;
   struct arena *arena = loading->context->arena;
   struct redis_arguments length =
@@ -130,7 +130,7 @@ static struct status look_at_list(struct loading *loading, const char *key) {
   return status_ok();
 }
 
-static struct status look_at_lists(struct loading *loading) {
+static coroutine_fn struct status look_at_lists(struct loading *loading) {
   struct status status = status_ok();
   size_t looked = 0;
   for (size_t i = 0; i < loading->lists->count && looked < LOOKED_AT && status_is_ok(status); i++) {
@@ -142,7 +142,7 @@ static struct status look_at_lists(struct loading *loading) {
   return status;
 }
 
-struct status dead_letters_load(struct dead_letters *letters, struct context *context) {
+coroutine_fn struct status dead_letters_load(struct dead_letters *letters, struct context *context) {
   struct loading loading = {.letters = letters, .context = context, .told = letters->left};
   struct status status = read_sets(&loading);
   if (!status_is_ok(status)) return status;
@@ -158,7 +158,8 @@ struct status dead_letters_load(struct dead_letters *letters, struct context *co
   return status;
 }
 
-struct status dead_letters_find(struct event_store *store, struct context *context, const char *key, bool *ret_found) {
+coroutine_fn struct status dead_letters_find(struct event_store *store, struct context *context, const char *key,
+                                             bool *ret_found) {
   struct arena *arena = context->arena;
   struct redis_arguments member = redis_command_of(arena, "SISMEMBER", dead_letters_keys_key(store, arena), key, NULL);
   struct redis_arguments list = redis_command_of(arena, "EXISTS", dead_letters_list_key(store, arena, key), NULL);

@@ -14,6 +14,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "store/event.h"
 #include "store/transaction.h"
 
@@ -28,7 +29,7 @@ void dead_letters_free(struct dead_letters *letters);
 
 /* Reads both sets, and takes lists that are empty out of theirs. Logs which keys go on though there are dead letters of
  * them. Yields. */
-struct status dead_letters_load(struct dead_letters *letters, struct context *context);
+coroutine_fn struct status dead_letters_load(struct dead_letters *letters, struct context *context);
 
 /* No key is held and there is no list, as far as is known here. */
 bool dead_letters_is_empty(const struct dead_letters *letters);
@@ -56,7 +57,8 @@ void dead_letters_require(const struct dead_letters *letters, struct transaction
                           const struct redis_arguments *held, const struct redis_arguments *free);
 
 /* Whether the key is held or there are dead letters of it, for a service's own decisions about it. Yields. */
-struct status dead_letters_find(struct event_store *store, struct context *context, const char *key, bool *ret_found);
+coroutine_fn struct status dead_letters_find(struct event_store *store, struct context *context, const char *key,
+                                             bool *ret_found);
 
 /* `<service>_parked:<key>`, `<service>_parked_keys` and `<service>_parked_lists`. */
 const char *dead_letters_list_key(const struct event_store *store, struct arena *arena, const char *key);

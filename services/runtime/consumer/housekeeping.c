@@ -21,7 +21,7 @@ static void report(struct housekeeping *housekeeping, struct status status) {
   housekeeping->fails = fails;
 }
 
-void housekeeping_do(struct housekeeping *housekeeping, struct context *context) {
+coroutine_fn void housekeeping_do(struct housekeeping *housekeeping, struct context *context) {
   const struct progress *progress = housekeeping->progress;
   housekeeping->done_us = clock_monotonic_us();
   if (!housekeeping->housekeep) return;

@@ -7,13 +7,15 @@
 #include <stdint.h>
 
 #include "consumer/progress.h"
+#include "loop/coroutine.h"
 
 enum { HOUSEKEEPING_US = 1000000 }; /* between two */
 
 struct housekeeping {
   const struct progress *progress;
   /* The service's; NULL: it has none. */
-  struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch, bool *ret_tick);
+  coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
+                                          bool *ret_tick);
   void *user;
   int64_t done_us; /* when it was begun last (clock_monotonic_us) */
   bool wants_tick; /* the clock will be moved on before the next read, and then housekeeping is due */
@@ -24,4 +26,4 @@ struct housekeeping {
 bool housekeeping_is_due(const struct housekeeping *housekeeping, bool caught_up);
 
 /* Yields. Its errors are logged, and it is tried again the next time. */
-void housekeeping_do(struct housekeeping *housekeeping, struct context *context);
+coroutine_fn void housekeeping_do(struct housekeeping *housekeeping, struct context *context);

@@ -19,7 +19,7 @@ static const char *lease_key(const struct event_store *store, struct arena *aren
   return redis_key(store->commands, arena, "%s_lease", store->service);
 }
 
-struct status leader_acquire(struct leader *leader, struct context *context) {
+coroutine_fn struct status leader_acquire(struct leader *leader, struct context *context) {
   struct event_store *store = leader->store;
   struct arena *arena = context->arena;
   struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
@@ -38,7 +38,7 @@ struct status leader_acquire(struct leader *leader, struct context *context) {
   return status_ok();
 }
 
-struct status leader_release(struct leader *leader, struct context *context) {
+coroutine_fn struct status leader_release(struct leader *leader, struct context *context) {
   struct event_store *store = leader->store;
   struct redis_arguments keys = redis_arguments_empty(context->arena), values = redis_arguments_empty(context->arena);
   redis_add_text(&keys, lease_key(store, context->arena));
@@ -54,7 +54,7 @@ struct status lease_lost(struct arena *arena) {
 /* ---- its keeper ------------------------------------------------------------------------------------------------- */
 
 /* Without an answer the lease counts as held until it may have run out. */
-static void renew(struct leader *leader) {
+static coroutine_fn void renew(struct leader *leader) {
   int64_t sent_us = clock_monotonic_us(), epoch = leader->epoch;
   struct context context = {.arena = arena_new(), .deadline_us = sent_us + leader->lease_ms * 1000 / 2};
   struct status status = leader_acquire(leader, &context);
@@ -67,7 +67,7 @@ static void renew(struct leader *leader) {
   arena_free(context.arena);
 }
 
-static void give_back(struct leader *leader) {
+static coroutine_fn void give_back(struct leader *leader) {
   if (leader->epoch && redis_is_ready(leader->store->commands)) {
     struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + RELEASE_US};
     (void)leader_release(leader, &context);
@@ -76,7 +76,7 @@ static void give_back(struct leader *leader) {
   leader->epoch = 0;
 }
 
-void leader_keep(struct leader *leader) {
+coroutine_fn void leader_keep(struct leader *leader) {
   while (!leader->stopping) {
     int64_t pause_us = READY_POLL_US;
     if (event_store_is_ready(leader->store)) {

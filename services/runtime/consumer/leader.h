@@ -39,14 +39,14 @@ struct leader {
 };
 
 /* Takes or renews the lease; sets epoch, follows and leader_client. Yields. */
-struct status leader_acquire(struct leader *leader, struct context *context);
+coroutine_fn struct status leader_acquire(struct leader *leader, struct context *context);
 
 /* Gives the lease back if it is ours. Yields. */
-struct status leader_release(struct leader *leader, struct context *context);
+coroutine_fn struct status leader_release(struct leader *leader, struct context *context);
 
 /* The body of the coroutine that keeps the lease: takes it when it is free, renews it, and gives it back when
  * leader_stop has been called. `changed` is signalled after each try. */
-void leader_keep(struct leader *leader);
+coroutine_fn void leader_keep(struct leader *leader);
 void leader_stop(struct leader *leader);
 
 /* Begins a term with the lease that is held now. */

@@ -13,7 +13,7 @@ static struct status log_reset(const struct progress *progress, struct arena *ar
 }
 
 /* That nothing is missing of what this process has seen. */
-static struct status check_known(const struct progress *progress, struct context *context) {
+static coroutine_fn struct status check_known(const struct progress *progress, struct context *context) {
   struct status status = known_log_check(progress->store->known, context);
   const char *loss = event_store_loss(progress->store);
   if (!status_is_ok(status) || !*loss) return status;
@@ -22,7 +22,7 @@ static struct status check_known(const struct progress *progress, struct context
 
 /* That the stored positions are of this log, and not past its end. An entry that was added by hand may lie past the
  * clock. */
-static struct status check_positions(struct progress *progress, struct context *context) {
+static coroutine_fn struct status check_positions(struct progress *progress, struct context *context) {
   struct arena *arena = context->arena;
   struct position last, *position = &progress->position;
   struct status status = clock_read(progress->store, context, &last);
@@ -97,7 +97,7 @@ static struct status check_stream(const struct progress *progress, struct arena 
       name, end_id, stream->applied, progress->key, end_id);
 }
 
-struct status log_check_streams(struct progress *progress, struct context *context) {
+coroutine_fn struct status log_check_streams(struct progress *progress, struct context *context) {
   struct redis_arguments keys = redis_arguments_empty(context->arena);
   for (size_t i = 0; i < progress->stream_count; i++) redis_add_text(&keys, progress->streams[i].key);
   const struct stream_sight *sights;
@@ -108,7 +108,7 @@ struct status log_check_streams(struct progress *progress, struct context *conte
   return status;
 }
 
-struct status log_check(struct progress *progress, struct context *context) {
+coroutine_fn struct status log_check(struct progress *progress, struct context *context) {
   struct status status = check_known(progress, context);
   if (status_is_ok(status)) status = check_positions(progress, context);
   if (status_is_ok(status)) status = log_check_streams(progress, context);

@@ -5,11 +5,12 @@
 #pragma once
 
 #include "consumer/progress.h"
+#include "loop/coroutine.h"
 
 /* At the beginning of a term. A service without positions begins at this log, and one for which an operator has
  * accepted a gap goes on behind it. Errors: FAILED_PRECONDITION (LOG_RESET; LOG_GAP); those of redis_command. Yields.
  */
-struct status log_check(struct progress *progress, struct context *context);
+coroutine_fn struct status log_check(struct progress *progress, struct context *context);
 
 /* When all has been read: that no entry was removed meanwhile. Errors: as above. Yields. */
-struct status log_check_streams(struct progress *progress, struct context *context);
+coroutine_fn struct status log_check_streams(struct progress *progress, struct context *context);

@@ -113,7 +113,7 @@ static void fill_batch(struct outbox *outbox, struct batch *batch, const struct 
   }
 }
 
-static struct status take_batch(struct outbox *outbox, struct batch *batch) {
+static coroutine_fn struct status take_batch(struct outbox *outbox, struct batch *batch) {
   struct redis_arguments range = redis_command_of(batch->context.arena, "LRANGE", outbox->key, "0", NULL);
   redis_add_number(&range, (int64_t)max_messages(outbox) - 1);
   const struct redis_reply *list;
@@ -122,7 +122,7 @@ static struct status take_batch(struct outbox *outbox, struct batch *batch) {
   return status;
 }
 
-static struct status call_peer(struct outbox *outbox, struct batch *batch) {
+static coroutine_fn struct status call_peer(struct outbox *outbox, struct batch *batch) {
   void *request = message_new(batch->context.arena, outbox->method->input);
   *(size_t *)((char *)request + outbox->field->quantifier_offset) = batch->count;
   *(void ***)((char *)request + outbox->field->offset) = batch->messages;
@@ -149,7 +149,8 @@ static bool blames_message(struct status status) {
 /* ---- removing --------------------------------------------------------------------------------------------------- */
 
 /* Removes the first `count` messages; with `reason` the first one is dead-lettered. */
-static struct status remove_first(struct outbox *outbox, struct batch *batch, size_t count, const char *reason) {
+static coroutine_fn struct status remove_first(struct outbox *outbox, struct batch *batch, size_t count,
+                                               const char *reason) {
   struct event_store *store = outbox->options.store;
   struct arena *arena = batch->context.arena;
   batch->context.deadline_us = clock_monotonic_us() + CALL_US;
@@ -166,7 +167,7 @@ static struct status remove_first(struct outbox *outbox, struct batch *batch, si
   return status_ok();
 }
 
-static struct status dead_letter_first(struct outbox *outbox, struct batch *batch, const char *reason) {
+static coroutine_fn struct status dead_letter_first(struct outbox *outbox, struct batch *batch, const char *reason) {
   struct status status = remove_first(outbox, batch, 1, reason);
   if (!status_is_ok(status)) return status;
   log_event(LOG_ERROR, "parked a message that the peer refuses", "method", outbox->options.route->method, "reason",
@@ -176,7 +177,7 @@ static struct status dead_letter_first(struct outbox *outbox, struct batch *batc
 
 /* ---- the coroutine ---------------------------------------------------------------------------------------------- */
 
-static struct status deliver(struct outbox *outbox, struct batch *batch) {
+static coroutine_fn struct status deliver(struct outbox *outbox, struct batch *batch) {
   struct status status = take_batch(outbox, batch);
   if (!status_is_ok(status) || batch->count == 0) return status;
   if (batch->undecodable) return dead_letter_first(outbox, batch, "it can't be decoded");
@@ -207,7 +208,7 @@ static void say(struct outbox *outbox, struct status status) {
 }
 
 /* One batch. *ret_more false: the list is empty. False: it failed. */
-static bool deliver_next(struct outbox *outbox, bool *ret_more) {
+static coroutine_fn bool deliver_next(struct outbox *outbox, bool *ret_more) {
   struct batch batch = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US}};
   struct status status = deliver(outbox, &batch);
   *ret_more = batch.count > 0;
@@ -216,11 +217,11 @@ static bool deliver_next(struct outbox *outbox, bool *ret_more) {
   return status_is_ok(status);
 }
 
-static void wait_until(struct outbox *outbox, int64_t end_us) {
+static coroutine_fn void wait_until(struct outbox *outbox, int64_t end_us) {
   while (!outbox->stopping && !outbox->woken && condition_wait(&outbox->wake, end_us)) continue;
 }
 
-static void pause_for(struct outbox *outbox, int64_t duration_us) {
+static coroutine_fn void pause_for(struct outbox *outbox, int64_t duration_us) {
   int64_t end_us = clock_monotonic_us() + duration_us;
   while (!outbox->stopping && condition_wait(&outbox->wake, end_us)) continue;
 }
@@ -230,7 +231,7 @@ static bool may_deliver(const struct outbox *outbox) {
          redis_is_ready(outbox->options.store->reads);
 }
 
-void outbox_run(struct outbox *outbox) {
+coroutine_fn void outbox_run(struct outbox *outbox) {
   int64_t backoff_us = BACKOFF_MIN_US;
   while (!outbox->stopping) {
     if (!may_deliver(outbox)) {

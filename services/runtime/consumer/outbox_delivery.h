@@ -5,6 +5,7 @@
 
 #include "consumer/leader.h"
 #include "consumer/outbox.h"
+#include "loop/coroutine.h"
 
 struct outbox;
 
@@ -21,7 +22,7 @@ struct outbox *outbox_new(struct arena *arena, const struct outbox_options *opti
 const char *outbox_key(const struct event_store *store, struct arena *arena);
 
 /* The coroutine's body: returns after outbox_stop, when the call under way has ended. */
-void outbox_run(struct outbox *outbox);
+coroutine_fn void outbox_run(struct outbox *outbox);
 
 /* There may be something to deliver. NULL is allowed. */
 void outbox_wake(struct outbox *outbox);

@@ -32,7 +32,7 @@ static void load_stream(struct progress_stream *stream, const struct redis_reply
   stream->gap_count = 0;
 }
 
-struct status progress_load(struct progress *progress, struct context *context) {
+coroutine_fn struct status progress_load(struct progress *progress, struct context *context) {
   struct redis_arguments get = redis_command_of(context->arena, "HGETALL", progress->key, NULL);
   const struct redis_reply *reply;
   struct status status = redis_command(progress->store->commands, context, &get, &reply);
@@ -104,7 +104,7 @@ void progress_stored(struct progress *progress, int64_t log_time) {
   progress->stored_us = clock_monotonic_us();
 }
 
-struct status progress_store(struct progress *progress, struct context *context) {
+coroutine_fn struct status progress_store(struct progress *progress, struct context *context) {
   struct transaction transaction = transaction_of(progress->store, context->arena);
   transaction_require_value(&transaction, lease_epoch_key(progress->store, context->arena),
                             progress->leader->term.epoch_text);

@@ -48,7 +48,7 @@ struct progress progress_of(const struct leader *leader, struct arena *arena, co
                             size_t count);
 
 /* Reads the stored positions. Yields. */
-struct status progress_load(struct progress *progress, struct context *context);
+coroutine_fn struct status progress_load(struct progress *progress, struct context *context);
 
 /* This replica handles the events, and its position is that of the present server. */
 bool progress_is_current(const struct progress *progress);
@@ -75,4 +75,4 @@ void progress_add(const struct progress *progress, struct transaction *transacti
 void progress_stored(struct progress *progress, int64_t log_time);
 
 /* Stores the position as it is; the streams stay. Yields. Errors: LEASE_LOST; as transaction_run. */
-struct status progress_store(struct progress *progress, struct context *context);
+coroutine_fn struct status progress_store(struct progress *progress, struct context *context);

@@ -56,8 +56,8 @@ const char *subscribed_stream_key(const struct subscribed_stream *stream, const 
   return key ? key : "";
 }
 
-struct status subscribed_stream_handle(const struct subscribed_stream *stream, struct work *work,
-                                       const struct event *event) {
+coroutine_fn struct status subscribed_stream_handle(const struct subscribed_stream *stream, struct work *work,
+                                                    const struct event *event) {
   if (stream->handler) return stream->handler(work, event);
   projection_keep(work, stream->subscription->projection, event);
   return status_ok();

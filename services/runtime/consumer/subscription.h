@@ -16,18 +16,20 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "consumer/work.h"
+#include "loop/coroutine.h"
 #include "store/event.h"
 #include "store/view.h"
 
 /* The effect of an event. An error that is neither transient nor Redis' (REDIS_...) dead-letters the event. */
-typedef struct status event_handler(struct work *work, const struct event *event);
+typedef coroutine_fn struct status event_handler(struct work *work, const struct event *event);
 
 /* Instead: handles a run of consecutive events of streams with the same handler, by fenced functions of the service's
  * own. Such a function refuses an older epoch, skips an event that is not behind the stored position of its stream, and
  * moves that position together with the effect (hash consumer_position_key, field = stream, value = the entry's id).
  * What the batch has put before the run is committed before it. When an error dead-letters, the run is made again event
  * by event. work_lease_lost is the status for a function that found another epoch. */
-typedef struct status event_run_handler(struct work *work, const struct event *const *events, size_t count);
+typedef coroutine_fn struct status event_run_handler(struct work *work, const struct event *const *events,
+                                                     size_t count);
 
 struct subscription {
   const ProtobufCMessageDescriptor *entity;
@@ -61,5 +63,5 @@ struct subscribed_stream *subscription_streams(struct arena *arena, const struct
 const char *subscribed_stream_key(const struct subscribed_stream *stream, const struct event *event);
 
 /* Handles an event of a stream without a run handler. */
-struct status subscribed_stream_handle(const struct subscribed_stream *stream, struct work *work,
-                                       const struct event *event);
+coroutine_fn struct status subscribed_stream_handle(const struct subscribed_stream *stream, struct work *work,
+                                                    const struct event *event);

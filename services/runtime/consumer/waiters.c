@@ -12,7 +12,7 @@ static int64_t blocked_client(const struct waiters *waiters) {
   return leader->epoch != 0 ? 0 : leader->leader_client;
 }
 
-void waiters_poke(struct waiters *waiters) {
+coroutine_fn void waiters_poke(struct waiters *waiters) {
   struct redis *commands = waiters->progress->store->commands;
   waiters->poked = true;
   condition_signal_all(&waiters->wake);
@@ -29,8 +29,8 @@ void waiters_poke(struct waiters *waiters) {
   waiters->unblocking = false;
 }
 
-static struct status position_now(const struct progress *progress, struct context *context,
-                                  struct position *ret_position) {
+static coroutine_fn struct status position_now(const struct progress *progress, struct context *context,
+                                               struct position *ret_position) {
   if (progress_is_current(progress)) {
     *ret_position = progress->position;
     return status_ok();
@@ -57,7 +57,7 @@ static struct status check_deadline(struct context *context) {
 }
 
 /* The leader says when it has moved; elsewhere its position is looked for, with growing pauses. */
-static void pause_until(struct progress *progress, int64_t deadline_us, int64_t *pause_us) {
+static coroutine_fn void pause_until(struct progress *progress, int64_t deadline_us, int64_t *pause_us) {
   bool here = progress_is_current(progress);
   int64_t end_us = clock_monotonic_us() + (here ? WAITERS_POKE_US : *pause_us);
   if (end_us > deadline_us) end_us = deadline_us;
@@ -69,7 +69,8 @@ static void pause_until(struct progress *progress, int64_t deadline_us, int64_t 
   *pause_us = *pause_us * 2 < WAITERS_POKE_US ? *pause_us * 2 : WAITERS_POKE_US;
 }
 
-static struct status wait_for(struct waiters *waiters, struct context *context, const struct position *after) {
+static coroutine_fn struct status wait_for(struct waiters *waiters, struct context *context,
+                                           const struct position *after) {
   struct progress *progress = waiters->progress;
   int64_t pause_us = LOOK_FIRST_US;
   while (true) {
@@ -92,7 +93,7 @@ bool waiters_has_seen(const struct waiters *waiters, const char *after) {
          position_has_seen(&progress->position, &position);
 }
 
-struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after) {
+coroutine_fn struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after) {
   if (waiters_has_seen(waiters, after)) return status_ok();
   struct position position;
   if (!position_parse(after, &position)) return position_invalid(context->arena);

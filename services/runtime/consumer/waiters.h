@@ -26,10 +26,10 @@ struct waiters {
 };
 
 /* Ends the block of the leader, wherever it runs, and the pauses of the consumer here. Yields. */
-void waiters_poke(struct waiters *waiters);
+coroutine_fn void waiters_poke(struct waiters *waiters);
 
 /* Waits as consumer_wait_for says. Yields. */
-struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after);
+coroutine_fn struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after);
 
 /* Without a wait it would be OK. */
 bool waiters_has_seen(const struct waiters *waiters, const char *after);

@@ -202,7 +202,7 @@ void work_want(struct work *work, const struct view *view, const char *key) {
   if (check_key(work, view, key)) known_record(work, view_of(work, view), key);
 }
 
-static struct status fetch_view(struct work *work, struct work_view *view) {
+static coroutine_fn struct status fetch_view(struct work *work, struct work_view *view) {
   if (!view->wanted.first) return status_ok();
   struct arena *arena = work_arena(work);
   struct redis_arguments get = redis_command_of(arena, "HMGET", view_key(work->options.store, arena, view->view), NULL);
@@ -223,7 +223,7 @@ static struct status fetch_view(struct work *work, struct work_view *view) {
   return status_ok();
 }
 
-struct status work_fetch(struct work *work) {
+coroutine_fn struct status work_fetch(struct work *work) {
   for (struct work_view *view = work->views; view; view = view->next) {
     struct status status = fetch_view(work, view);
     if (!status_is_ok(status)) return status;
@@ -231,7 +231,7 @@ struct status work_fetch(struct work *work) {
   return status_ok();
 }
 
-struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record) {
+coroutine_fn struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record) {
   if (!check_key(work, view, key)) {
     return status_error(work_arena(work), STATUS_INTERNAL, reason_change_invalid, "%s", work_fault(work));
   }
@@ -422,7 +422,7 @@ static struct status refused(struct work *work, struct work_refusal refusal, str
   return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, reason_work_refused, "%s", refusal.why);
 }
 
-struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {
+coroutine_fn struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {
   struct arena *arena = work_arena(work);
   for (struct work_view *view = work->views; view; view = view->next) write_view(work, view);
   if (work->sends.count > 0) {

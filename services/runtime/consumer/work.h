@@ -16,6 +16,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "store/entity_store.h"
 #include "store/event.h"
 #include "store/view.h"
@@ -41,7 +42,7 @@ struct status work_lease_lost(struct work *work);
 void work_want(struct work *work, const struct view *view, const char *key);
 
 /* The record as of this event, or NULL where there is none. The message may be changed and put back. May yield. */
-struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record);
+coroutine_fn struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record);
 void work_put(struct work *work, const struct view *view, const char *key, const void *record);
 void work_remove(struct work *work, const struct view *view, const char *key);
 

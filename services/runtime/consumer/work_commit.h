@@ -10,6 +10,7 @@
 
 #include "consumer/outbox.h"
 #include "consumer/work.h"
+#include "loop/coroutine.h"
 
 struct work_options {
   struct event_store *store;
@@ -28,7 +29,7 @@ void work_begin(struct work *work, const struct event *event);
 const char *work_fault(const struct work *work);
 
 /* Reads the records that were wanted and are not known yet, one command for each view. Yields. */
-struct status work_fetch(struct work *work);
+coroutine_fn struct status work_fetch(struct work *work);
 
 /* How much the present unit changes, in commands, fields, and the like of their bytes. */
 size_t work_changes(const struct work *work);
@@ -54,4 +55,4 @@ struct work_refusal {
 /* Writes the present unit, and what work_transaction was given, in one transaction; afterwards the next unit begins.
  * Yields. Errors: as transaction_run; FAILED_PRECONDITION LEASE_LOST (another holder's epoch), WORK_REFUSED (with
  * *ret_refusal). Nothing has been written then, or, when the answer was lost, all. */
-struct status work_commit(struct work *work, struct work_refusal *ret_refusal);
+coroutine_fn struct status work_commit(struct work *work, struct work_refusal *ret_refusal);

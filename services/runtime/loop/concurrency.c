@@ -5,7 +5,7 @@
 #include "loop/label.h"
 #include "loop/scheduler.h"
 
-void coroutine_sleep(int64_t duration_us, int64_t deadline_us) {
+coroutine_fn void coroutine_sleep(int64_t duration_us, int64_t deadline_us) {
   int64_t until;
   if (__builtin_add_overflow(clock_monotonic_us(), duration_us, &until)) until = INT64_MAX;
   if (deadline_us < until) until = deadline_us;
@@ -26,7 +26,7 @@ static void waiter_remove(struct condition_waiter *waiter) {
   if (waiter->next) waiter->next->link = waiter->link;
 }
 
-bool condition_wait(struct condition *condition, int64_t deadline_us) {
+coroutine_fn bool condition_wait(struct condition *condition, int64_t deadline_us) {
   struct coroutine *self = coroutine_self();
   struct condition_waiter *waiter = &self->waiter;
   waiter->coroutine = self;
@@ -81,7 +81,7 @@ static void helper_run(void *argument) {
   if (crew->helpers == 0 && crew->waiting) coroutine_wake(crew->caller);
 }
 
-void coroutine_for_each(void (*run)(void *item), void **items, int count, int width) {
+coroutine_fn void coroutine_for_each(void (*run)(void *item), void **items, int count, int width) {
   struct crew crew = {.run = run, .items = items, .count = count, .caller = coroutine_self()};
   int helpers = (width < count ? width : count) - 1;
   while (crew.helpers < helpers && scheduler_spawn(scheduler_here(), helper_run, &crew)) crew.helpers++;

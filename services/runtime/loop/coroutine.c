@@ -261,13 +261,13 @@ static void park(struct coroutine *self) {
   switch_to_loop(self->scheduler, self, false);
 }
 
-void coroutine_park(void) {
+coroutine_fn void coroutine_park(void) {
   struct coroutine *self = self_or_abort();
   if (!self->woken) park(self);
   self->woken = false;
 }
 
-bool coroutine_park_until(int64_t deadline_us) {
+coroutine_fn bool coroutine_park_until(int64_t deadline_us) {
   struct coroutine *self = self_or_abort();
   struct timers *timers = &self->scheduler->timers;
   bool timed_out = false;

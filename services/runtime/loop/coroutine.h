@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Coroutines: straight-line code on a stack of its own, one thread, no locks.
  *
- * A coroutine gives way only in the functions below and in those that say "parks". While it is parked others run, so
- * whatever is shared may have changed afterwards. Deep recursion and libraries with unknown stack needs (gRPC, curl)
- * go through coroutine_on_loop_stack. */
+ * A coroutine yields only in functions that are marked coroutine_fn: those below, and all that call one. While it is
+ * parked others run, so whatever is shared may have changed afterwards. Deep recursion and libraries with unknown stack
+ * needs (gRPC, curl) go through coroutine_on_loop_stack. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Stands before a function that may yield, and so is called by coroutines alone, or before a pointer to such functions.
+ * Expands to nothing. tests/quality/coroutine_fn.py checks that a function which calls one is marked, too. */
+#define coroutine_fn
 
 struct coroutine;
 struct loop;
@@ -20,16 +24,16 @@ struct loop *coroutine_loop(void);
 
 /* Parks until coroutine_wake. A wake that came before is not lost: then it returns at once. Wakes can be spurious: call
  * it in a loop that checks what was waited for. */
-void coroutine_park(void);
+coroutine_fn void coroutine_park(void);
 
 /* Likewise, but at the latest until `deadline_us` (clock_monotonic_us). False: the deadline came first. */
-bool coroutine_park_until(int64_t deadline_us);
+coroutine_fn bool coroutine_park_until(int64_t deadline_us);
 
 /* Makes a parked coroutine runnable. Loop thread; any stack. */
 void coroutine_wake(struct coroutine *coroutine);
 
 /* Parks for a time; at the latest until `deadline_us`. */
-void coroutine_sleep(int64_t duration_us, int64_t deadline_us);
+coroutine_fn void coroutine_sleep(int64_t duration_us, int64_t deadline_us);
 
 /* Runs `run` on the loop's own stack and returns when it has. On the loop's stack: calls it. */
 void coroutine_on_loop_stack(void (*run)(void *argument), void *argument);
@@ -41,8 +45,8 @@ struct condition {
 };
 
 /* Parks until the next condition_signal_all. False: deadline. Check what was waited for afterwards. */
-bool condition_wait(struct condition *condition, int64_t deadline_us);
+coroutine_fn bool condition_wait(struct condition *condition, int64_t deadline_us);
 void condition_signal_all(struct condition *condition);
 
 /* Runs `run(items[i])` for i in 0..count-1 concurrently, at most `width` at once, and parks until all have ended. */
-void coroutine_for_each(void (*run)(void *item), void **items, int count, int width);
+coroutine_fn void coroutine_for_each(void (*run)(void *item), void **items, int count, int width);

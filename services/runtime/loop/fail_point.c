@@ -27,7 +27,7 @@ static bool action_read(const char *path, char *action, size_t size) {
   return length > 0;
 }
 
-static bool point_hit(const char *hit) {
+static coroutine_fn bool point_hit(const char *hit) {
   char action[16] = "";
   while (!action_read(hit, action, sizeof(action))) coroutine_sleep(POLL_US, DEADLINE_NEVER);
   if (strcmp(action, "kill") == 0) kill(getpid(), SIGKILL);
@@ -46,7 +46,7 @@ static const char *folder(void) {
   return value && *value ? value : NULL;
 }
 
-bool fail_point(const char *name) {
+coroutine_fn bool fail_point(const char *name) {
   if (!folder()) return false;
   struct arena *arena = arena_new();
   const char *armed = arena_printf(arena, "%s/%s", folder(), name);

@@ -12,8 +12,10 @@
 
 #include <stdbool.h>
 
+#include "loop/coroutine.h"
+
 #ifdef FAIL_POINTS
-bool fail_point(const char *name);
+coroutine_fn bool fail_point(const char *name);
 #else
 static inline bool fail_point(const char *name) {
   (void)name;

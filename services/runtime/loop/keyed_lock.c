@@ -31,8 +31,8 @@ static struct keyed_lock_holder *first_of(struct keyed_lock_holder *holder, cons
   return holder;
 }
 
-bool keyed_lock_acquire(struct keyed_locks *locks, struct keyed_lock_holder *holder, const char *key,
-                        int64_t deadline_us) {
+coroutine_fn bool keyed_lock_acquire(struct keyed_locks *locks, struct keyed_lock_holder *holder, const char *key,
+                                     int64_t deadline_us) {
   *holder = (struct keyed_lock_holder){.key = key, .coroutine = coroutine_self()};
   append(locks, holder);
   holder->holds = first_of(locks->buckets[bucket_of(key)].first, key) == holder;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "loop/coroutine.h"
+
 enum { KEYED_LOCK_BUCKETS = 256 };
 
 /* One who holds a lock or waits for it: lies on the stack of its coroutine. */
@@ -25,8 +27,8 @@ struct keyed_locks {
 
 /* Parks until the lock is free. `key` must live until the release. False: `deadline_us` (clock_monotonic_us) came
  * first, and there is nothing to release. */
-bool keyed_lock_acquire(struct keyed_locks *locks, struct keyed_lock_holder *holder, const char *key,
-                        int64_t deadline_us);
+coroutine_fn bool keyed_lock_acquire(struct keyed_locks *locks, struct keyed_lock_holder *holder, const char *key,
+                                     int64_t deadline_us);
 
 /* The one who has waited longest for the same key holds the lock from now on. */
 void keyed_lock_release(struct keyed_locks *locks, struct keyed_lock_holder *holder);

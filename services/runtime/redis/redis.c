@@ -159,7 +159,7 @@ static struct status not_ready(void) {
   return (struct status){.code = STATUS_UNAVAILABLE, .message = "Redis is unreachable", .details = &details};
 }
 
-struct status redis_wait_ready(struct redis *redis, int64_t deadline_us) {
+coroutine_fn struct status redis_wait_ready(struct redis *redis, int64_t deadline_us) {
   bool in_time = true;
   hold(redis);
   while (in_time && !redis_is_ready(redis) && !redis_is_closing(redis)) {

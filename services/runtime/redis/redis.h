@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "redis/redis_arguments.h"
 #include "redis/redis_reply.h"
@@ -62,7 +63,7 @@ int64_t redis_client_id(const struct redis *redis);
 
 /* Parks until ready. Errors: UNAVAILABLE (REDIS_UNREACHABLE) at the deadline, without an arena; redis_reason tells
  * more. */
-struct status redis_wait_ready(struct redis *redis, int64_t deadline_us);
+coroutine_fn struct status redis_wait_ready(struct redis *redis, int64_t deadline_us);
 
 /* Told on the loop's stack whenever the connection comes or goes. One listener. */
 void redis_on_change(struct redis *redis, void (*changed)(void *argument, bool ready), void *argument);
@@ -79,16 +80,16 @@ const char *redis_key_pattern(const struct redis *redis, struct arena *arena, co
  * Errors: UNAVAILABLE REDIS_UNREACHABLE (not sent, or the connection broke: it may have been executed),
  *   DEADLINE_EXCEEDED (likewise: it may be executed), RESOURCE_EXHAUSTED (OVERLOADED: queue full, nothing sent;
  *   REDIS_OUT_OF_MEMORY: maxmemory), and for other error replies the mapping in redis_reply.h. */
-struct status redis_command(struct redis *redis, struct context *context, const struct redis_arguments *arguments,
-                            const struct redis_reply **ret_reply);
+coroutine_fn struct status redis_command(struct redis *redis, struct context *context,
+                                         const struct redis_arguments *arguments, const struct redis_reply **ret_reply);
 
 /* The same in two steps, so that one coroutine can have several commands under way: each redis_send is followed by
  * exactly one redis_receive, in any order, in the same coroutine and context. */
 struct redis_pending;
 struct redis_pending *redis_send(struct redis *redis, struct context *context, const struct redis_arguments *arguments);
-struct status redis_receive(struct redis_pending *pending, const struct redis_reply **ret_reply);
+coroutine_fn struct status redis_receive(struct redis_pending *pending, const struct redis_reply **ret_reply);
 
 /* Sends a command that may take `extra_ms` longer than the reply timeout (BLOCK); otherwise as redis_command. */
-struct status redis_command_blocking(struct redis *redis, struct context *context,
-                                     const struct redis_arguments *arguments, int64_t extra_ms,
-                                     const struct redis_reply **ret_reply);
+coroutine_fn struct status redis_command_blocking(struct redis *redis, struct context *context,
+                                                  const struct redis_arguments *arguments, int64_t extra_ms,
+                                                  const struct redis_reply **ret_reply);

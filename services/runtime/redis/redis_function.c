@@ -45,7 +45,8 @@ const char *redis_function_name(struct arena *arena, const struct redis_library 
   return arena_printf(arena, "%s_%s", library->name, function);
 }
 
-struct status redis_library_load(struct redis *redis, struct context *context, const struct redis_library *library) {
+coroutine_fn struct status redis_library_load(struct redis *redis, struct context *context,
+                                              const struct redis_library *library) {
   struct redis_arguments arguments = redis_command_of(context->arena, "FUNCTION", "LOAD", NULL);
   redis_add_bytes(&arguments, library->source, library->source_size);
   struct status status = redis_command(redis, context, &arguments, NULL);
@@ -65,9 +66,10 @@ static struct redis_arguments call_of(struct arena *arena, const struct redis_li
   return call;
 }
 
-struct status redis_function_call(struct redis *redis, struct context *context, const struct redis_library *library,
-                                  const char *function, const struct redis_arguments *keys,
-                                  const struct redis_arguments *values, const struct redis_reply **ret_reply) {
+coroutine_fn struct status redis_function_call(struct redis *redis, struct context *context,
+                                               const struct redis_library *library, const char *function,
+                                               const struct redis_arguments *keys, const struct redis_arguments *values,
+                                               const struct redis_reply **ret_reply) {
   struct redis_arguments call = call_of(context->arena, library, function, keys, values);
   struct status status = redis_command(redis, context, &call, ret_reply);
   if (!status_is(status, reason_redis_function_unknown)) return status;

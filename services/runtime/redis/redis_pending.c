@@ -207,7 +207,7 @@ static struct status give_up(struct redis_pending *pending) {
   return pending->status;
 }
 
-struct status redis_receive(struct redis_pending *pending, const struct redis_reply **ret_reply) {
+coroutine_fn struct status redis_receive(struct redis_pending *pending, const struct redis_reply **ret_reply) {
   while (!pending->answered) {
     pending->waiter = coroutine_self();
     bool in_time = coroutine_park_until(pending->context->deadline_us);
@@ -218,13 +218,14 @@ struct status redis_receive(struct redis_pending *pending, const struct redis_re
   return pending->status;
 }
 
-struct status redis_command(struct redis *redis, struct context *context, const struct redis_arguments *arguments,
-                            const struct redis_reply **ret_reply) {
+coroutine_fn struct status redis_command(struct redis *redis, struct context *context,
+                                         const struct redis_arguments *arguments,
+                                         const struct redis_reply **ret_reply) {
   return redis_receive(send_command(redis, context, arguments, 0), ret_reply);
 }
 
-struct status redis_command_blocking(struct redis *redis, struct context *context,
-                                     const struct redis_arguments *arguments, int64_t extra_ms,
-                                     const struct redis_reply **ret_reply) {
+coroutine_fn struct status redis_command_blocking(struct redis *redis, struct context *context,
+                                                  const struct redis_arguments *arguments, int64_t extra_ms,
+                                                  const struct redis_reply **ret_reply) {
   return redis_receive(send_command(redis, context, arguments, extra_ms), ret_reply);
 }

@@ -55,7 +55,7 @@ static struct status check(struct rpc_call *call, const void *request, const voi
 }
 
 /* Sends the status and each change of it until one side ends. gRPC cancels the call at its deadline. */
-static struct status watch_name(struct rpc_stream *stream, struct health *health, const char *name) {
+static coroutine_fn struct status watch_name(struct rpc_stream *stream, struct health *health, const char *name) {
   Grpc__Health__V1__HealthCheckResponse reply = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
   while (true) {
     serving_status status = status_of(health, name);
@@ -69,7 +69,7 @@ static struct status watch_name(struct rpc_stream *stream, struct health *health
   }
 }
 
-static struct status watch(struct rpc_call *call, struct rpc_stream *stream) {
+static coroutine_fn struct status watch(struct rpc_call *call, struct rpc_stream *stream) {
   const void *message = NULL;
   struct status status = rpc_stream_read(stream, &message);
   if (!status_is_ok(status)) return status;

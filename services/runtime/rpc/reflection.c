@@ -165,7 +165,7 @@ static request_v1 *request_of(struct arena *arena, const void *message) {
   return (request_v1 *)message;
 }
 
-static struct status serve(struct rpc_stream *stream, struct session *session) {
+static coroutine_fn struct status serve(struct rpc_stream *stream, struct session *session) {
   while (true) {
     const void *message;
     struct status status = rpc_stream_read(stream, &message);
@@ -181,7 +181,7 @@ static struct status serve(struct rpc_stream *stream, struct session *session) {
   }
 }
 
-static struct status reflect(struct rpc_call *call, struct rpc_stream *stream) {
+static coroutine_fn struct status reflect(struct rpc_call *call, struct rpc_stream *stream) {
   const struct reflection *reflection = call->service;
   size_t files = (size_t)descriptor_index_files(reflection->index);
   struct session session = {

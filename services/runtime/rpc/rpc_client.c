@@ -56,8 +56,9 @@ static void start_call(void *argument) {
   waiting->over = !client_call_start(&waiting->call, waiting->queue, &waiting->arrival);
 }
 
-struct rpc_reply rpc_client_call(struct rpc_channel *channel, struct context *context,
-                                 const ProtobufCServiceDescriptor *service, const char *method, const void *request) {
+coroutine_fn struct rpc_reply rpc_client_call(struct rpc_channel *channel, struct context *context,
+                                              const ProtobufCServiceDescriptor *service, const char *method,
+                                              const void *request) {
   struct waiting_call waiting = {
       .call = {.channel = &channel->channel, .context = context, .service = service, .request = request},
       .arrival.run = call_over,

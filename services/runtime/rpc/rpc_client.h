@@ -20,6 +20,7 @@
 #include "base/brand.h"
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "tls/tls_files.h"
 
@@ -54,5 +55,6 @@ struct rpc_reply {
 /* Calls `method` ("RedeemCoupon") of `service`; yields. `request` is its request message. Errors, beside those above:
  * INTERNAL (CALL_INVALID), which is also in the log: the service has no such method, or the request is of another type.
  */
-struct rpc_reply rpc_client_call(struct rpc_channel *channel, struct context *context,
-                                 const ProtobufCServiceDescriptor *service, const char *method, const void *request);
+coroutine_fn struct rpc_reply rpc_client_call(struct rpc_channel *channel, struct context *context,
+                                              const ProtobufCServiceDescriptor *service, const char *method,
+                                              const void *request);

@@ -19,6 +19,7 @@
 #include "base/brand.h"
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "tls/tls_files.h"
 
@@ -37,13 +38,13 @@ struct rpc_call {
 /* A unary handler. `request` is the decoded request, `*ret_reply` the reply, of the types that the proto names; both
  * live in the call's arena. Returning OK without a reply, or with a message of another type, is an error of the
  * program: the call ends with INTERNAL (NO_REPLY, REPLY_MISTYPED), and the log says so. */
-typedef struct status rpc_handler(struct rpc_call *call, const void *request, const void **ret_reply);
+typedef coroutine_fn struct status rpc_handler(struct rpc_call *call, const void *request, const void **ret_reply);
 
 /* A handler of a streaming method: reads and writes as it likes, then returns the call's status. Streams are bounded,
  * 16 on a connection, 500 from an address, 1,000 in all; beyond: RESOURCE_EXHAUSTED (TOO_MANY_STREAMS) with RetryInfo.
  */
 struct rpc_stream;
-typedef struct status rpc_stream_handler(struct rpc_call *call, struct rpc_stream *stream);
+typedef coroutine_fn struct status rpc_stream_handler(struct rpc_call *call, struct rpc_stream *stream);
 
 struct rpc_method {
   const char *name;                   /* as in the proto: "CreateCustomer"; its types are the descriptor's */
@@ -85,10 +86,10 @@ struct rpc_server_options {
   int64_t connection_ms;
   /* Runs in the call's coroutine before each unary handler of a service that is not exempt; an error ends the call.
    * May park. NULL: none. */
-  struct status (*before)(struct rpc_call *call, void *argument);
+  coroutine_fn struct status (*before)(struct rpc_call *call, void *argument);
   /* Called when a unary handler has refused, by other than OK: what it returns is the call's status, unless it sets
    * *ret_again: then the handler runs once more, as if it had not run. May yield. NULL: none. */
-  struct status (*retry)(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again);
+  coroutine_fn struct status (*retry)(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again);
   void *argument; /* of the two */
 };
 
@@ -103,13 +104,13 @@ int rpc_server_port(const struct rpc_server *server);
 /* Starts accepting calls. */
 void rpc_server_start(struct rpc_server *server);
 
-/* Parks. Graceful end: no new connections, then no new calls (GOAWAY; a call that comes in between is answered, or
+/* Graceful end: no new connections, then no new calls (GOAWAY; a call that comes in between is answered, or
  * UNAVAILABLE), those in flight finish; after `grace_ms` the rest is cancelled, which
  * handlers see by rpc_call_cancelled. Streams are told at once: rpc_stream_read and rpc_stream_wait end. Returns when
  * no call is in flight any more (connections whose clients are asleep are cut then), at the latest a second after the
  * grace: a handler that is stuck (rpc_server_calls is not 0 then) keeps nobody from ending the process, only
  * rpc_server_free must not be called. */
-void rpc_server_drain(struct rpc_server *server, int64_t grace_ms);
+coroutine_fn void rpc_server_drain(struct rpc_server *server, int64_t grace_ms);
 
 /* Ends what rpc_server_open has begun: after drain, or if the server was never started. Before loop_free. With a call
  * still in flight nothing is freed, since its handler needs it; the process is about to end anyway. */
@@ -144,17 +145,17 @@ const char *rpc_call_identity(const struct rpc_call *call, const char *prefix);
  * begins with the first look, which itself says false. */
 bool rpc_call_cancelled(const struct rpc_call *call);
 
-/* Reads the next message, which lives until the next read. Parks. *ret_message NULL: the client has sent its last.
+/* Reads the next message, which lives until the next read. *ret_message NULL: the client has sent its last.
  * Errors: CANCELLED, UNAVAILABLE (SHUTTING_DOWN: the server drains), INVALID_ARGUMENT (as for requests). */
-struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message);
+coroutine_fn struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message);
 
 /* Sends a message. Parks until gRPC took it. Errors: CANCELLED. */
-struct status rpc_stream_write(struct rpc_stream *stream, const void *message);
+coroutine_fn struct status rpc_stream_write(struct rpc_stream *stream, const void *message);
 
 /* Parks until the call is cancelled or the server drains (true), `*condition` is signalled or the deadline (false);
  * wakes can be spurious. A call that is cancelled signals the condition: its other waiters look, and wait again. */
 struct condition;
-bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us);
+coroutine_fn bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us);
 
 /* What a stream that has waited ends with: CANCELLED, or UNAVAILABLE (SHUTTING_DOWN) when the server drains. */
 struct status rpc_stream_end(struct rpc_stream *stream);

@@ -44,7 +44,7 @@ void server_drain_prepare(struct rpc_server *server, grpc_server_credentials *cr
 
 /* Of the calls that have arrived less those that have begun since the hook is set, only changes mean something: the
  * number is at its highest when none is half read. Returns at such a moment, at the latest at the deadline. */
-static void wait_until_none_is_half_read(struct rpc_server *server, int64_t deadline_us) {
+static coroutine_fn void wait_until_none_is_half_read(struct rpc_server *server, int64_t deadline_us) {
   int64_t highest = INT64_MIN;
   for (int looks = 0; looks < LOOKS_MOST && clock_monotonic_us() < deadline_us; looks++) {
     coroutine_sleep(LOOK_US, deadline_us);
@@ -76,7 +76,7 @@ static void cancel_calls(void *argument) {
 }
 
 /* Parks until no call is in flight. False: the deadline came first. */
-static bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
+static coroutine_fn bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
   while (server->calls > 0) {
     if (!condition_wait(&server->changed, deadline_us)) return false;
   }
@@ -84,14 +84,14 @@ static bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
 }
 
 /* Parks until no call is in flight and gRPC has closed all connections. False: the deadline came first. */
-static bool wait_for_end(struct rpc_server *server, int64_t deadline_us) {
+static coroutine_fn bool wait_for_end(struct rpc_server *server, int64_t deadline_us) {
   while (!server->stopped || server->calls > 0) {
     if (!condition_wait(&server->changed, deadline_us)) return false;
   }
   return true;
 }
 
-void rpc_server_drain(struct rpc_server *server, int64_t grace_ms) {
+coroutine_fn void rpc_server_drain(struct rpc_server *server, int64_t grace_ms) {
   int64_t deadline_us = clock_monotonic_us() + grace_ms * 1000;
   coroutine_on_loop_stack(begin_drain, server);
   stream_calls_end(server);

@@ -121,7 +121,7 @@ static void decode(void *argument) {
   stream->incoming = NULL;
 }
 
-struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message) {
+coroutine_fn struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message) {
   if (!stream->reading) coroutine_on_loop_stack(start_read, stream);
   while (stream->reading && !stream_over(stream)) coroutine_park();
   if (stream->reading) return rpc_stream_end(stream);
@@ -151,7 +151,7 @@ static void end_write(void *argument) {
   grpc_byte_buffer_destroy(stream->outgoing);
 }
 
-struct status rpc_stream_write(struct rpc_stream *stream, const void *message) {
+coroutine_fn struct status rpc_stream_write(struct rpc_stream *stream, const void *message) {
   if (stream->call->gone) return rpc_stream_end(stream);
   stream->message = message;
   coroutine_on_loop_stack(start_write, stream);
@@ -162,7 +162,7 @@ struct status rpc_stream_write(struct rpc_stream *stream, const void *message) {
                       "The caller has gone away.");
 }
 
-bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us) {
+coroutine_fn bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us) {
   if (stream_over(stream)) return true;
   stream->condition = condition;
   condition_wait(condition, deadline_us);
@@ -186,7 +186,7 @@ static void stream_release(void *argument) {
 }
 
 /* Ends when gRPC has nothing left to say about the call: its completions need the stream. */
-static void stream_run(void *argument) {
+static coroutine_fn void stream_run(void *argument) {
   struct rpc_stream *stream = argument;
   struct rpc_server *server = stream->call->method->server;
   stream->coroutine = coroutine_self();

@@ -74,7 +74,7 @@ static struct status mistyped(struct server_call *call, const char *reason, cons
   return status_error(call->call.context.arena, STATUS_INTERNAL, reason, "%s: %s.", name, message);
 }
 
-static struct status run_handler(struct server_call *call) {
+static coroutine_fn struct status run_handler(struct server_call *call) {
   struct status status = call->method->method->handler(&call->call, call->input, &call->output);
   if (!status_is_ok(status)) return status;
   if (!call->output) return mistyped(call, "NO_REPLY", "a handler says OK without a reply");
@@ -82,7 +82,7 @@ static struct status run_handler(struct server_call *call) {
   return mistyped(call, "REPLY_MISTYPED", "a handler's reply is of another type than the method's");
 }
 
-static struct status unary_handle(struct server_call *call) {
+static coroutine_fn struct status unary_handle(struct server_call *call) {
   const struct server_method *method = call->method;
   const struct rpc_server_options *options = &method->server->options;
   struct status status = status_ok();
@@ -98,7 +98,7 @@ static struct status unary_handle(struct server_call *call) {
   return run_handler(call);
 }
 
-static void unary_run(void *argument) {
+static coroutine_fn void unary_run(void *argument) {
   struct server_call *call = argument;
   label_set(&(struct label){.kind = "method", .name = call->method->method->name});
   call->status = unary_handle(call);

@@ -60,7 +60,7 @@ void command_tell_position(struct rpc_call *call, const struct position *positio
 }
 
 /* The position of an event that this log has had before; the epoch is the log's present one. */
-static struct status tell_earlier_position(struct rpc_call *call, int64_t log_time) {
+static coroutine_fn struct status tell_earlier_position(struct rpc_call *call, int64_t log_time) {
   struct event_store *store = service_of(call)->store;
   struct position position = store->latest;
   if (!*position.epoch) {
@@ -72,8 +72,9 @@ static struct status tell_earlier_position(struct rpc_call *call, int64_t log_ti
   return status_ok();
 }
 
-static struct status replay_trace(struct rpc_call *call, const struct resource *resource,
-                                  const struct request_trace *trace, const char *what, const void **ret_reply) {
+static coroutine_fn struct status replay_trace(struct rpc_call *call, const struct resource *resource,
+                                               const struct request_trace *trace, const char *what,
+                                               const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const ProtobufCMessageDescriptor *output = call->signature->output;
   struct status status = tell_earlier_position(call, trace->first);
@@ -93,9 +94,9 @@ static struct status replay_trace(struct rpc_call *call, const struct resource *
                                 ret_reply);
 }
 
-struct status command_replay(struct rpc_call *call, const struct resource *resource,
-                             const struct request_record *record, const char *what, bool *ret_found,
-                             const void **ret_reply) {
+coroutine_fn struct status command_replay(struct rpc_call *call, const struct resource *resource,
+                                          const struct request_record *record, const char *what, bool *ret_found,
+                                          const void **ret_reply) {
   struct request_trace trace;
   bool found;
   struct status status = request_record_find(record, service_of(call)->store, &call->context, &found, &trace);
@@ -109,27 +110,27 @@ static bool is_refusal(struct status status) {
          status.code == STATUS_FAILED_PRECONDITION || status.code == STATUS_ABORTED;
 }
 
-struct status command_replay_refused(struct rpc_call *call, const struct resource *resource,
-                                     const struct request_record *record, const char *what, struct status status,
-                                     const void **ret_reply) {
+coroutine_fn struct status command_replay_refused(struct rpc_call *call, const struct resource *resource,
+                                                  const struct request_record *record, const char *what,
+                                                  struct status status, const void **ret_reply) {
   if (!is_refusal(status) || !record->key) return status;
   bool found = false;
   struct status again = command_replay(call, resource, record, what, &found, ret_reply);
   return status_is_ok(again) && found ? again : status;
 }
 
-struct status command_replay_result(struct rpc_call *call, const struct resource *resource,
-                                    const struct request_record *record, const char *what,
-                                    const struct transaction_result *result, const void **ret_reply) {
+coroutine_fn struct status command_replay_result(struct rpc_call *call, const struct resource *resource,
+                                                 const struct request_record *record, const char *what,
+                                                 const struct transaction_result *result, const void **ret_reply) {
   struct request_trace trace;
   struct status status = request_record_read(record, call->context.arena, result->record, result->record_size, &trace);
   if (!status_is_ok(status)) return status;
   return replay_trace(call, resource, &trace, what, ret_reply);
 }
 
-struct status command_answer_unchanged(struct rpc_call *call, const struct resource *resource,
-                                       const struct request_record *record, const void *current,
-                                       const void **ret_reply) {
+coroutine_fn struct status command_answer_unchanged(struct rpc_call *call, const struct resource *resource,
+                                                    const struct request_record *record, const void *current,
+                                                    const void **ret_reply) {
   struct event_store *store = service_of(call)->store;
   if (record->key) {
     struct transaction transaction = transaction_of(store, call->context.arena);

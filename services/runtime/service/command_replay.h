@@ -10,6 +10,7 @@
  * The loop's thread. What these make lives in the call's arena. */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "service/resource.h"
 #include "service/service.h"
 #include "store/request_record.h"
@@ -25,27 +26,27 @@ const char *command_entity_id(struct rpc_call *call, const struct resource *reso
                               const struct request_record *record, size_t index);
 
 /* Looks for the answer of an earlier same request. *ret_found: *ret_reply is it. For single-entity answers; `stream`
- * suffix is "created", "updated" or "deleted" (then the answer is Empty). Parks. */
-struct status command_replay(struct rpc_call *call, const struct resource *resource,
-                             const struct request_record *record, const char *what, bool *ret_found,
-                             const void **ret_reply);
+ * suffix is "created", "updated" or "deleted" (then the answer is Empty). */
+coroutine_fn struct status command_replay(struct rpc_call *call, const struct resource *resource,
+                                          const struct request_record *record, const char *what, bool *ret_found,
+                                          const void **ret_reply);
 
 /* The end of a command that looked for an earlier answer in vain and then was refused: if the same request was carried
- * out meanwhile, the refusal is that one's work, and its answer is the answer. Otherwise `status`. Parks. */
-struct status command_replay_refused(struct rpc_call *call, const struct resource *resource,
-                                     const struct request_record *record, const char *what, struct status status,
-                                     const void **ret_reply);
+ * out meanwhile, the refusal is that one's work, and its answer is the answer. Otherwise `status`. */
+coroutine_fn struct status command_replay_refused(struct rpc_call *call, const struct resource *resource,
+                                                  const struct request_record *record, const char *what,
+                                                  struct status status, const void **ret_reply);
 
 /* The answer of a transaction that said REPLAYED. */
-struct status command_replay_result(struct rpc_call *call, const struct resource *resource,
-                                    const struct request_record *record, const char *what,
-                                    const struct transaction_result *result, const void **ret_reply);
+coroutine_fn struct status command_replay_result(struct rpc_call *call, const struct resource *resource,
+                                                 const struct request_record *record, const char *what,
+                                                 const struct transaction_result *result, const void **ret_reply);
 
-/* Answers `current` for an update that changes nothing: no event; under a request_id the answer is remembered. Parks.
+/* Answers `current` for an update that changes nothing: no event; under a request_id the answer is remembered.
  */
-struct status command_answer_unchanged(struct rpc_call *call, const struct resource *resource,
-                                       const struct request_record *record, const void *current,
-                                       const void **ret_reply);
+coroutine_fn struct status command_answer_unchanged(struct rpc_call *call, const struct resource *resource,
+                                                    const struct request_record *record, const void *current,
+                                                    const void **ret_reply);
 
 /* Puts `<brand>-position` into the trailing metadata. */
 void command_tell_position(struct rpc_call *call, const struct position *position);

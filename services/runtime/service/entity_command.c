@@ -23,7 +23,7 @@ static const char *new_entity_id(struct rpc_call *call, const struct request_rec
   return command_entity_id(call, resource, record, index);
 }
 
-struct status entity_create(struct rpc_call *call, const void *request, const void **ret_reply) {
+coroutine_fn struct status entity_create(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   struct status status = check_create(call, request);
@@ -70,8 +70,9 @@ static const void *batch_reply(struct rpc_call *call, void **entities, size_t co
   return reply;
 }
 
-static struct status replay_batch(struct rpc_call *call, const struct request_record *record,
-                                  const struct transaction_result *result, size_t count, const void **ret_reply) {
+static coroutine_fn struct status replay_batch(struct rpc_call *call, const struct request_record *record,
+                                               const struct transaction_result *result, size_t count,
+                                               const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   struct event_store *store = service_of(call)->store;
@@ -90,7 +91,7 @@ static struct status replay_batch(struct rpc_call *call, const struct request_re
   return status_ok();
 }
 
-struct status entity_batch_create(struct rpc_call *call, const void *request, const void **ret_reply) {
+coroutine_fn struct status entity_batch_create(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   const ProtobufCFieldDescriptor *field = resource_field(request, resource);
@@ -130,8 +131,9 @@ static struct status check_update(struct rpc_call *call, const void *request, st
 }
 
 /* One try. *ret_again: somebody else has changed the entity since it was loaded. */
-static struct status try_update(struct rpc_call *call, const void *request, const struct update_plan *plan,
-                                const struct request_record *record, const void **ret_reply, bool *ret_again) {
+static coroutine_fn struct status try_update(struct rpc_call *call, const void *request, const struct update_plan *plan,
+                                             const struct request_record *record, const void **ret_reply,
+                                             bool *ret_again) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   struct event_store *store = service_of(call)->store;
@@ -164,7 +166,7 @@ static struct status try_update(struct rpc_call *call, const void *request, cons
   return status_ok();
 }
 
-struct status entity_update(struct rpc_call *call, const void *request, const void **ret_reply) {
+coroutine_fn struct status entity_update(struct rpc_call *call, const void *request, const void **ret_reply) {
   const struct resource *resource = call->method->resource;
   struct update_plan plan;
   struct status status = check_update(call, request, &plan);
@@ -192,8 +194,9 @@ static struct status check_delete(struct rpc_call *call, const void *request) {
   return violations_status(&violations);
 }
 
-static struct status try_delete(struct rpc_call *call, const void *request, const struct request_record *record,
-                                const void **ret_reply, bool *ret_again) {
+static coroutine_fn struct status try_delete(struct rpc_call *call, const void *request,
+                                             const struct request_record *record, const void **ret_reply,
+                                             bool *ret_again) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   struct event_store *store = service_of(call)->store;
@@ -224,7 +227,7 @@ static struct status try_delete(struct rpc_call *call, const void *request, cons
   return status_ok();
 }
 
-struct status entity_delete(struct rpc_call *call, const void *request, const void **ret_reply) {
+coroutine_fn struct status entity_delete(struct rpc_call *call, const void *request, const void **ret_reply) {
   const struct resource *resource = call->method->resource;
   struct status status = check_delete(call, request);
   if (!status_is_ok(status)) return status;

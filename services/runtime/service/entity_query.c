@@ -8,7 +8,7 @@
 
 enum { BATCH_GET_MAX = 1000 };
 
-struct status entity_get(struct rpc_call *call, const void *request, const void **ret_reply) {
+coroutine_fn struct status entity_get(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct violations violations = violations_of(call->context.arena);
   check_uuid(&violations, "id", message_text(request, "id"));
   struct status status = violations_status(&violations);
@@ -30,7 +30,7 @@ static struct status check_ids(struct arena *arena, char *const *ids, size_t cou
   return violations_status(&violations);
 }
 
-struct status entity_batch_get(struct rpc_call *call, const void *request, const void **ret_reply) {
+coroutine_fn struct status entity_batch_get(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   const ProtobufCFieldDescriptor *field = message_field(((const ProtobufCMessage *)request)->descriptor, "ids");
@@ -56,8 +56,8 @@ void check_page_size(struct violations *violations, int32_t page_size) {
   if (page_size < 0) violation_add(violations, "page_size", "must not be negative");
 }
 
-struct status entity_page_list_by(struct rpc_call *call, const void *request, const char *index_key, const char *filter,
-                                  const void **ret_reply) {
+coroutine_fn struct status entity_page_list_by(struct rpc_call *call, const void *request, const char *index_key,
+                                               const char *filter, const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   int32_t page_size = (int32_t)message_number(request, "page_size");
@@ -78,7 +78,7 @@ struct status entity_page_list_by(struct rpc_call *call, const void *request, co
   return status_ok();
 }
 
-struct status entity_page_list(struct rpc_call *call, const void *request, const void **ret_reply) {
+coroutine_fn struct status entity_page_list(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   const char *given = resource->list_filter ? message_text(request, resource->list_filter) : "";

@@ -3,6 +3,7 @@
  * resource is described (resource.h). The fields of a request are found by name. The loop's thread; all yield. */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "service/resource.h"
 
 /* Get by the request's `id`. */
@@ -17,8 +18,8 @@ rpc_handler entity_page_list;
 /* --- for listings with a course of their own --- */
 
 /* List over `index_key` (NULL: all); `filter` tells this listing from others of the method. */
-struct status entity_page_list_by(struct rpc_call *call, const void *request, const char *index_key, const char *filter,
-                                  const void **ret_reply);
+coroutine_fn struct status entity_page_list_by(struct rpc_call *call, const void *request, const char *index_key,
+                                               const char *filter, const void **ret_reply);
 
 /* page_size of a list request: negative is refused. */
 void check_page_size(struct violations *violations, int32_t page_size);

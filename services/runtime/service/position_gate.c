@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/position_gate.h"
 
-static struct status check_position(struct rpc_call *call, struct event_store *store, const char *after) {
+static coroutine_fn struct status check_position(struct rpc_call *call, struct event_store *store, const char *after) {
   struct position position;
   if (position_parse(after, &position)) return event_store_check_position(store, &call->context, &position);
   return position_invalid(call->context.arena);
 }
 
 /* A call that need not wait keeps its place: otherwise each would let one more in, and all would be worked on. */
-static struct status wait_for_consumer(struct rpc_call *call, struct consumer *consumer) {
+static coroutine_fn struct status wait_for_consumer(struct rpc_call *call, struct consumer *consumer) {
   if (consumer_has_seen(consumer, call->context.after)) return status_ok();
   rpc_call_rest(call);
   struct status status = consumer_wait_for(consumer, &call->context, call->context.after);
@@ -16,7 +16,7 @@ static struct status wait_for_consumer(struct rpc_call *call, struct consumer *c
   return status;
 }
 
-struct status position_gate(struct rpc_call *call, void *argument) {
+coroutine_fn struct status position_gate(struct rpc_call *call, void *argument) {
   struct service *service = argument;
   const char *after = call->context.after;
   if (!after) return status_ok();
@@ -26,7 +26,8 @@ struct status position_gate(struct rpc_call *call, void *argument) {
   return check_position(call, service->store, after);
 }
 
-struct status position_retry(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again) {
+coroutine_fn struct status position_retry(struct rpc_call *call, struct status refusal, void *argument,
+                                          bool *ret_again) {
   struct service *service = argument;
   bool counts_only_later = refusal.code == STATUS_FAILED_PRECONDITION && call->context.after &&
                            (call->method->flags & METHOD_RETRIED_WHEN_CAUGHT_UP);

@@ -2,12 +2,14 @@
 /* Position gate: what a call with `<brand>-after` waits for (read your writes). */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "service/service.h"
 
 /* For rpc_server_options.before; `argument` is the struct service. Methods that read views wait for the consumer; all
  * refuse a position that is not of this log: INVALID_ARGUMENT (POSITION_INVALID), FAILED_PRECONDITION (LOG_RESET). */
-struct status position_gate(struct rpc_call *call, void *argument);
+coroutine_fn struct status position_gate(struct rpc_call *call, void *argument);
 
 /* For rpc_server_options.retry; `argument` is the struct service. See METHOD_RETRIED_WHEN_CAUGHT_UP. Errors: the
  * refusal; as consumer_wait_for. */
-struct status position_retry(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again);
+coroutine_fn struct status position_retry(struct rpc_call *call, struct status refusal, void *argument,
+                                          bool *ret_again);

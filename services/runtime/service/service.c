@@ -140,13 +140,13 @@ static struct status list_services(struct life *life) {
   return status_ok();
 }
 
-static struct status admit(struct rpc_call *call, void *argument) {
+static coroutine_fn struct status admit(struct rpc_call *call, void *argument) {
   struct life *life = argument;
   struct status status = caller_gate(call, life->service.definition->brand, life->settings.internal_callers);
   return status_is_ok(status) ? position_gate(call, &life->service) : status;
 }
 
-static struct status retry(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again) {
+static coroutine_fn struct status retry(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again) {
   struct life *life = argument;
   return position_retry(call, refusal, &life->service, ret_again);
 }
@@ -252,7 +252,7 @@ static void tell_readiness(struct life *life, bool ready) {
   life->told_elsewhere = is_told;
 }
 
-static void serve_until_stopped(struct life *life) {
+static coroutine_fn void serve_until_stopped(struct life *life) {
   uint64_t checked = 0;
   int64_t checked_us = 0;
   bool told = false;
@@ -285,7 +285,7 @@ static _Noreturn void abandon_calls(const struct life *life) {
 }
 
 /* The main coroutine. */
-static void run(void *argument) {
+static coroutine_fn void run(void *argument) {
   struct life *life = argument;
   struct service *service = &life->service;
   rpc_server_start(life->server);
@@ -380,8 +380,8 @@ const char *service_version(const struct service_definition *definition) {
   return definition->version ? definition->version : runtime_version;
 }
 
-struct rpc_reply service_call(struct service *service, const char *peer, struct context *context, const char *method,
-                              const void *request) {
+coroutine_fn struct rpc_reply service_call(struct service *service, const char *peer, struct context *context,
+                                           const char *method, const void *request) {
   int index = peer_index(service->definition, peer);
   const ProtobufCServiceDescriptor *of = index >= 0 ? service->definition->peers[index].service : NULL;
   if (of) return rpc_client_call(service->peers[index], context, of, method, request);

@@ -16,6 +16,7 @@
 #include "base/config.h"
 #include "base/status.h"
 #include "consumer/consumer.h"
+#include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "rpc/rpc_client.h"
 #include "rpc/rpc_server.h"
@@ -70,8 +71,8 @@ struct service_definition {
   /* Optional: after configuration and connections are made, before anything is served. Sets service->user. */
   struct status (*start)(struct service *service);
   /* Optional: see consumer_options.housekeep; `user` is the struct service. */
-  struct status (*housekeep)(void *service, struct context *context, int64_t position, const char *epoch,
-                             bool *ret_tick);
+  coroutine_fn struct status (*housekeep)(void *service, struct context *context, int64_t position, const char *epoch,
+                                          bool *ret_tick);
   /* Optional: as soon as the service is to end, while calls and the consumer still have to: what may take long begins
    * to give up, so that they can end. Does not yield. */
   void (*stopping)(struct service *service);
@@ -100,8 +101,8 @@ const char *service_version(const struct service_definition *definition);
 /* Calls a method of a peer by its name, as rpc_client_call does: service_call(service, "inventory", &context,
  * "RedeemCoupon", &request). A peer that the definition does not have, or has without its service, is INTERNAL
  * (CALL_INVALID), too. Yields. A handler says by status_with_step which of its steps has failed. */
-struct rpc_reply service_call(struct service *service, const char *peer, struct context *context, const char *method,
-                              const void *request);
+coroutine_fn struct rpc_reply service_call(struct service *service, const char *peer, struct context *context,
+                                           const char *method, const void *request);
 
 /* The service of a call. */
 static inline struct service *service_of(const struct rpc_call *call) {

@@ -37,7 +37,7 @@ static const char *instance_name(struct arena *arena) {
   return arena_printf(arena, "%s:%ld", host, (long)getpid());
 }
 
-static void read_backlog(struct service_status *self) {
+static coroutine_fn void read_backlog(struct service_status *self) {
   struct consumer *consumer = self->service->consumer;
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + READ_US};
   self->reading = true;
@@ -52,7 +52,7 @@ static void read_backlog(struct service_status *self) {
 }
 
 /* Parks until what is known of the backlog is fresh. Without Redis it doesn't: then nothing is known. */
-static void refresh_backlog(struct service_status *self, int64_t deadline_us) {
+static coroutine_fn void refresh_backlog(struct service_status *self, int64_t deadline_us) {
   while (self->reading) {
     if (!condition_wait(&self->read_over, deadline_us)) return;
   }

@@ -65,7 +65,8 @@ static const char *created_stream(struct arena *arena, const struct entity_type 
 }
 
 /* The next ids of the sorted set. */
-static struct status next_of_set(struct listing *listing, size_t count, struct listed *listed, size_t *ret_count) {
+static coroutine_fn struct status next_of_set(struct listing *listing, size_t count, struct listed *listed,
+                                              size_t *ret_count) {
   struct arena *arena = listing->context->arena;
   struct redis_arguments range =
       redis_command_of(arena, "ZRANGEBYSCORE", listing->index_key, arena_printf(arena, "(%" PRId64, listing->last),
@@ -82,7 +83,8 @@ static struct status next_of_set(struct listing *listing, size_t count, struct l
 }
 
 /* The next entities as they were created. */
-static struct status next_of_stream(struct listing *listing, size_t count, struct listed *listed, size_t *ret_count) {
+static coroutine_fn struct status next_of_stream(struct listing *listing, size_t count, struct listed *listed,
+                                                 size_t *ret_count) {
   struct arena *arena = listing->context->arena;
   const char *stream = created_stream(arena, listing->type);
   struct redis_arguments range = redis_command_of(arena, "XRANGE", event_stream_key(listing->store, arena, stream),
@@ -102,13 +104,14 @@ static struct status next_of_stream(struct listing *listing, size_t count, struc
   return status_ok();
 }
 
-static struct status next_listed(struct listing *listing, size_t count, struct listed *listed, size_t *ret_count) {
+static coroutine_fn struct status next_listed(struct listing *listing, size_t count, struct listed *listed,
+                                              size_t *ret_count) {
   if (listing->index_key) return next_of_set(listing, count, listed, ret_count);
   return next_of_stream(listing, count, listed, ret_count);
 }
 
 /* The created events at the log times that an index told. */
-static struct status load_events(struct listing *listing, struct listed *listed, size_t count) {
+static coroutine_fn struct status load_events(struct listing *listing, struct listed *listed, size_t count) {
   struct arena *arena = listing->context->arena;
   const char *stream = created_stream(arena, listing->type);
   const char *key = event_stream_key(listing->store, arena, stream);
@@ -132,7 +135,7 @@ static struct status load_events(struct listing *listing, struct listed *listed,
   return result;
 }
 
-static struct status load_hashes(struct listing *listing, struct listed *listed, size_t count) {
+static coroutine_fn struct status load_hashes(struct listing *listing, struct listed *listed, size_t count) {
   const char *ids[PAGE_CHUNK];
   void *entities[PAGE_CHUNK];
   for (size_t i = 0; i < count; i++) ids[i] = listed[i].id;
@@ -141,14 +144,14 @@ static struct status load_hashes(struct listing *listing, struct listed *listed,
   return status;
 }
 
-static struct status load_listed(struct listing *listing, struct listed *listed, size_t count) {
+static coroutine_fn struct status load_listed(struct listing *listing, struct listed *listed, size_t count) {
   if (count == 0 || listed[0].entity) return status_ok();
   if (listing->type->life == ENTITY_FINAL) return load_events(listing, listed, count);
   return load_hashes(listing, listed, count);
 }
 
 /* Adds the next entities; those deleted since their ids were read are left out. */
-static struct status add_chunk(struct listing *listing, struct entity_page *page) {
+static coroutine_fn struct status add_chunk(struct listing *listing, struct entity_page *page) {
   struct listed listed[PAGE_CHUNK] = {0};
   size_t count, wanted = listing->wanted - page->count;
   if (wanted > PAGE_CHUNK) wanted = PAGE_CHUNK;
@@ -166,7 +169,7 @@ static struct status add_chunk(struct listing *listing, struct entity_page *page
 }
 
 /* Tells whether anything is behind the page, so that a last page has no token. */
-static struct status look_behind(struct listing *listing) {
+static coroutine_fn struct status look_behind(struct listing *listing) {
   struct listed next;
   size_t count;
   struct status status = next_listed(listing, 1, &next, &count);
@@ -174,9 +177,9 @@ static struct status look_behind(struct listing *listing) {
   return status;
 }
 
-struct status entity_list(struct event_store *store, struct context *context, const struct entity_type *type,
-                          const char *index_key, const char *scope, int32_t page_size, const char *token,
-                          struct entity_page *ret_page) {
+coroutine_fn struct status entity_list(struct event_store *store, struct context *context,
+                                       const struct entity_type *type, const char *index_key, const char *scope,
+                                       int32_t page_size, const char *token, struct entity_page *ret_page) {
   struct arena *arena = context->arena;
   if (!index_key && type->life == ENTITY_CHANGES) index_key = entity_creation_key(store, arena, type);
   struct listing listing = {.store = store, .context = context, .type = type, .index_key = index_key};

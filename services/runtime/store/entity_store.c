@@ -245,8 +245,8 @@ static struct status undecodable(struct arena *arena, const struct entity_type *
                       type->name, id);
 }
 
-struct status entity_load(struct event_store *store, struct context *context, const struct entity_type *type,
-                          const char *id, void **ret_entity) {
+coroutine_fn struct status entity_load(struct event_store *store, struct context *context,
+                                       const struct entity_type *type, const char *id, void **ret_entity) {
   void *entity;
   struct status status = entity_load_many(store, context, type, &id, 1, &entity);
   if (!status_is_ok(status)) return status;
@@ -255,8 +255,9 @@ struct status entity_load(struct event_store *store, struct context *context, co
   return status_ok();
 }
 
-struct status entity_load_many(struct event_store *store, struct context *context, const struct entity_type *type,
-                               const char *const *ids, size_t count, void **ret_entities) {
+coroutine_fn struct status entity_load_many(struct event_store *store, struct context *context,
+                                            const struct entity_type *type, const char *const *ids, size_t count,
+                                            void **ret_entities) {
   struct arena *arena = context->arena;
   struct redis *redis = count > 1 ? store->reads : store->commands;
   struct redis_pending **pending = arena_calloc(arena, count, sizeof *pending);

@@ -20,6 +20,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "store/event.h"
 #include "store/transaction.h"
 
@@ -76,12 +77,13 @@ int entity_put_deleted(struct transaction *transaction, const struct entity_type
                        const struct event_origin *origin);
 
 /* Errors: NOT_FOUND. */
-struct status entity_load(struct event_store *store, struct context *context, const struct entity_type *type,
-                          const char *id, void **ret_entity);
+coroutine_fn struct status entity_load(struct event_store *store, struct context *context,
+                                       const struct entity_type *type, const char *id, void **ret_entity);
 
 /* Several in one round trip; ret_entities[i] is NULL where ids[i] does not live. */
-struct status entity_load_many(struct event_store *store, struct context *context, const struct entity_type *type,
-                               const char *const *ids, size_t count, void **ret_entities);
+coroutine_fn struct status entity_load_many(struct event_store *store, struct context *context,
+                                            const struct entity_type *type, const char *const *ids, size_t count,
+                                            void **ret_entities);
 
 struct entity_page {
   void **entities;
@@ -92,9 +94,9 @@ struct entity_page {
 /* One page of a sorted set of ids, or, with `index_key` NULL, of all entities; oldest first. `scope` names method and
  * filter: a token made for another one is INVALID_ARGUMENT (PAGE_TOKEN_INVALID). page_size as in the proto: 0 means 50,
  * at most 1000, negative is refused by the caller's validation (check_page_size). A page also ends at 1 MiB. */
-struct status entity_list(struct event_store *store, struct context *context, const struct entity_type *type,
-                          const char *index_key, const char *scope, int32_t page_size, const char *page_token,
-                          struct entity_page *ret_page);
+coroutine_fn struct status entity_list(struct event_store *store, struct context *context,
+                                       const struct entity_type *type, const char *index_key, const char *scope,
+                                       int32_t page_size, const char *page_token, struct entity_page *ret_page);
 
 /* INVALID_ARGUMENT PAGE_TOKEN_INVALID, for listings that make no use of this one. */
 struct status page_token_invalid(struct arena *arena);

@@ -70,7 +70,7 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
   return status_ok();
 }
 
-void event_store_close(struct event_store *store) {
+coroutine_fn void event_store_close(struct event_store *store) {
   close_connections(store);
   store_watch_stop(store->watch);
 }
@@ -121,7 +121,8 @@ int64_t event_store_now(const struct event_store *store) {
   return wall > store->latest.log_time ? wall : store->latest.log_time;
 }
 
-static struct status find_streams(struct event_store *store, struct context *context, struct redis_arguments *keys) {
+static coroutine_fn struct status find_streams(struct event_store *store, struct context *context,
+                                               struct redis_arguments *keys) {
   struct arena *arena = context->arena;
   const char *cursor = "0", *pattern = redis_key_pattern(store->commands, arena, "events:*");
   do {
@@ -137,7 +138,8 @@ static struct status find_streams(struct event_store *store, struct context *con
   return status_ok();
 }
 
-struct status event_store_oldest_entry(struct event_store *store, struct context *context, int64_t *ret_oldest) {
+coroutine_fn struct status event_store_oldest_entry(struct event_store *store, struct context *context,
+                                                    int64_t *ret_oldest) {
   struct redis_arguments keys = redis_arguments_empty(context->arena);
   const struct stream_sight *streams;
   struct status status = find_streams(store, context, &keys);
@@ -152,7 +154,8 @@ struct status event_store_oldest_entry(struct event_store *store, struct context
   return status_ok();
 }
 
-static struct status clock_make(struct event_store *store, struct context *context, struct position *ret_now) {
+static coroutine_fn struct status clock_make(struct event_store *store, struct context *context,
+                                             struct position *ret_now) {
   struct arena *arena = context->arena;
   struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
   redis_add_text(&keys, clock_key(store, arena));
@@ -174,10 +177,10 @@ static struct status clock_make(struct event_store *store, struct context *conte
   return status_ok();
 }
 
-struct status event_function_call(struct event_store *store, struct context *context,
-                                  const struct redis_library *library, const char *function,
-                                  const struct redis_arguments *keys, const struct redis_arguments *values,
-                                  const struct redis_reply **ret_reply) {
+coroutine_fn struct status event_function_call(struct event_store *store, struct context *context,
+                                               const struct redis_library *library, const char *function,
+                                               const struct redis_arguments *keys, const struct redis_arguments *values,
+                                               const struct redis_reply **ret_reply) {
   const struct redis_reply *reply;
   struct status status = known_log_check(store->known, context);
   if (status_is_ok(status)) {
@@ -197,7 +200,7 @@ struct status event_function_call(struct event_store *store, struct context *con
   return status_ok();
 }
 
-struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now) {
+coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now) {
   struct redis_arguments keys = redis_arguments_empty(context->arena), none = redis_arguments_empty(context->arena);
   redis_add_text(&keys, clock_key(store, context->arena));
   const struct redis_reply *reply;
@@ -226,7 +229,7 @@ bool clock_parse(const char *text, struct position *ret_last) {
   return true;
 }
 
-struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last) {
+coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last) {
   struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(store, context->arena), NULL);
   const struct redis_reply *reply;
   struct status status = redis_command(store->commands, context, &get, &reply);
@@ -238,8 +241,8 @@ struct status clock_read(struct event_store *store, struct context *context, str
   return status_ok();
 }
 
-struct status event_store_check_position(struct event_store *store, struct context *context,
-                                         const struct position *position) {
+coroutine_fn struct status event_store_check_position(struct event_store *store, struct context *context,
+                                                      const struct position *position) {
   bool told_here = store->latest_generation == redis_generation(store->commands);
   if (told_here && position_has_seen(&store->latest, position)) return status_ok();
   struct position last;
@@ -255,7 +258,8 @@ const char *position_key(const struct event_store *store, struct arena *arena) {
   return redis_key(store->commands, arena, "%s_position", store->service);
 }
 
-struct status position_read(struct event_store *store, struct context *context, struct position *ret_position) {
+coroutine_fn struct status position_read(struct event_store *store, struct context *context,
+                                         struct position *ret_position) {
   struct redis_arguments get =
       redis_command_of(context->arena, "HMGET", position_key(store, context->arena), "log", "epoch", NULL);
   const struct redis_reply *reply;

@@ -11,6 +11,7 @@
 #include "base/brand.h"
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "loop/keyed_lock.h"
 #include "redis/redis.h"
 #include "redis/redis_function.h"
@@ -49,7 +50,7 @@ struct event_store_options {
 struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
                                struct event_store **ret_store);
 /* Parks until nothing of it runs any more. */
-void event_store_close(struct event_store *store);
+coroutine_fn void event_store_close(struct event_store *store);
 
 /* All connections are up; if not, why. */
 bool event_store_is_ready(const struct event_store *store);
@@ -65,37 +66,38 @@ const char *event_store_loss(const struct event_store *store);
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);
 
 /* Calls a function of a library whose first key is the clock. An answer of {'no clock'} has changed nothing: the clock
- * is made and the call is made once more. Parks. Errors: as redis_command. */
-struct status event_function_call(struct event_store *store, struct context *context,
-                                  const struct redis_library *library, const char *function,
-                                  const struct redis_arguments *keys, const struct redis_arguments *values,
-                                  const struct redis_reply **ret_reply);
+ * is made and the call is made once more. Errors: as redis_command. */
+coroutine_fn struct status event_function_call(struct event_store *store, struct context *context,
+                                               const struct redis_library *library, const char *function,
+                                               const struct redis_arguments *keys, const struct redis_arguments *values,
+                                               const struct redis_reply **ret_reply);
 
 /* From the numbers and texts in which functions tell a log time and an epoch; zeros where they are missing. */
 void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
                          struct position *ret_position);
 
 /* Moves the clock to max(TIME, last) and tells it. Makes the clock if there is none: anew in an empty Redis, rebuilt
- * from the streams' last ids with a new epoch otherwise. Parks. */
-struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
+ * from the streams' last ids with a new epoch otherwise. */
+coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
 
 /* The log time of the shop's oldest entry, or of the last one of a stream that has none left; INT64_MAX: no stream has
- * ever had an entry. Looks at all keys: for rare occasions. Parks. */
-struct status event_store_oldest_entry(struct event_store *store, struct context *context, int64_t *ret_oldest);
+ * ever had an entry. Looks at all keys: for rare occasions. */
+coroutine_fn struct status event_store_oldest_entry(struct event_store *store, struct context *context,
+                                                    int64_t *ret_oldest);
 
 /* The content of the clock's key. False: it is none (NULL, for instance). */
 bool clock_parse(const char *text, struct position *ret_last);
 
 /* The clock as it is, not moved. */
-struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
+coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
 
 /* The key of the clock, first key of every function that appends. */
 const char *clock_key(const struct event_store *store, struct arena *arena);
 
 /* That a position is one that this log has told. What the present connection has told of it mostly answers that; else
- * Redis is asked. Errors: FAILED_PRECONDITION (LOG_RESET), UNAVAILABLE (REDIS_UNREACHABLE). Parks. */
-struct status event_store_check_position(struct event_store *store, struct context *context,
-                                         const struct position *position);
+ * Redis is asked. Errors: FAILED_PRECONDITION (LOG_RESET), UNAVAILABLE (REDIS_UNREACHABLE). */
+coroutine_fn struct status event_store_check_position(struct event_store *store, struct context *context,
+                                                      const struct position *position);
 
 /* Remembers what an answer told of the log. */
 void event_store_saw(struct event_store *store, const struct position *position);
@@ -104,7 +106,8 @@ void event_store_saw(struct event_store *store, const struct position *position)
  * for each stream, with entry ids as values. position_read reads the first two, both empty where nothing is stored.
  * Yields. */
 const char *position_key(const struct event_store *store, struct arena *arena);
-struct status position_read(struct event_store *store, struct context *context, struct position *ret_position);
+coroutine_fn struct status position_read(struct event_store *store, struct context *context,
+                                         struct position *ret_position);
 
 /* Wall clock or latest log time seen, whichever is later, in microseconds: the base of expiry times. */
 int64_t event_store_now(const struct event_store *store);

@@ -105,8 +105,9 @@ static struct stream_sight sight_of(const struct redis_reply *reply) {
   return sight;
 }
 
-struct status streams_look(struct event_store *store, struct context *context, const struct redis_arguments *keys,
-                           bool groups, const struct stream_sight **ret_sights) {
+coroutine_fn struct status streams_look(struct event_store *store, struct context *context,
+                                        const struct redis_arguments *keys, bool groups,
+                                        const struct stream_sight **ret_sights) {
   struct redis_arguments values = redis_arguments_empty(context->arena);
   redis_add_text(&values, groups ? store->service : "");
   const struct redis_reply *reply;
@@ -121,7 +122,7 @@ struct status streams_look(struct event_store *store, struct context *context, c
 
 /* ---- what there is ---------------------------------------------------------------------------------------------- */
 
-static struct status see(struct known_log *known, struct context *context, struct sight *ret_sight) {
+static coroutine_fn struct status see(struct known_log *known, struct context *context, struct sight *ret_sight) {
   struct redis *redis = known->store->commands;
   struct redis_arguments time = redis_arguments_of(context->arena, "TIME");
   struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(known->store, context->arena), NULL);
@@ -145,8 +146,8 @@ static bool was_trimmed(const struct stream_sight *stream, const char *id) {
   return (!*stream->first || log_time_of_entry(stream->first) > at) && stream->added > stream->length;
 }
 
-static struct status look_for_entry(struct known_log *known, struct context *context, const struct known_entry *entry,
-                                    bool *ret_missing) {
+static coroutine_fn struct status look_for_entry(struct known_log *known, struct context *context,
+                                                 const struct known_entry *entry, bool *ret_missing) {
   struct redis_arguments range = redis_command_of(context->arena, entry->own ? "XRANGE" : "XREVRANGE",
                                                   entry->stream_key, entry->id, entry->id, NULL);
   const struct redis_reply *found;
@@ -161,8 +162,8 @@ static struct status look_for_entry(struct known_log *known, struct context *con
   return status;
 }
 
-static struct status find_missing_entry(struct known_log *known, struct context *context,
-                                        const struct known_entry **ret_entry) {
+static coroutine_fn struct status find_missing_entry(struct known_log *known, struct context *context,
+                                                     const struct known_entry **ret_entry) {
   *ret_entry = NULL;
   for (const struct known_entry *entry = known->entries; entry; entry = entry->next) {
     if (!*entry->id) continue;
@@ -185,8 +186,8 @@ static const char *describe(const struct known_log *known, struct arena *arena, 
 }
 
 /* Another epoch: either nothing is left of the log that was known, or what is left is another one. */
-static struct status compare_epochs(struct known_log *known, struct context *context, const struct sight *sight,
-                                    const char **ret_loss) {
+static coroutine_fn struct status compare_epochs(struct known_log *known, struct context *context,
+                                                 const struct sight *sight, const char **ret_loss) {
   int64_t oldest;
   struct status status = event_store_oldest_entry(known->store, context, &oldest);
   if (!status_is_ok(status)) return status;
@@ -203,7 +204,8 @@ static struct status compare_epochs(struct known_log *known, struct context *con
   return status_ok();
 }
 
-static struct status compare_entries(struct known_log *known, struct context *context, const char **ret_loss) {
+static coroutine_fn struct status compare_entries(struct known_log *known, struct context *context,
+                                                  const char **ret_loss) {
   const struct known_entry *missing;
   struct status status = find_missing_entry(known, context, &missing);
   if (!status_is_ok(status) || !missing) return status;
@@ -215,8 +217,8 @@ static struct status compare_entries(struct known_log *known, struct context *co
 
 /* *ret_loss NULL: nothing is missing. Entries are looked for on a fresh connection only: while one lasts, none can get
  * lost without the clock. */
-static struct status compare(struct known_log *known, struct context *context, const struct sight *sight, bool fresh,
-                             const char **ret_loss) {
+static coroutine_fn struct status compare(struct known_log *known, struct context *context, const struct sight *sight,
+                                          bool fresh, const char **ret_loss) {
   struct arena *arena = context->arena;
   *ret_loss = NULL;
   /* Without a clock nothing is compared: whoever appends next makes one, of another epoch. */
@@ -237,8 +239,8 @@ static struct status compare(struct known_log *known, struct context *context, c
 
 /* ---- an operator's word ----------------------------------------------------------------------------------------- */
 
-static struct status read_field(struct known_log *known, struct context *context, const char *field,
-                                const char **ret_value) {
+static coroutine_fn struct status read_field(struct known_log *known, struct context *context, const char *field,
+                                             const char **ret_value) {
   struct redis_arguments get =
       redis_command_of(context->arena, "HGET", position_key(known->store, context->arena), field, NULL);
   const struct redis_reply *reply;
@@ -248,8 +250,8 @@ static struct status read_field(struct known_log *known, struct context *context
   return status_ok();
 }
 
-static struct status read_word(struct known_log *known, struct context *context, const struct sight *sight,
-                               bool *ret_accepted) {
+static coroutine_fn struct status read_word(struct known_log *known, struct context *context, const struct sight *sight,
+                                            bool *ret_accepted) {
   const char *accepted, *epoch;
   struct status status = read_field(known, context, "accepted", &accepted);
   if (status_is_ok(status)) status = read_field(known, context, "epoch", &epoch);
@@ -269,8 +271,8 @@ static void note_all_there(struct known_log *known, const struct sight *sight) {
   if (*sight->end.epoch) known_log_saw(known, &sight->end);
 }
 
-static struct status note_loss(struct known_log *known, struct context *context, const struct sight *sight, bool fresh,
-                               const char *loss) {
+static coroutine_fn struct status note_loss(struct known_log *known, struct context *context, const struct sight *sight,
+                                            bool fresh, const char *loss) {
   bool accepted;
   struct status status = read_word(known, context, sight, &accepted);
   if (!status_is_ok(status)) return status;
@@ -286,7 +288,7 @@ static struct status note_loss(struct known_log *known, struct context *context,
   return status_ok();
 }
 
-static struct status look(struct known_log *known, struct context *context) {
+static coroutine_fn struct status look(struct known_log *known, struct context *context) {
   uint64_t connection = redis_generation(known->store->commands);
   bool fresh = connection != known->looked_at;
   struct sight sight;
@@ -306,13 +308,13 @@ static struct status look(struct known_log *known, struct context *context) {
 }
 
 /* Parks until the look that is under way is over. */
-static struct status wait_for_look(struct known_log *known, struct context *context) {
+static coroutine_fn struct status wait_for_look(struct known_log *known, struct context *context) {
   if (condition_wait(&known->looked, context->deadline_us)) return status_ok();
   return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
                       "Redis has not told in time whether the log is whole");
 }
 
-struct status known_log_look(struct known_log *known, struct context *context) {
+coroutine_fn struct status known_log_look(struct known_log *known, struct context *context) {
   while (known->looking) {
     struct status waited = wait_for_look(known, context);
     if (!status_is_ok(waited)) return waited;
@@ -324,7 +326,7 @@ struct status known_log_look(struct known_log *known, struct context *context) {
   return status;
 }
 
-struct status known_log_check(struct known_log *known, struct context *context) {
+coroutine_fn struct status known_log_check(struct known_log *known, struct context *context) {
   while (known->looked_at != redis_generation(known->store->commands)) {
     struct status status = known->looking ? wait_for_look(known, context) : known_log_look(known, context);
     if (!status_is_ok(status)) return status;

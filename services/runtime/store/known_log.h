@@ -20,6 +20,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "redis/redis_arguments.h"
 #include "store/log_time.h"
 
@@ -35,12 +36,12 @@ void known_log_saw(struct known_log *known, const struct position *position);
 void known_log_appended(struct known_log *known, const char *stream_key, int64_t log_time);
 void known_log_applied(struct known_log *known, const char *stream_key, const char *entry_id);
 
-/* OK unless the log that a fresh connection met lacks something that is known. Mostly answered without Redis. Parks.
+/* OK unless the log that a fresh connection met lacks something that is known. Mostly answered without Redis.
  * Errors: UNAVAILABLE (LOG_RESET: what is missing and what to do; or those of redis_command). */
-struct status known_log_check(struct known_log *known, struct context *context);
+coroutine_fn struct status known_log_check(struct known_log *known, struct context *context);
 
-/* Compares, and looks whether an operator has accepted a loss. Parks. Errors: those of redis_command. */
-struct status known_log_look(struct known_log *known, struct context *context);
+/* Compares, and looks whether an operator has accepted a loss. Errors: those of redis_command. */
+coroutine_fn struct status known_log_look(struct known_log *known, struct context *context);
 
 /* What is missing and what to do; "": nothing. */
 const char *known_log_loss(const struct known_log *known);
@@ -58,6 +59,7 @@ struct stream_sight {
 };
 
 /* Looks at `keys->count` streams; *ret_sights, one for each, lives in the context's arena. With `groups` also at the
- * service's group in each, which needs the right to. Parks. Errors: as redis_command. */
-struct status streams_look(struct event_store *store, struct context *context, const struct redis_arguments *keys,
-                           bool groups, const struct stream_sight **ret_sights);
+ * service's group in each, which needs the right to. Errors: as redis_command. */
+coroutine_fn struct status streams_look(struct event_store *store, struct context *context,
+                                        const struct redis_arguments *keys, bool groups,
+                                        const struct stream_sight **ret_sights);

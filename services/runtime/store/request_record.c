@@ -55,8 +55,9 @@ struct status request_record_read(const struct request_record *record, struct ar
   return status_ok();
 }
 
-struct status request_record_find(const struct request_record *record, struct event_store *store,
-                                  struct context *context, bool *ret_found, struct request_trace *ret_trace) {
+coroutine_fn struct status request_record_find(const struct request_record *record, struct event_store *store,
+                                               struct context *context, bool *ret_found,
+                                               struct request_trace *ret_trace) {
   if (!record->key) {
     *ret_found = false;
     return status_ok();
@@ -73,10 +74,10 @@ struct status request_record_find(const struct request_record *record, struct ev
   return status_ok();
 }
 
-struct status request_trace_entities(const struct request_trace *trace, struct event_store *store,
-                                     struct context *context, const char *stream,
-                                     const ProtobufCMessageDescriptor *descriptor, size_t count,
-                                     const void **ret_entities) {
+coroutine_fn struct status request_trace_entities(const struct request_trace *trace, struct event_store *store,
+                                                  struct context *context, const char *stream,
+                                                  const ProtobufCMessageDescriptor *descriptor, size_t count,
+                                                  const void **ret_entities) {
   struct arena *arena = context->arena;
   struct redis_arguments range = redis_command_of(
       arena, "XRANGE", event_stream_key(store, arena, stream), log_time_text(arena, trace->first),

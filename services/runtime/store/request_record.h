@@ -9,6 +9,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "store/event.h"
 
 struct request_record {
@@ -35,15 +36,16 @@ struct request_trace {
 
 /* Reads the record. *ret_found is false if there was no such request yet, or if it has no request_id. Yields. Errors:
  * INVALID_ARGUMENT (REQUEST_ID_REUSED): its fingerprint is another. */
-struct status request_record_find(const struct request_record *record, struct event_store *store,
-                                  struct context *context, bool *ret_found, struct request_trace *ret_trace);
+coroutine_fn struct status request_record_find(const struct request_record *record, struct event_store *store,
+                                               struct context *context, bool *ret_found,
+                                               struct request_trace *ret_trace);
 
 /* The same from the value that a REPLAYED transaction told. */
 struct status request_record_read(const struct request_record *record, struct arena *arena, const char *value,
                                   size_t size, struct request_trace *ret_trace);
 
-/* Loads the entities of `count` consecutive events of a stream from log time `first` on. Parks. Errors: DATA_LOSS. */
-struct status request_trace_entities(const struct request_trace *trace, struct event_store *store,
-                                     struct context *context, const char *stream,
-                                     const ProtobufCMessageDescriptor *descriptor, size_t count,
-                                     const void **ret_entities);
+/* Loads the entities of `count` consecutive events of a stream from log time `first` on. Errors: DATA_LOSS. */
+coroutine_fn struct status request_trace_entities(const struct request_trace *trace, struct event_store *store,
+                                                  struct context *context, const char *stream,
+                                                  const ProtobufCMessageDescriptor *descriptor, size_t count,
+                                                  const void **ret_entities);

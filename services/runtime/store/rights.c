@@ -7,7 +7,8 @@
 
 enum { CHECK_DEADLINE_US = 5 * 1000 * 1000 };
 
-static struct status ask(struct event_store *store, struct context *context, const struct redis_reply **ret_reply) {
+static coroutine_fn struct status ask(struct event_store *store, struct context *context,
+                                      const struct redis_reply **ret_reply) {
   struct redis_arguments keys = redis_arguments_empty(context->arena);
   redis_add_text(&keys, clock_key(store, context->arena));
   redis_add_text(&keys, redis_key(store->commands, context->arena, "%s_rights", store->service));
@@ -26,7 +27,7 @@ static void note(struct event_store *store, struct arena *arena, const struct re
   }
 }
 
-void rights_check(struct event_store *store) {
+coroutine_fn void rights_check(struct event_store *store) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CHECK_DEADLINE_US};
   const struct redis_reply *reply;
   if (status_is_ok(ask(store, &context, &reply)) && reply->count > 0) note(store, context.arena, reply);

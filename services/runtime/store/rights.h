@@ -4,11 +4,12 @@
  * What only some services need shows when they need it: their consumers try at once. Threads: the loop's. */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "store/event_store.h"
 
 /* Asks Redis, and notes what is missing (redis/redis_denial.h). Loads the functions where they are missing, so that the
- * first call needn't. Parks. Failures show again in the calls that follow. */
-void rights_check(struct event_store *store);
+ * first call needn't. Failures show again in the calls that follow. */
+coroutine_fn void rights_check(struct event_store *store);
 
 /* What Redis has refused of late on any of the connections; "": nothing. */
 const char *rights_denied(const struct event_store *store);

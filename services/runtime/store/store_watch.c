@@ -23,7 +23,7 @@ struct store_watch {
   struct condition wake, ended;
 };
 
-static void pause_for(struct store_watch *watch, int64_t duration_us) {
+static coroutine_fn void pause_for(struct store_watch *watch, int64_t duration_us) {
   int64_t end_us = clock_monotonic_us() + duration_us;
   while (!watch->stopping && condition_wait(&watch->wake, end_us)) continue;
 }
@@ -35,7 +35,7 @@ static void end(struct store_watch *watch) {
 
 /* ---- looking and writing ---------------------------------------------------------------------------------------- */
 
-static void try_to_write(struct store_watch *watch) {
+static coroutine_fn void try_to_write(struct store_watch *watch) {
   struct event_store *store = watch->store;
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   const char *nothing = redis_key(store->commands, context.arena, "%s_rights", store->service);
@@ -46,13 +46,13 @@ static void try_to_write(struct store_watch *watch) {
 }
 
 /* What it finds, the log's knower keeps; that it can't be looked at shows elsewhere. */
-static void look_at_log(struct store_watch *watch) {
+static coroutine_fn void look_at_log(struct store_watch *watch) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   (void)known_log_look(watch->store->known, &context);
   arena_free(context.arena);
 }
 
-static void watch_server(void *argument) {
+static coroutine_fn void watch_server(void *argument) {
   struct store_watch *watch = argument;
   while (!watch->stopping) {
     const struct redis *commands = watch->store->commands;
@@ -68,7 +68,7 @@ static void watch_server(void *argument) {
 /* ---- greeting --------------------------------------------------------------------------------------------------- */
 
 /* Whom it meets, it tells the store's redis_server; that it can't connect says nothing about those that are. */
-static void greet(struct store_watch *watch) {
+static coroutine_fn void greet(struct store_watch *watch) {
   struct arena *arena = arena_new();
   if (status_is_ok(redis_open(watch->loop, arena, &watch->connection, &watch->newcomer))) {
     (void)redis_wait_ready(watch->newcomer, clock_monotonic_us() + GREETING_US);
@@ -78,7 +78,7 @@ static void greet(struct store_watch *watch) {
   arena_free(arena);
 }
 
-static void watch_address(void *argument) {
+static coroutine_fn void watch_address(void *argument) {
   struct store_watch *watch = argument;
   while (!watch->stopping) {
     if (redis_is_ready(watch->store->commands)) greet(watch);
@@ -101,7 +101,7 @@ struct store_watch *store_watch_start(struct loop *loop, struct arena *arena, st
   return watch;
 }
 
-void store_watch_stop(struct store_watch *watch) {
+coroutine_fn void store_watch_stop(struct store_watch *watch) {
   watch->stopping = true;
   condition_signal_all(&watch->wake);
   if (watch->newcomer) redis_close(watch->newcomer);

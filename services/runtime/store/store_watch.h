@@ -10,6 +10,7 @@
  * and what is learned counts for all connections (redis/redis_server.h). Threads: the loop's. */
 #pragma once
 
+#include "loop/coroutine.h"
 #include "store/event_store.h"
 
 struct store_watch;
@@ -19,4 +20,4 @@ struct store_watch *store_watch_start(struct loop *loop, struct arena *arena, st
                                       const struct redis_options *connection);
 
 /* Parks until they have ended, which is soon once the store's connections are closed. */
-void store_watch_stop(struct store_watch *watch);
+coroutine_fn void store_watch_stop(struct store_watch *watch);

@@ -136,8 +136,8 @@ static void adapt_count(struct stream_reader *reader, size_t bytes, size_t entri
   reader->read_count = count < PAGE ? count : PAGE;
 }
 
-static struct status read_into(struct stream_reader *reader, struct read_batch *batch, struct redis *redis,
-                               const struct context *context, bool *ret_more) {
+static coroutine_fn struct status read_into(struct stream_reader *reader, struct read_batch *batch, struct redis *redis,
+                                            const struct context *context, bool *ret_more) {
   struct context own = *context;
   own.arena = batch->arena;
   bool *asked = arena_calloc(batch->arena, reader->merged, sizeof *asked);
@@ -165,8 +165,8 @@ static struct status read_into(struct stream_reader *reader, struct read_batch *
   return status_ok();
 }
 
-struct status stream_reader_read(struct stream_reader *reader, struct redis *redis, const struct context *context,
-                                 bool *ret_more) {
+coroutine_fn struct status stream_reader_read(struct stream_reader *reader, struct redis *redis,
+                                              const struct context *context, bool *ret_more) {
   take_in_streams(reader);
   struct read_batch *batch = batch_new(reader);
   struct status status = read_into(reader, batch, redis, context, ret_more);
@@ -198,8 +198,8 @@ bool stream_reader_is_caught_up(const struct stream_reader *reader) {
 
 /* Asks for one entry, only to be woken: a blocking read is answered with the first stream that has something, though an
  * earlier entry may be in another. What came is read again, without blocking. */
-struct status stream_reader_wait(const struct stream_reader *reader, struct redis *redis, const struct context *context,
-                                 int64_t ms) {
+coroutine_fn struct status stream_reader_wait(const struct stream_reader *reader, struct redis *redis,
+                                              const struct context *context, int64_t ms) {
   struct context own = *context;
   own.arena = arena_new();
   struct redis_arguments command = redis_command_of(own.arena, "XREAD", "COUNT", "1", "BLOCK", NULL);

@@ -14,6 +14,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "redis/redis.h"
 
 struct stream_reader;
@@ -41,8 +42,8 @@ void stream_reader_skip(struct stream_reader *reader, size_t stream, const char 
 
 /* Reads the next entries of all streams of which less than a page is held. *ret_more: a stream may have more. The
  * context's arena gets the error, if there is one: those of redis_command. Yields. */
-struct status stream_reader_read(struct stream_reader *reader, struct redis *redis, const struct context *context,
-                                 bool *ret_more);
+coroutine_fn struct status stream_reader_read(struct stream_reader *reader, struct redis *redis,
+                                              const struct context *context, bool *ret_more);
 
 /* The next entry in log order; false if there is none until the next read. */
 bool stream_reader_next(struct stream_reader *reader, struct read_entry *ret_entry);
@@ -56,5 +57,5 @@ bool stream_reader_is_caught_up(const struct stream_reader *reader);
 
 /* Waits until a stream has something that was not read yet, or for `ms`. `redis` is a connection for blocking commands.
  * Errors: those of redis_command. Yields. */
-struct status stream_reader_wait(const struct stream_reader *reader, struct redis *redis, const struct context *context,
-                                 int64_t ms);
+coroutine_fn struct status stream_reader_wait(const struct stream_reader *reader, struct redis *redis,
+                                              const struct context *context, int64_t ms);

@@ -236,8 +236,8 @@ static struct transaction_result result_of(const struct redis_reply *reply) {
   return result;
 }
 
-struct status transaction_run(struct transaction *transaction, struct context *context,
-                              struct transaction_result *ret_result) {
+coroutine_fn struct status transaction_run(struct transaction *transaction, struct context *context,
+                                           struct transaction_result *ret_result) {
   struct event_store *store = transaction->store;
   if (transaction->fault) {
     return status_error(transaction->arena, STATUS_INTERNAL, reason_change_invalid, "%s", transaction->fault);

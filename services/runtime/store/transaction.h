@@ -13,6 +13,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "redis/redis_arguments.h"
 #include "store/event_store.h"
 
@@ -87,8 +88,8 @@ struct transaction_result {
   const char *actual; /* REFUSED: what it found there; NULL: nothing */
 };
 
-/* Runs it. Parks. Errors: INTERNAL CHANGE_INVALID (it has a fault: an error of the program, nothing was sent),
+/* Runs it. Errors: INTERNAL CHANGE_INVALID (it has a fault: an error of the program, nothing was sent),
  * INTERNAL REDIS_WRONGTYPE (it checks kinds, and a key holds another one; nothing was changed); as redis_command: then
  * it is unknown whether it ran, unless the code is RESOURCE_EXHAUSTED. */
-struct status transaction_run(struct transaction *transaction, struct context *context,
-                              struct transaction_result *ret_result);
+coroutine_fn struct status transaction_run(struct transaction *transaction, struct context *context,
+                                           struct transaction_result *ret_result);

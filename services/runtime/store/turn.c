@@ -18,19 +18,19 @@ int64_t turn_pause_us(int waits) {
   return backoff / 2 + arc4random() % (backoff / 2 + 1);
 }
 
-static bool wait_in_line(struct turn *turn) {
+static coroutine_fn bool wait_in_line(struct turn *turn) {
   struct arena *arena = turn->context->arena;
   const char *id = uuid_canonical(arena, turn->id);
   const char *key = arena_printf(arena, "%s:%s", turn->type, id ? id : turn->id);
   return keyed_lock_acquire(&turn->store->turns, &turn->holder, key, turn->context->deadline_us);
 }
 
-static bool sleep_a_moment(const struct turn *turn) {
+static coroutine_fn bool sleep_a_moment(const struct turn *turn) {
   coroutine_sleep(turn_pause_us(turn->waits), turn->context->deadline_us);
   return clock_monotonic_us() < turn->context->deadline_us;
 }
 
-bool turn_wait(struct turn *turn, struct status *ret_status) {
+coroutine_fn bool turn_wait(struct turn *turn, struct status *ret_status) {
   bool in_time = turn->holder.holds ? sleep_a_moment(turn) : wait_in_line(turn);
   turn->waits++;
   if (in_time) return true;

@@ -18,6 +18,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "loop/keyed_lock.h"
 #include "store/event_store.h"
 
@@ -34,7 +35,7 @@ struct turn turn_of(struct event_store *store, struct context *context, const ch
 
 /* Parks until it is this command's turn to try again; while it is, for a moment that is longer each time (1 ms doubling
  * to 64 ms, with jitter). False, with *ret_status DEADLINE_EXCEEDED (CONTENDED): the deadline is over. */
-bool turn_wait(struct turn *turn, struct status *ret_status);
+coroutine_fn bool turn_wait(struct turn *turn, struct status *ret_status);
 
 /* How long the one whose turn it is pauses after its `waits`-th try (0: the first): 1 ms, doubling to 64 ms, with
  * jitter. In microseconds. */

@@ -9,13 +9,13 @@ const char *view_key(const struct event_store *store, struct arena *arena, const
   return redis_key(store->commands, arena, "%s_%s", store->service, view->name);
 }
 
-struct status view_read(struct event_store *store, struct context *context, const struct view *view, const char *key,
-                        void **ret_record) {
+coroutine_fn struct status view_read(struct event_store *store, struct context *context, const struct view *view,
+                                     const char *key, void **ret_record) {
   return view_read_many(store, context, view, &key, 1, ret_record);
 }
 
-struct status view_read_many(struct event_store *store, struct context *context, const struct view *view,
-                             const char *const *keys, size_t count, void **ret_records) {
+coroutine_fn struct status view_read_many(struct event_store *store, struct context *context, const struct view *view,
+                                          const char *const *keys, size_t count, void **ret_records) {
   struct view_question question = view_ask(store, context, view, keys, count);
   return view_answer(&question, ret_records);
 }
@@ -30,7 +30,7 @@ struct view_question view_ask(struct event_store *store, struct context *context
   return question;
 }
 
-struct status view_answer(const struct view_question *question, void **ret_records) {
+coroutine_fn struct status view_answer(const struct view_question *question, void **ret_records) {
   if (!question->pending) return status_ok();
   struct arena *arena = question->context->arena;
   const struct redis_reply *reply;

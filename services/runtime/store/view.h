@@ -9,6 +9,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "loop/coroutine.h"
 #include "store/event_store.h"
 
 #define VIEW_FIELDS 8
@@ -22,13 +23,13 @@ struct view {
 /* The key of the hash. */
 const char *view_key(const struct event_store *store, struct arena *arena, const struct view *view);
 
-/* The record of `key`, or NULL where there is none. Parks. */
-struct status view_read(struct event_store *store, struct context *context, const struct view *view, const char *key,
-                        void **ret_record);
+/* The record of `key`, or NULL where there is none. */
+coroutine_fn struct status view_read(struct event_store *store, struct context *context, const struct view *view,
+                                     const char *key, void **ret_record);
 
 /* Several in one round trip. */
-struct status view_read_many(struct event_store *store, struct context *context, const struct view *view,
-                             const char *const *keys, size_t count, void **ret_records);
+coroutine_fn struct status view_read_many(struct event_store *store, struct context *context, const struct view *view,
+                                          const char *const *keys, size_t count, void **ret_records);
 
 /* The same in two steps, so that several questions travel together: each view_ask is followed by exactly one
  * view_answer, in the same coroutine. `keys` must live until then. Only the answer parks. */
@@ -41,4 +42,4 @@ struct view_question {
 };
 struct view_question view_ask(struct event_store *store, struct context *context, const struct view *view,
                               const char *const *keys, size_t count);
-struct status view_answer(const struct view_question *question, void **ret_records);
+coroutine_fn struct status view_answer(const struct view_question *question, void **ret_records);
