@@ -125,6 +125,10 @@ if ! "$ORDERSHOP_SOURCE/gen/generate.sh" "$shop_folder/gen" >/dev/null 2>&1; the
   say "not applicable: what gen/generate.sh needs is not installed, so nothing is made in the tree"
   shop_done
 fi
+if [ -e "$ORDERSHOP_SOURCE/services/note" ]; then
+  say "not applicable: this tree has a service note already, which the document makes"
+  shop_done
+fi
 expect "the tree is copied" copy_tree
 expect "a service is made in the tree as the document says" documented own-tree "$tree"
 expect "it touches three files at most that were there" few_files_are_touched

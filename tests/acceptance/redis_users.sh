@@ -165,11 +165,11 @@ done
 add_users() { # add_users ARGUMENT...: of make_users.sh
   "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" "$@" && [ "$(redis acl load)" = OK ]
 }
-note_does_its_work() {
-  printf '%s\n' "HSET note_entity:1 a b" "SADD comment_ids 1" "HMGET note_points a" "LRANGE note_outbox 0 9" \
-    "XADD events:note_created * a b" "XGROUP CREATE events:order_created note$RANDOM 0" "XADD events:comment_updated * a b" "XREAD STREAMS events:order_created 0" \
+guestbook_does_its_work() {
+  printf '%s\n' "HSET guestbook_entity:1 a b" "SADD comment_ids 1" "HMGET guestbook_points a" "LRANGE guestbook_outbox 0 9" \
+    "XADD events:guestbook_created * a b" "XGROUP CREATE events:order_created guestbook$RANDOM 0" "XADD events:comment_updated * a b" "XREAD STREAMS events:order_created 0" \
     "GET ordershop_clock" >"$shop_folder/allowed"
-  all_are_allowed note "$shop_folder/allowed"
+  all_are_allowed guestbook "$shop_folder/allowed"
 }
 refused_users() { # refused_users PATTERN ARGUMENT...: says that, and changes nothing
   local pattern=$1 before
@@ -178,24 +178,24 @@ refused_users() { # refused_users PATTERN ARGUMENT...: says that, and changes no
   ends_with 1 "$pattern" "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" "$@" &&
     [ "$(cat "$users/users.acl" "$users/services.txt")" = "$before" ] && [ -z "$(find "$users" -name '.making*')" ]
 }
-expect "a service of one's own gets a user" add_users --service note --owns note,comment --reads order
-expect "who may do what that service needs" note_does_its_work
+expect "a service of one's own gets a user" add_users --service guestbook --owns guestbook,comment --reads order
+expect "who may do what that service needs" guestbook_does_its_work
 forbidden_to_all >"$shop_folder/forbidden"
-expect "is refused what is for operators" all_are_refused note "$shop_folder/forbidden"
-forbidden_to note note >"$shop_folder/forbidden"
-expect "is refused what is other services', and to change its log" all_are_refused note "$shop_folder/forbidden"
-expect "and reads no stream that it does not name" cannot_read_streams note customer product billing mail interaction
+expect "is refused what is for operators" all_are_refused guestbook "$shop_folder/forbidden"
+forbidden_to guestbook guestbook >"$shop_folder/forbidden"
+expect "is refused what is other services', and to change its log" all_are_refused guestbook "$shop_folder/forbidden"
+expect "and reads no stream that it does not name" cannot_read_streams guestbook customer product billing mail interaction
 expect "it stays when users are made again" add_users --prefix ''
-expect "with the rights it had" note_does_its_work
-expect "one that reads nothing has no consumer's rights" add_users --service note
-printf '%s\n' "XREAD STREAMS events:order_created 0" "SADD comment_ids 1" "LRANGE note_outbox 0 9" >"$shop_folder/forbidden"
-expect "which it is refused then" all_are_refused note "$shop_folder/forbidden"
+expect "with the rights it had" guestbook_does_its_work
+expect "one that reads nothing has no consumer's rights" add_users --service guestbook
+printf '%s\n' "XREAD STREAMS events:order_created 0" "SADD comment_ids 1" "LRANGE guestbook_outbox 0 9" >"$shop_folder/forbidden"
+expect "which it is refused then" all_are_refused guestbook "$shop_folder/forbidden"
 expect "a service of the shop is not made another" refused_users "order is a service of the shop" --service order
-expect "an entity that nobody owns can't be read" refused_users 'no entity "oder"' --service note --reads oder
-expect "an entity of somebody else's can't be owned" refused_users "would share keys" --service notes --owns mail
-expect "nor one whose keys begin alike" refused_users "would share keys" --service notes --owns order_line
+expect "an entity that nobody owns can't be read" refused_users 'no entity "oder"' --service guestbook --reads oder
+expect "an entity of somebody else's can't be owned" refused_users "would share keys" --service guestbook2 --owns mail
+expect "nor one whose keys begin alike" refused_users "would share keys" --service guestbook2 --owns order_line
 expect "nor may a service be called like a user" refused_users "choose another name" --service operator
-expect "nor with capitals" refused_users "is no name of a service" --service Note
+expect "nor with capitals" refused_users "is no name of a service" --service Guestbook
 expect "rights of nobody are misuse" ends_with 2 "say more of a --service" \
   "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" --reads order
 expect "the password of replicas is still its owner's alone" test "$(stat -c %a "$users/replication.conf")" = 600

@@ -88,43 +88,43 @@ finds() { # finds CHECK PATTERN REPLACEMENT: a sed expression on what production
 own_service_builds() {
   local deploy=$shop_folder/deploy folder
   cp -r "$ORDERSHOP_SOURCE/deploy" "$deploy"
-  echo 'note 50058 note customer mail,order keeps notes' >>"$deploy/services.txt"
-  "$deploy/service_files.sh" kubernetes note || return 1
-  folder=$deploy/kubernetes/components/note
+  echo 'guestbook 50190 guestbook customer mail,order keeps notes' >>"$deploy/services.txt"
+  "$deploy/service_files.sh" kubernetes guestbook || return 1
+  folder=$deploy/kubernetes/components/guestbook
   "$deploy/redis/make_users.sh" "$manifests/components/redis-users/secrets"
   mkdir "$folder/secrets"
-  cp "$manifests/components/redis-users/secrets/note.password" "$folder/secrets"
+  cp "$manifests/components/redis-users/secrets/guestbook.password" "$folder/secrets"
   cp -r "$folder" "$manifests/components"
-  mkdir "$manifests/overlays/note"
-  cat >"$manifests/overlays/note/kustomization.yaml" <<END
+  mkdir "$manifests/overlays/guestbook"
+  cat >"$manifests/overlays/guestbook/kustomization.yaml" <<END
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: ordershop
 resources: [../production]
-components: [../../components/note, ../../components/release]
+components: [../../components/guestbook, ../../components/release]
 END
-  builds note && agrees "$shop_folder/note.yaml" "every object fits" && agrees "$shop_folder/note.yaml" "every pod has" &&
-    agrees "$shop_folder/note.yaml" "every probe" && grep -q 'ORDERSHOP_NOTE_ADDRESS: dns:///note:50058' "$shop_folder/note.yaml" &&
-    grep -q 'name: order-from-note' "$shop_folder/note.yaml"
+  builds guestbook && agrees "$shop_folder/guestbook.yaml" "every object fits" && agrees "$shop_folder/guestbook.yaml" "every pod has" &&
+    agrees "$shop_folder/guestbook.yaml" "every probe" && grep -q 'ORDERSHOP_GUESTBOOK_ADDRESS: dns:///guestbook:50190' "$shop_folder/guestbook.yaml" &&
+    grep -q 'name: order-from-guestbook' "$shop_folder/guestbook.yaml"
 }
 
 own_service_is_not_overwritten() {
-  ends_with 1 "is there already" "$shop_folder/deploy/service_files.sh" kubernetes note &&
+  ends_with 1 "is there already" "$shop_folder/deploy/service_files.sh" kubernetes guestbook &&
     ends_with 1 "there is no service 'nowhere'" "$shop_folder/deploy/service_files.sh" kubernetes nowhere &&
     ends_with 1 "order is one of the shop" "$shop_folder/deploy/service_files.sh" kubernetes order
 }
 
 # Compose takes it together with the shop's file; here without Docker, so only names are compared.
 own_compose_file_fits() {
-  "$shop_folder/deploy/service_files.sh" compose note || return 1
-  "$python" - "$shop_folder/deploy/docker/compose.yaml" "$shop_folder/deploy/docker/note.yaml" <<'PYTHON'
+  "$shop_folder/deploy/service_files.sh" compose guestbook || return 1
+  "$python" - "$shop_folder/deploy/docker/compose.yaml" "$shop_folder/deploy/docker/guestbook.yaml" <<'PYTHON'
 import sys, yaml
 shop, own = (yaml.safe_load(open(path)) for path in sys.argv[1:])
-note, customer = own["services"]["note"], shop["services"]["customer"]
-assert set(note) | {"<<"} >= set(customer), set(customer) - set(note)
-assert note["networks"] == customer["networks"] and note["volumes"] == customer["volumes"]
-assert note["environment"]["ORDERSHOP_ORDER_ADDRESS"] == shop["x-environment"]["ORDERSHOP_ORDER_ADDRESS"]
-assert set(own["services"]) - {"note"} <= set(shop["services"])
+guestbook, customer = own["services"]["guestbook"], shop["services"]["customer"]
+assert set(guestbook) | {"<<"} >= set(customer), set(customer) - set(guestbook)
+assert guestbook["networks"] == customer["networks"] and guestbook["volumes"] == customer["volumes"]
+assert guestbook["environment"]["ORDERSHOP_ORDER_ADDRESS"] == shop["x-environment"]["ORDERSHOP_ORDER_ADDRESS"]
+assert set(own["services"]) - {"guestbook"} <= set(shop["services"])
 PYTHON
 }
 

@@ -7,6 +7,7 @@ chooses one. Needs PyYAML and kubernetes-validate (the schemas of Kubernetes' ow
 `passed: ...` or `FAILED: ...`, and what is wrong. Exit status 1 if a check failed.
 """
 import fnmatch
+import os
 import re
 import subprocess
 import sys
@@ -29,7 +30,10 @@ class Shop:
         with open(built, encoding="utf-8") as file:
             self.objects = [item for item in yaml.load_all(file, FastLoader) if item]
         with open(f"{source}/deploy/services.txt", encoding="utf-8") as file:
-            self.ports = {name: int(port) for name, port in re.findall(r"^(\w+) +(\d+) ", file.read(), re.M)}
+            ports = {name: int(port) for name, port in re.findall(r"^(\w+) +(\d+) ", file.read(), re.M)}
+        # a service of one's own is a component, if it is in Kubernetes at all (deploy/service_files.sh)
+        base = f"{source}/deploy/kubernetes/base"
+        self.ports = {name: port for name, port in ports.items() if os.path.exists(f"{base}/{name}.yaml")}
         with open(f"{source}/CMakeLists.txt", encoding="utf-8") as file:
             self.version = re.search(r"project\([^)]*VERSION ([\d.]+)", file.read()).group(1)
         with open(f"{source}/deploy/docker/Dockerfile", encoding="utf-8") as file:
