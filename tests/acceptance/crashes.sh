@@ -74,7 +74,7 @@ expect "a signal as of a fault is named, in logfmt" crashes customer SEGV \
 expect "an abort is named, in JSON" crashes mail ABRT \
   '"level":"error","service":"mail","message":"crashed","signal":"SIGABRT","address":""}$' ORDERSHOP_LOG_FORMAT=json
 expect "the library is installed" install_library
-expect "the compiler warns of 200 KiB of local variables in a method" compiler_warns_of_the_frame create_note
+expect "the compiler warns of 200 KiB of local variables in what a method calls" compiler_warns_of_the_frame check_note
 expect "such a method is named when it crashes" note_crashes logfmt \
   "message=\"crashed: a coroutine's stack is used up.* signal=SIGSEGV address=0x[0-9a-f]* method=CreateNote\$"
 expect "the compiler warns of them in an event handler" compiler_warns_of_the_frame add_count
