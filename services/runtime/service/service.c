@@ -109,6 +109,11 @@ static struct status open_reflection(struct life *life, const char *const *liste
   return reflection_new(life->service.arena, sets, count, listed, ret_reflection);
 }
 
+/* The definition's version, or the runtime's. */
+static const char *version_of(const struct service_definition *definition) {
+  return definition->version ? definition->version : runtime_version;
+}
+
 /* The definition's services, then health, status and reflection, which tell of them. */
 static struct status list_services(struct life *life) {
   struct service *service = &life->service;
@@ -125,7 +130,8 @@ static struct status list_services(struct life *life) {
   life->health = health_new(service->arena, life->names);
   life->rpc_service_count = definition->service_count;
   life->rpc_services[life->rpc_service_count++] = health_service(life->health);
-  life->rpc_services[life->rpc_service_count++] = service_status_service(service->arena, service, life->health);
+  life->rpc_services[life->rpc_service_count++] =
+      service_status_service(service->arena, service, version_of(service->definition), life->health);
 
   const char **listed = arena_calloc(service->arena, definition->service_count + ADDED_SERVICES + 1, sizeof *listed);
   size_t count = 0;
@@ -349,7 +355,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
   status = service_settings_read(definition, arena, argc - check_only, argv + check_only, &life->settings, &outcome);
   if (!status_is_ok(status)) fail(arena, definition, status);
   if (outcome != CONFIG_RUN) {
-    if (outcome == CONFIG_VERSION) printf("%s %s\n", program_name(arena, definition), service_version(definition));
+    if (outcome == CONFIG_VERSION) printf("%s %s\n", program_name(arena, definition), version_of(definition));
     arena_free(arena);
     return EXIT_SUCCESS;
   }
@@ -374,10 +380,6 @@ int service_main(const struct service_definition *definition, int argc, char **a
   log_stop();
   arena_free(arena);
   return EXIT_SUCCESS;
-}
-
-const char *service_version(const struct service_definition *definition) {
-  return definition->version ? definition->version : runtime_version;
 }
 
 coroutine_fn struct rpc_reply service_call(struct service *service, const char *peer, struct context *context,

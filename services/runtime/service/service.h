@@ -95,9 +95,6 @@ struct service {
  * and --check-health. A service that cannot start ends the process: with 1, or with 2 if an argument is wrong. */
 int service_main(const struct service_definition *definition, int argc, char **argv);
 
-/* The definition's version, or the runtime's. */
-const char *service_version(const struct service_definition *definition);
-
 /* Calls a method of a peer by its name, as rpc_client_call does: service_call(service, "inventory", &context,
  * "RedeemCoupon", &request). A peer that the definition does not have, or has without its service, is INTERNAL
  * (CALL_INVALID), too. Yields. A handler says by status_with_step which of its steps has failed. */

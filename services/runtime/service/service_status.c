@@ -22,6 +22,7 @@ struct service_status {
   struct service *service;
   const struct health *health;
   const char *instance;
+  const char *version;
   int64_t start_us; /* wall clock */
 
   struct consumer_backlog backlog;
@@ -122,7 +123,7 @@ static struct status get_service_status(struct rpc_call *call, const void *reque
   reply->consumer = consumer_status(self, &call->context); /* first: it may park, and all else is of one moment */
   reply->service = arena_strdup(arena, self->service->definition->name);
   reply->instance = arena_strdup(arena, self->instance);
-  reply->version = arena_strdup(arena, service_version(self->service->definition));
+  reply->version = arena_strdup(arena, self->version);
   reply->start_time = timestamp_new(arena, self->start_us);
   reply->ready = health_is_ready(self->health);
   reply->reason = reason_of(self, arena, reply->ready);
@@ -132,10 +133,12 @@ static struct status get_service_status(struct rpc_call *call, const void *reque
 
 static const struct rpc_method methods[] = {{.name = "GetServiceStatus", .handler = get_service_status}};
 
-struct rpc_service service_status_service(struct arena *arena, struct service *service, const struct health *health) {
+struct rpc_service service_status_service(struct arena *arena, struct service *service, const char *version,
+                                          const struct health *health) {
   struct service_status *self = arena_calloc(arena, 1, sizeof *self);
   self->service = service;
   self->health = health;
+  self->version = version;
   self->instance = instance_name(arena);
   self->start_us = clock_wall_us();
   return (struct rpc_service){.descriptor = &ordershop__v1__status_service__descriptor,

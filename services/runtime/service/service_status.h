@@ -6,5 +6,7 @@
 #include "rpc/health.h"
 #include "service/service.h"
 
-/* The RPC service to add to the server. The arena, the service and its health outlive the server. */
-struct rpc_service service_status_service(struct arena *arena, struct service *service, const struct health *health);
+/* The RPC service to add to the server. The arena, the service, its version and its health outlive the
+ * server. */
+struct rpc_service service_status_service(struct arena *arena, struct service *service, const char *version,
+                                          const struct health *health);
