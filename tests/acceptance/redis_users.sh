@@ -198,6 +198,12 @@ expect "nor may a service be called like a user" refused_users "choose another n
 expect "nor with capitals" refused_users "is no name of a service" --service Guestbook
 expect "rights of nobody are misuse" ends_with 2 "say more of a --service" \
   "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" --reads order
+clock_has_another_key() {
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/acme" --clock acme_clock &&
+    grep -q '^user customer .*(+get +set ~acme_clock)' "$shop_folder/acme/users.acl" &&
+    ! grep ordershop_clock "$shop_folder/acme/users.acl"
+}
+expect "a brand of one's own has its clock under a key of its own" clock_has_another_key
 expect "the password of replicas is still its owner's alone" test "$(stat -c %a "$users/replication.conf")" = 600
 
 expect "operator reads" says ordershop_runtime redis function list
