@@ -14,7 +14,7 @@ struct peer {
 
 struct ordershop_client {
   struct arena *arena;   /* owns the client itself */
-  struct tls_files *tls; /* NULL: plain text */
+  struct tls_files *tls; /* NULL means plain text */
   struct peer *peers;    /* the shop's services, then own ones */
   size_t peer_count;
   int64_t deadline_ms;

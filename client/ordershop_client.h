@@ -15,13 +15,13 @@
  *
  * Retries. A command without a request_id gets a random one, so that it is carried out once however often it is sent. A
  * call is tried again, with jittered exponential backoff, when it was UNAVAILABLE; RESOURCE_EXHAUSTED with a RetryInfo,
- * not before the time that it names; ABORTED, unless the caller gave a version: then it is his to decide anew. When
+ * not before the time that it names; ABORTED, unless the caller gave a version: then the caller decides. When
  * tries or deadline don't suffice, the last error is returned.
  *
  * Read your writes. The client remembers the latest `ordershop-position` that a command of its own was answered with
  * and sends it along with every later call, to whichever service, so that the answer has seen it. If the shop's log was
  * reset meanwhile (FAILED_PRECONDITION LOG_RESET) it forgets the position and asks without one. A caller who sets
- * `context.after` gets what he asked for, this error included.
+ * `context.after` gets what it asked for, this error included.
  *
  * Threads: any number may share a client, each with arenas of its own; a call blocks its thread.
  * Lifetime: answers and errors live in the context's arena; requests are only read, during the call. */
@@ -49,7 +49,7 @@ enum ordershop_service {
 /* "customer" ... "mail". */
 const char *ordershop_service_name(enum ordershop_service service);
 
-/* The service of that name. False: the shop has none. */
+/* The service of that name. Returns false if the shop has none. */
 bool ordershop_service_find(const char *name, enum ordershop_service *ret_service);
 
 /* The descriptor of CustomerService ... MailService. */
@@ -64,12 +64,12 @@ struct ordershop_own_service {
 
 struct ordershop_client_options {
   const char *host;         /* of all services: name, IPv4 or IPv6 address. NULL: "127.0.0.1" */
-  int port_base;            /* services listen on port_base + 1 (customer) ... + 7 (mail). 0: 50050 */
-  int64_t deadline_ms;      /* of a call whose context has none, with all its tries. 0: 10,000 */
-  int attempts;             /* tries of a call at most. 0: 5; 1: no retries */
-  int64_t first_backoff_ms; /* before the second try, doubled for each further one up to 5 s, jittered. 0: 100 */
-  /* gRPC names of single services that are elsewhere, e.g. "dns:///orders.example:443" or "10.0.0.7:50054". NULL: host
-   * and port_base. */
+  int port_base;            /* services listen on port_base + 1 (customer) ... + 7 (mail). 0 means 50050 */
+  int64_t deadline_ms;      /* of a call whose context has none, with all its tries. 0 means 10,000 */
+  int attempts;             /* tries of a call at most. 0 means 5; 1: no retries */
+  int64_t first_backoff_ms; /* before the second try, doubled for each further one up to 5 s, jittered. 0 means 100 */
+  /* gRPC names of single services that are elsewhere, e.g. "dns:///orders.example:443" or "10.0.0.7:50054". NULL means
+   * host and port_base. */
   const char *addresses[ORDERSHOP_SERVICE_COUNT];
   const struct ordershop_own_service *own_services;
   size_t own_service_count;

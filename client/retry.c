@@ -20,8 +20,8 @@ static bool may_be_cured(struct status status, bool conditional) {
 
 static int64_t backoff_ms(const struct retry_policy *policy, int tries) {
   int64_t backoff = policy->first_backoff_ms;
-  for (int i = 1; i < tries && backoff < RETRY_BACKOFF_MOST_MS; i++) backoff *= 2;
-  return backoff < RETRY_BACKOFF_MOST_MS ? backoff : RETRY_BACKOFF_MOST_MS;
+  for (int i = 1; i < tries && backoff < RETRY_BACKOFF_MAX_MS; i++) backoff *= 2;
+  return backoff < RETRY_BACKOFF_MAX_MS ? backoff : RETRY_BACKOFF_MAX_MS;
 }
 
 int64_t retry_delay_ms(const struct retry_policy *policy, struct status status, bool conditional, int tries,

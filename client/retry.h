@@ -9,13 +9,13 @@
 
 struct retry_policy {
   int attempts;             /* tries at most */
-  int64_t first_backoff_ms; /* doubled for each further try, up to RETRY_BACKOFF_MOST_MS */
+  int64_t first_backoff_ms; /* doubled for each further try, up to RETRY_BACKOFF_MAX_MS */
 };
 
-#define RETRY_BACKOFF_MOST_MS 5000
+#define RETRY_BACKOFF_MAX_MS 5000
 
 /* Milliseconds to wait after try number `tries` (1, 2 ...) ended with `status`, or -1: this is the call's result.
- * `conditional`: the caller named a version, so that ABORTED is his to decide. `jitter`, a random number, spreads the
- * backoff over its upper half; the delay that a RetryInfo asks for is the least. */
+ * `conditional`: the caller named a version, so that ABORTED is for the caller to decide. `jitter`, a random number,
+ * spreads the backoff over its upper half; the delay that a RetryInfo asks for is the least. */
 int64_t retry_delay_ms(const struct retry_policy *policy, struct status status, bool conditional, int tries,
                        uint32_t jitter);

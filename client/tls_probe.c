@@ -65,7 +65,7 @@ static int connect_to(const struct addrinfo *address, int timeout_ms) {
   return -1;
 }
 
-/* Of a name with several addresses the first one that accepts; -1: none. */
+/* Of a name with several addresses the first one that accepts; -1 if there is none. */
 static int connect_first(const struct probe *probe) {
   struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
   if (getaddrinfo(probe->host, probe->port, &hints, &addresses) != 0) return -1;

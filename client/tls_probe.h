@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "tls/tls_files.h"
 
-/* Connects to the first address of `target` as a client with this identity (NULL: in plain text) would, for at most
- * `timeout_ms` each for connecting and for an answer. Returns what is wrong and what to do, as a clause without a full
- * stop, in the arena; NULL: nothing that has to do with TLS. */
+/* Connects to the first address of `target` as a client with this identity (NULL means in plain text) would, for at
+ * most `timeout_ms` each for connecting and for an answer. Returns what is wrong and what to do, as a clause without a
+ * full stop, in the arena; NULL means nothing that has to do with TLS. */
 const char *tls_probe(struct arena *arena, const char *target, struct tls_files *tls, int timeout_ms);

@@ -26,7 +26,7 @@ struct load_options {
   int products;        /* of an order */
   int customer_count;  /* in the shop, made before */
   int product_count;   /* likewise, each with plenty of stock */
-  const char *folder;  /* for the fsync probe; NULL: none */
+  const char *folder;  /* for the fsync probe; NULL if there is none */
   bool retry;          /* what failed is tried again as the client library does */
   bool json;
 };
@@ -59,7 +59,7 @@ struct load_result {
 /* Where the calls go. */
 struct load_target {
   const char *address;
-  struct tls_files *tls; /* NULL: plain text */
+  struct tls_files *tls; /* NULL means plain text */
 };
 
 /* Keeps `in_flight` calls under way for the given time, or begins `rate` calls a second. Blocks; runs a loop of its

@@ -16,8 +16,8 @@
 
 enum {
   PAUSE_MS = 10,
-  TICK_US = 1000,         /* how often calls of a rate are begun */
-  UNDER_WAY_MOST = 20000, /* calls of a rate; what the machine has no room for can't be called */
+  TICK_US = 1000,        /* how often calls of a rate are begun */
+  UNDER_WAY_MAX = 20000, /* calls of a rate; what the machine has no room for can't be called */
 };
 
 struct run {
@@ -132,7 +132,8 @@ static coroutine_fn void keep_calling(void *argument) {
     struct context context = {.arena = arena, .deadline_us = now_us + run->options->deadline_ms * 1000};
     struct status status = call_once(caller, &context, run->make_request(run, arena));
     note(run, status, now_us, clock_monotonic_us());
-    if (!status_is_ok(status)) coroutine_sleep(PAUSE_MS * 1000, run->end_us); /* who is down is not hammered */
+    if (!status_is_ok(status))
+      coroutine_sleep(PAUSE_MS * 1000, run->end_us); /* a server that is down is not hammered */
   }
   arena_free(arena);
 }
@@ -230,7 +231,7 @@ struct status load_run(struct arena *arena, const struct load_target *target, co
       .options = options, .shop = shop, .arena = arena, .target = target, .random = (uint64_t)clock_monotonic_us() | 1};
   run.channels = arena_calloc(arena, (size_t)options->connections, sizeof(*run.channels));
   choose_method(&run);
-  const struct loop_options loop_options = {.max_coroutines = UNDER_WAY_MOST, .unwatched = true};
+  const struct loop_options loop_options = {.max_coroutines = UNDER_WAY_MAX, .unwatched = true};
   struct loop *loop = loop_new(&loop_options);
   loop_spawn(loop, run_on_loop, &run);
   loop_run(loop);

@@ -7,7 +7,7 @@
 #   process running, stopped, DIED (it ended by itself), FROZEN (stopped by a signal), foreign (another's Redis)
 #   health  what the service itself says (grpc.health.v1): SERVING, NOT_SERVING; for redis: whether it answers
 #   lag     events that the service has not dealt with yet; - for a service that listens to none
-#   parked  events that were set aside because they can't be handled (Lists <service>_parked:<key>)
+#   dead    events that were set aside because they can't be handled (Lists <service>_parked:<key>)
 #   outbox  messages to other services that wait to be sent
 #
 # Which shop: ORDERSHOP_HOME, ORDERSHOP_PORT_BASE, ORDERSHOP_REDIS_PORT, as with up.sh.
@@ -28,7 +28,7 @@ set -euo pipefail
 . -- "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 prefix=${ORDERSHOP_KEY_PREFIX:-}
-declare -A health lag parked outbox
+declare -A health lag dead outbox
 
 runs_awake() {
   local pid
@@ -97,7 +97,7 @@ read_set_aside() {
   for service in "${services[@]}"; do
     [ -n "${lag[$service]:-}" ] || continue
     set_aside=$prefix${service}_parked
-    parked[$service]=$(shop_redis_cli sunion "${set_aside}_keys" "${set_aside}_lists" </dev/null |
+    dead[$service]=$(shop_redis_cli sunion "${set_aside}_keys" "${set_aside}_lists" </dev/null |
       sed "s/^/$set_aside:/" | sum_lengths)
     outbox[$service]=$(shop_redis_cli llen "${prefix}${service}_outbox" </dev/null)
   done
@@ -125,7 +125,7 @@ else
 fi
 read_health
 
-print_line part pid port process health lag parked outbox
+print_line part pid port process health lag dead outbox
 for part in "${parts[@]}"; do
   process=running
   pid=$(part_pid "$part") || {
@@ -139,7 +139,7 @@ for part in "${parts[@]}"; do
   [[ ${health[$part]:-unknown} == @(SERVING|answers) ]] || status=1
   [ "${health[$part]:-}" != NOT_SERVING ] || unready+=("$part")
   print_line "$part" "$pid" "$(part_port "$part")" "$process" "${health[$part]:-unknown}" \
-    "${lag[$part]:--}" "${parked[$part]:--}" "${outbox[$part]:--}"
+    "${lag[$part]:--}" "${dead[$part]:--}" "${outbox[$part]:--}"
 done
 print_strangers
 [ ${#unready[@]} -eq 0 ] || explain_services "${unready[@]}"

@@ -19,7 +19,7 @@
 #include "shop_reasons.h"
 #include "store/turn.h"
 
-enum { EXPIRED_CLAIMS_MOST = 3, RECORD_US = 1000 * 1000 };
+enum { EXPIRED_CLAIMS_MAX = 3, RECORD_US = 1000 * 1000 };
 
 static int64_t claim_seconds;
 
@@ -213,7 +213,7 @@ static coroutine_fn struct status claim_in_turn(struct try *try, const void **re
 static coroutine_fn struct status bill_order(struct try *try, const void **ret_billing) {
   struct arena *arena = try->call->context.arena;
   struct event_store *store = service_of(try->call)->store;
-  for (int i = 0; i < EXPIRED_CLAIMS_MOST; i++) {
+  for (int i = 0; i < EXPIRED_CLAIMS_MAX; i++) {
     bool again = false;
     struct status status = claim_in_turn(try, ret_billing, &again);
     if (!status_is_ok(status) || !again) return status;
@@ -266,8 +266,8 @@ static const struct setting settings[] = {{
     .fallback = "60",
     .unit = "seconds",
     .help = "how long an order is claimed for a billing that is being recorded",
-    .least = 1,
-    .most = 3600,
+    .min = 1,
+    .max = 3600,
 }};
 
 const struct service_definition billing_service = {

@@ -10,8 +10,8 @@
 #include "shop_ports.h"
 
 /* Money in euro cents. Sums stay below 2^53, so any JSON reader can carry them. */
-#define SHOP_PRICE_MOST INT64_C(1000000000000)
-#define SHOP_TOTAL_MOST INT64_C(1000000000000000)
+#define SHOP_PRICE_MAX INT64_C(1000000000000)
+#define SHOP_TOTAL_MAX INT64_C(1000000000000000)
 
 /* Variables that some program of the shop reads (shell patterns): a service warns of any other ORDERSHOP_ variable. */
 static const char *const shop_variables[] = {

@@ -8,7 +8,7 @@
 #include "money.h"
 #include "shop_mail.h"
 
-enum { LINES_MOST = 256 * 1024 /* a mail takes 1 MiB */ };
+enum { LINES_MAX = 256 * 1024 /* a mail takes 1 MiB */ };
 
 static const char *send_mail(struct work *work, enum shop_mail_purpose purpose, const struct event *event,
                              const char *to, const char *subject, const char *body) {
@@ -34,7 +34,7 @@ const char *crm_send_good_bye(struct work *work, const struct event *event, cons
 static const char *item_lines(struct arena *arena, const Ordershop__V1__Order *order) {
   const char **lines = arena_calloc(arena, order->n_items + 1, sizeof *lines);
   size_t size = 1, count = 0;
-  for (size_t i = 0; i < order->n_items && size < LINES_MOST; i++) {
+  for (size_t i = 0; i < order->n_items && size < LINES_MAX; i++) {
     const Ordershop__V1__OrderItem *item = order->items[i];
     lines[count] = arena_printf(arena, "  %" PRId64 " x %s, %s each\n", item->quantity, item->product_name,
                                 money_text(arena, item->unit_price_cents));

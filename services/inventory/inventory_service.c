@@ -19,7 +19,7 @@
 #include "shop_reasons.h"
 #include "stock.h"
 
-static const int64_t AMOUNT_MOST = 1000000000;
+static const int64_t AMOUNT_MAX = 1000000000;
 
 static const struct entity_type inventory_type = {
     .name = "inventory",
@@ -30,7 +30,7 @@ static const struct entity_type inventory_type = {
 static void check_inventory(struct violations *violations, const char *path, const void *entity, const char *field) {
   const Ordershop__V1__Inventory *inventory = entity;
   if (strcmp(field, "product_id") == 0) check_uuid(violations, path, inventory->product_id);
-  if (strcmp(field, "amount") == 0) check_range(violations, path, inventory->amount, 0, AMOUNT_MOST);
+  if (strcmp(field, "amount") == 0) check_range(violations, path, inventory->amount, 0, AMOUNT_MAX);
 }
 
 static const char *id_by_product(struct arena *arena, const void *entity) {
@@ -232,7 +232,7 @@ static coroutine_fn struct status list_inventories(struct rpc_call *call, const 
 static struct status out_of_range(struct arena *arena, const struct stock_adjustment *adjustment, int64_t amount) {
   struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, reason_stock_out_of_range,
                                       "the amount is %" PRId64 "; changed by %" PRId64 " it would leave 0 to %" PRId64,
-                                      amount, adjustment->number, AMOUNT_MOST);
+                                      amount, adjustment->number, AMOUNT_MAX);
   status = status_with_metadata(status, arena, "available", arena_printf(arena, "%" PRId64, amount));
   const char *subject = adjustment->product_id ? arena_printf(arena, "product/%s", adjustment->product_id)
                                                : arena_printf(arena, "inventory/%s", adjustment->inventory_id);
@@ -300,7 +300,7 @@ static coroutine_fn struct status adjust_stock(struct rpc_call *call, const void
   const Ordershop__V1__AdjustStockRequest *given = request;
   struct violations violations = violations_of(arena);
   check_uuid(&violations, "product_id", given->product_id);
-  check_range(&violations, "delta", given->delta, -AMOUNT_MOST, AMOUNT_MOST);
+  check_range(&violations, "delta", given->delta, -AMOUNT_MAX, AMOUNT_MAX);
   if (given->delta == 0) violation_add(&violations, "delta", "must not be 0");
   check_optional_uuid(&violations, "request_id", given->request_id);
   struct status status = violations_status(&violations);

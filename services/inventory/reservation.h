@@ -25,7 +25,7 @@ struct stock_items stock_items_of(struct arena *arena, char *const *product_ids,
 /* "<product>=<quantity> ...": equal items, equal text. */
 const char *stock_items_text(struct arena *arena, const struct stock_items *items);
 
-/* The text of an open attempt's items in a reservation, or NULL. `reservation` may be NULL: there is none. */
+/* The text of an open attempt's items in a reservation, or NULL. `reservation` may be NULL if there is none. */
 const char *reservation_attempt(struct arena *arena, const char *reservation, const char *attempt_id);
 
 /* A set of product ids. Zero-initialised but for the arena it is empty. */

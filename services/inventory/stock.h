@@ -11,7 +11,7 @@
  *   inventory_reservation:<order id>   String: the order's reservation
  *   inventory_attempts                 Sorted set: "<order id> <attempt id>" by expire time
  *
- * Threads: the loop's. All functions but stock_new and inventory_id park. Errors, beside those named: as
+ * Threads: the loop's. All functions but stock_new and inventory_id yield. Errors, beside those named: as
  * redis_command; an effect is then unknown, unless the code is RESOURCE_EXHAUSTED. */
 #pragma once
 
@@ -52,10 +52,10 @@ enum stock_change { STOCK_KEEP, STOCK_ADD, STOCK_SET };
 
 struct stock_adjustment {
   const char *inventory_id;
-  const char *product_id; /* where the caller named that; NULL: the inventory */
+  const char *product_id; /* where the caller named that; NULL means the inventory */
   enum stock_change change;
   int64_t number;
-  int64_t version; /* the one that it must have; 0: any */
+  int64_t version; /* the one that it must have; 0 means any */
 };
 
 enum stock_outcome {
@@ -89,7 +89,7 @@ coroutine_fn struct status stock_settle(struct stock *stock, struct context *con
                                         const struct event *const *events, size_t count);
 
 /* Drops the attempts whose expire time is at or before `position`, up to which all events of orders have been applied;
- * those of orders with parked events stay. Errors: FAILED_PRECONDITION LEASE_LOST. */
+ * those of orders with dead letters stay. Errors: FAILED_PRECONDITION LEASE_LOST. */
 coroutine_fn struct status stock_expire(struct stock *stock, struct context *context, const char *epoch,
                                         int64_t position);
 

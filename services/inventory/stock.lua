@@ -13,7 +13,7 @@
 -- A function first decides, then writes. All answer {'no clock'} where there is none; after 'done' come the last log
 -- time and the log's epoch. An event's optional origin is its `cause` and `traceparent`, each empty where there is none.
 
-local AMOUNT_MOST = 1000000000
+local AMOUNT_MAX = 1000000000
 
 -- ---- protobuf ------------------------------------------------------------------------------------------------------
 
@@ -413,11 +413,11 @@ local function stock_settle(keys, argv)
 end
 
 -- Drops attempts that no order can be recorded with any more, and gives back what only they held.
--- KEYS: clock, stream inventory_updated, attempts, the lease's epoch, parked keys, the reservation of each attempt, the
--- list of parked events of each attempt's order, then inventories. ARGV: epoch, position, number of attempts, then for
--- each: order, attempt, candidates.
--- Answers {'done', last log time, epoch, number of those dropped}; those of parked orders, and those that expire later
--- than `position`, are left. {'fenced'}: the lease has another epoch.
+-- KEYS: clock, stream inventory_updated, attempts, the lease's epoch, keys with dead letters, the reservation of each
+-- attempt, the list of dead letters of each attempt's order, then inventories. ARGV: epoch, position, number of
+-- attempts, then for each: order, attempt, candidates.
+-- Answers {'done', last log time, epoch, number of those dropped}; those of orders with dead letters, and those that
+-- expire later than `position`, are left. {'fenced'}: the lease has another epoch.
 local function stock_expire(keys, argv)
   if redis.call('GET', keys[4]) ~= argv[1] then return {'fenced'} end
   if not changes_begin(keys[1], keys[2]) then return {'no clock'} end
@@ -428,8 +428,8 @@ local function stock_expire(keys, argv)
     local before = reservation_held(reservation)
     local attempt = attempt_close(reservation, attempt_id)
     local expired = not attempt or tonumber(attempt.expire) <= position
-    local parked = redis.call('SISMEMBER', keys[5], order) == 1 or redis.call('EXISTS', keys[5 + count + a]) == 1
-    if expired and not parked
+    local held_up = redis.call('SISMEMBER', keys[5], order) == 1 or redis.call('EXISTS', keys[5 + count + a]) == 1
+    if expired and not held_up
       and candidates_move(keys, argv, at + 2, before, reservation_held(reservation), '', '') then
       reservation_write(keys[5 + a], reservation)
       redis.call('ZREM', keys[3], order .. ' ' .. attempt_id)
@@ -446,7 +446,7 @@ end
 local function amount_adjusted(amount, how, number)
   if how == 'keep' then return amount end
   local adjusted = how == 'add' and amount + number or number
-  if adjusted < 0 or adjusted > AMOUNT_MOST and adjusted > amount then return nil end
+  if adjusted < 0 or adjusted > AMOUNT_MAX and adjusted > amount then return nil end
   return adjusted
 end
 

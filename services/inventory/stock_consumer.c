@@ -14,7 +14,7 @@
 #include "stock_private.h"
 
 /* Of one call: so it stays below some milliseconds of Redis' time, whatever the events are. */
-enum { EVENTS_MOST = 100, CANDIDATES_MOST = 300, TRIES = 20 };
+enum { EVENTS_MAX = 100, CANDIDATES_MAX = 300, TRIES = 20 };
 
 static const char *const streams[] = {"order_created", "order_updated", "order_deleted"};
 enum { CREATED, UPDATED, DELETED, STREAMS };
@@ -125,14 +125,14 @@ static void add_settlement(struct redis_arguments *values, const struct settleme
 }
 
 /* How many of the next events fit into one call, and their candidates. */
-static size_t next_settlements(const struct settling *settling, size_t most, struct product_set *candidates) {
+static size_t next_settlements(const struct settling *settling, size_t max, struct product_set *candidates) {
   size_t total = 0;
-  for (size_t i = 0; i < most; i++) {
+  for (size_t i = 0; i < max; i++) {
     candidates[i] = candidates_of(settling, settling->done + i);
     total += candidates[i].count;
-    if (i > 0 && total > CANDIDATES_MOST) return i;
+    if (i > 0 && total > CANDIDATES_MAX) return i;
   }
-  return most;
+  return max;
 }
 
 static void add_settlements(const struct settling *settling, size_t count, const struct product_set *candidates,
@@ -159,12 +159,12 @@ static void add_settlements(const struct settling *settling, size_t count, const
 /* One call. *ret_applied: how many of the next events it has applied. */
 static coroutine_fn struct status settle_next(struct settling *settling, size_t *ret_applied) {
   struct arena *arena = settling->context->arena;
-  size_t most = settling->count - settling->done;
-  if (most > EVENTS_MOST) most = EVENTS_MOST;
-  struct status status = inform(settling, most);
+  size_t max = settling->count - settling->done;
+  if (max > EVENTS_MAX) max = EVENTS_MAX;
+  struct status status = inform(settling, max);
   if (!status_is_ok(status)) return status;
-  struct product_set *candidates = arena_calloc(arena, most, sizeof *candidates);
-  size_t count = next_settlements(settling, most, candidates);
+  struct product_set *candidates = arena_calloc(arena, max, sizeof *candidates);
+  size_t count = next_settlements(settling, max, candidates);
   struct redis_arguments keys = stock_keys(settling->stock, arena), values = redis_arguments_empty(arena);
   add_settlements(settling, count, candidates, &keys, &values);
 
@@ -208,13 +208,13 @@ struct attempt {
   struct product_set products;
 };
 
-/* Up to EVENTS_MOST expired attempts, after the first `skip`. */
+/* Up to EVENTS_MAX expired attempts, after the first `skip`. */
 static coroutine_fn struct status find_expired(struct stock *stock, struct context *context, int64_t position,
                                                int64_t skip, struct attempt **ret_attempts, size_t *ret_count) {
   struct arena *arena = context->arena;
   struct redis_arguments range = redis_command_of(
       arena, "ZRANGEBYSCORE", stock_attempts_key(stock, arena), "-inf", arena_printf(arena, "%" PRId64, position),
-      "LIMIT", arena_printf(arena, "%" PRId64, skip), arena_printf(arena, "%d", EVENTS_MOST), NULL);
+      "LIMIT", arena_printf(arena, "%" PRId64, skip), arena_printf(arena, "%d", EVENTS_MAX), NULL);
   const struct redis_reply *reply;
   struct status status = redis_command(stock->store->commands, context, &range, &reply);
   if (!status_is_ok(status)) return status;
@@ -247,7 +247,7 @@ static coroutine_fn struct status read_attempts(struct stock *stock, struct cont
     *products = (struct product_set){.arena = arena};
     product_set_add(products, reservation_attempt(arena, reservations[fit], attempts[fit].attempt_id));
     total += products->count;
-    if (fit > 0 && total > CANDIDATES_MOST) break;
+    if (fit > 0 && total > CANDIDATES_MAX) break;
   }
   *ret_count = fit;
   return status_ok();
@@ -295,7 +295,7 @@ coroutine_fn struct status stock_expire(struct stock *stock, struct context *con
     status = expire_attempts(stock, context, epoch, position, attempts, count, &dropped);
     if (!status_is_ok(status)) return status;
     if (dropped > 0) log_event(LOG_INFO, "attempts to order have expired", "count", log_number(dropped), NULL);
-    skip += (int64_t)count - dropped; /* those of parked orders remain in front */
+    skip += (int64_t)count - dropped; /* those of orders with dead letters remain in front */
   }
 }
 

@@ -9,7 +9,7 @@
 #include "service/command_replay.h"
 #include "stock.h"
 
-enum { ORDER_PRODUCTS_MOST = 1000 };
+enum { ORDER_PRODUCTS_MAX = 1000 };
 
 static void check_reservation(struct violations *violations,
                               const Ordershop__Internal__V1__ReserveStockRequest *reserve) {
@@ -17,10 +17,10 @@ static void check_reservation(struct violations *violations,
   check_uuid(violations, "attempt_id", reserve->attempt_id);
   size_t count = reserve->n_product_ids;
   if (count == 0) violation_add(violations, "product_ids", "must hold at least one");
-  if (count > ORDER_PRODUCTS_MOST) {
-    violation_add(violations, "product_ids", "must hold at most %d", ORDER_PRODUCTS_MOST);
+  if (count > ORDER_PRODUCTS_MAX) {
+    violation_add(violations, "product_ids", "must hold at most %d", ORDER_PRODUCTS_MAX);
   }
-  for (size_t i = 0; i < count && count <= ORDER_PRODUCTS_MOST; i++) {
+  for (size_t i = 0; i < count && count <= ORDER_PRODUCTS_MAX; i++) {
     if (uuid_is_valid(reserve->product_ids[i])) continue;
     check_uuid(violations, arena_printf(violations->arena, "product_ids[%zu]", i), reserve->product_ids[i]);
   }

@@ -3,7 +3,7 @@
  * (mail_folder.h).
  *
  * Delivering a mail again does no harm: a file is written over, a mail server gets the same Message-ID.
- * Threads: the loop's; functions that say "parks" are for coroutines. */
+ * Threads: the loop's; functions that say "yields" are for coroutines. */
 #pragma once
 
 #include <ordershop/v1/mail.pb-c.h>
@@ -27,7 +27,7 @@ enum mail_outcome {
 struct mail_parcel {
   const Ordershop__V1__Mail *mail;
   enum mail_outcome outcome; /* out */
-  const char *reason;        /* out: why it wasn't taken; lives in the context's arena. NULL: taken */
+  const char *reason;        /* out: why it wasn't taken; lives in the context's arena. NULL means taken */
 };
 
 struct mail_delivery;
@@ -44,12 +44,12 @@ enum mail_tls {
 };
 
 struct mail_delivery_options {
-  const char *smtp_url; /* "smtp://host:port", "smtps://host:port"; NULL: into the folder */
+  const char *smtp_url; /* "smtp://host:port", "smtps://host:port"; NULL means into the folder */
   const char *smtp_user;
-  const char *smtp_password; /* NULL: none */
+  const char *smtp_password; /* NULL if there is none */
   enum mail_tls smtp_tls;
-  const char *smtp_ca_file; /* NULL: the system's */
-  const char *smtp_name;    /* for EHLO; NULL: the machine's (its fully qualified domain name) */
+  const char *smtp_ca_file; /* NULL means the system's */
+  const char *smtp_name;    /* for EHLO; NULL means the machine's (its fully qualified domain name) */
   int64_t smtp_timeout_seconds;
   int64_t give_up_seconds;
   const char *from;   /* "OrderShop <shop@localhost>" */

@@ -35,9 +35,9 @@ struct run {
   const char *epoch;
   size_t count;
   const char **ids;
-  const char **causes;         /* the events that asked for delivery; NULL: none */
-  int64_t *since_us;           /* when they were deferred first; 0: they weren't, as far as known */
-  void **mails;                /* as recorded; NULL: gone, or not to be delivered (any more) */
+  const char **causes;         /* the events that asked for delivery; NULL if there is none */
+  int64_t *since_us;           /* when they were deferred first; 0 means they weren't, as far as known */
+  void **mails;                /* as recorded; NULL means gone, or not to be delivered (any more) */
   struct mail_parcel *parcels; /* one for each mail that is delivered, in order */
   size_t *places;              /* of the parcels in `ids` */
   size_t parcel_count;

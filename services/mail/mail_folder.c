@@ -30,7 +30,7 @@ struct batch {
   struct arena *arena; /* the coroutine's, which leaves it alone meanwhile */
   struct mail_parcel *parcels;
   size_t count;
-  const char *failed; /* the step that failed; NULL: none */
+  const char *failed; /* the step that failed; NULL if there is none */
   int error;
 };
 
@@ -70,7 +70,7 @@ static bool write_all(int file, const char *bytes, size_t size) {
   return true;
 }
 
-/* NULL: done. Else what failed, and errno. */
+/* NULL means done. Else what failed, and errno. */
 static const char *write_file(int folder, const char *id, const struct mail_message *message) {
   char temporary[NAME_ROOM], name[NAME_ROOM];
   snprintf(temporary, sizeof temporary, ".%s.tmp", id);

@@ -9,7 +9,7 @@
 #include "service/command_replay.h"
 #include "store/turn.h"
 
-enum { BODY_MOST = 1 << 20 };
+enum { BODY_MAX = 1 << 20 };
 
 static const char *index_value(struct arena *arena, const char *field, const char *value) {
   return strcmp(field, "to") == 0 ? email_canonical(arena, value) : value;
@@ -25,10 +25,10 @@ const struct entity_type mail_type = {
 };
 
 static void check_body(struct violations *violations, const char *path, const char *body) {
-  if (strlen(body) > BODY_MOST) {
+  if (strlen(body) > BODY_MAX) {
     violation_add(violations, path, "must have at most 1 MiB");
   } else {
-    check_text(violations, path, body, BODY_MOST, true);
+    check_text(violations, path, body, BODY_MAX, true);
   }
 }
 
@@ -55,7 +55,7 @@ struct recording {
   size_t count;
   const char **ids;
   Ordershop__V1__Mail **given;
-  void **known; /* the mails that exist; NULL: to be recorded */
+  void **known; /* the mails that exist; NULL means to be recorded */
 };
 
 /* Lines end in LF, however they came. */

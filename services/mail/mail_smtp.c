@@ -19,15 +19,15 @@
 #include "smtp_dialog.h"
 #include "smtp_outcome.h"
 
-enum { CONNECTIONS = 8, CONNECT_SECONDS_MOST = 10 };
+enum { CONNECTIONS = 8, CONNECT_SECONDS_MAX = 10 };
 static const int64_t STOP_US = 5 * INT64_C(1000000); /* for what is under way when the service stops */
 
-/* What the threads do while the coroutine that made it is parked. Guarded by the mutex, but for the parcels, each of
+/* What the threads do while the coroutine that made it has yielded. Guarded by the mutex, but for the parcels, each of
  * which belongs to the thread that took it. */
 struct batch {
   struct mail_parcel *parcels;
   size_t count, taken, finished;
-  const char *away;    /* why the server doesn't work; NULL: it does */
+  const char *away;    /* why the server doesn't work; NULL if it does */
   struct arena *arena; /* the coroutine's, which leaves it alone meanwhile */
   struct coroutine *coroutine;
   struct loop_task over;
@@ -55,11 +55,11 @@ struct mail_smtp {
   struct worker workers[CONNECTIONS];
   pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t changed;
-  char name[256];             /* what EHLO says; "": neither told nor found out so far */
+  char name[256];             /* what EHLO says; "" means neither told nor found out so far */
   struct batch *first, *last; /* queue */
   int under_way;              /* mails */
   bool works;                 /* as far as known; a server that doesn't is tried by one mail at a time */
-  int64_t give_up_us;         /* set by mail_smtp_stop; 0: not yet */
+  int64_t give_up_us;         /* set by mail_smtp_stop; 0 means not yet */
   bool closing;
 };
 
@@ -132,7 +132,7 @@ bool smtp_name_is_valid(const char *name) {
   return name[0] == '[' ? is_literal(name) : domain_is_valid(name);
 }
 
-/* What the resolver takes for the whole name of `host`, /etc/hosts included; NULL: there is none at present. */
+/* What the resolver takes for the whole name of `host`, /etc/hosts included; NULL if there is none at present. */
 static const char *qualify(struct arena *arena, const char *host) {
   struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME}, *found;
   if (getaddrinfo(host, NULL, &hints, &found) != 0) return NULL;
@@ -247,7 +247,7 @@ static void end_if_finished(struct mail_smtp *smtp, struct batch *batch) {
   if (batch->finished == batch->count) loop_post(smtp->loop, &batch->over);
 }
 
-/* NULL: the end. */
+/* NULL means the end. */
 static struct mail_parcel *take(struct mail_smtp *smtp, struct batch **ret_batch) {
   struct mail_parcel *parcel = NULL;
   pthread_mutex_lock(&smtp->mutex);
@@ -311,7 +311,7 @@ static CURL *easy_of(struct worker *worker, const struct mail_delivery_options *
   curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, ask);
   curl_easy_setopt(easy, CURLOPT_XFERINFODATA, worker);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT, seconds);
-  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, seconds < CONNECT_SECONDS_MOST ? seconds : CONNECT_SECONDS_MOST);
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, seconds < CONNECT_SECONDS_MAX ? seconds : CONNECT_SECONDS_MAX);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, worker->error);
   curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L); /* or there is nothing to listen to */
   curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, listen_in);
@@ -398,7 +398,7 @@ coroutine_fn struct status mail_smtp_deliver(struct mail_smtp *smtp, struct cont
   struct batch batch = {
       .over.run = on_over, .arena = context->arena, .parcels = parcels, .count = count, .coroutine = coroutine_self()};
   queue_batch(smtp, &batch);
-  while (!batch.done) coroutine_park();
+  while (!batch.done) coroutine_yield();
   if (batch.stopped)
     return status_error(context->arena, STATUS_UNAVAILABLE, reason_stopping, "the service is stopping");
   if (!batch.away) return status_ok();

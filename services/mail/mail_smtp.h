@@ -7,7 +7,7 @@
  *
  * What an answer means for the mail stands in smtp_outcome.h.
  *
- * The loop's thread hands batches over; its coroutines park until they are done. */
+ * The loop's thread hands batches over; its coroutines yield until they are done. */
 #pragma once
 
 #include "loop/coroutine.h"

@@ -16,7 +16,7 @@ enum smtp_phase {
 /* All zero before each mail. */
 struct smtp_dialog {
   enum smtp_phase phase; /* of the command that was sent last, QUIT aside */
-  int reply;             /* code of the server's last answer to it; 0: none yet */
+  int reply;             /* code of the server's last answer to it; 0 if there is none yet */
   bool goes_on;          /* that answer has further lines */
   char text[512];        /* that answer, its lines joined by blanks, each without the code but the first one; ASCII */
   bool quit;             /* QUIT was sent: the rest doesn't matter */

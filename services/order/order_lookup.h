@@ -14,9 +14,9 @@
 
 struct order_lookup {
   struct rpc_call *call;
-  const char *customer_id;           /* NULL: none is asked for */
+  const char *customer_id;           /* NULL if none is asked for */
   struct product_list list;          /* the products that are asked for */
-  void *customer;                    /* a Customer; NULL: the view does not have it */
+  void *customer;                    /* a Customer; NULL if the view does not have it */
   Ordershop__V1__Product **products; /* in the order of the list; NULL where the view does not have it */
   struct view_question customer_question, product_question;
 };

@@ -3,7 +3,7 @@
  *
  * Each try has an attempt id of its own. What the inventory holds for an attempt is settled by the order's event, which
  * carries the attempt id; given back here when the order is certain not to be recorded with it, since that was refused
- * or not even tried: the caller's time was over, or he had gone; and expires otherwise. Both halves have their time, or
+ * or not even tried: the caller's time was over, or it had gone; and expires otherwise. Both halves have their time, or
  * neither is begun. */
 #pragma once
 
@@ -16,7 +16,7 @@
 /* How long a stock reservation lasts (ORDERSHOP_RESERVATION_SECONDS). */
 extern int64_t order_reservation_seconds;
 
-/* How a change of an order is recorded; both take the entity as it shall be. */
+/* How a change of an order is recorded; both take the entity as it will be. */
 struct order_change {
   const char *what; /* "created", "updated": for the answer of an earlier same request */
   Ordershop__V1__Order *order;

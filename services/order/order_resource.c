@@ -6,7 +6,7 @@
 
 #include "order_claims.h"
 
-enum { PRODUCTS_MOST = 1000 };
+enum { PRODUCTS_MAX = 1000 };
 
 static const struct entity_type order_type = {
     .name = "order",
@@ -22,8 +22,8 @@ const char *order_unbilled_key(const struct event_store *store, struct arena *ar
 
 static void check_product_ids(struct violations *violations, const char *path, const Ordershop__V1__Order *order) {
   if (order->n_product_ids == 0) violation_add(violations, path, "must hold at least one product id");
-  if (order->n_product_ids > PRODUCTS_MOST) {
-    violation_add(violations, path, "must hold at most %d product ids", PRODUCTS_MOST);
+  if (order->n_product_ids > PRODUCTS_MAX) {
+    violation_add(violations, path, "must hold at most %d product ids", PRODUCTS_MAX);
     return;
   }
   for (size_t i = 0; i < order->n_product_ids; i++) {

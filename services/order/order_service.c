@@ -163,8 +163,8 @@ static const struct setting settings[] = {{
     .fallback = "60",
     .unit = "seconds",
     .help = "how long stock is held for an order that is being recorded",
-    .least = 1,
-    .most = 3600,
+    .min = 1,
+    .max = 3600,
 }};
 
 const struct service_definition order_service = {

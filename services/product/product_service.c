@@ -17,7 +17,7 @@ static const struct entity_type product_type = {
 static void check_product(struct violations *violations, const char *path, const void *entity, const char *field) {
   const Ordershop__V1__Product *product = entity;
   if (strcmp(field, "name") == 0) check_name(violations, path, product->name);
-  if (strcmp(field, "price_cents") == 0) check_range(violations, path, product->price_cents, 0, SHOP_PRICE_MOST);
+  if (strcmp(field, "price_cents") == 0) check_range(violations, path, product->price_cents, 0, SHOP_PRICE_MAX);
 }
 
 static const struct resource products = {

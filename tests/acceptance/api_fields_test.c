@@ -8,7 +8,7 @@
 #include "base/message.h"
 #include "echo_call.h"
 
-enum { CASES_MOST = 64 };
+enum { CASES_MAX = 64 };
 
 /* Says which case of a table it was. */
 static void told(const char *what, const char *value) {
@@ -49,7 +49,7 @@ static void a_name_must_not_have_control_characters(void) {
                                 "a\u2028b", "a\u2029b", NULL});
 }
 
-static void a_name_has_at_most_256_characters_however_many_bytes_they_take(void) {
+static void a_name_has_at_max_256_characters_however_many_bytes_they_take(void) {
   refuse_names((const char *[]){repeated("x", 257), repeated("\u20ac", 257), repeated("\U0001F600", 257),
                                 repeated("e\u0301", 129), NULL});
   const char *const longest[] = {repeated("x", 256), repeated("\u20ac", 256), repeated("\U0001F600", 256)};
@@ -222,7 +222,7 @@ static void a_delta_is_within_10_9_and_not_0(void) {
   }
 }
 
-static void a_body_has_at_most_1_MiB(void) {
+static void a_body_has_at_max_1_MiB(void) {
   static const char request[] = "mail {to 'ada@example.com' subject 'Long' body $}";
   const Ordershop__V1__Mail *mail = must("SendMail", request, repeated("x", 1 << 20));
   CU_ASSERT_EQUAL(strlen(mail->body), 1 << 20);
@@ -439,7 +439,7 @@ static void a_batch_creates_1_to_1000_resources(void) {
   assert_violations(ask("BatchCreateInventories", "inventories @", stocks, (size_t)1001), "inventories");
 }
 
-static void a_batch_has_at_most_1_MiB(void) {
+static void a_batch_has_at_max_1_MiB(void) {
   int64_t customers = events_of("customer_created");
   const Ordershop__V1__Customer *largest =
       must("CreateCustomer", "customer {name $ email $}", repeated("\U0001F600", 256), address_of_size(254));
@@ -541,7 +541,7 @@ int main(int argc, char **argv) {
       {"a name must not be empty or blank", a_name_must_not_be_empty_or_blank},
       {"a name must not have control characters", a_name_must_not_have_control_characters},
       {"a name has at most 256 characters, however many bytes they take",
-       a_name_has_at_most_256_characters_however_many_bytes_they_take},
+       a_name_has_at_max_256_characters_however_many_bytes_they_take},
       {"names that look like keys or syntax are kept as they are",
        names_that_look_like_keys_or_syntax_are_kept_as_they_are},
       {"odd names disturb no list", odd_names_disturb_no_list},
@@ -551,7 +551,7 @@ int main(int argc, char **argv) {
       {"a price is 0 to 10^12 cents", a_price_is_0_to_10_12_cents},
       {"an amount is 0 to 10^9", an_amount_is_0_to_10_9},
       {"a delta is within +-10^9 and not 0", a_delta_is_within_10_9_and_not_0},
-      {"a body has at most 1 MiB", a_body_has_at_most_1_MiB},
+      {"a body has at most 1 MiB", a_body_has_at_max_1_MiB},
       {"what is no UUID is refused as an id", what_is_no_uuid_is_refused_as_an_id},
       {"the id of nothing is not found, and the answer names it",
        the_id_of_nothing_is_not_found_and_the_answer_names_it},
@@ -562,7 +562,7 @@ int main(int argc, char **argv) {
       {"an order has 1 to 1000 product ids", an_order_has_1_to_1000_product_ids},
       {"a batch gets 1 to 1000 ids", a_batch_gets_1_to_1000_ids},
       {"a batch creates 1 to 1000 resources", a_batch_creates_1_to_1000_resources},
-      {"a batch has at most 1 MiB", a_batch_has_at_most_1_MiB},
+      {"a batch has at most 1 MiB", a_batch_has_at_max_1_MiB},
       {"a batch names each product or mail id once", a_batch_names_each_product_or_mail_id_once},
       {"a request without its resource is refused", a_request_without_its_resource_is_refused},
       {"everything that is wrong is told at once", everything_that_is_wrong_is_told_at_once},

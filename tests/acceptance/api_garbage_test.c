@@ -18,7 +18,7 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
-enum { MEMORY_MOST_KB = 64 * 1024, CALL_MS = 20000 };
+enum { MEMORY_MAX_KB = 64 * 1024, CALL_MS = 20000 };
 
 static const char customer_path[] = "/ordershop.v1.CustomerService/CreateCustomer";
 
@@ -33,9 +33,9 @@ static void assert_all_serve(void) {
 static void assert_small(void) {
   if (SANITIZED) return;
   for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
-    int64_t most = memory_of(i, "VmHWM");
-    if (most > MEMORY_MOST_KB) fprintf(stderr, "  %s took %lld kB\n", ordershop_service_name(i), (long long)most);
-    CU_ASSERT_TRUE(most <= MEMORY_MOST_KB);
+    int64_t max = memory_of(i, "VmHWM");
+    if (max > MEMORY_MAX_KB) fprintf(stderr, "  %s took %lld kB\n", ordershop_service_name(i), (long long)max);
+    CU_ASSERT_TRUE(max <= MEMORY_MAX_KB);
   }
 }
 
@@ -309,7 +309,7 @@ static void calls_that_are_given_up_leave_nothing_behind(void) {
 
 static void memory_does_not_grow_with_the_garbage_that_came(void) {
   if (SANITIZED) return;
-  enum { CALLS = 1500, GROWTH_MOST_KB = 2048 };
+  enum { CALLS = 1500, GROWTH_MAX_KB = 2048 };
   char *bytes = arena_calloc(arena, 1, 1 << 16);
   int64_t before = 0;
   for (int i = 0; i < CALLS; i++) {
@@ -321,8 +321,8 @@ static void memory_does_not_grow_with_the_garbage_that_came(void) {
     ask("ListCustomers", "page_token 'x'");
   }
   int64_t after = memory_of(ORDERSHOP_CUSTOMER, "VmRSS");
-  if (after - before > GROWTH_MOST_KB) fprintf(stderr, "  %lld kB, then %lld\n", (long long)before, (long long)after);
-  CU_ASSERT_TRUE(after - before <= GROWTH_MOST_KB);
+  if (after - before > GROWTH_MAX_KB) fprintf(stderr, "  %lld kB, then %lld\n", (long long)before, (long long)after);
+  CU_ASSERT_TRUE(after - before <= GROWTH_MAX_KB);
 }
 
 int main(int argc, char **argv) {

@@ -13,7 +13,7 @@
 
 /* A listing method, and how many requests like it there are. */
 static const struct listing {
-  const char *method, *filter; /* filter: a field that takes a UUID; NULL: none */
+  const char *method, *filter; /* filter: a field that takes a UUID; NULL if there is none */
 } listings[] = {{"ListCustomers", NULL},
                 {"ListProducts", NULL},
                 {"ListInventories", "product_id"},
@@ -39,7 +39,7 @@ static struct page page_of(const void *response) {
 
 /* ids[i] of all pages of a list, in its order; the number of them. */
 static size_t list_all(const char *method, int64_t page_size, const char *filter, const char *filter_value,
-                       const char **ids, size_t most) {
+                       const char **ids, size_t max) {
   const char *token = "";
   size_t count = 0;
   do {
@@ -48,9 +48,9 @@ static size_t list_all(const char *method, int64_t page_size, const char *filter
     struct answer answer = ask_message(method, request);
     CU_ASSERT_EQUAL_FATAL(answer.status.code, STATUS_OK);
     struct page page = page_of(answer.message);
-    for (size_t i = 0; i < page.count && count < most; i++) ids[count++] = message_text(page.items[i], "id");
+    for (size_t i = 0; i < page.count && count < max; i++) ids[count++] = message_text(page.items[i], "id");
     token = page.next;
-    CU_ASSERT_TRUE_FATAL(count < most); /* pages without end */
+    CU_ASSERT_TRUE_FATAL(count < max); /* pages without end */
   } while (*token);
   return count;
 }
@@ -356,7 +356,7 @@ static void the_largest_order_is_created_read_listed_billed_and_thanked_for(void
   const Ordershop__V1__CustomerProfile *profile = must("GetCustomerProfile", "customer_id $", customer->id);
   CU_ASSERT_EQUAL(profile->order_count, 5);
   CU_ASSERT_TRUE(holds_soon(is_thanked, customer->email));
-  CU_ASSERT_EQUAL(private_shop_log_lines(shop, ORDERSHOP_CRM, "parked"), 0);
+  CU_ASSERT_EQUAL(private_shop_log_lines(shop, ORDERSHOP_CRM, "dead-lettered"), 0);
   const Ordershop__V1__BatchGetProductsResponse *products = must("BatchGetProducts", "ids @", ids, (size_t)1000);
   CU_ASSERT_EQUAL(products->n_products, 1000);
 }

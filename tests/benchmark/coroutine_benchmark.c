@@ -30,10 +30,10 @@ static void report(const char *what, int64_t started_us, int64_t count) {
 static void member_run(void *argument) {
   int place = (int)(intptr_t)argument;
   ring.members[place] = coroutine_self();
-  coroutine_park();
+  coroutine_yield();
   for (int i = 0; i < ROUNDS / ring.width; i++) {
     coroutine_wake(ring.members[(place + 1) % ring.width]);
-    coroutine_park_until(ring.deadline_us);
+    coroutine_yield_until(ring.deadline_us);
   }
   coroutine_wake(ring.members[(place + 1) % ring.width]);
   if (--ring.alive == 0) loop_stop(loop);
@@ -96,11 +96,11 @@ static void measure_arena(void) {
 int main(void) {
   loop = loop_new(NULL);
   int64_t later = clock_monotonic_us() + DEADLINE_US * 100;
-  measure_ring("wake and park, 2 coroutines", 2, DEADLINE_NEVER);
-  measure_ring("wake and park, 100 coroutines", 100, DEADLINE_NEVER);
-  measure_ring("wake and park, 1000 coroutines", 1000, DEADLINE_NEVER);
-  measure_ring("wake and park with a deadline, 2 coroutines", 2, later);
-  measure_ring("wake and park with a deadline, 1000 coroutines", 1000, later);
+  measure_ring("wake and yield, 2 coroutines", 2, DEADLINE_NEVER);
+  measure_ring("wake and yield, 100 coroutines", 100, DEADLINE_NEVER);
+  measure_ring("wake and yield, 1000 coroutines", 1000, DEADLINE_NEVER);
+  measure_ring("wake and yield with a deadline, 2 coroutines", 2, later);
+  measure_ring("wake and yield with a deadline, 1000 coroutines", 1000, later);
   measure("call on the loop's stack and back", caller);
   measure("spawn and end, 64 in a turn", spawner);
   measure_arena();

@@ -26,7 +26,7 @@
 #include "rpc/rpc_server.h"
 #include "shop_brand.h"
 
-enum { CONNECTIONS_MOST = 64, US_PER_SECOND = 1000000, LATENCY_STEPS = 20000, STEP_US = 10, WARM_UP_US = 500000 };
+enum { CONNECTIONS_MAX = 64, US_PER_SECOND = 1000000, LATENCY_STEPS = 20000, STEP_US = 10, WARM_UP_US = 500000 };
 
 /* ---- server ----------------------------------------------------------------------------------------------------- */
 
@@ -98,7 +98,7 @@ static pid_t start_server(int *ret_port) {
 struct bench {
   int in_flight, connections, port;
   pid_t server;
-  struct rpc_channel *channels[CONNECTIONS_MOST];
+  struct rpc_channel *channels[CONNECTIONS_MAX];
   int64_t begin_us, end_us; /* calls that begin in between count */
   long calls, failed;
   long latencies[LATENCY_STEPS];
@@ -206,7 +206,7 @@ int main(int argc, char **argv) {
   bench.in_flight = argument_of(argc, argv, 1, 64);
   bench.connections = argument_of(argc, argv, 2, 4);
   int seconds = argument_of(argc, argv, 3, 5);
-  if (bench.in_flight < 1 || bench.connections < 1 || bench.connections > CONNECTIONS_MOST || seconds < 1) return 2;
+  if (bench.in_flight < 1 || bench.connections < 1 || bench.connections > CONNECTIONS_MAX || seconds < 1) return 2;
   bench.server = start_server(&bench.port);
   bench.begin_us = clock_monotonic_us() + WARM_UP_US;
   bench.end_us = bench.begin_us + (int64_t)seconds * US_PER_SECOND;

@@ -14,7 +14,7 @@
 #include "client/order_client.h"
 #include "fault_shop.h"
 
-enum { PRODUCTS = 6, STOCK = 20, SHOPPERS = 4, OWN_MOST = 4096, KILLS = 15, MOST_PAUSE_US = 250000 };
+enum { PRODUCTS = 6, STOCK = 20, SHOPPERS = 4, OWN_MAX = 4096, KILLS = 15, MAX_PAUSE_US = 250000 };
 
 static const Ordershop__V1__Customer *customer;
 static const Ordershop__V1__Product *products[PRODUCTS];
@@ -25,7 +25,7 @@ struct shopper {
   pthread_t thread;
   unsigned seed;
   struct arena *arena;
-  char *orders[OWN_MOST];
+  char *orders[OWN_MAX];
   size_t order_count;
   int strange; /* answers that no outage and no rule of the shop explains */
 };
@@ -54,7 +54,7 @@ static struct status create_order(struct shopper *shopper) {
   struct context context = context_of(shopper);
   const Ordershop__V1__Order *created;
   struct status status = ordershop_create_order(client, &context, &request, &created);
-  if (status_is_ok(status) && shopper->order_count < OWN_MOST) shopper->orders[shopper->order_count++] = created->id;
+  if (status_is_ok(status) && shopper->order_count < OWN_MAX) shopper->orders[shopper->order_count++] = created->id;
   return status;
 }
 
@@ -134,7 +134,7 @@ static bool have_done(const void *wanted) {
 static void kill_somebody(void) {
   size_t more = atomic_load(&done) + 20;
   CU_ASSERT_TRUE(eventually(have_done, &more));
-  usleep((useconds_t)(random() % MOST_PAUSE_US));
+  usleep((useconds_t)(random() % MAX_PAUSE_US));
   enum ordershop_service victim = (enum ordershop_service)(ORDERSHOP_INVENTORY + random() % 6);
   if (victim == ORDERSHOP_SERVICE_COUNT) {
     private_redis_restart(redis);

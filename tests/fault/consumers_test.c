@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "fault_shop.h"
 
-enum { KILLS = 20, CUSTOMERS_A_KILL = 10, MOST_PAUSE_US = 4000 };
+enum { KILLS = 20, CUSTOMERS_A_KILL = 10, MAX_PAUSE_US = 4000 };
 
 /* ---- what must have happened ------------------------------------------------------------------------------------ */
 
@@ -96,7 +96,7 @@ static void kill_at_a_random_moment(enum ordershop_service service) {
   for (int i = 0; i < CUSTOMERS_A_KILL; i++) {
     askings[i] = ask_begin(client, ORDERSHOP_CUSTOMER, "CreateCustomer", customer_request("Grace Hopper", NULL));
   }
-  usleep((useconds_t)(random() % MOST_PAUSE_US));
+  usleep((useconds_t)(random() % MAX_PAUSE_US));
   private_shop_kill_service(shop, service);
   end_lease(service);
   private_shop_launch_service(shop, service);

@@ -14,7 +14,7 @@
 #include "rpc/rpc_blocking_client.h"
 #include "shop_brand.h"
 
-enum { POLL_US = 2000, MOST_CALLS = 64 };
+enum { POLL_US = 2000, MAX_CALLS = 64 };
 
 struct private_shop *shop;
 struct private_redis *redis;
@@ -26,7 +26,7 @@ struct asking {
   enum ordershop_service service;
   const char *method;
   const void *request;
-  pthread_barrier_t *start; /* NULL: at once */
+  pthread_barrier_t *start; /* NULL means at once */
   struct arena *arena;
   struct ordershop_answer answer;
   pthread_t thread;
@@ -129,7 +129,7 @@ struct ordershop_answer ask_end(struct asking *asking) {
 
 struct ordershop_answer *ask_all(struct ordershop_client *by, enum ordershop_service service, const char *method,
                                  const void *const *requests, size_t count) {
-  struct asking *all[MOST_CALLS];
+  struct asking *all[MAX_CALLS];
   pthread_barrier_t start;
   pthread_barrier_init(&start, NULL, (unsigned)count);
   for (size_t i = 0; i < count; i++) {

@@ -15,7 +15,7 @@
 #include "patience.h"
 #include "store/log_time.h"
 
-enum { LOADERS = 4, MOST_COMMANDS = 20000, ACKNOWLEDGED = 100 };
+enum { LOADERS = 4, MAX_COMMANDS = 20000, ACKNOWLEDGED = 100 };
 
 static const Ordershop__V1__Customer *customer;
 static const Ordershop__V1__Product *product;
@@ -26,8 +26,8 @@ static const Ordershop__V1__Product *product;
 struct loader {
   pthread_t thread;
   struct arena *arena;
-  const char *requests[MOST_COMMANDS]; /* request ids */
-  const char *ids[MOST_COMMANDS];      /* of the customers; NULL: no answer */
+  const char *requests[MAX_COMMANDS]; /* request ids */
+  const char *ids[MAX_COMMANDS];      /* of the customers; NULL means no answer */
   size_t count;
   int strange; /* answers that are neither OK nor about an outage */
 };
@@ -50,7 +50,7 @@ static struct status create_customer(struct arena *in, const char *request_id,
 
 static void *load(void *argument) {
   struct loader *loader = argument;
-  while (atomic_load(&loading) && loader->count < MOST_COMMANDS) {
+  while (atomic_load(&loading) && loader->count < MAX_COMMANDS) {
     const Ordershop__V1__Customer *created;
     size_t at = loader->count++;
     loader->requests[at] = uuid_random(loader->arena);

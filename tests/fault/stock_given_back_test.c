@@ -53,19 +53,19 @@ static int connections_at(int port) {
 }
 
 struct connections {
-  int port, most;
+  int port, max;
 };
 
 static bool are_closed(const void *argument) {
   const struct connections *connections = argument;
-  return connections_at(connections->port) <= connections->most;
+  return connections_at(connections->port) <= connections->max;
 }
 
 static void stock_of_a_caller_that_dies_before_the_record_comes_back(void) {
   const Ordershop__V1__Product *product = new_stocked_product(IN_STOCK);
   int64_t before = orders_created();
   int port = private_shop_port(shop, ORDERSHOP_ORDER);
-  const struct connections others = {.port = port, .most = connections_at(port)};
+  const struct connections others = {.port = port, .max = connections_at(port)};
   private_shop_arm(shop, ORDERSHOP_ORDER, "order.after_reserve", "pause");
   struct echo_call *call = echo_call_open(port, CREATE_PATH, 60000, NULL, NULL);
   echo_call_send(call, request_of(product));

@@ -194,7 +194,7 @@ static void skips_a_byte_order_mark(void) {
 }
 
 static void leaves_out_a_line_without_end(void) {
-  size_t size = LINE_MOST + 100;
+  size_t size = LINE_LENGTH_MAX + 100;
   char *text = arena_calloc(arena, 1, size);
   memset(text, 'x', size);
   memcpy(text + size - 4, "\n{}\n", 4);

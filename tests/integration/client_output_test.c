@@ -46,17 +46,17 @@ static const char *text_of(const char *path) {
   return text;
 }
 
-static _Noreturn void become_program(int out, rlim_t size_most, char *const *argv) {
+static _Noreturn void become_program(int out, rlim_t size_max, char *const *argv) {
   int err = open(process.err, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
-  if (size_most > 0) setrlimit(RLIMIT_FSIZE, &(struct rlimit){size_most, size_most});
+  if (size_max > 0) setrlimit(RLIMIT_FSIZE, &(struct rlimit){size_max, size_max});
   execv(ORDERSHOP_PROGRAM, argv);
   _exit(127);
 }
 
-/* Begins "<command> <flags>" with its output at `out`, which is closed here. `size_most`: of files; 0: any. */
-static void begin(const char *line, int out, rlim_t size_most) {
+/* Begins "<command> <flags>" with its output at `out`, which is closed here. `size_max`: of files; 0 means any. */
+static void begin(const char *line, int out, rlim_t size_max) {
   char *rest = arena_strdup(arena, line);
   char **argv = arena_calloc(arena, strlen(line) + 3, sizeof(*argv));
   int argc = 0;
@@ -65,7 +65,7 @@ static void begin(const char *line, int out, rlim_t size_most) {
   process.err = file_of("err");
   fflush(NULL);
   process.pid = fork();
-  if (process.pid == 0) become_program(out, size_most, argv);
+  if (process.pid == 0) become_program(out, size_max, argv);
   close(out);
 }
 
@@ -144,7 +144,7 @@ static const char *create_from_lines(const char *flags) {
 
 /* ---- what it says and what it has printed ----------------------------------------------------------------------- */
 
-/* Lines of `text`; -1: the last one is not whole. */
+/* Lines of `text`; -1 means the last one is not whole. */
 static long whole_lines(const char *text) {
   long lines = 0;
   const char *end = text;
@@ -152,7 +152,7 @@ static long whole_lines(const char *text) {
   return *end ? -1 : lines;
 }
 
-/* "..., 1300 customers created" -> 1300; -1: it doesn't say so. */
+/* "..., 1300 customers created" -> 1300; -1 means it doesn't say so. */
 static long said_created(const char *text) {
   const char *at = strstr(text, " customers created");
   while (at && at > text && at[-1] >= '0' && at[-1] <= '9') at--;

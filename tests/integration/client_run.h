@@ -31,13 +31,13 @@ static struct capture capture_begin(FILE *stream) {
 }
 
 static const char *capture_end(struct capture *capture) {
-  enum { MOST = 65536 };
+  enum { MAX = 65536 };
   fflush(capture->stream);
   dup2(capture->kept, fileno(capture->stream));
   close(capture->kept);
   rewind(capture->file);
-  char *text = arena_calloc(arena, 1, MOST);
-  text[fread(text, 1, MOST - 1, capture->file)] = '\0';
+  char *text = arena_calloc(arena, 1, MAX);
+  text[fread(text, 1, MAX - 1, capture->file)] = '\0';
   fclose(capture->file);
   return text;
 }

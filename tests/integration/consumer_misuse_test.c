@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a handler does wrong parks its event, named and with the reason; the others of its page are handled. */
+/* What a handler does wrong dead-letters its event, named and with the reason; the others of its page are handled. */
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/mail.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
@@ -97,9 +97,9 @@ static void final_entity(struct work *work, const struct event *event) {
 
 static void oversized_entity(struct work *work, const struct event *event) {
   Ordershop__V1__Customer *finding = finding_new(work, "");
-  char *name = arena_alloc(work_arena(work), RECORD_BYTES_MOST + 1);
-  memset(name, 'x', RECORD_BYTES_MOST);
-  name[RECORD_BYTES_MOST] = '\0';
+  char *name = arena_alloc(work_arena(work), RECORD_BYTES_MAX + 1);
+  memset(name, 'x', RECORD_BYTES_MAX);
+  name[RECORD_BYTES_MAX] = '\0';
   finding->name = name;
   work_create(work, &watcher_finding, finding, event);
 }
@@ -256,9 +256,9 @@ static struct watcher start(struct context *context) {
   return watcher_start(context->arena, &options);
 }
 
-static void assert_parked(const char *key, const char *reason) {
+static void assert_dead_lettered(const char *key, const char *reason) {
   const char *line = private_redis_command(redis, "LINDEX watcher_parked:%s 0", key);
-  if (!line || !strstr(line, reason)) fprintf(stderr, "%s: %s\n", key, line ? line : "not parked");
+  if (!line || !strstr(line, reason)) fprintf(stderr, "%s: %s\n", key, line ? line : "not dead-lettered");
   CU_ASSERT_TRUE(line && strstr(line, reason));
 }
 
@@ -274,12 +274,13 @@ static void misuse_all(struct context *context) {
   watcher_append(store, context, "customer_created", "bad-want", 0, 1, "bad want");
   struct watcher watcher = start(context);
   CU_ASSERT_TRUE(watcher_handles(redis, context, (MISUSES + 1) * AROUND));
-  for (size_t i = 0; i < MISUSES; i++) assert_parked(arena_printf(context->arena, "bad-%zu", i), misuses[i].reason);
+  for (size_t i = 0; i < MISUSES; i++)
+    assert_dead_lettered(arena_printf(context->arena, "bad-%zu", i), misuses[i].reason);
   while (private_redis_number(redis, "EXISTS watcher_parked:bad-want") == 0 &&
          clock_monotonic_us() < context->deadline_us) {
     coroutine_sleep(2000, DEADLINE_NEVER);
   }
-  assert_parked("bad-want", "a record of seen with NULL for its key");
+  assert_dead_lettered("bad-want", "a record of seen with NULL for its key");
   CU_ASSERT_TRUE(consumer_is_ready(watcher.consumer));
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), (MISUSES + 1) * AROUND);
   CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:finding_created"), (MISUSES + 1) * AROUND);
@@ -290,7 +291,7 @@ static void misuse_all(struct context *context) {
   watcher_stop(&watcher);
 }
 
-static void test_misuse_parks_its_event(void) {
+static void test_misuse_dead_letters_its_event(void) {
   run(misuse_all);
 }
 
@@ -373,8 +374,8 @@ static int tear_down(void) {
 
 int main(int argc, char **argv) {
   static const struct test tests[] = {
-      {"what a handler gives that can't be written parks its event, with the reason, and no other",
-       test_misuse_parks_its_event},
+      {"what a handler gives that can't be written dead-letters its event, with the reason, and no other",
+       test_misuse_dead_letters_its_event},
       {"an entity's empty id is derived from the event", test_empty_id_is_derived},
       {"an entity with an ill-formed id is never written", test_ill_formed_ids_are_never_written},
       {"a transaction that meets another kind of key changes nothing", test_another_kind_of_key_changes_nothing},

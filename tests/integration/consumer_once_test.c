@@ -222,7 +222,7 @@ static void test_killed_runs_repeat_and_lose_nothing(void) {
 enum { RESTARTS = 200 };
 
 /* Redis refuses what would need memory, as in an outage; the handler's need is away as well. */
-static void test_restarts_during_an_outage_park_nothing(void) {
+static void test_restarts_during_an_outage_dead_letter_nothing(void) {
   begin();
   in_coroutine(load_events);
   private_redis_command(redis, "SET watcher_away 1");
@@ -282,7 +282,7 @@ int main(int argc, char **argv) {
       {"an idle consumer handles an event at once", test_idle_consumer_handles_at_once},
       {"a consumer killed 20 times repeats and loses nothing", test_killed_consumer_repeats_and_loses_nothing},
       {"runs of a consumer killed 20 times repeat and lose nothing", test_killed_runs_repeat_and_lose_nothing},
-      {"200 restarts during an outage park nothing", test_restarts_during_an_outage_park_nothing},
+      {"200 restarts during an outage dead-letter nothing", test_restarts_during_an_outage_dead_letter_nothing},
       {"the consumer goes on when Redis is back", test_goes_on_when_redis_is_back},
       {"many changes of one entity follow each other", test_changes_of_one_entity_follow_each_other},
       {"without Redis, waiting and stopping end at once", test_stops_without_redis},

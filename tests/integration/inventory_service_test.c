@@ -118,7 +118,7 @@ static void assert_figures(const Ordershop__V1__Inventory *inventory, int64_t am
   CU_ASSERT_EQUAL(inventory->version, version);
 }
 
-/* `path` NULL: no mask. */
+/* `path` NULL means no mask. */
 static struct status update(const Ordershop__V1__Inventory *given, const char *path,
                             const Ordershop__V1__Inventory **ret_inventory) {
   Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;

@@ -165,9 +165,9 @@ static int64_t effects(void) {
   return private_redis_number(redis, "LLEN watcher_effects");
 }
 
-static void await_effects(int64_t least) {
+static void await_effects(int64_t min) {
   int64_t end_us = patience_end_us();
-  while (effects() < least && clock_monotonic_us() < end_us) usleep(500);
+  while (effects() < min && clock_monotonic_us() < end_us) usleep(500);
 }
 
 /* Stopped in the middle of its work, as by a long pause of its machine; what it has sent may still be on the way. That

@@ -586,7 +586,7 @@ static const char *hello_of(struct context *context, const char *name) {
   return smtp_server_hello(server);
 }
 
-/* What `hostname --fqdn` says; "": it is no whole name. */
+/* What `hostname --fqdn` says; "" means it is no whole name. */
 static void fully_qualified(char name[256]) {
   FILE *output = popen("hostname --fqdn 2>/dev/null", "re");
   if (!output || !fgets(name, 256, output)) name[0] = '\0';

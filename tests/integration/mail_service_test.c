@@ -36,7 +36,7 @@ static char folder[64];
 static pid_t process; /* 0: not running */
 static int port;
 static bool by_smtp;
-static const char *give_up_seconds; /* NULL: as it is by default */
+static const char *give_up_seconds; /* NULL means as it is by default */
 static bool hopeless;               /* a wait was in vain: the next ones of this test aren't made */
 
 /* ---- the service ------------------------------------------------------------------------------------------------ */
@@ -787,7 +787,7 @@ int main(int argc, char **argv) {
       {"a refusal that is about us defers all mails, is said once, and so is its end", test_deferred_for_us},
       {"a mail that is deferred for too long is FAILED with the last reason", test_given_up},
       {"how long a mail has been deferred is known after a restart", test_given_up_restart},
-      {"mails wait for a server that is down, over a restart, and nothing is parked", test_server_down},
+      {"mails wait for a server that is down, over a restart, and nothing is dead-lettered", test_server_down},
       {"a server that goes in the middle gets at most what was on the way again", test_server_goes},
       {"mails that are settled, or gone, are not delivered again", test_replay},
       {"a Redis that goes and comes back delays mails only", test_redis_goes},

@@ -32,7 +32,7 @@ struct peer {
   size_t calls, taken, again, out_of_order;
   char last[64];            /* subject of the last new mail */
   const char *refused_id;   /* INVALID_ARGUMENT for a batch that holds it */
-  enum status_code failure; /* for every call; 0: none */
+  enum status_code failure; /* for every call; 0 if there is none */
 };
 
 static struct status send_one(struct rpc_call *call, const void *request, const void **ret_reply) {
@@ -193,12 +193,12 @@ static void outlast_failures(struct context *context) {
   peer_close(&peer);
 }
 
-static void test_failures_that_are_no_refusal_park_nothing(void) {
+static void test_failures_that_are_no_refusal_dead_letter_nothing(void) {
   run(outlast_failures);
 }
 
 /* The third event's mail is refused. */
-static void park_refused(struct context *context) {
+static void dead_letter_refused(struct context *context) {
   struct peer peer = {0};
   peer_open(&peer, context, 0);
   struct watcher watcher = start(context, rpc_server_port(peer.server));
@@ -220,11 +220,11 @@ static void park_refused(struct context *context) {
   peer_close(&peer);
 }
 
-static void test_refused_message_is_parked_alone(void) {
-  run(park_refused);
+static void test_refused_message_is_dead_lettered_alone(void) {
+  run(dead_letter_refused);
 }
 
-static void park_undecodable(struct context *context) {
+static void dead_letter_undecodable(struct context *context) {
   struct peer peer = {0};
   peer_open(&peer, context, 0);
   struct watcher watcher = start(context, rpc_server_port(peer.server));
@@ -236,8 +236,8 @@ static void park_undecodable(struct context *context) {
   peer_close(&peer);
 }
 
-static void test_undecodable_message_is_parked(void) {
-  run(park_undecodable);
+static void test_undecodable_message_is_dead_lettered(void) {
+  run(dead_letter_undecodable);
 }
 
 static void restart_again_and_again(struct context *context) {
@@ -321,9 +321,9 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"messages are delivered in order, in batches", test_messages_are_delivered_in_order},
       {"the peer may be away, and local effects don't wait", test_peer_may_be_away},
-      {"failures that are no refusal park nothing", test_failures_that_are_no_refusal_park_nothing},
-      {"a refused message is parked alone", test_refused_message_is_parked_alone},
-      {"an undecodable message is parked", test_undecodable_message_is_parked},
+      {"failures that are no refusal dead-letter nothing", test_failures_that_are_no_refusal_dead_letter_nothing},
+      {"a refused message is dead-lettered alone", test_refused_message_is_dead_lettered_alone},
+      {"an undecodable message is dead-lettered", test_undecodable_message_is_dead_lettered},
       {"restarts lose no message", test_restarts_lose_no_message},
 #ifdef ORDERSHOP_FAIL_POINTS
       {"a lost answer delivers again, which the peer knows by the id", test_lost_answer_delivers_again},

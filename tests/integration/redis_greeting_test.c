@@ -18,7 +18,7 @@ enum { POLL_US = 2000 };
 struct fake {
   uv_tcp_t listener;
   char url[64];
-  const char *answer; /* NULL: what came (a connection to itself would do that) */
+  const char *answer; /* NULL means what came (a connection to itself would do that) */
   int connections;
 };
 

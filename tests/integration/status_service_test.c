@@ -85,7 +85,7 @@ static void test_replica(void) {
   private_shop_kill_replica(shop);
 }
 
-static void test_parked(void) {
+static void test_dead_lettered(void) {
   private_redis_command(redis, "XADD events:customer_created * what else");
   CU_ASSERT_TRUE(crm_comes_to(0, 1));
   CU_ASSERT_EQUAL(status_of(ORDERSHOP_CRM)->consumer->parked_events, 1);
@@ -128,7 +128,7 @@ static const struct test tests[] = {
     {"every service tells its name, version, process and what its consumer does", test_all_tell},
     {"the lag grows while a handler is held, and goes away", test_lag},
     {"a replica that stands by says so, with the service's figures", test_replica},
-    {"parked keys and events are counted", test_parked},
+    {"keys with dead letters, and these, are counted", test_dead_lettered},
     {"with Redis silent or away there is an answer all the same", test_redis_away},
 };
 

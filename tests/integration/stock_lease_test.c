@@ -256,22 +256,22 @@ static const char *list_of(struct arena *arena, int order) {
   return arena_printf(arena, "inventory_parked:%s", order_id(arena, order));
 }
 
-/* More than one call takes, those of parked orders in front and in between. */
-static void expire_around_parked(struct context *context) {
+/* More than one call takes, those of orders with dead letters in front and in between. */
+static void expire_around_dead_lettered(struct context *context) {
   struct stock_fixture *fixture = stock_fixture_open(context, (struct units){{ORDERS, 10, 10}});
   int64_t expire = later(fixture);
   for (int i = 1; i <= ORDERS; i++) {
     CU_ASSERT(status_is_ok(reserve(fixture, i, i, (struct units){{1, 0, 0}}, expire + i)));
-    bool parked = i <= 120 || i % 2 == 0;
-    if (parked) redis_text(fixture, "SADD", "inventory_parked_keys", order_id(context->arena, i));
-    if (parked && i % 3 == 0) redis_text(fixture, "RPUSH", list_of(context->arena, i), "an event");
+    bool held_up = i <= 120 || i % 2 == 0;
+    if (held_up) redis_text(fixture, "SADD", "inventory_parked_keys", order_id(context->arena, i));
+    if (held_up && i % 3 == 0) redis_text(fixture, "RPUSH", list_of(context->arena, i), "an event");
   }
   pass(fixture, expire + 1000);
   int left = 120 + (ORDERS - 120) / 2;
   assert_stock(fixture, (struct units){{ORDERS - left, 10, 10}}, (struct units){{left, 0, 0}});
   redis_text(fixture, "DEL", "inventory_parked_keys", NULL);
   pass(fixture, expire + 1000);
-  int listed = 120 / 3 + (ORDERS - 120) / 6; /* whose events still lie parked */
+  int listed = 120 / 3 + (ORDERS - 120) / 6; /* that still have dead letters */
   assert_stock(fixture, (struct units){{ORDERS - listed, 10, 10}}, (struct units){{listed, 0, 0}});
   for (int i = 1; i <= ORDERS; i++) redis_text(fixture, "DEL", list_of(context->arena, i), NULL);
   pass(fixture, expire + 1000);
@@ -320,7 +320,7 @@ TEST(release_recorded)
 TEST(release_without_memory)
 TEST(expire_by_position)
 TEST(expired_before)
-TEST(expire_around_parked)
+TEST(expire_around_dead_lettered)
 TEST(expire_as_zombie)
 TEST(expire_beside_recorded)
 
@@ -338,7 +338,7 @@ static const struct test tests[] = {
     {"what gives back runs while Redis is out of memory", test_release_without_memory},
     {"an attempt is dropped when the position has reached its expire time, not before", test_expire_by_position},
     {"an attempt that has expired already is refused", test_expired_before},
-    {"attempts of parked orders stay, others behind them expire", test_expire_around_parked},
+    {"attempts of orders with dead letters stay, others behind them expire", test_expire_around_dead_lettered},
     {"a consumer whose lease is over drops nothing", test_expire_as_zombie},
     {"an expired attempt gives back what only it held", test_expire_beside_recorded},
 };

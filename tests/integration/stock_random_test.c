@@ -51,12 +51,12 @@ static int dice(struct course *course, int sides) {
 }
 
 static int held(const struct order *order, int product) {
-  int most = order->recorded.of[product];
+  int max = order->recorded.of[product];
   for (int i = 0; i < ATTEMPTS; i++) {
     const struct attempt *attempt = &order->attempts[i];
-    if (attempt->number && attempt->units.of[product] > most) most = attempt->units.of[product];
+    if (attempt->number && attempt->units.of[product] > max) max = attempt->units.of[product];
   }
-  return most;
+  return max;
 }
 
 static int64_t reserved(const struct course *course, int product) {

@@ -45,7 +45,7 @@ struct answer {
 /* A call by the name of its method; the service is the one that has it. */
 struct answer ask(const char *method, const char *text, ...);
 
-/* The same with an `ordershop-after` of its own; NULL: none. */
+/* The same with an `ordershop-after` of its own; NULL if there is none. */
 struct answer ask_after(const char *after, const char *method, const char *text, ...);
 
 /* The same with a request that was made before. */

@@ -34,7 +34,7 @@ struct fake_shop {
   char address[32];
   const struct fake_answer *answers;
   size_t answer_count;
-  struct fake_call calls[FAKE_CALLS_MOST];
+  struct fake_call calls[FAKE_CALLS_MAX];
   size_t call_count;
 };
 
@@ -69,7 +69,7 @@ static struct fake_call call_noted(const struct rpc_call *call, const ProtobufCM
 static struct fake_answer note_and_choose(struct fake_shop *shop, const struct fake_call *call) {
   struct fake_answer answer = {.status.code = STATUS_OK};
   pthread_mutex_lock(&shop->mutex);
-  if (shop->call_count == FAKE_CALLS_MOST) give_up("too many calls");
+  if (shop->call_count == FAKE_CALLS_MAX) give_up("too many calls");
   if (shop->call_count < shop->answer_count) answer = shop->answers[shop->call_count];
   shop->calls[shop->call_count++] = *call;
   pthread_mutex_unlock(&shop->mutex);

@@ -10,12 +10,12 @@
 
 #include "base/status.h"
 
-enum { FAKE_CALLS_MOST = 256 };
+enum { FAKE_CALLS_MAX = 256 };
 
 /* One scripted answer. Zeroed: OK with an empty message. */
 struct fake_answer {
   struct status status; /* static memory */
-  const char *position; /* trailer ordershop-position; NULL: none */
+  const char *position; /* trailer ordershop-position; NULL if there is none */
   const void *message;  /* with OK; NULL or of another type: an empty one */
   int64_t delay_ms;     /* before the answer; at most until the call's deadline */
 };

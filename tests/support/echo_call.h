@@ -11,10 +11,10 @@
 
 struct echo_call;
 
-/* A call of the method "/service/method" at 127.0.0.1:port. `key` may be NULL: no metadata. */
+/* A call of the method "/service/method" at 127.0.0.1:port. `key` may be NULL means no metadata. */
 struct echo_call *echo_call_open(int port, const char *path, int64_t timeout_ms, const char *key, const char *value);
 
-/* Sends a message, or bytes as one. False: the call is over. */
+/* Sends a message, or bytes as one. Returns false if the call is over. */
 bool echo_call_send(struct echo_call *call, const void *message);
 bool echo_call_send_bytes(struct echo_call *call, const void *bytes, size_t size);
 

@@ -7,7 +7,7 @@
  *   fail      NOT_FOUND with every kind of detail
  *   context   a customer whose name is the caller's ordershop-after, whose email is its traceparent, and whose version
  *             is the time left to the deadline in ms
- *   wait      parks until echo_server_open_gate, the deadline (DEADLINE_EXCEEDED) or a cancellation (CANCELLED)
+ *   wait      yields until echo_server_open_gate, the deadline (DEADLINE_EXCEEDED) or a cancellation (CANCELLED)
  *   nothing   OK without a reply
  *   other     a customer with that id
  * Functions are for the test's thread. */
@@ -28,7 +28,7 @@ struct echo_server {
   struct echo_thread *thread;
 };
 
-/* Starts it; `options` may be NULL, `listen` NULL means any port of 127.0.0.1. NULL: it can't; `*ret_status`, unless
+/* Starts it; `options` may be NULL, `listen` NULL means any port of 127.0.0.1. NULL if it can't; `*ret_status`, unless
  * NULL, says why (literals and static memory only). */
 struct echo_server *echo_server_start(const struct rpc_server_options *options, struct status *ret_status);
 

@@ -16,7 +16,7 @@
 
 #include "base/memory.h"
 
-enum { MOST_CONNECTIONS = 256, BUFFER_BYTES = 64 * 1024, POLL_MS = 20 };
+enum { MAX_CONNECTIONS = 256, BUFFER_BYTES = 64 * 1024, POLL_MS = 20 };
 
 /* Two sockets whose bytes go to each other. */
 struct connection {
@@ -25,9 +25,9 @@ struct connection {
 
 struct forwarder {
   int listener, port;
-  atomic_int target, cut; /* cut: every nth connection is to be closed; 0: none */
+  atomic_int target, cut; /* cut: every nth connection is to be closed; 0 if there is none */
   atomic_bool stopping;
-  struct connection connections[MOST_CONNECTIONS];
+  struct connection connections[MAX_CONNECTIONS];
   int count;
   pthread_t thread;
 };
@@ -53,7 +53,7 @@ static void take_connection(struct forwarder *forwarder) {
   if (from < 0) return;
   struct sockaddr_in address = loopback(atomic_load(&forwarder->target));
   int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (connect(to, (struct sockaddr *)&address, sizeof address) != 0 || forwarder->count == MOST_CONNECTIONS) {
+  if (connect(to, (struct sockaddr *)&address, sizeof address) != 0 || forwarder->count == MAX_CONNECTIONS) {
     close(from);
     close(to);
     return;
@@ -61,7 +61,7 @@ static void take_connection(struct forwarder *forwarder) {
   forwarder->connections[forwarder->count++] = (struct connection){{from, to}};
 }
 
-/* Hands on what has come. False: one side is gone. */
+/* Hands on what has come. Returns false if one side is gone. */
 static bool hand_on(int from, int to) {
   char bytes[BUFFER_BYTES];
   ssize_t size = recv(from, bytes, sizeof bytes, 0);
@@ -84,7 +84,7 @@ static void cut_connections(struct forwarder *forwarder) {
 
 static void *run(void *argument) {
   struct forwarder *forwarder = argument;
-  struct pollfd waiting[2 * MOST_CONNECTIONS + 1];
+  struct pollfd waiting[2 * MAX_CONNECTIONS + 1];
   while (!atomic_load(&forwarder->stopping)) {
     int count = forwarder->count;
     for (int i = 0; i < 2 * count; i++) {
@@ -114,7 +114,7 @@ struct forwarder *forwarder_start(int port) {
   atomic_store(&forwarder->target, port);
   forwarder->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (bind(forwarder->listener, (struct sockaddr *)&address, size) != 0) fail("bind");
-  if (listen(forwarder->listener, MOST_CONNECTIONS) != 0) fail("listen");
+  if (listen(forwarder->listener, MAX_CONNECTIONS) != 0) fail("listen");
   getsockname(forwarder->listener, (struct sockaddr *)&address, &size);
   forwarder->port = ntohs(address.sin_port);
   if (pthread_create(&forwarder->thread, NULL, run, forwarder) != 0) fail("pthread_create");

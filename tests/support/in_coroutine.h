@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs a test body as a coroutine on a loop of its own: the body may use everything that parks. */
+/* Runs a test body as a coroutine on a loop of its own: the body may use everything that yields. */
 #pragma once
 
 #include "base/context.h"

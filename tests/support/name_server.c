@@ -10,14 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HEADER = 12, MOST_ADDRESSES = 8, MESSAGE = 512, TYPE_A = 1 };
+enum { HEADER = 12, MAX_ADDRESSES = 8, MESSAGE = 512, TYPE_A = 1 };
 
 struct name_server {
   int socket, port;
   pthread_t thread;
   pthread_mutex_t mutex;
-  struct in_addr addresses[MOST_ADDRESSES]; /* under the mutex */
-  size_t count;                             /* likewise */
+  struct in_addr addresses[MAX_ADDRESSES]; /* under the mutex */
+  size_t count;                            /* likewise */
 };
 
 static size_t put_16(unsigned char *message, size_t at, unsigned value) {
@@ -26,7 +26,7 @@ static size_t put_16(unsigned char *message, size_t at, unsigned value) {
   return at + 2;
 }
 
-/* Where the question ends; 0: the message is none. */
+/* Where the question ends; 0 means the message is none. */
 static size_t question_end(const unsigned char *message, size_t size) {
   size_t at = HEADER;
   while (at < size && message[at]) at += message[at] + 1u;
@@ -58,7 +58,7 @@ static size_t answer(struct name_server *server, unsigned char *message, size_t 
 
 static void *serve(void *argument) {
   struct name_server *server = argument;
-  unsigned char message[MESSAGE + MOST_ADDRESSES * 16];
+  unsigned char message[MESSAGE + MAX_ADDRESSES * 16];
   while (true) {
     struct sockaddr_in asker;
     socklen_t length = sizeof(asker);
@@ -71,7 +71,7 @@ static void *serve(void *argument) {
 
 void name_server_set(struct name_server *server, const char *const *addresses) {
   pthread_mutex_lock(&server->mutex);
-  for (server->count = 0; addresses[server->count] && server->count < MOST_ADDRESSES; server->count++) {
+  for (server->count = 0; addresses[server->count] && server->count < MAX_ADDRESSES; server->count++) {
     inet_pton(AF_INET, addresses[server->count], &server->addresses[server->count]);
   }
   pthread_mutex_unlock(&server->mutex);

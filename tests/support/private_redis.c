@@ -26,7 +26,7 @@
 enum {
   START_TRIES = 10,
   COMMAND_SECONDS = 60,
-  MOST_ARGUMENTS = 64,
+  MAX_ARGUMENTS = 64,
   /* Below the ports that Linux gives to outgoing connections (32768 and above): while the server is away, nobody else
    * gets its port, least of all a client that tries to connect to it. A cluster's bus needs port + 10000, too. */
   FIRST_PORT = 12000,
@@ -40,7 +40,7 @@ struct private_redis {
   char url[64];
   char *password, *arguments;
   bool persistent;
-  redisContext *connection; /* of private_redis_command; NULL: none */
+  redisContext *connection; /* of private_redis_command; NULL if there is none */
   char *answer;
 };
 
@@ -81,12 +81,12 @@ int private_redis_free_ports(int count) {
 /* What the server is started with; made before fork, since a fork of a program with threads may not allocate. */
 struct command_line {
   char port[8], log[96], *more;
-  const char *arguments[MOST_ARGUMENTS];
+  const char *arguments[MAX_ARGUMENTS];
   int count;
 };
 
 static void add_argument(struct command_line *line, const char *argument) {
-  if (line->count == MOST_ARGUMENTS - 1) fail("too many arguments");
+  if (line->count == MAX_ARGUMENTS - 1) fail("too many arguments");
   line->arguments[line->count++] = argument;
 }
 
@@ -203,7 +203,7 @@ struct call {
   struct private_redis *redis;
   const char *format;
   va_list *values;
-  struct arena *arena; /* NULL: the answer is wanted as text, else as `reply` */
+  struct arena *arena; /* NULL if the answer is wanted as text, else as `reply` */
   const struct redis_reply *reply;
   bool answered;
 };
@@ -283,7 +283,7 @@ static bool answers(struct private_redis *redis) {
   return asks(redis, "INFO server") && strstr(redis->answer, own);
 }
 
-/* False: it ended, because another took the port meanwhile. */
+/* Returns false if it ended, because another took the port meanwhile. */
 static bool wait_until_it_answers(struct private_redis *redis) {
   int64_t deadline_us = patience_end_us();
   while (!answers(redis)) {

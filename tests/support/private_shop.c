@@ -18,15 +18,15 @@
 #include "base/clock.h"
 #include "patience.h"
 
-enum { MOST_VARIABLES = 64, OWN_VARIABLES = 4, POLL_US = 2000 };
+enum { MAX_VARIABLES = 64, OWN_VARIABLES = 4, POLL_US = 2000 };
 
 struct private_shop {
   struct arena *arena;
   struct private_redis *redis;
-  struct forwarder *forwarder;     /* NULL: none */
+  struct forwarder *forwarder;     /* NULL if there is none */
   struct ordershop_client *client; /* asks for health */
   const char *folder, *mail_folder, *bin;
-  const char *variables[MOST_VARIABLES]; /* of all services */
+  const char *variables[MAX_VARIABLES]; /* of all services */
   int variable_count;
   int port_base;
   pid_t processes[ORDERSHOP_SERVICE_COUNT]; /* 0: not running */
@@ -39,7 +39,7 @@ static _Noreturn void fail(const char *what, const char *detail) {
 }
 
 static void add_variable(struct private_shop *shop, const char *variable) {
-  if (shop->variable_count == MOST_VARIABLES - 1) fail("too many variables:", variable);
+  if (shop->variable_count == MAX_VARIABLES - 1) fail("too many variables:", variable);
   shop->variables[shop->variable_count++] = variable;
 }
 
@@ -87,7 +87,7 @@ struct launch {
 static char **environment_of(struct private_shop *shop, const char *name, int port) {
   size_t inherited = 0, count = 0;
   while (environ[inherited]) inherited++;
-  char **result = arena_calloc(shop->arena, inherited + MOST_VARIABLES + OWN_VARIABLES + 1, sizeof *result);
+  char **result = arena_calloc(shop->arena, inherited + MAX_VARIABLES + OWN_VARIABLES + 1, sizeof *result);
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_LISTEN=127.0.0.1:%d", port);
   result[count++] = arena_printf(shop->arena, "FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name);
   for (int i = shop->variable_count; i > 0; i--) result[count++] = (char *)shop->variables[i - 1];

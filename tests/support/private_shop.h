@@ -16,7 +16,7 @@
 struct private_shop;
 
 struct private_shop_options {
-  const char *key_prefix;       /* NULL: none */
+  const char *key_prefix;       /* NULL if there is none */
   const char *redis_arguments;  /* as in private_redis_options */
   bool forwarded;               /* Redis has deploy/redis/transactional.conf, services reach it by a forwarder */
   const char *const *variables; /* further "NAME=value" for all services; ends with NULL; may be NULL */
@@ -30,7 +30,7 @@ void private_shop_free(struct private_shop *shop);
 
 struct private_redis *private_shop_redis(struct private_shop *shop);
 
-/* Between the services and Redis; NULL: none. */
+/* Between the services and Redis; NULL if there is none. */
 struct forwarder *private_shop_forwarder(struct private_shop *shop);
 
 /* Starts another Redis with deploy/redis/replica.conf, which follows the shop's, and waits until it does. The caller

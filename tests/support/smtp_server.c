@@ -15,7 +15,7 @@
 
 #include "base/memory.h"
 
-enum { MOST_RULES = 32, MOST_CONNECTIONS = 64, LINE_ROOM = 4096, SLOW_US = 200000, ANSWER_ROOM = 512 };
+enum { MAX_RULES = 32, MAX_CONNECTIONS = 64, LINE_ROOM = 4096, SLOW_US = 200000, ANSWER_ROOM = 512 };
 
 struct rule {
   char command[16], recipient[256], answer[ANSWER_ROOM];
@@ -37,9 +37,9 @@ struct smtp_server {
   pthread_mutex_t mutex; /* guards what follows */
   pthread_cond_t changed;
   bool stopping;
-  struct rule rules[MOST_RULES];
+  struct rule rules[MAX_RULES];
   int rule_count, connections, living;
-  int sockets[MOST_CONNECTIONS]; /* of living connections; 0: free */
+  int sockets[MAX_CONNECTIONS]; /* of living connections; 0 means free */
   struct smtp_mail **mails;
   size_t mail_count;
 };
@@ -81,7 +81,7 @@ static bool send_text(struct connection *connection, const char *text) {
   return send(connection->socket, line, (size_t)size, MSG_NOSIGNAL) == size;
 }
 
-/* False: the connection ends. */
+/* Returns false if the connection ends. */
 static bool say(struct connection *connection, const char *text) {
   if (strcmp(text, SMTP_CLOSE) == 0) return false;
   if (strcmp(text, SMTP_MUTE) == 0) {
@@ -91,7 +91,7 @@ static bool say(struct connection *connection, const char *text) {
   return send_text(connection, text);
 }
 
-/* Answers; *ret_code is the first digit. False: the connection ends. */
+/* Answers; *ret_code is the first digit. Returns false if the connection ends. */
 static bool answer(struct connection *connection, const char *command, const char *usual, char *ret_code) {
   char text[ANSWER_ROOM];
   choose_answer(connection, command, usual, text);
@@ -118,7 +118,7 @@ static void keep_mail(struct connection *connection, char *message) {
   pthread_mutex_unlock(&server->mutex);
 }
 
-/* The message up to the line with a single dot; NULL: the connection ended before. */
+/* The message up to the line with a single dot; NULL means the connection ended before. */
 static char *read_message(struct connection *connection) {
   char *message;
   size_t size;
@@ -185,7 +185,7 @@ static bool is_command(const struct connection *connection, const char *command)
   return strncasecmp(connection->line, command, strlen(command)) == 0;
 }
 
-/* One command. False: the connection ends. */
+/* One command. Returns false if the connection ends. */
 static bool serve(struct connection *connection) {
   char code;
   if (is_command(connection, "EHLO") || is_command(connection, "HELO")) return serve_hello(connection);
@@ -206,7 +206,7 @@ static bool serve(struct connection *connection) {
 
 /* Says that a socket is in use, or no more. */
 static void note_socket(struct smtp_server *server, int from, int to) {
-  for (int i = 0; i < MOST_CONNECTIONS; i++) {
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
     if (server->sockets[i] != from) continue;
     server->sockets[i] = to;
     return;
@@ -260,7 +260,7 @@ void smtp_server_restart(struct smtp_server *server) {
   server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (bind(server->listener, (struct sockaddr *)&address, size) != 0) fail("bind");
-  if (listen(server->listener, MOST_CONNECTIONS) != 0) fail("listen");
+  if (listen(server->listener, MAX_CONNECTIONS) != 0) fail("listen");
   getsockname(server->listener, (struct sockaddr *)&address, &size);
   server->port = ntohs(address.sin_port);
   snprintf(server->url, sizeof server->url, "smtp://127.0.0.1:%d", server->port);
@@ -282,7 +282,7 @@ void smtp_server_stop(struct smtp_server *server) {
   close(server->listener);
   server->listener = -1;
   pthread_mutex_lock(&server->mutex);
-  for (int i = 0; i < MOST_CONNECTIONS; i++) {
+  for (int i = 0; i < MAX_CONNECTIONS; i++) {
     if (server->sockets[i]) shutdown(server->sockets[i], SHUT_RDWR);
   }
   while (server->living > 0) pthread_cond_wait(&server->changed, &server->mutex);
@@ -309,7 +309,7 @@ const char *smtp_server_url(const struct smtp_server *server) {
 void smtp_server_answer(struct smtp_server *server, const char *command, const char *recipient, const char *text,
                         int times) {
   pthread_mutex_lock(&server->mutex);
-  if (server->rule_count == MOST_RULES) fail("too many rules");
+  if (server->rule_count == MAX_RULES) fail("too many rules");
   struct rule *rule = &server->rules[server->rule_count++];
   snprintf(rule->command, sizeof rule->command, "%s", command);
   snprintf(rule->recipient, sizeof rule->recipient, "%s", recipient ? recipient : "");

@@ -28,15 +28,15 @@
 struct watcher {
   struct event_store *store;
   struct consumer *consumer;
-  struct rpc_channel *channel; /* to the mails; NULL: none */
+  struct rpc_channel *channel; /* to the mails; NULL if there is none */
 };
 
 struct watcher_options {
   const char *url;
   int64_t lease_ms;
-  const char *mail_address; /* where mails are sent; NULL: the watcher has no outbox */
+  const char *mail_address; /* where mails are sent; NULL if the watcher has no outbox */
   bool by_runs;             /* handle created and updated events by apply_run, with a function of the watcher's own */
-  /* What handlers do besides, told the customer's name; and what they want before. NULL: nothing. */
+  /* What handlers do besides, told the customer's name; and what they want before. NULL means nothing. */
   struct status (*obey)(struct work *work, const struct event *event, const char *name);
   void (*want)(struct work *work, const struct event *event);
   struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch, bool *ret_tick);
@@ -51,7 +51,7 @@ struct watcher watcher_start(struct arena *arena, const struct watcher_options *
 void watcher_stop(struct watcher *watcher);
 
 /* A process that does nothing else; ends by SIGTERM (gracefully) and SIGKILL. Call it outside of coroutines. `log`:
- * file that its log is appended to; NULL: none. */
+ * file that its log is appended to; NULL if there is none. */
 pid_t watcher_fork(const struct watcher_options *options, const char *log);
 
 /* Sends the signal and waits for the end. */
@@ -63,11 +63,11 @@ void watcher_end(pid_t process, int with);
 struct position watcher_append(struct event_store *store, struct context *context, const char *stream, const char *id,
                                int64_t first, size_t count, const char *name);
 
-/* Parks until the list of effects has so many elements, or the deadline comes: false. */
+/* Yields until the list of effects has so many elements, or the deadline comes: false. */
 bool watcher_handles(struct private_redis *redis, struct context *context, int64_t effects);
 
 /* The same outside of coroutines, for as long as a test is patient. */
 bool watcher_process_handles(struct private_redis *redis, int64_t effects);
 
-/* Parks until `holds(argument)`, or the deadline: false. */
+/* Yields until `holds(argument)`, or the deadline: false. */
 bool eventually(struct context *context, bool (*holds)(void *argument), void *argument);

@@ -7,13 +7,13 @@
 
 #include "suite.h"
 
-enum { SECOND_US = 1000 * 1000, CALLS_MOST = 400 * 1000 };
+enum { SECOND_US = 1000 * 1000, CALLS_MAX = 400 * 1000 };
 
 /* Something that does one thing after the other, as Redis does, and takes `each_us` for it. */
 struct resource {
   int64_t each_us;
   int64_t free_us;  /* when it has done all that it was given */
-  int64_t batch_us; /* answers come together, so often, as those of a Redis that syncs its log do; 0: one by one */
+  int64_t batch_us; /* answers come together, so often, as those of a Redis that syncs its log do; 0 means one by one */
 };
 
 struct call {
@@ -41,8 +41,8 @@ static struct traffic *traffic_new(struct resource *resource, int64_t rate, bool
   traffic->resource = resource;
   traffic->rate = rate;
   traffic->deadline_us = SECOND_US;
-  traffic->calls = calloc(CALLS_MOST, sizeof(*traffic->calls));
-  traffic->working = calloc(CALLS_MOST, sizeof(struct call *));
+  traffic->calls = calloc(CALLS_MAX, sizeof(*traffic->calls));
+  traffic->working = calloc(CALLS_MAX, sizeof(struct call *));
   return traffic;
 }
 
@@ -73,7 +73,7 @@ static void give_out(struct traffic *traffic, int64_t now_us) {
 static void arrive(struct traffic *traffic) {
   int64_t now_us = traffic->next_us;
   traffic->next_us += SECOND_US / traffic->rate;
-  CU_ASSERT_FATAL(traffic->arrived < CALLS_MOST);
+  CU_ASSERT_FATAL(traffic->arrived < CALLS_MAX);
   struct call *call = &traffic->calls[traffic->arrived++];
   switch (admission_arrive(&traffic->admission, &call->entry, now_us + traffic->deadline_us, now_us)) {
     case ADMISSION_WORK:
@@ -176,7 +176,7 @@ static void keeps_few_calls(void) {
   traffic_free(traffic);
 }
 
-static void waits_in_line_without_a_deadline_for_2_seconds_at_most(void) {
+static void waits_in_line_without_a_deadline_for_2_seconds_at_max(void) {
   struct resource resource = {.each_us = 1000};
   struct traffic *traffic = traffic_new(&resource, 2000, false);
   traffic->deadline_us = 60 * SECOND_US;
@@ -341,7 +341,7 @@ static const struct test tests[] = {
     {"so it is in the first second, too", bears_the_first_second_of_a_flood},
     {"in a flood few calls are worked on, and few wait", keeps_few_calls},
     {"calls with long deadlines wait for two seconds, not longer",
-     waits_in_line_without_a_deadline_for_2_seconds_at_most},
+     waits_in_line_without_a_deadline_for_2_seconds_at_max},
     {"many calls at once are no overload", takes_in_what_comes_at_once},
     {"calls that take long by nature are no overload", does_not_take_a_long_way_for_overload},
     {"a pause that deadlines leave time for is no overload", does_not_take_a_pause_for_overload},

@@ -239,7 +239,7 @@ static void calls_what_exists(void) {
     }
     size_t columns = 0;
     while (noun->view.columns && noun->view.columns[columns]) columns++;
-    CU_ASSERT_TRUE(columns <= COLUMNS_MOST);
+    CU_ASSERT_TRUE(columns <= COLUMNS_MAX);
   }
 }
 

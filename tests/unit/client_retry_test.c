@@ -16,18 +16,18 @@ static void doubles_the_backoff(void) {
 }
 
 static void bounds_the_backoff(void) {
-  CU_ASSERT_EQUAL(retry_delay_ms(&policy, failing(STATUS_UNAVAILABLE), false, 19, 0), RETRY_BACKOFF_MOST_MS);
+  CU_ASSERT_EQUAL(retry_delay_ms(&policy, failing(STATUS_UNAVAILABLE), false, 19, 0), RETRY_BACKOFF_MAX_MS);
 }
 
 static void jitters_over_the_upper_half(void) {
-  int64_t least = 100, most = 0;
+  int64_t min = 100, max = 0;
   for (uint32_t jitter = 0; jitter < 1000; jitter++) {
     int64_t delay = retry_delay_ms(&policy, failing(STATUS_UNAVAILABLE), false, 1, jitter);
-    least = delay < least ? delay : least;
-    most = delay > most ? delay : most;
+    min = delay < min ? delay : min;
+    max = delay > max ? delay : max;
   }
-  CU_ASSERT_EQUAL(least, 50);
-  CU_ASSERT_EQUAL(most, 100);
+  CU_ASSERT_EQUAL(min, 50);
+  CU_ASSERT_EQUAL(max, 100);
 }
 
 static void never_comes_before_the_asked_time(void) {

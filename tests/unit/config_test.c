@@ -40,8 +40,8 @@ static const struct setting settings[] = {
      .kind = SETTING_INTEGER,
      .target = &listen_port,
      .fallback = "50051",
-     .least = 1,
-     .most = 65535,
+     .min = 1,
+     .max = 65535,
      .help = "port"},
     {.variable = "ORDERSHOP_TLS", .kind = SETTING_BOOLEAN, .target = &tls, .fallback = "false", .help = "TLS"},
     {.variable = "ORDERSHOP_LOG_FORMAT",
@@ -57,8 +57,8 @@ static const struct setting required[] = {
      .kind = SETTING_INTEGER,
      .target = &needed,
      .unit = "ms",
-     .least = -10,
-     .most = 10,
+     .min = -10,
+     .max = 10,
      .help = "has no default"},
 };
 
@@ -234,13 +234,13 @@ static void test_widest_range(void) {
   const struct setting wide = {.variable = "ORDERSHOP_WIDE",
                                .kind = SETTING_INTEGER,
                                .target = &value,
-                               .least = INT64_MIN,
-                               .most = INT64_MAX,
+                               .min = INT64_MIN,
+                               .max = INT64_MAX,
                                .help = "any"};
-  char *most[] = {"ordershop-test", "--wide=9223372036854775807"};
+  char *max[] = {"ordershop-test", "--wide=9223372036854775807"};
   char *more[] = {"ordershop-test", "--wide=9223372036854775808"};
   enum config_outcome outcome;
-  CU_ASSERT(status_is_ok(config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", &wide, 1, 2, most, &outcome)));
+  CU_ASSERT(status_is_ok(config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", &wide, 1, 2, max, &outcome)));
   CU_ASSERT_EQUAL(value, INT64_MAX);
   CU_ASSERT(!status_is_ok(config_read(arena, "ORDERSHOP_", "ordershop-test", "Tests.", &wide, 1, 2, more, &outcome)));
 }

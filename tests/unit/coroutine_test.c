@@ -49,40 +49,40 @@ static int64_t in_ms(int64_t ms) {
   return clock_monotonic_us() + ms * 1000;
 }
 
-/* ---- parking and waking ----------------------------------------------------------------------------------------- */
+/* ---- yielding and waking ----------------------------------------------------------------------------------------- */
 
-static struct coroutine *parked;
+static struct coroutine *yielded;
 
-static void park_once(void *argument) {
+static void yield_once(void *argument) {
   (void)argument;
-  parked = coroutine_self();
+  yielded = coroutine_self();
   note("a");
-  coroutine_park();
+  coroutine_yield();
   note("c");
 }
 
-static void wake_parked(void *argument) {
+static void wake_yielded(void *argument) {
   (void)argument;
   note("b");
-  coroutine_wake(parked);
+  coroutine_wake(yielded);
   note("-");
 }
 
-static void test_park(void) {
-  run_two(park_once, wake_parked, NULL);
+static void test_yield(void) {
+  run_two(yield_once, wake_yielded, NULL);
   CU_ASSERT_STRING_EQUAL(trail, "ab-c");
 }
 
 static void wake_self_first(void *argument) {
   (void)argument;
   coroutine_wake(coroutine_self());
-  coroutine_park();
+  coroutine_yield();
   note("a");
   coroutine_wake(coroutine_self());
-  CU_ASSERT(coroutine_park_until(in_ms(10000)));
+  CU_ASSERT(coroutine_yield_until(in_ms(10000)));
   note("b");
-  /* Each wake is taken by one park only. */
-  CU_ASSERT(!coroutine_park_until(in_ms(1)));
+  /* Each wake is taken by one yield only. */
+  CU_ASSERT(!coroutine_yield_until(in_ms(1)));
 }
 
 static void test_early_wake(void) {
@@ -90,27 +90,27 @@ static void test_early_wake(void) {
   CU_ASSERT_STRING_EQUAL(trail, "ab");
 }
 
-static void park_until_soon(void *argument) {
+static void yield_until_soon(void *argument) {
   (void)argument;
   int64_t deadline = in_ms(20);
-  CU_ASSERT(!coroutine_park_until(deadline));
+  CU_ASSERT(!coroutine_yield_until(deadline));
   CU_ASSERT(clock_monotonic_us() >= deadline);
-  CU_ASSERT(!coroutine_park_until(0));
-  CU_ASSERT(!coroutine_park_until(INT64_MIN));
+  CU_ASSERT(!coroutine_yield_until(0));
+  CU_ASSERT(!coroutine_yield_until(INT64_MIN));
 }
 
 static void test_deadline(void) {
-  run_two(park_until_soon, NULL, NULL);
+  run_two(yield_until_soon, NULL, NULL);
 }
 
-static void park_long(void *argument) {
+static void yield_long(void *argument) {
   (void)argument;
-  parked = coroutine_self();
-  CU_ASSERT(coroutine_park_until(in_ms(60000)));
+  yielded = coroutine_self();
+  CU_ASSERT(coroutine_yield_until(in_ms(60000)));
 }
 
 static void test_woken_before_deadline(void) {
-  run_two(park_long, wake_parked, NULL);
+  run_two(yield_long, wake_yielded, NULL);
 }
 
 /* Its deadline comes after it was woken and before it runs: a task runs ahead of the deadlines of its turn. */
@@ -121,24 +121,24 @@ struct late_wake {
 
 static void wake_then_dawdle(struct loop_task *task) {
   struct late_wake *late = (struct late_wake *)task;
-  coroutine_wake(parked);
+  coroutine_wake(yielded);
   while (clock_monotonic_us() <= late->deadline_us) continue;
 }
 
-static void park_until_late_wake(void *argument) {
+static void yield_until_late_wake(void *argument) {
   struct late_wake *late = argument;
-  CU_ASSERT(!coroutine_park_until(in_ms(1)));
-  parked = coroutine_self();
+  CU_ASSERT(!coroutine_yield_until(in_ms(1)));
+  yielded = coroutine_self();
   late->deadline_us = in_ms(50);
   loop_post(coroutine_loop(), &late->task);
-  CU_ASSERT(coroutine_park_until(late->deadline_us));
+  CU_ASSERT(coroutine_yield_until(late->deadline_us));
   note("a");
-  CU_ASSERT(!coroutine_park_until(in_ms(5)));
+  CU_ASSERT(!coroutine_yield_until(in_ms(5)));
 }
 
 static void test_woken_in_time(void) {
   struct late_wake late = {.task.run = wake_then_dawdle};
-  run_two(park_until_late_wake, NULL, &late);
+  run_two(yield_until_late_wake, NULL, &late);
   CU_ASSERT_STRING_EQUAL(trail, "a");
 }
 
@@ -161,8 +161,8 @@ static void test_sleep(void) {
 
 static void sleep_despite_wakes(void *argument) {
   (void)argument;
-  parked = coroutine_self();
-  coroutine_wake(parked);
+  yielded = coroutine_self();
+  coroutine_wake(yielded);
   int64_t started = clock_monotonic_us();
   coroutine_sleep(20000, DEADLINE_NEVER);
   CU_ASSERT(clock_monotonic_us() - started >= 20000);
@@ -170,31 +170,31 @@ static void sleep_despite_wakes(void *argument) {
 }
 
 static void test_sleep_bounds(void) {
-  run_two(sleep_despite_wakes, wake_parked, NULL);
+  run_two(sleep_despite_wakes, wake_yielded, NULL);
 }
 
 /* Deadlines that are not needed, and one that comes later than they would have. */
-static void park_often(void *argument) {
+static void yield_often(void *argument) {
   (void)argument;
-  parked = coroutine_self();
-  for (int i = 0; i < 100; i++) CU_ASSERT(coroutine_park_until(in_ms(10000 + i)));
-  CU_ASSERT(coroutine_park_until(in_ms(2000)));
-  parked = NULL;
+  yielded = coroutine_self();
+  for (int i = 0; i < 100; i++) CU_ASSERT(coroutine_yield_until(in_ms(10000 + i)));
+  CU_ASSERT(coroutine_yield_until(in_ms(2000)));
+  yielded = NULL;
   int64_t deadline = in_ms(50);
-  CU_ASSERT(!coroutine_park_until(deadline));
+  CU_ASSERT(!coroutine_yield_until(deadline));
   CU_ASSERT(clock_monotonic_us() >= deadline);
 }
 
 static void wake_often(void *argument) {
   (void)argument;
-  while (parked) {
-    coroutine_wake(parked);
+  while (yielded) {
+    coroutine_wake(yielded);
     coroutine_sleep(0, DEADLINE_NEVER);
   }
 }
 
 static void test_cancelled_deadlines(void) {
-  run_two(park_often, wake_often, NULL);
+  run_two(yield_often, wake_often, NULL);
 }
 
 /* ---- the loop's stack ------------------------------------------------------------------------------------------- */
@@ -241,7 +241,7 @@ static void wake_argument(void *argument) {
 static void wake_from_loop_stack(void *argument) {
   (void)argument;
   coroutine_on_loop_stack(wake_argument, coroutine_self());
-  coroutine_park(); /* ends only because the wake was kept */
+  coroutine_yield(); /* ends only because the wake was kept */
   note("a");
 }
 
@@ -284,7 +284,7 @@ static void wait_patiently(void *argument) {
   static int times[] = {20, 1, 10};
   (void)argument;
   for (int i = 0; i < 3; i++) loop_spawn(coroutine_loop(), wait_in_vain, &times[i]);
-  parked = coroutine_self();
+  yielded = coroutine_self();
   CU_ASSERT(condition_wait(&condition, in_ms(30000)));
   note("y");
 }
@@ -293,7 +293,7 @@ static void wait_patiently(void *argument) {
 static void disturb_then_signal(void *argument) {
   (void)argument;
   while (strlen(trail) < 3) {
-    coroutine_wake(parked);
+    coroutine_wake(yielded);
     coroutine_sleep(1000, DEADLINE_NEVER);
   }
   condition_signal_all(&condition);
@@ -344,11 +344,11 @@ static void test_condition_at_deadline(void) {
 
 /* ---- for each --------------------------------------------------------------------------------------------------- */
 
-static int at_once, at_once_most, finished;
+static int at_once, at_once_max, finished;
 
 static void work(void *item) {
   at_once++;
-  if (at_once > at_once_most) at_once_most = at_once;
+  if (at_once > at_once_max) at_once_max = at_once;
   coroutine_sleep(*(int *)item * 1000, DEADLINE_NEVER);
   at_once--;
   finished++;
@@ -362,7 +362,7 @@ static void work_on_all(int count, int width) {
     times[i] = i % 4;
     items[i] = &times[i];
   }
-  at_once_most = finished = 0;
+  at_once_max = finished = 0;
   coroutine_for_each(work, items, count, width);
   CU_ASSERT_EQUAL(finished, count);
   for (int i = 0; i < count; i++) CU_ASSERT_EQUAL(times[i], -1);
@@ -371,13 +371,13 @@ static void work_on_all(int count, int width) {
 static void work_in_widths(void *argument) {
   (void)argument;
   work_on_all(0, 5);
-  CU_ASSERT_EQUAL(at_once_most, 0);
+  CU_ASSERT_EQUAL(at_once_max, 0);
   work_on_all(50, 1);
-  CU_ASSERT_EQUAL(at_once_most, 1);
+  CU_ASSERT_EQUAL(at_once_max, 1);
   work_on_all(50, 7);
-  CU_ASSERT_EQUAL(at_once_most, 7);
+  CU_ASSERT_EQUAL(at_once_max, 7);
   work_on_all(3, 100);
-  CU_ASSERT_EQUAL(at_once_most, 3);
+  CU_ASSERT_EQUAL(at_once_max, 3);
 }
 
 static void test_for_each(void) {
@@ -387,7 +387,7 @@ static void test_for_each(void) {
 static void work_and_stop(void *argument) {
   (void)argument;
   work_on_all(10, 10);
-  CU_ASSERT_EQUAL(at_once_most, 2);
+  CU_ASSERT_EQUAL(at_once_max, 2);
   loop_stop(coroutine_loop());
 }
 
@@ -416,11 +416,11 @@ static void use_40_kib(void *argument) {
 static void test_stack_use(void) {
   struct loop_figures figures = run_two(use_40_kib, NULL, NULL);
 #ifdef FAIL_POINTS
-  CU_ASSERT(figures.stack_bytes_most >= 40 * 1024);
+  CU_ASSERT(figures.stack_bytes_max >= 40 * 1024);
   struct loop_figures little = run_two(wake_self_first, NULL, NULL);
-  CU_ASSERT(little.stack_bytes_most > 0 && little.stack_bytes_most < figures.stack_bytes_most);
+  CU_ASSERT(little.stack_bytes_max > 0 && little.stack_bytes_max < figures.stack_bytes_max);
 #else
-  CU_ASSERT_EQUAL(figures.stack_bytes_most, 0);
+  CU_ASSERT_EQUAL(figures.stack_bytes_max, 0);
 #endif
 }
 
@@ -457,18 +457,18 @@ static void test_overflow(void) {
   CU_ASSERT_NOT_EQUAL(end_of_child(overflow, true), 0);
 }
 
-static void park_here(void *argument) {
+static void yield_here(void *argument) {
   (void)argument;
-  coroutine_park();
+  coroutine_yield();
 }
 
-static void park_on_loop_stack(void *argument) {
-  coroutine_on_loop_stack(park_here, argument);
+static void yield_on_loop_stack(void *argument) {
+  coroutine_on_loop_stack(yield_here, argument);
 }
 
 static void test_misuse(void) {
-  CU_ASSERT_EQUAL(end_of_child(park_here, false), SIGABRT);
-  CU_ASSERT_EQUAL(end_of_child(park_on_loop_stack, true), SIGABRT);
+  CU_ASSERT_EQUAL(end_of_child(yield_here, false), SIGABRT);
+  CU_ASSERT_EQUAL(end_of_child(yield_on_loop_stack, true), SIGABRT);
 }
 
 /* ---- labels ----------------------------------------------------------------------------------------------------- */
@@ -544,7 +544,7 @@ static void test_many(void) {
   struct loop_figures figures = run_two(spawn_many, NULL, &crowd);
   CU_ASSERT_EQUAL(crowd.alive, 0);
   CU_ASSERT(fabs(crowd.sum - (999.0 * 1000 / 2 + 20 * 1000)) < 1e-3);
-  CU_ASSERT(figures.coroutines_most >= 1000);
+  CU_ASSERT(figures.coroutines_max >= 1000);
 }
 
 static void run_crowd(struct loop *loop, int count) {
@@ -585,10 +585,10 @@ static void test_loops_in_threads(void) {
 
 int main(int argc, char **argv) {
   static const struct test tests[] = {
-      {"a parked coroutine goes on when it is woken, after the waker has given way", test_park},
-      {"a wake that came before the park is not lost, and counts once", test_early_wake},
-      {"a park ends at its deadline", test_deadline},
-      {"a wake before the deadline ends the park at once", test_woken_before_deadline},
+      {"a coroutine that has yielded goes on when it is woken, after the waker has given way", test_yield},
+      {"a wake that came before the yield is not lost, and counts once", test_early_wake},
+      {"a yield ends at its deadline", test_deadline},
+      {"a wake before the deadline ends the yield at once", test_woken_before_deadline},
       {"who was woken in time was in time, even if it runs late", test_woken_in_time},
       {"sleeps end in the order of their times", test_sleep},
       {"a sleep lasts its time in spite of wakes, but not beyond its deadline", test_sleep_bounds},
@@ -603,7 +603,7 @@ int main(int argc, char **argv) {
       {"for each works on when no more coroutines can be had", test_for_each_when_full},
       {"test builds measure the deepest use of a stack", test_stack_use},
       {"a stack that overflows ends the process", test_overflow},
-      {"parking outside a coroutine ends the process", test_misuse},
+      {"yielding outside a coroutine ends the process", test_misuse},
       {"a coroutine's label goes with it, to the loop's stack and to its helpers", test_labels},
       {"a thousand coroutines keep their registers and locals apart", test_many},
       {"stacks that nobody uses are given back, and there are new ones afterwards", test_trim},

@@ -41,11 +41,11 @@ static struct crash crash_of(void (*run)(void *argument), enum log_format format
   pid_t child = fork();
   if (child == 0) run_in_child(run, format, ends[1]);
   close(ends[1]);
-  const size_t most = sizeof(crash.text) - 1;
+  const size_t max = sizeof(crash.text) - 1;
   size_t size = 0;
   ssize_t got = 1;
-  while (got > 0 && size < most) {
-    got = read(ends[0], crash.text + size, most - size);
+  while (got > 0 && size < max) {
+    got = read(ends[0], crash.text + size, max - size);
     if (got > 0) size += (size_t)got;
   }
   close(ends[0]);

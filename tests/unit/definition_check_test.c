@@ -256,7 +256,7 @@ SPOIL(variable_null, parts->settings[0].variable = NULL)
 SPOIL(target, parts->settings[0].target = NULL)
 SPOIL(help, parts->settings[0].help = NULL)
 SPOIL(choices, parts->settings[0].kind = SETTING_CHOICE)
-SPOIL(bounds, parts->settings[0].kind = SETTING_INTEGER; parts->settings[0].least = 5)
+SPOIL(bounds, parts->settings[0].kind = SETTING_INTEGER; parts->settings[0].min = 5)
 
 static const struct {
   void (*spoil)(struct parts *parts);

@@ -19,7 +19,7 @@ struct worker {
 };
 
 static struct worker workers[WORKERS];
-static int at_work[2], most_at_work[2]; /* by key */
+static int at_work[2], max_at_work[2]; /* by key */
 static int acquired, ended;
 static struct condition finish;
 
@@ -27,7 +27,7 @@ static int kind_of(const struct worker *worker) {
   return *worker->key == 'a' ? 0 : 1;
 }
 
-/* Parks inside the lock, so that the others come meanwhile. */
+/* Yields inside the lock, so that the others come meanwhile. */
 static void work(void *argument) {
   struct worker *worker = argument;
   struct keyed_lock_holder holder;
@@ -35,7 +35,7 @@ static void work(void *argument) {
   if (worker->acquired) {
     int kind = kind_of(worker);
     worker->place = acquired++;
-    if (++at_work[kind] > most_at_work[kind]) most_at_work[kind] = at_work[kind];
+    if (++at_work[kind] > max_at_work[kind]) max_at_work[kind] = at_work[kind];
     coroutine_sleep(2000, INT64_MAX);
     at_work[kind]--;
     keyed_lock_release(&locks, &holder);
@@ -52,7 +52,7 @@ static void supervise(void *argument) {
 
 static void run_workers(void) {
   acquired = ended = 0;
-  at_work[0] = at_work[1] = most_at_work[0] = most_at_work[1] = 0;
+  at_work[0] = at_work[1] = max_at_work[0] = max_at_work[1] = 0;
   loop = loop_new(NULL);
   for (int i = 0; i < WORKERS; i++) loop_spawn(loop, work, &workers[i]);
   loop_spawn(loop, supervise, NULL);
@@ -63,15 +63,15 @@ static void run_workers(void) {
 static void holders_of_one_key_work_one_after_another_in_the_order_they_came(void) {
   for (int i = 0; i < WORKERS; i++) workers[i] = (struct worker){.key = "a", .deadline_us = INT64_MAX};
   run_workers();
-  CU_ASSERT_EQUAL(most_at_work[0], 1);
+  CU_ASSERT_EQUAL(max_at_work[0], 1);
   for (int i = 0; i < WORKERS; i++) CU_ASSERT_EQUAL(workers[i].place, i);
 }
 
 static void holders_of_different_keys_work_at_once(void) {
   for (int i = 0; i < WORKERS; i++) workers[i] = (struct worker){.key = i % 2 ? "b" : "a", .deadline_us = INT64_MAX};
   run_workers();
-  CU_ASSERT_EQUAL(most_at_work[0], 1);
-  CU_ASSERT_EQUAL(most_at_work[1], 1);
+  CU_ASSERT_EQUAL(max_at_work[0], 1);
+  CU_ASSERT_EQUAL(max_at_work[1], 1);
   CU_ASSERT_EQUAL(workers[0].place, 0);
   CU_ASSERT_EQUAL(workers[1].place, 1);
 }

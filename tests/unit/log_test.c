@@ -39,9 +39,9 @@ static void capture_begin(void) {
 /* Reads what has come, and waits for it no longer than `wait_ms`. */
 static void capture_read(int wait_ms) {
   struct pollfd pipe = {.fd = capture.reader, .events = POLLIN};
-  const size_t most = sizeof(capture.text) - 1;
-  while (capture.size < most && poll(&pipe, 1, wait_ms) > 0 && (pipe.revents & POLLIN)) {
-    ssize_t size = read(capture.reader, capture.text + capture.size, most - capture.size);
+  const size_t max = sizeof(capture.text) - 1;
+  while (capture.size < max && poll(&pipe, 1, wait_ms) > 0 && (pipe.revents & POLLIN)) {
+    ssize_t size = read(capture.reader, capture.text + capture.size, max - capture.size);
     if (size <= 0) break;
     capture.size += (size_t)size;
     wait_ms = 0;
@@ -173,11 +173,11 @@ static void test_json(void) {
 }
 
 static void test_long_values(void) {
-  static char value[3 * LOG_LINE_MOST];
+  static char value[3 * LOG_LINE_MAX];
   static const char fillers[] = {'x', '"', '\x01', '\xFF'};
   for (size_t i = 0; i < sizeof(fillers); i++) {
     memset(value, fillers[i], sizeof(value) - 1);
-    for (size_t start = sizeof(value) - LOG_LINE_MOST - 20; start < sizeof(value) - LOG_LINE_MOST + 60; start++) {
+    for (size_t start = sizeof(value) - LOG_LINE_MAX - 20; start < sizeof(value) - LOG_LINE_MAX + 60; start++) {
       const char *text = line_of(LOG_JSON, value + start);
       CU_ASSERT_EQUAL(text[strlen(text) - 1], '\n');
       CU_ASSERT(is_json(text));
@@ -195,7 +195,7 @@ static void test_many_fields(void) {
     log_line_add(&line, "padding", padding + shift);
     for (int i = 0; i < 200; i++) log_line_add(&line, "a_key_of_some_length", "\x01\x02\x03 value");
     log_line_end(&line);
-    CU_ASSERT(line.size < LOG_LINE_MOST && line.size > LOG_LINE_MOST - 100);
+    CU_ASSERT(line.size < LOG_LINE_MAX && line.size > LOG_LINE_MAX - 100);
     line.bytes[line.size] = '\0';
     CU_ASSERT(is_json(line.bytes));
   }

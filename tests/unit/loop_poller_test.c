@@ -22,7 +22,7 @@ struct sleeper {
   struct loop_poller poller; /* first */
   int fd;
   int polls, sleeps;
-  int longest_ms; /* that it was allowed to sleep; -1: without limit */
+  int longest_ms; /* that it was allowed to sleep; -1 means without limit */
 };
 
 static void sleeper_poll(struct loop_poller *poller, int timeout_ms) {
@@ -81,7 +81,7 @@ static void test_posts(struct context *context) {
     struct posted posted = {.task.run = posted_run, .loop = coroutine_loop(), .waiting = coroutine_self()};
     pthread_t thread;
     pthread_create(&thread, NULL, post, &posted);
-    while (!atomic_load(&posted.done) && coroutine_park_until(context->deadline_us)) continue;
+    while (!atomic_load(&posted.done) && coroutine_yield_until(context->deadline_us)) continue;
     CU_ASSERT_FATAL(atomic_load(&posted.done));
     pthread_join(thread, NULL);
   }
@@ -127,10 +127,10 @@ static void test_descriptors(struct context *context) {
   uv_poll_start(&handle, UV_READABLE, readable);
   for (int i = 0; i < ROUNDS; i++) {
     CU_ASSERT(write(there[1], "x", 1) == 1);
-    CU_ASSERT_FATAL(coroutine_park_until(context->deadline_us));
+    CU_ASSERT_FATAL(coroutine_yield_until(context->deadline_us));
   }
   uv_close((uv_handle_t *)&handle, closed);
-  coroutine_park();
+  coroutine_yield();
   close(there[1]);
   pthread_join(thread, NULL);
   loop_set_poller(coroutine_loop(), NULL);

@@ -151,7 +151,7 @@ static void step_one(void *argument) {
   (void)argument;
   other = coroutine_self();
   note("1");
-  coroutine_park();
+  coroutine_yield();
   note("3");
   coroutine_sleep(1000, DEADLINE_NEVER);
   note("4");
@@ -259,11 +259,11 @@ static void flush_waking(struct loop_flush *flush) {
   wake_wanted = false;
 }
 
-static void park_for_flush(void *argument) {
+static void yield_for_flush(void *argument) {
   (void)argument;
   other = coroutine_self();
   wake_wanted = true;
-  CU_ASSERT(coroutine_park_until(in_ms(60000)));
+  CU_ASSERT(coroutine_yield_until(in_ms(60000)));
   loop_stop(loop);
 }
 
@@ -271,7 +271,7 @@ static void test_flush_wakes(void) {
   begin();
   struct loop_flush flush = {.run = flush_waking};
   loop_flush_add(loop, &flush);
-  loop_spawn(loop, park_for_flush, NULL);
+  loop_spawn(loop, yield_for_flush, NULL);
   run_to_end();
 }
 
@@ -285,7 +285,7 @@ static void keep_busy(void *argument) {
   busy[self] = coroutine_self();
   while (!enough) {
     if (busy[1 - self]) coroutine_wake(busy[1 - self]);
-    coroutine_park_until(in_ms(10000));
+    coroutine_yield_until(in_ms(10000));
   }
   coroutine_wake(busy[1 - self]);
 }
@@ -325,7 +325,7 @@ static void wait_for_timers(void *argument) {
   int late = 0;
   for (int i = 0; i < 100; i++) {
     uv_timer_start(timer, wake_from_timer, (uint64_t)i % 3, 0);
-    late += !coroutine_park_until(in_ms(10000));
+    late += !coroutine_yield_until(in_ms(10000));
   }
   CU_ASSERT_EQUAL(late, 0);
   uv_close((uv_handle_t *)timer, NULL);
@@ -372,7 +372,7 @@ static void test_idle_loop_sleeps(void) {
 
 /* ---- bounds ----------------------------------------------------------------------------------------------------- */
 
-static void park_for_condition(void *argument) {
+static void yield_for_condition(void *argument) {
   condition_wait(argument, DEADLINE_NEVER);
 }
 
@@ -380,14 +380,14 @@ static void fill_up(void *argument) {
   struct condition condition = {0};
   (void)argument;
   int spawned = 0;
-  while (loop_spawn(loop, park_for_condition, &condition)) spawned++;
+  while (loop_spawn(loop, yield_for_condition, &condition)) spawned++;
   CU_ASSERT_EQUAL(spawned, 9);
   CU_ASSERT_EQUAL(loop_figures(loop).coroutines, 10);
   coroutine_sleep(1000, DEADLINE_NEVER);
   condition_signal_all(&condition);
   coroutine_sleep(1000, DEADLINE_NEVER);
   CU_ASSERT_EQUAL(loop_figures(loop).coroutines, 1);
-  CU_ASSERT_EQUAL(loop_figures(loop).coroutines_most, 10);
+  CU_ASSERT_EQUAL(loop_figures(loop).coroutines_max, 10);
   CU_ASSERT(loop_spawn(loop, stop_when_alone, NULL));
 }
 

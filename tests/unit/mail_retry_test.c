@@ -19,7 +19,7 @@ static void waits_as_long_as_it_was_deferred(void) {
   CU_ASSERT_EQUAL(wait_after(64 * SECOND_US), 64 * SECOND_US);
 }
 
-static void waits_half_an_hour_at_most(void) {
+static void waits_half_an_hour_at_max(void) {
   CU_ASSERT_EQUAL(wait_after(1800 * SECOND_US), 1800 * SECOND_US);
   CU_ASSERT_EQUAL(wait_after(100000 * SECOND_US), 1800 * SECOND_US);
 }
@@ -41,7 +41,7 @@ static void waits_a_second_if_it_was_deferred_in_the_future(void) {
 
 static const struct test tests[] = {
     {"the next try comes when the mail has been deferred for twice as long", waits_as_long_as_it_was_deferred},
-    {"half an hour passes between two tries at most", waits_half_an_hour_at_most},
+    {"half an hour passes between two tries at most", waits_half_an_hour_at_max},
     {"the last try comes when the time is up", tries_for_the_last_time_when_the_time_is_up},
     {"a mail is given up when it was deferred for that time", gives_up_then},
     {"a mail deferred in the future, by the clock, is tried after a second",

@@ -33,9 +33,9 @@ static size_t email_violations(const char *value) {
   return violations.count;
 }
 
-static size_t text_violations(const char *value, size_t most, bool lines) {
+static size_t text_violations(const char *value, size_t max, bool lines) {
   struct violations violations = violations_of(arena);
-  check_text(&violations, "text", value, most, lines);
+  check_text(&violations, "text", value, max, lines);
   return violations.count;
 }
 
@@ -154,7 +154,7 @@ static void test_utf8_cut(void) {
   CU_ASSERT_EQUAL(utf8_cut("abc", 3), 3);
   CU_ASSERT_EQUAL(utf8_cut("abc", 2), 2);
   CU_ASSERT_EQUAL(utf8_cut("abc", 0), 0);
-  for (size_t most = 1; most < 5; most++) CU_ASSERT_EQUAL(utf8_cut("a\U0001F600b", most), 1);
+  for (size_t max = 1; max < 5; max++) CU_ASSERT_EQUAL(utf8_cut("a\U0001F600b", max), 1);
   CU_ASSERT_EQUAL(utf8_cut("a\U0001F600b", 5), 5);
   CU_ASSERT_EQUAL(utf8_cut("\u20AC", 2), 0);
   CU_ASSERT_EQUAL(utf8_cut("\x80\x80\x80\x80\x80\x80", 5), 5); /* not UTF-8 */
@@ -280,10 +280,10 @@ static void test_emails_long(void) {
   CU_ASSERT_EQUAL(email_violations(join(repeat("a", 65), "@b")), 1);
   CU_ASSERT_EQUAL(email_violations(join("a@", label)), 0);
   CU_ASSERT_EQUAL(email_violations(join("a@b", label)), 1);
-  const char *most = arena_printf(arena, "%s@%s.%s.%s", repeat("a", 63), label, label, repeat("b", 62));
-  CU_ASSERT_EQUAL(strlen(most), 254);
-  CU_ASSERT_EQUAL(email_violations(most), 0);
-  CU_ASSERT_EQUAL(email_violations(join("a", most)), 1);
+  const char *max = arena_printf(arena, "%s@%s.%s.%s", repeat("a", 63), label, label, repeat("b", 62));
+  CU_ASSERT_EQUAL(strlen(max), 254);
+  CU_ASSERT_EQUAL(email_violations(max), 0);
+  CU_ASSERT_EQUAL(email_violations(join("a", max)), 1);
 }
 
 static void test_texts(void) {

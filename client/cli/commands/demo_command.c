@@ -16,7 +16,7 @@
 #include "client/product_client.h"
 #include "money.h"
 
-enum { STOCK = 100, MOST_PRODUCTS = 10, NAMES = 16, LIST_PAGE = 1000 };
+enum { STOCK = 100, MAX_PRODUCTS = 10, NAMES = 16, LIST_PAGE = 1000 };
 
 static const char *const first_names[NAMES] = {"Ada",      "Alan",    "Barbara", "Dennis", "Donald", "Edsger",
                                                "Frances",  "Grace",   "Hedy",    "John",   "Ken",    "Leslie",
@@ -121,7 +121,7 @@ static size_t random_products(struct demo *demo, char **product_ids) {
     product_ids[i] = product_ids[other];
     product_ids[other] = kept;
   }
-  return 1 + arc4random_uniform(MOST_PRODUCTS);
+  return 1 + arc4random_uniform(MAX_PRODUCTS);
 }
 
 static void tell_order(struct demo *demo, int number, const Ordershop__V1__Order *order, const char *what) {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 struct story {
-  json_t *chapters; /* NULL: plain */
+  json_t *chapters; /* NULL means plain */
   json_t *chapter;  /* borrowed: the one that is being told */
   int chapter_count;
   int broken; /* checks that did not hold */
@@ -21,5 +21,5 @@ void story_tell(struct story *story, const char *format, ...) __attribute__((for
 /* Something that has to be so; counts if it isn't. */
 void story_check(struct story *story, bool holds, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Says whether all of it held. False: not all. */
+/* Says whether all of it held. Returns false if not all. */
 bool story_end(struct story *story, bool told_to_the_end);

@@ -97,8 +97,8 @@ static void print_json(const struct session *session, const struct checked *chec
 }
 
 int command_health(struct session *session) {
-  size_t most = session->invocation->operand_count + ordershop_client_service_count(session->client), count = 0;
-  struct checked *checked = arena_calloc(session->arena, most, sizeof(*checked));
+  size_t max = session->invocation->operand_count + ordershop_client_service_count(session->client), count = 0;
+  struct checked *checked = arena_calloc(session->arena, max, sizeof(*checked));
   struct status status = choose(session, checked, &count);
   if (!status_is_ok(status)) return failure_of_usage(session->invocation->json, status);
   bool all = wait_for_all(session, checked, count);

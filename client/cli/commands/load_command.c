@@ -53,7 +53,7 @@ static const struct flag flags[] = {
 
 struct number {
   const char *flag;
-  int least, most, fallback;
+  int min, max, fallback;
   int *target;
 };
 
@@ -63,9 +63,9 @@ static struct status read_number(const struct session *session, const struct num
   if (!text) return status_ok();
   char *end;
   long value = strtol(text, &end, 10);
-  if (end == text || *end != '\0' || value < number->least || value > number->most) {
+  if (end == text || *end != '\0' || value < number->min || value > number->max) {
     return status_error(session->arena, STATUS_INVALID_ARGUMENT, reason_usage,
-                        "--%s: \"%s\" is not a number from %d to %d", number->flag, text, number->least, number->most);
+                        "--%s: \"%s\" is not a number from %d to %d", number->flag, text, number->min, number->max);
   }
   *number->target = (int)value;
   return status_ok();

@@ -16,7 +16,7 @@
 #include "client/cli/output/terminal_text.h"
 #include "client/json.h"
 
-enum { PAGE_MOST = 1000 }; /* what services give at most */
+enum { PAGE_MAX = 1000 }; /* what services give at most */
 
 static struct ordershop_answer call(struct session *session, struct arena *arena, const char *method,
                                     const ProtobufCMessage *request) {
@@ -159,7 +159,7 @@ static void show_page(struct session *session, struct arena *arena, const struct
 static void choose_page_size(const struct session *session, ProtobufCMessage *request) {
   const ProtobufCFieldDescriptor *field = message_field(request->descriptor, "page_size");
   int32_t *page_size = message_member(request, field);
-  if (session->invocation->all && *page_size == 0) *page_size = PAGE_MOST;
+  if (session->invocation->all && *page_size == 0) *page_size = PAGE_MAX;
 }
 
 /* Reads pages until the last, or one only without --all; they are shown as they come. */
@@ -168,7 +168,7 @@ static int call_pages(struct session *session) {
   ProtobufCMessage *request;
   struct status status = request_build(session->arena, invocation, NULL, &request);
   if (!status_is_ok(status)) return failure_of_usage(invocation->json, status);
-  size_t widths[COLUMNS_MOST] = {0};
+  size_t widths[COLUMNS_MAX] = {0};
   choose_page_size(session, request);
   for (bool more = true; more && !ferror(stdout);) {
     struct arena *arena = arena_new();

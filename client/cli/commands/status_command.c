@@ -75,8 +75,8 @@ static int judge(const struct service_report *reports, size_t count) {
 }
 
 static int run(struct session *session) {
-  size_t most = session->invocation->operand_count + ordershop_client_service_count(session->client), count = 0;
-  struct service_report *reports = arena_calloc(session->arena, most, sizeof(*reports));
+  size_t max = session->invocation->operand_count + ordershop_client_service_count(session->client), count = 0;
+  struct service_report *reports = arena_calloc(session->arena, max, sizeof(*reports));
   struct status status = choose(session, reports, &count);
   if (!status_is_ok(status)) return failure_of_usage(session->invocation->json, status);
   ask_all(session, reports, count);
@@ -91,7 +91,7 @@ const struct noun status_commands = {
     .name = "status",
     .help = "Say how the services are doing: ready, version, uptime, events that wait or are set aside",
     .details =
-        "LAG counts the events that a service has not dealt with yet, PARKED those that it has set aside because "
+        "LAG counts the events that a service has not dealt with yet, DEAD those that it has set aside because "
         "they can't be handled. What is wrong, and what to do about it, stands below the table. Exit status: 0 "
         "all are ready; 1 not all; 3 none answers.",
     .operands = "[SERVICE ...]",

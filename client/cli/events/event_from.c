@@ -7,12 +7,12 @@
 #include <strings.h>
 #include <time.h>
 
-enum { DIGITS_MOST = 15 }; /* more would not stay within int64 when multiplied */
+enum { DIGITS_MAX = 15 }; /* more would not stay within int64 when multiplied */
 
 /* Digits only: strtoll takes blanks and signs, too. */
 static bool read_number(const char **at, int64_t *ret_number) {
   size_t digits = strspn(*at, "0123456789");
-  if (digits == 0 || digits > DIGITS_MOST) return false;
+  if (digits == 0 || digits > DIGITS_MAX) return false;
   *ret_number = strtoll(*at, NULL, 10);
   *at += digits;
   return true;

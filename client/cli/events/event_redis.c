@@ -10,7 +10,7 @@
 #include "shop_brand.h"
 
 struct local_shop {
-  const char *home; /* NULL: not set */
+  const char *home; /* NULL means not set */
   int64_t redis_port;
 };
 
@@ -47,8 +47,8 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
        .kind = SETTING_INTEGER,
        .target = &local.redis_port,
        .fallback = "6380",
-       .least = 1,
-       .most = 65535},
+       .min = 1,
+       .max = 65535},
   };
   int count = 0;
   char **arguments = setting_arguments(arena, invocation, &count);

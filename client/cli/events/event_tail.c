@@ -26,7 +26,7 @@ struct event_tail {
   const char **streams; /* names of the reader's streams, by their numbers */
   size_t stream_count, stream_capacity;
   const char *scan_cursor;
-  int64_t scanned_us; /* when the latest scan was over; 0: none was */
+  int64_t scanned_us; /* when the latest scan was over; 0 if none was */
   bool ended;         /* `show` wants no more */
 };
 

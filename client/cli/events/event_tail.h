@@ -8,9 +8,9 @@
 
 struct event_tail_options {
   const char *redis_url;
-  const char *redis_password; /* NULL: none */
+  const char *redis_password; /* NULL if there is none */
   const char *key_prefix;
-  const char *const *streams; /* names without prefix; NULL: all there are, and those that come later */
+  const char *const *streams; /* names without prefix; NULL means all there are, and those that come later */
   size_t stream_count;
   struct event_from from;
   bool follow;        /* at the end of the log, wait for more */

@@ -45,7 +45,7 @@ const char *event_stream_known(struct arena *arena, size_t index) {
 struct stream_name {
   const char *entity;                           /* "customer" */
   const char *happening;                        /* "created"; "" where the stream is named otherwise */
-  const ProtobufCMessageDescriptor *descriptor; /* NULL: not of the contract */
+  const ProtobufCMessageDescriptor *descriptor; /* NULL means not of the contract */
 };
 
 static struct stream_name take_apart(struct arena *arena, const char *stream) {
@@ -75,7 +75,7 @@ static const char *time_of(struct arena *arena, const char *entry_id) {
 
 /* ---- text ------------------------------------------------------------------------------------------------------- */
 
-enum { TEXT_MOST = 48 };
+enum { TEXT_MAX = 48 };
 
 /* What is in every entity, or is told elsewhere in the line. */
 static bool is_told_elsewhere(const struct event *event, const char *field) {
@@ -89,8 +89,8 @@ static bool is_told_elsewhere(const struct event *event, const char *field) {
 /* In quotes if it has blanks, and not longer than is of interest. */
 static const char *quoted(struct arena *arena, const char *value) {
   size_t size = strlen(value);
-  if (size > TEXT_MOST) {
-    size = TEXT_MOST;
+  if (size > TEXT_MAX) {
+    size = TEXT_MAX;
     while (size > 0 && ((unsigned char)value[size] & 0xc0) == 0x80) size--; /* not within a character */
   }
   const char *more = value[size] ? "..." : "";

@@ -24,7 +24,7 @@ enum { CONNECT_MS = 2000 };
 struct printing {
   struct arena *arena;
   bool json;
-  int64_t left; /* events to show; -1: all */
+  int64_t left; /* events to show; -1 means all */
 };
 
 /* ---- showing ---------------------------------------------------------------------------------------------------- */

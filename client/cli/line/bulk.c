@@ -43,7 +43,7 @@ static struct status read_object(struct arena *arena, const struct line *line, j
 }
 
 static struct status request_of_line(struct bulk *bulk, const struct line *line, ProtobufCMessage **ret_request) {
-  if (!line->text) return refuse(bulk->arena, arena_printf(bulk->arena, "is longer than %d bytes", LINE_MOST));
+  if (!line->text) return refuse(bulk->arena, arena_printf(bulk->arena, "is longer than %d bytes", LINE_LENGTH_MAX));
   json_t *object = NULL;
   struct status status = read_object(bulk->arena, line, &object);
   if (!status_is_ok(status)) return status;

@@ -101,7 +101,7 @@ static ProtobufCMessage *batch_request(struct bulk *bulk, size_t block) {
   return request;
 }
 
-/* Reports the lines that the violations name and takes them out of the block. False: they name none. */
+/* Reports the lines that the violations name and takes them out of the block. Returns false if they name none. */
 static bool take_out_refused(struct bulk *bulk, struct status status) {
   size_t kept = 0;
   for (size_t i = 0; i < bulk->count; i++) {

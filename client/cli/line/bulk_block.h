@@ -13,13 +13,13 @@ enum { BLOCK_LINES = 100, BLOCK_BYTES = 1000 * 1000 };
 struct bulk_item {
   size_t line;
   ProtobufCMessage *request;  /* of the method for one */
-  ProtobufCMessage *resource; /* that it carries; NULL: none */
+  ProtobufCMessage *resource; /* that it carries; NULL if there is none */
 };
 
 struct bulk {
   struct session *session;
   const char *seed;                       /* of request ids */
-  const ProtobufCMethodDescriptor *batch; /* NULL: there is none */
+  const ProtobufCMethodDescriptor *batch; /* NULL if there is none */
   struct progress progress;
   _Atomic size_t lines, done, refused;
   _Atomic size_t unseen; /* of `done`: those that standard output should have had, but could not take */

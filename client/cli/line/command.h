@@ -26,13 +26,13 @@ enum flag_kind {
 
 struct flag {
   const char *name;  /* without its dashes; NULL ends a list */
-  const char *value; /* placeholder of its value, for help; NULL: a switch */
+  const char *value; /* placeholder of its value, for help; NULL means a switch */
   enum flag_kind kind;
   const char *field; /* of the request, or else of the resource that it carries */
   const char *help;
   bool required;
-  const char *ids_of;         /* noun whose ids its values are, for completion; NULL: none */
-  const char *const *choices; /* all values that it may have, for completion; ends with NULL; NULL: any */
+  const char *ids_of;         /* noun whose ids its values are, for completion; NULL if there is none */
+  const char *const *choices; /* all values that it may have, for completion; ends with NULL; NULL means any */
 };
 
 struct session;
@@ -40,23 +40,23 @@ struct session;
 /* What is shown of answers. */
 struct view {
   const char *const *columns; /* fields in lists */
-  const char *const *record;  /* fields when one is shown; NULL: all */
+  const char *const *record;  /* fields when one is shown; NULL means all */
 };
 
 struct verb {
   const char *name; /* NULL ends a list */
   const char *method;
-  const char *batch; /* method that does the same for many at once; NULL: none */
-  const char *done;  /* "created"; NULL: it changes nothing */
+  const char *batch; /* method that does the same for many at once; NULL if there is none */
+  const char *done;  /* "created"; NULL if it changes nothing */
   const char *help;
-  const char *details; /* a paragraph more for the help; NULL: none */
-  const char *operand; /* placeholder: "ID"; NULL: none */
+  const char *details; /* a paragraph more for the help; NULL if there is none */
+  const char *operand; /* placeholder: "ID"; NULL if there is none */
   const char *operand_field;
   const char *operand_ids_of; /* like a flag's ids_of */
   bool operands_many;
   const struct flag *flags;     /* may be NULL */
   const struct flag *shared;    /* more of them, those that all verbs of this kind have; may be NULL */
-  const char *const *examples;  /* without the leading "ordershop"; ends with NULL; NULL: none */
+  const char *const *examples;  /* without the leading "ordershop"; ends with NULL; NULL if there is none */
   int (*run)(struct session *); /* instead of calling `method`; returns the exit status */
 };
 
@@ -67,24 +67,24 @@ struct noun {
   const char *help;
   const char *details; /* as a verb's */
   enum ordershop_service service;
-  const struct verb *verbs; /* ends with an empty one; NULL: a command without verbs */
+  const struct verb *verbs; /* ends with an empty one; NULL means a command without verbs */
   struct view view;
   bool hidden;  /* from help and completion */
   bool offline; /* its command needs no shop: no client is opened */
   /* Of a command without verbs: */
-  const char *operands;             /* NULL: none */
-  const char *const *operand_words; /* all that there are, for completion; ends with NULL; NULL: unknown */
+  const char *operands;             /* NULL if there is none */
+  const char *const *operand_words; /* all that there are, for completion; ends with NULL; NULL means unknown */
   const struct flag *flags;
   const char *const *examples;
   int (*run)(struct session *); /* returns the exit status */
 };
 
-#define COLUMNS_MOST 8 /* fields in a list */
+#define COLUMNS_MAX 8 /* fields in a list */
 
 extern const struct noun *const command_nouns[]; /* ends with NULL */
 extern const struct flag command_global_flags[];
 
-/* The noun of that name or alias, the verb of that name; NULL: there is none. */
+/* The noun of that name or alias, the verb of that name; NULL if there is none. */
 const struct noun *command_noun(const char *name);
 const struct verb *command_verb(const struct noun *noun, const char *name);
 

@@ -61,10 +61,10 @@ static struct flag_set flags_at(struct arena *arena, const struct invocation *in
   const struct verb *verb = invocation->verb;
   const struct flag *lists[] = {command_global_flags, noun ? noun->flags : NULL, verb ? verb->flags : NULL,
                                 verb ? verb->shared : NULL};
-  size_t most = 0;
-  for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) most += count_flags(lists[i]);
-  struct flag_set set = {.flags = arena_calloc(arena, most, sizeof(*set.flags)),
-                         .rules = arena_calloc(arena, most, sizeof(*set.rules))};
+  size_t max = 0;
+  for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) max += count_flags(lists[i]);
+  struct flag_set set = {.flags = arena_calloc(arena, max, sizeof(*set.flags)),
+                         .rules = arena_calloc(arena, max, sizeof(*set.rules))};
   for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) add_flags(&set, lists[i]);
   return set;
 }
@@ -214,10 +214,10 @@ static struct status check_operands(struct arena *arena, const struct invocation
     return refuse(arena, arena_printf(arena, "%s needs %s; see ordershop %s --help", name, verb->operand, name));
   }
   if (takes && verb->operands_many) return status_ok();
-  size_t most = takes ? 1 : 0;
-  if (invocation->operand_count <= most) return status_ok();
+  size_t max = takes ? 1 : 0;
+  if (invocation->operand_count <= max) return status_ok();
   return refuse(arena, arena_printf(arena, "%s%s does not take \"%s\"", name, invocation->from ? " --from" : "",
-                                    invocation->operands[most]));
+                                    invocation->operands[max]));
 }
 
 static bool is_given(const struct invocation *invocation, const struct flag *flag) {
@@ -249,7 +249,7 @@ static struct status check_from(struct arena *arena, const struct invocation *in
 
 /* ---- the line --------------------------------------------------------------------------------------------------- */
 
-/* Reads flags up to the next word and steps to it; it becomes argv[0]. *ret_word NULL: there is none. */
+/* Reads flags up to the next word and steps to it; it becomes argv[0]. *ret_word NULL if there is none. */
 static struct status next_word(struct arena *arena, struct invocation *invocation, int *argc, char ***argv,
                                const char **ret_word) {
   int next = 0;

@@ -14,12 +14,12 @@ struct given_flag {
 
 struct invocation {
   const struct noun *noun; /* NULL with help only */
-  const struct verb *verb; /* NULL: the noun has none, or help */
+  const struct verb *verb; /* NULL if the noun has none, or help */
   bool help, json, quiet, all;
   enum terminal_color color;
   int64_t timeout_ms; /* 0: not given */
   int64_t watch_ms;   /* 0: once */
-  const char *from;   /* a file of JSON lines, or "-"; NULL: the one item that the arguments tell */
+  const char *from;   /* a file of JSON lines, or "-"; NULL means the one item that the arguments tell */
   struct given_flag *given;
   size_t given_count;
   char **operands;
@@ -33,5 +33,5 @@ struct status command_line_parse(struct arena *arena, int argc, char **argv, str
 /* "customer create", for messages. */
 const char *invocation_name(struct arena *arena, const struct invocation *invocation);
 
-/* The last value of a flag by its name; "" for a switch; NULL: not given. */
+/* The last value of a flag by its name; "" for a switch; NULL means not given. */
 const char *invocation_value(const struct invocation *invocation, const char *flag);

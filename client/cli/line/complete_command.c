@@ -16,13 +16,13 @@
 #include "client/cli/line/failure.h"
 #include "client/cli/output/terminal_text.h"
 
-enum { SHOP_MS = 500, NAMES_MOST = 1000 };
+enum { SHOP_MS = 500, NAMES_MAX = 1000 };
 
 /* What stands before the word to complete. */
 struct line {
   const struct noun *noun;
   const struct verb *verb;
-  const struct flag *flag;  /* whose value is to come; NULL: none */
+  const struct flag *flag;  /* whose value is to come; NULL if there is none */
   const struct noun *about; /* of `help` */
   const char *joined;       /* "--color=" of --color=WHEN, which candidates begin with; else "" */
   bool lost;                /* a word that is no command: nobody knows what may follow */
@@ -128,7 +128,7 @@ static void offer_ids(struct session *session, const char *noun_name, const char
   ProtobufCMessage *request =
       message_new(session->arena, protobuf_c_service_descriptor_get_method_by_name(service, list->method)->input);
   const ProtobufCFieldDescriptor *page_size = message_field(request->descriptor, "page_size");
-  *(int32_t *)message_member(request, page_size) = NAMES_MOST;
+  *(int32_t *)message_member(request, page_size) = NAMES_MAX;
   struct session opened;
   if (!status_is_ok(session_open(session->arena, session->invocation, &opened))) return;
   const struct context context = {.arena = session->arena, .deadline_us = clock_monotonic_us() + SHOP_MS * 1000};

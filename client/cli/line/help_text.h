@@ -19,7 +19,7 @@ const char *help_flag_head(struct arena *arena, const struct flag *flag);
 /* "ID", "ID ..." or "" */
 const char *help_operand(struct arena *arena, const struct verb *verb);
 
-/* "order create --customer ID --product ID [FLAG ...]"; `verb` NULL: of the noun. */
+/* "order create --customer ID --product ID [FLAG ...]"; `verb` NULL means of the noun. */
 const char *help_usage(struct arena *arena, const struct noun *noun, const struct verb *verb);
 
 /* "create, get, list" */

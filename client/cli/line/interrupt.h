@@ -15,6 +15,6 @@ void interrupt_keep_pipes(void);
 _Noreturn void interrupt_die_of_pipe(void);
 
 /* What is to be said and put back by whoever ends the program early: `farewell` runs in the thread of the signals,
- * while the main one goes on until it prints something. NULL: nothing. When this returns, the farewell before neither
- * runs nor will. */
+ * while the main one goes on until it prints something. NULL means nothing. When this returns, the farewell before
+ * neither runs nor will. */
 void interrupt_set_farewell(void (*farewell)(const void *argument), const void *argument);

@@ -64,14 +64,14 @@ bool line_reader_next(struct line_reader *reader, struct line *ret_line) {
   while ((byte = getc_unlocked(reader->file)) != EOF) {
     reader->done++;
     if (byte == '\n') break;
-    if (size < LINE_MOST) append(reader, size, (char)byte);
+    if (size < LINE_LENGTH_MAX) append(reader, size, (char)byte);
     size++;
   }
   if (ferror(reader->file)) reader->error = errno ? errno : EIO;
   if (ferror(reader->file) || reader->done == before) return false;
   reader->number++;
   *ret_line = (struct line){
-      .text = size > LINE_MOST ? NULL : (size > 0 ? reader->text : ""), .size = size, .number = reader->number};
+      .text = size > LINE_LENGTH_MAX ? NULL : (size > 0 ? reader->text : ""), .size = size, .number = reader->number};
   skip_byte_order_mark(reader, ret_line);
   return true;
 }

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-enum { LINE_MOST = 4 * 1024 * 1024 };
+enum { LINE_LENGTH_MAX = 4 * 1024 * 1024 };
 
 struct line_reader;
 
@@ -17,17 +17,17 @@ struct status line_reader_open(struct arena *arena, const char *path, struct lin
 void line_reader_close(struct line_reader *reader);
 
 struct line {
-  const char *text; /* until the next call; NULL: the line is longer than LINE_MOST, and was left out */
+  const char *text; /* until the next call; NULL if the line is longer than LINE_LENGTH_MAX, and was left out */
   size_t size;      /* without its line feed */
   size_t number;    /* from 1 */
 };
 
-/* False: there are no more lines, or reading failed. */
+/* Returns false if there are no more lines, or reading failed. */
 bool line_reader_next(struct line_reader *reader, struct line *ret_line);
 
 /* Why reading has failed. OK: it has not. */
 struct status line_reader_status(struct arena *arena, const struct line_reader *reader);
 
-/* Bytes read so far, and how many there are in all; 0: unknown. */
+/* Bytes read so far, and how many there are in all; 0 if unknown. */
 uint64_t line_reader_done(const struct line_reader *reader);
 uint64_t line_reader_total(const struct line_reader *reader);

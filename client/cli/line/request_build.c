@@ -14,7 +14,7 @@
 
 /* Where a value goes. */
 struct target {
-  ProtobufCMessage *message; /* NULL: there is no such field */
+  ProtobufCMessage *message; /* NULL means there is no such field */
   const ProtobufCFieldDescriptor *field;
   bool in_resource;
 };

@@ -9,9 +9,9 @@
 /* The method that is called: the verb's, or what a flag of it names instead. */
 const ProtobufCMethodDescriptor *request_method(const struct invocation *invocation);
 
-/* The request of that method, filled from flags and `operand` (NULL: none), in the arena. Fields are looked for in the
- * request, then in the resource that it carries; an update's mask names the fields that were given. A command gets a
- * random request id if none was given. Errors: INVALID_ARGUMENT with one sentence for the terminal. */
+/* The request of that method, filled from flags and `operand` (NULL if there is none), in the arena. Fields are looked
+ * for in the request, then in the resource that it carries; an update's mask names the fields that were given. A
+ * command gets a random request id if none was given. Errors: INVALID_ARGUMENT with one sentence for the terminal. */
 struct status request_build(struct arena *arena, const struct invocation *invocation, const char *operand,
                             ProtobufCMessage **ret_request);
 

@@ -10,7 +10,7 @@
 
 /* ---- services of the user's own: ORDERSHOP_<NAME>_ADDRESS for a name that the shop does not have ---- */
 
-/* "note" of "ORDERSHOP_NOTE_ADDRESS=..."; NULL: another variable, an empty one, or a service of the shop. */
+/* "note" of "ORDERSHOP_NOTE_ADDRESS=..."; NULL means another variable, an empty one, or a service of the shop. */
 static const char *own_service_of(struct arena *arena, const char *entry) {
   static const char prefix[] = "ORDERSHOP_", suffix[] = "_ADDRESS=";
   const char *name = entry + strlen(prefix), *end = strstr(entry, suffix);
@@ -71,8 +71,8 @@ static struct status read_settings(struct arena *arena, const struct invocation 
        .kind = SETTING_INTEGER,
        .target = &port_base,
        .fallback = "50050",
-       .least = 1,
-       .most = 65535 - ORDERSHOP_SERVICE_COUNT},
+       .min = 1,
+       .max = 65535 - ORDERSHOP_SERVICE_COUNT},
       {.variable = "ORDERSHOP_CUSTOMER_ADDRESS", .target = &addresses[ORDERSHOP_CUSTOMER]},
       {.variable = "ORDERSHOP_PRODUCT_ADDRESS", .target = &addresses[ORDERSHOP_PRODUCT]},
       {.variable = "ORDERSHOP_INVENTORY_ADDRESS", .target = &addresses[ORDERSHOP_INVENTORY]},

@@ -43,7 +43,7 @@ static const char *metadata_value(struct status status, const char *key) {
   return at ? at->value : NULL;
 }
 
-/* The service that could not be reached, the one that was called or one that this one called; NULL: none is named. */
+/* The service that could not be reached, the one that was called or one that this one called; NULL if none is named. */
 static const char *unreached_service(struct status status) {
   const char *peer = status_is(status, reason_peer_unreachable) ? metadata_value(status, "peer") : NULL;
   for (const char *const *word = service_words; peer && *word; word++) {

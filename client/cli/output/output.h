@@ -13,9 +13,9 @@
 /* Before anything is printed. */
 void output_begin(void);
 
-/* Waits until no line is being printed, and from then on none is: by a thread that ends the program. False: one is, and
- * goes on for half a second already, since nobody reads it. */
+/* Waits until no line is being printed, and from then on none is: by a thread that ends the program. Returns false if
+ * one is, and goes on for half a second already, since nobody reads it. */
 bool output_hold(void);
 
-/* errno of the first write that failed; 0: none has. */
+/* errno of the first write that failed; 0 if none has. */
 int output_error(void);

@@ -79,7 +79,7 @@ static enum paint paint_of(const ProtobufCFieldDescriptor *field, const char *te
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
 
-enum { GAP = 2, CUT_LEAST = 5 }; /* columns between columns; what a text is cut to at most */
+enum { GAP = 2, CUT_MIN = 5 }; /* columns between columns; what a text is cut to at most */
 
 struct column {
   const ProtobufCFieldDescriptor *field;
@@ -115,7 +115,7 @@ static struct column make_column(struct arena *arena, const void *const *message
 
 /* A number that is cut is another number. */
 static bool may_be_cut(const struct column *column) {
-  return !is_number(column->field) && column->width > CUT_LEAST;
+  return !is_number(column->field) && column->width > CUT_MIN;
 }
 
 /* The widest column that may be cut; the first one, which names what the line is about, only with nothing else left. */
@@ -128,9 +128,9 @@ static struct column *column_to_cut(struct column *columns, size_t count) {
 }
 
 static void fit_columns(struct column *columns, size_t count) {
-  size_t most = terminal_columns(), width = (count - 1) * GAP;
+  size_t max = terminal_columns(), width = (count - 1) * GAP;
   for (size_t i = 0; i < count; i++) width += columns[i].width;
-  while (most > 0 && width > most) {
+  while (max > 0 && width > max) {
     struct column *column = column_to_cut(columns, count);
     if (!column) return;
     column->width--;
@@ -214,12 +214,12 @@ static void show_alone(struct arena *arena, const void *message, const ProtobufC
 
 static size_t label_width(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                           const char *const *fields) {
-  size_t most = 0;
+  size_t max = 0;
   for (; *fields; fields++) {
     size_t width = strlen(field_label(arena, message_field(descriptor, *fields)));
-    if (width > most) most = width;
+    if (width > max) max = width;
   }
-  return most;
+  return max;
 }
 
 void show_record(struct arena *arena, const void *message, const char *const *fields) {

@@ -9,8 +9,8 @@
 
 #include "base/arena.h"
 
-/* Lines of name and value. `fields` ends with NULL; NULL: all. What is empty is left out; a list of messages comes as a
- * table, a text of several lines by itself, both below their names. */
+/* Lines of name and value. `fields` ends with NULL; NULL means all. What is empty is left out; a list of messages comes
+ * as a table, a text of several lines by itself, both below their names. */
 void show_record(struct arena *arena, const void *message, const char *const *fields);
 
 /* A table of the messages' fields, with a line of headings. Nothing if there are no messages. `widths`, zeroed and as

@@ -69,8 +69,8 @@ static const char *lag_text(struct arena *arena, const Ordershop__V1__ConsumerSt
 
 enum { COLUMNS = 8 };
 static const char *const headings[COLUMNS] = {"SERVICE",  "READY", "VERSION", "UPTIME",
-                                              "CONSUMER", "LAG",   "PARKED",  "ADDRESS"};
-enum { READY_COLUMN = 1, LAG_COLUMN = 5, PARKED_COLUMN = 6 };
+                                              "CONSUMER", "LAG",   "DEAD",    "ADDRESS"};
+enum { READY_COLUMN = 1, LAG_COLUMN = 5, DEAD_COLUMN = 6 };
 
 static void fill_row(struct arena *arena, const struct service_report *report, const char *cells[COLUMNS]) {
   const Ordershop__V1__ServiceStatus *status = report->status;
@@ -84,7 +84,7 @@ static void fill_row(struct arena *arena, const struct service_report *report, c
   cells[4] = consumer_text(status);
   if (!consumes(status)) return;
   cells[LAG_COLUMN] = lag_text(arena, status->consumer);
-  cells[PARKED_COLUMN] = count_text(arena, status->consumer->parked_events);
+  cells[DEAD_COLUMN] = count_text(arena, status->consumer->parked_events);
 }
 
 /* ---- advice ----------------------------------------------------------------------------------------------------- */
@@ -184,17 +184,17 @@ const char *status_advice(struct arena *arena, const struct service_report *repo
 /* ---- all -------------------------------------------------------------------------------------------------------- */
 
 static bool is_right_aligned(int column) {
-  return column == LAG_COLUMN || column == PARKED_COLUMN;
+  return column == LAG_COLUMN || column == DEAD_COLUMN;
 }
 
 static enum paint paint_of(const struct service_report *report, int column) {
   const Ordershop__V1__ServiceStatus *status = report->status;
   if (column == READY_COLUMN) return status && status->ready ? PAINT_GOOD : PAINT_BAD;
-  if (column == PARKED_COLUMN && consumes(status) && status->consumer->parked_keys > 0) return PAINT_WARNING;
+  if (column == DEAD_COLUMN && consumes(status) && status->consumer->parked_keys > 0) return PAINT_WARNING;
   return PAINT_PLAIN;
 }
 
-/* `report` NULL: the headings. */
+/* `report` NULL means the headings. */
 static void print_row(struct arena *arena, const struct service_report *report, const char *const *cells,
                       const int *widths) {
   for (int i = 0; i < COLUMNS; i++) {

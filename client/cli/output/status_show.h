@@ -11,7 +11,7 @@ struct service_report {
   const char *address;
   struct arena *arena;                        /* of what follows */
   struct status call;                         /* why there is no status */
-  const Ordershop__V1__ServiceStatus *status; /* NULL: it did not answer */
+  const Ordershop__V1__ServiceStatus *status; /* NULL if it did not answer */
 };
 
 void status_show_table(struct arena *arena, const struct service_report *reports, size_t count);
@@ -21,7 +21,7 @@ void status_show_table(struct arena *arena, const struct service_report *reports
 void status_show_json(const struct service_report *reports, size_t count);
 
 /* What is wrong with a service, and with the later ones that have the same trouble, and what to do next, in one
- * sentence; NULL: nothing, or an earlier one's sentence says it. */
+ * sentence; NULL means nothing, or an earlier one's sentence says it. */
 const char *status_advice(struct arena *arena, const struct service_report *reports, size_t count, size_t index);
 
 /* "3d 4h", "12m 5s": the two largest units. */

@@ -16,8 +16,8 @@ void terminal_choose_color(enum terminal_color color);
 
 bool terminal_is_output(void);    /* standard output is a terminal */
 bool terminal_is_messages(void);  /* standard error is one */
-size_t terminal_columns(void);    /* of standard output, by COLUMNS or the terminal's own word; 0: unlimited */
-size_t terminal_rows(void);       /* likewise by LINES; 0: unlimited */
+size_t terminal_columns(void);    /* of standard output, by COLUMNS or the terminal's own word; 0 means unlimited */
+size_t terminal_rows(void);       /* likewise by LINES; 0 means unlimited */
 bool terminal_moves_cursor(void); /* standard output can be redrawn */
 
 enum paint { PAINT_PLAIN, PAINT_HEADING, PAINT_GOOD, PAINT_BAD, PAINT_WARNING, PAINT_FAINT };

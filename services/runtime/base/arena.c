@@ -14,7 +14,7 @@
 enum {
   FIRST_BYTES = 4096, /* of the block that the arena itself lies in */
   LARGEST_BLOCK_BYTES = 64 * 1024,
-  POOLED_MOST = 256, /* arenas that a thread keeps for later */
+  POOLED_MAX = 256, /* arenas that a thread keeps for later */
 };
 #define ALIGNMENT _Alignof(max_align_t)
 
@@ -123,7 +123,7 @@ void arena_reset(struct arena *arena) {
 void arena_free(struct arena *arena) {
   if (!arena) return;
   arena_reset(arena);
-  if (pool.count >= POOLED_MOST) {
+  if (pool.count >= POOLED_MAX) {
     arena_destroy(arena);
     return;
   }

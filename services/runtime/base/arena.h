@@ -27,7 +27,8 @@ void *arena_alloc(struct arena *arena, size_t size);
 /* Room for `count` elements of `size` bytes, zeroed. Never NULL; an overflow of count * size ends the process. */
 void *arena_calloc(struct arena *arena, size_t count, size_t size);
 
-/* Copies of `text` (which may be NULL: then NULL) or of `size` bytes; a copy of bytes gets a NUL behind it. */
+/* Copies of `text` (which may be NULL; then the copy is NULL) or of `size` bytes; a copy of bytes gets a NUL behind it.
+ */
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_memdup(struct arena *arena, const void *bytes, size_t size);
 

@@ -15,7 +15,7 @@ struct brand {
   const char *environment_prefix;
   /* ErrorInfo.domain of all errors (AIP-193: a name that is globally unique, such as that of the product). */
   const char *error_domain;
-  /* The reasons of the product's own errors, in that domain (base/reason.h); ends with NULL. NULL: it has none. */
+  /* The reasons of the product's own errors, in that domain (base/reason.h); ends with NULL. NULL if there is none. */
   const char *const *reasons;
   /* "coupon-after", "coupon-position": the keys of the metadata in which a caller names the position that the answer
    * must reflect, and an answer the position of what it has changed. Of a-z, 0-9 and -. */

@@ -14,12 +14,12 @@
 #include "base/flags.h"
 #include "base/log.h"
 
-enum { SECRET_MOST = 4096 };
+enum { SECRET_MAX = 4096 };
 
 /* Where a value came from, for messages: "--listen-port" or "COUPON_LISTEN_PORT". */
 struct origin {
   const char *name;
-  const char *value; /* NULL: not given */
+  const char *value; /* NULL means not given */
 };
 
 static const char *const boolean_words[] = {"true", "false", "1", "0", "yes", "no", "on", "off", NULL};
@@ -78,9 +78,9 @@ static struct status set_integer(struct arena *arena, const struct setting *sett
   errno = 0;
   long long value = strtoll(origin.value, &end, 10);
   bool plain = isdigit((unsigned char)origin.value[0]) || origin.value[0] == '-';
-  if (!plain || *end != '\0' || errno != 0 || value < setting->least || value > setting->most) {
+  if (!plain || *end != '\0' || errno != 0 || value < setting->min || value > setting->max) {
     return refuse_value(arena, origin,
-                        arena_printf(arena, "a number from %" PRId64 " to %" PRId64, setting->least, setting->most));
+                        arena_printf(arena, "a number from %" PRId64 " to %" PRId64, setting->min, setting->max));
   }
   *(int64_t *)setting->target = value;
   return status_ok();
@@ -171,7 +171,7 @@ static bool is_among(int argc, char **argv, const char *flag) {
 static const char *allowed_of(struct arena *arena, const struct setting *setting) {
   switch (setting->kind) {
     case SETTING_INTEGER:
-      return arena_printf(arena, "%" PRId64 " to %" PRId64, setting->least, setting->most);
+      return arena_printf(arena, "%" PRId64 " to %" PRId64, setting->min, setting->max);
     case SETTING_BOOLEAN:
       return "true or false";
     case SETTING_CHOICE:
@@ -271,8 +271,8 @@ void config_warn_of_unknown(const char *prefix, const struct setting *settings, 
 static const char *read_first_line(struct arena *arena, const char *path, const char **ret_line) {
   FILE *file = fopen(path, "re");
   if (!file) return strerror(errno);
-  char *bytes = arena_alloc(arena, SECRET_MOST + 2);
-  size_t size = fread(bytes, 1, SECRET_MOST + 1, file);
+  char *bytes = arena_alloc(arena, SECRET_MAX + 2);
+  size_t size = fread(bytes, 1, SECRET_MAX + 1, file);
   int error = ferror(file) ? errno : 0;
   fclose(file);
   if (error != 0) return strerror(error);
@@ -280,7 +280,7 @@ static const char *read_first_line(struct arena *arena, const char *path, const 
   size_t length = end ? (size_t)(end - bytes) : size;
   if (length > 0 && bytes[length - 1] == '\r') length--;
   if (length == 0) return "its first line is empty";
-  if (length > SECRET_MOST) return "its first line is longer than 4096 bytes";
+  if (length > SECRET_MAX) return "its first line is longer than 4096 bytes";
   if (memchr(bytes, '\0', length)) return "its first line contains a NUL";
   bytes[length] = '\0';
   *ret_line = bytes;

@@ -26,11 +26,11 @@ struct setting {
   const char *variable; /* with the prefix of the environment: COUPON_LIMIT */
   enum setting_kind kind;
   void *target;
-  const char *fallback; /* default, as text; NULL: the setting is required unless kind is TEXT or SECRET (then target
+  const char *fallback; /* default, as text; NULL if the setting is required unless kind is TEXT or SECRET (then target
                            gets NULL) */
-  const char *unit;     /* "ms", "bytes" ...; NULL: none */
+  const char *unit;     /* "ms", "bytes" ...; NULL if there is none */
   const char *help;     /* one line */
-  int64_t least, most;  /* SETTING_INTEGER */
+  int64_t min, max;     /* SETTING_INTEGER */
   const char *const *choices; /* SETTING_CHOICE; ends with NULL */
   /* Further rule for SETTING_TEXT: returns what is allowed ("a URL redis://host:port/db") if the value isn't, else
    * NULL. */
@@ -41,8 +41,8 @@ enum config_outcome { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
 
 /* Fills all targets from flags and environment. Values live in `arena`. With --help: prints usage, every setting with
  * default and unit, to standard output, and says CONFIG_HELP. With --version: says CONFIG_VERSION, and the caller
- * prints his. Errors: INVALID_ARGUMENT with a message for the terminal; reason USAGE where an argument is no flag or
- * lacks its value, CONFIGURATION_INVALID where a value does not parse. */
+ * prints its own. Errors: INVALID_ARGUMENT with a message for the terminal; reason USAGE where an argument is no flag
+ * or lacks its value, CONFIGURATION_INVALID where a value does not parse. */
 struct status config_read(struct arena *arena, const char *prefix, const char *program, const char *purpose,
                           const struct setting *settings, size_t count, int argc, char **argv,
                           enum config_outcome *ret_outcome);

@@ -12,7 +12,7 @@ struct context context_first_half(const struct context *context) {
 
 struct context context_at_least(const struct context *context, int64_t duration_us) {
   struct context longer = *context;
-  int64_t least_us = clock_monotonic_us() + duration_us;
-  if (longer.deadline_us < least_us) longer.deadline_us = least_us;
+  int64_t min_us = clock_monotonic_us() + duration_us;
+  if (longer.deadline_us < min_us) longer.deadline_us = min_us;
   return longer;
 }

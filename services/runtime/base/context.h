@@ -13,9 +13,10 @@
 struct context {
   struct arena *arena;     /* memory of the call or event */
   int64_t deadline_us;     /* monotonic microseconds (clock_monotonic_us); every wait ends by then */
-  const char *after;       /* position that reads must have seen (metadata `<brand>-after`); NULL: none */
-  const char *traceparent; /* W3C trace context, passed on to peers and into events; NULL: none */
-  uint64_t redis_era;      /* redis_server_era that its first command met; 0: none yet. Another era gets no command */
+  const char *after;       /* position that reads must have seen (metadata `<brand>-after`); NULL if there is none */
+  const char *traceparent; /* W3C trace context, passed on to peers and into events; NULL if there is none */
+  uint64_t
+      redis_era; /* redis_server_era that its first command met; 0 if there is none yet. Another era gets no command */
 };
 
 /* The same with half of the time that the deadline leaves: for the first of two steps of which the second needs its

@@ -9,16 +9,16 @@
 #include "base/uuid.h"
 
 enum {
-  NAME_MOST = 256,
-  EMAIL_MOST = 254,      /* RFC 5321, erratum 1690 */
-  EMAIL_LOCAL_MOST = 64, /* RFC 5321, 4.5.3.1.1 */
-  LABEL_MOST = 63,       /* RFC 1035, 2.3.4 */
-  DOMAIN_MOST = 253,     /* RFC 1035, 2.3.4: 255 bytes with the first length and the root */
+  NAME_LENGTH_MAX = 256,
+  EMAIL_MAX = 254,      /* RFC 5321, erratum 1690 */
+  EMAIL_LOCAL_MAX = 64, /* RFC 5321, 4.5.3.1.1 */
+  LABEL_MAX = 63,       /* RFC 1035, 2.3.4 */
+  DOMAIN_MAX = 253,     /* RFC 1035, 2.3.4: 255 bytes with the first length and the root */
 };
 
 /* What a text is made of. */
 struct text_traits {
-  int64_t length; /* code points; -1: not valid UTF-8 */
+  int64_t length; /* code points; -1 means not valid UTF-8 */
   bool blank;     /* nothing that shows */
   bool controls;  /* control characters, breaks left out */
   bool breaks;    /* line feed, also behind a carriage return, or tab */
@@ -51,8 +51,8 @@ void check_name(struct violations *violations, const char *field, const char *va
     violation_add(violations, field, "must be valid UTF-8");
     return;
   }
-  if (traits.length > NAME_MOST) {
-    violation_add(violations, field, "must have at most %d characters, not %" PRId64, NAME_MOST, traits.length);
+  if (traits.length > NAME_LENGTH_MAX) {
+    violation_add(violations, field, "must have at most %d characters, not %" PRId64, NAME_LENGTH_MAX, traits.length);
   }
   if (traits.controls || traits.breaks) {
     violation_add(violations, field, "must not contain control characters");
@@ -61,15 +61,15 @@ void check_name(struct violations *violations, const char *field, const char *va
   }
 }
 
-void check_text(struct violations *violations, const char *field, const char *value, size_t most, bool lines) {
+void check_text(struct violations *violations, const char *field, const char *value, size_t max, bool lines) {
   if (!value) return;
   struct text_traits traits = text_examine(value, strlen(value));
   if (traits.length < 0) {
     violation_add(violations, field, "must be valid UTF-8");
     return;
   }
-  if ((uint64_t)traits.length > most) {
-    violation_add(violations, field, "must have at most %zu characters, not %" PRId64, most, traits.length);
+  if ((uint64_t)traits.length > max) {
+    violation_add(violations, field, "must have at most %zu characters, not %" PRId64, max, traits.length);
   }
   if (traits.controls || (traits.breaks && !lines)) {
     violation_add(violations, field, "must not contain control characters%s", lines ? " but line feeds and tabs" : "");
@@ -83,7 +83,7 @@ static bool is_atom_character(char c) {
 
 /* Dot-string: atoms with single dots between them. */
 static bool is_local_part(const char *local, size_t size) {
-  if (size == 0 || size > EMAIL_LOCAL_MOST) return false;
+  if (size == 0 || size > EMAIL_LOCAL_MAX) return false;
   bool atom = false; /* inside one */
   for (size_t i = 0; i < size; i++) {
     if (local[i] == '.' ? !atom : !is_atom_character(local[i])) return false;
@@ -93,7 +93,7 @@ static bool is_local_part(const char *local, size_t size) {
 }
 
 static bool is_label(const char *label, size_t size) {
-  if (size == 0 || size > LABEL_MOST) return false;
+  if (size == 0 || size > LABEL_MAX) return false;
   if (label[0] == '-' || label[size - 1] == '-') return false;
   for (size_t i = 0; i < size; i++) {
     if (!isalnum((unsigned char)label[i]) && label[i] != '-') return false;
@@ -102,7 +102,7 @@ static bool is_label(const char *label, size_t size) {
 }
 
 bool domain_is_valid(const char *domain) {
-  if (strlen(domain) > DOMAIN_MOST) return false;
+  if (strlen(domain) > DOMAIN_MAX) return false;
   while (true) {
     size_t size = strcspn(domain, ".");
     if (!is_label(domain, size)) return false;
@@ -114,8 +114,8 @@ bool domain_is_valid(const char *domain) {
 void check_email(struct violations *violations, const char *field, const char *value) {
   if (!value) value = "";
   size_t size = strlen(value);
-  if (size > EMAIL_MOST) {
-    violation_add(violations, field, "must have at most %d characters, not %zu", EMAIL_MOST, size);
+  if (size > EMAIL_MAX) {
+    violation_add(violations, field, "must have at most %d characters, not %zu", EMAIL_MAX, size);
     return;
   }
   const char *at = strchr(value, '@');
@@ -141,7 +141,7 @@ void check_optional_uuid(struct violations *violations, const char *field, const
   if (value && value[0] != '\0') check_uuid(violations, field, value);
 }
 
-void check_range(struct violations *violations, const char *field, int64_t value, int64_t least, int64_t most) {
-  if (value >= least && value <= most) return;
-  violation_add(violations, field, "must be from %" PRId64 " to %" PRId64 ", not %" PRId64, least, most, value);
+void check_range(struct violations *violations, const char *field, int64_t value, int64_t min, int64_t max) {
+  if (value >= min && value <= max) return;
+  violation_add(violations, field, "must be from %" PRId64 " to %" PRId64 ", not %" PRId64, min, max, value);
 }

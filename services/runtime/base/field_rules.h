@@ -29,8 +29,8 @@ void check_uuid(struct violations *violations, const char *field, const char *va
 void check_optional_uuid(struct violations *violations, const char *field, const char *value);
 
 /* least <= value <= most. */
-void check_range(struct violations *violations, const char *field, int64_t value, int64_t least, int64_t most);
+void check_range(struct violations *violations, const char *field, int64_t value, int64_t min, int64_t max);
 
-/* Free text that may be empty: at most `most` characters; control characters but tab and line feed, also behind a
+/* Free text that may be empty: at most `max` characters; control characters but tab and line feed, also behind a
  * carriage return, are refused where `lines` is true, all of them where it is false. */
-void check_text(struct violations *violations, const char *field, const char *value, size_t most, bool lines);
+void check_text(struct violations *violations, const char *field, const char *value, size_t max, bool lines);

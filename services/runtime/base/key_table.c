@@ -10,7 +10,7 @@ enum { FIRST_CAPACITY = 64 };
 
 struct slot {
   uint64_t hash;
-  const char *key; /* NULL: free */
+  const char *key; /* NULL means free */
   void *value;
 };
 

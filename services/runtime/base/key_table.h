@@ -14,7 +14,7 @@ struct key_table *key_table_new(struct arena *arena);
  * call. */
 void **key_table_at(struct key_table *table, const char *key);
 
-/* The key's value; NULL: not there. */
+/* The key's value; NULL if there is none. */
 void *key_table_find(const struct key_table *table, const char *key);
 
 size_t key_table_count(const struct key_table *table);

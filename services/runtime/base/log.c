@@ -19,9 +19,9 @@
 
 enum {
   RING_BYTES = 256 * 1024,
-  STOP_MOST_MS = 1000, /* what log_stop waits for a stopped reader */
+  STOP_MAX_MS = 1000, /* what log_stop waits for a stopped reader */
   POLL_MS = 100,
-  CRASH_MOST_MS = 100, /* what log_crash waits for lines that came before */
+  CRASH_MAX_MS = 100, /* what log_crash waits for lines that came before */
 };
 
 /* Lines on their way to the writer. Callers hold the lock for a memcpy only; the writer writes without it. */
@@ -37,7 +37,7 @@ static pthread_t writer;
 static atomic_bool running;
 static atomic_bool giving_up; /* log_stop has waited long enough: what is left is dropped */
 static char service[64];
-static _Atomic enum log_level level_least = LOG_INFO;
+static _Atomic enum log_level level_min = LOG_INFO;
 static _Atomic enum log_format line_format = LOG_LOGFMT;
 static atomic_uint_fast64_t dropped;    /* since the start */
 static atomic_uint_fast64_t unreported; /* of these, not yet told by a line */
@@ -59,11 +59,12 @@ static bool ring_put(const char *bytes, size_t size) {
   return fits;
 }
 
-/* Moves whole lines, at most LOG_LINE_MOST bytes of them, into `chunk`; waits for some. 0: stopping, and none left. */
+/* Moves whole lines, at most LOG_LINE_MAX bytes of them, into `chunk`; waits for some. 0 means stopping, and none left.
+ */
 static size_t ring_take(char *chunk) {
   pthread_mutex_lock(&ring.lock);
   while (ring.size == 0 && !ring.stopping) pthread_cond_wait(&ring.filled, &ring.lock);
-  size_t size = ring.size < LOG_LINE_MOST ? ring.size : LOG_LINE_MOST;
+  size_t size = ring.size < LOG_LINE_MAX ? ring.size : LOG_LINE_MAX;
   size_t head = size < RING_BYTES - ring.first ? size : RING_BYTES - ring.first;
   memcpy(chunk, ring.bytes + ring.first, head);
   memcpy(chunk + head, ring.bytes, size - head);
@@ -110,7 +111,7 @@ static void write_chunk(const char *bytes, size_t size) {
 }
 
 static void *writer_run(void *argument) {
-  char chunk[LOG_LINE_MOST];
+  char chunk[LOG_LINE_MAX];
   size_t size;
   while ((size = ring_take(chunk)) > 0) write_chunk(chunk, size);
   return argument;
@@ -126,9 +127,9 @@ static bool writer_start(void) {
   return error == 0;
 }
 
-void log_start(const char *name, enum log_level least, enum log_format format) {
+void log_start(const char *name, enum log_level min, enum log_format format) {
   snprintf(service, sizeof(service), "%s", name);
-  atomic_store(&level_least, least);
+  atomic_store(&level_min, min);
   atomic_store(&line_format, format);
   if (atomic_load(&running)) return;
   pthread_mutex_lock(&ring.lock);
@@ -153,7 +154,7 @@ void log_stop(void) {
   ring.stopping = true;
   pthread_cond_signal(&ring.filled);
   pthread_mutex_unlock(&ring.lock);
-  if (writer_ends(STOP_MOST_MS)) return;
+  if (writer_ends(STOP_MAX_MS)) return;
   atomic_store(&giving_up, true);
   /* One that hangs in a write to a pipe which others fill as well is left behind. */
   if (!writer_ends(3 * POLL_MS)) pthread_detach(writer);
@@ -204,7 +205,7 @@ static void line_begin(struct log_line *line, enum log_level level, const char *
 }
 
 void log_event(enum log_level level, const char *message, ...) {
-  if (level < atomic_load_explicit(&level_least, memory_order_relaxed)) return;
+  if (level < atomic_load_explicit(&level_min, memory_order_relaxed)) return;
   /* Not on the stack: coroutines have little of it. */
   static _Thread_local struct log_line line;
   line_begin(&line, level, message);
@@ -220,7 +221,7 @@ void log_event(enum log_level level, const char *message, ...) {
 
 /* Lets the writer, which still runs, write what is in the ring. Without the lock, which the crashed thread may hold. */
 static void await_writer(void) {
-  for (int i = 0; i < CRASH_MOST_MS && atomic_load(&running); i++) {
+  for (int i = 0; i < CRASH_MAX_MS && atomic_load(&running); i++) {
     if (__atomic_load_n(&ring.size, __ATOMIC_RELAXED) == 0) return;
     poll(NULL, 0, 1);
   }

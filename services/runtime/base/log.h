@@ -13,7 +13,7 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 
 /* Starts the writer thread. `name` is the service's name, on every line. Before that, and after log_stop, lines are
  * written directly. */
-void log_start(const char *name, enum log_level least, enum log_format format);
+void log_start(const char *name, enum log_level min, enum log_format format);
 
 /* Writes what is left, for at most a second, and ends the thread. */
 void log_stop(void);

@@ -8,10 +8,10 @@
 #include "base/utf8.h"
 
 enum {
-  ESCAPE_MOST = 8,                   /* bytes that one code point may become: \u001b */
-  TAIL = 8,                          /* bytes kept for `..."}` and the line feed */
-  VALUE_END = LOG_LINE_MOST - TAIL,  /* values grow up to here */
-  FIELD_MOST = VALUE_END - 2 * TAIL, /* a field starts only if its key ends before this */
+  ESCAPE_MAX = 8,                   /* bytes that one code point may become: \u001b */
+  TAIL = 8,                         /* bytes kept for `..."}` and the line feed */
+  VALUE_END = LOG_LINE_MAX - TAIL,  /* values grow up to here */
+  FIELD_MAX = VALUE_END - 2 * TAIL, /* a field starts only if its key ends before this */
 };
 
 static void put(struct log_line *line, const char *bytes, size_t size) {
@@ -39,7 +39,7 @@ static void put_control(struct log_line *line, uint32_t point) {
 static void put_escaped(struct log_line *line, const char *value) {
   const unsigned char *at = (const unsigned char *)value, *end = at + strlen(value);
   while (at < end) {
-    if (line->size > VALUE_END - ESCAPE_MOST) {
+    if (line->size > VALUE_END - ESCAPE_MAX) {
       put_text(line, "...");
       return;
     }
@@ -94,7 +94,7 @@ static void add_logfmt(struct log_line *line, const char *key, const char *value
 }
 
 void log_line_add(struct log_line *line, const char *key, const char *value) {
-  if (line->size + strlen(key) > FIELD_MOST) return;
+  if (line->size + strlen(key) > FIELD_MAX) return;
   if (!value) value = "";
   if (line->format == LOG_JSON) {
     add_json(line, key, value);

@@ -13,12 +13,12 @@
 
 #include "base/log.h"
 
-#define LOG_LINE_MOST 4096 /* PIPE_BUF: a line goes into a pipe as a whole */
+#define LOG_LINE_MAX 4096 /* PIPE_BUF: a line goes into a pipe as a whole */
 
 struct log_line {
   enum log_format format;
   size_t size; /* bytes used */
-  char bytes[LOG_LINE_MOST];
+  char bytes[LOG_LINE_MAX];
 };
 
 void log_line_begin(struct log_line *line, enum log_format format);

@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-/* As malloc, calloc, realloc and strdup, but never NULL: without memory the process ends (memory_exhausted). The caller
- * owns the result. */
+/* As malloc, calloc, realloc and strdup, but never NULL means without memory the process ends (memory_exhausted). The
+ * caller owns the result. */
 void *memory_alloc(size_t size);
 void *memory_calloc(size_t count, size_t size);
 void *memory_realloc(void *memory, size_t size);

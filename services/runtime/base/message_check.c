@@ -8,7 +8,7 @@
 #include "base/violations.h"
 
 enum {
-  DEPTH_MOST = 32, /* of nested messages: decoding is recursive */
+  DEPTH_MAX = 32, /* of nested messages: decoding is recursive */
   LENGTH_DELIMITED = 2,
 };
 
@@ -104,7 +104,7 @@ static bool check_message(struct check *check, const ProtobufCMessageDescriptor 
                           const struct place *place, int depth) {
   const ProtobufCFieldDescriptor *last = NULL;
   size_t index = 0;
-  if (depth > DEPTH_MOST) return false;
+  if (depth > DEPTH_MAX) return false;
   while (message.at < message.end) {
     uint64_t tag;
     struct reader value;

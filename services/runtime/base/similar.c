@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { LETTERS_MOST = 64 }; /* nothing longer is looked at */
+enum { LETTERS_MAX = 64 }; /* nothing longer is looked at */
 
-static size_t least(size_t a, size_t b) {
+static size_t min(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
@@ -19,9 +19,9 @@ static size_t distance(size_t *table, const char *left, size_t left_size, const 
     row[0] = i;
     for (size_t j = 1; j <= right_size; j++) {
       size_t change = row[j - 1 - width] + (left[i - 1] != right[j - 1]);
-      row[j] = least(change, least(row[j - width], row[j - 1]) + 1);
+      row[j] = min(change, min(row[j - width], row[j - 1]) + 1);
       bool swapped = i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1];
-      if (swapped) row[j] = least(row[j], row[j - 2 - 2 * width] + 1);
+      if (swapped) row[j] = min(row[j], row[j - 2 - 2 * width] + 1);
     }
   }
   return table[left_size * width + right_size];
@@ -29,12 +29,12 @@ static size_t distance(size_t *table, const char *left, size_t left_size, const 
 
 const char *similar_word(struct arena *arena, const char *word, const char *const *words) {
   size_t size = strlen(word), best = size / 3 > 1 ? size / 3 + 1 : 2;
-  if (size == 0 || size > LETTERS_MOST) return NULL;
-  size_t *table = arena_calloc(arena, (LETTERS_MOST + 1) * (LETTERS_MOST + 1), sizeof(*table));
+  if (size == 0 || size > LETTERS_MAX) return NULL;
+  size_t *table = arena_calloc(arena, (LETTERS_MAX + 1) * (LETTERS_MAX + 1), sizeof(*table));
   const char *found = NULL;
   for (; *words; words++) {
     size_t other = strlen(*words);
-    if (other > LETTERS_MOST) continue;
+    if (other > LETTERS_MAX) continue;
     size_t found_distance = distance(table, word, size, *words, other);
     if (found_distance >= best || found_distance >= size) continue;
     best = found_distance;

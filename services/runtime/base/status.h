@@ -63,9 +63,9 @@ struct error_details {
   const struct error_metadata *metadata;
   const struct field_violation *violations;
   const struct precondition_violation *preconditions;
-  const char *resource_type; /* ResourceInfo: "customer"; NULL: none */
+  const char *resource_type; /* ResourceInfo: "customer"; NULL if there is none */
   const char *resource_name; /* ResourceInfo: the id */
-  int64_t retry_delay_ms;    /* RetryInfo; 0: none */
+  int64_t retry_delay_ms;    /* RetryInfo; 0 if there is none */
 };
 
 struct status {

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-enum { CONTINUATIONS_MOST = 3 }; /* bytes of a character behind its first */
+enum { CONTINUATIONS_MAX = 3 }; /* bytes of a character behind its first */
 
 /* Lead byte, its payload, and the least code point that needs so many bytes. */
 struct form {
   size_t bytes;
   uint32_t payload;
-  uint32_t least;
+  uint32_t min;
 };
 
 static struct form form_of(unsigned char lead) {
@@ -33,17 +33,17 @@ size_t utf8_decode(const unsigned char *bytes, size_t size, uint32_t *ret_point)
     point = point << 6 | (bytes[i] & 0x3Fu);
   }
   bool surrogate = point >= 0xD800 && point <= 0xDFFF;
-  if (point < form.least || point > 0x10FFFF || surrogate) return 0;
+  if (point < form.min || point > 0x10FFFF || surrogate) return 0;
   *ret_point = point;
   return form.bytes;
 }
 
-size_t utf8_cut(const char *text, size_t most) {
-  size_t length = strnlen(text, most + 1);
-  if (length <= most) return length;
-  size_t cut = most;
-  for (int i = 0; i < CONTINUATIONS_MOST && cut > 0 && is_continuation((unsigned char)text[cut]); i++) cut--;
-  return is_continuation((unsigned char)text[cut]) ? most : cut;
+size_t utf8_cut(const char *text, size_t max) {
+  size_t length = strnlen(text, max + 1);
+  if (length <= max) return length;
+  size_t cut = max;
+  for (int i = 0; i < CONTINUATIONS_MAX && cut > 0 && is_continuation((unsigned char)text[cut]); i++) cut--;
+  return is_continuation((unsigned char)text[cut]) ? max : cut;
 }
 
 bool utf8_is_control(uint32_t point) {

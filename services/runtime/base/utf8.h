@@ -9,9 +9,9 @@
 /* Bytes of the code point at the start of `bytes` (size > 0), or 0 if they are not valid UTF-8. */
 size_t utf8_decode(const unsigned char *bytes, size_t size, uint32_t *ret_point);
 
-/* How many bytes of `text` fit into `most` without dividing a character: all of them if it isn't longer. Of what is not
- * UTF-8 it takes `most`. */
-size_t utf8_cut(const char *text, size_t most);
+/* How many bytes of `text` fit into `max` without dividing a character: all of them if it isn't longer. Of what is not
+ * UTF-8 it takes `max`. */
+size_t utf8_cut(const char *text, size_t max);
 
 /* C0, DEL, C1, and the line and paragraph separators U+2028 and U+2029. */
 bool utf8_is_control(uint32_t point);

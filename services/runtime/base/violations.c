@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/violations.h"
 
-enum { KEPT_MOST = 100 };
+enum { KEPT_MAX = 100 };
 
 struct violations violations_of(struct arena *arena) {
   return (struct violations){.arena = arena};
@@ -9,7 +9,7 @@ struct violations violations_of(struct arena *arena) {
 
 void violation_add(struct violations *violations, const char *field, const char *format, ...) {
   violations->count++;
-  if (violations->count > KEPT_MOST) return;
+  if (violations->count > KEPT_MAX) return;
   struct field_violation *violation = arena_alloc(violations->arena, sizeof(*violation));
   va_list values;
   va_start(values, format);

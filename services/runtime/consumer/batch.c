@@ -26,7 +26,7 @@ struct batch_event {
   struct progress_stream *stream;
   struct read_entry read;
   const char *key;
-  const char *fault;           /* why it is dead-lettered; NULL: it is handled */
+  const char *fault;           /* why it is dead-lettered; NULL if it is handled */
   bool single;                 /* its run was refused: it will show which event is at fault */
   struct work_refusal refused; /* its latest commit that was, if any */
   int refusals;                /* how often, apart from contention */
@@ -121,8 +121,8 @@ static void committed(struct batch *batch, size_t end) {
     const struct batch_event *slot = &batch->events[i];
     applied(batch, slot);
     if (!slot->fault || slot->fault == dead_letters_follower) continue;
-    log_event(LOG_ERROR, "parked an event", "stream", slot->event.stream, "entry", slot->event.id, "key", slot->key,
-              "reason", slot->fault, NULL);
+    log_event(LOG_ERROR, "dead-lettered an event", "stream", slot->event.stream, "entry", slot->event.id, "key",
+              slot->key, "reason", slot->fault, NULL);
   }
   crash_guard_committed(batch->parts->guard, batch->alone);
   batch->done = end;

@@ -28,7 +28,7 @@ struct batch_parts {
   struct stream_reader *reader; /* of the term; its streams are those of the progress */
   struct dead_letters *dead_letters;
   struct crash_guard *guard;
-  const struct outbox_route *route; /* NULL: the service sends nothing */
+  const struct outbox_route *route; /* NULL if the service sends nothing */
   struct outbox *outbox;            /* NULL likewise */
   void *user;                       /* work_user */
 };

@@ -36,7 +36,7 @@ struct consumer {
   struct housekeeping housekeeping;
   struct dead_letters *dead_letters;
   struct crash_guard guard;
-  struct outbox *outbox;        /* NULL: the service sends nothing */
+  struct outbox *outbox;        /* NULL if the service sends nothing */
   struct stream_reader *reader; /* of the term */
   struct arena *arena;          /* of the term: its errors */
   bool in_trouble;              /* the log says so */
@@ -225,7 +225,7 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
-/* False: the consumer stops. */
+/* Returns false if the consumer stops. */
 static coroutine_fn bool wait_for_lead(struct consumer *consumer) {
   struct leader *leader = &consumer->leader;
   while (!consumer->stopping && (!event_store_is_ready(consumer->options.store) || leader->epoch == 0)) {

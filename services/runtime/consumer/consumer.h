@@ -47,14 +47,14 @@ struct consumer_options {
   const struct subscription *subscriptions;
   size_t subscription_count;
   void *user;                         /* work_user */
-  const struct outbox_route *outbox;  /* NULL: none */
+  const struct outbox_route *outbox;  /* NULL if there is none */
   struct rpc_channel *outbox_channel; /* to the peer of the outbox */
   /* Optional: called by the leader about once a second and after a tick, when everything up to `position` has been
    * applied. `epoch` is the lease's, for fenced functions. May yield; after an error it is called again as usual. */
   coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
   int64_t lease_ms;  /* 0: 3,000 */
-  int64_t linger_ms; /* pause after a batch so that the next one is fuller; 0: 5; skipped when somebody waits */
+  int64_t linger_ms; /* pause after a batch so that the next one is fuller; 0 means 5; skipped when somebody waits */
 };
 
 /* Starts its coroutines; they wait for Redis by themselves. */

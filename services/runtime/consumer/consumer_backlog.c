@@ -28,14 +28,14 @@ static coroutine_fn struct status read_names(const struct event_store *store, st
   struct arena *arena = context->arena;
   struct redis_arguments keys = redis_command_of(arena, "SMEMBERS", dead_letters_keys_key(store, arena), NULL);
   struct redis_arguments lists = redis_command_of(arena, "SMEMBERS", dead_letters_lists_key(store, arena), NULL);
-  const struct redis_reply *parked, *listed;
+  const struct redis_reply *dead_lettered, *listed;
   struct redis_pending *first = redis_send(store->commands, context, &keys);
   struct redis_pending *second = redis_send(store->commands, context, &lists);
-  struct status status = redis_receive(first, &parked), other = redis_receive(second, &listed);
+  struct status status = redis_receive(first, &dead_lettered), other = redis_receive(second, &listed);
   if (status_is_ok(status)) status = other;
   if (!status_is_ok(status)) return status;
   struct key_table *known = key_table_new(arena);
-  add_members(known, names, parked);
+  add_members(known, names, dead_lettered);
   *ret_held = names->count;
   add_members(known, names, listed);
   return status_ok();

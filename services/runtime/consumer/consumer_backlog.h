@@ -12,10 +12,10 @@
 #define BACKLOG_KEYS_MAX 1000 /* held keys whose dead letters are counted */
 
 struct consumer_backlog {
-  int64_t position;      /* everything up to it has been applied; 0: nothing yet, or unknown */
-  int64_t lag_entries;   /* not applied yet, a tenth of a second ago; -1: unknown */
-  int64_t lag_us;        /* log time from the position to the latest entry, 0 if none waits; -1: unknown */
-  int64_t parked_keys;   /* that are held, or have events in their list; -1: unknown */
+  int64_t position;      /* everything up to it has been applied; 0 means nothing yet, or unknown */
+  int64_t lag_entries;   /* not applied yet, a tenth of a second ago; -1 if unknown */
+  int64_t lag_us;        /* log time from the position to the latest entry, 0 if none waits; -1 if unknown */
+  int64_t parked_keys;   /* that are held, or have events in their list; -1 if unknown */
   int64_t parked_events; /* -1: unknown, or more than BACKLOG_KEYS_MAX keys */
 };
 

@@ -27,7 +27,7 @@ struct crash_guard {
   int64_t trusted_epoch; /* of the lease: its start has been counted, or nothing ended the process under it */
   size_t alone_left;     /* so many events are still to run alone */
   bool starts_counted;   /* `starts` is there */
-  char attempt_left[ENTRY_ID_SIZE]; /* the event whose note could not be taken back; "": none */
+  char attempt_left[ENTRY_ID_SIZE]; /* the event whose note could not be taken back; "" means none */
 };
 
 struct crash_guard crash_guard_of(struct event_store *store, struct arena *arena);

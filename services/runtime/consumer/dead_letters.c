@@ -11,8 +11,8 @@
 const char dead_letters_follower[] = "after a parked event of its key";
 
 enum {
-  LOOKED_AT = 100,   /* lists of free keys, at each load */
-  ADDED_MOST = 1000, /* members of a set, in a command */
+  LOOKED_AT = 100,  /* lists of free keys, at each load */
+  ADDED_MAX = 1000, /* members of a set, in a command */
 };
 
 /* A key whose commit is still to come. */
@@ -93,7 +93,7 @@ static coroutine_fn struct status register_lists(struct loading *loading) {
   }
   struct redis_arguments add = redis_command_of(arena, "SADD", dead_letters_lists_key(store, arena), NULL);
   size_t before = add.count;
-  for (size_t i = 0; i < loading->keys->count && add.count < before + ADDED_MOST; i++) {
+  for (size_t i = 0; i < loading->keys->count && add.count < before + ADDED_MAX; i++) {
     const char *key = redis_reply_text(redis_reply_at(loading->keys, i));
     if (!key_table_find(known, key)) redis_add_text(&add, key);
   }
@@ -124,8 +124,7 @@ static coroutine_fn struct status look_at_list(struct loading *loading, const ch
   if (events == 0) return unregister_list(loading, key);
   *key_table_at(letters->left, key) = letters;
   if (!key_table_find(loading->told, key)) {
-    log_event(LOG_WARN, "a key goes on, though events of it lie parked", "key", key, "events", log_number(events),
-              NULL);
+    log_event(LOG_WARN, "a key goes on, though it has dead letters", "key", key, "events", log_number(events), NULL);
   }
   return status_ok();
 }

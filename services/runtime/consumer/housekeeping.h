@@ -13,7 +13,7 @@ enum { HOUSEKEEPING_US = 1000000 }; /* between two */
 
 struct housekeeping {
   const struct progress *progress;
-  /* The service's; NULL: it has none. */
+  /* The service's; NULL if there is none. */
   coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
   void *user;

@@ -28,10 +28,10 @@ struct leader {
   struct event_store *store;
   const char *holder; /* this process: random, one per start */
   int64_t lease_ms;
-  int64_t epoch;         /* of the lease that this replica holds; 0: it holds none */
+  int64_t epoch;         /* of the lease that this replica holds; 0 means it holds none */
   int64_t until_us;      /* when the lease ends unless it is renewed (clock_monotonic_us) */
   bool follows;          /* another replica is the leader, by Redis' latest answer */
-  int64_t leader_client; /* client id of the leader's blocking connection, whoever it is; 0: unknown */
+  int64_t leader_client; /* client id of the leader's blocking connection, whoever it is; 0 if unknown */
   struct term term;      /* the latest one */
   struct condition changed;
   struct condition wake; /* the keeper's */

@@ -51,7 +51,7 @@ static int64_t surely_applied(const struct progress_stream *stream, const struct
   return known && sight->group_read > 0 ? sight->group_read : 0;
 }
 
-/* The log time of the last entry that was removed before it was applied; 0: there is none. */
+/* The log time of the last entry that was removed before it was applied; 0 means there is none. */
 static int64_t end_of_gap(const struct progress_stream *stream, const struct stream_sight *sight) {
   int64_t last = log_time_of_entry(sight->last), deleted = log_time_of_entry(sight->deleted);
   if (strcmp(sight->deleted, "0-0") != 0 && deleted > stream->position) return deleted;

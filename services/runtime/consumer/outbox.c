@@ -170,8 +170,8 @@ static coroutine_fn struct status remove_first(struct outbox *outbox, struct bat
 static coroutine_fn struct status dead_letter_first(struct outbox *outbox, struct batch *batch, const char *reason) {
   struct status status = remove_first(outbox, batch, 1, reason);
   if (!status_is_ok(status)) return status;
-  log_event(LOG_ERROR, "parked a message that the peer refuses", "method", outbox->options.route->method, "reason",
-            reason, NULL);
+  log_event(LOG_ERROR, "dead-lettered a message that the peer refuses", "method", outbox->options.route->method,
+            "reason", reason, NULL);
   return status_ok();
 }
 
@@ -207,7 +207,7 @@ static void say(struct outbox *outbox, struct status status) {
   outbox->in_trouble = !status_is_ok(status);
 }
 
-/* One batch. *ret_more false: the list is empty. False: it failed. */
+/* One batch. *ret_more false: the list is empty. Returns false if it failed. */
 static coroutine_fn bool deliver_next(struct outbox *outbox, bool *ret_more) {
   struct batch batch = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US}};
   struct status status = deliver(outbox, &batch);

@@ -22,7 +22,7 @@ struct progress_stream {
   const struct subscribed_stream *subscribed;
   const char *key;
   int64_t position;            /* log time of the last entry applied */
-  char applied[ENTRY_ID_SIZE]; /* its id; "0-0": none */
+  char applied[ENTRY_ID_SIZE]; /* its id; "0-0" if there is none */
   size_t applied_count;        /* entries applied since the positions were loaded */
   size_t gap_count;            /* gaps skipped since then */
 };
@@ -34,7 +34,7 @@ struct progress {
   struct progress_stream *streams;
   size_t stream_count;
   struct position position; /* everything up to it has been applied, as far as this replica knows */
-  int64_t accepted_loss;    /* an operator has accepted that the log lacks entries up to it; 0: none */
+  int64_t accepted_loss;    /* an operator has accepted that the log lacks entries up to it; 0 if there is none */
   int64_t stored_log;       /* as Redis has it */
   int64_t stored_us;        /* when it was stored (clock_monotonic_us) */
   bool begun;               /* Redis has said who handles the events, and if it is this replica, it has begun to */
@@ -53,7 +53,8 @@ coroutine_fn struct status progress_load(struct progress *progress, struct conte
 /* This replica handles the events, and its position is that of the present server. */
 bool progress_is_current(const struct progress *progress);
 
-/* Why an operator is waited for; "": nobody is, or another replica handles the events: it is for that one to say. */
+/* Why an operator is waited for; "" means nobody is, or another replica handles the events: it is for that one to say.
+ */
 const char *progress_halt_reason(const struct progress *progress);
 
 /* An entry of the stream has been applied. */
@@ -67,7 +68,7 @@ void progress_skip_gap(struct progress_stream *stream, struct arena *arena, int6
 void progress_moved_to(struct progress *progress, int64_t log_time);
 
 /* Adds to a transaction what will be stored: everything up to `log_time`, which may be behind the position, and where
- * `last[i]` is not NULL, the entry's id for stream i. `last` NULL: no stream has moved. */
+ * `last[i]` is not NULL, the entry's id for stream i. `last` NULL means no stream has moved. */
 void progress_add(const struct progress *progress, struct transaction *transaction, int64_t log_time,
                   const char *const *last);
 

@@ -40,7 +40,7 @@ struct subscription {
   /* Instead of handlers: the view keeps the entities (projection_keep), each under its id, and follows all three
    * streams. */
   const struct view *projection;
-  /* Optional: the ordering key of an event: a dead letter holds up later events of the same key only. NULL: the
+  /* Optional: the ordering key of an event: a dead letter holds up later events of the same key only. NULL means the
    * entity's id. */
   const char *(*key)(const struct event *event);
   /* Optional: work_want for each record that the handlers will read. */
@@ -51,7 +51,7 @@ struct subscription {
 struct subscribed_stream {
   const char *name; /* "customer_created" */
   const struct subscription *subscription;
-  event_handler *handler; /* NULL: a projection, or a run handler */
+  event_handler *handler; /* NULL means a projection, or a run handler */
   event_run_handler *run_handler;
 };
 

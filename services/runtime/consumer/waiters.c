@@ -5,7 +5,7 @@
 
 enum { LOOK_FIRST_US = 1000, UNBLOCK_US = 5000000 };
 
-/* Which connection the leader reads on while it blocks; 0: none. */
+/* Which connection the leader reads on while it blocks; 0 if there is none. */
 static int64_t blocked_client(const struct waiters *waiters) {
   const struct leader *leader = waiters->progress->leader;
   if (waiters->blocked) return redis_client_id(waiters->progress->store->blocking);

@@ -18,9 +18,9 @@ enum { BYTES_LIKE_A_CHANGE = 4096 };
 /* One record of a view, as far as it is known. */
 struct work_record {
   const char *key;
-  const void *bytes; /* as it is now; NULL: there is none */
+  const void *bytes; /* as it is now; NULL if there is none */
   size_t size;
-  void *message; /* unpacked for the handler; NULL: not yet */
+  void *message; /* unpacked for the handler; NULL means not yet */
   bool known, dirty;
   struct work_record *next; /* in the list that it is in: wanted or dirty */
 };
@@ -50,7 +50,7 @@ struct work_entity {
   int guard;
   const struct entity_type *type;
   const char *id;
-  int64_t version; /* that it must have; 0: it must not exist */
+  int64_t version; /* that it must have; 0 means it must not exist */
   struct work_entity *before;
 };
 

@@ -41,7 +41,7 @@ struct status work_lease_lost(struct work *work);
 /* Says that a record will be needed, so that a batch's records are fetched together. For subscription.want. */
 void work_want(struct work *work, const struct view *view, const char *key);
 
-/* The record as of this event, or NULL where there is none. The message may be changed and put back. May yield. */
+/* The record as of this event, or NULL if there is none. The message may be changed and put back. May yield. */
 coroutine_fn struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record);
 void work_put(struct work *work, const struct view *view, const char *key, const void *record);
 void work_remove(struct work *work, const struct view *view, const char *key);

@@ -17,12 +17,12 @@ struct work_options {
   struct context *context;           /* of the batch: its arena holds the work */
   void *user;                        /* work_user */
   const char *epoch;                 /* the lease's, as text */
-  const struct outbox_route *outbox; /* NULL: the service sends nothing */
+  const struct outbox_route *outbox; /* NULL if the service sends nothing */
 };
 
 struct work *work_new(const struct work_options *options);
 
-/* From here on the work is `event`'s: its guards, changes and derived ids; NULL: nobody's. */
+/* From here on the work is `event`'s: its guards, changes and derived ids; NULL means nobody's. */
 void work_begin(struct work *work, const struct event *event);
 
 /* What the event's handler has given that can't be stored or sent, or NULL. */
@@ -46,10 +46,10 @@ void work_discard(struct work *work);
 
 /* Why a unit was not written. */
 struct work_refusal {
-  const struct event *event; /* whose guard or change it is; NULL: none of an event */
+  const struct event *event; /* whose guard or change it is; NULL if there is none of an event */
   const char *why;           /* for people */
-  const char *entity;        /* whose guard does not hold: type and id; NULL: of no entity */
-  int64_t version;           /* that the handler has met of it; 0: none */
+  const char *entity;        /* whose guard does not hold: type and id; NULL means of no entity */
+  int64_t version;           /* that the handler has met of it; 0 if there is none */
 };
 
 /* Writes the present unit, and what work_transaction was given, in one transaction; afterwards the next unit begins.

@@ -37,5 +37,5 @@ static void queue(void *argument) {
 coroutine_fn void blocking_run(void (*run)(void *argument), void *argument) {
   struct work work = {.uv = loop_uv(coroutine_loop()), .run = run, .argument = argument, .coroutine = coroutine_self()};
   coroutine_on_loop_stack(queue, &work);
-  while (!work.done) coroutine_park();
+  while (!work.done) coroutine_yield();
 }

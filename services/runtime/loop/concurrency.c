@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What coroutine.h offers beyond parking and waking: sleep, conditions, many at once. */
+/* What coroutine.h offers beyond yielding and waking: sleep, conditions, many at once. */
 #include "base/clock.h"
 #include "loop/coroutine.h"
 #include "loop/label.h"
@@ -9,7 +9,7 @@ coroutine_fn void coroutine_sleep(int64_t duration_us, int64_t deadline_us) {
   int64_t until;
   if (__builtin_add_overflow(clock_monotonic_us(), duration_us, &until)) until = INT64_MAX;
   if (deadline_us < until) until = deadline_us;
-  while (coroutine_park_until(until)) continue;
+  while (coroutine_yield_until(until)) continue;
 }
 
 /* ---- condition -------------------------------------------------------------------------------------------------- */
@@ -32,7 +32,7 @@ coroutine_fn bool condition_wait(struct condition *condition, int64_t deadline_u
   waiter->coroutine = self;
   waiter_add(condition, waiter);
   while (waiter->link) {
-    if (coroutine_park_until(deadline_us) || !waiter->link) continue;
+    if (coroutine_yield_until(deadline_us) || !waiter->link) continue;
     waiter_remove(waiter);
     return false;
   }
@@ -87,5 +87,5 @@ coroutine_fn void coroutine_for_each(void (*run)(void *item), void **items, int 
   while (crew.helpers < helpers && scheduler_spawn(scheduler_here(), helper_run, &crew)) crew.helpers++;
   crew_work(&crew);
   crew.waiting = true;
-  while (crew.helpers > 0) coroutine_park();
+  while (crew.helpers > 0) coroutine_yield();
 }

@@ -14,7 +14,7 @@
 #endif
 
 enum {
-  POOLED_MOST = 512, /* ended coroutines kept with their stacks */
+  POOLED_MAX = 512, /* ended coroutines kept with their stacks */
   POOLED_TRIMMED = 32,
   CACHE_LINE = 64,
   COLOURS = 8,
@@ -58,7 +58,7 @@ static _Noreturn void misuse(const char *what) {
 /* The running coroutine of a function that must not be called on the loop's stack. */
 static struct coroutine *self_or_abort(void) {
   struct coroutine *self = coroutine_self();
-  if (!self) misuse("a function that parks was called outside a coroutine");
+  if (!self) misuse("a function that yields was called outside a coroutine");
   return self;
 }
 
@@ -89,7 +89,7 @@ static void switch_to_loop(struct scheduler *scheduler, struct coroutine *self, 
   switch_ended(ending ? NULL : self->fake_stack, &scheduler->stack_bottom, &scheduler->stack_size);
 }
 
-/* Bottom frame of every coroutine; a pooled coroutine is parked in it. */
+/* Bottom frame of every coroutine; a pooled coroutine has yielded in it. */
 static __attribute__((no_sanitize_address)) void coroutine_entry(struct fcontext_transfer transfer) {
   struct coroutine *self = transfer.data;
   struct scheduler *scheduler = self->scheduler;
@@ -102,7 +102,7 @@ static __attribute__((no_sanitize_address)) void coroutine_entry(struct fcontext
   }
 }
 
-/* From the loop's stack to the coroutine's; returns when it parks, ends or wants a call on the loop's stack. */
+/* From the loop's stack to the coroutine's; returns when it yields, ends or wants a call on the loop's stack. */
 static void switch_to_coroutine(struct scheduler *scheduler, struct coroutine *coroutine) {
   switch_begins(&scheduler->fake_stack, coroutine->stack.bottom, coroutine->stack.size);
   coroutine->fcontext = jump_fcontext(coroutine->fcontext, coroutine).from;
@@ -156,8 +156,8 @@ static void coroutine_put_back(struct scheduler *scheduler, struct coroutine *co
   forget_label(scheduler, coroutine);
   scheduler->coroutines--;
   size_t used = stack_used(&coroutine->stack);
-  if (used > scheduler->stack_bytes_most) scheduler->stack_bytes_most = used;
-  if (scheduler->pooled >= POOLED_MOST) {
+  if (used > scheduler->stack_bytes_max) scheduler->stack_bytes_max = used;
+  if (scheduler->pooled >= POOLED_MAX) {
     coroutine_release(scheduler, coroutine);
     return;
   }
@@ -170,8 +170,8 @@ void scheduler_init(struct scheduler *scheduler) {
   pthread_mutex_init(&scheduler->labels, NULL);
 }
 
-static void shrink_pool(struct scheduler *scheduler, size_t most) {
-  for (; scheduler->pooled > most; scheduler->pooled--) {
+static void shrink_pool(struct scheduler *scheduler, size_t max) {
+  for (; scheduler->pooled > max; scheduler->pooled--) {
     struct coroutine *coroutine = scheduler->pool;
     scheduler->pool = coroutine->next;
     coroutine_release(scheduler, coroutine);
@@ -208,7 +208,7 @@ bool scheduler_spawn(struct scheduler *scheduler, void (*run)(void *argument), v
   coroutine->woken = false;
   make_ready(scheduler, coroutine);
   scheduler->coroutines++;
-  if (scheduler->coroutines > scheduler->coroutines_most) scheduler->coroutines_most = scheduler->coroutines;
+  if (scheduler->coroutines > scheduler->coroutines_max) scheduler->coroutines_max = scheduler->coroutines;
   return true;
 }
 
@@ -232,8 +232,8 @@ static void resume(struct scheduler *scheduler, struct coroutine *coroutine) {
   atomic_store_explicit(&scheduler->current, NULL, memory_order_release);
 }
 
-void scheduler_run_ready(struct scheduler *scheduler, int most) {
-  for (int i = 0; i < most && scheduler->ready_first; i++) {
+void scheduler_run_ready(struct scheduler *scheduler, int max) {
+  for (int i = 0; i < max && scheduler->ready_first; i++) {
     struct coroutine *coroutine = scheduler->ready_first;
     scheduler->ready_first = coroutine->next;
     resume(scheduler, coroutine);
@@ -246,34 +246,34 @@ void scheduler_expire(struct scheduler *scheduler, int64_t now_us) {
     struct coroutine *coroutine = (struct coroutine *)timer;
     timers_remove(&scheduler->timers, timer);
     /* Somebody who was woken in time was in time. */
-    if (coroutine->state != COROUTINE_PARKED) continue;
+    if (coroutine->state != COROUTINE_YIELDED) continue;
     coroutine->timed_out = true;
     coroutine->state = COROUTINE_READY;
     make_ready(scheduler, coroutine);
   }
 }
 
-/* ---- parking ---------------------------------------------------------------------------------------------------- */
+/* ---- yielding --------------------------------------------------------------------------------------------------- */
 
-static void park(struct coroutine *self) {
+static void yield(struct coroutine *self) {
   self->timed_out = false;
-  self->state = COROUTINE_PARKED;
+  self->state = COROUTINE_YIELDED;
   switch_to_loop(self->scheduler, self, false);
 }
 
-coroutine_fn void coroutine_park(void) {
+coroutine_fn void coroutine_yield(void) {
   struct coroutine *self = self_or_abort();
-  if (!self->woken) park(self);
+  if (!self->woken) yield(self);
   self->woken = false;
 }
 
-coroutine_fn bool coroutine_park_until(int64_t deadline_us) {
+coroutine_fn bool coroutine_yield_until(int64_t deadline_us) {
   struct coroutine *self = self_or_abort();
   struct timers *timers = &self->scheduler->timers;
   bool timed_out = false;
   if (!self->woken) {
     if (deadline_us != DEADLINE_NEVER) timers_add(timers, &self->deadline, deadline_us);
-    park(self);
+    yield(self);
     timers_remove(timers, &self->deadline);
     timed_out = self->timed_out;
   }
@@ -282,7 +282,7 @@ coroutine_fn bool coroutine_park_until(int64_t deadline_us) {
 }
 
 void coroutine_wake(struct coroutine *coroutine) {
-  if (coroutine->state == COROUTINE_PARKED) {
+  if (coroutine->state == COROUTINE_YIELDED) {
     coroutine->state = COROUTINE_READY;
     make_ready(coroutine->scheduler, coroutine);
   } else if (coroutine->state != COROUTINE_READY) {

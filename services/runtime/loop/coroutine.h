@@ -2,8 +2,8 @@
 /* Coroutines: straight-line code on a stack of its own, one thread, no locks.
  *
  * A coroutine yields only in functions that are marked coroutine_fn: those below, and all that call one. While it is
- * parked others run, so whatever is shared may have changed afterwards. Deep recursion and libraries with unknown stack
- * needs (gRPC, curl) go through coroutine_on_loop_stack. */
+ * yielded others run, so whatever is shared may have changed afterwards. Deep recursion and libraries with unknown
+ * stack needs (gRPC, curl) go through coroutine_on_loop_stack. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,17 +22,17 @@ struct coroutine *coroutine_self(void);
 /* The loop that the running coroutine belongs to. */
 struct loop *coroutine_loop(void);
 
-/* Parks until coroutine_wake. A wake that came before is not lost: then it returns at once. Wakes can be spurious: call
- * it in a loop that checks what was waited for. */
-coroutine_fn void coroutine_park(void);
+/* Yields until coroutine_wake. A wake that came before is not lost: then it returns at once. Wakes can be spurious:
+ * call it in a loop that checks what was waited for. */
+coroutine_fn void coroutine_yield(void);
 
-/* Likewise, but at the latest until `deadline_us` (clock_monotonic_us). False: the deadline came first. */
-coroutine_fn bool coroutine_park_until(int64_t deadline_us);
+/* Likewise, but at the latest until `deadline_us` (clock_monotonic_us). Returns false if the deadline came first. */
+coroutine_fn bool coroutine_yield_until(int64_t deadline_us);
 
-/* Makes a parked coroutine runnable. Loop thread; any stack. */
+/* Makes a waiting coroutine runnable. Loop thread; any stack. */
 void coroutine_wake(struct coroutine *coroutine);
 
-/* Parks for a time; at the latest until `deadline_us`. */
+/* Yields for a time; at the latest until `deadline_us`. */
 coroutine_fn void coroutine_sleep(int64_t duration_us, int64_t deadline_us);
 
 /* Runs `run` on the loop's own stack and returns when it has. On the loop's stack: calls it. */
@@ -44,9 +44,9 @@ struct condition {
   struct condition_waiter *first;
 };
 
-/* Parks until the next condition_signal_all. False: deadline. Check what was waited for afterwards. */
+/* Yields until the next condition_signal_all. False: deadline. Check what was waited for afterwards. */
 coroutine_fn bool condition_wait(struct condition *condition, int64_t deadline_us);
 void condition_signal_all(struct condition *condition);
 
-/* Runs `run(items[i])` for i in 0..count-1 concurrently, at most `width` at once, and parks until all have ended. */
+/* Runs `run(items[i])` for i in 0..count-1 concurrently, at most `width` at once, and yields until all have ended. */
 coroutine_fn void coroutine_for_each(void (*run)(void *item), void **items, int count, int width);

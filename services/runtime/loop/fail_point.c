@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lies in this layer, not beside its header, because it parks. */
+/* Lies in this layer, not beside its header, because it yields. */
 #include "loop/fail_point.h"
 
 #ifdef FAIL_POINTS
@@ -37,7 +37,7 @@ static coroutine_fn bool point_hit(const char *hit) {
   return strcmp(action, "error") == 0;
 }
 
-/* FAIL_POINT_DIR as it was at the first call; NULL: none. */
+/* FAIL_POINT_DIR as it was at the first call; NULL if there is none. */
 static const char *folder(void) {
   static const char *value;
   static bool known;

@@ -37,7 +37,7 @@ coroutine_fn bool keyed_lock_acquire(struct keyed_locks *locks, struct keyed_loc
   append(locks, holder);
   holder->holds = first_of(locks->buckets[bucket_of(key)].first, key) == holder;
   while (!holder->holds) {
-    bool in_time = coroutine_park_until(deadline_us);
+    bool in_time = coroutine_yield_until(deadline_us);
     if (in_time || holder->holds) continue;
     remove_holder(locks, holder);
     return false;

@@ -25,7 +25,7 @@ struct keyed_locks {
   } buckets[KEYED_LOCK_BUCKETS];
 };
 
-/* Parks until the lock is free. `key` must live until the release. False: `deadline_us` (clock_monotonic_us) came
+/* Yields until the lock is free. `key` must live until the release. False: `deadline_us` (clock_monotonic_us) came
  * first, and there is nothing to release. */
 coroutine_fn bool keyed_lock_acquire(struct keyed_locks *locks, struct keyed_lock_holder *holder, const char *key,
                                      int64_t deadline_us);

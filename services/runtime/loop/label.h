@@ -10,22 +10,22 @@
 struct loop;
 
 struct label {
-  const char *kind;  /* "method", "event" ...; NULL: no label */
+  const char *kind;  /* "method", "event" ...; NULL means no label */
   const char *name;  /* of a method: its name in the proto; of an event: its stream */
   const char *entry; /* of an event: the entry's id; else NULL */
   const char *key;   /* of an event: its key; else NULL */
 };
 
-/* Labels the running coroutine, until the next call or its end; so long its texts must live. NULL: no label. Outside a
- * coroutine it does nothing. Its helpers (coroutine_for_each) bear its label, too. */
+/* Labels the running coroutine, until the next call or its end; so long its texts must live. NULL means no label.
+ * Outside a coroutine it does nothing. Its helpers (coroutine_for_each) bear its label, too. */
 void label_set(const struct label *label);
 
 /* The label of the coroutine whose turn it is on this thread's loop, also while it uses the loop's stack; its kind is
  * NULL when there is none. A signal handler may call it. */
 struct label label_here(void);
 
-/* How long the loop has stood in the running coroutine since it was labelled, as far as the watchdog has seen; 0: it
- * hasn't. In microseconds. */
+/* How long the loop has stood in the running coroutine since it was labelled, as far as the watchdog has seen; 0 means
+ * it hasn't. In microseconds. */
 int64_t label_stood_us(void);
 
 /* "event customer_created 1548699678802-91 of key 8c1f...", cut to `size`. False (and an empty text): there is none. */

@@ -18,7 +18,7 @@
 #include "base/memory.h"
 
 enum {
-  SOCKETS_MOST = 8,       /* addresses of one name */
+  SOCKETS_MAX = 8,        /* addresses of one name */
   ACCEPTS_PER_TURN = 64,  /* before others have their turn */
   LOOK_MS = 100,          /* how often it is looked whether trouble is over */
   QUIET_US = 1000 * 1000, /* trouble is over when nothing has been refused for so long */
@@ -42,8 +42,8 @@ struct trouble {
 
 struct listener {
   struct listener_options options;
-  int descriptors[SOCKETS_MOST];
-  uv_poll_t polls[SOCKETS_MOST];
+  int descriptors[SOCKETS_MAX];
+  uv_poll_t polls[SOCKETS_MAX];
   int socket_count;
   int port;
   uv_timer_t timer; /* runs while there is trouble */
@@ -108,7 +108,7 @@ static int bind_socket(const struct listener *listener, const struct sockaddr *a
 
 /* All sockets have one port: that of the first. */
 static bool add_socket(struct listener *listener, struct sockaddr *address, socklen_t size, bool dual) {
-  if (listener->socket_count == SOCKETS_MOST) return true;
+  if (listener->socket_count == SOCKETS_MAX) return true;
   if (listener->port > 0) set_port(address, listener->port);
   int descriptor = bind_socket(listener, address, size, dual);
   if (descriptor < 0) return false;
@@ -215,7 +215,7 @@ static size_t connections_of(const struct listener *listener, const struct in6_a
 
 static void look_for_end(uv_timer_t *timer);
 
-/* True: it is the first of its kind for a while. */
+/* Returns true if it is the first of its kind for a while. */
 static bool begins(struct listener *listener, struct trouble *trouble) {
   bool first = !trouble->is;
   trouble->is = true;

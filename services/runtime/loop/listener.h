@@ -42,5 +42,5 @@ void listener_start(struct listener *listener);
  * allowed. Loop's stack. */
 void listener_close(struct listener *listener);
 
-/* Why no connection is taken, for people; "": they are. Static memory or the listener's. */
+/* Why no connection is taken, for people; "" if they are. Static memory or the listener's. */
 const char *listener_trouble(const struct listener *listener);

@@ -33,7 +33,7 @@ struct loop {
   uv_idle_t busy;    /* active: there is more to do, the poll must not sleep */
   uv_async_t wakeup; /* ends the sleep when a task is posted */
   uv_timer_t timer;  /* ends the sleep when a deadline comes */
-  int64_t timer_us;  /* for when it is set; 0: it isn't */
+  int64_t timer_us;  /* for when it is set; 0 means it isn't */
   struct loop_flush *flushes;
   bool stopping;
   /* Tasks of other threads, newest first. */
@@ -53,9 +53,9 @@ uv_loop_t *loop_uv(struct loop *loop) {
 struct loop_figures loop_figures(const struct loop *loop) {
   const struct scheduler *scheduler = &loop->scheduler;
   return (struct loop_figures){.coroutines = scheduler->coroutines,
-                               .coroutines_most = scheduler->coroutines_most,
+                               .coroutines_max = scheduler->coroutines_max,
                                .stacks = scheduler->stacks,
-                               .stack_bytes_most = scheduler->stack_bytes_most};
+                               .stack_bytes_max = scheduler->stack_bytes_max};
 }
 
 bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument) {

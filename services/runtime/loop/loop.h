@@ -11,8 +11,8 @@
 struct loop;
 
 struct loop_options {
-  size_t stack_bytes;    /* of a coroutine; 0: 64 KiB (256 KiB under sanitizers) */
-  size_t max_coroutines; /* living at once; 0: 10,000 */
+  size_t stack_bytes;    /* of a coroutine; 0 means 64 KiB (256 KiB under sanitizers) */
+  size_t max_coroutines; /* living at once; 0 means 10,000 */
   bool unwatched;        /* without a watchdog: a program in a terminal may stand until somebody reads on */
 };
 
@@ -51,16 +51,16 @@ void loop_flush_remove(struct loop *loop, struct loop_flush *flush);
  * libuv: its events are then handled without changing threads. While the loop sleeps there, a thread watches libuv's
  * descriptor and ends the sleep when libuv has something to do. At most one poller at a time. */
 struct loop_poller {
-  /* Handles what is there, on the loop's own stack. If nothing is, waits for at most `timeout_ms` (-1: no limit, 0: not
-   * at all) or until `wake`. Called once a turn, after the flushes. */
+  /* Handles what is there, on the loop's own stack. If nothing is, waits for at most `timeout_ms` (-1: no limit, 0
+   * means not at all) or until `wake`. Called once a turn, after the flushes. */
   void (*poll)(struct loop_poller *poller, int timeout_ms);
   void (*wake)(struct loop_poller *poller); /* any thread; may come when nobody sleeps any more */
 };
 
-/* NULL: none, the loop sleeps in libuv. After it has returned, the poller before is not called again. */
+/* NULL if there is none, the loop sleeps in libuv. After it has returned, the poller before is not called again. */
 void loop_set_poller(struct loop *loop, struct loop_poller *poller);
 
-/* Starts a coroutine, which first runs when the caller next gives way. False: max_coroutines live already. */
+/* Starts a coroutine, which first runs when the caller next gives way. Returns false if max_coroutines live already. */
 bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument);
 
 /* Gives the stacks back that are kept for coroutines to come, but for a few. */
@@ -71,10 +71,10 @@ void loop_trim(struct loop *loop);
 const char *loop_stall(const struct loop *loop);
 
 struct loop_figures {
-  size_t coroutines;       /* living */
-  size_t coroutines_most;  /* at once since the start */
-  size_t stacks;           /* of living coroutines, and kept for those to come */
-  size_t stack_bytes_most; /* deepest use of a stack that was measured (test builds), else 0 */
+  size_t coroutines;      /* living */
+  size_t coroutines_max;  /* at once since the start */
+  size_t stacks;          /* of living coroutines, and kept for those to come */
+  size_t stack_bytes_max; /* deepest use of a stack that was measured (test builds), else 0 */
 };
 
 /* How many coroutines and stacks there are now. */

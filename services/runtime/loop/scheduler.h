@@ -20,7 +20,7 @@ struct scheduler;
 enum coroutine_state {
   COROUTINE_NEW,     /* queued for its first run */
   COROUTINE_RUNNING, /* on its stack, or waiting for coroutine_on_loop_stack */
-  COROUTINE_PARKED,
+  COROUTINE_YIELDED,
   COROUTINE_READY, /* woken, queued */
   COROUTINE_ENDED, /* pooled */
 };
@@ -29,7 +29,7 @@ enum coroutine_state {
 struct condition_waiter {
   struct coroutine *coroutine;
   struct condition_waiter *next;
-  struct condition_waiter **link; /* what points to this one; NULL: signalled */
+  struct condition_waiter **link; /* what points to this one; NULL means signalled */
 };
 
 /* Lies at the top of its own stack; a pooled one waits in its entry function for the next thing to run. */
@@ -41,7 +41,7 @@ struct coroutine {
   void (*run)(void *argument);
   void *argument;
   enum coroutine_state state;
-  bool woken;     /* a wake that no park has taken yet */
+  bool woken;     /* a wake that no yield has taken yet */
   bool timed_out; /* made ready by its deadline */
   struct condition_waiter waiter;
   struct label label;
@@ -53,7 +53,7 @@ struct coroutine {
 struct scheduler {
   struct loop *loop; /* whose it is */
   struct coroutine *ready_first, *ready_last;
-  struct coroutine *running; /* NULL: the loop's own stack is in use */
+  struct coroutine *running; /* NULL means the loop's own stack is in use */
   /* Whose turn it is: `running`, or the one that the loop's stack is used for. Another thread that holds `labels` may
    * read it and its label; coroutines end under that mutex. */
   _Atomic(struct coroutine *) current;
@@ -71,7 +71,7 @@ struct scheduler {
   void *fake_stack;
   size_t stack_bytes, max_coroutines;
   /* loop_figures */
-  size_t coroutines, coroutines_most, stacks, stack_bytes_most;
+  size_t coroutines, coroutines_max, stacks, stack_bytes_max;
 };
 
 /* The scheduler of the loop that runs in this thread, or NULL; the loop says so around its run. */
@@ -85,8 +85,8 @@ bool scheduler_spawn(struct scheduler *scheduler, void (*run)(void *argument), v
 /* Gives back most of the stacks that are kept (loop_trim). */
 void scheduler_trim(struct scheduler *scheduler);
 
-/* Runs ready coroutines until none is left, at most `most` times one; I/O has its turn in between. */
-void scheduler_run_ready(struct scheduler *scheduler, int most);
+/* Runs ready coroutines until none is left, at most `max` times one; I/O has its turn in between. */
+void scheduler_run_ready(struct scheduler *scheduler, int max);
 
 /* Makes ready whose deadline is `now_us` or earlier. */
 void scheduler_expire(struct scheduler *scheduler, int64_t now_us);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Deadlines of parked coroutines: a binary heap, earliest first. Belongs to the loop's thread.
+/* Deadlines of waiting coroutines: a binary heap, earliest first. Belongs to the loop's thread.
  *
  * Most deadlines are taken back long before they come, so adding and removing must be cheap: a later deadline than all
  * others, the common case, is added in O(1), and none costs a system call. */
@@ -11,7 +11,7 @@
 /* Embed it in what waits. */
 struct timer {
   int64_t deadline_us;
-  size_t place; /* 1 + index in the heap; 0: not in it */
+  size_t place; /* 1 + index in the heap; 0 means not in it */
 };
 
 struct timers {

@@ -17,7 +17,7 @@ enum {
   LOOK_US = 200 * 1000,
   STALL_US = 1000 * 1000,
   ENDLESS_US = 60 * 1000 * 1000,
-  RECOVERY_MOST_US = 10 * 1000 * 1000,
+  RECOVERY_MAX_US = 10 * 1000 * 1000,
   WHAT_SIZE = 192,
 };
 
@@ -152,7 +152,7 @@ const char *watchdog_stall(struct watchdog *watchdog) {
   char *told = watchdog->told;
   pthread_mutex_lock(&watchdog->mutex);
   int64_t stood_us = watchdog->stood_us;
-  int64_t recovery_us = stood_us < RECOVERY_MOST_US ? stood_us : RECOVERY_MOST_US;
+  int64_t recovery_us = stood_us < RECOVERY_MAX_US ? stood_us : RECOVERY_MAX_US;
   /* while it is noted as standing, the thread has not seen yet that it is over */
   bool stall = watchdog->standing || clock_monotonic_us() - watchdog->ended_us < recovery_us;
   told[0] = '\0';

@@ -3,7 +3,7 @@
  * for long: nothing else runs then, no call, no lease, no health. It says so in the log, once when it has lasted for a
  * second and once when it is over, with the coroutine's label. What lasts for a minute is taken for an endless loop:
  * the process ends, so that whoever started it can start it again, and an event that ended it again and again is
- * parked. Time in which the process itself was stopped doesn't count. */
+ * dead-lettered. Time in which the process itself was stopped doesn't count. */
 #pragma once
 
 struct scheduler;

@@ -8,7 +8,7 @@
  * serve different purposes, so that a long read never holds up a command; they agree on one server (redis_server.h). A
  * server that is still loading its data, or that is a replica (it takes no writes, and consumer groups write even when
  * they read), counts as unreachable.
- * Threads: the loop's. Functions that say "parks" are for coroutines. */
+ * Threads: the loop's. Functions that say "yields" are for coroutines. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,16 +28,17 @@ struct redis;
 
 struct redis_options {
   const char *url;             /* redis://[user@]host[:port][/db]; see redis_url.h */
-  const char *password;        /* NULL: none. Never part of the URL, never logged */
-  const char *key_prefix;      /* prepended to every key by redis_key; NULL: none */
+  const char *password;        /* NULL if there is none. Never part of the URL, never logged */
+  const char *key_prefix;      /* prepended to every key by redis_key; NULL if there is none */
   const char *purpose;         /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
   const char *client_name;     /* the service's name, for CLIENT SETNAME */
-  struct redis_server *server; /* what it has in common with other connections; NULL: nothing */
+  struct redis_server *server; /* what it has in common with other connections; NULL means nothing */
   bool quiet;                  /* one of several connections to the same server: log its loss and return at LOG_DEBUG */
   size_t max_pending;          /* commands waiting for an answer; beyond, and beyond 64 MiB of them:
-                                  RESOURCE_EXHAUSTED (OVERLOADED). 0: 10,000 */
+                                  RESOURCE_EXHAUSTED (OVERLOADED). 0 means 10,000 */
   int64_t connect_timeout_ms;  /* 0: 2,000 */
-  int64_t reply_timeout_ms;    /* no byte for so long while answers are due: the connection counts as dead. 0: 5,000 */
+  int64_t
+      reply_timeout_ms; /* no byte for so long while answers are due: the connection counts as dead. 0 means 5,000 */
 };
 
 /* Opens the connection in the background; redis_is_ready tells when it is up. `options` is copied. `arena` is for the
@@ -61,7 +62,7 @@ const char *redis_reason(const struct redis *redis);
 /* CLIENT ID of the present connection; 0 when there is none. */
 int64_t redis_client_id(const struct redis *redis);
 
-/* Parks until ready. Errors: UNAVAILABLE (REDIS_UNREACHABLE) at the deadline, without an arena; redis_reason tells
+/* Yields until ready. Errors: UNAVAILABLE (REDIS_UNREACHABLE) at the deadline, without an arena; redis_reason tells
  * more. */
 coroutine_fn struct status redis_wait_ready(struct redis *redis, int64_t deadline_us);
 
@@ -76,7 +77,7 @@ const char *redis_key_prefix(const struct redis *redis);
 /* `pattern`, of SCAN, with the prefix before it, whose characters mean themselves. */
 const char *redis_key_pattern(const struct redis *redis, struct arena *arena, const char *pattern);
 
-/* Sends a command and parks until its answer, which lives in the context's arena. Not for SUBSCRIBE and MONITOR.
+/* Sends a command and yields until its answer, which lives in the context's arena. Not for SUBSCRIBE and MONITOR.
  * Errors: UNAVAILABLE REDIS_UNREACHABLE (not sent, or the connection broke: it may have been executed),
  *   DEADLINE_EXCEEDED (likewise: it may be executed), RESOURCE_EXHAUSTED (OVERLOADED: queue full, nothing sent;
  *   REDIS_OUT_OF_MEMORY: maxmemory), and for other error replies the mapping in redis_reply.h. */

@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEAST_CAPACITY = 8 };
+enum { MIN_CAPACITY = 8 };
 
 /* What the arrays were before stays in the arena until the arena goes. */
 static void make_room(struct redis_arguments *arguments, size_t more) {
   size_t wanted = arguments->count + more;
   if (wanted <= arguments->capacity) return;
 
-  size_t capacity = arguments->capacity * 2 > LEAST_CAPACITY ? arguments->capacity * 2 : LEAST_CAPACITY;
+  size_t capacity = arguments->capacity * 2 > MIN_CAPACITY ? arguments->capacity * 2 : MIN_CAPACITY;
   if (capacity < wanted) capacity = wanted;
   const char **values = arena_calloc(arguments->arena, capacity, sizeof *values);
   size_t *sizes = arena_calloc(arguments->arena, capacity, sizeof *sizes);

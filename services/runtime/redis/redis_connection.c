@@ -10,8 +10,8 @@
 #include "base/log.h"
 
 enum {
-  LEAST_BACKOFF_MS = 50,
-  MOST_BACKOFF_MS = 2000,
+  MIN_BACKOFF_MS = 50,
+  MAX_BACKOFF_MS = 2000,
   STEADY_MS = 2000, /* a connection that lasted so long starts the backoff anew when it is lost */
 };
 
@@ -65,7 +65,7 @@ static void retry_later(struct redis_connection *connection) {
   connection->state = REDIS_CONNECTION_WAITING;
   uv_timer_start(&connection->timer, on_retry, jittered(connection->backoff_ms), 0);
   connection->backoff_ms *= 2;
-  if (connection->backoff_ms > MOST_BACKOFF_MS) connection->backoff_ms = MOST_BACKOFF_MS;
+  if (connection->backoff_ms > MAX_BACKOFF_MS) connection->backoff_ms = MAX_BACKOFF_MS;
 }
 
 static void forget_addresses(struct redis_connection *connection) {
@@ -106,7 +106,7 @@ static void on_connected(void *owner) {
 
 static void lose(struct redis_connection *connection) {
   int64_t lasted_us = clock_monotonic_us() - connection->ready_since_us;
-  if (lasted_us >= STEADY_MS * 1000) connection->backoff_ms = LEAST_BACKOFF_MS;
+  if (lasted_us >= STEADY_MS * 1000) connection->backoff_ms = MIN_BACKOFF_MS;
   connection->client_id = 0;
   log_away(connection);
   retry_later(connection);
@@ -217,7 +217,7 @@ void redis_connection_start(struct redis_connection *connection) {
                                                  .welcomed = on_welcomed,
                                                  .refused = on_refused,
                                                  .owner = connection};
-  connection->backoff_ms = LEAST_BACKOFF_MS;
+  connection->backoff_ms = MIN_BACKOFF_MS;
   redis_connection_note(connection, "not yet connected");
   uv_timer_init(loop_uv(connection->loop), &connection->timer);
   connection->timer.data = connection;

@@ -37,7 +37,7 @@ struct redis_connection {
   /* Set by the owner before redis_connection_start. */
   struct loop *loop;
   struct redis_url url;
-  const char *password; /* NULL: none */
+  const char *password; /* NULL if there is none */
   const char *name;     /* for CLIENT SETNAME */
   const char *purpose;  /* for the log */
   bool identifies;      /* greeting.identity is wanted */
@@ -46,10 +46,10 @@ struct redis_connection {
 
   /* For the owner to read. */
   enum redis_connection_state state;
-  struct redis_link *link; /* NULL: none */
+  struct redis_link *link; /* NULL if there is none */
   char reason[256];        /* why it isn't ready; "" when it is */
   uint64_t generation;     /* times it became ready */
-  int64_t client_id;       /* CLIENT ID; 0: none */
+  int64_t client_id;       /* CLIENT ID; 0 if there is none */
 
   /* Its own. */
   uv_timer_t timer; /* next attempt, or the end of this one */

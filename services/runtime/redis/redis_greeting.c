@@ -10,7 +10,7 @@ static bool is_error(const redisReply *reply) {
   return reply->type == REDIS_REPLY_ERROR;
 }
 
-/* What to do about a server that does not let us in; "": its own words must do. */
+/* What to do about a server that does not let us in; "" means its own words must do. */
 static const char *advice_for(const char *error) {
   if (strncmp(error, "WRONGPASS", 9) == 0) {
     return "; check the user in the Redis URL, the password file, and that Redis knows the user (ACL LOAD)";

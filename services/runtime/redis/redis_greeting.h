@@ -24,7 +24,7 @@ struct redis_identity {
 
 struct redis_greeting {
   const struct redis_url *url;
-  const char *password; /* NULL: none */
+  const char *password; /* NULL if there is none */
   const char *name;
   bool identifies; /* asks for `identity` */
   /* Told the outcome once per refused command or at the end; nothing if the link closes before. */

@@ -24,7 +24,8 @@ struct redis_link_events {
 struct redis_link *redis_link_open(struct loop *loop, const char *address, int port,
                                    const struct redis_link_events *events, char *ret_reason, size_t size);
 
-/* Queues a command in the protocol's form; `answered` is called on the loop's stack. False: the link is closing. */
+/* Queues a command in the protocol's form; `answered` is called on the loop's stack. Returns false if the link is
+ * closing. */
 bool redis_link_send(struct redis_link *link, const char *bytes, size_t size, redisCallbackFn *answered, void *data);
 
 /* Writes what is queued; for the end of the loop's turn. */
@@ -33,5 +34,5 @@ void redis_link_flush(struct redis_link *link);
 /* Closes at once, or when hiredis' callback returns if called from one. */
 void redis_link_close(struct redis_link *link);
 
-/* When the last bytes came (clock_monotonic_us); 0: none yet. */
+/* When the last bytes came (clock_monotonic_us); 0 if there is none yet. */
 int64_t redis_link_last_read_us(const struct redis_link *link);

@@ -12,15 +12,15 @@
 enum {
   OVERLOAD_RETRY_MS = 100,
   SECOND_LOOK_MS = 10,
-  MOST_PENDING_BYTES = 64 * 1024 * 1024, /* of unanswered commands, unless a single one is bigger */
+  MAX_PENDING_BYTES = 64 * 1024 * 1024, /* of unanswered commands, unless a single one is bigger */
 };
 
 /* A command's fate, in its context's arena. */
 struct redis_pending {
   struct context *context;
   const char *name;            /* of the command */
-  struct redis_ticket *ticket; /* NULL: not sent, or answered */
-  struct coroutine *waiter;    /* NULL: not parked for this one */
+  struct redis_ticket *ticket; /* NULL means not sent, or answered */
+  struct coroutine *waiter;    /* NULL means not waiting for this one */
   struct status status;        /* once answered */
   const struct redis_reply *reply;
   bool answered;
@@ -128,7 +128,7 @@ static void watch(struct redis *redis) {
 
 static bool is_full(const struct redis *redis, size_t size) {
   if (redis->pending >= redis->max_pending) return true;
-  return redis->pending > 0 && redis->pending_bytes + size > MOST_PENDING_BYTES;
+  return redis->pending > 0 && redis->pending_bytes + size > MAX_PENDING_BYTES;
 }
 
 /* A context stays in the era of its first command. */
@@ -210,7 +210,7 @@ static struct status give_up(struct redis_pending *pending) {
 coroutine_fn struct status redis_receive(struct redis_pending *pending, const struct redis_reply **ret_reply) {
   while (!pending->answered) {
     pending->waiter = coroutine_self();
-    bool in_time = coroutine_park_until(pending->context->deadline_us);
+    bool in_time = coroutine_yield_until(pending->context->deadline_us);
     pending->waiter = NULL;
     if (!in_time && !pending->answered) return give_up(pending);
   }

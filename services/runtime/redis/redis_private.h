@@ -11,7 +11,7 @@
 
 /* One place in the line of answers that are due. It outlives the command's context when the waiter gives up. */
 struct redis_ticket {
-  struct redis_pending *pending; /* NULL: nobody waits any more */
+  struct redis_pending *pending; /* NULL if nobody waits any more */
   struct redis_ticket *next;
   int64_t sent_us;
   int64_t extra_ms; /* that the answer may take beyond the reply timeout */
@@ -22,7 +22,7 @@ struct redis {
   struct arena *arena; /* of itself */
   struct loop *loop;
   struct redis_connection connection;
-  struct redis_server *server; /* NULL: it has none in common with others, or is closed */
+  struct redis_server *server; /* NULL if there is none in common with others, or is closed */
   struct redis *next;          /* of the same server */
   uint64_t left_era;           /* the last one that began with its being told to leave, or with its greeting */
   struct loop_flush flush;

@@ -61,7 +61,7 @@ static struct redis *next_to_leave(const struct redis_server *server) {
 }
 
 /* Losing a connection runs its listener, which may close any of them: hence each look at the list begins anew. `but`
- * (NULL: none) stays. */
+ * (NULL if there is none) stays. */
 static void leave(struct redis_server *server, struct redis *but, const char *reason) {
   server->era++;
   server->refusal[0] = '\0';

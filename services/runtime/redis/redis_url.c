@@ -5,17 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_PORT = 6379, MOST_PORT = 65535, MOST_DATABASE = 65535 };
+enum { DEFAULT_PORT = 6379, MAX_PORT = 65535, MAX_DATABASE = 65535 };
 
 static const char allowed[] =
     "a URL redis://[user@]host[:port][/database] without a password (IPv6 addresses in brackets; rediss:// for TLS)";
 
-/* The database or port in all of `text`; -1 if it is no number of at most `most`. */
-static int parse_number(const char *text, int most) {
+/* The database or port in all of `text`; -1 if it is no number of at most `max`. */
+static int parse_number(const char *text, int max) {
   size_t digits = strspn(text, "0123456789");
   if (digits == 0 || digits > 5 || text[digits] != '\0') return -1;
   int number = atoi(text);
-  return number <= most ? number : -1;
+  return number <= max ? number : -1;
 }
 
 static bool is_made_of(const char *text, const char *others) {
@@ -25,7 +25,7 @@ static bool is_made_of(const char *text, const char *others) {
   return *text != '\0';
 }
 
-/* Takes the scheme off. NULL: it is another one. */
+/* Takes the scheme off. NULL if it is another one. */
 static char *parse_scheme(char *text, struct redis_url *url) {
   if (strncmp(text, "redis://", 8) == 0) return text + 8;
   if (strncmp(text, "rediss://", 9) != 0) return NULL;
@@ -48,13 +48,13 @@ static bool parse_database(char *text, struct redis_url *url) {
   if (!slash) return true;
   *slash = '\0';
   if (slash[1] == '\0') return true;
-  url->database = parse_number(slash + 1, MOST_DATABASE);
+  url->database = parse_number(slash + 1, MAX_DATABASE);
   return url->database >= 0;
 }
 
 static bool parse_port(char *text, struct redis_url *url) {
   if (*text == '\0') return true;
-  url->port = *text == ':' ? parse_number(text + 1, MOST_PORT) : -1;
+  url->port = *text == ':' ? parse_number(text + 1, MAX_PORT) : -1;
   *text = '\0';
   return url->port > 0;
 }

@@ -9,7 +9,7 @@
 #include "base/status.h"
 
 struct redis_url {
-  const char *user; /* NULL: default user */
+  const char *user; /* NULL means default user */
   const char *host;
   int port;     /* 6379 if not given */
   int database; /* 0 if not given */

@@ -3,10 +3,10 @@
 
 enum {
   LIMIT_FIRST = 16,
-  LIMIT_MOST = 512,
+  LIMIT_MAX = 512,
   SERVICE_US = 150 * 1000, /* that a call may take by waiting for others that are worked on, too */
-  WAIT_MOST_US = 2000 * 1000,
-  LOOK_LEAST = 8, /* calls to have ended before the limit is looked at, and the time after which so few suffice */
+  WAIT_MAX_US = 2000 * 1000,
+  LOOK_MIN = 8, /* calls to have ended before the limit is looked at, and the time after which so few suffice */
   LOOK_US = 1000 * 1000,
   SMOOTHING = 16, /* calls that `service_us` is about */
 };
@@ -43,7 +43,7 @@ void admission_leave(struct admission *admission, struct admission_entry *entry)
 static void begin(struct admission *admission, struct admission_entry *entry, int64_t now_us) {
   if (admission->working == 0) admission->moved_us = now_us;
   admission->working++;
-  if (admission->working > admission->working_most) admission->working_most = admission->working;
+  if (admission->working > admission->working_max) admission->working_max = admission->working;
   entry->since_us = now_us;
 }
 
@@ -57,7 +57,7 @@ static int64_t silence_us(const struct admission *admission, int64_t now_us) {
 static bool is_worth_waiting(const struct admission *admission, int64_t deadline_us, int64_t now_us) {
   int64_t line_us = (int64_t)(admission->waiting + 1) * admission->interval_us;
   int64_t wait_us = line_us + silence_us(admission, now_us), left_us = deadline_us - now_us;
-  if (line_us > WAIT_MOST_US || wait_us + 2 * admission->service_us > left_us) return false;
+  if (line_us > WAIT_MAX_US || wait_us + 2 * admission->service_us > left_us) return false;
   return wait_us <= left_us / 4 || admission->begun_elsewhere;
 }
 
@@ -94,15 +94,15 @@ static int64_t longest_us(const struct admission *admission) {
   return by_nature_us > usual_us ? by_nature_us : usual_us;
 }
 
-static size_t shrunk(size_t limit, int64_t mean_us, int64_t most_us) {
-  size_t fitting = limit * (size_t)most_us / (size_t)mean_us;
+static size_t shrunk(size_t limit, int64_t mean_us, int64_t max_us) {
+  size_t fitting = limit * (size_t)max_us / (size_t)mean_us;
   if (fitting < limit * 2 / 3) fitting = limit * 2 / 3;
   return fitting > 0 ? fitting : 1;
 }
 
 static size_t grown(size_t limit) {
   size_t next = limit + 1 + limit / 8;
-  return next < LIMIT_MOST ? next : LIMIT_MOST;
+  return next < LIMIT_MAX ? next : LIMIT_MAX;
 }
 
 /* In a while of which all time there was no room, calls ended as fast as they can. Of another one it is only known how
@@ -119,18 +119,18 @@ static int64_t measured_interval_us(const struct admission *admission, int64_t m
  * the more of them there are. */
 static void adjust(struct admission *admission, int64_t now_us) {
   int64_t mean_us = admission->sum_us / (int64_t)admission->count;
-  if (admission->working_most == 1 || mean_us < admission->alone_us) admission->alone_us = mean_us;
+  if (admission->working_max == 1 || mean_us < admission->alone_us) admission->alone_us = mean_us;
   admission->interval_us = measured_interval_us(admission, mean_us, now_us);
-  int64_t most_us = longest_us(admission);
-  if (mean_us > most_us) {
-    admission->limit = shrunk(admission->limit, mean_us, most_us);
+  int64_t max_us = longest_us(admission);
+  if (mean_us > max_us) {
+    admission->limit = shrunk(admission->limit, mean_us, max_us);
   } else if (admission->full) {
     admission->limit = grown(admission->limit);
   }
   admission->looked_us = now_us;
   admission->sum_us = 0;
   admission->count = 0;
-  admission->working_most = admission->working;
+  admission->working_max = admission->working;
   admission->full = admission->full_before = admission->waiting > 0;
 }
 
@@ -139,7 +139,7 @@ static void learn(struct admission *admission, int64_t took_us, int64_t now_us) 
   admission->sum_us += took_us;
   admission->count++;
   bool enough = admission->count >= admission->limit || now_us - admission->looked_us >= LOOK_US;
-  if (enough && admission->count >= LOOK_LEAST) adjust(admission, now_us);
+  if (enough && admission->count >= LOOK_MIN) adjust(admission, now_us);
 }
 
 void admission_end(struct admission *admission, struct admission_entry *entry, int64_t now_us) {

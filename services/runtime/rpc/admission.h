@@ -21,7 +21,7 @@ struct admission_entry {
   int64_t deadline_us;
   int64_t since_us;                     /* when it began to be worked on, or went on after a rest */
   int64_t worked_us;                    /* before that */
-  struct admission_entry *next, **link; /* in the line; `link` NULL: not in it */
+  struct admission_entry *next, **link; /* in the line; `link` NULL means not in it */
 };
 
 struct admission {
@@ -30,15 +30,15 @@ struct admission {
   size_t working;
   size_t waiting;
   struct admission_entry *first, **last; /* the line */
-  int64_t service_us;                    /* how long a call is worked on, smoothed; 0: not known yet */
-  int64_t interval_us;                   /* between the ends of two calls while others wait; 0: not known yet */
-  int64_t alone_us;                      /* how long at least: alone, or when it was quickest; 0: not known yet */
+  int64_t service_us;                    /* how long a call is worked on, smoothed; 0 if not known yet */
+  int64_t interval_us;                   /* between the ends of two calls while others wait; 0 if not known yet */
+  int64_t alone_us;                      /* how long at least: alone, or when it was quickest; 0 if not known yet */
   int64_t moved_us;                      /* when a call last ended, or the first of those that are worked on began */
   /* Since the limit was last looked at. */
   int64_t looked_us;
   int64_t sum_us; /* how long the calls took that have ended, and how many these are */
   size_t count;
-  size_t working_most;
+  size_t working_max;
   bool full_before; /* when it was looked at, there was no room already */
   bool full;        /* there was no room for a call */
 };
@@ -56,7 +56,7 @@ enum admission_verdict admission_arrive(struct admission *admission, struct admi
                                         int64_t now_us);
 
 /* The next from the line, if there is room for one: to be worked on (*ret_work true) or, since it can't be answered in
- * time any more, to be refused. NULL: none. */
+ * time any more, to be refused. NULL if there is none. */
 struct admission_entry *admission_next(struct admission *admission, int64_t now_us, bool *ret_work);
 
 /* Takes a call out of the line: its caller has gone. */

@@ -9,7 +9,7 @@
 #include "rpc/error_details.h"
 #include "rpc/rpc_wire.h"
 
-enum { METADATA_MOST = 2 };
+enum { METADATA_MAX = 2 };
 
 static bool create_call(struct client_call *call, grpc_completion_queue *queue) {
   const char *path = arena_printf(call->context->arena, "/%s/%s", call->service->name, call->method->name);
@@ -96,7 +96,7 @@ bool client_call_start(struct client_call *call, grpc_completion_queue *queue, v
         status_error(arena, STATUS_INTERNAL, reason_call_refused, "gRPC makes no call to %s.", call->channel->peer);
     return false;
   }
-  grpc_metadata metadata[METADATA_MOST];
+  grpc_metadata metadata[METADATA_MAX];
   size_t count = add_metadata(metadata, 0, call->channel->options.brand->after_metadata, call->context->after);
   count = add_metadata(metadata, count, "traceparent", call->context->traceparent);
   grpc_metadata_array_init(&call->headers);

@@ -33,11 +33,11 @@ struct client_call {
   grpc_slice message;
 };
 
-/* Finds the method by its name. False: the service has none of that name, or its request is of another type;
+/* Finds the method by its name. Returns false if the service has none of that name, or its request is of another type;
  * call->status says so. */
 bool client_call_resolve(struct client_call *call, const char *method);
 
-/* False: no time is left, or gRPC refuses the call; call->status says why, and nothing has to be finished. */
+/* Returns false if no time is left, or gRPC refuses the call; call->status says why, and nothing has to be finished. */
 bool client_call_start(struct client_call *call, grpc_completion_queue *queue, void *tag);
 
 /* After the tag came: fills what is out, frees what is gRPC's. */

@@ -12,7 +12,7 @@ enum {
   DEFAULT_KEEPALIVE_MS = 30000,
   KEEPALIVE_TIMEOUT_MS = 10000,
   BACKOFF_FIRST_MS = 100,
-  BACKOFF_MOST_MS = 2000,
+  BACKOFF_MAX_MS = 2000,
   CONNECT_MS = 2000, /* for one attempt */
   RESOLVE_MS = 200,  /* between two look-ups of a name, made when a connection is lost: the peer may be elsewhere now,
                         and those who call it try again for a second only */
@@ -59,7 +59,7 @@ static struct channel_hold *hold_new(const struct client_channel *channel) {
       integer(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
       integer(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
       integer(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, BACKOFF_FIRST_MS),
-      integer(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, BACKOFF_MOST_MS),
+      integer(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, BACKOFF_MAX_MS),
       integer(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS),
       integer(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, RESOLVE_MS),
       integer(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1), /* each channel has connections of its own */

@@ -17,7 +17,7 @@ struct channel_hold;
 struct client_channel {
   const char *peer;      /* for messages */
   const char *target;    /* likewise */
-  const char *authority; /* by which it is called; NULL: the target's name */
+  const char *authority; /* by which it is called; NULL means the target's name */
   struct rpc_channel_options options;
   pthread_mutex_t mutex;
   struct channel_hold *current; /* under the mutex */

@@ -21,7 +21,7 @@ struct connection_intake {
 /* For the arguments that the server is created with. */
 grpc_arg connection_intake_argument(struct connection_intake *intake);
 
-/* Before the server starts. False: this gRPC library has no such thing. */
+/* Before the server starts. Returns false if this gRPC library has no such thing. */
 bool connection_intake_open(struct connection_intake *intake, grpc_server *server,
                             grpc_server_credentials *credentials);
 

@@ -25,7 +25,7 @@ struct descriptor_set {
 struct status descriptor_index_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
                                    struct descriptor_index **ret_index);
 
-/* Files are known by a number: 0 to descriptor_index_files - 1. -1: there is none. */
+/* Files are known by a number: 0 to descriptor_index_files - 1. -1 means there is none. */
 int descriptor_index_files(const struct descriptor_index *index);
 int descriptor_index_file(const struct descriptor_index *index, const char *name);
 

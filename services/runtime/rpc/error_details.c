@@ -10,7 +10,7 @@
 #define TYPE_URL "type.googleapis.com/"
 
 enum {
-  DETAILS_MOST = 5, /* kinds of details */
+  DETAILS_MAX = 5,  /* kinds of details */
   TEXT_BYTES = 256, /* of a text in the details */
   METADATA_BYTES =
       800, /* what each list may take, packed; the rest of ERROR_DETAILS_BYTES is for what is always there */
@@ -18,10 +18,10 @@ enum {
   ENTRY_OVERHEAD = 12, /* tags and lengths of an entry of three texts */
 };
 
-/* `text` cut to `most` bytes, not within a character. Never NULL. */
-static char *text_shortened(struct arena *arena, const char *text, size_t most) {
+/* `text` cut to `max` bytes, not within a character. Never NULL. */
+static char *text_shortened(struct arena *arena, const char *text, size_t max) {
   if (!text) return arena_strdup(arena, "");
-  return arena_memdup(arena, text, utf8_cut(text, most));
+  return arena_memdup(arena, text, utf8_cut(text, max));
 }
 
 static char *text_of(struct arena *arena, const char *text) {
@@ -151,7 +151,7 @@ size_t error_details_pack(struct arena *arena, const char *domain, struct status
   Google__Rpc__Status packed = GOOGLE__RPC__STATUS__INIT;
   packed.code = (int32_t)status.code;
   packed.message = text_shortened(arena, status.message, ERROR_MESSAGE_BYTES);
-  packed.details = arena_calloc(arena, DETAILS_MOST, sizeof(packed.details[0]));
+  packed.details = arena_calloc(arena, DETAILS_MAX, sizeof(packed.details[0]));
   add_error_info(arena, domain, &packed, details);
   if (details->violations)
     add_bad_request(arena, &packed, details->violations);

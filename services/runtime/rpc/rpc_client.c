@@ -67,6 +67,6 @@ coroutine_fn struct rpc_reply rpc_client_call(struct rpc_channel *channel, struc
   };
   if (!client_call_resolve(&waiting.call, method)) return client_call_reply(&waiting.call);
   coroutine_on_loop_stack(start_call, &waiting);
-  while (!waiting.over) coroutine_park();
+  while (!waiting.over) coroutine_yield();
   return client_call_reply(&waiting.call);
 }

@@ -8,7 +8,7 @@
  *
  * A handler calls the peers of its service by service_call (service/service.h).
  *
- * A call parks the coroutine until its answer or the context's deadline, which is sent along, as are `<brand>-after`
+ * A call yields the coroutine until its answer or the context's deadline, which is sent along, as are `<brand>-after`
  * and `traceparent`. Errors come back with the peer's code, message and details; a peer that can't be reached is
  * UNAVAILABLE (PEER_UNREACHABLE). Calls wait for no connection: what is known to be down fails at once.
  * Threads: the loop's; coroutines only. */
@@ -29,9 +29,9 @@ struct rpc_channel;
 struct rpc_channel_options {
   const struct brand *brand; /* the peer's, which is also its callers': required */
   const char *peer;          /* for messages and logs: "inventory" */
-  int64_t max_message_bytes; /* of an answer; 0: 8 MiB */
+  int64_t max_message_bytes; /* of an answer; 0 means 8 MiB */
   int64_t keepalive_ms;      /* 0: 30,000 */
-  struct tls_files *tls;     /* the own identity, and whom to trust; NULL: plain text */
+  struct tls_files *tls;     /* the own identity, and whom to trust; NULL means plain text */
   bool wait_for_ready; /* blocking channels: a call waits for the connection until its deadline; false: it fails at once
                           when the peer is known to be down, as on the loop */
   bool use_proxy;      /* connect through the HTTP proxy that http_proxy and its kin name, as gRPC would by itself */

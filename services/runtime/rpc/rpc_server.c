@@ -116,7 +116,7 @@ static struct admission *admission_of(struct arena *arena, const struct rpc_serv
 
 static struct server_method method_of(struct rpc_server *server, struct arena *arena, const struct rpc_service *service,
                                       const struct rpc_method *method) {
-  size_t most = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
+  size_t max = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
   return (struct server_method){
       .server = server,
       .set_up = method->handler ? unary_call_set_up : stream_call_set_up,
@@ -124,7 +124,7 @@ static struct server_method method_of(struct rpc_server *server, struct arena *a
       .method = method,
       .signature = protobuf_c_service_descriptor_get_method_by_name(service->descriptor, method->name),
       .admission = admission_of(arena, service, method),
-      .calls_most = most};
+      .calls_max = max};
 }
 
 static void register_methods(struct rpc_server *server, struct arena *arena, const struct rpc_service *services,
@@ -144,7 +144,7 @@ static void register_methods(struct rpc_server *server, struct arena *arena, con
     }
   }
   server->unknown =
-      (struct server_method){.server = server, .set_up = unknown_call_set_up, .calls_most = server->options.max_calls};
+      (struct server_method){.server = server, .set_up = unknown_call_set_up, .calls_max = server->options.max_calls};
 }
 
 /* "host:port" with a port of 0..65535; gRPC itself takes names of services and more. */

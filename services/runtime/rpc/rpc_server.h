@@ -73,22 +73,23 @@ enum rpc_clients {
 struct rpc_server_options {
   const struct brand *brand; /* of metadata and errors: required */
   const char *listen;        /* "127.0.0.1:50051", "[::]:50051"; port 0: any free one */
-  int64_t max_message_bytes; /* a request's size; beyond: RESOURCE_EXHAUSTED. 0: 1 MiB + 64 KiB */
-  int64_t max_deadline_ms;   /* for calls without a deadline or with a longer one; streams are exempt. 0: 60,000 */
-  size_t max_calls; /* unary, in flight or in line; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0: 5,000 */
-  size_t connections;             /* at once; beyond: refused, as loop/listener.h says. 0: 1,000 */
-  size_t connections_per_address; /* likewise, of one client's address; 0: half of them */
-  int64_t keepalive_ms;           /* HTTP/2 ping interval; 0: 30,000. Clients may ping every 10 s */
-  struct tls_files *tls;          /* the server's identity; NULL: plain text */
+  int64_t max_message_bytes; /* a request's size; beyond: RESOURCE_EXHAUSTED. 0 means 1 MiB + 64 KiB */
+  int64_t max_deadline_ms;   /* for calls without a deadline or with a longer one; streams are exempt. 0 means 60,000 */
+  size_t max_calls;   /* unary, in flight or in line; beyond: RESOURCE_EXHAUSTED (OVERLOADED) with RetryInfo. 0 means
+                         5,000 */
+  size_t connections; /* at once; beyond: refused, as loop/listener.h says. 0 means 1,000 */
+  size_t connections_per_address; /* likewise, of one client's address; 0 means half of them */
+  int64_t keepalive_ms;           /* HTTP/2 ping interval; 0 means 30,000. Clients may ping every 10 s */
+  struct tls_files *tls;          /* the server's identity; NULL means plain text */
   enum rpc_clients clients;       /* with TLS */
   /* Connections are ended at that age, give or take a tenth, once their calls have ended: clients look up the name
-   * again, and find servers that are new. 0: never. */
+   * again, and find servers that are new. 0 means never. */
   int64_t connection_ms;
   /* Runs in the call's coroutine before each unary handler of a service that is not exempt; an error ends the call.
-   * May park. NULL: none. */
+   * May yield. NULL if there is none. */
   coroutine_fn struct status (*before)(struct rpc_call *call, void *argument);
   /* Called when a unary handler has refused, by other than OK: what it returns is the call's status, unless it sets
-   * *ret_again: then the handler runs once more, as if it had not run. May yield. NULL: none. */
+   * *ret_again: then the handler runs once more, as if it had not run. May yield. NULL if there is none. */
   coroutine_fn struct status (*retry)(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again);
   void *argument; /* of the two */
 };
@@ -119,7 +120,7 @@ void rpc_server_free(struct rpc_server *server);
 /* Calls in flight, for tests and drain. */
 size_t rpc_server_calls(const struct rpc_server *server);
 
-/* Why no new connection is taken, for people; "": they are. */
+/* Why no new connection is taken, for people; "" if they are. */
 const char *rpc_server_trouble(const struct rpc_server *server);
 
 /* Trailing metadata of a unary call; key and value are copied. Text only (no -bin keys). */
@@ -136,8 +137,8 @@ const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 void rpc_call_rest(struct rpc_call *call);
 void rpc_call_resume(struct rpc_call *call);
 
-/* Who the caller is by his certificate, which has been checked: what follows `prefix` in its first URI that begins so;
- * in the call's arena. NULL: he has none, or shows none. */
+/* Who the caller is by its certificate, which has been checked: what follows `prefix` in its first URI that begins so;
+ * in the call's arena. NULL if there is none, or shows none. */
 const char *rpc_call_identity(const struct rpc_call *call, const char *prefix);
 
 /* The caller has gone away, or the server has ended the call (a drain: at its grace's end, streams at once). For
@@ -145,14 +146,14 @@ const char *rpc_call_identity(const struct rpc_call *call, const char *prefix);
  * begins with the first look, which itself says false. */
 bool rpc_call_cancelled(const struct rpc_call *call);
 
-/* Reads the next message, which lives until the next read. *ret_message NULL: the client has sent its last.
+/* Reads the next message, which lives until the next read. *ret_message NULL if the client has sent its last.
  * Errors: CANCELLED, UNAVAILABLE (SHUTTING_DOWN: the server drains), INVALID_ARGUMENT (as for requests). */
 coroutine_fn struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message);
 
-/* Sends a message. Parks until gRPC took it. Errors: CANCELLED. */
+/* Sends a message. Yields until gRPC took it. Errors: CANCELLED. */
 coroutine_fn struct status rpc_stream_write(struct rpc_stream *stream, const void *message);
 
-/* Parks until the call is cancelled or the server drains (true), `*condition` is signalled or the deadline (false);
+/* Yields until the call is cancelled or the server drains (true), `*condition` is signalled or the deadline (false);
  * wakes can be spurious. A call that is cancelled signals the condition: its other waiters look, and wait again. */
 struct condition;
 coroutine_fn bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us);

@@ -13,7 +13,7 @@
 
 enum {
   OVERLOAD_OVER_US = 5 * 1000 * 1000, /* without a refusal */
-  POOLED_MOST = 512,                  /* call structs that are kept */
+  POOLED_MAX = 512,                   /* call structs that are kept */
 };
 
 static const char details_key[] = "grpc-status-details-bin";
@@ -29,7 +29,7 @@ static struct server_call *pool_take(struct rpc_server *server) {
 
 static void pool_give(struct rpc_server *server, struct server_call *call) {
   server->out--;
-  if (server->pooled >= POOLED_MOST) {
+  if (server->pooled >= POOLED_MAX) {
     free(call);
     return;
   }
@@ -225,7 +225,7 @@ void server_overload_look(struct rpc_server *server, int64_t now_us) {
 }
 
 bool server_call_admit(const struct server_method *method) {
-  if (method->server->calls - method->server->stream_count >= method->calls_most) return false;
+  if (method->server->calls - method->server->stream_count >= method->calls_max) return false;
   method->server->calls++;
   return true;
 }

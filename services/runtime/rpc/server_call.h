@@ -43,13 +43,13 @@ struct overload {
 /* A method as the server knows it. */
 struct server_method {
   struct rpc_server *server;
-  const struct rpc_service *service; /* NULL: the one for unknown methods */
+  const struct rpc_service *service; /* NULL means the one for unknown methods */
   const struct rpc_method *method;
   const ProtobufCMethodDescriptor *signature;
   void (*set_up)(struct server_call *call); /* what its kind of calls does with their arrivals */
-  struct admission *admission;              /* of unary methods; NULL: of a service that is exempt */
+  struct admission *admission;              /* of unary methods; NULL means of a service that is exempt */
   void *registered;                         /* gRPC's handle */
-  size_t calls_most;                        /* in flight on the server for this method to take one more */
+  size_t calls_max;                         /* in flight on the server for this method to take one more */
 };
 
 struct rpc_server {
@@ -78,7 +78,7 @@ struct rpc_server {
   struct condition changed;   /* `stopped`, or calls while draining */
   struct rpc_stream *streams; /* living */
   size_t stream_count;        /* of them; they are among the calls */
-  int64_t streams_refused_us; /* when there were too many, the last time; 0: never */
+  int64_t streams_refused_us; /* when there were too many, the last time; 0 means never */
   struct rpc_arrival shutdown;
   struct server_call *pool; /* call structs that are kept for calls to come */
   size_t pooled;            /* how many these are */

@@ -7,8 +7,8 @@
 
 enum {
   LOOK_US = 1000,      /* between two looks whether a call is half read */
-  LOOKS_LEAST = 10,    /* to know the difference that means none */
-  LOOKS_MOST = 100,    /* a client may have begun a call and say no more */
+  LOOKS_MIN = 10,      /* to know the difference that means none */
+  LOOKS_MAX = 100,     /* a client may have begun a call and say no more */
   CANCEL_US = 1000000, /* how long cancelled calls are waited for */
   CLOSE_US = 300000,   /* and connections without calls: a client that is asleep does not hear the GOAWAY */
 };
@@ -46,11 +46,11 @@ void server_drain_prepare(struct rpc_server *server, grpc_server_credentials *cr
  * number is at its highest when none is half read. Returns at such a moment, at the latest at the deadline. */
 static coroutine_fn void wait_until_none_is_half_read(struct rpc_server *server, int64_t deadline_us) {
   int64_t highest = INT64_MIN;
-  for (int looks = 0; looks < LOOKS_MOST && clock_monotonic_us() < deadline_us; looks++) {
+  for (int looks = 0; looks < LOOKS_MAX && clock_monotonic_us() < deadline_us; looks++) {
     coroutine_sleep(LOOK_US, deadline_us);
     int64_t difference = (int64_t)server->arrived - (int64_t)atomic_load(&server->begun);
     if (difference > highest) highest = difference;
-    if (looks >= LOOKS_LEAST && difference == highest) return;
+    if (looks >= LOOKS_MIN && difference == highest) return;
   }
 }
 
@@ -75,7 +75,7 @@ static void cancel_calls(void *argument) {
   grpc_server_cancel_all_calls(server->grpc);
 }
 
-/* Parks until no call is in flight. False: the deadline came first. */
+/* Yields until no call is in flight. Returns false if the deadline came first. */
 static coroutine_fn bool wait_for_calls(struct rpc_server *server, int64_t deadline_us) {
   while (server->calls > 0) {
     if (!condition_wait(&server->changed, deadline_us)) return false;
@@ -83,7 +83,7 @@ static coroutine_fn bool wait_for_calls(struct rpc_server *server, int64_t deadl
   return true;
 }
 
-/* Parks until no call is in flight and gRPC has closed all connections. False: the deadline came first. */
+/* Yields until no call is in flight and gRPC has closed all connections. Returns false if the deadline came first. */
 static coroutine_fn bool wait_for_end(struct rpc_server *server, int64_t deadline_us) {
   while (!server->stopped || server->calls > 0) {
     if (!condition_wait(&server->changed, deadline_us)) return false;

@@ -14,7 +14,7 @@
 #define STREAM_OF(arrival, member) ((struct rpc_stream *)((char *)(arrival)-offsetof(struct rpc_stream, member)))
 
 enum {
-  STREAMS_MOST = 1000,
+  STREAMS_MAX = 1000,
   STREAMS_PER_ADDRESS = 500,
   STREAMS_PER_CONNECTION = 16,
   TOLD_US = 60 * 1000 * 1000, /* that they are refused is one line a minute */
@@ -123,7 +123,7 @@ static void decode(void *argument) {
 
 coroutine_fn struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message) {
   if (!stream->reading) coroutine_on_loop_stack(start_read, stream);
-  while (stream->reading && !stream_over(stream)) coroutine_park();
+  while (stream->reading && !stream_over(stream)) coroutine_yield();
   if (stream->reading) return rpc_stream_end(stream);
   if (!stream->incoming && stream->call->gone) return rpc_stream_end(stream);
   if (!stream->incoming) {
@@ -155,7 +155,7 @@ coroutine_fn struct status rpc_stream_write(struct rpc_stream *stream, const voi
   if (stream->call->gone) return rpc_stream_end(stream);
   stream->message = message;
   coroutine_on_loop_stack(start_write, stream);
-  while (stream->writing) coroutine_park();
+  while (stream->writing) coroutine_yield();
   coroutine_on_loop_stack(end_write, stream);
   if (stream->written.ok) return status_ok();
   return status_error(stream->call->call.context.arena, STATUS_CANCELLED, reason_cancelled,
@@ -193,7 +193,7 @@ static coroutine_fn void stream_run(void *argument) {
   label_set(&(struct label){.kind = "method", .name = stream->call->method->method->name});
   stream->call->status = stream->call->method->method->stream_handler(&stream->call->call, stream);
   coroutine_on_loop_stack(stream_answer, stream);
-  while (!stream->answered || !stream->closed || stream->reading) coroutine_park();
+  while (!stream->answered || !stream->closed || stream->reading) coroutine_yield();
   stream_unlink(stream);
   coroutine_on_loop_stack(stream_release, stream);
   server_call_ended(server);
@@ -212,7 +212,7 @@ static bool has_place(const struct rpc_server *server, const char *peer) {
     if (strcmp(stream->peer, peer) == 0) of_connection++;
     if (same_address(stream->peer, peer)) of_address++;
   }
-  return server->stream_count < STREAMS_MOST && of_address < STREAMS_PER_ADDRESS &&
+  return server->stream_count < STREAMS_MAX && of_address < STREAMS_PER_ADDRESS &&
          of_connection < STREAMS_PER_CONNECTION;
 }
 

@@ -14,7 +14,7 @@ static void unary_answered(struct rpc_arrival *arrival) {
 
 /* ---- the line --------------------------------------------------------------------------------------------------- */
 
-enum { LINE_BYTES_MOST = 16 * 1024 * 1024 };
+enum { LINE_BYTES_MAX = 16 * 1024 * 1024 };
 
 static size_t request_bytes(const struct server_call *call) {
   return call->request ? grpc_byte_buffer_length(call->request) : 0;
@@ -23,7 +23,7 @@ static size_t request_bytes(const struct server_call *call) {
 /* False: requests that wait take too much memory already. */
 static bool line_enter(struct server_call *call) {
   struct rpc_server *server = call->method->server;
-  if (server->line_bytes + request_bytes(call) > LINE_BYTES_MOST) return false;
+  if (server->line_bytes + request_bytes(call) > LINE_BYTES_MAX) return false;
   server->line_bytes += request_bytes(call);
   server_call_watch_close(call);
   return true;

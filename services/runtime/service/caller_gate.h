@@ -9,6 +9,6 @@ bool is_internal(const ProtobufCServiceDescriptor *service);
 
 /* Before a handler. Lets calls of methods in an internal package ("....internal.v1") pass only if the
  * caller's certificate bears, behind the brand's identity prefix, one of the names in `callers`, separated by commas;
- * NULL: everybody. Errors:
+ * NULL means everybody. Errors:
  * PERMISSION_DENIED (CALLER_NOT_ALLOWED). */
 struct status caller_gate(struct rpc_call *call, const struct brand *brand, const char *callers);

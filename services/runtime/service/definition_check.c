@@ -181,7 +181,7 @@ static void check_setting(struct mistakes *mistakes, size_t index) {
   if (!setting->target) mistake(mistakes, where, "has no target");
   if (!setting->help) mistake(mistakes, where, "has no help");
   if (setting->kind == SETTING_CHOICE && !setting->choices) mistake(mistakes, where, "has no choices");
-  if (setting->kind == SETTING_INTEGER && setting->least > setting->most)
+  if (setting->kind == SETTING_INTEGER && setting->min > setting->max)
     mistake(mistakes, where, "its least is above its most");
 }
 

@@ -17,7 +17,7 @@ rpc_handler entity_page_list;
 
 /* --- for listings with a course of their own --- */
 
-/* List over `index_key` (NULL: all); `filter` tells this listing from others of the method. */
+/* List over `index_key` (NULL means all); `filter` tells this listing from others of the method. */
 coroutine_fn struct status entity_page_list_by(struct rpc_call *call, const void *request, const char *index_key,
                                                const char *filter, const void **ret_reply);
 

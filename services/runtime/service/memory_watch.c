@@ -10,7 +10,7 @@
 
 enum {
   PAUSE_US = 10 * 1000 * 1000,
-  PAUSE_MOST_US = 40 * 1000 * 1000,
+  PAUSE_MAX_US = 40 * 1000 * 1000,
   SLACK_BYTES = 4 * 1024 * 1024, /* not worth the search */
 };
 
@@ -27,7 +27,7 @@ static size_t own_bytes(void) {
 /* A look at which the system doesn't tell, since it has no descriptors for it, must not count as the least. */
 static size_t look(struct memory_watch *watch) {
   size_t bytes = own_bytes();
-  if (bytes > 0 && bytes < watch->least_bytes) watch->least_bytes = bytes;
+  if (bytes > 0 && bytes < watch->min_bytes) watch->min_bytes = bytes;
   return bytes;
 }
 
@@ -36,7 +36,7 @@ static void give_back(struct memory_watch *watch, struct loop *loop, size_t befo
   malloc_trim(0);
   size_t after = look(watch);
   /* While a burst lasts, all is in use: it is tried less often then. */
-  watch->pause_us = after + SLACK_BYTES < before || watch->pause_us >= PAUSE_MOST_US ? PAUSE_US : 2 * watch->pause_us;
+  watch->pause_us = after + SLACK_BYTES < before || watch->pause_us >= PAUSE_MAX_US ? PAUSE_US : 2 * watch->pause_us;
   log_event(LOG_DEBUG, "memory given back", "before", log_number((int64_t)before), "after", log_number((int64_t)after),
             NULL);
 }
@@ -44,11 +44,11 @@ static void give_back(struct memory_watch *watch, struct loop *loop, size_t befo
 void memory_watch_look(struct memory_watch *watch, struct loop *loop) {
   int64_t now_us = clock_monotonic_us();
   if (watch->looked_us == 0) {
-    *watch = (struct memory_watch){.looked_us = now_us, .pause_us = PAUSE_US, .least_bytes = SIZE_MAX};
+    *watch = (struct memory_watch){.looked_us = now_us, .pause_us = PAUSE_US, .min_bytes = SIZE_MAX};
     look(watch);
   }
   if (now_us - watch->looked_us < watch->pause_us) return;
   watch->looked_us = now_us;
   size_t bytes = look(watch);
-  if (bytes > watch->least_bytes + SLACK_BYTES) give_back(watch, loop, bytes);
+  if (bytes > watch->min_bytes + SLACK_BYTES) give_back(watch, loop, bytes);
 }

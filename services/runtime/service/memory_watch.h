@@ -12,8 +12,8 @@
 
 struct memory_watch {
   int64_t looked_us;
-  int64_t pause_us;   /* until it looks again */
-  size_t least_bytes; /* that it has ever seen */
+  int64_t pause_us; /* until it looks again */
+  size_t min_bytes; /* that it has ever seen */
 };
 
 /* To be called often; looks every 10 s, or, while there is nothing to gain, every 40 s. Takes some milliseconds when

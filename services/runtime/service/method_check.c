@@ -65,7 +65,7 @@ static void check_list_filter(struct mistakes *mistakes, const char *where, cons
   mistake(mistakes, where, "its list_filter \"%s\" is none of its type's indexes", resource->list_filter);
 }
 
-/* False: there is nothing more to look at. */
+/* Returns false if there is nothing more to look at. */
 static bool check_type(struct mistakes *mistakes, const struct resource *resource) {
   if (!resource->type) {
     mistake(mistakes, "a resource", "it has no type");

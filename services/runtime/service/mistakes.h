@@ -24,10 +24,10 @@ void mistake(struct mistakes *mistakes, const char *where, const char *format, .
 /* OK without mistakes, else INVALID_ARGUMENT DEFINITION_INVALID, which names them all. */
 struct status mistakes_status(const struct mistakes *mistakes);
 
-/* False: there was one of the kind with that name before. */
+/* Returns false if there was one of the kind with that name before. */
 bool mistakes_is_first(struct mistakes *mistakes, const char *kind, const char *name);
 
-/* Adds one if table and count do not fit. False: there is nothing to look at. */
+/* Adds one if table and count do not fit. Returns false if there is nothing to look at. */
 bool mistakes_check_table(struct mistakes *mistakes, const char *where, const void *table, size_t count);
 
 /* A part of keys, variables and users' names: customer, gift_card. */

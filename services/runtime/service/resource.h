@@ -24,7 +24,7 @@ struct resource {
   const char *mutable_fields[RESOURCE_FIELDS];
   /* Checks one field of `entity`; `path` is how the request names it ("customer.email"). */
   void (*check)(struct violations *violations, const char *path, const void *entity, const char *field);
-  /* Optional: the id of a new entity, from its fields. NULL: it is derived from the request_id, or random. */
+  /* Optional: the id of a new entity, from its fields. NULL if it is derived from the request_id, or random. */
   const char *(*entity_id)(struct arena *arena, const void *entity);
   /* Optional: the field by which a List request narrows its answer down, an id; empty: to all. One of type->indexes. */
   const char *list_filter;
@@ -37,14 +37,14 @@ struct resource {
 /* The field of a request that holds the resource, one or a batch of them; NULL if it has none. */
 const ProtobufCFieldDescriptor *resource_field(const void *request, const struct resource *resource);
 
-/* The resource message inside a request. NULL: the caller has left it out. */
+/* The resource message inside a request. NULL if the caller has left it out. */
 const void *request_resource(const void *request, const struct resource *resource);
 
 /* Checks all input fields of `entity`. */
 void check_input(struct violations *violations, const struct resource *resource, const char *path, const void *entity);
 
-/* Size of a batch: `count` resources, 1 to 1000, in a request of at most 1 MiB. False: the count itself is refused, and
- * there is nothing to look at one by one. */
+/* Size of a batch: `count` resources, 1 to 1000, in a request of at most 1 MiB. Returns false if the count itself is
+ * refused, and there is nothing to look at one by one. */
 bool check_batch_size(struct violations *violations, const char *path, const void *request, size_t count);
 
 /* A new entity with the input fields of `given`; the rest is empty. */

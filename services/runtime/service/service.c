@@ -29,12 +29,7 @@
 #include "service/service_status.h"
 #include "store/rights.h"
 
-enum {
-  DESCRIPTORS_LEAST = 48,
-  ADDED_SERVICES = 4,
-  READINESS_INTERVAL_US = 20 * 1000,
-  RIGHTS_INTERVAL_US = 1000 * 1000
-};
+enum { DESCRIPTORS_MIN = 48, ADDED_SERVICES = 4, READINESS_INTERVAL_US = 20 * 1000, RIGHTS_INTERVAL_US = 1000 * 1000 };
 
 /* The service and what only its life cycle needs. */
 struct life {
@@ -45,7 +40,7 @@ struct life {
   const char **names; /* of the definition's; ends with NULL */
   struct health *health;
   struct rpc_server *server;
-  struct rpc_server *health_server; /* NULL: none */
+  struct rpc_server *health_server; /* NULL if there is none */
   struct signal_watch *terminate, *interrupt;
   struct condition change;
   struct memory_watch memory;
@@ -168,10 +163,10 @@ static struct status share_descriptors(struct life *life) {
   life->health_connections = !probed ? 0 : all / 4 < FOR_PROBES ? all / 4 : FOR_PROBES;
   size_t left = all - life->health_connections;
   life->connections = left < (size_t)settings->connections ? left : (size_t)settings->connections;
-  if (limit >= DESCRIPTORS_LEAST) return status_ok();
+  if (limit >= DESCRIPTORS_MIN) return status_ok();
   return status_error(life->service.arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
                       "the limit of open descriptors (ulimit -n) is %zu: at least %d are needed", limit,
-                      DESCRIPTORS_LEAST);
+                      DESCRIPTORS_MIN);
 }
 
 /* Why there is no listener, by the setting that says where it should be. */

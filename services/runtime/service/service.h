@@ -40,14 +40,14 @@ struct service;
 struct service_peer {
   const char *name; /* NULL ends the list */
   int port;
-  const ProtobufCServiceDescriptor *service; /* for service_call; NULL: only the outbox leads there */
+  const ProtobufCServiceDescriptor *service; /* for service_call; NULL means only the outbox leads there */
 };
 
 struct service_definition {
   const struct brand *brand;
   const char *name;    /* "note": executable <brand>-note, prefix of its own keys */
   const char *purpose; /* one line for --help */
-  const char *version; /* for --version and the status; NULL: that of the runtime's tree */
+  const char *version; /* for --version and the status; NULL means that of the runtime's tree */
   int port;            /* default of <BRAND>_LISTEN */
   /* The gRPC services; their `user` is set to the struct service. */
   const struct rpc_service *services;
@@ -57,13 +57,13 @@ struct service_definition {
    * a pointer since an embedded file's size is not known where the definition is compiled. */
   const void *descriptor_set;
   const size_t *descriptor_set_size;
-  const struct view *const *views;          /* ends with NULL; NULL: it has none */
-  const struct subscription *subscriptions; /* each stream once. NULL: the service has no consumer */
+  const struct view *const *views;          /* ends with NULL; NULL if there is none */
+  const struct subscription *subscriptions; /* each stream once. NULL if the service has no consumer */
   size_t subscription_count;
   struct service_peer peers[SERVICE_PEERS];
-  const struct outbox_route *outbox; /* NULL: none */
+  const struct outbox_route *outbox; /* NULL if there is none */
   const char *outbox_peer;           /* name of a peer */
-  const char *internal_callers;      /* who calls its internal services, separated by commas; NULL: it has none */
+  const char *internal_callers;      /* who calls its internal services, separated by commas; NULL if there is none */
   const struct setting *settings;    /* the service's own, beside those of all services; may be NULL */
   size_t setting_count;
   const char *const *known_variables; /* patterns of <BRAND>_ variables that other programs of the brand know;
@@ -87,7 +87,7 @@ struct service {
   struct event_store *store;
   struct consumer *consumer; /* NULL without subscriptions */
   struct rpc_channel *peers[SERVICE_PEERS];
-  const char *refusing; /* why no new connections are taken; "": they are */
+  const char *refusing; /* why no new connections are taken; "" if they are */
   void *user;           /* the service's own; also for handlers of events: work_user is the struct service */
 };
 

@@ -7,20 +7,20 @@
 struct service_settings {
   const char *listen;
   const char *redis_url;
-  const char *redis_password; /* read from its file; NULL: none */
+  const char *redis_password; /* read from its file; NULL if there is none */
   const char *key_prefix;
   int log_level;
   int log_format;
   int64_t request_hours;
   int64_t grace_seconds;
   const char *peer_addresses[SERVICE_PEERS];
-  struct tls_files *tls;        /* NULL: plain text */
+  struct tls_files *tls;        /* NULL means plain text */
   int tls_clients;              /* enum rpc_clients */
   const char *health_listen;    /* empty: none */
-  const char *internal_callers; /* NULL: everybody */
+  const char *internal_callers; /* NULL means everybody */
   int64_t connection_minutes;
   int64_t connections;             /* at once */
-  int64_t connections_per_address; /* likewise, of one client's; 0: half of them */
+  int64_t connections_per_address; /* likewise, of one client's; 0 means half of them */
 };
 
 /* Fills `ret_settings` and the targets of the definition's own settings. Errors: INVALID_ARGUMENT for the terminal. */

@@ -26,8 +26,8 @@ struct service_status {
   int64_t start_us; /* wall clock */
 
   struct consumer_backlog backlog;
-  char trouble[256]; /* why it is unknown; "": it isn't */
-  int64_t read_us;   /* when it was read, or tried; 0: never */
+  char trouble[256]; /* why it is unknown; "" means it isn't */
+  int64_t read_us;   /* when it was read, or tried; 0 means never */
   bool reading;
   struct condition read_over;
 };
@@ -52,7 +52,7 @@ static coroutine_fn void read_backlog(struct service_status *self) {
   arena_free(context.arena);
 }
 
-/* Parks until what is known of the backlog is fresh. Without Redis it doesn't: then nothing is known. */
+/* Yields until what is known of the backlog is fresh. Without Redis it doesn't: then nothing is known. */
 static coroutine_fn void refresh_backlog(struct service_status *self, int64_t deadline_us) {
   while (self->reading) {
     if (!condition_wait(&self->read_over, deadline_us)) return;
@@ -120,7 +120,7 @@ static struct status get_service_status(struct rpc_call *call, const void *reque
   (void)request;
   Ordershop__V1__ServiceStatus *reply = arena_alloc(arena, sizeof *reply);
   ordershop__v1__service_status__init(reply);
-  reply->consumer = consumer_status(self, &call->context); /* first: it may park, and all else is of one moment */
+  reply->consumer = consumer_status(self, &call->context); /* first: it may yield, and all else is of one moment */
   reply->service = arena_strdup(arena, self->service->definition->name);
   reply->instance = arena_strdup(arena, self->instance);
   reply->version = arena_strdup(arena, self->version);

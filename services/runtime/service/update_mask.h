@@ -7,7 +7,7 @@
 
 #include "service/resource.h"
 
-/* What an update shall change, from the request alone. */
+/* What an update will change, from the request alone. */
 struct update_plan {
   const ProtobufCFieldDescriptor *fields[RESOURCE_FIELDS];    /* to copy */
   const ProtobufCFieldDescriptor *unchanged[RESOURCE_FIELDS]; /* immutable ones that must have the value they have */

@@ -9,7 +9,7 @@
 #include "base/violations.h"
 #include "store/entity_store.h"
 
-enum { PAGE_SIZE_DEFAULT = 50, PAGE_SIZE_MOST = 1000, PAGE_CHUNK = 100 };
+enum { PAGE_SIZE_DEFAULT = 50, PAGE_SIZE_MAX = 1000, PAGE_CHUNK = 100 };
 static const size_t PAGE_BYTES = 1 << 20;
 
 /* A token is a tag of the scope and the log time of the last entity of the page before. */
@@ -46,7 +46,7 @@ struct listing {
   struct event_store *store;
   struct context *context;
   const struct entity_type *type;
-  const char *index_key; /* NULL: the stream of creations */
+  const char *index_key; /* NULL means the stream of creations */
   size_t wanted;
   size_t bytes;
   int64_t last;  /* log time of creation of the last entity looked at */
@@ -57,7 +57,7 @@ struct listing {
 struct listed {
   int64_t created; /* log time */
   const char *id;
-  void *entity; /* NULL: not loaded yet, or deleted since the ids were read */
+  void *entity; /* NULL means not loaded yet, or deleted since the ids were read */
 };
 
 static const char *created_stream(struct arena *arena, const struct entity_type *type) {
@@ -183,7 +183,7 @@ coroutine_fn struct status entity_list(struct event_store *store, struct context
   struct arena *arena = context->arena;
   if (!index_key && type->life == ENTITY_CHANGES) index_key = entity_creation_key(store, arena, type);
   struct listing listing = {.store = store, .context = context, .type = type, .index_key = index_key};
-  listing.wanted = page_size == 0 ? PAGE_SIZE_DEFAULT : page_size > PAGE_SIZE_MOST ? PAGE_SIZE_MOST : (size_t)page_size;
+  listing.wanted = page_size == 0 ? PAGE_SIZE_DEFAULT : page_size > PAGE_SIZE_MAX ? PAGE_SIZE_MAX : (size_t)page_size;
   struct status status = parse_page_token(arena, scope, token, &listing.last);
   if (!status_is_ok(status)) return status;
 

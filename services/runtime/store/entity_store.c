@@ -81,7 +81,7 @@ struct stored {
   struct record record;
 };
 
-/* False: the transaction has a fault now. */
+/* Returns false if the transaction has a fault now. */
 static bool check_entity(struct transaction *transaction, const struct entity_type *type, const void *entity,
                          const char *what, struct stored *ret_stored) {
   struct arena *arena = transaction->arena;

@@ -10,7 +10,7 @@
  *
  * A resource message has the fields `id`, `version`, `create_time`, `update_time`; the store keeps the last three. An
  * entity may have fields that only a newer version of the service knows: to keep them, change the one that was loaded,
- * or a copy by message_share, rather than make another. Loading and listing park; the put functions only add to a
+ * or a copy by message_share, rather than make another. Loading and listing yield; the put functions only add to a
  * transaction. */
 #pragma once
 
@@ -40,9 +40,9 @@ struct entity_type {
   bool ids_set; /* keep <entity>_ids */
   enum entity_life life;
   bool packed_only;                    /* the hash holds `version` and `_entity`, no other readable fields */
-  const char *list_field;              /* repeated string field kept as a List; NULL: none */
+  const char *list_field;              /* repeated string field kept as a List; NULL if there is none */
   const char *indexes[ENTITY_INDEXES]; /* string fields with an index of their own; may be empty at the end */
-  /* What a field's value is found by; NULL: the value itself. */
+  /* What a field's value is found by; NULL means the value itself. */
   const char *(*index_value)(struct arena *arena, const char *field, const char *value);
 };
 
@@ -55,7 +55,7 @@ const char *entity_creation_key(const struct event_store *store, struct arena *a
 const char *entity_index_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
                              const char *field, const char *value);
 
-/* Why no entity of that type can be stored: its message lacks what the store needs; NULL: it can. */
+/* Why no entity of that type can be stored: its message lacks what the store needs; NULL if it can. */
 const char *entity_type_fault(struct arena *arena, const struct entity_type *type);
 
 /* What can't be stored (record.h; an id that is no UUID; a change of what never changes) is a fault of the transaction,

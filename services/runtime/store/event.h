@@ -20,9 +20,9 @@ struct event {
   const void *entity; /* decoded, of the stream's type */
   const void *entity_bytes;
   size_t entity_size;
-  const char *cause;       /* NULL: none */
-  const char *attempt_id;  /* NULL: none */
-  const char *traceparent; /* NULL: none */
+  const char *cause;       /* NULL if there is none */
+  const char *attempt_id;  /* NULL if there is none */
+  const char *traceparent; /* NULL if there is none */
 };
 
 /* What an event says besides its entity. All may be NULL. */

@@ -40,7 +40,7 @@ struct event_store_options {
   const struct brand *brand; /* of the clock's key and of the functions' library */
   const char *service;
   const char *redis_url;
-  const char *redis_password; /* NULL: none */
+  const char *redis_password; /* NULL if there is none */
   const char *key_prefix;
   int64_t request_seconds;
   bool subscribes; /* opens the blocking connection */
@@ -49,17 +49,17 @@ struct event_store_options {
 /* Opens the connections in the background. Errors: INVALID_ARGUMENT. */
 struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
                                struct event_store **ret_store);
-/* Parks until nothing of it runs any more. */
+/* Yields until nothing of it runs any more. */
 coroutine_fn void event_store_close(struct event_store *store);
 
 /* All connections are up; if not, why. */
 bool event_store_is_ready(const struct event_store *store);
 const char *event_store_reason(const struct event_store *store);
 
-/* Why Redis, which is up, takes no writes at present; "": it takes them. */
+/* Why Redis, which is up, takes no writes at present; "" if it takes them. */
 const char *event_store_refusal(const struct event_store *store);
 
-/* What the log lacks that this process has seen in it (known_log.h), and what to do; "": nothing. */
+/* What the log lacks that this process has seen in it (known_log.h), and what to do; "" means nothing. */
 const char *event_store_loss(const struct event_store *store);
 
 /* A library whose Lua source `source` may use the functions of store/lua/log_time.lua, which is put before it. */
@@ -85,7 +85,7 @@ coroutine_fn struct status clock_tick(struct event_store *store, struct context 
 coroutine_fn struct status event_store_oldest_entry(struct event_store *store, struct context *context,
                                                     int64_t *ret_oldest);
 
-/* The content of the clock's key. False: it is none (NULL, for instance). */
+/* The content of the clock's key. Returns false if it is none (NULL, for instance). */
 bool clock_parse(const char *text, struct position *ret_last);
 
 /* The clock as it is, not moved. */

@@ -22,7 +22,7 @@ struct known_log {
   struct position end; /* epoch "": nothing is known */
   struct known_entry *entries;
   int64_t server_us;  /* Redis' time at the last look that missed nothing */
-  uint64_t looked_at; /* redis_generation of `commands` at the last look; 0: none */
+  uint64_t looked_at; /* redis_generation of `commands` at the last look; 0 if there is none */
   bool looking;
   struct condition looked;
 
@@ -215,8 +215,8 @@ static coroutine_fn struct status compare_entries(struct known_log *known, struc
   return status_ok();
 }
 
-/* *ret_loss NULL: nothing is missing. Entries are looked for on a fresh connection only: while one lasts, none can get
- * lost without the clock. */
+/* *ret_loss NULL if nothing is missing. Entries are looked for on a fresh connection only: while one lasts, none can
+ * get lost without the clock. */
 static coroutine_fn struct status compare(struct known_log *known, struct context *context, const struct sight *sight,
                                           bool fresh, const char **ret_loss) {
   struct arena *arena = context->arena;
@@ -307,7 +307,7 @@ static coroutine_fn struct status look(struct known_log *known, struct context *
   return status;
 }
 
-/* Parks until the look that is under way is over. */
+/* Yields until the look that is under way is over. */
 static coroutine_fn struct status wait_for_look(struct known_log *known, struct context *context) {
   if (condition_wait(&known->looked, context->deadline_us)) return status_ok();
   return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,

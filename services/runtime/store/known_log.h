@@ -43,19 +43,19 @@ coroutine_fn struct status known_log_check(struct known_log *known, struct conte
 /* Compares, and looks whether an operator has accepted a loss. Errors: those of redis_command. */
 coroutine_fn struct status known_log_look(struct known_log *known, struct context *context);
 
-/* What is missing and what to do; "": nothing. */
+/* What is missing and what to do; "" means nothing. */
 const char *known_log_loss(const struct known_log *known);
 
 /* What a stream holds, and what it held before somebody trimmed it or deleted entries. */
 struct stream_sight {
   bool exists;          /* all else is empty where it doesn't */
-  const char *first;    /* id of the first entry; "": there are none */
-  const char *last;     /* of the last entry that ever was; "0-0": none */
-  const char *deleted;  /* the highest id that was deleted one by one; "0-0": none. Trimming doesn't count */
+  const char *first;    /* id of the first entry; "" if there is none */
+  const char *last;     /* of the last entry that ever was; "0-0" if there is none */
+  const char *deleted;  /* the highest id that was deleted one by one; "0-0" if there is none. Trimming doesn't count */
   int64_t added;        /* entries that ever were */
   int64_t length;       /* entries that are */
-  const char *group_at; /* how far the service's consumer group is; "": there is no group */
-  int64_t group_read;   /* entries that ever were up to there; -1: unknown */
+  const char *group_at; /* how far the service's consumer group is; "" means there is no group */
+  int64_t group_read;   /* entries that ever were up to there; -1 if unknown */
 };
 
 /* Looks at `keys->count` streams; *ret_sights, one for each, lives in the context's arena. With `groups` also at the

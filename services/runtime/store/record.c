@@ -25,8 +25,8 @@ struct record record_of(struct arena *arena, const ProtobufCMessageDescriptor *t
   struct record record = {.fault = record_type_fault(arena, type, message)};
   if (record.fault) return record;
   size_t size = protobuf_c_message_get_packed_size(message);
-  if (size > RECORD_BYTES_MOST) {
-    record.fault = arena_printf(arena, "a %s of %zu bytes; %d are the most", type->name, size, RECORD_BYTES_MOST);
+  if (size > RECORD_BYTES_MAX) {
+    record.fault = arena_printf(arena, "a %s of %zu bytes; %d are the most", type->name, size, RECORD_BYTES_MAX);
     return record;
   }
   record.bytes = message_pack(arena, message, &record.size);

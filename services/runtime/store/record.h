@@ -11,17 +11,17 @@
 
 /* What grows out of a request of at most 1 MiB fits, as an order with its products' names, and is a quarter of what
  * clients take as an answer (rpc_client.h). */
-#define RECORD_BYTES_MOST (2 << 20)
+#define RECORD_BYTES_MAX (2 << 20)
 
 struct record {
   const void *bytes;
   size_t size;
-  const char *fault; /* NULL: it is packed; else why it can't be, for people */
+  const char *fault; /* NULL if it is packed; else why it can't be, for people */
 };
 
-/* Packs `message`, which must be of the type `type`, have no NULL where a value must be, at most RECORD_BYTES_MOST
+/* Packs `message`, which must be of the type `type`, have no NULL where a value must be, at most RECORD_BYTES_MAX
  * bytes, and UTF-8 in its strings. */
 struct record record_of(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *message);
 
-/* Only whether it is a message of that type, with a value wherever one must be; NULL: it is. */
+/* Only whether it is a message of that type, with a value wherever one must be; NULL if it is. */
 const char *record_type_fault(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *message);

@@ -13,7 +13,7 @@
 #include "store/event.h"
 
 struct request_record {
-  const char *key;         /* NULL: the caller gave no request_id */
+  const char *key;         /* NULL if the caller gave no request_id */
   const char *request_id;  /* canonical */
   const char *fingerprint; /* of method and request */
 };
@@ -29,8 +29,8 @@ void request_record_add(const struct request_record *record, struct transaction 
 
 /* Where the answer of an earlier same request is. */
 struct request_trace {
-  int64_t first;      /* the log time of its first event; 0: it had none */
-  const void *answer; /* the packed answer itself; NULL: its events tell it */
+  int64_t first;      /* the log time of its first event; 0 means it had none */
+  const void *answer; /* the packed answer itself; NULL means its events tell it */
   size_t answer_size;
 };
 

@@ -11,5 +11,5 @@
  * first call needn't. Failures show again in the calls that follow. */
 coroutine_fn void rights_check(struct event_store *store);
 
-/* What Redis has refused of late on any of the connections; "": nothing. */
+/* What Redis has refused of late on any of the connections; "" means nothing. */
 const char *rights_denied(const struct event_store *store);

@@ -16,7 +16,7 @@ struct store_watch {
   struct loop *loop;
   struct event_store *store;
   struct redis_options connection;
-  struct redis *newcomer; /* the connection that greets at present; NULL: none */
+  struct redis *newcomer; /* the connection that greets at present; NULL if there is none */
   uint64_t written;       /* redis_generation of `commands` that a write was tried on */
   bool stopping;
   int running; /* coroutines */

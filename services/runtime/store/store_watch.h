@@ -19,5 +19,5 @@ struct store_watch;
 struct store_watch *store_watch_start(struct loop *loop, struct arena *arena, struct event_store *store,
                                       const struct redis_options *connection);
 
-/* Parks until they have ended, which is soon once the store's connections are closed. */
+/* Yields until they have ended, which is soon once the store's connections are closed. */
 coroutine_fn void store_watch_stop(struct store_watch *watch);

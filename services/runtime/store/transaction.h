@@ -22,15 +22,15 @@ struct transaction {
   struct arena *arena;
   struct redis_arguments guard_keys, guards, change_keys, changes;
   size_t guard_count, change_count, event_count;
-  const char *last_stream;   /* that an event is appended to; NULL: none */
+  const char *last_stream;   /* that an event is appended to; NULL if there is none */
   int64_t after;             /* log time that the events must be later than */
   const char *fault;         /* NULL, or why it can't be run: what was added first that can't be */
-  const char *request_key;   /* NULL: no request record */
+  const char *request_key;   /* NULL means no request record */
   const char *request_value; /* what the record holds or starts with */
   size_t request_value_size;
   bool request_timed;  /* the first event's log time goes behind it */
   bool checks_kinds;   /* look first whether each key holds what is to be changed in it; costs a command a key */
-  size_t wrong_change; /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0: unknown */
+  size_t wrong_change; /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0 if unknown */
 };
 
 /* An empty transaction. Everything that is added lives in `arena`. */
@@ -85,7 +85,7 @@ struct transaction_result {
   const char *record;       /* REPLAYED: the request record's value */
   size_t record_size;
   int refused_by;     /* REFUSED: number of the guard */
-  const char *actual; /* REFUSED: what it found there; NULL: nothing */
+  const char *actual; /* REFUSED: what it found there; NULL means nothing */
 };
 
 /* Runs it. Errors: INTERNAL CHANGE_INVALID (it has a fault: an error of the program, nothing was sent),

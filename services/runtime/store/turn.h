@@ -33,8 +33,8 @@ struct turn {
 /* `type` ("customer") tells ids of different things apart; both must live as long as the turn. */
 struct turn turn_of(struct event_store *store, struct context *context, const char *type, const char *id);
 
-/* Parks until it is this command's turn to try again; while it is, for a moment that is longer each time (1 ms doubling
- * to 64 ms, with jitter). False, with *ret_status DEADLINE_EXCEEDED (CONTENDED): the deadline is over. */
+/* Yields until it is this command's turn to try again; while it is, for a moment that is longer each time (1 ms
+ * doubling to 64 ms, with jitter). False, with *ret_status DEADLINE_EXCEEDED (CONTENDED): the deadline is over. */
 coroutine_fn bool turn_wait(struct turn *turn, struct status *ret_status);
 
 /* How long the one whose turn it is pauses after its `waits`-th try (0: the first): 1 ms, doubling to 64 ms, with

@@ -23,7 +23,7 @@ struct view {
 /* The key of the hash. */
 const char *view_key(const struct event_store *store, struct arena *arena, const struct view *view);
 
-/* The record of `key`, or NULL where there is none. */
+/* The record of `key`, or NULL if there is none. */
 coroutine_fn struct status view_read(struct event_store *store, struct context *context, const struct view *view,
                                      const char *key, void **ret_record);
 
@@ -32,13 +32,13 @@ coroutine_fn struct status view_read_many(struct event_store *store, struct cont
                                           const char *const *keys, size_t count, void **ret_records);
 
 /* The same in two steps, so that several questions travel together: each view_ask is followed by exactly one
- * view_answer, in the same coroutine. `keys` must live until then. Only the answer parks. */
+ * view_answer, in the same coroutine. `keys` must live until then. Only the answer yields. */
 struct view_question {
   struct context *context;
   const struct view *view;
   const char *const *keys;
   size_t count;
-  struct redis_pending *pending; /* NULL: nothing was asked for */
+  struct redis_pending *pending; /* NULL if nothing was asked for */
 };
 struct view_question view_ask(struct event_store *store, struct context *context, const struct view *view,
                               const char *const *keys, size_t count);

@@ -44,7 +44,7 @@ static BIO *open_text(const char *text) {
   return BIO_new_mem_buf(text, -1);
 }
 
-/* The first certificate; the caller frees it. NULL: there is none. */
+/* The first certificate; the caller frees it. NULL if there is none. */
 static X509 *first_certificate(const char *text) {
   BIO *bio = open_text(text);
   X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);

@@ -7,7 +7,7 @@
 
 #include "base/status.h"
 
-/* Texts in PEM, or paths of files with them; NULL: there is none. Certificate and key come together. */
+/* Texts in PEM, or paths of files with them; NULL if there is none. Certificate and key come together. */
 struct tls_texts {
   const char *certificate; /* the own one, then those between it and the CA's */
   const char *key;         /* the own one's */

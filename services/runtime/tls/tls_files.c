@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "tls/tls_openssl.h"
 
-enum { LOOK_US = 2000000, FILE_MOST = 1024 * 1024 };
+enum { LOOK_US = 2000000, FILE_MAX = 1024 * 1024 };
 
 #define DAY_US INT64_C(86400000000)
 #define WARN_US (7 * DAY_US)
@@ -54,11 +54,11 @@ static struct status unreadable(struct arena *arena, const char *name) {
   return unfit(arena, name, arena_printf(arena, "can't be read: %s", strerror(errno)));
 }
 
-/* What is there now of an open file; NULL: errno says why not. */
+/* What is there now of an open file; NULL means errno says why not. */
 static const char *read_open(struct arena *arena, FILE *file) {
   struct stat state;
   if (fstat(fileno(file), &state) != 0) return NULL;
-  errno = state.st_size > FILE_MOST ? EFBIG : 0;
+  errno = state.st_size > FILE_MAX ? EFBIG : 0;
   if (errno != 0) return NULL;
   char *text = arena_alloc(arena, (size_t)state.st_size + 1);
   size_t size = fread(text, 1, (size_t)state.st_size, file);

@@ -12,8 +12,8 @@ local function stream_lag(stream, group, applied)
   return applied and -1 or redis.call('XLEN', stream)
 end
 
--- KEYS: the stored positions, the clock, the sets of parked keys and of their lists, then streams. ARGV: group, the
--- streams' names. Answers {position or '', clock or '', lag, parked keys, lists}.
+-- KEYS: the stored positions, the clock, the sets of keys with dead letters and of their lists, then streams. ARGV: group, the
+-- streams' names. Answers {position or '', clock or '', lag, keys with dead letters, lists}.
 local function backlog_read(keys, argv)
   local lag = 0
   for k = 5, #keys do

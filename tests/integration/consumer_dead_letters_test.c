@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What can't be handled is parked with its reason, the later events of its key with it, and nothing else. */
+/* What can't be handled is dead-lettered with its reason, the later events of its key with it, and nothing else. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,13 +27,13 @@ static void run(void (*body)(struct context *context)) {
   in_coroutine(body);
 }
 
-/* Line `index` of the list of a key's parked events; "" when there is none. */
-static const char *parked(const char *key, int index) {
+/* Line `index` of the list of a key's dead letters; "" when there is none. */
+static const char *dead_letter(const char *key, int index) {
   const char *line = private_redis_command(redis, "LINDEX watcher_parked:%s %d", key, index);
   return line ? line : "";
 }
 
-static bool is_parked(const char *key) {
+static bool is_dead_lettered(const char *key) {
   return private_redis_number(redis, "SISMEMBER watcher_parked_keys %s", key) == 1;
 }
 
@@ -45,7 +45,7 @@ static bool caught_up(void *argument) {
 
 /* ---- tests ------------------------------------------------------------------------------------------------------ */
 
-static void park_undecodable(struct context *context) {
+static void dead_letter_undecodable(struct context *context) {
   struct watcher_options watcher_options = options();
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
   watcher_append(watcher.store, context, "customer_created", "before", 0, 1, "Ann");
@@ -54,20 +54,20 @@ static void park_undecodable(struct context *context) {
   watcher_append(watcher.store, context, "customer_created", "after", 0, 1, "Ann");
   watcher_append(watcher.store, context, "customer_updated", "before", 0, 1, "Ann");
   CU_ASSERT_TRUE(watcher_handles(redis, context, 3));
-  CU_ASSERT_TRUE(is_parked("undecodable"));
+  CU_ASSERT_TRUE(is_dead_lettered("undecodable"));
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:undecodable"), 2);
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("undecodable", 0), "customer_created "));
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("undecodable", 0), " 1234 its entity is no ordershop.v1.Customer"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("undecodable", 1), " - it has no event_id"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("undecodable", 0), "customer_created "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("undecodable", 0), " 1234 its entity is no ordershop.v1.Customer"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("undecodable", 1), " - it has no event_id"));
   CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 1);
   watcher_stop(&watcher);
 }
 
-static void test_undecodable_entry_is_parked(void) {
-  run(park_undecodable);
+static void test_undecodable_entry_is_dead_lettered(void) {
+  run(dead_letter_undecodable);
 }
 
-static void park_refused(struct context *context) {
+static void dead_letter_refused(struct context *context) {
   struct event_store *store;
   const struct event_store_options store_options = {
       .brand = &shop_brand, .service = "writer", .redis_url = private_redis_url(redis), .request_seconds = 100};
@@ -87,23 +87,23 @@ static void park_refused(struct context *context) {
   CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 4);
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 4);
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "customer_updated "));
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "REFUSED: as asked"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 1), "after a parked event of its key"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 2), "customer_deleted "));
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 3), "customer_updated "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("bad", 0), "customer_updated "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("bad", 0), "REFUSED: as asked"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("bad", 1), "after a parked event of its key"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("bad", 2), "customer_deleted "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("bad", 3), "customer_updated "));
   /* Of the refused event nothing is left, though its handler had put the customer before it refused. */
   CU_ASSERT_PTR_NOT_NULL(strstr(private_redis_command(redis, "HGET watcher_seen bad"), "Ann"));
-  CU_ASSERT_FALSE(is_parked("good"));
+  CU_ASSERT_FALSE(is_dead_lettered("good"));
   event_store_close(store);
   watcher_stop(&watcher);
 }
 
-static void test_refused_event_is_parked(void) {
-  run(park_refused);
+static void test_refused_event_is_dead_lettered(void) {
+  run(dead_letter_refused);
 }
 
-static void park_of_runs(struct context *context) {
+static void dead_letter_of_runs(struct context *context) {
   struct watcher_options watcher_options = options();
   watcher_options.by_runs = true;
   struct event_store *store;
@@ -124,10 +124,10 @@ static void park_of_runs(struct context *context) {
 }
 
 static void test_refused_event_of_a_run_is_found(void) {
-  run(park_of_runs);
+  run(dead_letter_of_runs);
 }
 
-static void stay_parked(struct context *context) {
+static void stay_dead_lettered(struct context *context) {
   struct watcher_options watcher_options = options();
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
   watcher_append(watcher.store, context, "customer_updated", "bad", 0, 1, "refuse");
@@ -141,8 +141,8 @@ static void stay_parked(struct context *context) {
   watcher_stop(&watcher);
 }
 
-static void test_key_stays_parked(void) {
-  run(stay_parked);
+static void test_key_stays_dead_lettered(void) {
+  run(stay_dead_lettered);
 }
 
 static struct consumer_backlog backlog_of(struct watcher *watcher, struct context *context) {
@@ -151,7 +151,8 @@ static struct consumer_backlog backlog_of(struct watcher *watcher, struct contex
   return backlog;
 }
 
-/* Again and again, since what the consumer has read of the parked keys may be of this moment or a second old. */
+/* Again and again, since what the consumer has read of the keys with dead letters may be of this moment or a second
+ * old. */
 static void repair(struct context *context) {
   enum { REPAIRS = 20 };
   struct watcher_options watcher_options = options();
@@ -177,7 +178,7 @@ static void test_repaired_key_goes_on_at_once(void) {
   run(repair);
 }
 
-/* Others are parked, of earlier and of later events of the page; and a page is refused in the middle. */
+/* Others are dead-lettered, of earlier and of later events of the page; and a page is refused in the middle. */
 static void repair_one_of_several(struct context *context) {
   struct watcher_options watcher_options = options();
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
@@ -197,8 +198,8 @@ static void test_only_the_repaired_key_goes_on(void) {
   run(repair_one_of_several);
 }
 
-/* An operator may park a key, too: its customer's effects are to wait. */
-static void park_by_hand(struct context *context) {
+/* An operator may dead-letter a key, too: its customer's effects are to wait. */
+static void dead_letter_by_hand(struct context *context) {
   struct watcher_options watcher_options = options();
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
   watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
@@ -211,8 +212,8 @@ static void park_by_hand(struct context *context) {
   watcher_stop(&watcher);
 }
 
-static void test_key_is_parked_by_hand(void) {
-  run(park_by_hand);
+static void test_key_is_dead_lettered_by_hand(void) {
+  run(dead_letter_by_hand);
 }
 
 static bool counts_none(void *argument) {
@@ -286,7 +287,7 @@ static void refuse_after_a_good_one(struct context *context) {
   CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
   CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:a"), 1);
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("a", 0), "REFUSED: as asked"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("a", 0), "REFUSED: as asked"));
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:b"), 1);
   event_store_close(store);
   watcher_stop(&watcher);
@@ -311,7 +312,7 @@ static void outlast_an_outage(struct context *context) {
   watcher_stop(&watcher);
 }
 
-static void test_outage_of_a_handler_parks_nothing(void) {
+static void test_outage_of_a_handler_dead_letters_nothing(void) {
   run(outlast_an_outage);
 }
 
@@ -328,17 +329,17 @@ static void append_crash(struct context *context) {
 }
 
 /* Starts it again and again, as Kubernetes would, until it lives; returns how often it ended. */
-static int crash_until_parked(bool by_runs) {
+static int crash_until_dead_lettered(bool by_runs) {
   struct watcher_options watcher_options = options();
   watcher_options.by_runs = by_runs;
   int crashes = 0;
   for (; crashes < 20; crashes++) {
     pid_t process = watcher_fork(&watcher_options, NULL);
-    while (kill(process, 0) == 0 && !is_parked("bad")) {
+    while (kill(process, 0) == 0 && !is_dead_lettered("bad")) {
       if (waitpid(process, NULL, WNOHANG) == process) break;
       usleep(2000);
     }
-    if (!is_parked("bad")) continue;
+    if (!is_dead_lettered("bad")) continue;
     CU_ASSERT_TRUE(watcher_process_handles(redis, 200));
     int64_t deadline_us = patience_end_us();
     while (private_redis_number(redis, "LLEN watcher_parked:bad") < 2 && clock_monotonic_us() < deadline_us)
@@ -349,24 +350,24 @@ static int crash_until_parked(bool by_runs) {
   return crashes;
 }
 
-static void park_what_crashes(bool by_runs) {
+static void dead_letter_what_crashes(bool by_runs) {
   run(append_crash);
-  int crashes = crash_until_parked(by_runs);
+  int crashes = crash_until_dead_lettered(by_runs);
   printf("[%d crashes] ", crashes);
   CU_ASSERT(crashes >= 3 && crashes <= 10);
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 200);
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 2);
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "ended the process or outlasted its lease three times"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("bad", 0), "ended the process or outlasted its lease three times"));
   CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 1);
   CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_alone"), 0);
 }
 
-static void test_event_that_ends_the_process_is_parked(void) {
-  park_what_crashes(false);
+static void test_event_that_ends_the_process_is_dead_lettered(void) {
+  dead_letter_what_crashes(false);
 }
 
-static void test_event_whose_run_ends_the_process_is_parked(void) {
-  park_what_crashes(true);
+static void test_event_whose_run_ends_the_process_is_dead_lettered(void) {
+  dead_letter_what_crashes(true);
 }
 
 /* ---- handlers that keep everything else from running ------------------------------------------------------------ */
@@ -403,7 +404,7 @@ static void outlast_the_lease(struct context *context) {
   CU_ASSERT_TRUE(watcher_handles(redis, context, 20));
   CU_ASSERT_TRUE(eventually(context, caught_up, &watcher));
   CU_ASSERT_EQUAL(blocked, 3);
-  CU_ASSERT_PTR_NOT_NULL(strstr(parked("bad", 0), "ended the process or outlasted its lease three times"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(dead_letter("bad", 0), "ended the process or outlasted its lease three times"));
   CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:bad"), 2);
   CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD watcher_parked_keys"), 1);
   CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_alone"), 0);
@@ -411,7 +412,7 @@ static void outlast_the_lease(struct context *context) {
   watcher_stop(&watcher);
 }
 
-static void test_event_that_outlasts_the_lease_is_parked(void) {
+static void test_event_that_outlasts_the_lease_is_dead_lettered(void) {
   run(outlast_the_lease);
 }
 
@@ -447,23 +448,24 @@ static int tear_down(void) {
 
 int main(int argc, char **argv) {
   static const struct test tests[] = {
-      {"an undecodable entry is parked, others go on", test_undecodable_entry_is_parked},
-      {"a refused event is parked, with the later ones of its key", test_refused_event_is_parked},
-      {"a refused event of a run is found and parked", test_refused_event_of_a_run_is_found},
+      {"an undecodable entry is dead-lettered, others go on", test_undecodable_entry_is_dead_lettered},
+      {"a refused event is dead-lettered, with the later ones of its key", test_refused_event_is_dead_lettered},
+      {"a refused event of a run is found and dead-lettered", test_refused_event_of_a_run_is_found},
       {"events of a key before the refused one are handled, whatever else its page holds",
        test_events_before_the_refused_one_are_handled},
-      {"a key stays parked over a restart", test_key_stays_parked},
+      {"a key stays dead-lettered over a restart", test_key_stays_dead_lettered},
       {"a key that an operator has repaired goes on with its next event", test_repaired_key_goes_on_at_once},
       {"only the repaired key goes on", test_only_the_repaired_key_goes_on},
-      {"a key that an operator parks stops with its next event", test_key_is_parked_by_hand},
+      {"a key that an operator dead-letters stops with its next event", test_key_is_dead_lettered_by_hand},
       {"a list whose key goes on is counted until it is empty", test_list_of_a_freed_key_is_counted},
       {"lists that an older version has left are counted", test_lists_of_an_older_version_are_counted},
-      {"an outage of what a handler needs parks nothing", test_outage_of_a_handler_parks_nothing},
-      {"an event that ends the process is parked, others go on", test_event_that_ends_the_process_is_parked},
-      {"an event whose run ends the process is parked", test_event_whose_run_ends_the_process_is_parked},
-      {"an event whose handler blocks until the lease is over, three times, is parked, others go on",
-       test_event_that_outlasts_the_lease_is_parked},
+      {"an outage of what a handler needs dead-letters nothing", test_outage_of_a_handler_dead_letters_nothing},
+      {"an event that ends the process is dead-lettered, others go on",
+       test_event_that_ends_the_process_is_dead_lettered},
+      {"an event whose run ends the process is dead-lettered", test_event_whose_run_ends_the_process_is_dead_lettered},
+      {"an event whose handler blocks until the lease is over, three times, is dead-lettered, others go on",
+       test_event_that_outlasts_the_lease_is_dead_lettered},
       {"a page of slow handlers is committed in parts, before the lease is over", test_slow_handlers_get_on},
   };
-  return suite_main("consumer, parking", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+  return suite_main("consumer, dead letters", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
 }
