@@ -112,6 +112,16 @@ is_formatted() {
   ! command -v clang-format >/dev/null || clang-format --dry-run -Werror "$tree"/services/note/*.[ch]
 }
 
+# The checks of sources that look at every service have nothing to say of this one.
+keeps_the_rules() {
+  local suite found=''
+  for suite in layers.sh license.sh coroutine_fn.py; do
+    found+=$(env ORDERSHOP_SOURCE="$tree" "$tree/tests/quality/$suite" 2>&1 | grep 'services/note/' || true)
+  done
+  say "$found"
+  [ -z "$found" ]
+}
+
 builds_in_tree() {
   cmake -S "$tree" -B "$tree/build" -G Ninja -DORDERSHOP_TESTS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON &&
     cmake --build "$tree/build" --target ordershop-note note_client ordershop
@@ -133,6 +143,7 @@ expect "the tree is copied" copy_tree
 expect "a service is made in the tree as the document says" documented own-tree "$tree"
 expect "it touches three files at most that were there" few_files_are_touched
 expect "what it makes is formatted" is_formatted
+expect "it keeps the rules of the tree" keeps_the_rules
 expect "its rights in Redis follow the list" eval "'$tree/deploy/redis/make_users.sh' '$shop_folder/tree_users' && grep '^user note' '$shop_folder/tree_users/users.acl'"
 expect "another of that name leaves the tree as it is" leaves_the_tree_alone 1 "stands here twice" note
 expect "a port that this tree can't have is refused" leaves_the_tree_alone 1 "from 50051 to 50199" note2 --port 7000
