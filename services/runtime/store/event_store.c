@@ -75,28 +75,8 @@ coroutine_fn void event_store_close(struct event_store *store) {
   store_watch_stop(store->watch);
 }
 
-bool event_store_is_ready(const struct event_store *store) {
-  return redis_is_ready(store->commands) && redis_is_ready(store->reads) &&
-         (!store->blocking || redis_is_ready(store->blocking));
-}
-
-const char *event_store_reason(const struct event_store *store) {
-  if (!redis_is_ready(store->commands)) return redis_reason(store->commands);
-  if (!redis_is_ready(store->reads)) return redis_reason(store->reads);
-  if (store->blocking && !redis_is_ready(store->blocking)) return redis_reason(store->blocking);
-  return "";
-}
-
-const char *event_store_refusal(const struct event_store *store) {
-  return redis_server_refusal(store->server);
-}
-
 const char *event_store_loss(const struct event_store *store) {
   return known_log_loss(store->known);
-}
-
-const char *clock_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "%s", store->clock_key);
 }
 
 void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
@@ -121,45 +101,12 @@ int64_t event_store_now(const struct event_store *store) {
   return wall > store->latest.log_time ? wall : store->latest.log_time;
 }
 
-static coroutine_fn struct status find_streams(struct event_store *store, struct context *context,
-                                               struct redis_arguments *keys) {
-  struct arena *arena = context->arena;
-  const char *cursor = "0", *pattern = redis_key_pattern(store->commands, arena, "events:*");
-  do {
-    struct redis_arguments scan =
-        redis_command_of(arena, "SCAN", cursor, "MATCH", pattern, "TYPE", "stream", "COUNT", "1000", NULL);
-    const struct redis_reply *reply;
-    struct status status = redis_command(store->reads, context, &scan, &reply);
-    if (!status_is_ok(status)) return status;
-    cursor = redis_reply_text(redis_reply_at(reply, 0));
-    const struct redis_reply *page = redis_reply_at(reply, 1);
-    for (size_t i = 0; page && i < page->count; i++) redis_add_text(keys, page->elements[i]->text);
-  } while (cursor && strcmp(cursor, "0") != 0);
-  return status_ok();
-}
-
-coroutine_fn struct status event_store_oldest_entry(struct event_store *store, struct context *context,
-                                                    int64_t *ret_oldest) {
-  struct redis_arguments keys = redis_arguments_empty(context->arena);
-  const struct stream_sight *streams;
-  struct status status = find_streams(store, context, &keys);
-  if (status_is_ok(status)) status = streams_look(store, context, &keys, false, &streams);
-  if (!status_is_ok(status)) return status;
-  *ret_oldest = INT64_MAX;
-  for (size_t i = 0; i < keys.count; i++) {
-    if (!streams[i].exists || strcmp(streams[i].last, "0-0") == 0) continue;
-    int64_t first = log_time_of_entry(*streams[i].first ? streams[i].first : streams[i].last);
-    if (first < *ret_oldest) *ret_oldest = first;
-  }
-  return status_ok();
-}
-
 static coroutine_fn struct status clock_make(struct event_store *store, struct context *context,
                                              struct position *ret_now) {
   struct arena *arena = context->arena;
   struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
   redis_add_text(&keys, clock_key(store, arena));
-  struct status status = find_streams(store, context, &keys);
+  struct status status = streams_find(store, context, &keys);
   if (!status_is_ok(status)) return status;
 
   char epoch[LOG_EPOCH_SIZE] = "";
@@ -221,14 +168,6 @@ coroutine_fn struct status clock_tick(struct event_store *store, struct context 
   return status_ok();
 }
 
-bool clock_parse(const char *text, struct position *ret_last) {
-  char id[ENTRY_ID_SIZE];
-  struct position last;
-  if (!text || sscanf(text, "%43s %16s", id, last.epoch) != 2 || !log_time_parse(id, &last.log_time)) return false;
-  *ret_last = last;
-  return true;
-}
-
 coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last) {
   struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(store, context->arena), NULL);
   const struct redis_reply *reply;
@@ -253,10 +192,6 @@ coroutine_fn struct status event_store_check_position(struct event_store *store,
 }
 
 /* ---- the service's position ------------------------------------------------------------------------------------- */
-
-const char *position_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "%s_position", store->service);
-}
 
 coroutine_fn struct status position_read(struct event_store *store, struct context *context,
                                          struct position *ret_position) {

@@ -12,29 +12,8 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "loop/coroutine.h"
-#include "loop/keyed_lock.h"
-#include "redis/redis.h"
 #include "redis/redis_function.h"
-#include "store/log_time.h"
-
-struct store_watch;
-struct known_log;
-
-struct event_store {
-  const char *clock_key;       /* the brand's */
-  const char *service;         /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
-  struct redis *commands;      /* short commands and functions */
-  struct redis *reads;         /* lists and catching up */
-  struct redis *blocking;      /* XREAD with BLOCK; NULL in services without subscriptions */
-  struct redis_server *server; /* the one that they all talk to */
-  struct store_watch *watch;
-  struct known_log *known;       /* of the shop's log, by this process */
-  struct redis_library *library; /* the generic functions (store/lua) */
-  int64_t request_seconds;       /* how long a request record is kept */
-  struct position latest;        /* the latest log time that an answer told */
-  uint64_t latest_generation;    /* of `commands`, which told it: behind another connection may be another log */
-  struct keyed_locks turns;      /* of commands that change the same thing (store/turn.h) */
-};
+#include "store/store_connections.h"
 
 struct event_store_options {
   const struct brand *brand; /* of the clock's key and of the functions' library */
@@ -51,13 +30,6 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
                                struct event_store **ret_store);
 /* Yields until nothing of it runs any more. */
 coroutine_fn void event_store_close(struct event_store *store);
-
-/* All connections are up; if not, why. */
-bool event_store_is_ready(const struct event_store *store);
-const char *event_store_reason(const struct event_store *store);
-
-/* Why Redis, which is up, takes no writes at present; "" if it takes them. */
-const char *event_store_refusal(const struct event_store *store);
 
 /* What the log lacks that this process has seen in it (known_log.h), and what to do; "" means nothing. */
 const char *event_store_loss(const struct event_store *store);
@@ -80,19 +52,8 @@ void position_from_reply(const struct redis_reply *log_time, const struct redis_
  * from the streams' last ids with a new epoch otherwise. */
 coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
 
-/* The log time of the shop's oldest entry, or of the last one of a stream that has none left; INT64_MAX: no stream has
- * ever had an entry. Looks at all keys: for rare occasions. */
-coroutine_fn struct status event_store_oldest_entry(struct event_store *store, struct context *context,
-                                                    int64_t *ret_oldest);
-
-/* The content of the clock's key. Returns false if it is none (NULL, for instance). */
-bool clock_parse(const char *text, struct position *ret_last);
-
 /* The clock as it is, not moved. */
 coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
-
-/* The key of the clock, first key of every function that appends. */
-const char *clock_key(const struct event_store *store, struct arena *arena);
 
 /* That a position is one that this log has told. What the present connection has told of it mostly answers that; else
  * Redis is asked. Errors: FAILED_PRECONDITION (LOG_RESET), UNAVAILABLE (REDIS_UNREACHABLE). */
@@ -102,10 +63,7 @@ coroutine_fn struct status event_store_check_position(struct event_store *store,
 /* Remembers what an answer told of the log. */
 void event_store_saw(struct event_store *store, const struct position *position);
 
-/* The hash `<service>_position`, which says how far the service has applied the log: fields `log` and `epoch`, and one
- * for each stream, with entry ids as values. position_read reads the first two, both empty where nothing is stored.
- * Yields. */
-const char *position_key(const struct event_store *store, struct arena *arena);
+/* Reads `log` and `epoch` of the service's positions (position_key); both are empty if nothing is stored. */
 coroutine_fn struct status position_read(struct event_store *store, struct context *context,
                                          struct position *ret_position);
 

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "loop/coroutine.h"
-#include "store/event_store.h"
+#include "store/store_connections.h"
 
 /* The last one that this process knows of a stream. */
 struct known_entry {
@@ -120,6 +120,41 @@ coroutine_fn struct status streams_look(struct event_store *store, struct contex
   return status_ok();
 }
 
+coroutine_fn struct status streams_find(struct event_store *store, struct context *context,
+                                        struct redis_arguments *keys) {
+  struct arena *arena = context->arena;
+  const char *cursor = "0", *pattern = redis_key_pattern(store->commands, arena, "events:*");
+  do {
+    struct redis_arguments scan =
+        redis_command_of(arena, "SCAN", cursor, "MATCH", pattern, "TYPE", "stream", "COUNT", "1000", NULL);
+    const struct redis_reply *reply;
+    struct status status = redis_command(store->reads, context, &scan, &reply);
+    if (!status_is_ok(status)) return status;
+    cursor = redis_reply_text(redis_reply_at(reply, 0));
+    const struct redis_reply *page = redis_reply_at(reply, 1);
+    for (size_t i = 0; page && i < page->count; i++) redis_add_text(keys, page->elements[i]->text);
+  } while (cursor && strcmp(cursor, "0") != 0);
+  return status_ok();
+}
+
+/* The log time of the shop's oldest entry, or of the last one of a stream that has none left; INT64_MAX if no stream
+ * has ever had an entry. */
+static coroutine_fn struct status find_oldest_entry(struct event_store *store, struct context *context,
+                                                    int64_t *ret_oldest) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena);
+  const struct stream_sight *streams;
+  struct status status = streams_find(store, context, &keys);
+  if (status_is_ok(status)) status = streams_look(store, context, &keys, false, &streams);
+  if (!status_is_ok(status)) return status;
+  *ret_oldest = INT64_MAX;
+  for (size_t i = 0; i < keys.count; i++) {
+    if (!streams[i].exists || strcmp(streams[i].last, "0-0") == 0) continue;
+    int64_t first = log_time_of_entry(*streams[i].first ? streams[i].first : streams[i].last);
+    if (first < *ret_oldest) *ret_oldest = first;
+  }
+  return status_ok();
+}
+
 /* ---- what there is ---------------------------------------------------------------------------------------------- */
 
 static coroutine_fn struct status see(struct known_log *known, struct context *context, struct sight *ret_sight) {
@@ -189,7 +224,7 @@ static const char *describe(const struct known_log *known, struct arena *arena, 
 static coroutine_fn struct status compare_epochs(struct known_log *known, struct context *context,
                                                  const struct sight *sight, const char **ret_loss) {
   int64_t oldest;
-  struct status status = event_store_oldest_entry(known->store, context, &oldest);
+  struct status status = find_oldest_entry(known->store, context, &oldest);
   if (!status_is_ok(status)) return status;
   if (oldest > known->server_us) {
     log_event(LOG_WARN, "redis was emptied, the shop begins afresh", "epoch", sight->end.epoch, "epoch_before",

@@ -63,3 +63,7 @@ struct stream_sight {
 coroutine_fn struct status streams_look(struct event_store *store, struct context *context,
                                         const struct redis_arguments *keys, bool groups,
                                         const struct stream_sight **ret_sights);
+
+/* Adds the keys of all streams that there are. It looks at all keys, so it is for rare occasions. */
+coroutine_fn struct status streams_find(struct event_store *store, struct context *context,
+                                        struct redis_arguments *keys);

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "loop/coroutine.h"
-#include "store/event_store.h"
+#include "store/store_connections.h"
 
 struct store_watch;
 

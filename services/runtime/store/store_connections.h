@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Store connections: the parts of an event store (event_store.h), and what they tell without asking Redis: whether the
+ * connections are up, and the names of the keys. Threads: the loop's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop/keyed_lock.h"
+#include "redis/redis.h"
+#include "redis/redis_function.h"
+#include "store/log_time.h"
+
+struct store_watch;
+struct known_log;
+
+struct event_store {
+  const char *clock_key;       /* the brand's */
+  const char *service;         /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
+  struct redis *commands;      /* short commands and functions */
+  struct redis *reads;         /* lists and catching up */
+  struct redis *blocking;      /* XREAD with BLOCK; NULL in services without subscriptions */
+  struct redis_server *server; /* the one that they all talk to */
+  struct store_watch *watch;
+  struct known_log *known;       /* of the shop's log, by this process */
+  struct redis_library *library; /* the generic functions (store/lua) */
+  int64_t request_seconds;       /* how long a request record is kept */
+  struct position latest;        /* the latest log time that an answer told */
+  uint64_t latest_generation;    /* of `commands`, which told it: behind another connection may be another log */
+  struct keyed_locks turns;      /* of commands that change the same thing (store/turn.h) */
+};
+
+/* All connections are up; if not, why. */
+bool event_store_is_ready(const struct event_store *store);
+const char *event_store_reason(const struct event_store *store);
+
+/* Why Redis, which is up, takes no writes at present; "" if it takes them. */
+const char *event_store_refusal(const struct event_store *store);
+
+/* The key of the clock, first key of every function that appends. */
+const char *clock_key(const struct event_store *store, struct arena *arena);
+
+/* The content of the clock's key. Returns false if it is none (NULL, for instance). */
+bool clock_parse(const char *text, struct position *ret_last);
+
+/* The hash `<service>_position`, which says how far the service has applied the log: fields `log` and `epoch`, and one
+ * for each stream, with entry ids as values. */
+const char *position_key(const struct event_store *store, struct arena *arena);
