@@ -6,7 +6,7 @@
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
 
-#include "order_claims.h"
+#include "order_claim_service.h"
 
 const struct view order_products = {.name = "products", .record = &ordershop__v1__product__descriptor};
 const struct view order_customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};

@@ -8,7 +8,7 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "loop/fail_point.h"
-#include "order_claims.h"
+#include "order_claim.h"
 #include "order_resource.h"
 #include "service/command_replay.h"
 #include "service/service.h"

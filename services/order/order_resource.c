@@ -4,7 +4,7 @@
 #include <ordershop/v1/order.pb-c.h>
 #include <string.h>
 
-#include "order_claims.h"
+#include "order_claim.h"
 
 enum { PRODUCTS_MAX = 1000 };
 

@@ -10,7 +10,8 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
-#include "order_claims.h"
+#include "order_claim.h"
+#include "order_claim_service.h"
 #include "order_events.h"
 #include "order_items.h"
 #include "order_lookup.h"

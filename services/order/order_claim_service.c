@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "order_claims.h"
+#include "order_claim_service.h"
 
 #include <inttypes.h>
 #include <ordershop/internal/v1/order_claim.pb-c.h>
@@ -9,70 +9,28 @@
 
 #include "consumer/consumer.h"
 #include "consumer/dead_letters.h"
+#include "order_claim.h"
 #include "order_resource.h"
 #include "shop_reasons.h"
 #include "store/turn.h"
 
 enum { EXPIRE_AT_ONCE = 100 };
 
-const char *order_claims_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "order_claims");
-}
-
 static const char *expiries_key(const struct event_store *store, struct arena *arena) {
   return redis_key(store->commands, arena, "order_claim_expiries");
 }
 
-static const char *claim_text(struct arena *arena, const char *billing_id, int64_t expire) {
-  return arena_printf(arena, "%s %" PRId64, billing_id, expire);
-}
-
-static bool claim_is_by(const char *claim, const char *billing_id) {
-  size_t length = strlen(billing_id);
-  return strncmp(claim, billing_id, length) == 0 && claim[length] == ' ';
-}
-
-/* 0: the billing is recorded. */
-static int64_t claim_expiry(const char *claim) {
-  const char *space = strchr(claim, ' ');
-  return space ? strtoll(space + 1, NULL, 10) : 0;
-}
-
-int order_require_unclaimed(struct transaction *transaction, const char *order_id) {
-  return transaction_require_no_field(transaction, order_claims_key(transaction->store, transaction->arena), order_id);
-}
-
-struct status order_change_refusal(struct arena *arena, const char *order_id, const char *claim) {
-  bool billed = claim_expiry(claim) == 0;
-  struct status status =
-      status_error(arena, STATUS_FAILED_PRECONDITION, billed ? reason_order_billed : reason_order_being_billed,
-                   billed ? "order %s is billed and can't change any more"
-                          : "order %s is being billed at this moment and can't change",
-                   order_id);
-  return status_with_resource(status, arena, "order", order_id);
-}
-
 /* Why another billing can't claim the order: an open claim may still expire, so that one may try again. */
 static struct status claim_refusal(struct arena *arena, const char *order_id, const char *claim) {
-  if (claim_expiry(claim) == 0) return order_change_refusal(arena, order_id, claim);
+  if (order_claim_expiry(claim) == 0) return order_change_refusal(arena, order_id, claim);
   struct status status =
       status_error(arena, STATUS_ABORTED, reason_order_claimed, "order %s is being billed at this moment", order_id);
   return status_with_resource(status, arena, "order", order_id);
 }
 
-coroutine_fn struct status order_claim_read(struct event_store *store, struct context *context, const char *order_id,
-                                            const char **ret_claim) {
-  struct redis_arguments get =
-      redis_command_of(context->arena, "HGET", order_claims_key(store, context->arena), order_id, NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(store->commands, context, &get, &reply);
-  if (status_is_ok(status)) *ret_claim = redis_reply_text(reply);
-  return status;
-}
-
 static void put_claim(struct transaction *transaction, const char *order_id, const char *billing_id, int64_t expire) {
   struct arena *arena = transaction->arena;
-  const char *claim = claim_text(arena, billing_id, expire);
+  const char *claim = order_claim_text(arena, billing_id, expire);
   transaction_set_field(transaction, order_claims_key(transaction->store, arena), order_id, claim, strlen(claim));
   if (expire) {
     transaction_add_scored(transaction, expiries_key(transaction->store, arena), order_id, expire);
@@ -126,8 +84,8 @@ static coroutine_fn struct status try_claim(struct rpc_call *call,
 
   struct transaction transaction = transaction_of(store, arena);
   if (claim) {
-    if (!claim_is_by(claim, request->billing_id)) return claim_refusal(arena, request->order_id, claim);
-    bool lasts = claim_expiry(claim) == 0 || claim_expiry(claim) >= request->expire_log_time;
+    if (!order_claim_is_by(claim, request->billing_id)) return claim_refusal(arena, request->order_id, claim);
+    bool lasts = order_claim_expiry(claim) == 0 || order_claim_expiry(claim) >= request->expire_log_time;
     if (lasts) {
       *ret_order = order;
       return status_ok();
@@ -170,7 +128,7 @@ static coroutine_fn struct status release_order(struct rpc_call *call, const voi
   if (!status_is_ok(status)) return status;
 
   struct transaction transaction = transaction_of(store, arena);
-  const char *claim = claim_text(arena, request->billing_id, request->expire_log_time);
+  const char *claim = order_claim_text(arena, request->billing_id, request->expire_log_time);
   transaction_require_field(&transaction, order_claims_key(store, arena), request->order_id, claim);
   status = remove_claim(&transaction, &call->context, request->order_id);
   if (!status_is_ok(status)) return status;
@@ -209,7 +167,7 @@ static coroutine_fn struct status expire_claim(struct event_store *store, struct
   struct status status = dead_letters_find(store, context, order_id, &dead);
   if (status_is_ok(status)) status = order_claim_read(store, context, order_id, &claim);
   if (!status_is_ok(status) || dead || !claim) return status;
-  if (claim_expiry(claim) == 0 || claim_expiry(claim) > position) return status_ok();
+  if (order_claim_expiry(claim) == 0 || order_claim_expiry(claim) > position) return status_ok();
 
   struct transaction transaction = transaction_of(store, context->arena);
   transaction_require_value(&transaction, consumer_epoch_key(store, context->arena), epoch);
