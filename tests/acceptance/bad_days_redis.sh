@@ -70,7 +70,8 @@ expect "which does not repeat a password" \
   ends_with_one_line '^[^s]*up.sh: ORDERSHOP_REDIS_URL' env ORDERSHOP_REDIS_URL=redis://a:hunter2@host "$scripts/up.sh"
 
 mkdir -p "$shop_folder/tree/deploy"
-cp -r "$ORDERSHOP_SOURCE/deploy/local" "$ORDERSHOP_SOURCE/deploy/redis" "$shop_folder/tree/deploy"
+cp -r "$ORDERSHOP_SOURCE/deploy/local" "$ORDERSHOP_SOURCE/deploy/redis" "$ORDERSHOP_SOURCE"/deploy/services.* \
+  "$shop_folder/tree/deploy"
 mv "$shop_folder/tree/deploy/redis/transactional.conf" "$shop_folder/transactional.conf"
 expect "Redis' configuration is missing" ends_with_one_line "can't read Redis' configuration" \
   "$shop_folder/tree/deploy/local/up.sh" --no-install

@@ -67,7 +67,7 @@ static void serve(const char *address, int port_pipe) {
   const struct descriptor_set set = {ordershop_descriptor_set, ordershop_descriptor_set_size};
   struct status status = reflection_new(arena, &set, 1, names, &reflection);
   if (status_is_ok(status)) reflection_services(reflection, services + 2);
-  struct rpc_server_options options = {.listen = address};
+  struct rpc_server_options options = {.brand = &shop_brand, .listen = address};
   struct rpc_server *server = NULL;
   if (status_is_ok(status)) status = rpc_server_open(loop, arena, &options, services, 4, &server);
   if (!status_is_ok(status)) {

@@ -14,6 +14,7 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "rpc/rpc_server.h"
+#include "shop_brand.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -85,7 +86,8 @@ static void peer_open(struct peer *peer, struct context *context, int port) {
   struct rpc_service *service = arena_calloc(context->arena, 1, sizeof *service);
   *service = (struct rpc_service){
       .descriptor = &ordershop__v1__mail_service__descriptor, .methods = methods, .method_count = 4, .user = peer};
-  struct rpc_server_options server_options = {.listen = arena_printf(context->arena, "127.0.0.1:%d", port)};
+  struct rpc_server_options server_options = {.brand = &shop_brand,
+                                              .listen = arena_printf(context->arena, "127.0.0.1:%d", port)};
   if (!peer->ids) peer->ids = key_table_new(context->arena);
   struct status status = rpc_server_open(coroutine_loop(), context->arena, &server_options, service, 1, &peer->server);
   CU_ASSERT_TRUE_FATAL(status_is_ok(status));

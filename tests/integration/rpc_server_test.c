@@ -107,6 +107,16 @@ static void test_address(void) {
   }
 }
 
+static void test_brand(void) {
+  struct arena *own = arena_new();
+  struct rpc_server *server;
+  struct status status =
+      rpc_server_open(NULL, own, &(struct rpc_server_options){.listen = "127.0.0.1:0"}, NULL, 0, &server);
+  CU_ASSERT_EQUAL(status.code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_STRING_EQUAL(status.message, "rpc_server_options.brand is missing.");
+  arena_free(own);
+}
+
 static struct status no_handler(struct rpc_call *call, const void *request, const void **ret_reply) {
   (void)call, (void)request, (void)ret_reply;
   return status_ok();
@@ -119,7 +129,7 @@ static struct status open_with(const struct rpc_method *methods, size_t count) {
   struct rpc_service service = {
       .descriptor = &ordershop__v1__customer_service__descriptor, .methods = methods, .method_count = count};
   struct rpc_server *server;
-  struct rpc_server_options options = {.listen = "127.0.0.1:0"};
+  struct rpc_server_options options = {.brand = &shop_brand, .listen = "127.0.0.1:0"};
   struct status status = rpc_server_open(NULL, arena, &options, &service, 1, &server);
   struct status kept = {.code = status.code, .message = status.code ? strdup(status.message) : NULL};
   arena_free(arena);
@@ -428,6 +438,7 @@ static void test_drain_idle(void) {
 static const struct test tests[] = {
     {"a port that is taken is UNAVAILABLE, and who has it goes on", test_port_taken},
     {"an address that is none is INVALID_ARGUMENT", test_address},
+    {"a server without a brand is refused", test_brand},
     {"a method table that does not fit its descriptor is refused", test_table},
     {"a call beyond max_calls is RESOURCE_EXHAUSTED with a time to retry", test_overload},
     {"what runs before each handler can refuse the call", test_before},

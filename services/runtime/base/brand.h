@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/status.h"
 
 struct brand {
   /* "coupon": before the names of programs (coupon-note), and "_runtime" follows it in the name of the runtime's
@@ -28,3 +29,7 @@ struct brand {
 
 /* "<prefix>NAME": a variable of the brand. */
 const char *brand_variable(const struct brand *brand, struct arena *arena, const char *name);
+
+/* OK, or INVALID_ARGUMENT (DEFINITION_INVALID) if `brand` is NULL; the message names `options`, the struct that lacks
+ * it. */
+struct status brand_require(const struct brand *brand, struct arena *arena, const char *options);

@@ -90,6 +90,8 @@ static struct channel_hold *hold_leave(struct channel_hold *hold) {
 
 struct status client_channel_open(struct arena *arena, const char *target, const struct rpc_channel_options *options,
                                   struct client_channel *ret_channel) {
+  struct status status = brand_require(options->brand, arena, "rpc_channel_options");
+  if (!status_is_ok(status)) return status;
   if (!target || !*target) {
     return status_error(arena, STATUS_INVALID_ARGUMENT, reason_address_invalid, "The peer%s%s has no address.",
                         options->peer ? " " : "", options->peer ? options->peer : "");

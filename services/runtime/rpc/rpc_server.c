@@ -202,17 +202,19 @@ static struct rpc_server *server_new(struct loop *loop, struct arena *arena, con
 struct status rpc_server_open(struct loop *loop, struct arena *arena, const struct rpc_server_options *options,
                               const struct rpc_service *services, size_t service_count,
                               struct rpc_server **ret_server) {
+  struct status status = brand_require(options->brand, arena, "rpc_server_options");
+  if (!status_is_ok(status)) return status;
   if (!address_is_valid(options->listen)) {
     return status_error(arena, STATUS_INVALID_ARGUMENT, reason_address_invalid, "%s is no address: host:port is.",
                         options->listen ? options->listen : "\"\"");
   }
   for (size_t i = 0; i < service_count; i++) {
-    struct status status = service_table_check(arena, &services[i]);
+    status = service_table_check(arena, &services[i]);
     if (!status_is_ok(status)) return status;
   }
   struct rpc_server *server = server_new(loop, arena, options);
   register_methods(server, arena, services, service_count);
-  struct status status = open_intake(server, arena);
+  status = open_intake(server, arena);
   if (status_is_ok(status)) status = bind_port(server, arena);
   if (!status_is_ok(status)) {
     rpc_server_free(server);

@@ -47,6 +47,8 @@ static void close_connections(struct event_store *store) {
 
 struct status event_store_open(struct loop *loop, struct arena *arena, const struct event_store_options *options,
                                struct event_store **ret_store) {
+  struct status status = brand_require(options->brand, arena, "event_store_options");
+  if (!status_is_ok(status)) return status;
   struct event_store *store = arena_calloc(arena, 1, sizeof *store);
   store->clock_key = options->brand->clock_key;
   store->service = options->service;
@@ -59,7 +61,7 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
                                      .key_prefix = options->key_prefix,
                                      .client_name = options->service,
                                      .server = store->server};
-  struct status status = open_connections(loop, arena, &connection, options->subscribes, store);
+  status = open_connections(loop, arena, &connection, options->subscribes, store);
   if (!status_is_ok(status)) {
     close_connections(store);
     return status;
