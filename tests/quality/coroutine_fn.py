@@ -14,7 +14,7 @@ import sys
 
 ROOT = pathlib.Path(os.environ["ORDERSHOP_SOURCE"])
 MARK = "coroutine_fn"
-BEGINNINGS = {"coroutine_park", "coroutine_park_until"}
+BEGINNINGS = {"coroutine_yield", "coroutine_yield_until"}
 # Comments, texts and preprocessor lines say nothing of calls; line breaks stay.
 NOISE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|^[ \t]*#(?:\\\n|[^\n])*', re.S | re.M)
 # A call by a generated stub, which waits for the peer: services have theirs on the loop (rpc/rpc_client.h).
