@@ -80,6 +80,7 @@ static struct ordershop_answer refuse(const struct context *context, const char 
 
 struct ordershop_answer ordershop_call(struct ordershop_client *client, const struct context *context,
                                        enum ordershop_service service, const char *method, const void *request) {
+  if (service >= ORDERSHOP_SERVICE_COUNT) return refuse(context, method, "the client knows no methods of that service");
   const ProtobufCServiceDescriptor *descriptor = ordershop_service_descriptor(service);
   const ProtobufCMethodDescriptor *found = protobuf_c_service_descriptor_get_method_by_name(descriptor, method);
   if (!found) return refuse(context, method, "there is no such method");

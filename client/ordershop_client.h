@@ -46,13 +46,13 @@ enum ordershop_service {
   ORDERSHOP_SERVICE_COUNT,
 };
 
-/* "customer" ... "mail". */
+/* "customer" ... "mail"; `service` must be one of the enum. */
 const char *ordershop_service_name(enum ordershop_service service);
 
 /* The service of that name. Returns false if the shop has none. */
 bool ordershop_service_find(const char *name, enum ordershop_service *ret_service);
 
-/* The descriptor of CustomerService ... MailService. */
+/* The descriptor of CustomerService ... MailService; `service` must be one of the enum. */
 const ProtobufCServiceDescriptor *ordershop_service_descriptor(enum ordershop_service service);
 
 /* A service beside those of the shop, to be asked for its health and status: the enum's values from
@@ -63,10 +63,10 @@ struct ordershop_own_service {
 };
 
 struct ordershop_client_options {
-  const char *host;         /* of all services: name, IPv4 or IPv6 address. NULL: "127.0.0.1" */
+  const char *host;         /* of all services: name, IPv4 or IPv6 address. NULL means "127.0.0.1" */
   int port_base;            /* services listen on port_base + 1 (customer) ... + 7 (mail). 0 means 50050 */
   int64_t deadline_ms;      /* of a call whose context has none, with all its tries. 0 means 10,000 */
-  int attempts;             /* tries of a call at most. 0 means 5; 1: no retries */
+  int attempts;             /* tries of a call at most. 0 means 5, 1 means no retries */
   int64_t first_backoff_ms; /* before the second try, doubled for each further one up to 5 s, jittered. 0 means 100 */
   /* gRPC names of single services that are elsewhere, e.g. "dns:///orders.example:443" or "10.0.0.7:50054". NULL means
    * host and port_base. */
@@ -108,8 +108,9 @@ struct ordershop_answer {
 
 /* A call by name, for code that does not know the types: `method` as in the proto ("CreateCustomer"), `request` its
  * input message. Of the context, `arena` is required; a `deadline_us` of 0 stands for the client's default; `after`
- * NULL for the remembered position. Errors: those of the method; INVALID_ARGUMENT CALL_INVALID (no such method, or a
- * request of another type: an error of the program). */
+ * NULL for the remembered position. Errors: those of the method; INVALID_ARGUMENT CALL_INVALID (no such method, a
+ * request of another type, or one of the own services, whose methods the client does not know: an error of the
+ * program). */
 struct ordershop_answer ordershop_call(struct ordershop_client *client, const struct context *context,
                                        enum ordershop_service service, const char *method, const void *request);
 

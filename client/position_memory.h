@@ -9,7 +9,7 @@
 
 struct position_memory {
   pthread_mutex_t mutex;
-  struct position position; /* log_time 0: none */
+  struct position position; /* log_time is 0 if there is none */
 };
 
 /* Before and after all other use, by one thread. */

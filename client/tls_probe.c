@@ -25,7 +25,8 @@ struct probe {
 
 /* ---- address ---------------------------------------------------------------------------------------------------- */
 
-/* "dns:///host:port", "ipv4:a:port,b:port", "host:port" ...: host and port of the first. False: none of these. */
+/* "dns:///host:port", "ipv4:a:port,b:port", "host:port" ...: host and port of the first. Returns false if it is none of
+ * these. */
 static bool find_address(struct probe *probe, const char *target) {
   const char *schemes[] = {"dns:", "ipv4:", "ipv6:"};
   for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {

@@ -10,5 +10,6 @@
 /* "EUR 12.34" from 1234. */
 const char *money_text(struct arena *arena, int64_t cents);
 
-/* 1234 from "12.34", 1230 from "12.3", 1200 from "12". False: something else, or more than int64 holds. */
+/* 1234 from "12.34", 1230 from "12.3", 1200 from "12". Returns false if it is something else, or more than int64 holds.
+ */
 bool money_parse(const char *text, int64_t *ret_cents);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inventory, what it hears: orders settle their reservations; products come and go. */
+/* What inventory does with events: orders settle their reservations; products come and go. */
 #include <ordershop/v1/order.pb-c.h>
 #include <ordershop/v1/product.pb-c.h>
 

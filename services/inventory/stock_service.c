@@ -46,7 +46,7 @@ static coroutine_fn struct status reserve_stock(struct rpc_call *call, const voi
   };
   struct position position = {0};
   status = stock_reserve(stock_of(call), &call->context, &reservation, &position);
-  if (fail_point("inventory.after_reserve")) {
+  if (status_is_ok(status) && fail_point("inventory.after_reserve")) {
     return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "the answer was lost");
   }
   if (position.log_time) command_tell_position(call, &position);

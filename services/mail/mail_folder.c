@@ -36,7 +36,7 @@ struct batch {
 
 /* ---- on the thread ---------------------------------------------------------------------------------------------- */
 
-/* mkdir -p. False: errno. */
+/* mkdir -p. Returns false and sets errno if it fails. */
 static bool make_folders(const char *path) {
   char part[PATH_MAX];
   size_t length = strlen(path);

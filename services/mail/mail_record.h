@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Recording of mails: each id once, whoever asks how often. */
+/* Recording of mails: each id is recorded once, however often it is asked for. */
 #pragma once
 
 #include <ordershop/v1/mail.pb-c.h>

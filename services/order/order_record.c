@@ -26,7 +26,7 @@ struct attempt {
   int64_t expire;
 };
 
-/* The caller's deadline is over, or he has gone: he needs no order any more. */
+/* The caller's deadline is over, or it has gone and needs no order any more. */
 static bool is_given_up(const struct rpc_call *call) {
   return rpc_call_cancelled(call) || clock_monotonic_us() >= call->context.deadline_us;
 }

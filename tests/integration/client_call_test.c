@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/reason.h"
 #include "base/uuid.h"
 #include "client/customer_client.h"
 #include "client/order_client.h"
@@ -365,7 +366,17 @@ static int tear_down(void) {
   return 0;
 }
 
+static void refuses_methods_of_own_services(void) {
+  struct arena *own = arena_new();
+  struct ordershop_answer answer =
+      ordershop_call(client, &(struct context){.arena = own}, ORDERSHOP_SERVICE_COUNT, "CreateNote", NULL);
+  CU_ASSERT_EQUAL(answer.status.code, STATUS_INVALID_ARGUMENT);
+  CU_ASSERT_TRUE(status_is(answer.status, reason_call_invalid));
+  arena_free(own);
+}
+
 static const struct test tests[] = {
+    {"a method of a service that the client does not know is refused", refuses_methods_of_own_services},
     {"a call that was unavailable is repeated with the same request id", retries_with_the_same_request_id},
     {"each command gets a request id of its own", gives_each_command_an_id_of_its_own},
     {"the caller's request id is kept", keeps_the_callers_request_id},

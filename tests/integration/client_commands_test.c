@@ -163,6 +163,20 @@ static void expect_advice(const char *line, struct status status, const char *wo
   CU_ASSERT_TRUE(said);
 }
 
+static void says_once_what_a_step_could_not(void) {
+  static const struct precondition_violation stock = {
+      .type = "STOCK", .subject = "product/p1", .description = "product p1 is out of stock"};
+  static const struct error_details details = {.reason = reason_out_of_stock, .preconditions = &stock};
+  const struct fake_answer answers[] = {{.status = {.code = STATUS_FAILED_PRECONDITION,
+                                                    .message = "reserving the stock: product p1 is out of stock",
+                                                    .details = &details}}};
+  fake_shop_script(shop, answers, 1);
+  struct outcome outcome = run("order create --customer c --product p1");
+  const char *said = strstr(outcome.err, stock.description);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(said);
+  CU_ASSERT_PTR_NULL(strstr(said + 1, stock.description));
+}
+
 static void says_what_to_do_next(void) {
   static const struct error_details no_customer = {
       .reason = "CUSTOMER_NOT_FOUND", .resource_type = "customer", .resource_name = "c1"};
@@ -333,6 +347,7 @@ static const struct test tests[] = {
     {"a failure on a later page fails as a whole", a_failure_on_a_later_page_fails},
     {"fields that were refused come by the flags that they came from", names_flags_that_were_refused},
     {"a failure says what to do next", says_what_to_do_next},
+    {"a failure of a step says once what was wrong", says_once_what_a_step_could_not},
     {"ids are completed by their beginning, and by that of a name", completes_ids_by_id_and_name},
     {"words, flags and values are completed", completes_words_and_flags},
     {"nothing is completed where the shop does not answer soon", completes_nothing_where_the_shop_is_away},

@@ -242,7 +242,8 @@ const struct noun load_commands = {
         "calls a second instead, whatever becomes of those before: what a shop does that is called more often than it "
         "can answer shows only so. Latencies count from when a call was to begin. It makes customers, products with "
         "plenty of stock, and orders: don't point it at a shop that matters. Exit status: 0 no call failed; 1 some "
-        "were refused; 3 a service was unavailable, overloaded or did not answer in time.",
+        "were refused; 2 wrong arguments, settings or files; 3 a service was unavailable, overloaded or did not answer "
+        "in time.",
     .flags = flags,
     .examples = (const char *const[]){"load --in-flight 64 --seconds 10", "load --mode get --json",
                                       "load --rate 2000 --deadline 1000", NULL},

@@ -21,7 +21,7 @@ struct event_from {
 };
 
 /* "BEGINNING", "NOW" (in any case), "1795460356547-731", "2026-11-23T18:59:16.5Z" (or with +01:00, or without a time of
- * day, in UTC), "10m" (s, m, h, d). False: none of these. */
+ * day, in UTC), "10m" (s, m, h, d). Returns false if it is none of these. */
 bool event_from_parse(const char *text, struct event_from *ret_from);
 
 /* The id of the entry behind which reading begins. `end` is that of the log's last entry, `now_ms` Redis' time. */

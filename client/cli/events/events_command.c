@@ -113,7 +113,7 @@ static struct status read_arguments(struct arena *arena, const struct invocation
 static struct status explain(struct arena *arena, const struct event_tail_options *options, struct status status) {
   if (status_is(status, reason_redis_noperm)) {
     return status_with_message(status, arena,
-                               "Redis lets this user not read the events: log in as one who may, as "
+                               "Redis does not let this user read the events: log in as one who may, as "
                                "--redis-url redis://operator@HOST:PORT/0 with --redis-password-file FILE (%s)",
                                status.message);
   }

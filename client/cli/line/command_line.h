@@ -17,7 +17,7 @@ struct invocation {
   const struct verb *verb; /* NULL if the noun has none, or help */
   bool help, json, quiet, all;
   enum terminal_color color;
-  int64_t timeout_ms; /* 0: not given */
+  int64_t timeout_ms; /* 0 if not given */
   int64_t watch_ms;   /* 0: once */
   const char *from;   /* a file of JSON lines, or "-"; NULL means the one item that the arguments tell */
   struct given_flag *given;

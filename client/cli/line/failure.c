@@ -17,13 +17,19 @@ static const char *field_name(struct arena *arena, const struct invocation *invo
   return invocation ? advice_argument(arena, invocation, path) : terminal_line(arena, path);
 }
 
+/* An error that names the step which failed ends with what the peer has said. */
+static bool ends_with(const char *text, const char *end) {
+  size_t size = strlen(text), end_size = strlen(end);
+  return end_size <= size && strcmp(text + size - end_size, end) == 0;
+}
+
 static void print_details(struct arena *arena, const struct invocation *invocation, struct status status) {
   const struct error_details *details = status.details;
   for (const struct field_violation *at = details->violations; at; at = at->next) {
     fprintf(stderr, "  %s: %s\n", field_name(arena, invocation, at->field), terminal_line(arena, at->description));
   }
   for (const struct precondition_violation *at = details->preconditions; at; at = at->next) {
-    if (strcmp(at->description, status.message) == 0) continue; /* said already */
+    if (ends_with(status.message, at->description)) continue; /* said already */
     fprintf(stderr, "  %s: %s\n", terminal_line(arena, at->subject), terminal_line(arena, at->description));
   }
   for (const struct error_metadata *at = details->metadata; at; at = at->next) {

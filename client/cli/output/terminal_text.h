@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text from the shop on a terminal: what a customer chose as his name must neither move the cursor nor forge a line.
+/* Text from the shop on a terminal: what a customer chose as a name must neither move the cursor nor forge a line.
  * Any thread. */
 #pragma once
 

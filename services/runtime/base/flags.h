@@ -7,7 +7,8 @@
  *     was empty; `--request-id=--quiet` says that it is meant;
  *   - an optional value that is a number may stand apart: `--watch 2`;
  *   - `-h` is `--help`, where there is such a flag.
- * One reader at a time, in one thread: getopt_long keeps static state. */
+ * One reader at a time, in one thread: getopt_long keeps static state. POSIXLY_CORRECT, which changes what it takes for
+ * operands, is removed from the environment. */
 #pragma once
 
 #include <stdbool.h>

@@ -89,7 +89,7 @@ static void count_dropped(uint64_t lines) {
 }
 
 /* Waits until standard error takes bytes; a pipe that poll calls writable takes PIPE_BUF bytes without blocking.
- * False: nobody has read for too long, and the log is to stop. */
+ * Returns false if nobody has read for too long, and the log is to stop. */
 static bool wait_writable(void) {
   struct pollfd standard_error = {.fd = STDERR_FILENO, .events = POLLOUT};
   while (true) {

@@ -172,7 +172,7 @@ void message_share_unknown(void *to, const void *from) {
   target->unknown_fields = source->unknown_fields;
 }
 
-/* The messages in a field; *ret_count 0: there are none. */
+/* The messages in a field; *ret_count is 0 if there are none. */
 static void *const *messages_in(const void *message, const ProtobufCFieldDescriptor *field, size_t *ret_count) {
   void *const *messages = message_member(message, field);
   const void *quantifier = (const char *)message + field->quantifier_offset;

@@ -98,8 +98,8 @@ static bool check_field(struct check *check, const ProtobufCFieldDescriptor *fie
   return true;
 }
 
-/* False: no protobuf. Elements of a repeated field are counted while they come in a row, as all encoders write them;
- * where they don't, only the index in a violation's path is off. */
+/* Returns false if the bytes are no protobuf. Elements of a repeated field are counted while they come in a row, as all
+ * encoders write them; where they don't, only the index in a violation's path is off. */
 static bool check_message(struct check *check, const ProtobufCMessageDescriptor *descriptor, struct reader message,
                           const struct place *place, int depth) {
   const ProtobufCFieldDescriptor *last = NULL;

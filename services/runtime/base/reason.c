@@ -59,6 +59,7 @@ const char reason_redis_url_invalid[] = "REDIS_URL_INVALID";
 const char reason_redis_wrongpass[] = "REDIS_WRONGPASS";
 const char reason_redis_wrongtype[] = "REDIS_WRONGTYPE";
 const char reason_reply_invalid[] = "REPLY_INVALID";
+const char reason_reply_mistyped[] = "REPLY_MISTYPED";
 const char reason_request_id_reused[] = "REQUEST_ID_REUSED";
 const char reason_request_missing[] = "REQUEST_MISSING";
 const char reason_request_record_undecodable[] = "REQUEST_RECORD_UNDECODABLE";
@@ -127,6 +128,7 @@ const char *const runtime_reasons[] = {
     reason_redis_wrongpass,
     reason_redis_wrongtype,
     reason_reply_invalid,
+    reason_reply_mistyped,
     reason_request_id_reused,
     reason_request_missing,
     reason_request_record_undecodable,

@@ -68,6 +68,7 @@ extern const char reason_redis_url_invalid[];
 extern const char reason_redis_wrongpass[];
 extern const char reason_redis_wrongtype[];
 extern const char reason_reply_invalid[];
+extern const char reason_reply_mistyped[];
 extern const char reason_request_id_reused[];
 extern const char reason_request_missing[];
 extern const char reason_request_record_undecodable[];

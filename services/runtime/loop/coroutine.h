@@ -44,7 +44,8 @@ struct condition {
   struct condition_waiter *first;
 };
 
-/* Yields until the next condition_signal_all. False: deadline. Check what was waited for afterwards. */
+/* Yields until the next condition_signal_all. Returns false if the deadline came first. Check what was waited for
+ * afterwards. */
 coroutine_fn bool condition_wait(struct condition *condition, int64_t deadline_us);
 void condition_signal_all(struct condition *condition);
 

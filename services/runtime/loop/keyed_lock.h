@@ -25,8 +25,8 @@ struct keyed_locks {
   } buckets[KEYED_LOCK_BUCKETS];
 };
 
-/* Yields until the lock is free. `key` must live until the release. False: `deadline_us` (clock_monotonic_us) came
- * first, and there is nothing to release. */
+/* Yields until the lock is free. `key` must live until the release. Returns false if `deadline_us` (clock_monotonic_us)
+ * came first, and there is nothing to release. */
 coroutine_fn bool keyed_lock_acquire(struct keyed_locks *locks, struct keyed_lock_holder *holder, const char *key,
                                      int64_t deadline_us);
 

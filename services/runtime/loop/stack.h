@@ -12,7 +12,7 @@ struct stack {
   unsigned valgrind_id;
 };
 
-/* Maps a stack of at least `size` bytes. False: no memory. Free with stack_unmap. */
+/* Maps a stack of at least `size` bytes. Returns false if there is no memory. Free with stack_unmap. */
 bool stack_map(size_t size, struct stack *ret_stack);
 void stack_unmap(struct stack *stack);
 

@@ -36,7 +36,7 @@ struct redis_options {
   bool quiet;                  /* one of several connections to the same server: log its loss and return at LOG_DEBUG */
   size_t max_pending;          /* commands waiting for an answer; beyond, and beyond 64 MiB of them:
                                   RESOURCE_EXHAUSTED (OVERLOADED). 0 means 10,000 */
-  int64_t connect_timeout_ms;  /* 0: 2,000 */
+  int64_t connect_timeout_ms;  /* 0 means 2,000 */
   int64_t
       reply_timeout_ms; /* no byte for so long while answers are due: the connection counts as dead. 0 means 5,000 */
 };

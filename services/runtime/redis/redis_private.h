@@ -45,7 +45,7 @@ struct redis {
 
   /* See redis_denial.h. */
   char denial[256];
-  int64_t denied_us; /* 0: never */
+  int64_t denied_us; /* 0 means never */
 };
 
 static inline bool redis_is_closing(const struct redis *redis) {

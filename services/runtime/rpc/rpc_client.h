@@ -30,7 +30,7 @@ struct rpc_channel_options {
   const struct brand *brand; /* the peer's, which is also its callers': required */
   const char *peer;          /* for messages and logs: "inventory" */
   int64_t max_message_bytes; /* of an answer; 0 means 8 MiB */
-  int64_t keepalive_ms;      /* 0: 30,000 */
+  int64_t keepalive_ms;      /* 0 means 30,000 */
   struct tls_files *tls;     /* the own identity, and whom to trust; NULL means plain text */
   bool wait_for_ready; /* blocking channels: a call waits for the connection until its deadline; false: it fails at once
                           when the peer is known to be down, as on the loop */

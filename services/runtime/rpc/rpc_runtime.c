@@ -89,7 +89,7 @@ void rpc_library_release(void) {
 
 /* ---- polling ---------------------------------------------------------------------------------------------------- */
 
-/* Runs the next completion. False: none came in time. */
+/* Runs the next completion. Returns false if none came in time. */
 static bool take(struct rpc_runtime *runtime, gpr_timespec until) {
   grpc_event event = grpc_completion_queue_next(runtime->queue, until, NULL);
   if (event.type != GRPC_OP_COMPLETE) return false;

@@ -8,8 +8,8 @@
  * string valid UTF-8 without NUL. The loop's own thread does gRPC's work, too.
  *
  * Overload. Of each unary method, only as many calls are worked on at once as keep what is behind them busy; others
- * wait in line. Who can't expect to be answered in time is refused at once: RESOURCE_EXHAUSTED (OVERLOADED) with
- * RetryInfo (admission.h). A handler never sees such a call. Threads: the loop's. */
+ * wait in line. A call that can't expect to be answered in time is refused at once: RESOURCE_EXHAUSTED (OVERLOADED)
+ * with RetryInfo (admission.h). A handler never sees such a call. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
@@ -89,7 +89,8 @@ struct rpc_server_options {
    * May yield. NULL if there is none. */
   coroutine_fn struct status (*before)(struct rpc_call *call, void *argument);
   /* Called when a unary handler has refused, by other than OK: what it returns is the call's status, unless it sets
-   * *ret_again: then the handler runs once more, as if it had not run. May yield. NULL if there is none. */
+   * *ret_again: then the handler runs once more, and what it has answered is forgotten. May yield. NULL if there is
+   * none. */
   coroutine_fn struct status (*retry)(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again);
   void *argument; /* of the two */
 };

@@ -20,7 +20,7 @@ static size_t request_bytes(const struct server_call *call) {
   return call->request ? grpc_byte_buffer_length(call->request) : 0;
 }
 
-/* False: requests that wait take too much memory already. */
+/* Returns false if requests that wait take too much memory already. */
 static bool line_enter(struct server_call *call) {
   struct rpc_server *server = call->method->server;
   if (server->line_bytes + request_bytes(call) > LINE_BYTES_MAX) return false;
@@ -77,9 +77,9 @@ static struct status mistyped(struct server_call *call, const char *reason, cons
 static coroutine_fn struct status run_handler(struct server_call *call) {
   struct status status = call->method->method->handler(&call->call, call->input, &call->output);
   if (!status_is_ok(status)) return status;
-  if (!call->output) return mistyped(call, "NO_REPLY", "a handler says OK without a reply");
+  if (!call->output) return mistyped(call, reason_no_reply, "a handler says OK without a reply");
   if (((const ProtobufCMessage *)call->output)->descriptor == call->method->signature->output) return status;
-  return mistyped(call, "REPLY_MISTYPED", "a handler's reply is of another type than the method's");
+  return mistyped(call, reason_reply_mistyped, "a handler's reply is of another type than the method's");
 }
 
 static coroutine_fn struct status unary_handle(struct server_call *call) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "base/reason.h"
 #include "service/method_check.h"
 
 enum { PORT_MAX = 65535 };
@@ -210,6 +211,16 @@ static void check_metadata(struct mistakes *mistakes, const struct brand *brand)
     mistake(mistakes, "brand->after_metadata", rule, mistakes_shown(brand->after_metadata));
   if (!is_metadata_key(brand->position_metadata))
     mistake(mistakes, "brand->position_metadata", rule, mistakes_shown(brand->position_metadata));
+  if (brand->after_metadata && brand->position_metadata && strcmp(brand->after_metadata, brand->position_metadata) == 0)
+    mistake(mistakes, "brand->position_metadata", "is the same as after_metadata");
+}
+
+/* What arrives over the wire is looked up among the runtime's reasons first: one that is both would never be found. */
+static void check_reasons(struct mistakes *mistakes, const struct brand *brand) {
+  for (const char *const *reason = brand->reasons; reason && *reason; reason++) {
+    if (reason_find(runtime_reasons, *reason))
+      mistake(mistakes, "brand->reasons", "%s is a reason of the runtime", *reason);
+  }
 }
 
 static bool is_printable(const char *text) {
@@ -233,6 +244,7 @@ static void check_brand(struct mistakes *mistakes) {
             mistakes_shown(brand->environment_prefix));
   }
   check_metadata(mistakes, brand);
+  check_reasons(mistakes, brand);
   if (!is_printable(brand->error_domain)) mistake(mistakes, "brand->error_domain", "is missing, or has blanks");
   if (!is_printable(brand->clock_key)) mistake(mistakes, "brand->clock_key", "is missing, or has blanks");
   if (!is_printable(brand->identity_prefix) || !strstr(brand->identity_prefix, "://"))

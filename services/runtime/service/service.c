@@ -85,8 +85,9 @@ static struct status open_store(struct life *life) {
 static struct status open_peers(struct life *life) {
   struct service *service = &life->service;
   for (int i = 0; i < SERVICE_PEERS && service->definition->peers[i].name; i++) {
+    const struct service_peer *peer = &service->definition->peers[i];
     const struct rpc_channel_options options = {
-        .brand = service->definition->brand, .peer = service->definition->peers[i].name, .tls = life->settings.tls};
+        .brand = peer->brand ? peer->brand : service->definition->brand, .peer = peer->name, .tls = life->settings.tls};
     struct status status =
         rpc_channel_open(service->loop, service->arena, life->settings.peer_addresses[i], &options, &service->peers[i]);
     if (!status_is_ok(status)) return status;

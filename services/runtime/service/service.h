@@ -30,7 +30,8 @@
  *
  * METHOD_RETRIED_WHEN_CAUGHT_UP: events that the service has not handled yet could turn a refusal into a success, but
  * never a success into a refusal. A call does not wait; but if its handler refuses with FAILED_PRECONDITION, it waits
- * until the service has handled everything up to that position, and the handler runs once more. */
+ * until the service has handled everything up to that position, and the handler runs once more: what it does before
+ * it refuses must bear to be done twice. */
 #define METHOD_READS_VIEWS 1u
 #define METHOD_RETRIED_WHEN_CAUGHT_UP 2u
 
@@ -41,6 +42,7 @@ struct service_peer {
   const char *name; /* NULL ends the list */
   int port;
   const ProtobufCServiceDescriptor *service; /* for service_call; NULL means only the outbox leads there */
+  const struct brand *brand;                 /* the peer's; NULL means that of the service which calls */
 };
 
 struct service_definition {
@@ -97,7 +99,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
 
 /* Calls a method of a peer by its name, as rpc_client_call does: service_call(service, "inventory", &context,
  * "RedeemCoupon", &request). A peer that the definition does not have, or has without its service, is INTERNAL
- * (CALL_INVALID), too. Yields. A handler says by status_with_step which of its steps has failed. */
+ * (CALL_INVALID). A handler says by status_with_step which of its steps has failed. */
 coroutine_fn struct rpc_reply service_call(struct service *service, const char *peer, struct context *context,
                                            const char *method, const void *request);
 

@@ -155,7 +155,7 @@ static void add_common(struct setting_list *list, const struct service_definitio
   for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_common_setting(list, definition->brand, common[i]);
 }
 
-/* Who connections are with, and how long they last. */
+/* Whom connections are with, and how long they last. */
 static void add_connections(struct setting_list *list, const struct service_definition *definition,
                             struct service_settings *settings, struct tls_texts *paths) {
   const struct setting own[] = {
