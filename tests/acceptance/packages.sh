@@ -133,6 +133,7 @@ headers_stand_alone() {
 }
 outside_service_works() { # FOLDER
   on_machine "redis-server --port 7000 --save '' --daemonize yes >/dev/null
+    for try in \$(seq 1200); do [ \"\$(redis-cli -p 7000 ping 2>&1)\" != PONG ] || break; sleep 0.05; done
     export NOTEBOOK_REDIS_URL=redis://127.0.0.1:7000/0
     $1/notebook-note >note.log 2>&1 & service=\$!
     trap 'kill \$service; wait \$service; redis-cli -p 7000 shutdown nosave' EXIT
@@ -149,7 +150,7 @@ repack_as_newer() {
   mkdir -p "$root/root/newer"
   for package in "$debs"/*.deb; do
     dpkg-deb --raw-extract "$package" "$content" || return 1
-    sed -i -E '/^(Version|Recommends):/ s/[0-9]+\.[0-9]+\.[0-9]+/&+newer/' "$content/DEBIAN/control"
+    sed -i -E "/^Version:/ s/\$/+newer/; /^(Depends|Recommends):/ s/\(= ($version)\)/(= \1+newer)/g" "$content/DEBIAN/control"
     [ ! -e "$content/etc/ordershop/product.env" ] || echo '# newer' >>"$content/etc/ordershop/product.env"
     dpkg-deb --build -Zgzip --root-owner-group "$content" "$root/root/newer" || return 1
     rm -r "$content"
