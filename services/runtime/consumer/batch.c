@@ -26,10 +26,10 @@ struct batch_event {
   struct progress_stream *stream;
   struct read_entry read;
   const char *key;
-  const char *fault;           /* why it is dead-lettered; NULL if it is handled */
-  bool single;                 /* its run was refused: it will show which event is at fault */
-  struct work_refusal refused; /* its latest commit that was, if any */
-  int refusals;                /* how often, apart from contention */
+  const char *fault;         /* why it is dead-lettered; NULL if it is handled */
+  bool single;               /* its run was refused: it will show which event is at fault */
+  struct key_table *refused; /* int64_t: versions of the entities for which its commit was refused the last time */
+  int refusals;              /* how often it was, apart from contention */
 };
 
 /* events[0 .. done-1] are committed, or will be by the batch's last commit; the present unit ends before `end` at the
@@ -149,12 +149,18 @@ static struct batch_event *slot_of(struct batch *batch, const struct event *even
   return NULL;
 }
 
-/* The handler has met a newer version of the entity than the last time, and that is not the newest any more: others are
- * changing it. A handler that is at fault does not show that, and must not hold up all other events. */
-static bool is_contended(const struct batch_event *slot, const struct work_refusal *refusal) {
-  const struct work_refusal *before = &slot->refused;
-  return before->entity && refusal->entity && strcmp(before->entity, refusal->entity) == 0 &&
-         refusal->version > before->version;
+/* The handler has met a newer version of the entity than when this was in the way the last time, and that is not the
+ * newest any more: others are changing it. At an entity's first time that can't be told, and is believed. A handler
+ * that is at fault meets the same version again, and must not hold up all other events. */
+static bool is_contended(struct batch *batch, struct batch_event *slot, const struct work_refusal *refusal) {
+  if (!refusal->entity) return false;
+  if (!slot->refused) slot->refused = key_table_new(batch->context.arena);
+  void **place = key_table_at(slot->refused, refusal->entity);
+  bool first = !*place;
+  if (first) *place = arena_calloc(batch->context.arena, 1, sizeof(int64_t));
+  int64_t *version = *place, before = *version;
+  *version = refusal->version;
+  return first || refusal->version > before;
 }
 
 /* Lets the others go first, for a moment that is longer each time. */
@@ -174,9 +180,7 @@ static coroutine_fn struct status commit_refused(struct batch *batch, const stru
   if (!slot) return dead_letters_load(batch->parts->dead_letters, &batch->context);
   batch->end = (size_t)(slot - batch->events);
   if (batch->end == batch->done) batch->end++;
-  bool contended = is_contended(slot, refusal);
-  slot->refused = *refusal;
-  if (contended) return let_others_pass(batch, refusal->why);
+  if (is_contended(batch, slot, refusal)) return let_others_pass(batch, refusal->why);
   if (++slot->refusals == REFUSALS_MAX) {
     slot->fault = arena_printf(batch->context.arena, "WORK_REFUSED: %s", refusal->why);
   }
