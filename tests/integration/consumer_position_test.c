@@ -159,6 +159,64 @@ static void test_positions_that_a_restored_log_lost_are_refused(void) {
   run(refuse_what_the_backup_lacks);
 }
 
+/* It leads a term whose positions it can't load, on a Redis that was restored from a backup. */
+static void forget_what_an_earlier_term_applied(struct context *context) {
+  struct watcher watcher = start(context);
+  const char *backup = arena_strdup(context->arena, private_redis_command(redis, "GET ordershop_clock"));
+  struct position lost = watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+  const char *after = position_text(context->arena, &lost);
+  CU_ASSERT_TRUE(status_is_ok(consumer_wait_for(watcher.consumer, context, after)));
+  CU_ASSERT_TRUE(consumer_has_seen(watcher.consumer, after));
+  private_redis_command(redis, "SET ordershop_clock %s", backup);
+  private_redis_command(redis, "SET watcher_alone %s", "no hash");
+  private_redis_command(redis, "CLIENT KILL TYPE normal");
+  CU_ASSERT_TRUE(eventually(context, store_is_away, &watcher));
+  CU_ASSERT_TRUE(eventually(context, store_is_ready, &watcher));
+  /* The same server may count as seen until the term has begun; from then on nothing does. */
+  while (consumer_has_seen(watcher.consumer, after) && clock_monotonic_us() < context->deadline_us) {
+    coroutine_sleep(US_PER_MS, DEADLINE_NEVER);
+  }
+  for (int i = 0; i < 100; i++) {
+    CU_ASSERT_FALSE(consumer_has_seen(watcher.consumer, after));
+    coroutine_sleep(3 * US_PER_MS, DEADLINE_NEVER);
+  }
+  watcher_stop(&watcher);
+}
+
+static void test_what_an_earlier_term_applied_is_not_seen_yet(void) {
+  run(forget_what_an_earlier_term_applied);
+}
+
+static bool leads(void *argument) {
+  return consumer_epoch(((struct watcher *)argument)->consumer) != 0;
+}
+
+/* A replica that stood by becomes the leader, and can't load what it needs. */
+static void wait_at_a_leader_that_can_not_load(struct context *context) {
+  struct watcher earlier = start(context);
+  struct position position = watcher_append(earlier.store, context, "customer_created", "a", 0, 1, "Ann");
+  const char *after = position_text(context->arena, &position);
+  CU_ASSERT_TRUE(status_is_ok(consumer_wait_for(earlier.consumer, context, after)));
+  watcher_stop(&earlier);
+  private_redis_command(redis, "SET watcher_lease %s", "another 0");
+  struct watcher watcher = start(context);
+  private_redis_command(redis, "SET watcher_alone %s", "no hash");
+  private_redis_command(redis, "DEL watcher_lease");
+  CU_ASSERT_TRUE(eventually(context, leads, &watcher));
+  for (int i = 0; i < 100; i++) {
+    CU_ASSERT_EQUAL(consumer_state(watcher.consumer), CONSUMER_STANDING_BY);
+    coroutine_sleep(3 * US_PER_MS, DEADLINE_NEVER);
+  }
+  CU_ASSERT_TRUE(status_is_ok(consumer_wait_for(watcher.consumer, context, after)));
+  private_redis_command(redis, "DEL watcher_alone");
+  wait_for_now(&watcher, context);
+  watcher_stop(&watcher);
+}
+
+static void test_leader_that_can_not_load_is_not_active(void) {
+  run(wait_at_a_leader_that_can_not_load);
+}
+
 static void run_out_of_time(struct context *context) {
   struct watcher watcher = start(context);
   private_redis_command(redis, "SET watcher_away 1");
@@ -384,6 +442,9 @@ int main(int argc, char **argv) {
       {"a wait at a standby is short", test_wait_at_a_standby_is_short},
       {"positions of no or another log are refused", test_positions_of_no_or_another_log_are_refused},
       {"positions that a restored log has lost are refused", test_positions_that_a_restored_log_lost_are_refused},
+      {"what an earlier term has applied is not seen before it is loaded",
+       test_what_an_earlier_term_applied_is_not_seen_yet},
+      {"a leader that can't load its position is not active", test_leader_that_can_not_load_is_not_active},
       {"a wait ends at its deadline", test_wait_ends_at_its_deadline},
       {"a position past the end of the log stops the consumer until it is set right",
        test_position_past_the_end_stops_the_consumer},

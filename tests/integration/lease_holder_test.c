@@ -153,6 +153,65 @@ static void test_stopping_gives_the_lease_back(void) {
   run(stop_gracefully);
 }
 
+static bool handler_waits, handler_called;
+
+static struct status wait_in_handler(struct work *work, const struct event *event, const char *name) {
+  (void)work, (void)event, (void)name;
+  handler_called = true;
+  while (handler_waits) coroutine_sleep(2 * US_PER_MS, DEADLINE_NEVER);
+  return status_ok();
+}
+
+static bool is_called(void *argument) {
+  (void)argument;
+  return handler_called;
+}
+
+static bool has_lost_the_lease(void *argument) {
+  return consumer_epoch(((struct watcher *)argument)->consumer) == 0;
+}
+
+struct stopping {
+  struct watcher watcher;
+  bool stopped;
+};
+
+static void stop(void *argument) {
+  struct stopping *stopping = argument;
+  watcher_stop(&stopping->watcher);
+  stopping->stopped = true;
+}
+
+static bool is_stopped(void *argument) {
+  return ((struct stopping *)argument)->stopped;
+}
+
+/* It has an event in hand, and is no leader any more when the lease becomes free. */
+static void lose_the_lease_while_stopping(struct context *context) {
+  struct watcher_options watcher_options = options();
+  watcher_options.obey = wait_in_handler;
+  handler_waits = true;
+  handler_called = false;
+  struct stopping stopping = {.watcher = watcher_start(context->arena, &watcher_options)};
+  watcher_append(stopping.watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(eventually(context, is_called, NULL));
+  loop_spawn(coroutine_loop(), stop, &stopping);
+  private_redis_command(redis, "SET watcher_lease %s", "another 0");
+  CU_ASSERT_TRUE(eventually(context, has_lost_the_lease, &stopping.watcher));
+  private_redis_command(redis, "DEL watcher_lease");
+  int64_t end_us = clock_monotonic_us() + 2 * watcher_options.lease_ms * US_PER_MS;
+  while (clock_monotonic_us() < end_us) {
+    CU_ASSERT_TRUE(is_released());
+    coroutine_sleep(10 * US_PER_MS, DEADLINE_NEVER);
+  }
+  handler_waits = false;
+  CU_ASSERT_TRUE(eventually(context, is_stopped, &stopping));
+}
+
+static void test_stopping_replica_takes_no_lease(void) {
+  run(lose_the_lease_while_stopping);
+}
+
 /* ---- zombies ---------------------------------------------------------------------------------------------------- */
 
 static void append_backlog(struct context *context) {
@@ -301,6 +360,7 @@ int main(int argc, char **argv) {
       {"epochs never come again", test_epochs_never_come_again},
       {"of two replicas one is active, the other takes over", test_two_replicas_one_active},
       {"stopping gives the lease back at once", test_stopping_gives_the_lease_back},
+      {"a replica that stops does not take the lease again", test_stopping_replica_takes_no_lease},
       {"a holder that was stopped writes nothing when it wakes", test_stopped_holder_writes_nothing_when_it_wakes},
 #ifdef ORDERSHOP_FAIL_POINTS
       {"the page of a lost lease is refused", test_page_of_a_lost_lease_is_refused},

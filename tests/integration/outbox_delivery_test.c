@@ -34,6 +34,7 @@ struct peer {
   char last[64];            /* subject of the last new mail */
   const char *refused_id;   /* INVALID_ARGUMENT for a batch that holds it */
   enum status_code failure; /* for every call; 0 if there is none */
+  bool hangs;               /* calls wait until it is false */
 };
 
 static struct status send_one(struct rpc_call *call, const void *request, const void **ret_reply) {
@@ -64,6 +65,7 @@ static struct status send_batch(struct rpc_call *call, const void *request, cons
   struct peer *peer = call->service;
   const Ordershop__V1__BatchSendMailsRequest *batch = request;
   peer->calls++;
+  while (peer->hangs) coroutine_sleep(2 * US_PER_MS, DEADLINE_NEVER);
   if (peer->failure) return status_error(call->context.arena, peer->failure, "FAILURE", "as set");
   for (size_t i = 0; i < batch->n_mails; i++) {
     if (!peer->refused_id || strcmp(batch->mails[i]->id, peer->refused_id) != 0) continue;
@@ -264,6 +266,80 @@ static void test_restarts_lose_no_message(void) {
   run(restart_again_and_again);
 }
 
+static bool is_called(void *argument) {
+  return ((struct peer *)argument)->calls > 0;
+}
+
+static bool is_leader(void *argument) {
+  return consumer_epoch(((struct watcher *)argument)->consumer) != 0;
+}
+
+/* While the call is under way another leader delivers the first ten and ends; then this one gets the lease again. */
+static void answer_under_a_later_lease(struct context *context) {
+  struct peer peer = {.hangs = true};
+  peer_open(&peer, context, 0);
+  struct watcher watcher = start(context, rpc_server_port(peer.server));
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 10, "mail");
+  CU_ASSERT_TRUE(eventually(context, is_called, &peer));
+  watcher_append(watcher.store, context, "customer_created", "b", 0, 5, "mail");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 15));
+  private_redis_command(redis, "LTRIM watcher_outbox 10 -1");
+  int64_t epoch = consumer_epoch(watcher.consumer);
+  private_redis_command(redis, "DEL watcher_lease");
+  while (!is_leader(&watcher) || consumer_epoch(watcher.consumer) == epoch) {
+    coroutine_sleep(2 * US_PER_MS, context->deadline_us);
+  }
+  peer.hangs = false;
+  CU_ASSERT_TRUE(takes(context, &peer, 15));
+  CU_ASSERT_TRUE(outbox_empties(context));
+  watcher_stop(&watcher);
+  peer_close(&peer);
+}
+
+static void test_answer_under_a_later_lease_removes_nothing(void) {
+  run(answer_under_a_later_lease);
+}
+
+struct stopping {
+  struct watcher watcher;
+  bool stopped;
+};
+
+static void stop(void *argument) {
+  struct stopping *stopping = argument;
+  watcher_stop(&stopping->watcher);
+  stopping->stopped = true;
+}
+
+static bool is_stopped(void *argument) {
+  return ((struct stopping *)argument)->stopped;
+}
+
+static bool lease_is_free(void *argument) {
+  (void)argument;
+  return private_redis_number(redis, "EXISTS watcher_lease") == 0;
+}
+
+/* It is free while the call is still under way: then the answer can remove the message. */
+static void stop_while_the_peer_hangs(struct context *context) {
+  struct peer peer = {.hangs = true};
+  peer_open(&peer, context, 0);
+  struct stopping stopping = {.watcher = start(context, rpc_server_port(peer.server))};
+  watcher_append(stopping.watcher.store, context, "customer_created", "a", 0, 1, "mail");
+  CU_ASSERT_TRUE(eventually(context, is_called, &peer));
+  loop_spawn(coroutine_loop(), stop, &stopping);
+  CU_ASSERT_TRUE(eventually(context, lease_is_free, NULL));
+  peer.hangs = false;
+  CU_ASSERT_TRUE(eventually(context, is_stopped, &stopping));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_outbox"), 0);
+  CU_ASSERT_EQUAL(peer.taken, 1);
+  peer_close(&peer);
+}
+
+static void test_hanging_peer_does_not_hold_the_lease(void) {
+  run(stop_while_the_peer_hangs);
+}
+
 #ifdef ORDERSHOP_FAIL_POINTS
 
 static void path_of(const char *point, const char *suffix, char path[128]) {
@@ -327,6 +403,8 @@ int main(int argc, char **argv) {
       {"a refused message is dead-lettered alone", test_refused_message_is_dead_lettered_alone},
       {"an undecodable message is dead-lettered", test_undecodable_message_is_dead_lettered},
       {"restarts lose no message", test_restarts_lose_no_message},
+      {"an answer that comes under a later lease removes nothing", test_answer_under_a_later_lease_removes_nothing},
+      {"a replica that stops while the peer hangs gives the lease back", test_hanging_peer_does_not_hold_the_lease},
 #ifdef ORDERSHOP_FAIL_POINTS
       {"a lost answer delivers again, which the peer knows by the id", test_lost_answer_delivers_again},
 #endif

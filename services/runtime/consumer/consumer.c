@@ -54,6 +54,7 @@ static struct context term_context(const struct consumer *consumer, struct arena
 static coroutine_fn struct status begin_term(struct consumer *consumer) {
   struct progress *progress = &consumer->progress;
   leader_begin_term(&consumer->leader);
+  progress->loaded = false;
   struct context context = term_context(consumer, consumer->arena);
   struct status status = crash_guard_load(&consumer->guard, &context);
   if (status_is_ok(status)) status = progress_load(progress, &context);
@@ -67,6 +68,7 @@ static coroutine_fn struct status begin_term(struct consumer *consumer) {
     stream_reader_add(consumer->reader, progress->streams[i].key, progress->streams[i].applied);
   }
   progress->begun = true;
+  progress->loaded = true;
   outbox_wake(consumer->outbox);
   return status_ok();
 }
@@ -240,7 +242,7 @@ static coroutine_fn bool wait_for_lead(struct consumer *consumer) {
 static void halt(struct consumer *consumer, struct status status) {
   char *reason = consumer->progress.halt_reason;
   if (!*reason) {
-    log_event(LOG_ERROR, "the consumer stops", "reason", status_reason(status), "detail", status.message, NULL);
+    log_event(LOG_ERROR, "the consumer halts", "reason", status_reason(status), "detail", status.message, NULL);
   }
   snprintf(reason, sizeof consumer->progress.halt_reason, "%s", status.message);
   consumer->in_trouble = true;
@@ -306,6 +308,7 @@ static coroutine_fn void handle_events(void *argument) {
     }
     end_term(consumer, status, &backoff_us);
   }
+  leader_stop(&consumer->leader); /* an outbox that still waits for its peer needs no lease (outbox.c) */
   end_coroutine(consumer);
 }
 
@@ -356,10 +359,9 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
 
 coroutine_fn void consumer_stop(struct consumer *consumer) {
   consumer->stopping = true;
+  leader_retire(&consumer->leader); /* until the batch in hand is committed */
   outbox_stop(consumer->outbox);
   while (consumer->running > 0) {
-    /* The lease is kept until what is done with it has ended. */
-    if (consumer->running == 1) leader_stop(&consumer->leader);
     condition_signal_all(&consumer->leader.changed);
     condition_signal_all(&consumer->waiters.wake);
     if (consumer->waiters.blocked) waiters_poke(&consumer->waiters);

@@ -76,10 +76,15 @@ static coroutine_fn void give_back(struct leader *leader) {
   leader->epoch = 0;
 }
 
+static bool may_acquire(const struct leader *leader) {
+  bool held = leader->epoch && clock_monotonic_us() < leader->until_us;
+  return event_store_is_ready(leader->store) && (held || !leader->retiring);
+}
+
 coroutine_fn void leader_keep(struct leader *leader) {
   while (!leader->stopping) {
     int64_t pause_us = READY_POLL_US;
-    if (event_store_is_ready(leader->store)) {
+    if (may_acquire(leader)) {
       renew(leader);
       pause_us = leader->lease_ms * 1000 / RENEWALS;
     }
@@ -88,6 +93,10 @@ coroutine_fn void leader_keep(struct leader *leader) {
     if (!leader->stopping) condition_wait(&leader->wake, clock_monotonic_us() + pause_us);
   }
   give_back(leader);
+}
+
+void leader_retire(struct leader *leader) {
+  leader->retiring = true;
 }
 
 void leader_stop(struct leader *leader) {
@@ -114,7 +123,7 @@ void leader_lost_term(struct leader *leader) {
 }
 
 bool leader_leads(const struct leader *leader) {
-  return leader->epoch != 0 && leader->term.redis_era == redis_server_era(leader->store->server);
+  return leader_holds_term(leader) && leader->term.redis_era == redis_server_era(leader->store->server);
 }
 
 struct context leader_context(const struct leader *leader, struct arena *arena, int64_t us) {

@@ -35,7 +35,7 @@ struct leader {
   struct term term;      /* the latest one */
   struct condition changed;
   struct condition wake; /* the keeper's */
-  bool stopping;
+  bool retiring, stopping;
 };
 
 /* Takes or renews the lease; sets epoch, follows and leader_client. Yields. */
@@ -47,6 +47,10 @@ coroutine_fn struct status leader_release(struct leader *leader, struct context 
 /* The body of the coroutine that keeps the lease: takes it when it is free, renews it, and gives it back when
  * leader_stop has been called. `changed` is signalled after each try. */
 coroutine_fn void leader_keep(struct leader *leader);
+
+/* From now on the lease is renewed while it is held, but not taken again. */
+void leader_retire(struct leader *leader);
+
 void leader_stop(struct leader *leader);
 
 /* Begins a term with the lease that is held now. */
@@ -58,7 +62,7 @@ bool leader_holds_term(const struct leader *leader);
 /* A function has found another epoch than the term's: the keeper tries at once to get the lease back. */
 void leader_lost_term(struct leader *leader);
 
-/* This replica holds the lease, and Redis is still the server of its term. */
+/* The lease is still that of the term, and Redis is still its server. */
 bool leader_leads(const struct leader *leader);
 
 /* For what is done in the term: `us` from now on, and on no other server. */

@@ -36,6 +36,7 @@ struct outbox {
 /* The first messages of the list. */
 struct batch {
   struct context context;
+  int64_t epoch; /* of the lease, when they were read: under a later one the list may begin with others */
   void **messages;
   const char **bytes; /* of each, as stored */
   size_t *sizes;
@@ -155,8 +156,7 @@ static coroutine_fn struct status remove_first(struct outbox *outbox, struct bat
   struct arena *arena = batch->context.arena;
   batch->context.deadline_us = clock_monotonic_us() + CALL_US;
   struct transaction transaction = transaction_of(store, arena);
-  transaction_require_value(&transaction, lease_epoch_key(store, arena),
-                            arena_printf(arena, "%" PRId64, outbox->options.leader->epoch));
+  transaction_require_value(&transaction, lease_epoch_key(store, arena), arena_printf(arena, "%" PRId64, batch->epoch));
   transaction_trim(&transaction, outbox->key, (int64_t)count);
   if (reason) dead_letters_add_line(&transaction, DEAD_LETTERS_OUTBOX, batch->bytes[0], batch->sizes[0]);
   struct transaction_result result;
@@ -209,7 +209,8 @@ static void say(struct outbox *outbox, struct status status) {
 
 /* One batch. *ret_more false: the list is empty. Returns false if it failed. */
 static coroutine_fn bool deliver_next(struct outbox *outbox, bool *ret_more) {
-  struct batch batch = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US}};
+  struct batch batch = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US},
+                        .epoch = outbox->options.leader->epoch};
   struct status status = deliver(outbox, &batch);
   *ret_more = batch.count > 0;
   if (batch.count > 0 || !status_is_ok(status)) say(outbox, status);

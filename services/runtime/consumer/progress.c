@@ -49,7 +49,7 @@ coroutine_fn struct status progress_load(struct progress *progress, struct conte
 }
 
 bool progress_is_current(const struct progress *progress) {
-  return progress->begun && !*progress->halt_reason && leader_leads(progress->leader);
+  return progress->loaded && !*progress->halt_reason && leader_leads(progress->leader);
 }
 
 const char *progress_halt_reason(const struct progress *progress) {

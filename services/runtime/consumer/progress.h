@@ -38,6 +38,7 @@ struct progress {
   int64_t stored_log;       /* as Redis has it */
   int64_t stored_us;        /* when it was stored (clock_monotonic_us) */
   bool begun;               /* Redis has said who handles the events, and if it is this replica, it has begun to */
+  bool loaded;              /* what is stored was taken up in the present term */
   char halt_reason[512];    /* see progress_halt_reason; it may name two keys, whose prefix may have 64 characters */
   uint64_t events;          /* handled by this replica, dead letters included */
   struct condition moved;   /* `position` has */
@@ -50,7 +51,7 @@ struct progress progress_of(const struct leader *leader, struct arena *arena, co
 /* Reads the stored positions. Yields. */
 coroutine_fn struct status progress_load(struct progress *progress, struct context *context);
 
-/* This replica handles the events, and its position is that of the present server. */
+/* This replica handles the events: `position` is what it has taken up in its term, and what it has applied since. */
 bool progress_is_current(const struct progress *progress);
 
 /* Why an operator is waited for; "" means nobody is, or another replica handles the events: it is for that one to say.
