@@ -4,6 +4,7 @@
 #include <ordershop/v1/billing.pb-c.h>
 #include <ordershop/v1/customer.pb-c.h>
 #include <ordershop/v1/order.pb-c.h>
+#include <string.h>
 
 #include "billing_service.h"
 #include "consumer/projection.h"
@@ -18,7 +19,9 @@ static struct status keep_order(struct work *work, const struct event *event) {
   return status_ok();
 }
 
+/* Only whoever asks for payment needs the customer. */
 static void want_customer(struct work *work, const struct event *event) {
+  if (strcmp(event->stream, "order_created") != 0) return;
   work_want(work, &customers, ((const Ordershop__V1__Order *)event->entity)->customer_id);
 }
 
