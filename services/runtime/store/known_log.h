@@ -5,7 +5,7 @@
  * whoever comes new. A process that has been there knows better: the latest log time that it was told, its epoch, and
  * the last entries of each stream that it appended or applied. They are compared before the first append on every
  * connection, and once a second (store_watch.h). When something is missing, the log has lost it: the service is not
- * ready, its consumer stops, and nothing is appended on a fresh connection, until what was missing is there again, an
+ * ready, its consumer halts, and nothing is appended on a fresh connection, until what was missing is there again, an
  * operator accepts the loss, or the process ends.
  *
  * An operator accepts in the hash `<service>_position`: by a field `accepted` with a log time that is not before what
