@@ -11,7 +11,8 @@ endforeach()
 configure_file(docs/reference/Doxyfile.in docs/Doxyfile @ONLY)
 
 find_program(DOXYGEN doxygen)
-if(DOXYGEN)
+find_program(DOXYGEN_PYTHON python3) # the Doxyfile's filter
+if(DOXYGEN AND DOXYGEN_PYTHON)
   add_custom_target(
     docs
     COMMAND ${DOXYGEN} ${CMAKE_BINARY_DIR}/docs/Doxyfile
@@ -20,7 +21,7 @@ if(DOXYGEN)
 else()
   add_custom_target(
     docs
-    COMMAND ${CMAKE_COMMAND} -E echo "There is no doxygen here (Debian package doxygen)"
+    COMMAND ${CMAKE_COMMAND} -E echo "There is no doxygen or no python3 here (Debian packages of these names)"
     COMMAND ${CMAKE_COMMAND} -E false
     VERBATIM)
 endif()

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` installs, by component:
 #   services     the services, their configuration, systemd units, what a Redis for them needs, the private CA
-#   client       the command line and the load generator
+#   client       the command line
 #   development  headers, protos and static libraries for services outside this tree
 # For /etc and multiarch folders configure with -DCMAKE_INSTALL_PREFIX=/usr; DESTDIR is honoured.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(data ${CMAKE_INSTALL_DATADIR}/ordershop)
+# Relative, so that `cmake --install --prefix` moves it, unless the prefix is one whose configuration lies elsewhere (/usr).
 set(configuration ${CMAKE_INSTALL_FULL_SYSCONFDIR}/ordershop)
+if(CMAKE_INSTALL_FULL_SYSCONFDIR STREQUAL "${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_SYSCONFDIR}")
+  set(configuration ${CMAKE_INSTALL_SYSCONFDIR}/ordershop)
+endif()
 set(units lib/systemd/system)
 
 # --- services ---

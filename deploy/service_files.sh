@@ -3,9 +3,10 @@
 # Makes the files by which a service of one's own runs beside the shop, from its row in services.txt:
 #
 #   service_files.sh compose NAME      deploy/docker/NAME.yaml, a second file for compose
-#   service_files.sh kubernetes NAME   deploy/kubernetes/components/NAME, a component for overlays
+#   service_files.sh kubernetes NAME   deploy/kubernetes/components/NAME, a component for overlays, and in it mutual-tls,
+#                                      another one for shops with certificates
 #
-# What is there already is not overwritten: the files are yours to change. What is to be done with them, their heads say.
+# What is there already is not overwritten: the files are yours to change. The comment at the top of each says how it is used.
 # Exit status: 0; 1 nothing was made, and said why; 2 misuse.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
@@ -82,6 +83,7 @@ component_file() {
 #   deploy/redis/make_users.sh deploy/kubernetes/components/redis-users/secrets
 #   install -D -m 600 deploy/kubernetes/components/{redis-users,$name}/secrets/$name.password
 #
+# With components/mutual-tls, components/$name/mutual-tls is the next component behind this one.
 # every-service.yaml is base/service.yaml, as it was when this was made.
 apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
@@ -93,6 +95,32 @@ secretGenerator:
 patches:
   - path: every-service.yaml
     target: {kind: Deployment, name: $name}
+END
+}
+
+certificate_file() {
+  cat <<END
+# The certificate of $name: a component behind components/$name, where components/mutual-tls is, too. From files beside it:
+#
+#   tls="deploy/tls/certificates.sh deploy/kubernetes/components/mutual-tls/secrets"
+#   \$tls issue-all
+#   install -D -m 600 -t deploy/kubernetes/components/$name/mutual-tls/secrets \\
+#     deploy/kubernetes/components/mutual-tls/secrets/{ca.crt,$name.crt,$name.key}
+#
+# every.yaml is components/mutual-tls/every.yaml, as it was when this was made.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+generatorOptions:
+  disableNameSuffixHash: true
+secretGenerator:
+  - name: tls-$name
+    files: [ca.crt=secrets/ca.crt, tls.crt=secrets/$name.crt, tls.key=secrets/$name.key]
+patches:
+  - path: every.yaml
+    target: {kind: Deployment, name: $name}
+  - target: {kind: Deployment, name: $name}
+    patch: |-
+      - {op: add, path: /spec/template/spec/volumes/-, value: {name: tls, secret: {secretName: tls-$name, defaultMode: 0440}}}
 END
 }
 
@@ -150,6 +178,9 @@ else
   deployment_file >"$draft/$name.yaml"
   policies_file >"$draft/network-policies.yaml"
   cp "$here/kubernetes/base/service.yaml" "$draft/every-service.yaml"
+  mkdir "$draft/mutual-tls"
+  certificate_file >"$draft/mutual-tls/kustomization.yaml"
+  cp "$here/kubernetes/components/mutual-tls/every.yaml" "$draft/mutual-tls/every.yaml"
 fi
 mv -nT "$draft" "$target"
 echo "$target is made: see its head"

@@ -4,15 +4,19 @@
 
 services_list=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)/services.txt
 
-# service_rows [FILE...]: the rows of the list, or of FILEs, as "name port owns reads calls does", with one blank between
+# The key of the log's clock in a shop; make_users.sh has another one for a brand of one's own.
+clock_key=ordershop_clock
+
+# service_rows [LIST [FILE...]]: the rows of the shop's list, or of LIST in its place, and of FILEs, which have services
+# from outside the tree: these have any port, or "-". A row is "name port owns reads calls does", with one blank between
 # them. Nothing and status 1 if something in them is wrong, which standard error says then.
 service_rows() {
   [ $# -gt 0 ] || set -- "$services_list"
-  awk '
+  awk -v clock="$clock_key" '
     BEGIN {
-      split("default operator replica probe redis client ca common runtime template", taken, " ")
+      split("default operator replica probe users redis client ca common runtime template", taken, " ")
       for (i in taken) reserved[taken[i]] = 1
-      owner["ordershop"] = "the log" # ordershop_clock
+      owner["ordershop"] = "the log" # what a shop has no service for
     }
     function mistake(what) { printf "%s: line %d: %s\n", FILENAME, FNR, what >"/dev/stderr"; wrong = 1 }
     function is_name(word) { return word ~ /^[a-z][a-z0-9]*$/ && length(word) <= 32 }
@@ -24,6 +28,7 @@ service_rows() {
     }
     # The keys of a service begin with its name or an entity, and "_": one must not be the beginning of another.
     function claim(word, service,   other) {
+      if (index(clock, word "_") == 1) mistake(service " could write the clock of the log, " clock ", as a key of its " word)
       for (other in owner) {
         if (owner[other] == service) continue
         if (word == other || index(word, other "_") == 1 || index(other, word "_") == 1)
@@ -36,7 +41,8 @@ service_rows() {
       if (NF < 5) { mistake("there are not five columns: name port owns reads calls"); next }
       if (!is_name($1)) mistake("\"" $1 "\" is no name of a service: small letters and digits, a letter first, 32 at most")
       if ($1 in reserved) mistake("\"" $1 "\" means something else to scripts, Redis or the build: choose another name")
-      if ($2 != "-" && ($2 !~ /^[0-9]+$/ || $2 < 1 || $2 > 65535)) mistake("\"" $2 "\" is no port")
+      if (FNR == NR && ($2 !~ /^50[01][0-9][0-9]$/ || $2 < 50051)) mistake("\"" $2 "\" is no port from 50051 to 50199")
+      else if ($2 != "-" && ($2 !~ /^[0-9]+$/ || $2 < 1 || $2 > 65535)) mistake("\"" $2 "\" is no port")
       if ($2 != "-" && ($2 in ports)) mistake("port " $2 " is that of " ports[$2])
       if (!are_entities($3)) mistake("\"" $3 "\" is no list of entities: small letters, digits and _, separated by commas")
       if (!are_entities($4)) mistake("\"" $4 "\" is no list of entities: small letters, digits and _, separated by commas")

@@ -31,7 +31,6 @@ read_services() {
   local list name port
   list=$(service_rows) || exit 1
   while read -r name port _; do
-    [[ $port =~ ^50[01][0-9][0-9]$ && $port -gt 50050 ]] || fail "$services_list: $name needs a port from 50051 to 50199"
     services+=("$name")
     ports+=($((port - 50050)))
     [ "${ports[-1]}" -lt "$last_port" ] || last_port=${ports[-1]}
@@ -70,7 +69,7 @@ choose_parts() {
 
 # --- Where things lie and listen ---
 
-read_port() { # read_port VARIABLE DEFAULT MOST
+read_port() { # read_port VARIABLE DEFAULT MAX
   local value=${!1:-$2}
   if ! [[ $value =~ ^[0-9]{1,5}$ ]] || [ "$((10#$value))" -lt 1 ] || [ "$((10#$value))" -gt "$3" ]; then
     misuse "$1 is '$value', but must be a number from 1 to $3"

@@ -10,8 +10,9 @@
 #   FOLDER/users.acl         the rules of users.acl beside this script, with the passwords' SHA-256
 #   FOLDER/replication.conf  masteruser and masterauth, for a Redis that follows another, be it only after a failover:
 #                            what its place includes (README.md)
-#   PREFIX                   the shop's ORDERSHOP_KEY_PREFIX
-#   KEY                      the clock's key of a brand of your own (default ordershop_clock)
+#   PREFIX                   the shop's ORDERSHOP_KEY_PREFIX (default: none)
+#   KEY                      the clock's key of a brand of your own (default: ordershop_clock). FOLDER/keys.txt remembers
+#                            PREFIX and KEY, which are the defaults of further runs
 #   --service NAME           a service of your own, beside those of ../services.txt: it may write the keys and streams of
 #                            the entities that it owns (default: the one of its name; "-" for none), and read the streams
 #                            of those that it reads. FOLDER/services.txt remembers it for further runs: edit that to
@@ -119,7 +120,7 @@ password_rule() { # password_rule FILE
 
 print_users() { # print_users FOLDER SERVICES
   local word user rest password
-  list_rules | name_services "$2" | sed "s|<prefix>|$(prefix_pattern "$prefix")|g; s|<clock>|$clock|g" | while read -r word user rest; do
+  list_rules | name_services "$2" | sed "s|<prefix>|$(prefix_pattern "$prefix")|g; s|<clock>|$clock_key|g" | while read -r word user rest; do
     password=
     if [ "$user" != default ] && [[ $rest != *nopass* ]]; then
       make_password "$1/$user.password"
@@ -148,7 +149,22 @@ with_service() { # with_service SERVICES NAME OWNS READS
   }
 }
 
-folder='' prefix='' clock=ordershop_clock service='' owns='' reads=''
+# remembered WORD DEFAULT: what FOLDER/keys.txt has behind that word
+remembered() {
+  local word value
+  while read -r word value; do
+    [ "$word" != "$1" ] || { printf '%s' "$value" && return; }
+  done < <(cat "$folder/keys.txt" 2>/dev/null)
+  printf '%s' "$2"
+}
+
+print_keys() {
+  printf '# What make_users.sh was told of the keys of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\n' \
+    "$prefix" "$clock_key"
+}
+
+unset prefix # until it is told: it may be empty
+folder='' clock='' service='' owns='' reads=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
@@ -188,6 +204,7 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$folder" ] || misuse "which folder?"
 [ -n "$service" ] || [ -z "$owns$reads" ] || misuse "--owns and --reads say more of a --service"
+prefix=${prefix-$(remembered prefix '')} clock_key=${clock:-$(remembered clock "$clock_key")}
 [[ $prefix != *[[:space:]]* ]] || fail "the prefix '$prefix' has blanks, which Redis' rules can't express: choose another"
 [ -r "$rules" ] || fail "can't read the rules in $rules"
 (umask 077 && mkdir -p "$folder") 2>/dev/null || fail "can't make the folder $folder"
@@ -207,8 +224,10 @@ fi
 service_rows "${lists[@]}" >"$scratch/rows" || fail "nothing is changed"
 print_users "$folder" "$scratch/rows" >"$scratch/users.acl"
 print_replication "$folder" >"$scratch/replication.conf"
-chmod 644 "$scratch/users.acl"
+print_keys >"$scratch/keys.txt"
+chmod 644 "$scratch/users.acl" "$scratch/keys.txt"
 [ -z "$service" ] || chmod 644 "$scratch/services.txt"
 [ -z "$service" ] || mv "$scratch/services.txt" "$folder/services.txt"
+mv "$scratch/keys.txt" "$folder/keys.txt"
 mv "$scratch/replication.conf" "$folder/replication.conf"
 mv "$scratch/users.acl" "$folder/users.acl"

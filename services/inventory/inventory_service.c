@@ -363,7 +363,7 @@ const struct service_definition inventory_service = {
     .subscriptions = inventory_subscriptions,
     .subscription_count = INVENTORY_SUBSCRIPTIONS,
     .internal_callers = "order",
-    .peers = {{"product", SHOP_PORT_PRODUCT, &ordershop__v1__product_service__descriptor}},
+    .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT, .service = &ordershop__v1__product_service__descriptor}},
     .known_variables = shop_variables,
     .start = start,
     .housekeep = inventory_housekeep,

@@ -68,7 +68,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ -n "$name" ] || misuse "how shall the service be called?"
+[ -n "$name" ] || misuse "what is the service called?"
 if [ -z "$tree" ]; then folder=${folder:-$name}; fi
 
 # Words of C, and what the skeleton itself calls something.
@@ -100,9 +100,11 @@ trap undo EXIT
 # --- Names: the list of services says whether they may be ---
 
 port=${port:-$(free_port)}
-cp "$services_list" "$scratch/services.txt"
-printf '%-11s %-6s %-12s %-33s %-27s %s\n' "$name" "$port" "$name" "$name" - "keeps $name entities" >>"$scratch/services.txt"
-service_rows "$scratch/services.txt" >/dev/null 2>"$scratch/why" ||
+printf '%-11s %-6s %-12s %-33s %-27s %s\n' "$name" "$port" "$name" "$name" - "keeps $name entities" >"$scratch/row"
+cat "$services_list" "$scratch/row" >"$scratch/services.txt"
+lists=("$scratch/services.txt")
+if [ -n "$folder" ]; then lists=("$services_list" "$scratch/row"); fi
+service_rows "${lists[@]}" >/dev/null 2>"$scratch/why" ||
   fail "$(sed -n '1 s/.*line [0-9]*: //p' "$scratch/why")"
 
 # "note" is Note, NOTE, notes and Notes; "category" is categories.
@@ -122,7 +124,6 @@ else
   package=ordershop.v1 proto=ordershop/v1 type=ordershop__v1 Type=Ordershop__V1
   port_text=SHOP_PORT_${name^^} descriptor_set=ordershop_descriptor_set known='    .known_variables = shop_variables,\n'
   declarations='' license='' shop_header='#include "shop.h"\n'
-  [[ $port =~ ^50[01][0-9][0-9]$ && $port -gt 50050 ]] || fail "a port of this tree is from 50051 to 50199, which $port is not"
 fi
 
 fill() { # fill TEMPLATE FILE
@@ -193,7 +194,7 @@ gen/generate.sh >"$scratch/generate" 2>&1 || status=$?
 case $status in
 0) ;;
 69) cat "$scratch/generate" ;; # what is missing; the C comes when it is there
-*) fail "its contract doesn't fit to the others: $(grep -v Writing "$scratch/generate" | head -n 1)" ;;
+*) fail "its contract doesn't fit the others: $(grep -v Writing "$scratch/generate" | head -n 1)" ;;
 esac
 cat <<END
 The tree has a service $name now: services/$name, proto/ordershop/v1/$name.proto, tests/acceptance/$name.sh, and a row in

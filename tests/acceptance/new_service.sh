@@ -65,6 +65,7 @@ pkg_config_names_the_prefix() {
 }
 
 expect "the library is installed as the document says" documented own-install "$place"
+expect "its configuration is where it was installed, too" test -e "$prefix/etc/ordershop/common.env"
 expect "pkg-config finds it where it was installed" pkg_config_names_the_prefix
 expect "a service is made outside the tree, builds and passes its test as the document says" documented own-outside "$place"
 expect "one with another port and an awkward plural is made" new category --port 7001 --folder "$place/folder"
@@ -80,7 +81,7 @@ expect "the name of a service of the shop is refused" refuses 1 "order.* stands 
 expect "the name of a user of Redis is refused" refuses 1 'choose another name' operator
 expect "a port that is none is refused" refuses 1 '"70000" is no port' note2 --port 70000
 expect "a port of the shop is refused" refuses 1 'port 50051 is that of customer' note2 --port 50051
-expect "no name is misuse" refuses 2 "how shall the service be called"
+expect "no name is misuse" refuses 2 "what is the service called"
 expect "two names are misuse" refuses 2 "one service at a time" note2 note3
 expect "an unknown option is misuse" refuses 2 "unknown option '--prot'" note2 --prot 1
 

@@ -204,6 +204,23 @@ clock_has_another_key() {
     ! grep ordershop_clock "$shop_folder/acme/users.acl"
 }
 expect "a brand of one's own has its clock under a key of its own" clock_has_another_key
+keeps_its_keys() { # keeps_its_keys SERVICE
+  grep -q "^user $1 .*~{shop1}:$1_\\* .*(+get +set ~{shop1}:acme_clock)" "$shop_folder/acme/users.acl"
+}
+a_second_run_keeps_prefix_and_clock() {
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/acme" --prefix '{shop1}:' &&
+    "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/acme" --service guestbook && keeps_its_keys customer && keeps_its_keys guestbook
+}
+a_prefix_can_be_taken_back() {
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/acme" --prefix '' && ! grep shop1 "$shop_folder/acme/users.acl"
+}
+expect "a second run keeps the prefix and the clock that the first was told" a_second_run_keeps_prefix_and_clock
+expect "until it is told another" a_prefix_can_be_taken_back
+expect "a service whose keys would cover the clock is refused" \
+  refused_users "could write the clock of the log, notebook_clock" --clock notebook_clock --service notebook
+expect "so is one with such an entity" \
+  refused_users "could write the clock of the log, notebook_clock" --clock notebook_clock --service writer --owns notebook
+expect "and a clock that a service of the shop would cover" refused_users "could write the clock" --clock customer_clock
 expect "the password of replicas is still its owner's alone" test "$(stat -c %a "$users/replication.conf")" = 600
 
 expect "operator reads" says ordershop_runtime redis function list

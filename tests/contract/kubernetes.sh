@@ -108,6 +108,27 @@ END
     grep -q 'name: order-from-guestbook' "$shop_folder/guestbook.yaml"
 }
 
+# The same with certificates, on either side of the shop's own component for them.
+own_service_has_a_certificate() {
+  local own=$manifests/components/guestbook/mutual-tls overlay order
+  "$shop_folder/deploy/tls/certificates.sh" "$manifests/components/mutual-tls/secrets" issue-all || return 1
+  install -D -m 600 -t "$own/secrets" "$manifests"/components/mutual-tls/secrets/{ca.crt,guestbook.crt,guestbook.key}
+  for order in 'guestbook, guestbook/mutual-tls, mutual-tls' 'mutual-tls, guestbook, guestbook/mutual-tls'; do
+    overlay=guestbook-tls${order%%,*}
+    mkdir "$manifests/overlays/$overlay"
+    cat >"$manifests/overlays/$overlay/kustomization.yaml" <<END
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: ordershop
+resources: [../production]
+components: [$(printf '../../components/%s, ' ${order//,/})../../components/release]
+END
+    builds "$overlay" && agrees "$shop_folder/$overlay.yaml" "every object fits" &&
+      agrees "$shop_folder/$overlay.yaml" "every file" && grep -q 'secretName: tls-guestbook' "$shop_folder/$overlay.yaml" &&
+      grep -q 'name: tls-guestbook' "$shop_folder/$overlay.yaml" || return 1
+  done
+}
+
 own_service_is_not_overwritten() {
   ends_with 1 "is there already" "$shop_folder/deploy/service_files.sh" kubernetes guestbook &&
     ends_with 1 "there is no service 'nowhere'" "$shop_folder/deploy/service_files.sh" kubernetes nowhere &&
@@ -150,6 +171,7 @@ expect "a missing label is found" finds "every selector" "app.kubernetes.io/inst
 expect "a policy of another port is found" finds "policies allow" "port: grpc" "port: health"
 expect "a policy for other callers is found" finds "policies allow" "^          - billing$" "          - crm"
 expect "a service of one's own is a component that fits to the shop" own_service_builds
+expect "with certificates it has one of its own" own_service_has_a_certificate
 expect "made once, and of services that there are" own_service_is_not_overwritten
 expect "for compose it has all that the shop's services have" own_compose_file_fits
 expect "no password or key is under version control" no_secret_is_tracked

@@ -13,7 +13,10 @@ RPC = re.compile(r"\brpc (\w+)\((?:stream )?([\w.]+)\) returns")
 SERVICE = re.compile(r"\bservice (\w+) \{(.*?)\n\}", re.S)
 ROW = re.compile(r'\{\.name = "(\w+)",\s*\.handler = (\w+)')
 CALL = re.compile(r'\bservice_call\((?:[^";]*?),\s*"(\w+)",[^";]*?"(\w+)",')
-PEER = re.compile(r'\{"(\w+)", \w+,\s*&ordershop__(?:\w+__)?v1__(\w+)__descriptor\}')
+# A peer that is called, by position or with its members named; one that only gets messages has no descriptor.
+PEER = re.compile(
+    r'\{\s*(?:\.name = )?"(\w+)",\s*(?:\.port = )?\w+,\s*(?:\.\w+ = )?&ordershop__(?:\w+__)?v1__(\w+)__descriptor,?\s*\}'
+)
 
 
 def contract(root):

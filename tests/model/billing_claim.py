@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The claim of an order for its billing (PROTOCOLS, "Billing"; proto/ordershop/internal/v1/order_claim.proto).
+"""The claim of an order for its billing (docs/architecture.md, "Reservations and claims are leases in log time"; proto/ordershop/internal/v1/order_claim.proto).
 
 Billings of one order, several tries of one billing id among them, an update and a delete of the order and the deletion of a
 billing run against the order's consumer of billing events. Any of them may stop for ever after any step, the clock may jump,

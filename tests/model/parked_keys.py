@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parking of a key's events and its repair (docs/guarantees.md, "Parking"; services/runtime/consumer/dead_letters.h).
+"""The parking of a key's events and its repair (docs/guarantees.md, "Consumers"; services/runtime/consumer/dead_letters.h).
 
 Three events of one key; the first can't be handled until its cause is mended. The consumer handles or parks each by what it
 has read of the set of parked keys, commits, may die after any step, and takes empty lists off the register. An operator

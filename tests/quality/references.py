@@ -28,6 +28,7 @@ COMMENTS = {
     ".c": r"/\*.*?\*/",
     ".h": r"/\*.*?\*/",
     ".lua": r"--[^\n]*",
+    ".py": r'(?ms)^[ \t]*#[^\n]*|^[ \t]*r?""".*?"""',  # and docstrings
     ".proto": r"//[^\n]*",
 }
 HASH_COMMENTS = r"(?m)^\s*#[^\n]*"

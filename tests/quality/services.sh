@@ -1,6 +1,6 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
-# The list of services (deploy/services.txt): what is wrong in it is said, and nobody else keeps a list of his own.
+# The list of services (deploy/services.txt): what is wrong in it is said, and nobody else keeps one of its own.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -29,6 +29,11 @@ takes() { # takes ROW
   service_rows "$shop_folder/list.txt"
 }
 
+takes_from_outside() { # takes_from_outside ROW
+  printf '%s\n' "$1" >"$shop_folder/outside.txt"
+  service_rows deploy/services.txt "$shop_folder/outside.txt"
+}
+
 # Four names of services or more in one line of a program are a list, and so is a line for each service.
 lists_besides() {
   local name names count file
@@ -53,11 +58,16 @@ lists_are_one() {
 
 expect "the shipped list is right" service_rows
 expect "a service more is taken" takes 'guestbook 50190 guestbook,comment order,customer mail keeps notes'
-expect "one without a port of its own is taken" takes 'guestbook - guestbook - -'
+expect "one from outside the tree needs no port" takes_from_outside 'guestbook - guestbook - -'
+expect "or has one that the tree's can't have" takes_from_outside 'guestbook 7000 guestbook - -'
+expect "a service of the tree without a port is refused" finds '"-" is no port from 50051 to 50199' 'guestbook - guestbook - -'
+expect "a port that up.sh has no place for is refused" finds '"50200" is no port from 50051 to 50199' 'guestbook 50200 guestbook - -'
+expect "so is one below the shop's" finds '"50050" is no port from 50051 to 50199' 'guestbook 50050 guestbook - -'
 expect "a name with a capital is refused" finds '"Guestbook" is no name' 'Guestbook 50190 guestbook - - x'
 expect "a name with a dash is refused" finds '"my-guestbook" is no name' 'my-guestbook 50190 guestbook - - x'
 expect "a name that Redis' users have is refused" finds '"operator" means something else' 'operator 50190 - - - x'
-expect "the beginning of the log's own keys is refused" finds 'ordershop of ordershop and ordershop of the log' 'ordershop 50190 - - - x'
+expect "the name of what containers keep users in is refused" finds '"users" means something else' 'users 50190 - - - x'
+expect "the beginning of the log's own keys is refused" finds 'could write the clock of the log, ordershop_clock' 'ordershop 50190 - - - x'
 expect "a port that is none is refused" finds '"65536" is no port' 'guestbook 65536 guestbook - - x'
 expect "a port that is taken is refused" finds 'port 50051 is that of customer' 'guestbook 50051 guestbook - - x'
 expect "a service that is there is refused" finds 'the service mail stands here twice' 'mail 50190 - - - x'
