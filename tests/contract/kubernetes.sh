@@ -110,18 +110,19 @@ END
 
 # The same with certificates, on either side of the shop's own component for them.
 own_service_has_a_certificate() {
-  local own=$manifests/components/guestbook/mutual-tls overlay order
+  local own=$manifests/components/guestbook/mutual-tls overlay order components
   "$shop_folder/deploy/tls/certificates.sh" "$manifests/components/mutual-tls/secrets" issue-all || return 1
   install -D -m 600 -t "$own/secrets" "$manifests"/components/mutual-tls/secrets/{ca.crt,guestbook.crt,guestbook.key}
-  for order in 'guestbook, guestbook/mutual-tls, mutual-tls' 'mutual-tls, guestbook, guestbook/mutual-tls'; do
-    overlay=guestbook-tls${order%%,*}
+  for order in 'guestbook guestbook/mutual-tls mutual-tls' 'mutual-tls guestbook guestbook/mutual-tls'; do
+    read -ra components <<<"$order"
+    overlay=${components[0]}-first
     mkdir "$manifests/overlays/$overlay"
     cat >"$manifests/overlays/$overlay/kustomization.yaml" <<END
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 namespace: ordershop
 resources: [../production]
-components: [$(printf '../../components/%s, ' ${order//,/})../../components/release]
+components: [$(printf '../../components/%s, ' "${components[@]}")../../components/release]
 END
     builds "$overlay" && agrees "$shop_folder/$overlay.yaml" "every object fits" &&
       agrees "$shop_folder/$overlay.yaml" "every file" && grep -q 'secretName: tls-guestbook' "$shop_folder/$overlay.yaml" &&
@@ -170,7 +171,7 @@ expect "a pod that may write its root is found" finds "every pod has" "readOnlyR
 expect "a missing label is found" finds "every selector" "app.kubernetes.io/instance" "instance"
 expect "a policy of another port is found" finds "policies allow" "port: grpc" "port: health"
 expect "a policy for other callers is found" finds "policies allow" "^          - billing$" "          - crm"
-expect "a service of one's own is a component that fits to the shop" own_service_builds
+expect "a service of one's own is a component that fits the shop" own_service_builds
 expect "with certificates it has one of its own" own_service_has_a_certificate
 expect "made once, and of services that there are" own_service_is_not_overwritten
 expect "for compose it has all that the shop's services have" own_compose_file_fits
