@@ -7,7 +7,7 @@
 #   process running, stopped, DIED (it ended by itself), FROZEN (stopped by a signal), foreign (another's Redis)
 #   health  what the service itself says (grpc.health.v1): SERVING, NOT_SERVING; for redis: whether it answers
 #   lag     events that the service has not dealt with yet; - for a service that listens to none
-#   dead    events that were set aside because they can't be handled (Lists <service>_parked:<key>)
+#   dead    events that were dead-lettered because they can't be handled (Lists <service>_parked:<key>)
 #   outbox  messages to other services that wait to be sent
 #
 # Which shop: ORDERSHOP_HOME, ORDERSHOP_PORT_BASE, ORDERSHOP_REDIS_PORT, as with up.sh.

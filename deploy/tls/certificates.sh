@@ -17,7 +17,7 @@
 # services go by. A service's is valid for the given HOSTs (DNS names and IP addresses), localhost, 127.0.0.1 and ::1;
 # `issue-all` adds <service>, <service>.ordershop, ....svc and ....svc.cluster.local, as in compose and Kubernetes.
 #
-# Files appear whole or not at all, and who uses them reads them again by himself. Keys are for their owner alone (mode
+# Files appear whole or not at all, and a program that uses them reads them again by itself. Keys are for their owner alone (mode
 # 0600). ca.key is needed to sign only: keep it where no service runs. Needs openssl.
 #
 # The CA is exchanged in three steps, none of which breaks a connection as long as everybody has read the files of the

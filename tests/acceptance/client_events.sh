@@ -112,8 +112,8 @@ expect "a missing password file is named" ends_with 2 "$shop_folder/users/nobody
 
 # --- status ---
 
-expect "events that were set aside are told, with what to do" \
-  wait_until 60 ends_with 0 'crm has set aside 1 event of 1 key: .*crm_parked_lists' client status crm
+expect "events that were dead-lettered are told, with what to do" \
+  wait_until 60 ends_with 0 'crm has dead-lettered 1 event of 1 key: .*crm_parked_lists' client status crm
 expect "a service that doesn't exist is refused" ends_with 2 'no service "cashier"' client status cashier
 service_kill crm
 expect "one that is down is told, with what to do" \

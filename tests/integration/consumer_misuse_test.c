@@ -198,7 +198,7 @@ static const struct misuse {
     {"entity of another type", entity_of_another_type, "it is a ordershop.v1.Product where a ordershop.v1.Customer"},
     {"type without version", type_without_version, "GetCustomerRequest has no field \"int64 version\""},
     {"final entity", final_entity, "a finding can't be updated: it never is, by its type"},
-    {"oversized entity", oversized_entity, "2097152 are the most"},
+    {"oversized entity", oversized_entity, "the max is 2097152"},
     {"text that is no UTF-8", latin_text, "name must be UTF-8"},
     {"NULL record", null_record, "a record of seen can't be put: it is NULL"},
     {"record of another type", record_of_another_type, "it is a ordershop.v1.Product"},

@@ -364,7 +364,7 @@ static const struct {
     {spoil_target, "settings[0], COUPON_NOTE_NUMBER: has no target"},
     {spoil_help, "settings[0], COUPON_NOTE_NUMBER: has no help"},
     {spoil_choices, "settings[0], COUPON_NOTE_NUMBER: has no choices"},
-    {spoil_bounds, "settings[0], COUPON_NOTE_NUMBER: its least is above its most"},
+    {spoil_bounds, "settings[0], COUPON_NOTE_NUMBER: its min is above its max"},
 };
 
 /* ---- tests ------------------------------------------------------------------------------------------------------ */

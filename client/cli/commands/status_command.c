@@ -89,9 +89,9 @@ static int run(struct session *session) {
 
 const struct noun status_commands = {
     .name = "status",
-    .help = "Say how the services are doing: ready, version, uptime, events that wait or are set aside",
+    .help = "Say how the services are doing: ready, version, uptime, events that wait or are dead-lettered",
     .details =
-        "LAG counts the events that a service has not dealt with yet, DEAD those that it has set aside because "
+        "LAG counts the events that a service has not dealt with yet, DEAD those that it has dead-lettered because "
         "they can't be handled. What is wrong, and what to do about it, stands below the table. Exit status: 0 "
         "all are ready; 1 not all; 3 none answers.",
     .operands = "[SERVICE ...]",

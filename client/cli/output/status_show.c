@@ -154,8 +154,8 @@ static const char *advice_of_parked(struct arena *arena, const struct service_re
   const Ordershop__V1__ConsumerStatus *consumer = report->status->consumer;
   const char *name = report->name;
   return arena_printf(arena,
-                      "%s has set aside %s event%s of %s key%s: in Redis, SMEMBERS %s_parked_lists names the keys and "
-                      "LRANGE %s_parked:<key> 0 -1 tells why",
+                      "%s has dead-lettered %s event%s of %s key%s: in Redis, SMEMBERS %s_parked_lists names the keys "
+                      "and LRANGE %s_parked:<key> 0 -1 tells why",
                       name, count_text(arena, consumer->parked_events), consumer->parked_events == 1 ? "" : "s",
                       count_text(arena, consumer->parked_keys), consumer->parked_keys == 1 ? "" : "s", name, name);
 }

@@ -16,7 +16,7 @@
 
 enum setting_kind {
   SETTING_TEXT,    /* target: const char * */
-  SETTING_INTEGER, /* target: int64_t, within least..most */
+  SETTING_INTEGER, /* target: int64_t, within min..max */
   SETTING_BOOLEAN, /* target: bool; true false 1 0 yes no on off */
   SETTING_CHOICE,  /* target: int, the index in `choices` */
   SETTING_SECRET, /* target: const char *, the first line of the file that the value names; the default is none, NULL */

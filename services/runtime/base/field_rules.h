@@ -28,7 +28,7 @@ bool domain_is_valid(const char *domain);
 void check_uuid(struct violations *violations, const char *field, const char *value);
 void check_optional_uuid(struct violations *violations, const char *field, const char *value);
 
-/* least <= value <= most. */
+/* min <= value <= max. */
 void check_range(struct violations *violations, const char *field, int64_t value, int64_t min, int64_t max);
 
 /* Free text that may be empty: at most `max` characters; control characters but tab and line feed, also behind a

@@ -183,7 +183,7 @@ static void check_setting(struct mistakes *mistakes, size_t index) {
   if (!setting->help) mistake(mistakes, where, "has no help");
   if (setting->kind == SETTING_CHOICE && !setting->choices) mistake(mistakes, where, "has no choices");
   if (setting->kind == SETTING_INTEGER && setting->min > setting->max)
-    mistake(mistakes, where, "its least is above its most");
+    mistake(mistakes, where, "its min is above its max");
 }
 
 static void check_settings(struct mistakes *mistakes) {

@@ -26,7 +26,7 @@ struct record record_of(struct arena *arena, const ProtobufCMessageDescriptor *t
   if (record.fault) return record;
   size_t size = protobuf_c_message_get_packed_size(message);
   if (size > RECORD_BYTES_MAX) {
-    record.fault = arena_printf(arena, "a %s of %zu bytes; %d are the most", type->name, size, RECORD_BYTES_MAX);
+    record.fault = arena_printf(arena, "a %s of %zu bytes; the max is %d", type->name, size, RECORD_BYTES_MAX);
     return record;
   }
   record.bytes = message_pack(arena, message, &record.size);

@@ -5,7 +5,7 @@
  * the certificate's because only one of the two has been exchanged yet, a file that is half written, expired or gone)
  * is not taken over: what was there before stays in use, and one line in the log says so if it lasts.
  *
- * Nobody watches the files by himself: whoever needs them looks (tls_files_version), which costs a look at the clock
+ * Nothing watches the files by itself: whoever needs them looks (tls_files_version), which costs a look at the clock
  * and every two seconds three calls of stat. Threads: any. Lifetime: longer than all that uses it. */
 #pragma once
 
