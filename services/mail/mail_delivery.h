@@ -3,7 +3,7 @@
  * (mail_folder.h).
  *
  * Delivering a mail again does no harm: a file is written over, a mail server gets the same Message-ID.
- * Threads: the loop's; functions that say "yields" are for coroutines. */
+ * Threads: the loop's; functions marked coroutine_fn may yield. */
 #pragma once
 
 #include <ordershop/v1/mail.pb-c.h>

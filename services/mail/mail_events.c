@@ -206,7 +206,7 @@ static coroutine_fn struct status deliver_created(struct work *work, const struc
     done += run.count;
     arena_free(run.arena);
   }
-  /* what is left of the page begins only now */
+  /* what is left of the batch begins only now */
   work_context(work)->deadline_us = clock_monotonic_us() + CALL_US;
   return status;
 }

@@ -87,6 +87,8 @@ static void test_step(void) {
   CU_ASSERT_STRING_EQUAL(status_reason(failed), "FIELD_INVALID");
   CU_ASSERT_STRING_EQUAL(failed.details->resource_name, "6f1c");
   CU_ASSERT(status_is_ok(status_with_step(status_ok(), arena, "recording the order")));
+  failed = status_error(NULL, STATUS_ABORTED, NULL, "as it is");
+  CU_ASSERT_STRING_EQUAL(status_with_step(failed, NULL, "recording the order").message, "as it is");
   arena_free(arena);
 }
 

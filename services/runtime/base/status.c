@@ -23,7 +23,8 @@ struct status status_error(struct arena *arena, enum status_code code, const cha
 }
 
 struct status status_with_step(struct status status, struct arena *arena, const char *step) {
-  if (!status_is_ok(status)) status.message = arena_printf(arena, "%s: %s", step, status.message);
+  if (status_is_ok(status) || !arena) return status;
+  status.message = arena_printf(arena, "%s: %s", step, status.message);
   return status;
 }
 

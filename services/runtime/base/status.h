@@ -91,13 +91,15 @@ struct status status_error(struct arena *arena, enum status_code code, const cha
 
 /* The same status with one more detail; the details are copied, never changed in place, and lists have the newest entry
  * first. No-ops on an OK status and without an arena. */
-/* The same with the step that failed before its message, "reserving stock: ..."; code and details stay. OK stays OK. */
-struct status status_with_step(struct status status, struct arena *arena, const char *step);
 struct status status_with_metadata(struct status status, struct arena *arena, const char *key, const char *value);
 struct status status_with_resource(struct status status, struct arena *arena, const char *type, const char *name);
 struct status status_with_retry(struct status status, struct arena *arena, int64_t delay_ms);
 struct status status_with_precondition(struct status status, struct arena *arena, const char *type, const char *subject,
                                        const char *description);
+
+/* The same status with the step that failed before its message, "reserving the stock: ..."; code and details stay. A
+ * no-op on an OK status and without an arena. */
+struct status status_with_step(struct status status, struct arena *arena, const char *step);
 
 /* NOT_FOUND with reason "<TYPE>_NOT_FOUND", ResourceInfo, and a message that names type and id. */
 struct status status_not_found(struct arena *arena, const char *type, const char *id);

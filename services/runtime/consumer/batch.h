@@ -7,7 +7,8 @@
  * (event_run_handler), whose effects are not in the unit.
  *
  * An event that its handler refuses for good is dead-lettered. What can't be committed because others were quicker is
- * handled again after a pause, and if that goes on, by the next term. */
+ * handled again after a pause, and if that goes on, by the next term; what can't though nobody was quicker, and is
+ * refused again and again, is dead-lettered, too. */
 #pragma once
 
 #include <stddef.h>

@@ -15,7 +15,6 @@
 #include "loop/loop.h"
 
 enum {
-  LEASE_MS = 3000,
   LINGER_MS = 5,
   READY_POLL_US = 20000,
   CALL_US = 5000000,

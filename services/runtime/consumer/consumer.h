@@ -5,7 +5,7 @@
  * the streams from the stored positions on, merged by log time (store/stream_reader.h), hands the events to their
  * handlers and commits each batch (batch.h) with one transaction that moves the positions together with the effects and
  * refuses an older epoch. Whatever fails on the way (an outage, a lost answer, a lost lease) ends the term: positions
- * are read again and only what lies behind them is handled.
+ * are read again and only what lies after them is handled.
  *
  * The positions alone decide what is handled; the consumer groups follow them (consumer_group.h). It does not read by
  * XREADGROUP: a replica that was stopped and wakes up after its lease would take entries out of the group that its
@@ -67,7 +67,7 @@ coroutine_fn void consumer_stop(struct consumer *consumer);
 enum consumer_state {
   CONSUMER_STARTING,    /* has not heard from Redis yet who handles the events */
   CONSUMER_ACTIVE,      /* handles them */
-  CONSUMER_STANDING_BY, /* waits for the lease */
+  CONSUMER_STANDING_BY, /* waits for the lease, or has it and loads what is stored */
   CONSUMER_HALTED,      /* waits for an operator; consumer_reason says for what */
 };
 enum consumer_state consumer_state(const struct consumer *consumer);

@@ -28,22 +28,22 @@ static coroutine_fn struct status read_names(const struct event_store *store, st
   struct arena *arena = context->arena;
   struct redis_arguments keys = redis_command_of(arena, "SMEMBERS", dead_letters_keys_key(store, arena), NULL);
   struct redis_arguments lists = redis_command_of(arena, "SMEMBERS", dead_letters_lists_key(store, arena), NULL);
-  const struct redis_reply *dead_lettered, *listed;
+  const struct redis_reply *held_keys, *listed;
   struct redis_pending *first = redis_send(store->commands, context, &keys);
   struct redis_pending *second = redis_send(store->commands, context, &lists);
-  struct status status = redis_receive(first, &dead_lettered), other = redis_receive(second, &listed);
+  struct status status = redis_receive(first, &held_keys), other = redis_receive(second, &listed);
   if (status_is_ok(status)) status = other;
   if (!status_is_ok(status)) return status;
   struct key_table *known = key_table_new(arena);
-  add_members(known, names, dead_lettered);
+  add_members(known, names, held_keys);
   *ret_held = names->count;
   add_members(known, names, listed);
   return status_ok();
 }
 
 /* A key counts while it is held or its list holds events. */
-static coroutine_fn struct status count_parked(const struct event_store *store, struct context *context,
-                                               struct consumer_backlog *backlog) {
+static coroutine_fn struct status count_dead_letters(const struct event_store *store, struct context *context,
+                                                     struct consumer_backlog *backlog) {
   struct redis_arguments names = redis_arguments_empty(context->arena);
   size_t held;
   struct status status = read_names(store, context, &names, &held);
@@ -111,7 +111,7 @@ coroutine_fn struct status consumer_backlog_read(const struct progress *progress
   backlog.parked_keys = keys > lists ? keys : lists;
   if (backlog.parked_keys == 0) backlog.parked_events = 0;
   if (backlog.parked_keys > 0 && keys <= BACKLOG_KEYS_MAX && lists <= BACKLOG_KEYS_MAX) {
-    status = count_parked(progress->store, context, &backlog);
+    status = count_dead_letters(progress->store, context, &backlog);
   }
   if (status_is_ok(status)) *ret_backlog = backlog;
   return status;

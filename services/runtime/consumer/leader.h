@@ -2,9 +2,9 @@
 /* Leader: the one replica of a service that handles its events, decided by a lease in Redis.
  *
  * `<service>_lease` ("<holder> <client id of its blocking connection>") lives `lease_ms` and is renewed by its holder
- * every third of it. `<service>_lease_epoch` is a number that grows with every new holder and never comes again; it has
- * nothing to do with the epoch of the log (store/log_time.h). Functions that make effects refuse an older epoch, so a
- * leader that was stopped and wakes up too late writes nothing.
+ * every third of it. `<service>_lease_epoch` is a number that grows with every new holder and is never used again; it
+ * has nothing to do with the epoch of the log (store/log_time.h). Functions that make effects refuse an older epoch, so
+ * a leader that was stopped and wakes up too late writes nothing.
  *
  * A term is what a leader does under one epoch of the lease on one server of Redis: from taking up the stored positions
  * to the next failure. Threads: the loop's. */
@@ -17,6 +17,9 @@
 #include "base/status.h"
 #include "loop/coroutine.h"
 #include "store/event_store.h"
+
+/* Unless the consumer's options say otherwise. */
+enum { LEASE_MS = 3000 };
 
 struct term {
   int64_t epoch;       /* of the lease */

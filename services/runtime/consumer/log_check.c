@@ -66,8 +66,8 @@ static int64_t end_of_gap(const struct progress_stream *stream, const struct str
   return sight->added - sight->length > surely_applied(stream, sight) ? first - 1 : 0;
 }
 
-/* The loss is accepted: the service goes on behind it, but before all entries that are still there (one that was
- * deleted may lie behind others that were not). */
+/* The loss is accepted: the service goes on after it, but before all entries that are still there (one that was
+ * deleted may lie after others that were not). */
 static void skip_gap(struct progress_stream *stream, const struct stream_sight *sight, struct arena *arena,
                      int64_t end) {
   if (*sight->first && log_time_of_entry(sight->first) <= end) end = log_time_of_entry(sight->first) - 1;

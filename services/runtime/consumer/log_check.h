@@ -8,7 +8,7 @@
 #include "loop/coroutine.h"
 
 /* At the beginning of a term. A service without positions begins at this log, and one for which an operator has
- * accepted a gap goes on behind it. Errors: FAILED_PRECONDITION (LOG_RESET; LOG_GAP); those of redis_command. Yields.
+ * accepted a gap goes on after it. Errors: FAILED_PRECONDITION (LOG_RESET; LOG_GAP); those of redis_command. Yields.
  */
 coroutine_fn struct status log_check(struct progress *progress, struct context *context);
 

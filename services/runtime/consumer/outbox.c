@@ -34,14 +34,14 @@ struct outbox {
 };
 
 /* The first messages of the list. */
-struct batch {
+struct delivery {
   struct context context;
   int64_t epoch; /* of the lease, when they were read: under a later one the list may begin with others */
   void **messages;
   const char **bytes; /* of each, as stored */
   size_t *sizes;
   size_t count;
-  bool undecodable; /* the one message of the batch can't be decoded */
+  bool undecodable; /* the one message can't be decoded */
 };
 
 const char *outbox_key(const struct event_store *store, struct arena *arena) {
@@ -78,7 +78,7 @@ void outbox_stop(struct outbox *outbox) {
   outbox_wake(outbox);
 }
 
-/* ---- the batch -------------------------------------------------------------------------------------------------- */
+/* ---- the delivery ----------------------------------------------------------------------------------------------- */
 
 static size_t max_messages(const struct outbox *outbox) {
   if (outbox->single_left > 0) return 1;
@@ -92,44 +92,44 @@ static size_t max_bytes(const struct outbox *outbox) {
 }
 
 /* Decodes as many as make a batch; what can't be decoded goes alone. */
-static void fill_batch(struct outbox *outbox, struct batch *batch, const struct redis_reply *list) {
-  struct arena *arena = batch->context.arena;
-  batch->messages = arena_calloc(arena, list->count, sizeof *batch->messages);
-  batch->bytes = arena_calloc(arena, list->count, sizeof *batch->bytes);
-  batch->sizes = arena_calloc(arena, list->count, sizeof *batch->sizes);
+static void fill_delivery(struct outbox *outbox, struct delivery *delivery, const struct redis_reply *list) {
+  struct arena *arena = delivery->context.arena;
+  delivery->messages = arena_calloc(arena, list->count, sizeof *delivery->messages);
+  delivery->bytes = arena_calloc(arena, list->count, sizeof *delivery->bytes);
+  delivery->sizes = arena_calloc(arena, list->count, sizeof *delivery->sizes);
   size_t size = 0;
-  for (; batch->count < list->count; batch->count++) {
-    const struct redis_reply *bytes = list->elements[batch->count];
+  for (; delivery->count < list->count; delivery->count++) {
+    const struct redis_reply *bytes = list->elements[delivery->count];
     size += bytes->size;
-    if (batch->count > 0 && size > max_bytes(outbox)) return;
+    if (delivery->count > 0 && size > max_bytes(outbox)) return;
     void *message = message_unpack(arena, outbox->options.route->message, bytes->text, bytes->size);
-    if (!message && batch->count > 0) return;
-    batch->messages[batch->count] = message;
-    batch->bytes[batch->count] = bytes->text;
-    batch->sizes[batch->count] = bytes->size;
+    if (!message && delivery->count > 0) return;
+    delivery->messages[delivery->count] = message;
+    delivery->bytes[delivery->count] = bytes->text;
+    delivery->sizes[delivery->count] = bytes->size;
     if (message) continue;
-    batch->undecodable = true;
-    batch->count = 1;
+    delivery->undecodable = true;
+    delivery->count = 1;
     return;
   }
 }
 
-static coroutine_fn struct status take_batch(struct outbox *outbox, struct batch *batch) {
-  struct redis_arguments range = redis_command_of(batch->context.arena, "LRANGE", outbox->key, "0", NULL);
+static coroutine_fn struct status take_messages(struct outbox *outbox, struct delivery *delivery) {
+  struct redis_arguments range = redis_command_of(delivery->context.arena, "LRANGE", outbox->key, "0", NULL);
   redis_add_number(&range, (int64_t)max_messages(outbox) - 1);
   const struct redis_reply *list;
-  struct status status = redis_command(outbox->options.store->reads, &batch->context, &range, &list);
-  if (status_is_ok(status)) fill_batch(outbox, batch, list);
+  struct status status = redis_command(outbox->options.store->reads, &delivery->context, &range, &list);
+  if (status_is_ok(status)) fill_delivery(outbox, delivery, list);
   return status;
 }
 
-static coroutine_fn struct status call_peer(struct outbox *outbox, struct batch *batch) {
-  void *request = message_new(batch->context.arena, outbox->method->input);
-  *(size_t *)((char *)request + outbox->field->quantifier_offset) = batch->count;
-  *(void ***)((char *)request + outbox->field->offset) = batch->messages;
-  batch->context.deadline_us = clock_monotonic_us() + CALL_US;
+static coroutine_fn struct status call_peer(struct outbox *outbox, struct delivery *delivery) {
+  void *request = message_new(delivery->context.arena, outbox->method->input);
+  *(size_t *)((char *)request + outbox->field->quantifier_offset) = delivery->count;
+  *(void ***)((char *)request + outbox->field->offset) = delivery->messages;
+  delivery->context.deadline_us = clock_monotonic_us() + CALL_US;
   const struct outbox_route *route = outbox->options.route;
-  return rpc_client_call(outbox->options.channel, &batch->context, route->service, route->method, request).status;
+  return rpc_client_call(outbox->options.channel, &delivery->context, route->service, route->method, request).status;
 }
 
 /* True for what says that the message is wrong. Anything else, even what is no outage by its code (a proxy that knows
@@ -150,25 +150,27 @@ static bool blames_message(struct status status) {
 /* ---- removing --------------------------------------------------------------------------------------------------- */
 
 /* Removes the first `count` messages; with `reason` the first one is dead-lettered. */
-static coroutine_fn struct status remove_first(struct outbox *outbox, struct batch *batch, size_t count,
+static coroutine_fn struct status remove_first(struct outbox *outbox, struct delivery *delivery, size_t count,
                                                const char *reason) {
   struct event_store *store = outbox->options.store;
-  struct arena *arena = batch->context.arena;
-  batch->context.deadline_us = clock_monotonic_us() + CALL_US;
+  struct arena *arena = delivery->context.arena;
+  delivery->context.deadline_us = clock_monotonic_us() + CALL_US;
   struct transaction transaction = transaction_of(store, arena);
-  transaction_require_value(&transaction, lease_epoch_key(store, arena), arena_printf(arena, "%" PRId64, batch->epoch));
+  transaction_require_value(&transaction, lease_epoch_key(store, arena),
+                            arena_printf(arena, "%" PRId64, delivery->epoch));
   transaction_trim(&transaction, outbox->key, (int64_t)count);
-  if (reason) dead_letters_add_line(&transaction, DEAD_LETTERS_OUTBOX, batch->bytes[0], batch->sizes[0]);
+  if (reason) dead_letters_add_line(&transaction, DEAD_LETTERS_OUTBOX, delivery->bytes[0], delivery->sizes[0]);
   struct transaction_result result;
-  struct status status = transaction_run(&transaction, &batch->context, &result);
+  struct status status = transaction_run(&transaction, &delivery->context, &result);
   if (!status_is_ok(status)) return status;
   if (result.outcome != TRANSACTION_DONE) return lease_lost(arena);
   outbox->single_left -= outbox->single_left < count ? outbox->single_left : count;
   return status_ok();
 }
 
-static coroutine_fn struct status dead_letter_first(struct outbox *outbox, struct batch *batch, const char *reason) {
-  struct status status = remove_first(outbox, batch, 1, reason);
+static coroutine_fn struct status dead_letter_first(struct outbox *outbox, struct delivery *delivery,
+                                                    const char *reason) {
+  struct status status = remove_first(outbox, delivery, 1, reason);
   if (!status_is_ok(status)) return status;
   log_event(LOG_ERROR, "dead-lettered a message that the peer refuses", "method", outbox->options.route->method,
             "reason", reason, NULL);
@@ -177,21 +179,23 @@ static coroutine_fn struct status dead_letter_first(struct outbox *outbox, struc
 
 /* ---- the coroutine ---------------------------------------------------------------------------------------------- */
 
-static coroutine_fn struct status deliver(struct outbox *outbox, struct batch *batch) {
-  struct status status = take_batch(outbox, batch);
-  if (!status_is_ok(status) || batch->count == 0) return status;
-  if (batch->undecodable) return dead_letter_first(outbox, batch, "it can't be decoded");
+static coroutine_fn struct status deliver(struct outbox *outbox, struct delivery *delivery) {
+  struct status status = take_messages(outbox, delivery);
+  if (!status_is_ok(status) || delivery->count == 0) return status;
+  if (delivery->undecodable) return dead_letter_first(outbox, delivery, "it can't be decoded");
   if (fail_point("outbox.before_delivery")) {
-    return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point before delivery");
+    return status_error(delivery->context.arena, STATUS_UNAVAILABLE, reason_fail_point,
+                        "the fail point before delivery");
   }
-  status = call_peer(outbox, batch);
+  status = call_peer(outbox, delivery);
   if (fail_point("outbox.after_delivery")) {
-    return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point after delivery");
+    return status_error(delivery->context.arena, STATUS_UNAVAILABLE, reason_fail_point,
+                        "the fail point after delivery");
   }
-  if (status_is_ok(status)) return remove_first(outbox, batch, batch->count, NULL);
+  if (status_is_ok(status)) return remove_first(outbox, delivery, delivery->count, NULL);
   if (!blames_message(status)) return status;
-  if (batch->count == 1) return dead_letter_first(outbox, batch, status.message);
-  outbox->single_left = batch->count;
+  if (delivery->count == 1) return dead_letter_first(outbox, delivery, status.message);
+  outbox->single_left = delivery->count;
   return status_ok();
 }
 
@@ -207,14 +211,14 @@ static void say(struct outbox *outbox, struct status status) {
   outbox->in_trouble = !status_is_ok(status);
 }
 
-/* One batch. *ret_more false: the list is empty. Returns false if it failed. */
+/* One delivery. *ret_more false: the list is empty. Returns false if it failed. */
 static coroutine_fn bool deliver_next(struct outbox *outbox, bool *ret_more) {
-  struct batch batch = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US},
-                        .epoch = outbox->options.leader->epoch};
-  struct status status = deliver(outbox, &batch);
-  *ret_more = batch.count > 0;
-  if (batch.count > 0 || !status_is_ok(status)) say(outbox, status);
-  arena_free(batch.context.arena);
+  struct delivery delivery = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US},
+                              .epoch = outbox->options.leader->epoch};
+  struct status status = deliver(outbox, &delivery);
+  *ret_more = delivery.count > 0;
+  if (delivery.count > 0 || !status_is_ok(status)) say(outbox, status);
+  arena_free(delivery.context.arena);
   return status_is_ok(status);
 }
 

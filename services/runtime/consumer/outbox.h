@@ -2,7 +2,7 @@
 /* Transactional outbox: effects in another service, recorded with the local effects and delivered afterwards.
  *
  * What a handler sends is composed from the service's views as of the event and stored in the list `<service>_outbox`
- * by the work's commit. The lease holder delivers it in order, in batches, with the peer's batch method; the peer knows
+ * by the work's commit. The leader delivers it in order, in batches, with the peer's batch method; the peer knows
  * a message by its id, so delivering twice does no harm. Outages (status_is_transient) are retried for ever with
  * backoff and hold up nothing else. A message that the peer refuses for good is dead-lettered
  * in `<service>_parked:outbox`. */

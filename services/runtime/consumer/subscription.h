@@ -24,10 +24,10 @@
 typedef coroutine_fn struct status event_handler(struct work *work, const struct event *event);
 
 /* Instead: handles a run of consecutive events of streams with the same handler, by fenced functions of the service's
- * own. Such a function refuses an older epoch, skips an event that is not behind the stored position of its stream, and
+ * own. Such a function refuses an older epoch, skips an event that is not after the stored position of its stream, and
  * moves that position together with the effect (hash consumer_position_key, field = stream, value = the entry's id).
- * What the batch has put before the run is committed before it. When an error dead-letters, the run is made again event
- * by event. work_lease_lost is the status for a function that found another epoch. */
+ * What the batch has put before the run is committed before it. After an error that dead-letters, the run is made again
+ * event by event. work_lease_lost is the status for a function that found another epoch. */
 typedef coroutine_fn struct status event_run_handler(struct work *work, const struct event *const *events,
                                                      size_t count);
 

@@ -51,9 +51,9 @@ void work_remove(struct work *work, const struct view *view, const char *key);
  * type that the event creates, counted in order. It is set in `entity`. */
 void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
-/* Changes an own entity that the handler has loaded; nothing else may write such entities meanwhile. What was loaded
- * does not show what earlier events of the batch have done to entities; but a second change of an entity, however it
- * was loaded, makes the unit commit first and the handler run again, on what is then stored. */
+/* Changes an own entity that the handler has loaded. Others may change it meanwhile: then the handler runs again. What
+ * was loaded does not show what earlier events of the batch have done to entities; but a second change of an entity,
+ * however it was loaded, makes the unit commit first and the handler run again, on what is then stored. */
 void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
 /* The transaction itself, for changes of the service's own keys. No guards may be added; a key that holds another kind

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lies in this layer, not beside its header, because it yields. */
 #include "loop/fail_point.h"
 
 #ifdef FAIL_POINTS

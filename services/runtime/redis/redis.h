@@ -8,7 +8,7 @@
  * serve different purposes, so that a long read never holds up a command; they agree on one server (redis_server.h). A
  * server that is still loading its data, or that is a replica (it takes no writes, and consumer groups write even when
  * they read), counts as unreachable.
- * Threads: the loop's. Functions that say "yields" are for coroutines. */
+ * Threads: the loop's. Functions marked coroutine_fn may yield. */
 #pragma once
 
 #include <stdbool.h>

@@ -2,9 +2,10 @@
 /* Log time: the order of all events of one shop.
  *
  * An entry's id `<unix ms>-<0..999>` is also a number: microseconds since the Unix epoch, ms * 1000 + the second part,
- * pushed up where needed to stay unique and increasing. It promises order, not time. The clock is the key
- * the brand's clock key: "<last id> <epoch>", where the epoch is random and changes when the log had to be rebuilt.
- * A position is epoch and log time together: how far a reader is, or what an answer's reader must have seen. */
+ * pushed up where needed to stay unique and increasing. It promises order, not time. The clock is what
+ * the brand's clock key holds: "<last id> <epoch>", where the epoch is random and changes when the log had to be
+ * rebuilt. A position is epoch and log time together: how far a reader is, or what an answer's reader must have seen.
+ */
 #pragma once
 
 #include <stdbool.h>

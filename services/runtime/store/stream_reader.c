@@ -19,10 +19,10 @@ struct read_stream {
 };
 
 /* What one read brought; it lives until its last entry is released. */
-struct read_batch {
+struct read_page {
   struct arena *arena;
   size_t waiting; /* entries not released yet */
-  struct read_batch *next, **at;
+  struct read_page *next, **at;
 };
 
 struct stream_reader {
@@ -31,7 +31,7 @@ struct stream_reader {
   struct event_merge *merge; /* of the first `merged` streams */
   size_t merged;
   size_t read_count; /* entries to ask of each stream */
-  struct read_batch *batches;
+  struct read_page *pages;
 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
@@ -42,27 +42,27 @@ struct stream_reader *stream_reader_new(void) {
   return reader;
 }
 
-static struct read_batch *batch_new(struct stream_reader *reader) {
-  struct read_batch *batch = memory_calloc(1, sizeof *batch);
-  batch->arena = arena_new();
-  batch->next = reader->batches;
-  batch->at = &reader->batches;
-  if (batch->next) batch->next->at = &batch->next;
-  reader->batches = batch;
-  return batch;
+static struct read_page *page_new(struct stream_reader *reader) {
+  struct read_page *page = memory_calloc(1, sizeof *page);
+  page->arena = arena_new();
+  page->next = reader->pages;
+  page->at = &reader->pages;
+  if (page->next) page->next->at = &page->next;
+  reader->pages = page;
+  return page;
 }
 
-static void batch_free(struct read_batch *batch) {
-  *batch->at = batch->next;
-  if (batch->next) batch->next->at = batch->at;
-  arena_free(batch->arena);
-  free(batch);
+static void page_free(struct read_page *page) {
+  *page->at = page->next;
+  if (page->next) page->next->at = page->at;
+  arena_free(page->arena);
+  free(page);
 }
 
 void stream_reader_free(struct stream_reader *reader) {
   if (!reader) return;
-  // batch_free takes its batch out of the list. NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
-  while (reader->batches) batch_free(reader->batches);
+  // page_free takes its page out of the list. NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
+  while (reader->pages) page_free(reader->pages);
   event_merge_free(reader->merge);
   for (size_t i = 0; i < reader->stream_count; i++) free(reader->streams[i].key);
   free(reader->streams);
@@ -115,17 +115,17 @@ static size_t stream_of(const struct stream_reader *reader, const char *key) {
   return i;
 }
 
-static void add_entries(struct stream_reader *reader, size_t stream, struct read_batch *batch,
+static void add_entries(struct stream_reader *reader, size_t stream, struct read_page *page,
                         const struct redis_reply *entries) {
-  struct read_entry *held = arena_calloc(batch->arena, entries->count, sizeof *held);
+  struct read_entry *held = arena_calloc(page->arena, entries->count, sizeof *held);
   const char *id = NULL;
   for (size_t i = 0; i < entries->count; i++) {
     id = redis_reply_text(redis_reply_at(entries->elements[i], 0));
     held[i] = (struct read_entry){
-        .stream = stream, .log_time = log_time_of_entry(id), .entry = entries->elements[i], .batch = batch};
+        .stream = stream, .log_time = log_time_of_entry(id), .entry = entries->elements[i], .page = page};
     event_merge_add(reader->merge, stream, held[i].log_time, &held[i]);
   }
-  batch->waiting += entries->count;
+  page->waiting += entries->count;
   if (id) snprintf(reader->streams[stream].read_to, ENTRY_ID_SIZE, "%s", id);
 }
 
@@ -136,19 +136,19 @@ static void adapt_count(struct stream_reader *reader, size_t bytes, size_t entri
   reader->read_count = count < PAGE ? count : PAGE;
 }
 
-static coroutine_fn struct status read_into(struct stream_reader *reader, struct read_batch *batch, struct redis *redis,
+static coroutine_fn struct status read_into(struct stream_reader *reader, struct read_page *page, struct redis *redis,
                                             const struct context *context, bool *ret_more) {
   struct context own = *context;
-  own.arena = batch->arena;
-  bool *asked = arena_calloc(batch->arena, reader->merged, sizeof *asked);
-  bool *full = arena_calloc(batch->arena, reader->merged, sizeof *full);
+  own.arena = page->arena;
+  bool *asked = arena_calloc(page->arena, reader->merged, sizeof *asked);
+  bool *full = arena_calloc(page->arena, reader->merged, sizeof *full);
   for (size_t i = 0; i < reader->merged; i++) asked[i] = event_merge_wants(reader->merge, i);
 
-  struct redis_arguments command = redis_command_of(batch->arena, "XREAD", "COUNT", NULL);
+  struct redis_arguments command = redis_command_of(page->arena, "XREAD", "COUNT", NULL);
   redis_add_number(&command, (int64_t)reader->read_count);
   add_streams(reader, asked, &command);
   const struct redis_reply *reply = NULL;
-  size_t before = arena_used(batch->arena);
+  size_t before = arena_used(page->arena);
   struct status status = redis_command(redis, &own, &command, &reply);
   if (!status_is_ok(status)) return status_copy(status, context->arena);
 
@@ -156,21 +156,21 @@ static coroutine_fn struct status read_into(struct stream_reader *reader, struct
   for (size_t i = 0; i < reply->count; i++) {
     const struct redis_reply *of_stream = redis_reply_at(reply, i), *entries = redis_reply_at(of_stream, 1);
     size_t stream = stream_of(reader, redis_reply_text(redis_reply_at(of_stream, 0)));
-    add_entries(reader, stream, batch, entries);
+    add_entries(reader, stream, page, entries);
     full[stream] = entries->count >= reader->read_count;
     *ret_more = *ret_more || full[stream];
   }
   event_merge_read_done(reader->merge, asked, full);
-  adapt_count(reader, arena_used(batch->arena) - before, batch->waiting);
+  adapt_count(reader, arena_used(page->arena) - before, page->waiting);
   return status_ok();
 }
 
 coroutine_fn struct status stream_reader_read(struct stream_reader *reader, struct redis *redis,
                                               const struct context *context, bool *ret_more) {
   take_in_streams(reader);
-  struct read_batch *batch = batch_new(reader);
-  struct status status = read_into(reader, batch, redis, context, ret_more);
-  if (batch->waiting == 0) batch_free(batch);
+  struct read_page *page = page_new(reader);
+  struct status status = read_into(reader, page, redis, context, ret_more);
+  if (page->waiting == 0) page_free(page);
   return status;
 }
 
@@ -183,7 +183,7 @@ bool stream_reader_next(struct stream_reader *reader, struct read_entry *ret_ent
 }
 
 void read_entry_release(const struct read_entry *entry) {
-  if (--entry->batch->waiting == 0) batch_free(entry->batch);
+  if (--entry->page->waiting == 0) page_free(entry->page);
 }
 
 size_t stream_reader_held(const struct stream_reader *reader) {

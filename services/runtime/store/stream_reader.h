@@ -18,21 +18,21 @@
 #include "redis/redis.h"
 
 struct stream_reader;
-struct read_batch;
+struct read_page;
 
 /* An entry that was read; release it when it has been handled. */
 struct read_entry {
   size_t stream; /* number of its stream */
   int64_t log_time;
   const struct redis_reply *entry; /* an element of an XREAD answer: id and fields */
-  struct read_batch *batch;        /* the reader's */
+  struct read_page *page;          /* the reader's */
 };
 
 /* The caller owns it. stream_reader_free also releases what was not handed out or not released. NULL is allowed. */
 struct stream_reader *stream_reader_new(void);
 void stream_reader_free(struct stream_reader *reader);
 
-/* Adds a stream, of which the entries behind the id `after` will be read ("0-0": all). Returns its number: streams are
+/* Adds a stream, of which the entries after the id `after` will be read ("0-0": all). Returns its number: streams are
  * numbered from 0 in the order in which they are added. The key is copied. A stream that is added later is read once
  * everything that was read before has been handed out. */
 size_t stream_reader_add(struct stream_reader *reader, const char *key, const char *after);

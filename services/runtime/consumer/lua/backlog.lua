@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- How far a service is behind the log; see consumer/consumer_backlog.h.
 
--- Entries of a stream behind the group; -1: unknown. Without a stream there is nothing, without a group nothing has been
--- applied yet or the group was lost.
+-- Entries of a stream after the group's position; -1: unknown. Without a stream there is nothing, without a group
+-- nothing has been applied yet or the group was lost.
 local function stream_lag(stream, group, applied)
   local groups = redis.pcall('XINFO', 'GROUPS', stream)
   if groups.err then return 0 end
@@ -12,8 +12,8 @@ local function stream_lag(stream, group, applied)
   return applied and -1 or redis.call('XLEN', stream)
 end
 
--- KEYS: the stored positions, the clock, the sets of keys with dead letters and of their lists, then streams. ARGV: group, the
--- streams' names. Answers {position or '', clock or '', lag, keys with dead letters, lists}.
+-- KEYS: the stored positions, the clock, the set of keys that are held, the set of keys with a list of dead letters,
+-- then streams. ARGV: group, the streams' names. Answers {position or '', clock or '', lag, keys that are held, lists}.
 local function backlog_read(keys, argv)
   local lag = 0
   for k = 5, #keys do
