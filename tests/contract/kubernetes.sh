@@ -154,6 +154,13 @@ no_secret_is_tracked() {
   [ -z "$(git -C "$ORDERSHOP_SOURCE" ls-files 'deploy/kubernetes/**/secrets/**')" ]
 }
 
+secrets_are_ignored() { # wherever kustomization files ask for them
+  local folder
+  for folder in redis-users mutual-tls guestbook guestbook/mutual-tls; do
+    git -C "$ORDERSHOP_SOURCE" check-ignore "deploy/kubernetes/components/$folder/secrets/a.key" || return 1
+  done
+}
+
 for overlay in local production mutual-tls; do
   expect "kustomize builds $overlay" builds $overlay
   expect "$overlay agrees with itself, the services and the images" agrees "$shop_folder/$overlay.yaml"
@@ -176,4 +183,7 @@ expect "with certificates it has one of its own" own_service_has_a_certificate
 expect "made once, and of services that there are" own_service_is_not_overwritten
 expect "for compose it has all that the shop's services have" own_compose_file_fits
 expect "no password or key is under version control" no_secret_is_tracked
+if git -C "$ORDERSHOP_SOURCE" rev-parse --git-dir >/dev/null 2>&1; then
+  expect "nor can one get there by accident" secrets_are_ignored
+fi
 shop_done
