@@ -19,7 +19,7 @@ static struct status keep_order(struct work *work, const struct event *event) {
   return status_ok();
 }
 
-/* Only whoever asks for payment needs the customer. */
+/* Only a request for payment needs the customer. */
 static void want_customer(struct work *work, const struct event *event) {
   if (strcmp(event->stream, "order_created") != 0) return;
   work_want(work, &customers, ((const Ordershop__V1__Order *)event->entity)->customer_id);

@@ -84,8 +84,8 @@ struct try {
   int64_t expire; /* of the claim, a log time */
 };
 
-/* Takes half of the time at most, since the record needs its time: a claim can't be given back, another try of the same
- * request may rely on it. */
+/* Takes half of the remaining time at most, since the record needs its time, too. A claim can't be given back, since
+ * another try of the same request may rely on it. */
 static coroutine_fn struct status claim_order(const struct try *try, const Ordershop__V1__Order **ret_order) {
   Ordershop__Internal__V1__ClaimOrderRequest request = ORDERSHOP__INTERNAL__V1__CLAIM_ORDER_REQUEST__INIT;
   request.order_id = (char *)try->order_id;
@@ -101,7 +101,7 @@ static coroutine_fn struct status claim_order(const struct try *try, const Order
                       "order does not answer soon enough to record the billing within the deadline");
 }
 
-/* After the record was refused because the claim had expired. Should it fail, the claim expires. */
+/* To be called after the record was refused because the claim had expired. If this fails, the claim still expires. */
 static coroutine_fn void release_order(const struct try *try) {
   Ordershop__Internal__V1__ReleaseOrderRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_ORDER_REQUEST__INIT;
   request.order_id = (char *)try->order_id;
@@ -140,7 +140,7 @@ static void put_billing(struct transaction *transaction, const struct try *try, 
   request_record_add(try->record, transaction, NULL);
 }
 
-/* Records the billing of a claimed order. *ret_again: the claim has expired meanwhile. */
+/* Records the billing of a claimed order. *ret_again says whether the claim has expired meanwhile. */
 static coroutine_fn struct status record_billing(const struct try *try, const Ordershop__V1__Order *order,
                                                  const void **ret_billing, bool *ret_again) {
   struct rpc_call *call = try->call;
@@ -188,7 +188,7 @@ static coroutine_fn struct status claim_and_record(const struct try *try, const 
   return status;
 }
 
-/* Those who wait for one order, whose claim may last, must not hold up the billings of others. */
+/* Calls that wait for one order, whose claim may last, must not hold up the billings of other orders. */
 static coroutine_fn bool wait_for_turn(struct rpc_call *call, struct turn *turn, struct status *ret_status) {
   rpc_call_rest(call);
   bool in_time = turn_wait(turn, ret_status);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shop: what the services of one shop agree on beside the contract: default ports, known variables, the descriptor set
+/* Shop: what the services of one shop agree on besides the contract: default ports, known variables, the descriptor set
  * that tells clients of the contract. */
 #pragma once
 

@@ -16,8 +16,8 @@ enum shop_mail_purpose {
   SHOP_MAIL_PAYMENT_RECEIVED,
 };
 
-/* The id of the mail for an event: derived, so that every service that needs it knows it and sending twice is sending
- * once. */
+/* The id of the mail for an event: it is derived, so that every service that needs it knows it, and a mail that is sent
+ * twice is one mail. */
 const char *shop_mail_id(struct arena *arena, enum shop_mail_purpose purpose, const char *event_id);
 
 /* A mail for the outbox; its cause is the event. */

@@ -196,7 +196,7 @@ static const char *order_customer(const struct event *event) {
   return ((const Ordershop__V1__Order *)event->entity)->customer_id;
 }
 
-/* Of inventories no updates: stock moves with every order, and means nothing to a customer. */
+/* CRM doesn't subscribe to updates of inventories: stock moves with every order, and means nothing to a customer. */
 const struct subscription crm_subscriptions[CRM_SUBSCRIPTIONS] = {
     {.entity = &ordershop__v1__customer__descriptor,
      .source = "customer",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What CRM writes to customers. Each puts one mail into the outbox and returns its id. */
+/* What CRM writes to customers. Each function puts one mail into the outbox and returns its id. */
 #pragma once
 
 #include <ordershop/v1/customer.pb-c.h>

@@ -7,7 +7,7 @@
 #include "inventory_service.h"
 #include "stock.h"
 
-/* Only that a product exists matters, so nothing is heard of its changes. */
+/* Only that a product exists matters, so there is no subscription to its changes. */
 const struct view inventory_products = {
     .name = "products", .record = &ordershop__v1__product__descriptor, .fields = {"id"}};
 

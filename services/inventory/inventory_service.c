@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inventory: the stock of each product (proto/ordershop/v1/inventory.proto). What orders hold of it is
- * stock_service.c's and stock.h's. */
+/* Inventory: the stock of each product (proto/ordershop/v1/inventory.proto). stock_service.c and stock.h are about what
+ * orders hold of it. */
 #include "inventory_service.h"
 
 #include <inttypes.h>
@@ -71,7 +71,7 @@ struct stock *stock_of(const struct rpc_call *call) {
 
 /* ---- products --------------------------------------------------------------------------------------------------- */
 
-/* Asks the product service for those that the view lacks: made a moment ago, or no products. */
+/* Asks the product service for those that the view lacks: they were made a moment ago, or are no products. */
 static coroutine_fn struct status ask_for_products(struct rpc_call *call, const char **ids, size_t count) {
   Ordershop__V1__BatchGetProductsRequest request = ORDERSHOP__V1__BATCH_GET_PRODUCTS_REQUEST__INIT;
   request.ids = (char **)ids;
@@ -116,7 +116,7 @@ static struct status has_no_stock(struct arena *arena, const char *product_id) {
   return status_with_resource(status, arena, "inventory", product_id);
 }
 
-/* Of a creation: that an inventory exists already is said of its product. */
+/* For a creation: says of the product that it has an inventory already. */
 static struct status explain_creation(struct arena *arena, struct status status, const char *const *product_ids,
                                       size_t count) {
   if (status.code != STATUS_ALREADY_EXISTS) return status;
@@ -319,7 +319,8 @@ static coroutine_fn struct status adjust_stock(struct rpc_call *call, const void
 
 /* ---- the service ------------------------------------------------------------------------------------------------ */
 
-/* Events of orders that were not handled yet can only give stock back: what they would allow is refused too early. */
+/* Events of orders that were not handled yet can only give stock back, so a command may be refused that they would
+ * allow. */
 static const struct rpc_method inventory_methods[] = {
     {.name = "CreateInventory", .handler = create_inventory, .resource = &inventories, .flags = METHOD_READS_VIEWS},
     {.name = "BatchCreateInventories",

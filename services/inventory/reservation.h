@@ -22,13 +22,13 @@ struct stock_items {
 /* Counts product ids, one per unit, in any form and order. */
 struct stock_items stock_items_of(struct arena *arena, char *const *product_ids, size_t count);
 
-/* "<product>=<quantity> ...": equal items, equal text. */
+/* Returns "<product>=<quantity> ...", which is the same for the same items. */
 const char *stock_items_text(struct arena *arena, const struct stock_items *items);
 
 /* The text of an open attempt's items in a reservation, or NULL. `reservation` may be NULL if there is none. */
 const char *reservation_attempt(struct arena *arena, const char *reservation, const char *attempt_id);
 
-/* A set of product ids. Zero-initialised but for the arena it is empty. */
+/* A set of product ids. It is empty if all but the arena is zero. */
 struct product_set {
   struct arena *arena;
   const char **ids;
@@ -38,5 +38,5 @@ struct product_set {
 /* Adds every product that an items' or a reservation's text names; NULL adds none. */
 void product_set_add(struct product_set *set, const char *text);
 
-/* Sorts it and makes each product come once. */
+/* Sorts it and removes duplicates. */
 void product_set_finish(struct product_set *set);

@@ -138,7 +138,7 @@ coroutine_fn struct status stock_reserve(struct stock *stock, struct context *co
 
 /* ---- releasing -------------------------------------------------------------------------------------------------- */
 
-/* One try. *ret_again: the attempt was opened after it had been looked for. */
+/* Makes one try. *ret_again says whether the attempt was opened after it had been looked for. */
 static coroutine_fn struct status try_release(struct stock *stock, struct context *context, const char *order_id,
                                               const char *attempt_id, struct position *ret_position, bool *ret_again) {
   struct arena *arena = context->arena;

@@ -44,7 +44,8 @@ struct stock_reservation {
 coroutine_fn struct status stock_reserve(struct stock *stock, struct context *context,
                                          const struct stock_reservation *reservation, struct position *ret_position);
 
-/* Closes an attempt and gives back what only it held; an unknown one is none. Never refused for lack of memory. */
+/* Closes an attempt and gives back what only it held; an unknown attempt changes nothing. It is never refused for lack
+ * of memory. */
 coroutine_fn struct status stock_release(struct stock *stock, struct context *context, const char *order_id,
                                          const char *attempt_id, struct position *ret_position);
 
@@ -55,7 +56,7 @@ struct stock_adjustment {
   const char *product_id; /* where the caller named that; NULL means the inventory */
   enum stock_change change;
   int64_t number;
-  int64_t version; /* the one that it must have; 0 means any */
+  int64_t version; /* the one that the inventory must have; 0 means any */
 };
 
 enum stock_outcome {

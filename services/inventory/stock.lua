@@ -9,9 +9,9 @@
 --   inventory_attempts               Sorted set: "<order> <attempt>" by expire time
 --
 -- An order holds, of each product, the largest quantity among those lines. Whatever changes a reservation changes the
--- inventories by the difference, so amount + reserved_amount only changes by stock_adjust.
--- A function first decides, then writes. All answer {'no clock'} where there is none; after 'done' come the last log
--- time and the log's epoch. An event's optional origin is its `cause` and `traceparent`, each empty where there is none.
+-- inventories by the difference, so only stock_adjust changes amount + reserved_amount. A function first decides, then
+-- writes. All answer {'no clock'} where there is none; after 'done' come the last log time and the log's epoch. An
+-- event's optional origin is its `cause` and `traceparent`, each empty where there is none.
 
 local AMOUNT_MAX = 1000000000
 
@@ -37,7 +37,7 @@ local function varint_field(tag, number)
   return string.char(tag, varint_bytes(number))
 end
 
--- The number at `at` and where it ends: behind the bytes where they are cut off or no protobuf.
+-- The number at `at` and where it ends: past the end of the bytes if they are cut off or not protobuf.
 local function varint_read(bytes, at)
   local number, factor = 0, 1
   repeat
@@ -161,7 +161,7 @@ local function inventory_unpack(bytes)
   return inventory
 end
 
--- nil: the product has no stock.
+-- Returns nil if the product has no stock.
 local function inventory_read(key)
   local bytes = redis.call('HGET', key, '_entity')
   if not bytes then return nil end
@@ -193,8 +193,8 @@ local function inventory_write(inventory, log_time, event_id, cause, traceparent
   inventory.bytes, inventory.version = bytes, version
 end
 
--- Takes `need` units out of the amount for an order; gives back where it is negative. An inventory that was made anew
--- owes nothing to those who took from the old one. Answers what was moved.
+-- Takes `need` units out of the amount for an order, or gives them back if it is negative. An inventory that was made
+-- anew owes nothing to those who took from the old one. Answers what was moved.
 local function inventory_move(inventory, need, event_id, cause, traceparent)
   need = math.max(-inventory.reserved, math.min(need, inventory.amount))
   if need == 0 then return 0 end
@@ -234,7 +234,7 @@ local function attempt_find(reservation, id)
   end
 end
 
--- nil: it is not open.
+-- Returns nil if it is not open.
 local function attempt_close(reservation, id)
   local i = attempt_find(reservation, id)
   return i and table.remove(reservation.attempts, i)
@@ -373,7 +373,7 @@ local function settle_event(keys, argv, key, at, log_time)
 end
 
 -- Applies events of orders, in their order, to the reservations and moves the stored positions with them; what is not
--- behind its stream's position has been applied before.
+-- after its stream's position has been applied before.
 -- KEYS: clock, stream inventory_updated, position, attempts, the lease's epoch, the reservation of each event, then
 -- inventories. ARGV: epoch, number of streams and their names, number of events, then for each event: number of its
 -- stream, entry id, order, attempt, items as text (none: deleted), event id, traceparent, candidates.
@@ -442,7 +442,7 @@ local function stock_expire(keys, argv)
 end
 
 -- What an adjustment makes of an amount; nil where it is refused. What orders gave back may have lifted the amount
--- above the most: from there it may go down.
+-- above the maximum: from there it may only go down.
 local function amount_adjusted(amount, how, number)
   if how == 'keep' then return amount end
   local adjusted = how == 'add' and amount + number or number
@@ -493,7 +493,7 @@ local function register(name, callback, flags)
   redis.register_function{function_name = '@LIBRARY@_' .. name, callback = callback, flags = flags}
 end
 
--- What gives back runs even where Redis is out of memory.
+-- Functions that give stock back run even where Redis is out of memory.
 register('stock_reserve', stock_reserve, {})
 register('stock_release', stock_release, {'allow-oom'})
 register('stock_settle', stock_settle, {'allow-oom'})

@@ -13,13 +13,13 @@
 #include "stock.h"
 #include "stock_private.h"
 
-/* Of one call: so it stays below some milliseconds of Redis' time, whatever the events are. */
+/* Limits of one call, by which it stays below some milliseconds of Redis' time, whatever the events are. */
 enum { EVENTS_MAX = 100, CANDIDATES_MAX = 300, TRIES = 20 };
 
 static const char *const streams[] = {"order_created", "order_updated", "order_deleted"};
 enum { CREATED, UPDATED, DELETED, STREAMS };
 
-/* Others were quicker each time. The consumer begins the page again. */
+/* Others were quicker each time: the consumer begins the page again. */
 static struct status contended(struct arena *arena, const char *order_id) {
   return status_error(arena, STATUS_ABORTED, reason_stock_contended, "the stock of order %s is being changed by others",
                       order_id);
@@ -156,7 +156,7 @@ static void add_settlements(const struct settling *settling, size_t count, const
   }
 }
 
-/* One call. *ret_applied: how many of the next events it has applied. */
+/* Makes one call. *ret_applied says how many of the next events it has applied. */
 static coroutine_fn struct status settle_next(struct settling *settling, size_t *ret_applied) {
   struct arena *arena = settling->context->arena;
   size_t max = settling->count - settling->done;

@@ -22,7 +22,7 @@ struct redis_arguments stock_keys(const struct stock *stock, struct arena *arena
 void stock_add_candidates(const struct stock *stock, struct redis_arguments *keys, struct redis_arguments *values,
                           const struct product_set *products);
 
-/* Calls a function and remembers the position that it tells. *ret_answer: its first word. */
+/* Calls a function and remembers the position that it tells. *ret_answer is the first word of the reply. */
 coroutine_fn struct status stock_call(struct stock *stock, struct context *context, const char *function,
                                       const struct redis_arguments *keys, const struct redis_arguments *values,
                                       const struct redis_reply **ret_reply, const char **ret_answer);

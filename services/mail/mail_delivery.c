@@ -15,7 +15,7 @@ struct mail_delivery {
   struct mail_smtp *smtp; /* one of the two */
   struct mail_folder *folder;
   int64_t give_up_us;
-  bool in_trouble; /* said so in the log */
+  bool in_trouble; /* the log says so */
   struct deferral_log deferrals;
 };
 

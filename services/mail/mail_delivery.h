@@ -18,10 +18,10 @@
 #include "loop/loop.h"
 
 enum mail_outcome {
-  MAIL_NOT_TRIED, /* or interrupted: the mail server, or the folder, doesn't work. Says nothing of the mail */
+  MAIL_NOT_TRIED, /* or interrupted: the mail server, or the folder, doesn't work. This says nothing of the mail */
   MAIL_TAKEN,
-  MAIL_REFUSED,  /* for good, for what this mail is */
-  MAIL_DEFERRED, /* this mail for now; others may well be taken */
+  MAIL_REFUSED,  /* for good, because of this mail itself */
+  MAIL_DEFERRED, /* not taken for now; others may well be taken */
 };
 
 struct mail_parcel {
@@ -59,17 +59,19 @@ struct mail_delivery_options {
 /* What the settings say. */
 struct mail_delivery_options mail_delivery_options_read(void);
 
-/* Errors: INVALID_ARGUMENT (sender; folder that can't be made or written). The options' texts must live as long. */
+/* Errors: INVALID_ARGUMENT (sender; folder that can't be made or written). The options' texts must live as long as the
+ * delivery. */
 struct status mail_delivery_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
                                  struct mail_delivery **ret_delivery);
 
 /* How long a mail that is deferred is tried again, from its first deferral on. */
 int64_t mail_delivery_give_up_us(const struct mail_delivery *delivery);
 
-/* From now on begins nothing more: deliveries under way end soon, with what has been taken, UNAVAILABLE (STOPPING). */
+/* From now on nothing more is begun: deliveries under way end soon, with what has been taken, as UNAVAILABLE
+ * (STOPPING). */
 void mail_delivery_stop(struct mail_delivery *delivery);
 
-/* No delivery may be under way. */
+/* Closes it; no delivery may be under way. */
 void mail_delivery_close(struct mail_delivery *delivery);
 
 /* Delivers all parcels, several at once, and fills in how that went. When server or folder doesn't work, the
@@ -78,7 +80,7 @@ void mail_delivery_close(struct mail_delivery *delivery);
 coroutine_fn struct status mail_deliver(struct mail_delivery *delivery, struct context *context,
                                         struct mail_parcel *parcels, size_t count);
 
-/* Has the log been told that mails are deferred, and not yet that this is over? Then it is to be reviewed now and then
- * whether any mail is. */
+/* mail_delivery_defers returns whether it has been logged that mails are deferred, and not yet that this is over. While
+ * it is true, mail_delivery_review is to be told now and then whether any mail is deferred. */
 bool mail_delivery_defers(const struct mail_delivery *delivery);
 void mail_delivery_review(struct mail_delivery *delivery, bool any_deferred);

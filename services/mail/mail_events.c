@@ -3,10 +3,10 @@
  *
  *   mail_created -> deliver, several at once -> one transaction: statuses, events, deferrals, position
  *
- * Delivered first and recorded then, a mail goes out at least once, and is recorded once: by the version that its
- * record had, and by the lease's epoch. When the server is away nothing moves; what was already taken is recorded.
- * A mail that the server defers keeps no other one waiting: it is tried again later (mail_retry.h). After the time that
- * is configured it is FAILED, with the reason of its last try. */
+ * Since it is delivered first and recorded then, a mail goes out at least once. It is recorded once, which the version
+ * that its record had and the lease's epoch ensure. When the server is away nothing moves; what was already taken is
+ * recorded. A mail that the server defers keeps no other one waiting: it is tried again later (mail_retry.h). After the
+ * time that is configured it is FAILED, with the reason of its last try. */
 #include "mail_events.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@
 #include "service/service.h"
 #include "shop_reasons.h"
 
-enum { RUN_MAILS = 128 }; /* a transaction of so many stays below 10 ms of Redis' time */
+enum { RUN_MAILS = 128 }; /* a transaction of this many stays below 10 ms of Redis' time */
 static const size_t RUN_BYTES = 1 << 20;
 static const int64_t CALL_US = 5 * INT64_C(1000000);
 
@@ -256,11 +256,11 @@ static coroutine_fn struct status review_deferrals(struct run *run) {
 coroutine_fn struct status mail_housekeep(void *service, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick) {
   (void)position, (void)ret_tick;
-  static struct mail_index index; /* one service a process */
+  static struct mail_index index; /* there is one service in a process */
   struct run run = run_of(service, epoch, RUN_MAILS);
   struct status status = load_due(&run);
   if (status_is_ok(status) && run.count > 0) {
-    deliver(&run); /* a server that is away has been told of, and these are tried again */
+    deliver(&run); /* that a server is away has been logged, and these are tried again */
     status = record_due(&run);
   }
   if (status_is_ok(status)) status = review_deferrals(&run);

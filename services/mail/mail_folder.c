@@ -70,7 +70,7 @@ static bool write_all(int file, const char *bytes, size_t size) {
   return true;
 }
 
-/* NULL means done. Else what failed, and errno. */
+/* Returns NULL when it is done; otherwise what failed, with errno set. */
 static const char *write_file(int folder, const char *id, const struct mail_message *message) {
   char temporary[NAME_ROOM], name[NAME_ROOM];
   snprintf(temporary, sizeof temporary, ".%s.tmp", id);
@@ -87,7 +87,7 @@ static const char *write_file(int folder, const char *id, const struct mail_mess
 }
 
 static const char *deliver_one(struct batch *batch, int folder, struct mail_parcel *parcel) {
-  if (!uuid_is_valid(parcel->mail->id)) { /* it shall be a file's name */
+  if (!uuid_is_valid(parcel->mail->id)) { /* it will be a file's name */
     parcel->outcome = MAIL_REFUSED;
     parcel->reason = "its id is no UUID";
     return NULL;

@@ -2,9 +2,9 @@
 /* Mail folder: each mail becomes a file `<id>.eml` (RFC 5322, lines ending in LF), readable by its owner only.
  *
  * A file appears as a whole or not at all: it is written as `.<id>.tmp` and renamed. Delivering again writes the same
- * file again, so however often a mail is delivered there is one file; what a killed process left is written over.
- * Files are not synced to disk one by one: the mail's record in Redis is the truth, the folder a way to see it.
- * The files are written on other threads (loop/blocking.h); the loop's coroutines yield meanwhile. */
+ * file again, so there is one file however often a mail is delivered; what a killed process left is written over. Files
+ * are not synced to disk one by one: the mail's record in Redis is the truth, the folder a way to see it. The files are
+ * written on other threads (loop/blocking.h); the loop's coroutines yield meanwhile. */
 #pragma once
 
 #include "loop/coroutine.h"

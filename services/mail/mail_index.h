@@ -3,7 +3,7 @@
  *
  * Those versions kept `mail_by_to:<address>` by the address as it was given; since then its domain is in lower case.
  * Each process copies what older keys hold, those with a capital letter in the domain, once, in small steps; the older
- * keys stay, so that an older version may be gone back to. Copying again changes nothing. */
+ * keys stay, so that an operator can go back to an older version. Copying again changes nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,6 +19,6 @@ struct mail_index {
   bool complete;
 };
 
-/* One step, if there is one left. Errors: as redis_command; then the step is to be made again. */
+/* Makes one step, if there is one left. Errors: as redis_command; then the step is to be made again. */
 coroutine_fn struct status mail_index_step(struct mail_index *index, struct event_store *store,
                                            struct context *context);

@@ -44,8 +44,8 @@ const struct mail_sender *mail_sender_parse(struct arena *arena, const char *tex
 
 /* ---- values of header fields ------------------------------------------------------------------------------------ */
 
-/* A copy in which every control character is a blank and what is no UTF-8 a question mark: whatever the value holds, it
- * stays the value of one field. The field rules refuse such values long before. */
+/* A copy in which every control character is a blank and what is not UTF-8 a question mark: whatever the value holds,
+ * it stays the value of one field. The field rules refuse such values long before. */
 static char *without_controls(struct arena *arena, const char *value) {
   char *copy = arena_strdup(arena, value);
   unsigned char *at = (unsigned char *)copy, *end = at + strlen(copy);
@@ -69,8 +69,8 @@ static bool is_ascii(const char *value) {
   return true;
 }
 
-/* May a header field hold it as it is? "=?" would be read as the beginning of an encoded-word, and a word that is too
- * long for a line can't be folded. */
+/* Returns whether a header field may hold it as it is: "=?" would be read as the beginning of an encoded-word, and a
+ * word that is too long for a line can't be folded. */
 static bool is_plain(const char *value) {
   enum { WORD_MAX = 60 };
   if (!is_ascii(value) || strstr(value, "=?")) return false;
@@ -110,9 +110,9 @@ static void set_header(GMimeMessage *message, const char *name, const char *valu
   g_mime_object_set_header(GMIME_OBJECT(message), name, value, NULL);
 }
 
-/* No person has written it and none waits for an answer: no responder shall send one (RFC 3834, 5), nor an Exchange
+/* No person has written it and none waits for an answer: no responder is to send one (RFC 3834, 5), nor an Exchange
  * server ([MS-OXCMAIL], 2.1.3.2.20), while non-delivery reports are welcome: so the envelope's sender isn't empty. No
- * Precedence, which RFC 3834 has as an old way of lists. */
+ * Precedence, which RFC 3834 describes as an old custom of mailing lists. */
 static void add_automatic(GMimeMessage *message) {
   set_header(message, "Auto-Submitted", "auto-generated");
   set_header(message, "X-Auto-Response-Suppress", "OOF, AutoReply");
@@ -132,8 +132,8 @@ static bool has_controls(const char *body) {
   return false;
 }
 
-/* As it is where the form allows its bytes and its lines are short enough (RFC 2045, 2.7 and 2.8). Never base64, whose
- * text would need its lines to end in CRLF before it is encoded (RFC 2045, 6.8). */
+/* The text stays as it is where the form allows its bytes and its lines are short enough (RFC 2045, 2.7 and 2.8). Never
+ * base64, whose text would need its lines to end in CRLF before it is encoded (RFC 2045, 6.8). */
 static GMimeContentEncoding encoding_of(GMimePart *part, const char *body, enum mail_form form) {
   bool seven_bit = form == MAIL_FORM_SMTP;
   GMimeContentEncoding best = g_mime_part_get_best_content_encoding(

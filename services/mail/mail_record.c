@@ -157,7 +157,7 @@ static coroutine_fn struct status replay(struct recording *recording, const stru
 
 /* ---- recording -------------------------------------------------------------------------------------------------- */
 
-/* All exist: nothing is changed, only the request is remembered. */
+/* To be called when all exist: nothing is changed, only the request is remembered. */
 static bool knows_all(const struct recording *recording) {
   for (size_t i = 0; i < recording->count; i++) {
     if (!recording->known[i]) return false;
@@ -165,7 +165,7 @@ static bool knows_all(const struct recording *recording) {
   return true;
 }
 
-/* One try. *ret_again: a mail that was taken for unknown exists. */
+/* Makes one try. *ret_again says whether a mail that was taken for unknown exists. */
 static coroutine_fn struct status try_record(struct recording *recording, Ordershop__V1__Mail **ret_mails,
                                              bool *ret_again) {
   *ret_again = false;
@@ -198,7 +198,7 @@ coroutine_fn struct status mails_record(struct rpc_call *call, const void *reque
   struct recording recording = recording_of(call, request, given, count);
   /* Commands that send the same mails mostly begin with the same one. */
   struct turn turn = turn_of(recording.store, &call->context, "mail", recording.ids[0]);
-  /* At first all are taken for unknown, as they mostly are; a guard tells when not. */
+  /* At first all are taken for unknown, as they mostly are; a guard tells when they are not. */
   struct status status = status_ok();
   bool again = false;
   do {

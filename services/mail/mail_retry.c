@@ -109,7 +109,7 @@ static struct deferral_reason *find(struct deferral_log *log, const struct defer
   return NULL;
 }
 
-/* Where a new one goes: the next place, or that of the one that hasn't come for longest. */
+/* Where a new one goes: the next place, or that of the reason that hasn't come up for longest. */
 static struct deferral_reason *place_for(struct deferral_log *log) {
   if (log->count < DEFERRAL_REASONS) return &log->reasons[log->count++];
   struct deferral_reason *oldest = log->reasons;

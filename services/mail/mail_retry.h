@@ -16,9 +16,10 @@
 
 /* ---- when ------------------------------------------------------------------------------------------------------- */
 
-/* Later and later: after a second at first, then each time when it has been deferred for twice as long, at most half an
- * hour later (RFC 5321, 4.5.4.1), and for the last time when `give_up_us` have passed since `since_us`, its first
- * deferral. Returns false if they have passed: it is given up. Times are of clock_wall_us. */
+/* Plans tries that come later and later: after a second at first, then each time when it has been deferred for twice as
+ * long, at most half an hour later (RFC 5321, 4.5.4.1), and for the last time when `give_up_us` have passed since
+ * `since_us`, its first deferral. Returns false if they have passed, and the mail is given up. Times are of
+ * clock_wall_us. */
 bool mail_retry_plan(int64_t since_us, int64_t now_us, int64_t give_up_us, int64_t *ret_next_us);
 
 /* ---- which mails ------------------------------------------------------------------------------------------------ */
@@ -31,11 +32,11 @@ struct mail_retry {
 void mail_retry_put(struct transaction *transaction, const char *id, int64_t since_us, int64_t next_us);
 void mail_retry_remove(struct transaction *transaction, const char *id);
 
-/* Those whose time has come, at most `max`, into `ret_retries`. Yields. Errors: as redis_command. */
+/* Loads those whose time has come, at most `max`, into `ret_retries`. Yields. Errors: as redis_command. */
 coroutine_fn struct status mail_retry_load_due(struct event_store *store, struct context *context, size_t max,
                                                struct mail_retry *ret_retries, size_t *ret_count);
 
-/* Is any mail deferred? Yields. Errors: as redis_command. */
+/* Tells whether any mail is deferred. Yields. Errors: as redis_command. */
 coroutine_fn struct status mail_retry_any(struct event_store *store, struct context *context, bool *ret_any);
 
 /* ---- why, for the log ------------------------------------------------------------------------------------------- */
@@ -57,7 +58,7 @@ struct deferral_log {
   size_t count;
 };
 
-/* Notes those of the parcels that were deferred. */
+/* Notes the parcels that were deferred. */
 void deferral_log_note(struct deferral_log *log, const struct mail_parcel *parcels, size_t count);
 
 /* Says what is over, when it is known whether any mail is deferred now. */

@@ -26,7 +26,7 @@ static coroutine_fn struct status send_mail(struct rpc_call *call, const void *r
   return status;
 }
 
-/* An id that comes twice would have to be two mails. */
+/* An id that comes twice would stand for two mails. */
 static void check_ids_differ(struct violations *violations, Ordershop__V1__Mail *const *given, size_t count) {
   const char **ids = arena_calloc(violations->arena, count, sizeof *ids);
   for (size_t i = 0; i < count; i++) ids[i] = uuid_canonical(violations->arena, given[i]->id);

@@ -20,7 +20,7 @@
 #include "smtp_outcome.h"
 
 enum { CONNECTIONS = 8, CONNECT_SECONDS_MAX = 10 };
-static const int64_t STOP_US = 5 * INT64_C(1000000); /* for what is under way when the service stops */
+static const int64_t STOP_US = 5 * INT64_C(1000000); /* the time left to what is under way when the service stops */
 
 /* What the threads do while the coroutine that made it has yielded. Guarded by the mutex, but for the parcels, each of
  * which belongs to the thread that took it. */
@@ -78,7 +78,7 @@ static int close_socket(void *user, curl_socket_t closed) {
   return close(closed);
 }
 
-/* So that the answer to QUIT isn't waited for: a server that owes it may owe it for long. */
+/* Makes curl not wait for the answer to QUIT: a server that owes it may owe it for long. */
 static void stop_listening(struct worker *worker) {
   if (worker->socket != CURL_SOCKET_BAD) shutdown(worker->socket, SHUT_RD);
 }
@@ -215,7 +215,7 @@ static void record(struct worker *worker, struct batch *batch, struct mail_parce
   smtp->works = !away;
 }
 
-/* An address with syntax of SMTP in it never gets here; if it does, it isn't said. */
+/* An address with syntax of SMTP in it should never get here; if one does, it isn't sent. */
 static void deliver_one(struct worker *worker, struct batch *batch, struct mail_parcel *parcel) {
   bool sendable = mail_address_is_safe(parcel->mail->to);
   CURLcode code = sendable ? perform(worker, parcel->mail) : CURLE_OK;
@@ -231,12 +231,12 @@ static void deliver_one(struct worker *worker, struct batch *batch, struct mail_
 
 /* ---- the threads ------------------------------------------------------------------------------------------------ */
 
-/* Is there a mail to take, and is it time to? With the mutex. */
+/* Returns whether there is a mail to take, and it is time to. The mutex must be held. */
 static bool may_take(const struct mail_smtp *smtp) {
   return smtp->first && smtp->under_way < (smtp->works ? CONNECTIONS : 1);
 }
 
-/* Nothing is left of it to be taken. With the mutex. */
+/* Returns whether nothing is left of it to be taken. The mutex must be held. */
 static void leave_queue(struct mail_smtp *smtp, struct batch *batch) {
   if (smtp->first != batch) return;
   smtp->first = batch->next;
@@ -247,7 +247,7 @@ static void end_if_finished(struct mail_smtp *smtp, struct batch *batch) {
   if (batch->finished == batch->count) loop_post(smtp->loop, &batch->over);
 }
 
-/* NULL means the end. */
+/* Returns NULL at the end. */
 static struct mail_parcel *take(struct mail_smtp *smtp, struct batch **ret_batch) {
   struct mail_parcel *parcel = NULL;
   pthread_mutex_lock(&smtp->mutex);
@@ -287,7 +287,7 @@ static void *run_worker(void *argument) {
 
 /* ---- on the loop ------------------------------------------------------------------------------------------------ */
 
-/* With a login `try` means `require`: whoever is in between could take STARTTLS out of the server's answer. */
+/* With a login `try` means `require`: an attacker in between could take STARTTLS out of the server's answer. */
 static long tls_of(const struct mail_delivery_options *options) {
   if (options->smtp_tls == MAIL_TLS_OFF) return CURLUSESSL_NONE;
   return options->smtp_tls == MAIL_TLS_REQUIRE || logs_in(options) ? CURLUSESSL_ALL : CURLUSESSL_TRY;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mail by SMTP (RFC 5321), with libcurl: up to eight connections to one server, kept open between mails.
  *
- * Each connection has a thread of its own, not the loop: when curl ends one, and after a refusal it does, it waits for
- * the server's answer to QUIT and blocks meanwhile. On the loop that would hold up every call of the service, and on
- * one thread for all every other mail.
+ * Each connection has a thread of its own, not the loop: when curl ends a connection, as it does after a refusal, it
+ * blocks until the server has answered QUIT. On the loop that would hold up every call of the service, and on one
+ * thread for all every other mail.
  *
  * What an answer means for the mail stands in smtp_outcome.h.
  *
@@ -20,9 +20,9 @@ struct mail_smtp;
  * address literal, "[192.0.2.1]", "[IPv6:2001:db8::1]" (4.1.3). Any thread. */
 bool smtp_name_is_valid(const char *name);
 
-/* URL, user, password ... as in the options, whose texts must live as long. Does not connect. A password is sent over
- * TLS only, unless the options say MAIL_TLS_OFF: to a server that offers none, or pretends so, no mail is delivered
- * then. */
+/* URL, user, password ... as in the options, whose texts must live as long as the result. Does not connect. A password
+ * is sent over TLS only, unless the options say MAIL_TLS_OFF: if a server offers none, or pretends to offer none, no
+ * mail is delivered then. */
 struct mail_smtp *mail_smtp_open(struct loop *loop, struct arena *arena, const struct mail_delivery_options *options,
                                  const struct mail_sender *from);
 

@@ -32,7 +32,7 @@ void smtp_dialog_command(struct smtp_dialog *dialog, const char *bytes, size_t s
   forget_reply(dialog);
 }
 
-/* What doesn't fit is left out. The text gets into the log and into the mail's record: it is made printable. */
+/* What doesn't fit is left out. The text gets into the log and into the mail's record, so it is made printable. */
 static void add_text(struct smtp_dialog *dialog, const char *bytes, size_t size) {
   size_t length = strlen(dialog->text);
   for (size_t i = 0; i < size && length + 1 < sizeof dialog->text; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SMTP dialog: what was said last on a connection. Any thread, one at a time. */
+/* SMTP dialog: remembers what was said last on a connection. Any thread, one at a time. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,6 +22,6 @@ struct smtp_dialog {
   bool quit;             /* QUIT was sent: the rest doesn't matter */
 };
 
-/* A line that was sent, a line that came. */
+/* Note a line that was sent, and a line that came. */
 void smtp_dialog_command(struct smtp_dialog *dialog, const char *bytes, size_t size);
 void smtp_dialog_reply(struct smtp_dialog *dialog, const char *bytes, size_t size);

@@ -60,7 +60,7 @@ static bool find_enhanced(const char *text, struct enhanced_code *ret_code) {
   return true;
 }
 
-/* One of another class than the reply's says that it is not for ever. */
+/* A code of another class than the reply's says that the refusal is not for ever. */
 static enum about about_enhanced(const struct enhanced_code *code) {
   if (code->class != 5) return ABOUT_US;
   for (size_t i = 0; i < sizeof enhanced_codes / sizeof *enhanced_codes; i++) {

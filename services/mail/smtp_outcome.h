@@ -2,9 +2,9 @@
 /* SMTP outcome: what the end of a dialog means for the mail.
  *
  * A mail is refused for good only where the server says, by a permanent code (5xx), that it is about this recipient or
- * this message. Everything else may be mended without anybody touching the mail: what the server has against us (our
- * name, our address, our rights, our sender, its policy and its lists) and what it lacks itself. A refusal can't be
- * taken back, a deferral costs tries and time: in doubt a mail is deferred.
+ * this message. Everything else may be resolved without a change to the mail: what the server has against us (our name,
+ * our address, our rights, our sender, its policy and its lists) and what it lacks itself. A refusal can't be taken
+ * back, a deferral costs only tries and time, so in doubt a mail is deferred.
  *
  *   taken                                            MAIL_TAKEN
  *   5xx about the recipient or the message           MAIL_REFUSED
@@ -23,5 +23,5 @@
 #include "mail_delivery.h"
 #include "smtp_dialog.h"
 
-/* `code` is what curl made of the dialog. *ret_away: the server does not work at present. */
+/* `code` is what curl made of the dialog. *ret_away says whether the server does not work at present. */
 enum mail_outcome smtp_outcome_of(const struct smtp_dialog *dialog, CURLcode code, bool *ret_away);

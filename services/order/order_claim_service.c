@@ -69,7 +69,7 @@ static struct status check_claim(struct arena *arena, const char *order_id, cons
   return violations_status(&violations);
 }
 
-/* One try. *ret_again: order or claim have changed since they were read. */
+/* Makes one try. *ret_again says whether order or claim have changed since they were read. */
 static coroutine_fn struct status try_claim(struct rpc_call *call,
                                             const Ordershop__Internal__V1__ClaimOrderRequest *request,
                                             const void **ret_order, bool *ret_again) {

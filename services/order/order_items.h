@@ -18,8 +18,8 @@ struct product_list distinct_products(struct arena *arena, char *const *product_
 /* The item of a product, or NULL. */
 const Ordershop__V1__OrderItem *order_item_of(const Ordershop__V1__Order *order, const char *product_id);
 
-/* Sets items and total from product_ids. A product that `before` (may be NULL) has keeps its item, with its name and
- * price and what a newer version has added, but for the quantity; the others are taken from `products`, which holds
- * each of them. */
+/* Sets items and total from product_ids. A product that `before` (may be NULL) has keeps its item, all but the
+ * quantity: name, price and what a newer version has added; the others are taken from `products`, which holds each of
+ * them. */
 void order_price(struct arena *arena, Ordershop__V1__Order *order, const Ordershop__V1__Order *before,
                  Ordershop__V1__Product *const *products, size_t product_count);

@@ -28,6 +28,6 @@ void order_lookup_send(struct order_lookup *lookup, struct rpc_call *call, const
 /* Receives what the views have. */
 coroutine_fn struct status order_lookup_receive(struct order_lookup *lookup);
 
-/* Asks the owners for what is missing; then all of it is there. Errors: NOT_FOUND (CUSTOMER_NOT_FOUND,
+/* Asks the owners for what is missing; afterwards all of it is there. Errors: NOT_FOUND (CUSTOMER_NOT_FOUND,
  * PRODUCT_NOT_FOUND), UNAVAILABLE. */
 coroutine_fn struct status order_lookup_complete(struct order_lookup *lookup);

@@ -55,15 +55,15 @@ static coroutine_fn struct status reserve_stock(const struct attempt *attempt) {
   return status_with_step(status, context.arena, "reserving the stock");
 }
 
-/* Whether stock may be reserved although the inventory, or whoever speaks for it, says something else. */
+/* Returns whether stock may be reserved although the inventory, or what answers in its place, says something else. */
 static bool is_unclear(struct status status) {
   return status.code == STATUS_UNAVAILABLE || status.code == STATUS_DEADLINE_EXCEEDED ||
          status.code == STATUS_CANCELLED;
 }
 
-/* Only when the record is certain not to be made with this attempt: it was refused, or it has not been sent and won't
- * be. The caller's deadline, which may have ended the attempt, does not count. Should it fail, or overtake the
- * reservation, the attempt expires. */
+/* To be called only when the order is certain not to be recorded with this attempt: that was refused, or it has not
+ * been sent and won't be. The caller's deadline, which may have ended the attempt, does not count. Should it fail, or
+ * overtake the reservation, the attempt expires. */
 static coroutine_fn void release_stock(const struct attempt *attempt) {
   Ordershop__Internal__V1__ReleaseStockRequest request = ORDERSHOP__INTERNAL__V1__RELEASE_STOCK_REQUEST__INIT;
   request.order_id = attempt->change->order->id;
@@ -110,7 +110,7 @@ static struct status expired(struct arena *arena, const char *order_id) {
                       "order %s could not be recorded before its stock reservation expired", order_id);
 }
 
-/* What a refusal by a guard means. *ret_again: try with a new attempt. */
+/* Decides what a refusal by a guard means. *ret_again says to try with a new attempt. */
 static struct status explain_refusal(const struct attempt *attempt, const struct guards *guards,
                                      const struct transaction_result *result, enum order_outcome *ret_outcome,
                                      bool *ret_again) {

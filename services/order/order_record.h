@@ -2,9 +2,9 @@
 /* Order record: how an order gets its stock and is recorded: reserve, record, answer (see docs/guarantees.md).
  *
  * Each try has an attempt id of its own. What the inventory holds for an attempt is settled by the order's event, which
- * carries the attempt id; given back here when the order is certain not to be recorded with it, since that was refused
- * or not even tried: the caller's time was over, or it had gone; and expires otherwise. Both halves have their time, or
- * neither is begun. */
+ * carries the attempt id; is given back here when the order is certain not to be recorded with it, since that was
+ * refused or not even tried (the caller's time was over, or the caller had gone); and expires otherwise. Neither half
+ * is begun unless there is time for both. */
 #pragma once
 
 #include <ordershop/v1/order.pb-c.h>
@@ -28,7 +28,8 @@ enum order_outcome {
 };
 
 /* Errors: FAILED_PRECONDITION (OUT_OF_STOCK, ORDER_BILLED, ORDER_BEING_BILLED), ABORTED (RESERVATION_EXPIRED),
- * ALREADY_EXISTS (created), UNAVAILABLE and the like: then it is unknown whether it was recorded. */
+ * ALREADY_EXISTS (created), UNAVAILABLE and the like; after the last ones it is unknown whether the order was
+ * recorded. */
 coroutine_fn struct status order_reserve_and_record(struct rpc_call *call, const struct request_record *record,
                                                     const struct order_change *change, enum order_outcome *ret_outcome,
                                                     const void **ret_reply);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Order resource: what an order is: where it is kept, what its fields may be. */
+/* Order resource: says where an order is kept and what its fields may be. */
 #pragma once
 
 #include "service/entity_command.h"

@@ -91,7 +91,7 @@ static bool same_products(const Ordershop__V1__Order *left, const Ordershop__V1_
   return true;
 }
 
-/* One try. ORDER_CHANGED: somebody else was quicker. */
+/* Makes one try. The outcome ORDER_CHANGED means that somebody else was quicker. */
 static coroutine_fn struct status try_update(struct rpc_call *call, const Ordershop__V1__UpdateOrderRequest *request,
                                              const struct update_plan *plan, const struct request_record *record,
                                              enum order_outcome *ret_outcome, const void **ret_order) {

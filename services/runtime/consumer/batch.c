@@ -48,7 +48,7 @@ struct batch {
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
 
-/* For whoever must tell what the service is at: its code sees the event now. */
+/* For messages that must tell what the service is doing: its code handles the event now. */
 static void label_event(const struct batch_event *slot) {
   label_set(&(struct label){
       .kind = "event", .name = slot->stream->subscribed->name, .entry = slot->event.id, .key = slot->key});
@@ -95,7 +95,7 @@ static void add_positions(struct batch *batch, size_t end) {
   progress_add(progress, work_transaction(batch->work), batch->events[end - 1].event.log_time, last);
 }
 
-/* The first event of each key tells what is believed of the key; one that makes its key held believes nothing. */
+/* The first event of each key tells what is believed of the key; one that makes its key held tells nothing. */
 static void require_held_keys(struct batch *batch, size_t end) {
   struct arena *arena = batch->context.arena;
   struct redis_arguments held = redis_arguments_empty(arena), free = redis_arguments_empty(arena);
@@ -149,9 +149,9 @@ static struct batch_event *slot_of(struct batch *batch, const struct event *even
   return NULL;
 }
 
-/* The handler has met a newer version of the entity than when this was in the way the last time, and that is not the
- * newest any more: others are changing it. At an entity's first time that can't be told, and is believed. A handler
- * that is at fault meets the same version again, and must not hold up all other events. */
+/* Returns whether others are changing the entity: the handler has met a newer version of it than when this was in the
+ * way the last time, and that is not the newest any more. At an entity's first time that can't be told, and is
+ * believed. A handler that is at fault meets the same version again, and must not hold up all other events. */
 static bool is_contended(struct batch *batch, struct batch_event *slot, const struct work_refusal *refusal) {
   if (!refusal->entity) return false;
   if (!slot->refused) slot->refused = key_table_new(batch->context.arena);
@@ -163,7 +163,7 @@ static bool is_contended(struct batch *batch, struct batch_event *slot, const st
   return first || refusal->version > before;
 }
 
-/* Lets the others go first, for a moment that is longer each time. */
+/* Lets the others go first, by a pause that is longer each time. */
 static coroutine_fn struct status let_others_pass(struct batch *batch, const char *why) {
   if (batch->contended == CONTENDED_MAX) {
     return status_error(batch->context.arena, STATUS_ABORTED, reason_contended, "%s", why);
@@ -172,11 +172,11 @@ static coroutine_fn struct status let_others_pass(struct batch *batch, const cha
   return status_ok();
 }
 
-/* Nothing was written: the unit is begun again, and ends before the event that can't be committed. */
+/* To be called when nothing was written: the unit is begun again, and ends before the event that can't be committed. */
 static coroutine_fn struct status commit_refused(struct batch *batch, const struct work_refusal *refusal) {
   struct batch_event *slot = refusal->event ? slot_of(batch, refusal->event) : NULL;
   discard(batch);
-  /* Then it is a key that is not held any more, or is now. */
+  /* Then a key is not held any more, or is held now. */
   if (!slot) return dead_letters_load(batch->parts->dead_letters, &batch->context);
   batch->end = (size_t)(slot - batch->events);
   if (batch->end == batch->done) batch->end++;
@@ -207,7 +207,8 @@ static coroutine_fn struct status commit(struct batch *batch, size_t end) {
 
 /* ---- handling --------------------------------------------------------------------------------------------------- */
 
-/* True for what says that the event is wrong, rather than that something is away or that Redis has a trouble. */
+/* Returns true for a status that says that the event is wrong, rather than that something is away or that Redis is in
+ * trouble. */
 static bool blames_event(struct status status) {
   if (status_is_ok(status) || status_is_transient(status)) return false;
   return !redis_has_failed(status) && !status_is(status, reason_lease_lost);
@@ -219,7 +220,7 @@ static const char *fault_text(struct batch *batch, struct status status) {
   return arena_printf(batch->context.arena, "%s: %s", reason, status.message);
 }
 
-/* What the service's code has given that can't be stored or sent, or NULL. */
+/* Returns what the service's code has given that can't be stored or sent, or NULL. */
 static const char *work_fault_text(struct batch *batch) {
   const char *fault = work_fault(batch->work);
   return fault ? arena_printf(batch->context.arena, "CHANGE_INVALID: %s", fault) : NULL;
@@ -230,16 +231,17 @@ static bool is_dead_letter(struct batch *batch, struct batch_event *slot) {
   return slot->fault != NULL;
 }
 
-/* Whether the service's code, given the event, kept everything else from running until the lease was over: then another
- * replica would do the same, and this one again. The event counts as one that ended the process (crash_guard.h). */
+/* Returns whether the service's code, given the event, kept everything else from running until the lease was over: then
+ * another replica would do the same, and this one again. The event counts as one that ended the process
+ * (crash_guard.h). */
 static coroutine_fn struct status check_lease(struct batch *batch, const struct batch_event *slot) {
   if (label_stood_us() == 0 || clock_monotonic_us() < batch->parts->leader->until_us) return status_ok();
   struct status status = crash_guard_blame(batch->parts->guard, &batch->context, slot->event.id, batch->alone);
   return status_is_ok(status) ? lease_lost(batch->context.arena) : status;
 }
 
-/* Asks for what the handlers of the unit will read. *ret_done false: the unit is to be begun again, without an event
- * whose want is at fault. */
+/* Asks for what the handlers of the unit will read. *ret_done is false if the unit is to be begun again, without an
+ * event whose want is at fault. */
 static coroutine_fn struct status want_all(struct batch *batch, bool *ret_done) {
   for (size_t i = batch->done; i < batch->end; i++) {
     struct batch_event *slot = &batch->events[i];
@@ -325,7 +327,8 @@ static void add_dead_letter(struct batch *batch, const struct batch_event *slot)
   if (batch->alone) crash_guard_forget(batch->parts->guard, transaction, slot->event.id);
 }
 
-/* The event changes an entity that an earlier one of the unit has changed, so that the unit ends before it. */
+/* To be called for an event that changes an entity which an earlier one of the unit has changed: the unit ends before
+ * it. */
 static void end_before(struct batch *batch, struct batch_event *slot) {
   batch->end = (size_t)(slot - batch->events);
   if (batch->end > batch->done) return;
@@ -333,7 +336,7 @@ static void end_before(struct batch *batch, struct batch_event *slot) {
   batch->end = batch->count;
 }
 
-/* Handles one event. *ret_done false: the unit ends here, either to be begun again or because a run was made. */
+/* Handles one event. *ret_done is false if the unit ends here, either to be begun again or because a run was made. */
 static coroutine_fn struct status handle_event(struct batch *batch, struct batch_event *slot, bool *ret_done) {
   struct status status = status_ok();
   if (batch->alone && !is_dead_letter(batch, slot)) status = begin_alone(batch, slot);

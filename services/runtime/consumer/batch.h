@@ -21,7 +21,7 @@
 #include "loop/coroutine.h"
 #include "store/stream_reader.h"
 
-/* What batches are made of, and leave their traces in. */
+/* What batches read, change and report to. */
 struct batch_parts {
   struct event_store *store;
   const struct leader *leader;
@@ -34,7 +34,8 @@ struct batch_parts {
   void *user;                       /* work_user */
 };
 
-/* Takes the next events that the reader has, as many as make a batch, handles them and commits. *ret_events: how many
- * these were. The arena gets the error: of Redis; LEASE_LOST; what a handler has answered that says nothing against its
- * event; ABORTED CONTENDED. Some of the events may have been committed then. Yields. */
+/* Takes the next events that the reader has, as many as make a batch, handles them and commits. *ret_events says how
+ * many these were. The error, which is put into the arena, is one of Redis; LEASE_LOST; what a handler has answered
+ * that says nothing against its event; or ABORTED CONTENDED. Some of the events may have been committed then.
+ * Yields. */
 coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct arena *arena, size_t *ret_events);

@@ -74,7 +74,7 @@ static coroutine_fn struct status begin_term(struct consumer *consumer) {
 
 /* ---- between batches -------------------------------------------------------------------------------------------- */
 
-/* Whether the log is still whole; the reader follows where a gap is accepted. */
+/* Checks whether the log is still whole; where a gap is accepted, the reader skips it, too. */
 static coroutine_fn struct status look_at_streams(struct consumer *consumer, struct context *context) {
   const struct progress *progress = &consumer->progress;
   struct status status = log_check_streams(&consumer->progress, context);
@@ -116,7 +116,7 @@ static coroutine_fn struct status report_position(struct consumer *consumer, int
 
 /* ---- waiting for events ----------------------------------------------------------------------------------------- */
 
-/* So that the next batch is fuller; not when somebody waits. */
+/* Pauses so that the next batch is fuller, unless somebody waits. */
 static coroutine_fn void linger(struct consumer *consumer) {
   struct waiters *waiters = &consumer->waiters;
   if (waiters->poked || waiters->count > 0 || consumer->stopping) return;
@@ -124,7 +124,7 @@ static coroutine_fn void linger(struct consumer *consumer) {
   condition_wait(&waiters->wake, clock_monotonic_us() + pause_ms * 1000);
 }
 
-/* How long a block may last at most, for what is due then. */
+/* Returns how long a block may last at most: until the next thing is due. */
 static int64_t block_ms(const struct consumer *consumer) {
   int64_t now_us = clock_monotonic_us(), end_us = now_us + BLOCK_US;
   int64_t housekeeping_us = consumer->housekeeping.done_us + HOUSEKEEPING_US;
@@ -135,7 +135,7 @@ static int64_t block_ms(const struct consumer *consumer) {
   return end_us > now_us ? (end_us - now_us) / 1000 + 1 : 1;
 }
 
-/* *ret_woken: it ended before its time, perhaps by another replica whose callers wait. */
+/* Waits for events. *ret_woken says whether it ended before its time, perhaps by another replica whose callers wait. */
 static coroutine_fn struct status block(struct consumer *consumer, bool *ret_woken) {
   struct waiters *waiters = &consumer->waiters;
   *ret_woken = false;

@@ -9,7 +9,7 @@
  *
  * The positions alone decide what is handled; the consumer groups follow them (consumer_group.h). It does not read by
  * XREADGROUP: a replica that was stopped and wakes up after its lease would take entries out of the group that its
- * successor then never sees, and nothing can refuse it that.
+ * successor then never sees, and nothing can refuse that.
  *
  * Stored, per service: Hash `<service>_position` (progress.h); Strings `<service>_lease`, `<service>_lease_epoch`; Hash
  * `<service>_alone` (crash_guard.h); List `<service>_parked:<key>` and Sets `<service>_parked_keys`,
@@ -20,10 +20,10 @@
  * `<service>_parked:<key>` with the reason, and so are the later events of its key; other keys go on. Outages
  * dead-letter nothing.
  *
- * A log that lost its tail (the stored position lies past the clock's, or in another epoch of the log, or this process
- * has seen more; store/known_log.h), or entries that were removed before they were applied (log_check.h): the consumer
- * halts, says so (log, readiness) and goes on only when an operator has set the stored position right or accepted the
- * loss. Threads: the loop's. */
+ * When the log has lost its tail (the stored position lies past the clock's, or in another epoch of the log, or this
+ * process has seen more; store/known_log.h), or entries were removed before they were applied (log_check.h), the
+ * consumer halts, says so (log, readiness) and goes on only when an operator has set the stored position right or
+ * accepted the loss. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
@@ -53,7 +53,7 @@ struct consumer_options {
    * applied. `epoch` is the lease's, for fenced functions. May yield; after an error it is called again as usual. */
   coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
-  int64_t lease_ms;  /* 0: 3,000 */
+  int64_t lease_ms;  /* 0 means 3,000 */
   int64_t linger_ms; /* pause after a batch so that the next one is fuller; 0 means 5; skipped when somebody waits */
 };
 
@@ -72,15 +72,16 @@ enum consumer_state {
 };
 enum consumer_state consumer_state(const struct consumer *consumer);
 
-/* Active and reading, or standing by. False (with the reason): Redis is away, or the consumer halts or is starting. */
+/* Returns true if it is active and reading, or standing by. If Redis is away, or the consumer halts or is starting, it
+ * returns false, and consumer_reason says why. */
 bool consumer_is_ready(const struct consumer *consumer);
 const char *consumer_reason(const struct consumer *consumer);
 
-/* How far it is (progress.h), as far as this replica knows. */
+/* How far it has come (progress.h), as far as this replica knows. */
 const struct progress *consumer_progress(const struct consumer *consumer);
 
-/* Everything up to `after` (a text of position_text) is known to have been applied: consumer_wait_for would be OK
- * without a wait. */
+/* Returns whether everything up to `after` (a text of position_text) is known to have been applied: consumer_wait_for
+ * would be OK without a wait. */
 bool consumer_has_seen(const struct consumer *consumer, const char *after);
 
 /* Waits until everything up to `after` (a text of position_text) has been applied, by whichever replica is active. An
@@ -89,7 +90,7 @@ bool consumer_has_seen(const struct consumer *consumer, const char *after);
  * (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for an operator). Yields. */
 coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
 
-/* The key of the lease's epoch, and the epoch that this replica holds (0: none), for the service's own fenced
+/* The key of the lease's epoch, and the epoch that this replica holds (0 means none), for the service's own fenced
  * functions. */
 const char *consumer_epoch_key(const struct event_store *store, struct arena *arena);
 int64_t consumer_epoch(const struct consumer *consumer);

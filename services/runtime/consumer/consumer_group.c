@@ -43,8 +43,8 @@ int64_t consumer_group_due_us(const struct consumer_group *group) {
   return INT64_MAX;
 }
 
-/* For a stream: the last entry applied, where the group was, and how many entries lie between. After a gap nobody
- * knows that: Redis counts anew. */
+/* For a stream: the last entry applied, where the group was, and how many entries lie between. After a gap nobody knows
+ * that number, so Redis counts anew. */
 static void add_move(struct redis_arguments *values, const struct group_stream *at,
                      const struct progress_stream *stream) {
   struct arena *arena = values->arena;

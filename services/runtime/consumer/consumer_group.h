@@ -19,10 +19,11 @@ struct consumer_group {
 
 struct consumer_group consumer_group_of(const struct progress *progress, struct arena *arena);
 
-/* The positions have just been loaded: the next move looks at all streams, and makes groups that are missing. */
+/* Says that the positions have just been loaded: the next move looks at all streams, and makes groups that are
+ * missing. */
 void consumer_group_begin(struct consumer_group *group);
 
-/* When it will be time to move (clock_monotonic_us), at most 100 ms behind the positions; INT64_MAX: it is where they
+/* When it will be time to move (clock_monotonic_us), at most 100 ms behind the positions; INT64_MAX if it is where they
  * are. */
 int64_t consumer_group_due_us(const struct consumer_group *group);
 

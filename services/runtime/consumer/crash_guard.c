@@ -25,7 +25,7 @@ static coroutine_fn struct status increment(const struct crash_guard *guard, str
 }
 
 coroutine_fn struct status crash_guard_load(struct crash_guard *guard, struct context *context) {
-  /* This process lives: what it could not take back during an outage was no end of it. */
+  /* This process lives, so the note that it could not take back during an outage was no end of it. */
   if (guard->attempt_left[0]) {
     char left[ENTRY_ID_SIZE];
     memcpy(left, guard->attempt_left, sizeof left);

@@ -101,7 +101,7 @@ static coroutine_fn struct status register_lists(struct loading *loading) {
   return add.count > before ? redis_command(store->commands, loading->context, &add, &reply) : status_ok();
 }
 
-/* A list that has got an entry since it was looked at stays. */
+/* A list stays if it has got an entry since it was looked at. */
 static coroutine_fn struct status unregister_list(struct loading *loading, const char *key) {
   struct event_store *store = loading->letters->store;
   struct arena *arena = loading->context->arena;

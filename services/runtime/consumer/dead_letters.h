@@ -31,10 +31,10 @@ void dead_letters_free(struct dead_letters *letters);
  * them. Yields. */
 coroutine_fn struct status dead_letters_load(struct dead_letters *letters, struct context *context);
 
-/* No key is held and there is no list, as far as is known here. */
+/* Returns whether no key is held and there is no list, as far as is known here. */
 bool dead_letters_is_empty(const struct dead_letters *letters);
 
-/* The key is held. */
+/* Returns whether the key is held. */
 bool dead_letters_holds(const struct dead_letters *letters, const char *key);
 
 /* The reason of an event that is dead-lettered because an earlier one of its key was. It does not hold the key: an
@@ -48,7 +48,7 @@ void dead_letters_add(struct dead_letters *letters, struct transaction *transact
 /* Adds a line under a key that holds no events. */
 void dead_letters_add_line(struct transaction *transaction, const char *key, const void *line, size_t size);
 
-/* What was added since the last of the two is in Redis, or is not. */
+/* They say that what was added since the last call of either is in Redis, or is not. */
 void dead_letters_committed(struct dead_letters *letters);
 void dead_letters_discard(struct dead_letters *letters);
 
@@ -56,7 +56,8 @@ void dead_letters_discard(struct dead_letters *letters);
 void dead_letters_require(const struct dead_letters *letters, struct transaction *transaction,
                           const struct redis_arguments *held, const struct redis_arguments *free);
 
-/* Whether the key is held or there are dead letters of it, for a service's own decisions about it. Yields. */
+/* Tells whether the key is held or there are dead letters of it, for a service's own decisions about the key.
+ * Yields. */
 coroutine_fn struct status dead_letters_find(struct event_store *store, struct context *context, const char *key,
                                              bool *ret_found);
 

@@ -11,7 +11,7 @@ bool housekeeping_is_due(const struct housekeeping *housekeeping, bool caught_up
   return clock_monotonic_us() - housekeeping->done_us >= HOUSEKEEPING_US;
 }
 
-/* It is tried again every second: the log has a line when it begins to fail and one when that ends. */
+/* It is tried again every second, so the log has a line when it begins to fail and one when that ends. */
 static void report(struct housekeeping *housekeeping, struct status status) {
   bool fails = !status_is_ok(status);
   if (fails && !housekeeping->fails) {

@@ -9,7 +9,7 @@
 #include "consumer/progress.h"
 #include "loop/coroutine.h"
 
-enum { HOUSEKEEPING_US = 1000000 }; /* between two */
+enum { HOUSEKEEPING_US = 1000000 }; /* from one time to the next */
 
 struct housekeeping {
   const struct progress *progress;
@@ -19,10 +19,10 @@ struct housekeeping {
   void *user;
   int64_t done_us; /* when it was begun last (clock_monotonic_us) */
   bool wants_tick; /* the clock will be moved on before the next read, and then housekeeping is due */
-  bool fails;      /* it did the last time, and the log says so */
+  bool fails;      /* it failed the last time, and the log says so */
 };
 
-/* `caught_up`: everything up to the clock has been applied. */
+/* `caught_up` says whether everything up to the clock has been applied. */
 bool housekeeping_is_due(const struct housekeeping *housekeeping, bool caught_up);
 
 /* Yields. Its errors are logged, and it is tried again the next time. */

@@ -59,19 +59,19 @@ void leader_stop(struct leader *leader);
 /* Begins a term with the lease that is held now. */
 void leader_begin_term(struct leader *leader);
 
-/* The lease is still that of the term. */
+/* Returns whether the lease is still that of the term. */
 bool leader_holds_term(const struct leader *leader);
 
-/* A function has found another epoch than the term's: the keeper tries at once to get the lease back. */
+/* Says that a function has found another epoch than the term's: the keeper tries at once to get the lease back. */
 void leader_lost_term(struct leader *leader);
 
-/* The lease is still that of the term, and Redis is still its server. */
+/* Returns whether the lease is still that of the term, and Redis is still its server. */
 bool leader_leads(const struct leader *leader);
 
-/* For what is done in the term: `us` from now on, and on no other server. */
+/* Returns a context for what is done in the term: it lasts for `us` from now, and for no other server. */
 struct context leader_context(const struct leader *leader, struct arena *arena, int64_t us);
 
-/* FAILED_PRECONDITION LEASE_LOST: a function has found another epoch than the term's. */
+/* Returns FAILED_PRECONDITION LEASE_LOST, for when a function has found another epoch than the term's. */
 struct status lease_lost(struct arena *arena);
 
 /* The key of the lease's epoch, for guards. */

@@ -12,7 +12,7 @@ static struct status log_reset(const struct progress *progress, struct arena *ar
                       "the log was reset: %s; set %s right to go on", what, progress->key);
 }
 
-/* That nothing is missing of what this process has seen. */
+/* Checks that nothing is missing of what this process has seen. */
 static coroutine_fn struct status check_known(const struct progress *progress, struct context *context) {
   struct status status = known_log_check(progress->store->known, context);
   const char *loss = event_store_loss(progress->store);
@@ -20,8 +20,8 @@ static coroutine_fn struct status check_known(const struct progress *progress, s
   return status_error(context->arena, STATUS_FAILED_PRECONDITION, reason_log_reset, "%s", loss);
 }
 
-/* That the stored positions are of this log, and not past its end. An entry that was added by hand may lie past the
- * clock. */
+/* Checks that the stored positions are of this log, and not past its end. An entry that was added by hand may lie past
+ * the clock. */
 static coroutine_fn struct status check_positions(struct progress *progress, struct context *context) {
   struct arena *arena = context->arena;
   struct position last, *position = &progress->position;
@@ -44,8 +44,8 @@ static coroutine_fn struct status check_positions(struct progress *progress, str
 
 /* ---- its streams ------------------------------------------------------------------------------------------------ */
 
-/* How many of the stream's entries, of all that ever were, are certainly applied. The group follows the position, so
- * whoever trims up to the group keeps below this. */
+/* Returns how many of the entries that were ever added to the stream are certainly applied. The group follows the
+ * position, so whoever trims up to the group keeps below this. */
 static int64_t surely_applied(const struct progress_stream *stream, const struct stream_sight *sight) {
   bool known = *sight->group_at && log_time_of_entry(sight->group_at) <= stream->position;
   return known && sight->group_read > 0 ? sight->group_read : 0;
@@ -56,7 +56,7 @@ static int64_t end_of_gap(const struct progress_stream *stream, const struct str
   int64_t last = log_time_of_entry(sight->last), deleted = log_time_of_entry(sight->deleted);
   if (strcmp(sight->deleted, "0-0") != 0 && deleted > stream->position) return deleted;
   if (strcmp(sight->last, stream->applied) == 0) {
-    /* All that there is has been applied: was it all that ever was? */
+    /* All entries that are left have been applied: were they all that were ever added? */
     bool counted = strcmp(sight->group_at, stream->applied) == 0 && sight->group_read >= 0;
     return counted && sight->group_read < sight->added ? last : 0;
   }

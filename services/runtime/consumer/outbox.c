@@ -132,8 +132,9 @@ static coroutine_fn struct status call_peer(struct outbox *outbox, struct delive
   return rpc_client_call(outbox->options.channel, &delivery->context, route->service, route->method, request).status;
 }
 
-/* True for what says that the message is wrong. Anything else, even what is no outage by its code (a proxy that knows
- * no such method, a certificate that has expired), says nothing about the message: it waits. */
+/* Returns true for a status that says that the message is wrong. Anything else, even if its code is not that of an
+ * outage (a proxy that knows no such method, a certificate that has expired), says nothing about the message: it
+ * waits. */
 static bool blames_message(struct status status) {
   switch (status.code) {
     case STATUS_INVALID_ARGUMENT:
@@ -149,7 +150,7 @@ static bool blames_message(struct status status) {
 
 /* ---- removing --------------------------------------------------------------------------------------------------- */
 
-/* Removes the first `count` messages; with `reason` the first one is dead-lettered. */
+/* Removes the first `count` messages; if there is a `reason`, the first one is dead-lettered. */
 static coroutine_fn struct status remove_first(struct outbox *outbox, struct delivery *delivery, size_t count,
                                                const char *reason) {
   struct event_store *store = outbox->options.store;
@@ -211,7 +212,7 @@ static void say(struct outbox *outbox, struct status status) {
   outbox->in_trouble = !status_is_ok(status);
 }
 
-/* One delivery. *ret_more false: the list is empty. Returns false if it failed. */
+/* Makes one delivery. *ret_more is false if the list is empty. Returns false if it failed. */
 static coroutine_fn bool deliver_next(struct outbox *outbox, bool *ret_more) {
   struct delivery delivery = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US},
                               .epoch = outbox->options.leader->epoch};

@@ -11,7 +11,7 @@ struct outbox;
 
 struct outbox_options {
   struct event_store *store;
-  const struct leader *leader; /* delivers only while this replica is it */
+  const struct leader *leader; /* delivers only while this replica is the leader */
   const struct outbox_route *route;
   struct rpc_channel *channel;
 };
@@ -24,6 +24,6 @@ const char *outbox_key(const struct event_store *store, struct arena *arena);
 /* The coroutine's body: returns after outbox_stop, when the call under way has ended. */
 coroutine_fn void outbox_run(struct outbox *outbox);
 
-/* There may be something to deliver. NULL is allowed. */
+/* Says that there may be something to deliver. NULL is allowed. */
 void outbox_wake(struct outbox *outbox);
 void outbox_stop(struct outbox *outbox);

@@ -41,7 +41,7 @@ struct progress {
   bool loaded;              /* what is stored was taken up in the present term */
   char halt_reason[512];    /* see progress_halt_reason; it may name two keys, whose prefix may have 64 characters */
   uint64_t events;          /* handled by this replica, dead letters included */
-  struct condition moved;   /* `position` has */
+  struct condition moved;   /* signalled when `position` has moved */
 };
 
 /* `leader` must live as long as the result. */
@@ -51,21 +51,22 @@ struct progress progress_of(const struct leader *leader, struct arena *arena, co
 /* Reads the stored positions. Yields. */
 coroutine_fn struct status progress_load(struct progress *progress, struct context *context);
 
-/* This replica handles the events: `position` is what it has taken up in its term, and what it has applied since. */
+/* Returns whether this replica handles the events: then `position` is what it has taken up in its term, and what it has
+ * applied since. */
 bool progress_is_current(const struct progress *progress);
 
-/* Why an operator is waited for; "" means nobody is, or another replica handles the events: it is for that one to say.
- */
+/* Returns why the consumer waits for an operator; "" if it doesn't, or if another replica handles the events, which
+ * then says so itself. */
 const char *progress_halt_reason(const struct progress *progress);
 
-/* An entry of the stream has been applied. */
+/* Notes that an entry of the stream has been applied. */
 void progress_applied(struct progress *progress, struct progress_stream *stream, const char *entry_id,
                       int64_t log_time);
 
-/* Entries of the stream up to `log_time` are gone and will not be waited for. */
+/* Notes that entries of the stream up to `log_time` are gone and will not be waited for. */
 void progress_skip_gap(struct progress_stream *stream, struct arena *arena, int64_t log_time);
 
-/* Everything up to `log_time` has been applied: whoever waits for it goes on. */
+/* Notes that everything up to `log_time` has been applied: those who wait for it go on. */
 void progress_moved_to(struct progress *progress, int64_t log_time);
 
 /* Adds to a transaction what will be stored: everything up to `log_time`, which may be behind the position, and where
@@ -73,8 +74,8 @@ void progress_moved_to(struct progress *progress, int64_t log_time);
 void progress_add(const struct progress *progress, struct transaction *transaction, int64_t log_time,
                   const char *const *last);
 
-/* What was added last is stored now. */
+/* Notes that what was added last is stored now. */
 void progress_stored(struct progress *progress, int64_t log_time);
 
-/* Stores the position as it is; the streams stay. Yields. Errors: LEASE_LOST; as transaction_run. */
+/* Stores the position as it is; those of the streams stay. Yields. Errors: LEASE_LOST; as transaction_run. */
 coroutine_fn struct status progress_store(struct progress *progress, struct context *context);

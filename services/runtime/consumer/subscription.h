@@ -23,18 +23,18 @@
 /* The effect of an event. An error that is neither transient nor Redis' (REDIS_...) dead-letters the event. */
 typedef coroutine_fn struct status event_handler(struct work *work, const struct event *event);
 
-/* Instead: handles a run of consecutive events of streams with the same handler, by fenced functions of the service's
- * own. Such a function refuses an older epoch, skips an event that is not after the stored position of its stream, and
- * moves that position together with the effect (hash consumer_position_key, field = stream, value = the entry's id).
- * What the batch has put before the run is committed before it. After an error that dead-letters, the run is made again
- * event by event. work_lease_lost is the status for a function that found another epoch. */
+/* The alternative: handles a run of consecutive events of streams with the same handler, by fenced functions of the
+ * service's own. Such a function refuses an older epoch, skips an event that is not after the stored position of its
+ * stream, and moves that position together with the effect (hash consumer_position_key, field = stream, value = the
+ * entry's id). What the batch has put before the run is committed before it. After an error that dead-letters, the run
+ * is repeated event by event. work_lease_lost is the status for a function that found another epoch. */
 typedef coroutine_fn struct status event_run_handler(struct work *work, const struct event *const *events,
                                                      size_t count);
 
 struct subscription {
   const ProtobufCMessageDescriptor *entity;
   const char *source; /* the service that owns the entity: "customer" */
-  /* For each stream at most one of the two; neither: the service does not subscribe to that stream. */
+  /* For each stream at most one of the two is set; with neither, the service does not subscribe to that stream. */
   event_handler *created, *updated, *deleted;
   event_run_handler *created_run, *updated_run, *deleted_run;
   /* Instead of handlers: the view keeps the entities (projection_keep), each under its id, and follows all three

@@ -23,7 +23,7 @@ coroutine_fn void waiters_poke(struct waiters *waiters) {
   struct redis_arguments command = redis_command_of(context.arena, "CLIENT", "UNBLOCK", NULL);
   redis_add_number(&command, client);
   const struct redis_reply *reply;
-  /* Whatever becomes of it: whoever waits pokes again. */
+  /* It does not matter if this fails: a call that waits pokes again. */
   (void)redis_command(commands, &context, &command, &reply);
   arena_free(context.arena);
   waiters->unblocking = false;
@@ -38,8 +38,8 @@ static coroutine_fn struct status position_now(const struct progress *progress, 
   return position_read(progress->store, context, ret_position);
 }
 
-/* Whether the position can be reached at all. That of a halted consumer says nothing, not even that something has been
- * applied. */
+/* Checks whether the position can be reached at all. The position of a halted consumer says nothing, not even that
+ * something has been applied. */
 static struct status check_running(const struct progress *progress, struct context *context) {
   if (!event_store_is_ready(progress->store)) {
     return status_error(context->arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "%s",
@@ -56,7 +56,7 @@ static struct status check_deadline(struct context *context) {
                       "the position was not reached in time");
 }
 
-/* The leader says when it has moved; elsewhere its position is looked for, with growing pauses. */
+/* Waits for the position to move: the leader knows when it has; other replicas look for it, with growing pauses. */
 static coroutine_fn void pause_until(struct progress *progress, int64_t deadline_us, int64_t *pause_us) {
   bool here = progress_is_current(progress);
   int64_t end_us = clock_monotonic_us() + (here ? WAITERS_POKE_US : *pause_us);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiters: calls that wait until everything up to a position has been applied, by whichever replica is the leader.
  *
- * Whoever waits pokes the leader: a leader that blocks in Redis for want of events goes on at once, looks at the clock
- * and says how far it is. Threads: the loop's. */
+ * A call that waits pokes the leader: a leader that blocks in Redis for want of events goes on at once, looks at the
+ * clock and says how far it is. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #include "consumer/progress.h"
 #include "loop/coroutine.h"
 
-/* Whoever waits pokes again so often, in case a poke came just before the block. */
+/* A call that waits pokes again at this interval, in case a poke came just before the block. */
 enum { WAITERS_POKE_US = 20000 };
 
 struct waiters {
@@ -31,5 +31,5 @@ coroutine_fn void waiters_poke(struct waiters *waiters);
 /* Waits as consumer_wait_for says. Yields. */
 coroutine_fn struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after);
 
-/* Without a wait it would be OK. */
+/* Returns whether waiters_wait_for would be OK without a wait. */
 bool waiters_has_seen(const struct waiters *waiters, const char *after);

@@ -45,7 +45,7 @@ struct work_event {
   struct work_event *before;
 };
 
-/* An entity that the present unit writes, for the case that it can't. */
+/* An entity that the present unit writes, to be named if that fails. */
 struct work_entity {
   int guard;
   const struct entity_type *type;
@@ -261,7 +261,7 @@ static void forget_want(struct work_view *view, struct work_record *record) {
   if (record->known) return;
   record->known = true;
   struct work_record **at = &view->wanted.first;
-  // What is not known is wanted. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+  // What is not known gets wanted. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
   while (*at != record) at = &(*at)->next;
   *at = record->next;
   if (!*at) view->wanted.end = at;
@@ -329,7 +329,7 @@ static void note_change(struct work *work, const struct entity_type *type, const
   *place = work;
 }
 
-/* Whether it is an entity of the type at all, of whatever content. */
+/* Returns whether it is an entity of the type at all, whatever its content. */
 static bool check_entity(struct work *work, const struct entity_type *type, const void *entity) {
   const char *fault = entity_type_fault(work_arena(work), type);
   if (!fault) fault = record_type_fault(work_arena(work), type->descriptor, entity);
@@ -392,7 +392,7 @@ static void begin_next_unit(struct work *work) {
   begin_unit(work);
 }
 
-/* The event that has added the guard or the change; an event's are those from its begin to the next one's. */
+/* Returns the event that has added the guard or the change; an event's are those from its begin to the next one's. */
 static const struct event *owner_of(const struct work *work, size_t guard, size_t change) {
   const struct work_event *at = work->current;
   while (at && guard <= at->guards && change <= at->changes) at = at->before;

@@ -7,7 +7,7 @@
  * work that isn't committed leaves nothing. Belongs to the consumer's coroutine. Memory: the work's arena.
  *
  * What a handler gives that can't be stored or sent (NULL; a record or message of another type; more than 1 MiB; text
- * that is no UTF-8; an id that is no UUID; see also record.h, entity_store.h) dead-letters its event, with what was
+ * that is not UTF-8; an id that is not a UUID; see also record.h, entity_store.h) dead-letters its event, with what was
  * wrong, once the handler has returned, as does an entity that can't be created or changed since it exists already or
  * does not. An entity that others change at the same time makes the handler run again. */
 #pragma once
@@ -34,21 +34,21 @@ void *work_user(struct work *work);
 /* The lease's epoch as text, for fenced functions of the service's own (event_run_handler). */
 const char *work_epoch(struct work *work);
 
-/* What an event_run_handler answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST. It says
- * nothing against the event. */
+/* Returns what an event_run_handler answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST.
+ * It says nothing against the event. */
 struct status work_lease_lost(struct work *work);
 
 /* Says that a record will be needed, so that a batch's records are fetched together. For subscription.want. */
 void work_want(struct work *work, const struct view *view, const char *key);
 
-/* The record as of this event, or NULL if there is none. The message may be changed and put back. May yield. */
+/* Gets the record as of this event, or NULL if there is none. The message may be changed and put back. May yield. */
 coroutine_fn struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record);
 void work_put(struct work *work, const struct view *view, const char *key, const void *record);
 void work_remove(struct work *work, const struct view *view, const char *key);
 
-/* Creates an entity of the service's own, with its event caused by `event`. Its id is what `entity` has, or, where that
- * is empty, is derived from the event: the same however often the handler runs, another for each of the entities of a
- * type that the event creates, counted in order. It is set in `entity`. */
+/* Creates an entity of the service's own, with its event caused by `event`. Its id is the one in `entity`, or, if that
+ * is empty, one derived from the event, which is set in `entity`: it is the same however often the handler runs, and
+ * another for each of the entities of a type that the event creates, counted in order. */
 void work_create(struct work *work, const struct entity_type *type, void *entity, const struct event *event);
 
 /* Changes an own entity that the handler has loaded. Others may change it meanwhile: then the handler runs again. What

@@ -31,14 +31,14 @@ const char *work_fault(const struct work *work);
 /* Reads the records that were wanted and are not known yet, one command for each view. Yields. */
 coroutine_fn struct status work_fetch(struct work *work);
 
-/* How much the present unit changes, in commands, fields, and the like of their bytes. */
+/* How much the present unit changes, counted in commands and fields; many bytes count as further ones. */
 size_t work_changes(const struct work *work);
 
-/* True when the present unit changes an entity that it has changed already. One transaction can't: its guards are all
- * checked before its first change. The unit must end before the second change. */
+/* Returns true when the present unit changes an entity that it has changed already. One transaction can't: its guards
+ * are all checked before its first change. The unit must end before the second change. */
 bool work_conflicts(const struct work *work);
 
-/* Messages that the present unit sends. */
+/* How many messages the present unit sends. */
 size_t work_sends(const struct work *work);
 
 /* Forgets what the present unit has put, and all that was read. */
@@ -46,10 +46,10 @@ void work_discard(struct work *work);
 
 /* Why a unit was not written. */
 struct work_refusal {
-  const struct event *event; /* whose guard or change it is; NULL if there is none of an event */
+  const struct event *event; /* whose guard or change it is; NULL if it is not of an event */
   const char *why;           /* for people */
   const char *entity;        /* whose guard does not hold: type and id; NULL means of no entity */
-  int64_t version;           /* that the handler has met of it; 0 if there is none */
+  int64_t version;           /* the version of it that the handler has met; 0 if there is none */
 };
 
 /* Writes the present unit, and what work_transaction was given, in one transaction; afterwards the next unit begins.

@@ -16,7 +16,7 @@ static void *resource_essence(struct arena *arena, const struct resource *resour
   return essence;
 }
 
-/* The request as it counts for being the same request. */
+/* Returns what of a request decides whether another is the same. */
 static const void *request_essence(struct arena *arena, const struct resource *resource, const void *request,
                                    bool with_identity) {
   void *essence = message_share(arena, request);
@@ -59,7 +59,7 @@ void command_tell_position(struct rpc_call *call, const struct position *positio
   rpc_call_tell_position(call, position_text(call->context.arena, position));
 }
 
-/* The position of an event that this log has had before; the epoch is the log's present one. */
+/* Returns the position of an earlier event of this log; the epoch is the log's present one. */
 static coroutine_fn struct status tell_earlier_position(struct rpc_call *call, int64_t log_time) {
   struct event_store *store = service_of(call)->store;
   struct position position = store->latest;

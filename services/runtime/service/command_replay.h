@@ -25,19 +25,20 @@ struct request_record command_record(struct rpc_call *call, const struct resourc
 const char *command_entity_id(struct rpc_call *call, const struct resource *resource,
                               const struct request_record *record, size_t index);
 
-/* Looks for the answer of an earlier same request. *ret_found: *ret_reply is it. For single-entity answers; `stream`
- * suffix is "created", "updated" or "deleted" (then the answer is Empty). */
+/* Looks for the answer to an earlier call with the same request; if *ret_found, *ret_reply is that answer. For
+ * single-entity answers; `what`, the stream's suffix, is "created", "updated" or "deleted" (then the answer is
+ * Empty). */
 coroutine_fn struct status command_replay(struct rpc_call *call, const struct resource *resource,
                                           const struct request_record *record, const char *what, bool *ret_found,
                                           const void **ret_reply);
 
 /* The end of a command that looked for an earlier answer in vain and then was refused: if the same request was carried
- * out meanwhile, the refusal is that one's work, and its answer is the answer. Otherwise `status`. */
+ * out meanwhile, the refusal comes from that, and *ret_reply is its answer. Otherwise the outcome is `status`. */
 coroutine_fn struct status command_replay_refused(struct rpc_call *call, const struct resource *resource,
                                                   const struct request_record *record, const char *what,
                                                   struct status status, const void **ret_reply);
 
-/* The answer of a transaction that said REPLAYED. */
+/* Gets the answer for a transaction that said REPLAYED. */
 coroutine_fn struct status command_replay_result(struct rpc_call *call, const struct resource *resource,
                                                  const struct request_record *record, const char *what,
                                                  const struct transaction_result *result, const void **ret_reply);
@@ -51,11 +52,11 @@ coroutine_fn struct status command_answer_unchanged(struct rpc_call *call, const
 /* Puts `<brand>-position` into the trailing metadata. */
 void command_tell_position(struct rpc_call *call, const struct position *position);
 
-/* ABORTED with VERSION_MISMATCH. */
+/* Returns ABORTED with VERSION_MISMATCH. */
 struct status version_mismatch(struct arena *arena, const struct resource *resource, const char *id, int64_t wanted,
                                int64_t actual);
 
-/* True (and *ret_status ABORTED) when `wanted` is not 0 and not the entity's version. */
+/* Returns true (and *ret_status ABORTED) when `wanted` is not 0 and not the entity's version. */
 bool version_differs(struct arena *arena, const struct resource *resource, const void *entity, int64_t wanted,
                      struct status *ret_status);
 

@@ -194,12 +194,13 @@ static void check_settings(struct mistakes *mistakes) {
 
 /* ---- brand ------------------------------------------------------------------------------------------------------ */
 
-/* Ends with _, so that a variable of another product which begins likewise isn't taken for one of this. */
+/* The prefix ends with _, so that another product's variable which begins likewise isn't taken for one of this
+ * product. */
 static bool is_environment_prefix(const char *prefix) {
   return is_of(prefix, variable_letters) && *prefix != '_' && prefix[strlen(prefix) - 1] == '_' && prefix[1];
 }
 
-/* gRPC keeps names with that beginning for itself, and decodes values of names with that end. */
+/* gRPC keeps names that begin like this for itself, and decodes values of names that end like this. */
 static bool is_metadata_key(const char *key) {
   return is_of(key, metadata_letters) && strncmp(key, "grpc-", 5) != 0 &&
          (strlen(key) < 4 || strcmp(key + strlen(key) - 4, "-bin") != 0);
@@ -215,7 +216,8 @@ static void check_metadata(struct mistakes *mistakes, const struct brand *brand)
     mistake(mistakes, "brand->position_metadata", "is the same as after_metadata");
 }
 
-/* What arrives over the wire is looked up among the runtime's reasons first: one that is both would never be found. */
+/* What arrives over the wire is looked up among the runtime's reasons first, so a brand's reason of the same name would
+ * never be found. */
 static void check_reasons(struct mistakes *mistakes, const struct brand *brand) {
   for (const char *const *reason = brand->reasons; reason && *reason; reason++) {
     if (reason_find(runtime_reasons, *reason))

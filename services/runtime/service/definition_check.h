@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The check of a service's definition, before anything else happens: what an author has left out, misspelt or mixed up
- * is told at start, all of it, one line a mistake. Any thread. */
+/* Definition check: checks a service's definition before anything else happens. Everything that an author has left out,
+ * misspelt or mixed up is told at start, with one line for each mistake. Any thread. */
 #pragma once
 
 #include "service/service.h"

@@ -130,7 +130,7 @@ static struct status check_update(struct rpc_call *call, const void *request, st
   return violations_status(&violations);
 }
 
-/* One try. *ret_again: somebody else has changed the entity since it was loaded. */
+/* Makes one try. *ret_again says whether somebody else has changed the entity since it was loaded. */
 static coroutine_fn struct status try_update(struct rpc_call *call, const void *request, const struct update_plan *plan,
                                              const struct request_record *record, const void **ret_reply,
                                              bool *ret_again) {

@@ -12,7 +12,7 @@ rpc_handler entity_get;
 /* BatchGet by the request's `ids` (1 to 1000, all or nothing). */
 rpc_handler entity_batch_get;
 
-/* List, in order of creation; of those alone that resource.list_filter says. */
+/* List, in order of creation; resource.list_filter may narrow it down. */
 rpc_handler entity_page_list;
 
 /* --- for listings with a course of their own --- */
@@ -21,5 +21,5 @@ rpc_handler entity_page_list;
 coroutine_fn struct status entity_page_list_by(struct rpc_call *call, const void *request, const char *index_key,
                                                const char *filter, const void **ret_reply);
 
-/* page_size of a list request: negative is refused. */
+/* Checks the page_size of a list request: a negative one is refused. */
 void check_page_size(struct violations *violations, int32_t page_size);

@@ -11,10 +11,10 @@
 enum {
   PAUSE_US = 10 * 1000 * 1000,
   PAUSE_MAX_US = 40 * 1000 * 1000,
-  SLACK_BYTES = 4 * 1024 * 1024, /* not worth the search */
+  SLACK_BYTES = 4 * 1024 * 1024, /* less than this is not worth the search */
 };
 
-/* Bytes in memory that are no file's; 0 where the system doesn't tell. */
+/* Returns how many bytes in memory belong to no file; 0 if the system doesn't tell. */
 static size_t own_bytes(void) {
   FILE *file = fopen("/proc/self/statm", "re");
   if (!file) return 0;
@@ -24,7 +24,7 @@ static size_t own_bytes(void) {
   return found == 2 && resident > shared ? (resident - shared) * (size_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-/* A look at which the system doesn't tell, since it has no descriptors for it, must not count as the least. */
+/* A look that fails, since there are no descriptors left for it, must not count as the least. */
 static size_t look(struct memory_watch *watch) {
   size_t bytes = own_bytes();
   if (bytes > 0 && bytes < watch->min_bytes) watch->min_bytes = bytes;
@@ -35,7 +35,7 @@ static void give_back(struct memory_watch *watch, struct loop *loop, size_t befo
   loop_trim(loop);
   malloc_trim(0);
   size_t after = look(watch);
-  /* While a burst lasts, all is in use: it is tried less often then. */
+  /* While a burst lasts, everything is in use, so this is tried less often then. */
   watch->pause_us = after + SLACK_BYTES < before || watch->pause_us >= PAUSE_MAX_US ? PAUSE_US : 2 * watch->pause_us;
   log_event(LOG_DEBUG, "memory given back", "before", log_number((int64_t)before), "after", log_number((int64_t)after),
             NULL);

@@ -2,7 +2,7 @@
 /* Memory watch: gives back to the system what a burst of connections and calls has needed and nobody needs any more.
  *
  * malloc keeps what was freed, in pieces between what is still in use, and the loop keeps the stacks of coroutines that
- * have ended; a service that had ten times the usual load once would stay as big for ever. Threads: the loop's. */
+ * have ended; a service that had ten times the usual load once would stay that big for ever. Threads: the loop's. */
 #pragma once
 
 #include <stddef.h>
@@ -13,7 +13,7 @@
 struct memory_watch {
   int64_t looked_us;
   int64_t pause_us; /* until it looks again */
-  size_t min_bytes; /* that it has ever seen */
+  size_t min_bytes; /* the least in use that it has ever seen */
 };
 
 /* To be called often; looks every 10 s, or, while there is nothing to gain, every 40 s. Takes some milliseconds when

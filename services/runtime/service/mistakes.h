@@ -17,21 +17,21 @@ struct mistakes {
 
 struct mistakes mistakes_of(struct arena *arena, const struct service_definition *definition);
 
-/* Adds one; `where` is its place, for people. */
+/* Adds a mistake; `where` is its place, for people. */
 void mistake(struct mistakes *mistakes, const char *where, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* OK without mistakes, else INVALID_ARGUMENT DEFINITION_INVALID, which names them all. */
+/* Returns OK without mistakes, otherwise INVALID_ARGUMENT DEFINITION_INVALID, which names them all. */
 struct status mistakes_status(const struct mistakes *mistakes);
 
 /* Returns false if there was one of the kind with that name before. */
 bool mistakes_is_first(struct mistakes *mistakes, const char *kind, const char *name);
 
-/* Adds one if table and count do not fit. Returns false if there is nothing to look at. */
+/* Adds a mistake if table and count do not fit together. Returns false if there is nothing to look at. */
 bool mistakes_check_table(struct mistakes *mistakes, const char *where, const void *table, size_t count);
 
-/* A part of keys, variables and users' names: customer, gift_card. */
+/* Returns whether it can be a part of keys, variables and users' names, as customer or gift_card can. */
 bool mistakes_is_name(const char *name);
 
-/* For messages: "NULL" for NULL. */
+/* Returns the name for a message: "NULL" for NULL. */
 const char *mistakes_shown(const char *name);

@@ -7,7 +7,7 @@ static coroutine_fn struct status check_position(struct rpc_call *call, struct e
   return position_invalid(call->context.arena);
 }
 
-/* A call that need not wait keeps its place: otherwise each would let one more in, and all would be worked on. */
+/* A call that need not wait keeps its place: otherwise each would let one more in, and all would run at once. */
 static coroutine_fn struct status wait_for_consumer(struct rpc_call *call, struct consumer *consumer) {
   if (consumer_has_seen(consumer, call->context.after)) return status_ok();
   rpc_call_rest(call);

@@ -26,7 +26,8 @@ struct resource {
   void (*check)(struct violations *violations, const char *path, const void *entity, const char *field);
   /* Optional: the id of a new entity, from its fields. NULL if it is derived from the request_id, or random. */
   const char *(*entity_id)(struct arena *arena, const void *entity);
-  /* Optional: the field by which a List request narrows its answer down, an id; empty: to all. One of type->indexes. */
+  /* Optional: the field by which a List request narrows its answer down, an id; if it is empty, the answer has all. One
+   * of type->indexes. */
   const char *list_filter;
   /* Optional, both or none: a guard of its own for the deletion of `entity` (the guard's number is returned), and the
    * error when that guard refuses, with the value that it has found (transaction.h). */

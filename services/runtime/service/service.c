@@ -46,7 +46,7 @@ struct life {
   struct memory_watch memory;
   size_t connections;        /* that there may be at once */
   size_t health_connections; /* of the listener for probes */
-  bool told_elsewhere;       /* why it is not ready has been logged by who noticed it */
+  bool told_elsewhere;       /* why it is not ready has been logged by the part that noticed it */
   bool stopping;
 };
 
@@ -154,7 +154,7 @@ static coroutine_fn struct status retry(struct rpc_call *call, struct status ref
 }
 
 /* Of the descriptors that the process may have, connections get half, or all but a reserve: Redis, peers, mails' files
- * and the mail server need theirs. Probes have some that nobody else can take. */
+ * and the mail server need some. Probes have a few that nothing else can take. */
 static struct status share_descriptors(struct life *life) {
   enum { RESERVE = 128, FOR_PROBES = 32 };
   const struct service_settings *settings = &life->settings;
@@ -170,7 +170,7 @@ static struct status share_descriptors(struct life *life) {
                       DESCRIPTORS_MIN);
 }
 
-/* Why there is no listener, by the setting that says where it should be. */
+/* Says why there is no listener, with the setting that says where it should be. */
 static struct status named(const struct life *life, const char *variable, struct status status) {
   struct arena *arena = life->service.arena;
   const char *name = brand_variable(life->service.definition->brand, arena, variable);
@@ -214,7 +214,7 @@ static struct status open_server(struct life *life) {
   return status_is_ok(status) ? open_health_server(life) : status;
 }
 
-/* -1: there is none of that name. */
+/* Returns -1 if there is none of that name. */
 static int peer_index(const struct service_definition *definition, const char *name) {
   for (int i = 0; i < SERVICE_PEERS && definition->peers[i].name; i++) {
     if (strcmp(definition->peers[i].name, name) == 0) return i;
@@ -238,8 +238,8 @@ static void start_consumer(struct life *life) {
   service->consumer = consumer_start(service->loop, service->arena, &options);
 }
 
-/* An outage of Redis is told by the connection, and that connections can't be taken by the listener: one line when it
- * begins, one when it ends. */
+/* Returns whether another part logs the trouble, with one line when it begins and one when it ends: the connection logs
+ * an outage of Redis, the listener that it can't take connections. */
 static bool is_told_elsewhere(const struct life *life) {
   const char *trouble = readiness_trouble(&life->service);
   return *trouble && (readiness_is_outage(&life->service) || trouble == life->service.refusing);
@@ -293,7 +293,7 @@ static coroutine_fn void run(void *argument) {
   rpc_server_start(life->server);
   if (life->health_server) rpc_server_start(life->health_server);
   start_consumer(life);
-  supervisor_tell("READY=1"); /* started: ready for calls is what health says */
+  supervisor_tell("READY=1"); /* it has started; health says whether it is ready for calls */
   serve_until_stopped(life);
 
   supervisor_tell("STOPPING=1");

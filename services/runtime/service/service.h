@@ -30,8 +30,8 @@
  *
  * METHOD_RETRIED_WHEN_CAUGHT_UP: events that the service has not handled yet could turn a refusal into a success, but
  * never a success into a refusal. A call does not wait; but if its handler refuses with FAILED_PRECONDITION, it waits
- * until the service has handled everything up to that position, and the handler runs once more: what it does before
- * it refuses must bear to be done twice. */
+ * until the service has handled everything up to that position, and the handler runs once more: it must be safe to do
+ * twice what the handler does before it refuses. */
 #define METHOD_READS_VIEWS 1u
 #define METHOD_RETRIED_WHEN_CAUGHT_UP 2u
 
@@ -54,9 +54,9 @@ struct service_definition {
   /* The gRPC services; their `user` is set to the struct service. */
   const struct rpc_service *services;
   size_t service_count;
-  /* For reflection: a packed FileDescriptorSet with those services and all that they import, comments at will (protoc
-   * --include_imports --include_source_info --descriptor_set_out). The runtime adds what it serves itself. The size is
-   * a pointer since an embedded file's size is not known where the definition is compiled. */
+  /* For reflection: a packed FileDescriptorSet with those services and all that they import, with or without comments
+   * (protoc --include_imports --include_source_info --descriptor_set_out). The runtime adds what it serves itself. The
+   * size is a pointer since an embedded file's size is not known where the definition is compiled. */
   const void *descriptor_set;
   const size_t *descriptor_set_size;
   const struct view *const *views;          /* ends with NULL; NULL if there is none */
@@ -70,15 +70,15 @@ struct service_definition {
   size_t setting_count;
   const char *const *known_variables; /* patterns of <BRAND>_ variables that other programs of the brand know;
                                          ends with NULL */
-  /* Optional: after configuration and connections are made, before anything is served. Sets service->user. */
+  /* Optional: called after configuration and connections are made, before anything is served. Sets service->user. */
   struct status (*start)(struct service *service);
   /* Optional: see consumer_options.housekeep; `user` is the struct service. */
   coroutine_fn struct status (*housekeep)(void *service, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
-  /* Optional: as soon as the service is to end, while calls and the consumer still have to: what may take long begins
-   * to give up, so that they can end. Does not yield. */
+  /* Optional: called as soon as the service is to end, while calls and the consumer still run: it makes what may take
+   * long give up, so that they can end. Does not yield. */
   void (*stopping)(struct service *service);
-  /* Optional: after everything has been stopped. */
+  /* Optional: called after everything has been stopped. */
   void (*stop)(struct service *service);
 };
 

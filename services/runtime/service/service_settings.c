@@ -73,7 +73,7 @@ static struct status check_unique(const struct setting_list *list) {
   return status_ok();
 }
 
-/* One that all services have: its row says the variable without the brand's prefix. */
+/* Makes a setting that all services have: its row has the variable without the brand's prefix. */
 static void add_common_setting(struct setting_list *list, const struct brand *brand, struct setting setting) {
   setting.variable = brand_variable(brand, list->arena, setting.variable);
   add_setting(list, setting);
@@ -155,7 +155,7 @@ static void add_common(struct setting_list *list, const struct service_definitio
   for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_common_setting(list, definition->brand, common[i]);
 }
 
-/* Whom connections are with, and how long they last. */
+/* The settings that say whom connections are with, and how long they last. */
 static void add_connections(struct setting_list *list, const struct service_definition *definition,
                             struct service_settings *settings, struct tls_texts *paths) {
   const struct setting own[] = {

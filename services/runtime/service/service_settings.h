@@ -16,7 +16,7 @@ struct service_settings {
   const char *peer_addresses[SERVICE_PEERS];
   struct tls_files *tls;        /* NULL means plain text */
   int tls_clients;              /* enum rpc_clients */
-  const char *health_listen;    /* empty: none */
+  const char *health_listen;    /* empty means none */
   const char *internal_callers; /* NULL means everybody */
   int64_t connection_minutes;
   int64_t connections;             /* at once */

@@ -14,7 +14,7 @@
 #include "store/log_time.h"
 
 enum {
-  FRESH_US = 100 * 1000, /* however many ask, Redis is asked so often at most */
+  FRESH_US = 100 * 1000, /* Redis' answer is cached for 100 ms, whatever the request rate */
   READ_US = 1000 * 1000, /* Redis' time to answer */
 };
 
@@ -52,7 +52,7 @@ static coroutine_fn void read_backlog(struct service_status *self) {
   arena_free(context.arena);
 }
 
-/* Yields until what is known of the backlog is fresh. Without Redis it doesn't: then nothing is known. */
+/* Yields until what is known of the backlog is fresh. Without Redis it doesn't yield: then nothing is known. */
 static coroutine_fn void refresh_backlog(struct service_status *self, int64_t deadline_us) {
   while (self->reading) {
     if (!condition_wait(&self->read_over, deadline_us)) return;

@@ -168,7 +168,7 @@ static coroutine_fn struct status add_chunk(struct listing *listing, struct enti
   return status_ok();
 }
 
-/* Tells whether anything is behind the page, so that a last page has no token. */
+/* Tells whether anything comes after the page, so that a last page has no token. */
 static coroutine_fn struct status look_behind(struct listing *listing) {
   struct listed next;
   size_t count;

@@ -106,7 +106,8 @@ static bool check_entity(struct transaction *transaction, const struct entity_ty
   return true;
 }
 
-/* The same for one that must have been loaded before; from the life `ended` on nothing of the kind is done to it. */
+/* The same for one that must have been loaded before; entities whose life is `ended` or a later one can't be changed
+ * so. */
 static bool check_loaded(struct transaction *transaction, const struct entity_type *type, const void *entity,
                          const char *what, enum entity_life ended, struct stored *ret_stored) {
   if (!check_entity(transaction, type, entity, what, ret_stored)) return false;

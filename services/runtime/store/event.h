@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Event: an entry of a stream `events:<entity>_<created|updated|deleted>`.
  *
- * Fields of an entry: `event_id` (UUID), `entity` (the whole resource after the change, for *deleted* as it last was,
- * as protobuf), then where they apply `cause` (event id of the event that led to it), `attempt_id`, `traceparent`. */
+ * Fields of an entry: `event_id` (UUID), `entity` (the whole resource as protobuf, after the change or, for *deleted*,
+ * as it last was), then, where they apply, `cause` (event id of the event that led to it), `attempt_id`,
+ * `traceparent`. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -32,7 +33,7 @@ struct event_origin {
   const char *traceparent;
 };
 
-/* Adds an event on `events:<stream>` with a new event id (told in *ret_event_id unless that is NULL). */
+/* Adds an event on `events:<stream>` with a new event id (put into *ret_event_id unless that is NULL). */
 void event_append(struct transaction *transaction, const char *stream, const void *entity_bytes, size_t entity_size,
                   const struct event_origin *origin, const char **ret_event_id);
 

@@ -43,7 +43,8 @@ bool event_merge_wants(const struct event_merge *merge, size_t stream) {
   return merge->streams[stream].count < merge->page_size;
 }
 
-/* Room for one more behind the held ones, at the array's start where enough has been handed out there. */
+/* Makes room for one more after the held ones, by moving them to the array's start where enough has been handed out
+ * there. */
 static void make_room(struct held_stream *stream) {
   if (stream->first + stream->count < stream->capacity) return;
   if (stream->first >= stream->count && stream->first > 0) {

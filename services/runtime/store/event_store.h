@@ -34,7 +34,7 @@ coroutine_fn void event_store_close(struct event_store *store);
 /* What the log lacks that this process has seen in it (known_log.h), and what to do; "" means nothing. */
 const char *event_store_loss(const struct event_store *store);
 
-/* A library whose Lua source `source` may use the functions of store/lua/log_time.lua, which is put before it. */
+/* Makes a library whose Lua source `source` may use the functions of store/lua/log_time.lua, which is put before it. */
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);
 
 /* Calls a function of a library whose first key is the clock. An answer of {'no clock'} has changed nothing: the clock
@@ -44,7 +44,7 @@ coroutine_fn struct status event_function_call(struct event_store *store, struct
                                                const struct redis_arguments *keys, const struct redis_arguments *values,
                                                const struct redis_reply **ret_reply);
 
-/* From the numbers and texts in which functions tell a log time and an epoch; zeros where they are missing. */
+/* Makes a position of the replies in which functions tell a log time and an epoch; what is missing becomes zero. */
 void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
                          struct position *ret_position);
 
@@ -52,11 +52,11 @@ void position_from_reply(const struct redis_reply *log_time, const struct redis_
  * from the streams' last ids with a new epoch otherwise. */
 coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
 
-/* The clock as it is, not moved. */
+/* Reads the clock without moving it. */
 coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
 
-/* That a position is one that this log has told. What the present connection has told of it mostly answers that; else
- * Redis is asked. Errors: FAILED_PRECONDITION (LOG_RESET), UNAVAILABLE (REDIS_UNREACHABLE). */
+/* Checks that a position is one that this log has told. What the present connection has told of the log mostly decides
+ * that; otherwise Redis is asked. Errors: FAILED_PRECONDITION (LOG_RESET), UNAVAILABLE (REDIS_UNREACHABLE). */
 coroutine_fn struct status event_store_check_position(struct event_store *store, struct context *context,
                                                       const struct position *position);
 
@@ -67,5 +67,5 @@ void event_store_saw(struct event_store *store, const struct position *position)
 coroutine_fn struct status position_read(struct event_store *store, struct context *context,
                                          struct position *ret_position);
 
-/* Wall clock or latest log time seen, whichever is later, in microseconds: the base of expiry times. */
+/* Returns the wall clock or the latest log time seen, whichever is later, in microseconds: the base of expiry times. */
 int64_t event_store_now(const struct event_store *store);

@@ -8,7 +8,7 @@
 #include "loop/coroutine.h"
 #include "store/store_connections.h"
 
-/* The last one that this process knows of a stream. */
+/* The last entry that this process knows of a stream. */
 struct known_entry {
   const char *stream_key;
   char id[ENTRY_ID_SIZE];
@@ -250,13 +250,13 @@ static coroutine_fn struct status compare_entries(struct known_log *known, struc
   return status_ok();
 }
 
-/* *ret_loss NULL if nothing is missing. Entries are looked for on a fresh connection only: while one lasts, none can
+/* *ret_loss is NULL if nothing is missing. Entries are looked for on a fresh connection only: while one lasts, none can
  * get lost without the clock. */
 static coroutine_fn struct status compare(struct known_log *known, struct context *context, const struct sight *sight,
                                           bool fresh, const char **ret_loss) {
   struct arena *arena = context->arena;
   *ret_loss = NULL;
-  /* Without a clock nothing is compared: whoever appends next makes one, of another epoch. */
+  /* Without a clock nothing is compared: the next append makes one, of another epoch. */
   if (!*known->end.epoch || !*sight->end.epoch) return status_ok();
   if (strcmp(sight->end.epoch, known->end.epoch) != 0) return compare_epochs(known, context, sight, ret_loss);
   bool only_entries_count = fresh && redis_server_took_over(known->store->server);

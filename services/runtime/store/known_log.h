@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Known log: what this process has seen of the shop's log, to notice when Redis comes back without it.
  *
- * A Redis that was restored from an older file, or that took over without the last writes, looks like any other to
- * whoever comes new. A process that has been there knows better: the latest log time that it was told, its epoch, and
- * the last entries of each stream that it appended or applied. They are compared before the first append on every
- * connection, and once a second (store_watch.h). When something is missing, the log has lost it: the service is not
- * ready, its consumer halts, and nothing is appended on a fresh connection, until what was missing is there again, an
- * operator accepts the loss, or the process ends.
+ * A Redis that was restored from an older file, or that took over without the last writes, looks like any other to a
+ * process that has just started. One that ran before knows the latest log time that it was told, its epoch, and the
+ * last entries of each stream that it appended or applied. These are compared with the log before the first append on
+ * every connection, and once a second (store_watch.h). When something is missing, the log has lost it: the service is
+ * not ready, its consumer halts, and nothing is appended on a fresh connection, until what was missing is there again,
+ * an operator accepts the loss, or the process ends.
  *
- * An operator accepts in the hash `<service>_position`: by a field `accepted` with a log time that is not before what
- * is missing; or, where only the epoch is another, by setting the field `epoch` to the present one. A replica that took
- * over from the server before may lack the clock's last ticks, which are no entries: there only entries count. A Redis
- * that was emptied altogether (nothing in it is older than the last look) is a fresh shop: it is begun, and the log
- * says so. Threads: the loop's. */
+ * An operator accepts a loss in the hash `<service>_position`: by a field `accepted` with a log time that is not before
+ * what is missing; or, where only the epoch is another, by setting the field `epoch` to the present one. A replica of
+ * Redis that took over may lack the clock's last ticks, which are not entries: in that case only entries count. A Redis
+ * that was emptied altogether (nothing in it is older than the last look) counts as a fresh shop: the process begins
+ * with it and logs that. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,18 +29,19 @@ struct known_log;
 
 struct known_log *known_log_new(struct event_store *store, struct arena *arena);
 
-/* The log has been told to reach as far as `position`. */
+/* Notes that the log has been said to reach as far as `position`. */
 void known_log_saw(struct known_log *known, const struct position *position);
 
-/* This process has appended the entry to a stream of its own, or applied it. */
+/* Notes that this process has appended the entry to a stream of its own, or applied it. */
 void known_log_appended(struct known_log *known, const char *stream_key, int64_t log_time);
 void known_log_applied(struct known_log *known, const char *stream_key, const char *entry_id);
 
-/* OK unless the log that a fresh connection met lacks something that is known. Mostly answered without Redis.
+/* Returns OK unless the log that a fresh connection met lacks something that is known. Mostly it need not ask Redis.
  * Errors: UNAVAILABLE (LOG_RESET: what is missing and what to do; or those of redis_command). */
 coroutine_fn struct status known_log_check(struct known_log *known, struct context *context);
 
-/* Compares, and looks whether an operator has accepted a loss. Errors: those of redis_command. */
+/* Compares the log with what is known, and looks whether an operator has accepted a loss. Errors: those of
+ * redis_command. */
 coroutine_fn struct status known_log_look(struct known_log *known, struct context *context);
 
 /* What is missing and what to do; "" means nothing. */
@@ -48,18 +49,18 @@ const char *known_log_loss(const struct known_log *known);
 
 /* What a stream holds, and what it held before somebody trimmed it or deleted entries. */
 struct stream_sight {
-  bool exists;          /* all else is empty where it doesn't */
+  bool exists;          /* if not, all else is empty */
   const char *first;    /* id of the first entry; "" if there is none */
-  const char *last;     /* of the last entry that ever was; "0-0" if there is none */
+  const char *last;     /* id of the last entry that was ever added; "0-0" if there is none */
   const char *deleted;  /* the highest id that was deleted one by one; "0-0" if there is none. Trimming doesn't count */
-  int64_t added;        /* entries that ever were */
-  int64_t length;       /* entries that are */
+  int64_t added;        /* how many entries were ever added */
+  int64_t length;       /* how many entries it holds */
   const char *group_at; /* how far the service's consumer group is; "" means there is no group */
-  int64_t group_read;   /* entries that ever were up to there; -1 if unknown */
+  int64_t group_read;   /* how many entries were ever added up to there; -1 if unknown */
 };
 
-/* Looks at `keys->count` streams; *ret_sights, one for each, lives in the context's arena. With `groups` also at the
- * service's group in each, which needs the right to. Errors: as redis_command. */
+/* Looks at `keys->count` streams; *ret_sights, one for each, lives in the context's arena. With `groups` it also looks
+ * at the service's group in each, which the user needs the right to do. Errors: as redis_command. */
 coroutine_fn struct status streams_look(struct event_store *store, struct context *context,
                                         const struct redis_arguments *keys, bool groups,
                                         const struct stream_sight **ret_sights);

@@ -14,7 +14,7 @@ const char *log_time_text(struct arena *arena, int64_t log_time) {
   return arena_printf(arena, "%" PRId64 "-%" PRId64, log_time / 1000, log_time % 1000);
 }
 
-/* A decimal number without sign, below `limit`; returns what is behind it, or NULL. */
+/* A decimal number without sign, below `limit`; returns what follows it, or NULL. */
 static const char *parse_number(const char *text, int64_t limit, int64_t *ret_number) {
   if (!isdigit((unsigned char)*text)) return NULL;
   char *end;
@@ -25,7 +25,7 @@ static const char *parse_number(const char *text, int64_t limit, int64_t *ret_nu
   return end;
 }
 
-/* Log times stay below 2^53: Lua's numbers carry them. */
+/* Log times stay below 2^53, so that Lua's numbers can hold them. */
 static const int64_t LOG_TIME_LIMIT = INT64_C(1) << 53;
 
 bool log_time_parse(const char *text, int64_t *ret_log_time) {

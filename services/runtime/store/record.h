@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Record: a message on its way into Redis. What is stored must be readable again by everybody: hence what a handler has
- * made is checked before it is packed. Any thread. */
+/* Record: a message on its way into Redis. What is stored must be readable by everybody, so what a handler has made is
+ * checked before it is packed. Any thread. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 
-/* What grows out of a request of at most 1 MiB fits, as an order with its products' names, and is a quarter of what
+/* Room for what a request of at most 1 MiB grows into, such as an order with its products' names, and a quarter of what
  * clients take as an answer (rpc_client.h). */
 #define RECORD_BYTES_MAX (2 << 20)
 
@@ -23,5 +23,5 @@ struct record {
  * bytes, and UTF-8 in its strings. */
 struct record record_of(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *message);
 
-/* Only whether it is a message of that type, with a value wherever one must be; NULL if it is. */
+/* Checks only whether it is a message of that type, with a value wherever one must be. Returns NULL if it is. */
 const char *record_type_fault(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *message);

@@ -2,8 +2,8 @@
 /* Request record: what makes a command idempotent by its request_id (`<service>_request:<request id>`).
  *
  * It holds a fingerprint of method and request, then what is needed to give the first answer again: the log time of the
- * event that the command made, or the answer itself where that does not tell it. It lives for store->request_seconds, a
- * little longer than is promised to callers; nothing inside the shop relies on it. */
+ * event that the command made, or the answer itself where the event does not tell it. It lives for
+ * store->request_seconds, a little longer than is promised to callers; nothing inside the shop relies on it. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -23,11 +23,11 @@ struct request_record {
 struct request_record request_record_of(const struct event_store *store, struct arena *arena, const char *method,
                                         const void *request, const char *request_id);
 
-/* Makes the transaction write the record. With `answer` the record holds it: that of a command without an event, or
- * whose events don't tell all of it. */
+/* Makes the transaction write the record. With `answer` the record holds that answer, for a command that has no event
+ * or whose events don't tell all of it. */
 void request_record_add(const struct request_record *record, struct transaction *transaction, const void *answer);
 
-/* Where the answer of an earlier same request is. */
+/* Where the answer to an earlier call with the same request is. */
 struct request_trace {
   int64_t first;      /* the log time of its first event; 0 means it had none */
   const void *answer; /* the packed answer itself; NULL means its events tell it */
@@ -35,12 +35,12 @@ struct request_trace {
 };
 
 /* Reads the record. *ret_found is false if there was no such request yet, or if it has no request_id. Yields. Errors:
- * INVALID_ARGUMENT (REQUEST_ID_REUSED): its fingerprint is another. */
+ * INVALID_ARGUMENT (REQUEST_ID_REUSED) if its fingerprint differs. */
 coroutine_fn struct status request_record_find(const struct request_record *record, struct event_store *store,
                                                struct context *context, bool *ret_found,
                                                struct request_trace *ret_trace);
 
-/* The same from the value that a REPLAYED transaction told. */
+/* Does the same with the value that a REPLAYED transaction told. */
 struct status request_record_read(const struct request_record *record, struct arena *arena, const char *value,
                                   size_t size, struct request_trace *ret_trace);
 

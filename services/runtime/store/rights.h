@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rights: whether the service's Redis user may do what every service must, asked before a caller finds out.
+/* Rights: asks whether the service's Redis user may do what every service must, before a caller finds out.
  *
- * What only some services need shows when they need it: their consumers try at once. Threads: the loop's. */
+ * A missing right that only some services need shows when they use it, which their consumers do at once. Threads: the
+ * loop's. */
 #pragma once
 
 #include "loop/coroutine.h"

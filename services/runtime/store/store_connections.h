@@ -30,7 +30,7 @@ struct event_store {
   struct keyed_locks turns;      /* of commands that change the same thing (store/turn.h) */
 };
 
-/* All connections are up; if not, why. */
+/* Whether all connections are up, and if not, why. */
 bool event_store_is_ready(const struct event_store *store);
 const char *event_store_reason(const struct event_store *store);
 
@@ -40,7 +40,7 @@ const char *event_store_refusal(const struct event_store *store);
 /* The key of the clock, first key of every function that appends. */
 const char *clock_key(const struct event_store *store, struct arena *arena);
 
-/* The content of the clock's key. Returns false if it is none (NULL, for instance). */
+/* Parses the content of the clock's key. Returns false if it is not valid (NULL, for instance). */
 bool clock_parse(const char *text, struct position *ret_last);
 
 /* The hash `<service>_position`, which says how far the service has applied the log: fields `log` and `epoch`, and one

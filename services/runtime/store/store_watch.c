@@ -45,7 +45,7 @@ static coroutine_fn void try_to_write(struct store_watch *watch) {
   arena_free(context.arena);
 }
 
-/* What it finds, the log's knower keeps; that it can't be looked at shows elsewhere. */
+/* The known log keeps what is found; that the log can't be looked at shows elsewhere. */
 static coroutine_fn void look_at_log(struct store_watch *watch) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
   (void)known_log_look(watch->store->known, &context);
@@ -67,7 +67,8 @@ static coroutine_fn void watch_server(void *argument) {
 
 /* ---- greeting --------------------------------------------------------------------------------------------------- */
 
-/* Whom it meets, it tells the store's redis_server; that it can't connect says nothing about those that are. */
+/* It tells the store's redis_server which server it meets; a failure to connect says nothing about the connections that
+ * exist. */
 static coroutine_fn void greet(struct store_watch *watch) {
   struct arena *arena = arena_new();
   if (status_is_ok(redis_open(watch->loop, arena, &watch->connection, &watch->newcomer))) {

@@ -9,7 +9,7 @@
 #include "store/event_merge.h"
 #include "store/log_time.h"
 
-/* A read asks for as many entries of each stream as this is good for, by the size of those that came last. */
+/* A read asks for about as many entries of each stream as fit into this, by the size of those that came last. */
 static const size_t READ_BYTES = 2 * 1024 * 1024;
 enum { PAGE = 256, COUNT_FIRST = 64, COUNT_MIN = 16, STREAMS_FIRST = 16 };
 
@@ -96,7 +96,7 @@ static void take_in_streams(struct stream_reader *reader) {
   reader->merged = reader->stream_count;
 }
 
-/* XREAD's list of streams and of where they were read to: all, or those that are asked. */
+/* Adds XREAD's list of streams and of where they were read to, for all or for those that are asked. */
 static void add_streams(const struct stream_reader *reader, const bool *asked, struct redis_arguments *command) {
   redis_add_text(command, "STREAMS");
   for (size_t i = 0; i < reader->merged; i++) {

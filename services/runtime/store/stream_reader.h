@@ -32,16 +32,16 @@ struct read_entry {
 struct stream_reader *stream_reader_new(void);
 void stream_reader_free(struct stream_reader *reader);
 
-/* Adds a stream, of which the entries after the id `after` will be read ("0-0": all). Returns its number: streams are
- * numbered from 0 in the order in which they are added. The key is copied. A stream that is added later is read once
- * everything that was read before has been handed out. */
+/* Adds a stream, of which the entries after the id `after` will be read ("0-0" means all). Returns its number: streams
+ * are numbered from 0 in the order in which they are added. The key is copied. A stream that is added later is read
+ * once everything that was read before has been handed out. */
 size_t stream_reader_add(struct stream_reader *reader, const char *key, const char *after);
 
 /* Entries up to the id `after` will not be read any more; without effect if more has been read already. */
 void stream_reader_skip(struct stream_reader *reader, size_t stream, const char *after);
 
-/* Reads the next entries of all streams of which less than a page is held. *ret_more: a stream may have more. The
- * context's arena gets the error, if there is one: those of redis_command. Yields. */
+/* Reads the next entries of all streams of which less than a page is held. *ret_more says whether a stream may have
+ * more. The context's arena gets the error, if there is one: those of redis_command. Yields. */
 coroutine_fn struct status stream_reader_read(struct stream_reader *reader, struct redis *redis,
                                               const struct context *context, bool *ret_more);
 
@@ -52,7 +52,7 @@ void read_entry_release(const struct read_entry *entry);
 /* How many entries were read and not handed out yet. */
 size_t stream_reader_held(const struct stream_reader *reader);
 
-/* Everything that the latest read found has been handed out, and no stream had more. */
+/* Returns whether everything that the latest read found has been handed out, and no stream had more. */
 bool stream_reader_is_caught_up(const struct stream_reader *reader);
 
 /* Waits until a stream has something that was not read yet, or for `ms`. `redis` is a connection for blocking commands.

@@ -30,7 +30,7 @@ void transaction_refuse(struct transaction *transaction, const char *format, ...
   transaction->fault = arena_strdup(transaction->arena, text);
 }
 
-/* A text that must be there. */
+/* Returns the text; if it is NULL, that is a fault, and the result "". */
 static const char *needed(struct transaction *transaction, const char *text, const char *what) {
   if (text) return text;
   transaction_refuse(transaction, "%s is NULL", what);
@@ -104,12 +104,12 @@ static struct redis_arguments *add_change(struct transaction *transaction, const
   return &transaction->changes;
 }
 
-/* A change with one argument. */
+/* Adds a change with one argument. */
 static void add_text_change(struct transaction *transaction, const char *name, const char *key, const char *text) {
   redis_add_text(add_change(transaction, name, key), needed(transaction, text, "what a change writes or removes"));
 }
 
-/* A change with a list of arguments; more than fit into one are several. An empty one changes nothing. */
+/* Adds a change with a list of arguments, or several if they don't fit into one. An empty list changes nothing. */
 static void add_list_change(struct transaction *transaction, const char *name, const char *key,
                             const struct redis_arguments *list) {
   for (size_t at = 0; at < list->count; at += LIST_AT_ONCE) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Transaction: one Redis function that checks guards and then makes all changes, or none.
  *
- * Built in an arena, run once. Guards are checked in the order in which they were added, before any change. Every event
- * gets the next log time; sorted-set entries without a score of their own are scored with the log time of the
- * event that is added after them, so sorted sets keep the order of creation.
- * Redis' time is the number of commands and keys: one transaction must stay below 10 ms, about 300 small changes. */
+ * It is built in an arena and run once. Guards are checked in the order in which they were added, before any change.
+ * Every event gets the next log time; sorted-set entries without a score of their own are scored with the log time of
+ * the event that is added after them, so sorted sets keep the order of creation. The time that Redis takes grows with
+ * the number of commands and keys: one transaction must stay below 10 ms, about 300 small changes. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,11 +24,11 @@ struct transaction {
   size_t guard_count, change_count, event_count;
   const char *last_stream;   /* that an event is appended to; NULL if there is none */
   int64_t after;             /* log time that the events must be later than */
-  const char *fault;         /* NULL, or why it can't be run: what was added first that can't be */
+  const char *fault;         /* NULL, or why it can't be run: the first thing that could not be added */
   const char *request_key;   /* NULL means no request record */
   const char *request_value; /* what the record holds or starts with */
   size_t request_value_size;
-  bool request_timed;  /* the first event's log time goes behind it */
+  bool request_timed;  /* the first event's log time is appended to it */
   bool checks_kinds;   /* look first whether each key holds what is to be changed in it; costs a command a key */
   size_t wrong_change; /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0 if unknown */
 };
@@ -43,17 +43,17 @@ void transaction_refuse(struct transaction *transaction, const char *format, ...
 int transaction_require_absent(struct transaction *transaction, const char *key);
 int transaction_require_field(struct transaction *transaction, const char *key, const char *field, const char *value);
 int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field);
-/* The string at `key` is `value`: a lease's epoch. */
+/* Requires that the string at `key` is `value`, such as a lease's epoch. */
 int transaction_require_value(struct transaction *transaction, const char *key, const char *value);
-/* Of the set at `key`, all of `in` are members and none of `out` is. */
+/* Requires that all of `in` are members of the set at `key` and none of `out` is. */
 int transaction_require_members(struct transaction *transaction, const char *key, const struct redis_arguments *in,
                                 const struct redis_arguments *out);
-/* The first event's log time is below `log_time`. A refusal moves the clock there, so that no later try can be earlier.
- */
+/* Requires that the first event's log time is below `log_time`. A refusal moves the clock there, so that no later try
+ * can be earlier. */
 int transaction_require_before(struct transaction *transaction, int64_t log_time);
 
-/* The request record: when `key` exists already nothing is changed and the outcome is REPLAYED, whatever the other
- * guards say. */
+/* Sets the request record: when `key` exists already, nothing is changed and the outcome is REPLAYED, whatever the
+ * other guards say. */
 void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size, bool timed);
 
 /* Changes, made in the order in which they were added. A key, field or value that is NULL, and fields without their
@@ -66,21 +66,21 @@ void transaction_set_field(struct transaction *transaction, const char *key, con
 void transaction_remove_field(struct transaction *transaction, const char *key, const char *field);
 void transaction_add_member(struct transaction *transaction, const char *key, const char *member);
 void transaction_remove_member(struct transaction *transaction, const char *key, const char *member);
-/* Sorted set; `score` 0: the log time of the event that is added next. */
+/* Adds to a sorted set; a `score` of 0 means the log time of the event that is added next. */
 void transaction_add_scored(struct transaction *transaction, const char *key, const char *member, int64_t score);
 void transaction_remove_scored(struct transaction *transaction, const char *key, const char *member);
 /* Appends to a list, if there is anything; trim removes the first `count`. */
 void transaction_push(struct transaction *transaction, const char *key, const struct redis_arguments *values);
 void transaction_trim(struct transaction *transaction, const char *key, int64_t count);
 void transaction_delete(struct transaction *transaction, const char *key);
-/* An event: `fields` alternates field and value (see event.h). */
+/* Adds an event; `fields` alternates field and value (see event.h). */
 void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
 
 enum transaction_outcome { TRANSACTION_DONE, TRANSACTION_REPLAYED, TRANSACTION_REFUSED };
 
 struct transaction_result {
   enum transaction_outcome outcome;
-  struct position position; /* DONE: of the last event; without events: log_time 0 */
+  struct position position; /* DONE: that of the last event; log_time is 0 without events */
   int64_t first;            /* DONE: log time of the first event, 0 without events */
   const char *record;       /* REPLAYED: the request record's value */
   size_t record_size;

@@ -33,13 +33,14 @@ struct turn {
 /* `type` ("customer") tells ids of different things apart; both must live as long as the turn. */
 struct turn turn_of(struct event_store *store, struct context *context, const char *type, const char *id);
 
-/* Yields until it is this command's turn to try again; while it is, for a moment that is longer each time (1 ms
- * doubling to 64 ms, with jitter). False, with *ret_status DEADLINE_EXCEEDED (CONTENDED): the deadline is over. */
+/* Yields until it is this command's turn to try again; while it is, yields for a pause that is longer each time (1 ms
+ * doubling to 64 ms, with jitter). Returns false, with *ret_status DEADLINE_EXCEEDED (CONTENDED), when the deadline is
+ * over. */
 coroutine_fn bool turn_wait(struct turn *turn, struct status *ret_status);
 
-/* How long the one whose turn it is pauses after its `waits`-th try (0: the first): 1 ms, doubling to 64 ms, with
- * jitter. In microseconds. */
+/* Returns how long the command whose turn it is pauses after its `waits`-th try (0 is the first): 1 ms, doubling to 64
+ * ms, with jitter. In microseconds. */
 int64_t turn_pause_us(int waits);
 
-/* Lets the next one try. Nothing happens where nothing was waited for. */
+/* Lets the next one try. Does nothing if the command has not waited. */
 void turn_end(struct turn *turn);

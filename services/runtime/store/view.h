@@ -17,21 +17,21 @@
 struct view {
   const char *name; /* "products": the hash is order_products in the service order */
   const ProtobufCMessageDescriptor *record;
-  const char *fields[VIEW_FIELDS]; /* that projection_keep (consumer/projection.h) keeps; none: all */
+  const char *fields[VIEW_FIELDS]; /* those that projection_keep (consumer/projection.h) keeps; none means all */
 };
 
 /* The key of the hash. */
 const char *view_key(const struct event_store *store, struct arena *arena, const struct view *view);
 
-/* The record of `key`, or NULL if there is none. */
+/* Reads the record of `key`; *ret_record is NULL if there is none. */
 coroutine_fn struct status view_read(struct event_store *store, struct context *context, const struct view *view,
                                      const char *key, void **ret_record);
 
-/* Several in one round trip. */
+/* Reads several in one round trip. */
 coroutine_fn struct status view_read_many(struct event_store *store, struct context *context, const struct view *view,
                                           const char *const *keys, size_t count, void **ret_records);
 
-/* The same in two steps, so that several questions travel together: each view_ask is followed by exactly one
+/* The same in two steps, by which several questions travel together: each view_ask is followed by exactly one
  * view_answer, in the same coroutine. `keys` must live until then. Only the answer yields. */
 struct view_question {
   struct context *context;

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- How far a service is behind the log; see consumer/consumer_backlog.h.
 
--- Entries of a stream after the group's position; -1: unknown. Without a stream there is nothing, without a group
--- nothing has been applied yet or the group was lost.
+-- How many entries of a stream come after the group's position; -1 if unknown. Without a stream there is nothing,
+-- without a group nothing has been applied yet or the group was lost.
 local function stream_lag(stream, group, applied)
   local groups = redis.pcall('XINFO', 'GROUPS', stream)
   if groups.err then return 0 end

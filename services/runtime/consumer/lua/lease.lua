@@ -2,9 +2,8 @@
 -- Leases and consumer groups; see consumer/leader.h and consumer/consumer_group.h.
 
 -- Takes or renews the lease. KEYS: lease, its epoch. ARGV: holder, client id of the holder's blocking connection, life
--- in ms. Answers {epoch (0: somebody else holds it), client id of whoever holds it}.
--- A new epoch is the time in ms, pushed up to stay increasing: so no epoch ever comes again, not even when the key is
--- lost or restored from a backup.
+-- in ms. Answers {epoch (0 if somebody else holds it), client id of the holder}. A new epoch is the time in ms, pushed
+-- up to stay increasing, so no epoch ever comes again, not even when the key is lost or restored from a backup.
 local function lease_acquire(keys, argv)
   local value = redis.call('GET', keys[1])
   local holder, client = string.match(value or '', '^(%S+) (%d+)$')
@@ -39,13 +38,13 @@ local function group_find(stream, group)
   end
 end
 
--- An entry's id as a log time; of one that the clock did not make, as good as that.
+-- An entry's id as a log time, or the nearest to it if the clock did not make the id.
 local function id_number(id)
   local ms, us = string.match(id, '^(%d+)-(%d+)$')
   return ms * 1000 + math.min(us, 999)
 end
 
--- How many entries of the stream lie up to `id`, which Redis needs to tell the lag; -1: unknown.
+-- How many entries of the stream lie up to `id`, which Redis needs to tell the lag; -1 if unknown.
 local function entries_read(stream, info, id, from, count)
   if id == '0-0' then return 0 end
   local known = info and info_field(info, 'entries-read')
@@ -61,7 +60,7 @@ local function entries_read(stream, info, id, from, count)
 end
 
 -- Lets consumer groups show what has been applied; makes those that are missing. KEYS: the lease's epoch, then streams.
--- ARGV: epoch, group, then for each stream the last entry applied, the one before these, and how many these are.
+-- ARGV: epoch, group, then for each stream the last entry applied, the last one before these, and how many these are.
 -- Answers 1, or 0 when the epoch is another.
 local function groups_move(keys, argv)
   if redis.call('GET', keys[1]) ~= argv[1] then return 0 end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Which of the rights that every service needs is missing; see store/rights.h.
 
--- Commands with as many arguments as they take: servers judge no others. KEY stands for the key.
+-- Commands, each with as many arguments as it takes: servers judge no others. KEY stands for the key.
 local KEY = {}
 local on_clock = {{'GET', KEY}, {'SET', KEY, 'x'}}
 local on_own = {
@@ -9,7 +9,7 @@ local on_own = {
   {'HGET', KEY, 'x'}, {'HSET', KEY, 'x', 'x'}, {'SADD', KEY, 'x'}, {'SREM', KEY, 'x'}, {'ZADD', KEY, '1', 'x'}, {'ZREM', KEY, 'x'},
 }
 
--- nil: the caller may; else the command, the key, and why it is not known, if it isn't.
+-- Returns nil if the caller may; otherwise the command, the key, and, if that is not known, why.
 local function refusal(command, key)
   local words = {}
   for i, word in ipairs(command) do words[i] = word == KEY and key or word end
@@ -19,7 +19,7 @@ local function refusal(command, key)
 end
 
 -- KEYS: the clock, any key of the service's own. Answers the first command and key that the caller may not use, and, if
--- the server could not tell, its error; {}: none.
+-- the server could not tell, its error; {} if there is none.
 local function rights_missing(keys)
   for i, commands in ipairs{on_clock, on_own} do
     for _, command in ipairs(commands) do

@@ -2,9 +2,9 @@
 -- Transaction: checks guards, then makes all changes; see store/transaction.h, which builds the arguments.
 --
 -- KEYS: the clock; the request record's key if there is one; then each guard's and each change's key in their order.
--- ARGV: number of guards, number of changes, number of events, `after`, request record's life in ms (0: none), its value
--- and whether ('1') the first log time goes behind it, whether ('1') kinds are checked, then for each guard and change its name and arguments, a list
--- being its length and then its elements.
+-- ARGV: number of guards, number of changes, number of events, `after`, request record's life in ms (0 if none), its
+-- value and whether ('1') the first log time is appended to it, whether ('1') kinds are checked, then for each guard
+-- and change its name and arguments, a list being its length and then its elements.
 -- Answers {'done', first log time, last log time, epoch}, {'replayed', record}, {'refused', guard, actual}, {'kind',
 -- change, kind of value that its key holds} or {'no clock'}.
 
@@ -28,7 +28,7 @@ local guards = {
     local actual = redis.call('HGET', key, argv[i])
     return not actual, actual, i + 1
   end,
-  -- Of a set: how many of the list, from its begin, are members; the others are not.
+  -- Of a set: a number, then a list of which this many from the beginning must be members and the others must not be.
   members = function(key, argv, i)
     local last = list_end(argv, i + 1)
     for at = i + 2, last do
@@ -41,7 +41,7 @@ local guards = {
 
 local first, next_log_time
 
--- A change: what its key must hold unless there is nothing (nil: anything), where its arguments end, and what it does.
+-- A change: what its key must hold if it exists (nil means anything), where its arguments end, and what it does.
 local function with_list(command, kind)
   return {kind = kind, after = function(argv, i) return list_end(argv, i) + 1 end, run = function(key, argv, i)
     redis.call(command, key, unpack(argv, i + 1, list_end(argv, i)))
@@ -77,8 +77,9 @@ changes.xadd.run = function(key, argv, i)
   next_log_time = next_log_time + 1
 end
 
--- The first change whose key holds something else than it can change, and what: an error in the middle would leave the
--- changes before it. A user who may not ask for types (of rules older than this) is not checked.
+-- Returns the first change whose key holds something other than it can change, and what that is: an error in the middle
+-- would leave the changes before it. For a user who may not ask for types (by rules older than this), nothing is
+-- checked.
 local function find_wrong_kind(keys, k, argv, i, count)
   local kinds = {}
   for number = 1, count do
