@@ -1,35 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Brand: the names by which the services of one product are known from outside: variables, errors, metadata,
- * certificates, and the keys in Redis that are no service's own. The runtime has none of its own; a product writes one
- * literal, which all its services and clients share and which lives as long as the process. All members but `reasons`
- * are required (definition_check.h checks them). */
+ * certificates, and the keys in Redis that belong to no single service. The runtime has no brand of its own; a product
+ * writes one literal, which all its services and clients share and which lives as long as the process. All members but
+ * `reasons` are required (definition_check.h checks them). */
 #pragma once
 
 #include "base/arena.h"
 #include "base/status.h"
 
 struct brand {
-  /* "coupon": before the names of programs (coupon-note), and "_runtime" follows it in the name of the runtime's
-   * library of Redis functions. Of a-z, 0-9 and _. */
+  /* "coupon": it stands before the names of programs (coupon-note), and "_runtime" follows it in the name of the
+   * runtime's library of Redis functions. It consists of a-z, 0-9 and _. */
   const char *name;
-  /* "COUPON_": before all environment variables. Of A-Z, 0-9 and _, with _ at the end. */
+  /* "COUPON_": it stands before the names of all environment variables. It consists of A-Z, 0-9 and _, with _ at the
+   * end. */
   const char *environment_prefix;
   /* ErrorInfo.domain of all errors (AIP-193: a name that is globally unique, such as that of the product). */
   const char *error_domain;
-  /* The reasons of the product's own errors, in that domain (base/reason.h); ends with NULL. NULL if there is none. */
+  /* The reasons of the product's own errors, in that domain (base/reason.h); the list ends with NULL. NULL if there are
+   * none. */
   const char *const *reasons;
   /* "coupon-after", "coupon-position": the keys of the metadata in which a caller names the position that the answer
-   * must reflect, and an answer the position of what it has changed. Of a-z, 0-9 and -. */
+   * must reflect, and an answer names the position of what it has changed. They consist of a-z, 0-9 and -. */
   const char *after_metadata, *position_metadata;
-  /* The key of the log's clock in Redis, behind the key prefix. Products that share a log share this key. */
+  /* The key of the log's clock in Redis; it follows the key prefix. Products that share a log share this key. */
   const char *clock_key;
   /* "spiffe://coupon/": what comes before the service's name in the URI of its certificate. */
   const char *identity_prefix;
 };
 
-/* "<prefix>NAME": a variable of the brand. */
+/* Returns "<prefix>NAME", the name of a variable of the brand. */
 const char *brand_variable(const struct brand *brand, struct arena *arena, const char *name);
 
-/* OK, or INVALID_ARGUMENT (DEFINITION_INVALID) if `brand` is NULL; the message names `options`, the struct that lacks
- * it. */
+/* Returns OK, or INVALID_ARGUMENT (DEFINITION_INVALID) if `brand` is NULL; the message names `options`, the struct that
+ * lacks it. */
 struct status brand_require(const struct brand *brand, struct arena *arena, const char *options);

@@ -210,7 +210,7 @@ static void print_help(struct arena *arena, const char *prefix, const char *prog
 
 /* ---- all -------------------------------------------------------------------------------------------------------- */
 
-/* Empty is unset. */
+/* An empty value counts as unset. */
 static struct origin origin_of(const struct setting *setting, struct origin flag) {
   struct origin origin = {.name = setting->variable, .value = getenv(setting->variable)};
   if (flag.value) origin = flag;
@@ -267,7 +267,7 @@ void config_warn_of_unknown(const char *prefix, const struct setting *settings, 
 
 /* ---- secrets ---------------------------------------------------------------------------------------------------- */
 
-/* NULL, or why not. */
+/* Returns NULL, or why it can't be read. */
 static const char *read_first_line(struct arena *arena, const char *path, const char **ret_line) {
   FILE *file = fopen(path, "re");
   if (!file) return strerror(errno);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration: environment variables, each also a flag, the flag winning.
+/* Configuration: environment variables, each of which is also a flag; the flag wins.
  *
- * COUPON_REDIS_URL is --redis-url, where COUPON_ is the prefix of the environment. A value that does not parse, or a
- * flag that nobody knows, is an error that names it and tells what is allowed. Empty means unset: a variable that is
- * set but empty, as compose files and unit files have it, is as one that isn't there; a flag that is empty takes its
- * setting back to the default, whatever the variable says. Used at start only, by one thread. */
+ * COUPON_REDIS_URL is --redis-url, where COUPON_ is the prefix of the environment. A value that does not parse, or an
+ * unknown flag, is an error that names it and says what is allowed. Empty means unset: a variable that is set but
+ * empty, as compose files and unit files have it, counts as one that isn't there; a flag that is empty takes its
+ * setting back to the default, whatever the variable says. It is used at start only, by one thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,10 +39,11 @@ struct setting {
 
 enum config_outcome { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
 
-/* Fills all targets from flags and environment. Values live in `arena`. With --help: prints usage, every setting with
- * default and unit, to standard output, and says CONFIG_HELP. With --version: says CONFIG_VERSION, and the caller
- * prints its own. Errors: INVALID_ARGUMENT with a message for the terminal; reason USAGE where an argument is no flag
- * or lacks its value, CONFIGURATION_INVALID where a value does not parse. */
+/* Fills all targets from flags and environment. Values live in `arena`. With --help it prints the usage, which is every
+ * setting with its default and unit, to standard output, and the outcome is CONFIG_HELP. With --version the outcome is
+ * CONFIG_VERSION, and the caller prints its own version. Errors: INVALID_ARGUMENT with a message for the terminal;
+ * reason USAGE where an argument is not a flag or lacks its value, CONFIGURATION_INVALID where a value does not parse.
+ */
 struct status config_read(struct arena *arena, const char *prefix, const char *program, const char *purpose,
                           const struct setting *settings, size_t count, int argc, char **argv,
                           enum config_outcome *ret_outcome);
@@ -51,6 +52,6 @@ struct status config_read(struct arena *arena, const char *prefix, const char *p
  * matches one of `known` (shell patterns, ends with NULL): a typo would otherwise go unnoticed. */
 void config_warn_of_unknown(const char *prefix, const struct setting *settings, size_t count, const char *const *known);
 
-/* The first line of a file without its line end, at most 4 KiB, as for SETTING_SECRET. Errors: INVALID_ARGUMENT naming
- * `name`, of the setting, and the file. */
+/* Reads the first line of a file without its line end, at most 4 KiB, as for SETTING_SECRET. Errors: INVALID_ARGUMENT;
+ * the message names `name`, which is the setting's, and the file. */
 struct status config_read_secret(struct arena *arena, const char *name, const char *path, const char **ret_secret);

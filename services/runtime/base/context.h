@@ -15,13 +15,14 @@ struct context {
   int64_t deadline_us;     /* monotonic microseconds (clock_monotonic_us); every wait ends by then */
   const char *after;       /* position that reads must have seen (metadata `<brand>-after`); NULL if there is none */
   const char *traceparent; /* W3C trace context, passed on to peers and into events; NULL if there is none */
-  uint64_t
-      redis_era; /* redis_server_era that its first command met; 0 if there is none yet. Another era gets no command */
+  uint64_t redis_era; /* redis_server_era that its first command met; 0 if there is none yet. In another era no command
+                         is sent */
 };
 
-/* The same with half of the time that the deadline leaves: for the first of two steps of which the second needs its
- * time, too. */
+/* Returns the same context with half of the time that the deadline leaves, for the first of two steps of which the
+ * second needs its time, too. */
 struct context context_first_half(const struct context *context);
 
-/* The same, but with so much time at least: for a step that what was done before needs, whoever waits for it or not. */
+/* Returns the same context, but with `duration_us` of time at least: for a step that must follow what was done before,
+ * whether or not anybody still waits for it. */
 struct context context_at_least(const struct context *context, int64_t duration_us);

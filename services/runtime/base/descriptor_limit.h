@@ -4,6 +4,6 @@
 
 #include <stddef.h>
 
-/* Raises it as far as the process may, to its hard limit, and returns it. The soft one is for programs that use
- * select. */
+/* Raises the limit as far as the process may, to its hard limit, and returns it. The soft limit is for programs that
+ * use select. */
 size_t descriptor_limit_raise(void);

@@ -6,6 +6,6 @@
 
 #include "base/arena.h"
 
-/* For each text the index of the first one that is equal to it: its own if there is none before it. NULL is equal to
- * nothing. In the arena. */
+/* Returns for each text the index of the first one that is equal to it, which is its own if there is none before it.
+ * NULL is equal to nothing. The result is in the arena. */
 size_t *duplicates_find(struct arena *arena, const char *const *texts, size_t count);

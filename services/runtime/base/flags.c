@@ -122,7 +122,7 @@ static void begin(struct flag_reader *reader) {
   opterr = 0;
 }
 
-/* -h as --help; -1 if there is no such flag. */
+/* Takes -h for --help; returns -1 if there is no such flag. */
 static int find_help(const struct flag_reader *reader) {
   for (size_t i = 0; i < reader->rule_count; i++) {
     if (strcmp(reader->rules[i].name, "help") == 0) return OPTION_BASE + (int)i;

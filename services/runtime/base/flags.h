@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Flags of a command line, read one after the other by getopt_long: the parser of all programs.
  *
- * `--name VALUE` and `--name=VALUE`; what follows `--` is no flag. Beyond getopt_long's rules:
+ * `--name VALUE` and `--name=VALUE`; what follows `--` is not a flag. Beyond getopt_long's rules:
  *   - a name is written in full: a script that relies on --mail for --mail-address would break with the next flag;
  *   - a flag is not taken for the value of the one before it, as in `--request-id --quiet`, where a script's variable
  *     was empty; `--request-id=--quiet` says that it is meant;
  *   - an optional value that is a number may stand apart: `--watch 2`;
  *   - `-h` is `--help`, where there is such a flag.
- * One reader at a time, in one thread: getopt_long keeps static state. POSIXLY_CORRECT, which changes what it takes for
- * operands, is removed from the environment. */
+ * There is one reader at a time, in one thread, since getopt_long keeps static state. POSIXLY_CORRECT, which changes
+ * what it takes for operands, is removed from the environment. */
 #pragma once
 
 #include <stdbool.h>

@@ -10,11 +10,11 @@ struct key_table;
 
 struct key_table *key_table_new(struct arena *arena);
 
-/* The place of the key's value, for reading and setting; a new key is copied and starts with NULL. Valid until the next
- * call. */
+/* Returns the place of the key's value, for reading and setting; a new key is copied and starts with NULL. The place is
+ * valid until the next call. */
 void **key_table_at(struct key_table *table, const char *key);
 
-/* The key's value; NULL if there is none. */
+/* Returns the key's value, or NULL if there is none. */
 void *key_table_find(const struct key_table *table, const char *key);
 
 size_t key_table_count(const struct key_table *table);

@@ -59,8 +59,8 @@ static bool ring_put(const char *bytes, size_t size) {
   return fits;
 }
 
-/* Moves whole lines, at most LOG_LINE_MAX bytes of them, into `chunk`; waits for some. 0 means stopping, and none left.
- */
+/* Moves whole lines, at most LOG_LINE_MAX bytes of them, into `chunk`; waits for some. Returns 0 if the log stops and
+ * none is left. */
 static size_t ring_take(char *chunk) {
   pthread_mutex_lock(&ring.lock);
   while (ring.size == 0 && !ring.stopping) pthread_cond_wait(&ring.filled, &ring.lock);
@@ -156,7 +156,7 @@ void log_stop(void) {
   pthread_mutex_unlock(&ring.lock);
   if (writer_ends(STOP_MAX_MS)) return;
   atomic_store(&giving_up, true);
-  /* One that hangs in a write to a pipe which others fill as well is left behind. */
+  /* A writer that hangs in a write to a pipe which others fill as well is left behind. */
   if (!writer_ends(3 * POLL_MS)) pthread_detach(writer);
 }
 
@@ -238,7 +238,7 @@ void log_crash(const char *message, ...) {
   add_pairs(&line, pairs);
   va_end(pairs);
   log_line_end(&line);
-  atomic_store(&giving_up, true); /* whoever doesn't read doesn't hold up the end */
+  atomic_store(&giving_up, true); /* a reader that doesn't read must not hold up the end */
   write_chunk(line.bytes, line.size);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Structured log on standard error, one line an event: logfmt (default) or JSON.
+/* Structured log on standard error, one line for each event: logfmt (default) or JSON.
  *
- * Logging never blocks: a thread writes, a full buffer drops lines and the next line that fits tells how many
- * (`dropped_lines`). A line has at most 4096 bytes; longer values end in "...". Any thread may log. Values are escaped;
- * secrets never belong into a field. */
+ * Logging never blocks: a thread of its own writes. A full buffer drops lines, and the next line that fits says how
+ * many (`dropped_lines`). A line has at most 4096 bytes; longer values end in "...". Any thread may log. Values are
+ * escaped; secrets must not be in a field. */
 #pragma once
 
 #include <stdint.h>
@@ -18,17 +18,18 @@ void log_start(const char *name, enum log_level min, enum log_format format);
 /* Writes what is left, for at most a second, and ends the thread. */
 void log_stop(void);
 
-/* One line: message, then pairs of key and value, then NULL. A NULL value is written as empty.
+/* Writes one line. The arguments are the message, then pairs of key and value, then NULL. A NULL value is written as
+ * empty.
  *   log_event(LOG_WARN, "redis is away", "address", address, "attempt", log_number(attempt), NULL); */
 void log_event(enum log_level level, const char *message, ...) __attribute__((sentinel));
 
-/* Likewise, as the last line of a process that crashes: an error, written at once. For signal handlers: nothing that it
- * calls is async-signal-unsafe. Lines that others have left to the writer get a tenth of a second to come before it.
- * Only the first call of a process writes. */
+/* Does likewise with the last line of a process that crashes: an error, written at once. It is for signal handlers: all
+ * that it calls is async-signal-safe. Lines that others have left to the writer get a tenth of a second to come before
+ * it. Only the first call of a process writes. */
 void log_crash(const char *message, ...) __attribute__((sentinel));
 
-/* A number as text for log_event; valid until the eighth next call in the same thread. */
+/* Returns a number as text for log_event, valid until the eighth next call in the same thread. */
 const char *log_number(int64_t value);
 
-/* Lines dropped since the start. */
+/* Returns how many lines have been dropped since the start. */
 uint64_t log_dropped(void);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory that is not a call's: malloc and friends that never return NULL. Any thread.
+/* Memory that belongs to no call: malloc and friends that never return NULL. Any thread.
  *
- * Memory that runs out ends the process with one log line: all state is in Redis, so a restarted service continues
- * where this one stopped. Free with free(). */
+ * If memory runs out, the process ends with one log line: all state is in Redis, so a restarted service continues where
+ * this one stopped. Free with free(). */
 #pragma once
 
 #include <stddef.h>
 
-/* As malloc, calloc, realloc and strdup, but never NULL means without memory the process ends (memory_exhausted). The
- * caller owns the result. */
+/* These are like malloc, calloc and realloc, but never return NULL: without memory the process ends (memory_exhausted).
+ * The caller owns the result. */
 void *memory_alloc(size_t size);
 void *memory_calloc(size_t count, size_t size);
 void *memory_realloc(void *memory, size_t size);
 
-/* Ends the process after saying that `size` bytes could not be had. */
+/* Ends the process after saying that `size` bytes could not be allocated. */
 _Noreturn void memory_exhausted(size_t size);

@@ -52,7 +52,7 @@ static _Noreturn void misuse(const ProtobufCMessageDescriptor *descriptor, const
   abort();
 }
 
-/* Where the value of a field is that is singular and of that type. */
+/* Returns where the value of a field is, which must be singular and of that type. */
 static void *member_of_type(const void *message, const char *name, ProtobufCType type, const char *otherwise) {
   const ProtobufCMessageDescriptor *descriptor = ((const ProtobufCMessage *)message)->descriptor;
   const ProtobufCFieldDescriptor *field = message_field(descriptor, name);
@@ -108,7 +108,7 @@ static int64_t number_of(const void *member, ProtobufCType type) {
   }
 }
 
-/* Texts, messages and floating point are no numbers here. */
+/* Texts, messages and floating point are not numbers here. */
 static const ProtobufCFieldDescriptor *number_field(const void *message, const char *name) {
   const ProtobufCMessageDescriptor *descriptor = ((const ProtobufCMessage *)message)->descriptor;
   const ProtobufCFieldDescriptor *field = message_field(descriptor, name);

@@ -9,64 +9,64 @@
 
 #include "base/arena.h"
 
-/* Packs into the arena. */
+/* Packs the message into the arena. */
 void *message_pack(struct arena *arena, const void *message, size_t *ret_size);
 
-/* Unpacks; NULL if the bytes are not of that type. */
+/* Unpacks a message. Returns NULL if the bytes are not of that type. */
 void *message_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, const void *bytes, size_t size);
 
-/* An empty message of that type. */
+/* Returns an empty message of that type. */
 void *message_new(struct arena *arena, const ProtobufCMessageDescriptor *descriptor);
 
-/* True when both would pack to the same bytes. */
+/* Returns whether both would pack to the same bytes. */
 bool message_equal(struct arena *arena, const void *left, const void *right);
 
-/* The descriptor of a field. Ends the process when there is none: a type that does not fit its use is an error of the
- * program. */
+/* Returns the descriptor of a field. Ends the process if there is none: a type that does not fit its use is an error of
+ * the program. */
 const ProtobufCFieldDescriptor *message_field(const ProtobufCMessageDescriptor *descriptor, const char *name);
 
-/* Where the field's value (or pointer) is. */
+/* Returns where the field's value (or pointer) is. */
 void *message_member(const void *message, const ProtobufCFieldDescriptor *field);
 
-/* Singular fields by name. Texts are never NULL. Timestamps are Unix microseconds. A field of another kind, or a number
- * that it can't hold, ends the process, as in message_field. */
+/* Get and set singular fields by name. Texts are never NULL. Timestamps are Unix microseconds. A field of another kind,
+ * or a number that it can't hold, ends the process, as in message_field. */
 const char *message_text(const void *message, const char *name);
 int64_t message_number(const void *message, const char *name);
 void message_set_text(void *message, const char *name, const char *value);
 void message_set_number(void *message, const char *name, int64_t value);
 void message_set_time(struct arena *arena, void *message, const char *name, int64_t unix_us);
 
-/* The field whose type is `type`, singular or repeated, or NULL. */
+/* Returns the field whose type is `type`, singular or repeated, or NULL if there is none. */
 const ProtobufCFieldDescriptor *message_field_of_type(const ProtobufCMessageDescriptor *descriptor,
                                                       const ProtobufCMessageDescriptor *type);
 
-/* Whether the message has such a field, by its name or by its message type. */
+/* Return whether the message has such a field, by its name or by its message type. */
 bool message_has_field(const ProtobufCMessageDescriptor *descriptor, const char *name, ProtobufCType type,
                        bool repeated);
 bool message_has_message(const ProtobufCMessageDescriptor *descriptor, const ProtobufCMessageDescriptor *type,
                          bool repeated);
 
-/* Makes `to`'s field what `from`'s is; both of the same type. What the field points to is shared. */
+/* Makes `to`'s field what `from`'s is; both are of the same type. What the field points to is shared. */
 void message_share_field(void *to, const void *from, const ProtobufCFieldDescriptor *field);
 
-/* The same for all fields that the type does not have: a newer version of it may. */
+/* Does the same for all fields that the type does not have, but that a newer version of it may have. */
 void message_share_unknown(void *to, const void *from);
 
 /* Drops the fields that the type does not have, in the message and in all messages within it. */
 void message_drop_unknown(void *message);
 
-/* A copy of the message itself whose fields point to what the original's point to. */
+/* Returns a copy of the message itself, whose fields point to what the original's point to. */
 void *message_share(struct arena *arena, const void *message);
 
-/* Both have the same value in that field. */
+/* Returns whether both have the same value in that field. */
 bool message_field_equal(struct arena *arena, const void *left, const void *right,
                          const ProtobufCFieldDescriptor *field);
 
-/* A repeated message or string field. */
+/* Get and set a repeated message or string field. */
 size_t message_repeated_count(const void *message, const ProtobufCFieldDescriptor *field);
 void *const *message_repeated_values(const void *message, const ProtobufCFieldDescriptor *field);
 void message_set_repeated(void *message, const ProtobufCFieldDescriptor *field, void **values, size_t count);
 
-/* A singular field's value for people: texts as they are, numbers, enum value names, timestamps as RFC 3339. NULL for
- * repeated fields and other messages. */
+/* Returns a singular field's value for people: texts as they are, numbers, names of enum values, timestamps as RFC
+ * 3339. Returns NULL for repeated fields and other messages. */
 const char *message_field_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field);

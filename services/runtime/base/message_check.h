@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 
-/* Walks the encoded message. Errors: INVALID_ARGUMENT FIELD_INVALID naming all offending fields by path; or with one
- * violation on "" when the bytes are no protobuf at all. */
+/* Walks the encoded message. Errors: INVALID_ARGUMENT FIELD_INVALID naming all offending fields by path, or with one
+ * violation on "" if the bytes are not protobuf at all. */
 struct status message_check(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, const void *bytes,
                             size_t size);

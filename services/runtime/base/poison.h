@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Marks memory as out of bounds for AddressSanitizer; nothing in other builds. Any thread. */
+/* Marks memory as out of bounds for AddressSanitizer; does nothing in other builds. Any thread. */
 #pragma once
 
 #include <stddef.h>

@@ -2,15 +2,14 @@
 /* Reasons: what programs know an error by, ErrorInfo.reason (https://google.aip.dev/193), in UPPER_SNAKE_CASE.
  *
  * Within a process a reason is an object, compared by its identity: status_is(status, reason_lease_lost). A reason that
- * arrives as text, from a peer or from Redis, becomes the object once, where it arrives (reason_find); one that is none
- * of the known ones stays a text. A product lists reasons of its own in its brand. Constant: any thread may read them.
- */
+ * arrives as text, from a peer or from Redis, becomes the object once, where it arrives (reason_find); one that is not
+ * known stays a text. A product lists reasons of its own in its brand. They are constant: any thread may read them. */
 #pragma once
 
-/* The object of a list that reads as `text`, or NULL. The list ends with NULL. */
+/* Returns the object of a list that reads as `text`, or NULL if there is none. The list ends with NULL. */
 const char *reason_find(const char *const *reasons, const char *text);
 
-/* All that are declared here. */
+/* All reasons that are declared here. */
 extern const char *const runtime_reasons[];
 
 extern const char reason_address_invalid[];

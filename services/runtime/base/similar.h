@@ -4,6 +4,6 @@
 
 #include "base/arena.h"
 
-/* The one of `words` (ends with NULL) that is nearest to `word`, by letters changed, added, left out or swapped with
- * their neighbour; NULL if none is near: at most a third of its letters may differ. */
+/* Returns the one of `words` (which ends with NULL) that is nearest to `word`, by letters changed, added, left out or
+ * swapped with their neighbour; NULL if none is near: at most a third of its letters may differ. */
 const char *similar_word(struct arena *arena, const char *word, const char *const *words);

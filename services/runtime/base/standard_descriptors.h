@@ -7,6 +7,6 @@
  * such a standard output, is told that it can't (EBADF), as if the descriptor were closed. What is written to standard
  * error is lost. Ends the process if /dev/null can't be opened.
  *
- * A program whose main calls this has it run before the initialization of any library, too: some open descriptors
- * there. Any thread. */
+ * In a program whose main calls this, it also runs before any library is initialized, since some libraries open
+ * descriptors then. Any thread. */
 void standard_descriptors_open(void);

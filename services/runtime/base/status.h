@@ -74,7 +74,7 @@ struct status {
   const struct error_details *details; /* may be NULL */
 };
 
-/* The status of what has succeeded. */
+/* Returns the status of what has succeeded. */
 static inline struct status status_ok(void) {
   return (struct status){.code = STATUS_OK};
 }
@@ -84,47 +84,47 @@ static inline bool status_is_ok(struct status status) {
   return status.code == STATUS_OK;
 }
 
-/* An error with a reason, one of the objects of base/reason.h or of the brand, and a printf message. Without an arena
- * (NULL): `format` itself is the message, and no reason. */
+/* Returns an error with a reason, one of the objects of base/reason.h or of the brand, and a printf message. Without an
+ * arena (NULL), `format` itself is the message, and there is no reason. */
 struct status status_error(struct arena *arena, enum status_code code, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same status with one more detail; the details are copied, never changed in place, and lists have the newest entry
- * first. No-ops on an OK status and without an arena. */
+/* Return the same status with one more detail. The details are copied, never changed in place, and lists have the
+ * newest entry first. These do nothing to an OK status, or without an arena. */
 struct status status_with_metadata(struct status status, struct arena *arena, const char *key, const char *value);
 struct status status_with_resource(struct status status, struct arena *arena, const char *type, const char *name);
 struct status status_with_retry(struct status status, struct arena *arena, int64_t delay_ms);
 struct status status_with_precondition(struct status status, struct arena *arena, const char *type, const char *subject,
                                        const char *description);
 
-/* The same status with the step that failed before its message, "reserving the stock: ..."; code and details stay. A
- * no-op on an OK status and without an arena. */
+/* Returns the same status with the step that failed before its message, "reserving the stock: ..."; code and details
+ * stay. It does nothing to an OK status, or without an arena. */
 struct status status_with_step(struct status status, struct arena *arena, const char *step);
 
-/* NOT_FOUND with reason "<TYPE>_NOT_FOUND", ResourceInfo, and a message that names type and id. */
+/* Returns NOT_FOUND with reason "<TYPE>_NOT_FOUND", ResourceInfo, and a message that names type and id. */
 struct status status_not_found(struct arena *arena, const char *type, const char *id);
 
-/* ALREADY_EXISTS with reason "<TYPE>_ALREADY_EXISTS", likewise. */
+/* Returns ALREADY_EXISTS with reason "<TYPE>_ALREADY_EXISTS", likewise. */
 struct status status_already_exists(struct arena *arena, const char *type, const char *id);
 
-/* The same status with another message. */
+/* Returns the same status with another message. */
 struct status status_with_message(struct status status, struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Whether that is the status' reason, one of the objects. */
+/* Returns whether `reason`, one of the objects, is the status' reason. */
 static inline bool status_is(struct status status, const char *reason) {
   return status.details && status.details->reason == reason;
 }
 
-/* The reason as text, for logs and for people; "" where there is none. Decide by status_is. */
+/* Returns the reason as text, for logs and for people; "" if there is none. Programs decide by status_is. */
 const char *status_reason(struct status status);
 
-/* Deep copy into another arena: for a status that outlives the one it was made in. */
+/* Returns a deep copy in another arena, for a status that outlives the arena that it was made in. */
 struct status status_copy(struct status status, struct arena *arena);
 
-/* "NOT_FOUND" etc.; "UNKNOWN" for numbers that are none of gRPC's. */
+/* Returns "NOT_FOUND" etc., or "UNKNOWN" for numbers that are not gRPC's. */
 const char *status_code_name(enum status_code code);
 
-/* True for what an outage or overload causes and a later try may cure: UNAVAILABLE, DEADLINE_EXCEEDED,
- * RESOURCE_EXHAUSTED, ABORTED, CANCELLED. Everything else says that the request is wrong. */
+/* Returns true for what an outage or overload causes and a later try may cure: UNAVAILABLE, DEADLINE_EXCEEDED,
+ * RESOURCE_EXHAUSTED, ABORTED, CANCELLED. Every other code says that the request is wrong. */
 bool status_is_transient(struct status status);

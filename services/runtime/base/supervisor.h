@@ -4,5 +4,5 @@
 #pragma once
 
 /* `state` is lines NAME=VALUE as in sd_notify(3): "READY=1", "STOPPING=1", "STATUS=...". Never waits; errors are not
- * told: a manager that doesn't listen changes nothing for the callers of the service. */
+ * reported: a manager that doesn't listen changes nothing for the callers of the service. */
 void supervisor_tell(const char *state);

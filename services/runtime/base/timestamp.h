@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 
-/* Between Unix microseconds and protobuf's Timestamp. NULL counts as 0; what is beyond int64 as its end. */
+/* Convert between Unix microseconds and protobuf's Timestamp. NULL counts as 0, a time beyond int64 as the end of its
+ * range. */
 Google__Protobuf__Timestamp *timestamp_new(struct arena *arena, int64_t unix_us);
 int64_t timestamp_unix_us(const Google__Protobuf__Timestamp *timestamp);

@@ -6,19 +6,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes of the code point at the start of `bytes` (size > 0), or 0 if they are not valid UTF-8. */
+/* Returns the number of bytes of the code point at the start of `bytes` (size > 0), or 0 if they are not valid UTF-8.
+ */
 size_t utf8_decode(const unsigned char *bytes, size_t size, uint32_t *ret_point);
 
-/* How many bytes of `text` fit into `max` without dividing a character: all of them if it isn't longer. Of what is not
- * UTF-8 it takes `max`. */
+/* Returns how many bytes of `text` fit into `max` without dividing a character: all of them if it isn't longer, and
+ * `max` if it is not UTF-8. */
 size_t utf8_cut(const char *text, size_t max);
 
-/* C0, DEL, C1, and the line and paragraph separators U+2028 and U+2029. */
+/* Returns whether the code point is a control character: C0, DEL, C1, and the line and paragraph separators U+2028 and
+ * U+2029. */
 bool utf8_is_control(uint32_t point);
 
-/* Shows nothing where it stands alone: by Unicode's properties White_Space and Default_Ignorable_Code_Point, or as a
- * format character (General_Category Cf). */
+/* Returns whether the code point shows nothing where it stands alone: by Unicode's properties White_Space and
+ * Default_Ignorable_Code_Point, or as a format character (General_Category Cf). */
 bool utf8_is_blank(uint32_t point);
 
-/* Number of code points of valid UTF-8, or -1 if it is not valid (RFC 3629: no surrogates, no overlong forms). */
+/* Returns the number of code points of valid UTF-8, or -1 if it is not valid (RFC 3629: no surrogates, no overlong
+ * forms). */
 int64_t utf8_length(const void *bytes, size_t size);

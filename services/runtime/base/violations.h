@@ -23,16 +23,17 @@ struct violations {
   size_t count; /* at most 100 are kept */
 };
 
-/* No violations yet; those that are added live in `arena`. */
+/* Returns an empty list of violations; those that are added live in `arena`. */
 struct violations violations_of(struct arena *arena);
 
 /* Adds what is wrong with the field, which is named by its path in the request. */
 void violation_add(struct violations *violations, const char *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* OK, or INVALID_ARGUMENT with reason FIELD_INVALID and all violations in BadRequest; the message names the first. */
+/* Returns OK, or INVALID_ARGUMENT with reason FIELD_INVALID and all violations in BadRequest; the message names the
+ * first. */
 struct status violations_status(const struct violations *violations);
 
-/* INVALID_ARGUMENT with a reason other than FIELD_INVALID and this one violation: "page_token", "is not one that ...".
- */
+/* Returns INVALID_ARGUMENT with a reason other than FIELD_INVALID and this one violation: "page_token", "is not one
+ * that ...". */
 struct status violation_status(struct arena *arena, const char *reason, const char *field, const char *description);

@@ -40,7 +40,7 @@ coroutine_fn bool condition_wait(struct condition *condition, int64_t deadline_u
 }
 
 void condition_signal_all(struct condition *condition) {
-  /* Waiters were added in front; who has waited longest runs first. */
+  /* Waiters were added in front; the one that has waited longest runs first. */
   struct condition_waiter *oldest = NULL;
   while (condition->first) {
     struct condition_waiter *waiter = condition->first;

@@ -82,7 +82,8 @@ static void switch_ended(void *fake_stack, const void **ret_bottom, size_t *ret_
 }
 #endif
 
-/* From the coroutine's stack to the loop's; returns when the coroutine is resumed. `ending`: no frame of it is left. */
+/* From the coroutine's stack to the loop's; returns when the coroutine is resumed. `ending` says that no frame of it is
+ * left. */
 static void switch_to_loop(struct scheduler *scheduler, struct coroutine *self, bool ending) {
   switch_begins(ending ? NULL : &self->fake_stack, scheduler->stack_bottom, scheduler->stack_size);
   scheduler->fcontext = jump_fcontext(scheduler->fcontext, NULL).from;
@@ -245,7 +246,7 @@ void scheduler_expire(struct scheduler *scheduler, int64_t now_us) {
   while ((timer = timers_first(&scheduler->timers)) && timer->deadline_us <= now_us) {
     struct coroutine *coroutine = (struct coroutine *)timer;
     timers_remove(&scheduler->timers, timer);
-    /* Somebody who was woken in time was in time. */
+    /* A coroutine that was woken before its deadline has not timed out. */
     if (coroutine->state != COROUTINE_YIELDED) continue;
     coroutine->timed_out = true;
     coroutine->state = COROUTINE_READY;

@@ -16,36 +16,37 @@
 struct coroutine;
 struct loop;
 
-/* The running coroutine, or NULL on the loop's own stack. */
+/* Returns the running coroutine, or NULL on the loop's own stack. */
 struct coroutine *coroutine_self(void);
 
-/* The loop that the running coroutine belongs to. */
+/* Returns the loop that the running coroutine belongs to. */
 struct loop *coroutine_loop(void);
 
 /* Yields until coroutine_wake. A wake that came before is not lost: then it returns at once. Wakes can be spurious:
  * call it in a loop that checks what was waited for. */
 coroutine_fn void coroutine_yield(void);
 
-/* Likewise, but at the latest until `deadline_us` (clock_monotonic_us). Returns false if the deadline came first. */
+/* Yields likewise, but until `deadline_us` (clock_monotonic_us) at the latest. Returns false if the deadline came
+ * first. */
 coroutine_fn bool coroutine_yield_until(int64_t deadline_us);
 
 /* Makes a waiting coroutine runnable. Loop thread; any stack. */
 void coroutine_wake(struct coroutine *coroutine);
 
-/* Yields for a time; at the latest until `deadline_us`. */
+/* Yields for a time, but until `deadline_us` at the latest. */
 coroutine_fn void coroutine_sleep(int64_t duration_us, int64_t deadline_us);
 
-/* Runs `run` on the loop's own stack and returns when it has. On the loop's stack: calls it. */
+/* Runs `run` on the loop's own stack and returns when that has returned. On the loop's stack it just calls `run`. */
 void coroutine_on_loop_stack(void (*run)(void *argument), void *argument);
 
-/* Condition: coroutines wait for something that others announce. Zero-initialised is ready to use. */
+/* Condition: coroutines wait for something that others announce. A zero-initialised one is ready to use. */
 struct condition_waiter;
 struct condition {
   struct condition_waiter *first;
 };
 
-/* Yields until the next condition_signal_all. Returns false if the deadline came first. Check what was waited for
- * afterwards. */
+/* Yields until the next condition_signal_all. Returns false if the deadline came first. Afterwards, check what was
+ * waited for. */
 coroutine_fn bool condition_wait(struct condition *condition, int64_t deadline_us);
 void condition_signal_all(struct condition *condition);
 

@@ -41,7 +41,7 @@ static const char *address_text(const siginfo_t *info) {
   return text;
 }
 
-/* Async-signal-safe, as is all that it calls. What the label hasn't ends the list of fields. */
+/* Async-signal-safe, as is all that it calls. A field that the label lacks is NULL, which ends the list. */
 static void on_fault(int number, siginfo_t *info, void *registers) {
   (void)registers;
   bool sent = info->si_code <= 0; /* by kill or abort, here or elsewhere */

@@ -4,6 +4,6 @@
  * default: it ends the process, with a core dump where these are enabled. */
 #pragma once
 
-/* Once, in the thread that will run the loop. With AddressSanitizer nothing happens: its own report has all that and
- * more. */
+/* To be called once, in the thread that will run the loop. With AddressSanitizer nothing happens: its own report has
+ * all that and more. */
 void crash_watch(void);

@@ -6,7 +6,7 @@
  *   kill    the process ends at once, as by kill -9
  *   pause   the coroutine waits until `<name>.hit` is gone; the rest of the process goes on
  *   error   fail_point returns true and the caller behaves as if its last answer had been lost
- * FAIL_POINT_DIR is read once, at the first place. In any other build it is nothing. Call from coroutines only. */
+ * FAIL_POINT_DIR is read once, at the first place. In any other build it does nothing. It is for coroutines only. */
 #pragma once
 
 #include <stdbool.h>

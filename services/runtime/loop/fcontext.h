@@ -7,16 +7,17 @@
 
 #include <stddef.h>
 
-/* Where a stack that does not run goes on. Valid for one jump: each jump makes another of the stack that it leaves. */
+/* The place where a stack that does not run goes on. It is valid for one jump: each jump makes another one for the
+ * stack that it leaves. */
 typedef void *fcontext;
 
-/* What the code that a jump goes to is told. */
+/* What a jump tells the code that it goes to. */
 struct fcontext_transfer {
   fcontext from; /* of the stack that was left */
   void *data;    /* the jump's second argument */
 };
 
-/* A context that will call `run`, which must not return, on the stack of `size` bytes below `top`. */
+/* Returns a context that will call `run`, which must not return, on the stack of `size` bytes below `top`. */
 fcontext make_fcontext(void *top, size_t size, void (*run)(struct fcontext_transfer transfer));
 
 /* Goes on at `to`, and returns when somebody jumps back. */

@@ -49,7 +49,7 @@ static void set_events(struct fd_watch *watch, int operation, uint32_t events, i
   check(epoll_ctl(watch->epoll, operation, fd, &event) == 0, "epoll_ctl");
 }
 
-/* Signals are the loop's. */
+/* Signals are for the loop's thread. */
 static void start_thread(struct fd_watch *watch) {
   sigset_t all, before;
   sigfillset(&all);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Watches a descriptor in a thread of its own, for somebody who sleeps where descriptors can't wake it. */
+/* Watches a descriptor in a thread of its own, for a thread that sleeps where descriptors can't wake it. */
 #pragma once
 
 #include <stdbool.h>
 
 struct fd_watch;
 
-/* `ready` runs in the thread: once for each time that the watch was armed. Ends the process if it can't be made. */
+/* `ready` runs in the watch's thread, once for each time that the watch was armed. Ends the process if the watch can't
+ * be made. */
 struct fd_watch *fd_watch_new(int fd, void (*ready)(void *argument), void *argument);
 
 /* Watches from now on until the descriptor is readable. Returns true if it is already, and `ready` will not be called

@@ -10,7 +10,7 @@
 
 enum { KEYED_LOCK_BUCKETS = 256 };
 
-/* One who holds a lock or waits for it: lies on the stack of its coroutine. */
+/* One that holds a lock or waits for it. It lies on the stack of its coroutine. */
 struct keyed_lock_holder {
   const char *key;
   bool holds;
@@ -18,7 +18,7 @@ struct keyed_lock_holder {
   struct keyed_lock_holder *next, *previous; /* in the bucket, by arrival */
 };
 
-/* Zero-initialised is ready to use. */
+/* A zero-initialised one is ready to use. */
 struct keyed_locks {
   struct {
     struct keyed_lock_holder *first, *last;
@@ -30,5 +30,5 @@ struct keyed_locks {
 coroutine_fn bool keyed_lock_acquire(struct keyed_locks *locks, struct keyed_lock_holder *holder, const char *key,
                                      int64_t deadline_us);
 
-/* The one who has waited longest for the same key holds the lock from now on. */
+/* Releases the lock. The one that has waited longest for the same key holds it from now on. */
 void keyed_lock_release(struct keyed_locks *locks, struct keyed_lock_holder *holder);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Label: what a coroutine is at, for those who must name it when something goes wrong: the line about a loop that
- * stands, the last line of a process that crashes. */
+/* Label: what a coroutine is at, for the log lines that must name it when something goes wrong: the line about a loop
+ * that stands, and the last line of a process that crashes. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,17 +16,18 @@ struct label {
   const char *key;   /* of an event: its key; else NULL */
 };
 
-/* Labels the running coroutine, until the next call or its end; so long its texts must live. NULL means no label.
- * Outside a coroutine it does nothing. Its helpers (coroutine_for_each) bear its label, too. */
+/* Labels the running coroutine, until the next call or the coroutine's end; the label's texts must live as long. NULL
+ * means no label. Outside a coroutine it does nothing. Its helpers (coroutine_for_each) bear its label, too. */
 void label_set(const struct label *label);
 
-/* The label of the coroutine whose turn it is on this thread's loop, also while it uses the loop's stack; its kind is
- * NULL when there is none. A signal handler may call it. */
+/* Returns the label of the coroutine whose turn it is on this thread's loop, also while it uses the loop's stack; its
+ * kind is NULL when there is none. A signal handler may call it. */
 struct label label_here(void);
 
-/* How long the loop has stood in the running coroutine since it was labelled, as far as the watchdog has seen; 0 means
- * it hasn't. In microseconds. */
+/* Returns how many microseconds the loop has stood in the running coroutine since it was labelled, as far as the
+ * watchdog has seen; 0 means that it hasn't. */
 int64_t label_stood_us(void);
 
-/* "event customer_created 1548699678802-91 of key 8c1f...", cut to `size`. False (and an empty text): there is none. */
+/* Writes "event customer_created 1548699678802-91 of key 8c1f...", cut to `size`. Returns false, with an empty text, if
+ * there is no label. */
 bool label_text(const struct label *label, char *text, size_t size);

@@ -20,20 +20,20 @@
 enum {
   SOCKETS_MAX = 8,        /* addresses of one name */
   ACCEPTS_PER_TURN = 64,  /* before others have their turn */
-  LOOK_MS = 100,          /* how often it is looked whether trouble is over */
+  LOOK_MS = 100,          /* how often the listener looks whether trouble is over */
   QUIET_US = 1000 * 1000, /* trouble is over when nothing has been refused for so long */
-  RECOUNT_US = 10 * 1000, /* connections are counted so often at most: refusing must be cheap */
+  RECOUNT_US = 10 * 1000, /* connections are counted this often at most, since refusing must be cheap */
   TEXT_BYTES = 160,
 };
 
-/* A connection that was handed on. Its number changes hands when it is closed: the inode tells. */
+/* A connection that was handed on. When it is closed, its number may go to another file: the inode tells. */
 struct connection {
   int descriptor;
   ino_t inode;
-  struct in6_addr client; /* an IPv4 address mapped, of an IPv6 one the network */
+  struct in6_addr client; /* an IPv4 address is mapped; of an IPv6 one it is the network */
 };
 
-/* A reason why connections aren't taken: told when it begins and when it has ended. */
+/* A reason why connections aren't taken: the log says when it begins and when it has ended. */
 struct trouble {
   bool is;
   int64_t last_us;
@@ -292,7 +292,7 @@ static void take(struct listener *listener, int descriptor, const struct sockadd
   listener->options.take(listener->options.user, descriptor);
 }
 
-/* What accept says of a connection that has ended before it was taken (accept(2)). */
+/* Returns whether this is what accept says of a connection that has ended before it was taken (accept(2)). */
 static bool is_of_the_connection(int error) {
   switch (error) {
     case EINTR:

@@ -16,7 +16,7 @@ struct loop_options {
   bool unwatched;        /* without a watchdog: a program in a terminal may stand until somebody reads on */
 };
 
-/* `options` may be NULL. The caller owns the result. */
+/* Returns a new loop, which the caller owns. `options` may be NULL. */
 struct loop *loop_new(const struct loop_options *options);
 
 /* Runs until loop_stop. All coroutines must have ended before loop_free. */
@@ -24,8 +24,8 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 void loop_free(struct loop *loop);
 
-/* The libuv loop (uv_loop_t), for the handles of this layer and of Redis' connections. Others have signal_watch.h,
- * blocking.h, fd_watch.h and listener.h. */
+/* Returns the libuv loop (uv_loop_t), which is for the handles of this layer and of Redis' connections. Others have
+ * signal_watch.h, blocking.h, fd_watch.h and listener.h. */
 struct uv_loop_s *loop_uv(struct loop *loop);
 
 /* A task handed over from another thread: embed it, set `run`, post it. It runs on the loop's own stack, in the order
@@ -51,23 +51,25 @@ void loop_flush_remove(struct loop *loop, struct loop_flush *flush);
  * libuv: its events are then handled without changing threads. While the loop sleeps there, a thread watches libuv's
  * descriptor and ends the sleep when libuv has something to do. At most one poller at a time. */
 struct loop_poller {
-  /* Handles what is there, on the loop's own stack. If nothing is, waits for at most `timeout_ms` (-1: no limit, 0
-   * means not at all) or until `wake`. Called once a turn, after the flushes. */
+  /* Handles what is there, on the loop's own stack. If nothing is, waits for at most `timeout_ms` (-1 means without
+   * limit, 0 not at all) or until `wake`. Called once a turn, after the flushes. */
   void (*poll)(struct loop_poller *poller, int timeout_ms);
   void (*wake)(struct loop_poller *poller); /* any thread; may come when nobody sleeps any more */
 };
 
-/* NULL if there is none, the loop sleeps in libuv. After it has returned, the poller before is not called again. */
+/* Sets the poller; with NULL the loop sleeps in libuv. Once this has returned, the previous poller is not called again.
+ */
 void loop_set_poller(struct loop *loop, struct loop_poller *poller);
 
 /* Starts a coroutine, which first runs when the caller next gives way. Returns false if max_coroutines live already. */
 bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument);
 
-/* Gives the stacks back that are kept for coroutines to come, but for a few. */
+/* Gives back the stacks that are kept for coroutines to come, except for a few. */
 void loop_trim(struct loop *loop);
 
-/* After a coroutine did not give way, which stopped everything else: which it was, by its label, and for how long; for
- * as long again, at most 10 s. Else "". Valid until the next call. See watchdog.h. */
+/* After a coroutine did not give way, which stopped everything else, this returns which one it was, by its label, and
+ * for how long it lasted. It does so for as long again, at most 10 s; otherwise it returns "". The text is valid until
+ * the next call. See watchdog.h. */
 const char *loop_stall(const struct loop *loop);
 
 struct loop_figures {
@@ -77,5 +79,5 @@ struct loop_figures {
   size_t stack_bytes_max; /* deepest use of a stack that was measured (test builds), else 0 */
 };
 
-/* How many coroutines and stacks there are now. */
+/* Returns how many coroutines and stacks there are now. */
 struct loop_figures loop_figures(const struct loop *loop);

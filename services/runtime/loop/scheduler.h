@@ -32,7 +32,7 @@ struct condition_waiter {
   struct condition_waiter **link; /* what points to this one; NULL means signalled */
 };
 
-/* Lies at the top of its own stack; a pooled one waits in its entry function for the next thing to run. */
+/* A coroutine lies at the top of its own stack; a pooled one waits in its entry function for the next thing to run. */
 struct coroutine {
   struct timer deadline; /* first: expired timers are cast back */
   fcontext fcontext;     /* while it does not run */
@@ -74,7 +74,8 @@ struct scheduler {
   size_t coroutines, coroutines_max, stacks, stack_bytes_max;
 };
 
-/* The scheduler of the loop that runs in this thread, or NULL; the loop says so around its run. */
+/* The scheduler of the loop that runs in this thread, or NULL if there is none; the loop enters and leaves it around
+ * its run. */
 struct scheduler *scheduler_here(void);
 void scheduler_enter(struct scheduler *scheduler);
 void scheduler_leave(void);
@@ -85,13 +86,13 @@ bool scheduler_spawn(struct scheduler *scheduler, void (*run)(void *argument), v
 /* Gives back most of the stacks that are kept (loop_trim). */
 void scheduler_trim(struct scheduler *scheduler);
 
-/* Runs ready coroutines until none is left, at most `max` times one; I/O has its turn in between. */
+/* Runs ready coroutines until none is left or coroutines have run `max` times, so that I/O has its turn in between. */
 void scheduler_run_ready(struct scheduler *scheduler, int max);
 
-/* Makes ready whose deadline is `now_us` or earlier. */
+/* Makes the coroutines ready whose deadline is `now_us` or earlier. */
 void scheduler_expire(struct scheduler *scheduler, int64_t now_us);
 
-/* Zero-initialised is what it begins with, but for the mutex. */
+/* Initialises the mutex; all else of a scheduler is zero at first. */
 void scheduler_init(struct scheduler *scheduler);
 
 /* Frees pooled coroutines, and the mutex. */

@@ -5,9 +5,9 @@
 struct loop;
 struct signal_watch;
 
-/* From now on `run` is called with the signal's number. To be closed before loop_free. */
+/* From now on `run` is called with the signal's number. The watch must be closed before loop_free. */
 struct signal_watch *signal_watch_open(struct loop *loop, int number, void (*run)(void *argument, int number),
                                        void *argument);
 
-/* The signal does again what it did before. */
+/* Closes the watch; the signal does again what it did before. */
 void signal_watch_close(struct signal_watch *watch);

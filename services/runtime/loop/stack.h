@@ -16,8 +16,8 @@ struct stack {
 bool stack_map(size_t size, struct stack *ret_stack);
 void stack_unmap(struct stack *stack);
 
-/* Does `address` lie in its guard? Async-signal-safe. */
+/* Returns whether `address` lies in the stack's guard. Async-signal-safe. */
 bool stack_guards(const struct stack *stack, const void *address);
 
-/* Bytes that have ever been used of it, in test builds (FAIL_POINTS); 0 in others. */
+/* Returns how many bytes of the stack have ever been used, in test builds (FAIL_POINTS); 0 in others. */
 size_t stack_used(const struct stack *stack);

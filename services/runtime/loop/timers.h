@@ -19,13 +19,13 @@ struct timers {
   size_t count, room;
 };
 
-/* `timer` must not be in it; it must live until it is removed. */
+/* Adds `timer`, which must not be in the heap and must live until it is removed. */
 void timers_add(struct timers *timers, struct timer *timer, int64_t deadline_us);
 
-/* Does nothing if it is not in it. */
+/* Removes `timer`; does nothing if it is not in the heap. */
 void timers_remove(struct timers *timers, struct timer *timer);
 
-/* The earliest, or NULL. */
+/* Returns the earliest, or NULL if there is none. */
 struct timer *timers_first(const struct timers *timers);
 
 /* Frees the heap's memory, not the timers. */

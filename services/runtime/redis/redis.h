@@ -37,8 +37,8 @@ struct redis_options {
   size_t max_pending;          /* commands waiting for an answer; beyond, and beyond 64 MiB of them:
                                   RESOURCE_EXHAUSTED (OVERLOADED). 0 means 10,000 */
   int64_t connect_timeout_ms;  /* 0 means 2,000 */
-  int64_t
-      reply_timeout_ms; /* no byte for so long while answers are due: the connection counts as dead. 0 means 5,000 */
+  int64_t reply_timeout_ms; /* a connection counts as dead if no byte comes for so long while answers are due. 0 means
+                               5,000 */
 };
 
 /* Opens the connection in the background; redis_is_ready tells when it is up. `options` is copied. `arena` is for the
@@ -46,35 +46,37 @@ struct redis_options {
 struct status redis_open(struct loop *loop, struct arena *arena, const struct redis_options *options,
                          struct redis **ret_redis);
 
-/* Ends the connection; waiting commands and redis_wait_ready are answered UNAVAILABLE. Frees when the loop has turned;
- * the listener is not told. Allowed on any stack, in the listener, too. */
+/* Ends the connection; waiting commands and redis_wait_ready are answered UNAVAILABLE. The memory is freed when the
+ * loop has turned; the listener is not told. This may be called on any stack, and in the listener, too. */
 void redis_close(struct redis *redis);
 
-/* Connected, authenticated, database selected, and the server says that it serves. */
+/* Returns whether the connection is up: connected, authenticated, database selected, and the server says that it
+ * serves. */
 bool redis_is_ready(const struct redis *redis);
 
-/* Counts connects; changes whenever what a connection knew (blocking client id, loaded functions) is gone. */
+/* Returns how often it has connected; this changes whenever what a connection knew (blocking client id, loaded
+ * functions) is gone. */
 uint64_t redis_generation(const struct redis *redis);
 
-/* Why it isn't ready, for health and errors; "" when it is. */
+/* Returns why it isn't ready, for health and errors; "" when it is. */
 const char *redis_reason(const struct redis *redis);
 
-/* CLIENT ID of the present connection; 0 when there is none. */
+/* Returns the CLIENT ID of the present connection; 0 when there is none. */
 int64_t redis_client_id(const struct redis *redis);
 
 /* Yields until ready. Errors: UNAVAILABLE (REDIS_UNREACHABLE) at the deadline, without an arena; redis_reason tells
  * more. */
 coroutine_fn struct status redis_wait_ready(struct redis *redis, int64_t deadline_us);
 
-/* Told on the loop's stack whenever the connection comes or goes. One listener. */
+/* Calls `changed` on the loop's stack whenever the connection comes or goes. There is one listener. */
 void redis_on_change(struct redis *redis, void (*changed)(void *argument, bool ready), void *argument);
 
-/* `format` with the prefix before it, in `arena`: the one place where keys are made. */
+/* Returns `format` with the prefix before it, in `arena`: the one place where keys are made. */
 const char *redis_key(const struct redis *redis, struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 const char *redis_key_prefix(const struct redis *redis);
 
-/* `pattern`, of SCAN, with the prefix before it, whose characters mean themselves. */
+/* Returns `pattern`, which is for SCAN, with the prefix before it, whose characters stand for themselves. */
 const char *redis_key_pattern(const struct redis *redis, struct arena *arena, const char *pattern);
 
 /* Sends a command and yields until its answer, which lives in the context's arena. Not for SUBSCRIBE and MONITOR.

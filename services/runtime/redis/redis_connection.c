@@ -28,7 +28,7 @@ static const char *format_address(const struct redis_connection *connection, cha
   return text;
 }
 
-/* Once per outage, however many attempts it lasts. */
+/* Logs once per outage, whatever the number of attempts. */
 static void log_away(struct redis_connection *connection) {
   if (connection->away) return;
   char address[300];
@@ -53,7 +53,7 @@ static void on_retry(uv_timer_t *timer) {
   start_attempt(timer->data);
 }
 
-/* Between half and the whole of the backoff, so that the clients of one server don't come back in step. */
+/* Returns between half and the whole of the backoff, so that the clients of one server don't come back in step. */
 static uint64_t jittered(int64_t backoff_ms) {
   uint32_t random = 0;
   if (getrandom(&random, sizeof random, GRND_NONBLOCK) < 0) random = (uint32_t)clock_monotonic_us();
@@ -132,7 +132,7 @@ static void on_connect_timeout(uv_timer_t *timer) {
   redis_connection_fail(timer->data, "the server took too long to answer");
 }
 
-/* False with the reason set: not even an attempt was possible. */
+/* Returns false, with the reason set, if not even an attempt was possible. */
 static bool open_link(struct redis_connection *connection, const struct addrinfo *address) {
   char text[NI_MAXHOST];
   int error = getnameinfo(address->ai_addr, address->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST);
@@ -186,7 +186,7 @@ static void on_resolved(uv_getaddrinfo_t *resolve, int error, struct addrinfo *a
   }
 }
 
-/* A resolution can't be ended; it goes on, but whoever asks is told what holds everything up. */
+/* A resolution can't be ended; it goes on, but the reason says what holds everything up. */
 static void on_resolve_timeout(uv_timer_t *timer) {
   struct redis_connection *connection = timer->data;
   redis_connection_note(connection, "the resolution of the host name takes too long");

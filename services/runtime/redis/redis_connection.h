@@ -4,8 +4,8 @@
  * Resolves the name, tries its addresses in turn, greets (AUTH, SELECT, CLIENT SETNAME, CLIENT ID, PING) and tells that
  * it is ready. When the link is lost, or the attempt failed, it waits (50 ms doubling to 2 s, with jitter) and starts
  * again. One log line when Redis goes away, one when it is back.
- * Embedded by its owner, whose memory must last until `stopped`. All events come on the loop's stack, but `lost` also
- * from within redis_connection_fail and redis_connection_stop. */
+ * Its owner embeds it, and keeps the memory until `stopped`. All events come on the loop's stack, but `lost` also from
+ * within redis_connection_fail and redis_connection_stop. */
 #pragma once
 
 #include <stdbool.h>
@@ -70,8 +70,8 @@ void redis_connection_start(struct redis_connection *connection);
 /* Declares the link dead, for `reason`; the connection starts anew. Not from `ready`. */
 void redis_connection_fail(struct redis_connection *connection, const char *reason);
 
-/* Keeps `reason` for `reason`, unless it is empty. */
+/* Keeps `reason` as the connection's, unless it is empty. */
 void redis_connection_note(struct redis_connection *connection, const char *reason);
 
-/* Ends it; `stopped` follows when nothing of libuv refers to it any more. */
+/* Ends the connection; `stopped` follows when nothing of libuv refers to it any more. */
 void redis_connection_stop(struct redis_connection *connection);

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "redis/redis_private.h"
 
-/* Longer than whoever tries again takes to do so: a consumer 2 s, the check of rights 1 s. */
+/* This is longer than it takes those that try again to do so: a consumer 2 s, the check of rights 1 s. */
 enum { DENIAL_COUNTS_US = 4 * 1000 * 1000 };
 
 static const char advice[] = "ACL LOG tells command and key; load rules that allow it (ACL LOAD)";

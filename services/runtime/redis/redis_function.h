@@ -17,18 +17,18 @@
 
 struct redis_library;
 
-/* `owner` is the name before the hash; `source` the Lua text. Lives as long as the arena. */
+/* `owner` is the name before the hash; `source` is the Lua text. The library lives as long as the arena. */
 struct redis_library *redis_library_new(struct arena *arena, const char *owner, const char *source);
 
-/* Loads it unless it is there. */
+/* Loads the library unless it is there. */
 coroutine_fn struct status redis_library_load(struct redis *redis, struct context *context,
                                               const struct redis_library *library);
 
-/* FCALL <library>_<function> with these keys and values. Errors: as redis_command. */
+/* Calls <library>_<function> by FCALL with these keys and values. Errors: as redis_command. */
 coroutine_fn struct status redis_function_call(struct redis *redis, struct context *context,
                                                const struct redis_library *library, const char *function,
                                                const struct redis_arguments *keys, const struct redis_arguments *values,
                                                const struct redis_reply **ret_reply);
 
-/* The server-wide name of a function of the library. */
+/* Returns the server-wide name of a function of the library. */
 const char *redis_function_name(struct arena *arena, const struct redis_library *library, const char *function);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Redis greeting: what a fresh link says before it serves; for this folder only.
  *
- * RESP2, all in one write: AUTH where there is a password, SELECT where the database isn't 0, CLIENT SETNAME, CLIENT
- * ID, INFO where the server's identity matters, ROLE, and PING, which a server that is still loading its data refuses.
- * A replica is of no use: it takes no writes, and consumer groups write even when they read. A user who may not use
- * CLIENT, INFO and ROLE is served nevertheless. */
+ * It is RESP2, all in one write: AUTH where there is a password, SELECT where the database isn't 0, CLIENT SETNAME,
+ * CLIENT ID, INFO where the server's identity matters, ROLE, and PING, which a server that is still loading its data
+ * refuses. A replica is of no use: it takes no writes, and consumer groups write even when they read. A user who may
+ * not use CLIENT, INFO and ROLE is served nevertheless. */
 #pragma once
 
 #include <stdint.h>
@@ -27,7 +27,7 @@ struct redis_greeting {
   const char *password; /* NULL if there is none */
   const char *name;
   bool identifies; /* asks for `identity` */
-  /* Told the outcome once per refused command or at the end; nothing if the link closes before. */
+  /* These are told the outcome, once per refused command or at the end, and nothing if the link closes before. */
   void (*welcomed)(void *owner, int64_t client_id);
   void (*refused)(void *owner, const char *reason);
   void *owner;

@@ -19,8 +19,8 @@ struct redis_link_events {
   void *owner;
 };
 
-/* Starts to connect to a numeric address; hiredis would resolve a name blockingly. NULL with `ret_reason` (a text of
- * `size` bytes) if that fails at once; then no event comes. */
+/* Starts to connect to a numeric address; hiredis would resolve a name blockingly. Returns NULL with `ret_reason` (a
+ * text of `size` bytes) if that fails at once; then no event comes. */
 struct redis_link *redis_link_open(struct loop *loop, const char *address, int port,
                                    const struct redis_link_events *events, char *ret_reason, size_t size);
 
@@ -34,5 +34,5 @@ void redis_link_flush(struct redis_link *link);
 /* Closes at once, or when hiredis' callback returns if called from one. */
 void redis_link_close(struct redis_link *link);
 
-/* When the last bytes came (clock_monotonic_us); 0 if there is none yet. */
+/* Returns when the last bytes came (clock_monotonic_us); 0 if there is none yet. */
 int64_t redis_link_last_read_us(const struct redis_link *link);

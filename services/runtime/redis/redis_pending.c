@@ -44,7 +44,7 @@ static struct redis_ticket *ticket_push(struct redis *redis) {
   return ticket;
 }
 
-/* Takes the oldest off and tells whose it was. */
+/* Takes the oldest off and returns whose it was. */
 static struct redis_pending *ticket_pop(struct redis *redis) {
   struct redis_ticket *ticket = redis->first;
   redis->first = ticket->next;
@@ -139,7 +139,7 @@ static bool is_of_this_era(const struct redis *redis, struct context *context) {
   return context->redis_era == era;
 }
 
-/* OK, or why the command is not sent. */
+/* Returns OK, or why the command is not sent. */
 static struct status may_send(const struct redis *redis, struct context *context, size_t size, int64_t now_us) {
   if (redis->connection.state != REDIS_CONNECTION_READY) return redis_unreachable(redis, context->arena);
   if (!is_of_this_era(redis, context)) {

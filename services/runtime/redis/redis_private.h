@@ -22,7 +22,7 @@ struct redis {
   struct arena *arena; /* of itself */
   struct loop *loop;
   struct redis_connection connection;
-  struct redis_server *server; /* NULL if there is none in common with others, or is closed */
+  struct redis_server *server; /* NULL if it has none in common with others, or is closed */
   struct redis *next;          /* of the same server */
   uint64_t left_era;           /* the last one that began with its being told to leave, or with its greeting */
   struct loop_flush flush;
@@ -52,5 +52,5 @@ static inline bool redis_is_closing(const struct redis *redis) {
   return redis->connection.state == REDIS_CONNECTION_STOPPED;
 }
 
-/* UNAVAILABLE with the reason why the connection isn't ready. */
+/* Returns UNAVAILABLE with the reason why the connection isn't ready. */
 struct status redis_unreachable(const struct redis *redis, struct arena *arena);

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Redis protocol: a command in the form in which it is sent (RESP, https://redis.io/docs/reference/protocol-spec/);
- * for this folder only. hiredis could do it, with an allocation and a second walk over the text for every command. */
+/* Redis protocol: a command in the form in which it is sent (RESP, https://redis.io/docs/reference/protocol-spec/); for
+ * this folder only. hiredis could do it, but with an allocation and a second walk over the text for every command. */
 #pragma once
 
 #include <stddef.h>
 
 #include "redis/redis_arguments.h"
 
-/* Used again for each command; zero-initialised is ready to use. */
+/* A buffer that is used again for each command; a zero-initialised one is ready to use. */
 struct redis_buffer {
   char *bytes;
   size_t size, capacity;
 };
 
-/* Bytes that the command takes. */
+/* Returns how many bytes the command takes. */
 size_t redis_protocol_size(const struct redis_arguments *arguments);
 
-/* Replaces the buffer's content by the command. */
+/* Replaces the buffer's content with the command. */
 void redis_protocol_format(struct redis_buffer *buffer, const struct redis_arguments *arguments);
 
-/* Gives back what a big command took; without effect on a buffer of ordinary size. */
+/* Gives back what a big command took; it has no effect on a buffer of ordinary size. */
 void redis_buffer_shrink(struct redis_buffer *buffer);
 void redis_buffer_free(struct redis_buffer *buffer);

@@ -28,20 +28,21 @@ struct redis_reply {
   bool error;
 };
 
-/* The number of a REDIS_NUMBER or of a numeric REDIS_TEXT, else `fallback`. NULL reply: `fallback`. */
+/* Returns the number of a REDIS_NUMBER or of a numeric REDIS_TEXT, else `fallback`, also for a NULL reply. */
 int64_t redis_reply_number(const struct redis_reply *reply, int64_t fallback);
 
-/* The text of a REDIS_TEXT, else NULL. NULL reply: NULL. */
+/* Returns the text of a REDIS_TEXT, else NULL, also for a NULL reply. */
 const char *redis_reply_text(const struct redis_reply *reply);
 
-/* Element `index` of a list, or NULL if there is none. */
+/* Returns element `index` of a list, or NULL if there is none. */
 const struct redis_reply *redis_reply_at(const struct redis_reply *reply, size_t index);
 
-/* The value behind `field` in a flat list of field, value, field, value ... (HGETALL, XINFO), or NULL. */
+/* Returns the value behind `field` in a flat list of field, value, field, value ... (HGETALL, XINFO), or NULL if there
+ * is none. */
 const struct redis_reply *redis_reply_field(const struct redis_reply *reply, const char *field);
 
-/* The status for an error reply's text. */
+/* Returns the status for an error reply's text. */
 struct status redis_error_status(struct arena *arena, const char *text);
 
-/* Whether it was Redis that failed or refused, rather than what it was asked for. */
+/* Returns whether it was Redis that failed or refused, and not that the request was wrong. */
 bool redis_has_failed(struct status status);

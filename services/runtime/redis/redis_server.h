@@ -2,8 +2,8 @@
 /* Redis server: the one server that all connections of a process talk to.
  *
  * A process has several connections to one address, and at a failover each would find out by itself: one that writes at
- * once, one that only reads never. What one of them learns counts for all: when it is refused because the server is no
- * master any more, or greets a server other than the others' (by its run_id), all leave and connect anew.
+ * once, and one that only reads never. What one of them learns counts for all: when it is refused because the server is
+ * not a master any more, or greets a server other than the others' (by its run_id), all leave and connect anew.
  * The era counts these changes. What was read in one era must not decide a write in another: a context keeps the era of
  * its first command, and later commands with it are refused when the era is another (UNAVAILABLE, REDIS_UNREACHABLE).
  *
@@ -23,15 +23,15 @@ struct redis_server;
 /* For redis_options.server; lives as long as the arena, which must outlive redis_close of its connections. */
 struct redis_server *redis_server_new(struct arena *arena);
 
-/* Counts the servers that the process has agreed on, and the times that it left one; never 0. */
+/* Returns the number of servers that the process has agreed on, plus the times that it left one; never 0. */
 uint64_t redis_server_era(const struct redis_server *server);
 
-/* True if the present server was a replica of the one before, so that it has what that one had, but for the last
- * moments. */
+/* Returns true if the present server was a replica of the one before, so that it has what that one had, but for the
+ * last moments. */
 bool redis_server_took_over(const struct redis_server *server);
 
-/* What the server answered to the last write, if it refused that for now: "Redis refuses writes: NOREPLICAS Not ...".
- * "": it takes writes, as far as is known. */
+/* Returns what the server answered to the last write, if it refused that for now: "Redis refuses writes: NOREPLICAS Not
+ * ...". "" means that it takes writes, as far as is known. */
 const char *redis_server_refusal(const struct redis_server *server);
 
 /* Notes that a write has passed. */

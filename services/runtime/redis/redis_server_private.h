@@ -5,7 +5,7 @@
 #include "redis/redis_greeting.h"
 #include "redis/redis_server.h"
 
-/* Both without effect on a connection that belongs to none. */
+/* Both have no effect on a connection that belongs to none. */
 void redis_server_join(struct redis *redis);
 void redis_server_part(struct redis *redis);
 
@@ -15,5 +15,6 @@ void redis_server_met(struct redis *redis, const struct redis_identity *identity
 /* `redis` has greeted a replica. If that is the server that the others talk to, they leave it. */
 void redis_server_met_replica(struct redis *redis, const struct redis_identity *identity);
 
-/* `redis` got an error reply: all leave a server that is no master any more; that one refuses writes is kept. */
+/* `redis` got an error reply. All leave a server that is not a master any more; that a server refuses writes is kept
+ * for redis_server_refusal. */
 void redis_server_heard(struct redis *redis, const char *error);

@@ -10,7 +10,7 @@ enum { DEFAULT_PORT = 6379, MAX_PORT = 65535, MAX_DATABASE = 65535 };
 static const char allowed[] =
     "a URL redis://[user@]host[:port][/database] without a password (IPv6 addresses in brackets; rediss:// for TLS)";
 
-/* The database or port in all of `text`; -1 if it is no number of at most `max`. */
+/* Returns the database or port that is all of `text`, or -1 if it is not a number of at most `max`. */
 static int parse_number(const char *text, int max) {
   size_t digits = strspn(text, "0123456789");
   if (digits == 0 || digits > 5 || text[digits] != '\0') return -1;
@@ -25,7 +25,7 @@ static bool is_made_of(const char *text, const char *others) {
   return *text != '\0';
 }
 
-/* Takes the scheme off. NULL if it is another one. */
+/* Takes the scheme off. Returns NULL if it is another one. */
 static char *parse_scheme(char *text, struct redis_url *url) {
   if (strncmp(text, "redis://", 8) == 0) return text + 8;
   if (strncmp(text, "rediss://", 9) != 0) return NULL;

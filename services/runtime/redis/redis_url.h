@@ -19,5 +19,5 @@ struct redis_url {
 /* Errors: INVALID_ARGUMENT with what is allowed. */
 struct status redis_url_parse(struct arena *arena, const char *text, struct redis_url *ret_url);
 
-/* For config.h's setting.check: what is allowed if `value` is no such URL, else NULL. */
+/* For config.h's setting.check: returns what is allowed if `value` is not such a URL, else NULL. */
 const char *redis_url_check(const char *value);

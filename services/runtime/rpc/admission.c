@@ -47,8 +47,8 @@ static void begin(struct admission *admission, struct admission_entry *entry, in
   entry->since_us = now_us;
 }
 
-/* When nothing has ended for longer than usual, those who are worked on may be waiting for somebody who doesn't answer.
- */
+/* When nothing has ended for longer than usual, the calls that are worked on may be waiting for something that doesn't
+ * answer. */
 static int64_t silence_us(const struct admission *admission, int64_t now_us) {
   int64_t silence_us = now_us - admission->moved_us - admission->interval_us;
   return silence_us > 0 ? silence_us : 0;
@@ -78,7 +78,7 @@ struct admission_entry *admission_next(struct admission *admission, int64_t now_
   struct admission_entry *entry = admission->first;
   if (!entry || admission->working >= admission->limit) return NULL;
   admission_leave(admission, entry);
-  /* One is tried however long they took before: else nobody would find out that they don't any more. */
+  /* One call is tried, however long calls took before: else it would not show that they don't any more. */
   int64_t needed_us = admission->working > 0 ? admission->service_us : 0;
   *ret_work = entry->deadline_us - now_us > needed_us;
   if (*ret_work) begin(admission, entry, now_us);
@@ -87,7 +87,7 @@ struct admission_entry *admission_next(struct admission *admission, int64_t now_
 
 /* ---- the limit -------------------------------------------------------------------------------------------------- */
 
-/* Calls that take longer than they should although few are worked on take it by nature, not by waiting for others. */
+/* Calls that take longer than they should although few are worked on do so by nature, not by waiting for others. */
 static int64_t longest_us(const struct admission *admission) {
   int64_t by_nature_us = admission->alone_us + admission->alone_us / 2;
   int64_t usual_us = admission->begun_elsewhere ? 2 * SERVICE_US : SERVICE_US;
@@ -105,9 +105,9 @@ static size_t grown(size_t limit) {
   return next < LIMIT_MAX ? next : LIMIT_MAX;
 }
 
-/* In a while of which all time there was no room, calls ended as fast as they can. Of another one it is only known how
- * fast that would be if as many were worked on as the limit allows. A pause, in which nothing ended, is not believed to
- * be what is to come. */
+/* In a period in which there was no room at any time, calls ended as fast as they can. Of any other period it is only
+ * known how fast they would end if as many were worked on as the limit allows. A pause, in which nothing ended, is not
+ * taken for what is to come. */
 static int64_t measured_interval_us(const struct admission *admission, int64_t mean_us, int64_t now_us) {
   int64_t interval_us = mean_us / (int64_t)admission->limit, before_us = admission->interval_us;
   if (admission->full && admission->full_before)
@@ -115,8 +115,8 @@ static int64_t measured_interval_us(const struct admission *admission, int64_t m
   return before_us > 0 && interval_us > 2 * before_us ? 2 * before_us : interval_us;
 }
 
-/* The limit follows how long calls take: what is behind them and does one thing after the other makes them take longer
- * the more of them there are. */
+/* The limit follows how long calls take: where what is behind them does one thing after the other, they take longer the
+ * more of them there are. */
 static void adjust(struct admission *admission, int64_t now_us) {
   int64_t mean_us = admission->sum_us / (int64_t)admission->count;
   if (admission->working_max == 1 || mean_us < admission->alone_us) admission->alone_us = mean_us;

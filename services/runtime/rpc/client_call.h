@@ -40,8 +40,8 @@ bool client_call_resolve(struct client_call *call, const char *method);
 /* Returns false if no time is left, or gRPC refuses the call; call->status says why, and nothing has to be finished. */
 bool client_call_start(struct client_call *call, grpc_completion_queue *queue, void *tag);
 
-/* After the tag came: fills what is out, frees what is gRPC's. */
+/* To be called after the tag came. Fills what is under "out", and frees what is gRPC's. */
 void client_call_finish(struct client_call *call);
 
-/* What is out, for the caller. */
+/* Returns what is under "out", for the caller. */
 struct rpc_reply client_call_reply(const struct client_call *call);

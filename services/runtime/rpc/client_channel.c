@@ -15,7 +15,7 @@ enum {
   BACKOFF_MAX_MS = 2000,
   CONNECT_MS = 2000, /* for one attempt */
   RESOLVE_MS = 200,  /* between two look-ups of a name, made when a connection is lost: the peer may be elsewhere now,
-                        and those who call it try again for a second only */
+                        and its callers try again for a second only */
   METADATA_BYTES = 16 * 1024,
 };
 
@@ -83,7 +83,7 @@ static void hold_free(struct channel_hold *hold) {
   free(hold);
 }
 
-/* One user less; the result is to be freed outside the mutex, NULL if there are others. */
+/* One user less. Returns what is to be freed outside the mutex, NULL if there are other users. */
 static struct channel_hold *hold_leave(struct channel_hold *hold) {
   return --hold->users == 0 ? hold : NULL;
 }

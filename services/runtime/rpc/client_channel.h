@@ -30,6 +30,7 @@ struct status client_channel_open(struct arena *arena, const char *target, const
 /* No call may be under way. */
 void client_channel_close(struct client_channel *channel);
 
-/* gRPC's channel for one call; it stays until it is given back. Loop's stack or a thread's, never a coroutine's. */
+/* Takes gRPC's channel for one call; it stays until it is given back. Loop's stack or a thread's, never a coroutine's.
+ */
 struct channel_hold *client_channel_take(struct client_channel *channel, grpc_channel **ret_grpc);
 void client_channel_give(struct client_channel *channel, struct channel_hold *hold);

@@ -13,17 +13,18 @@
 
 struct connection_handler;
 
-/* Embed it; it outlives the gRPC server. */
+/* Embed it; it must outlive the gRPC server. */
 struct connection_intake {
   struct connection_handler *handler; /* gRPC's; until the server is shut down */
 };
 
-/* For the arguments that the server is created with. */
+/* Returns one of the arguments that the server is to be created with. */
 grpc_arg connection_intake_argument(struct connection_intake *intake);
 
-/* Before the server starts. Returns false if this gRPC library has no such thing. */
+/* To be called before the server starts. Returns false if this gRPC library has no such acceptors. */
 bool connection_intake_open(struct connection_intake *intake, grpc_server *server,
                             grpc_server_credentials *credentials);
 
-/* A connected socket, which is gRPC's from now on. Between the server's start and its shutdown. */
+/* Hands over a connected socket, which is gRPC's from now on. To be called between the server's start and its shutdown.
+ */
 void connection_intake_give(struct connection_intake *intake, int descriptor);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Index of packed FileDescriptorSets: which file has that name, which file defines that symbol, what a file imports.
+/* Index of packed FileDescriptorSets: which file has a name, which file defines a symbol, and what a file imports.
  *
  * Each file's packed bytes stay as they are in the set, so that nothing of them is lost on their way to a client.
  * Immutable once made. */
@@ -20,7 +20,7 @@ struct descriptor_set {
   size_t size;
 };
 
-/* A file that is in several sets is the first one's. What the sets point to outlives the index, which lives in the
+/* A file that is in several sets is the first one's. What the sets point to must outlive the index, which lives in the
  * arena. Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID). */
 struct status descriptor_index_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
                                    struct descriptor_index **ret_index);
@@ -29,11 +29,12 @@ struct status descriptor_index_new(struct arena *arena, const struct descriptor_
 int descriptor_index_files(const struct descriptor_index *index);
 int descriptor_index_file(const struct descriptor_index *index, const char *name);
 
-/* The file that defines a message, field, oneof, enum, enum value, service, method or extension, by its full name. */
+/* Returns the file that defines a message, field, oneof, enum, enum value, service, method or extension, by its full
+ * name. */
 int descriptor_index_symbol(const struct descriptor_index *index, const char *name);
 
-/* The file's packed FileDescriptorProto; it is the set's memory. */
+/* Returns the file's packed FileDescriptorProto, which is the set's memory. */
 ProtobufCBinaryData descriptor_index_bytes(const struct descriptor_index *index, int file);
 
-/* Numbers of the files that it imports; -1 for what is not in the sets. */
+/* Returns how many files it imports, and their numbers; -1 stands for one that is not in the sets. */
 size_t descriptor_index_imports(const struct descriptor_index *index, int file, const int **ret_imports);

@@ -28,7 +28,7 @@ static char *text_of(struct arena *arena, const char *text) {
   return text_shortened(arena, text, TEXT_BYTES);
 }
 
-/* Takes what an entry of these texts needs from `*left`; false: it doesn't fit. */
+/* Takes what an entry of these texts needs from `*left`; returns false if it doesn't fit. */
 static bool entry_fits(size_t *left, const char *first, const char *second, const char *third) {
   size_t size = ENTRY_OVERHEAD + strlen(first) + strlen(second) + strlen(third);
   if (size > *left) return false;

@@ -29,7 +29,7 @@ void health_set_ready(struct health *health, bool ready) {
   condition_signal_all(&health->changed);
 }
 
-/* After a stall calls may come to run before whoever calls health_set_ready. */
+/* After a stall calls may come to run before the code that calls health_set_ready. */
 bool health_is_ready(const struct health *health) {
   return health->ready && !*loop_stall(coroutine_loop());
 }

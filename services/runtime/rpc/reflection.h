@@ -9,10 +9,10 @@
 
 struct reflection;
 
-/* What the sets point to outlives the result; `names` are the services to list (ends with NULL). Errors:
+/* What the sets point to must outlive the result; `names` are the services to list (ends with NULL). Errors:
  * INVALID_ARGUMENT (a set is not decodable, or a name is in none of them). */
 struct status reflection_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
                              const char *const *names, struct reflection **ret_reflection);
 
-/* The two services to add to a server: v1, then v1alpha. */
+/* Gives the two services to add to a server: v1, then v1alpha. */
 void reflection_services(struct reflection *reflection, struct rpc_service ret_services[2]);

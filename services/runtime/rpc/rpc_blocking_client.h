@@ -13,8 +13,8 @@ struct status rpc_blocking_channel_open(struct arena *arena, const char *target,
                                         struct rpc_blocking_channel **ret_channel);
 void rpc_blocking_channel_close(struct rpc_blocking_channel *channel);
 
-/* Waits, for a caller who is going to try again: meanwhile the channel connects again if it must, which between calls
- * nothing else drives. */
+/* Waits, for a caller that is going to try again. Meanwhile the channel connects again if it must, which nothing else
+ * drives between calls. */
 void rpc_blocking_channel_rest(struct rpc_blocking_channel *channel, int64_t duration_ms);
 
 /* As rpc_client_call. */

@@ -10,7 +10,8 @@
  *
  * A call yields the coroutine until its answer or the context's deadline, which is sent along, as are `<brand>-after`
  * and `traceparent`. Errors come back with the peer's code, message and details; a peer that can't be reached is
- * UNAVAILABLE (PEER_UNREACHABLE). Calls wait for no connection: what is known to be down fails at once.
+ * UNAVAILABLE (PEER_UNREACHABLE). Calls don't wait for a connection: one to a peer that is known to be down fails at
+ * once.
  * Threads: the loop's; coroutines only. */
 #pragma once
 
@@ -32,8 +33,8 @@ struct rpc_channel_options {
   int64_t max_message_bytes; /* of an answer; 0 means 8 MiB */
   int64_t keepalive_ms;      /* 0 means 30,000 */
   struct tls_files *tls;     /* the own identity, and whom to trust; NULL means plain text */
-  bool wait_for_ready; /* blocking channels: a call waits for the connection until its deadline; false: it fails at once
-                          when the peer is known to be down, as on the loop */
+  bool wait_for_ready; /* blocking channels: a call waits for the connection until its deadline; if false, it fails at
+                          once when the peer is known to be down, as on the loop */
   bool use_proxy;      /* connect through the HTTP proxy that http_proxy and its kin name, as gRPC would by itself */
 };
 

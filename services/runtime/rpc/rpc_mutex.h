@@ -6,12 +6,12 @@
  * it off, SetMutexDeadlockDetectionMode, but gRPC's C interface does not hand it on, and C can't call it by its name:
  * that is C++, with the inline namespace `debian<number>` in it, whose number is that of the ABI. So rpc_mutex.c looks
  * for the mangled name with the numbers 1 to 30, by dlsym. Where the process has no such symbol (abseil of another
- * distribution, or built with NDEBUG, or with another namespace) nothing is called, and calls take the time that they
- * take.
+ * distribution, or built with NDEBUG, or with another namespace) nothing is called, and calls take as long as they do
+ * without this.
  *
  * Without STOP_DEADLOCK_DETECTOR (an option of the build) the compiler leaves all of it out: for a build with an abseil
  * without the detector, or where one looks for a deadlock in gRPC. */
 #pragma once
 
-/* Any thread; before the first call. */
+/* Any thread may call it, before the first call to gRPC. */
 void rpc_mutex_stop_detector(void);

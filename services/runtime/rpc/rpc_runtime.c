@@ -28,7 +28,7 @@ struct rpc_runtime {
   struct rpc_runtime *next;
 };
 
-/* By loop; a process has one, a test some. */
+/* The runtimes of the loops; a process has one, a test some. */
 static pthread_mutex_t runtimes_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct rpc_runtime *runtimes;
 
@@ -37,7 +37,7 @@ static struct rpc_runtime *runtimes;
 /* Programs without a loop have no log: their calls' statuses say it all. */
 static atomic_bool has_runtime;
 
-/* A client that can't connect, or is refused, comes again and again: of the same words there is one line a minute. */
+/* A client that can't connect, or is refused, comes again and again, so the same words make one line a minute. */
 static bool complaint_is_old(const char *text) {
   static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   static char last[COMPLAINT_BYTES];
@@ -55,7 +55,7 @@ static bool complaint_is_old(const char *text) {
   return old;
 }
 
-/* Whom a server refuses is told nowhere else. */
+/* That a server refuses a client is told nowhere else. */
 static bool is_refusal(const char *text) {
   return strncmp(text, "Handshake failed", strlen("Handshake failed")) == 0 && atomic_load(&has_runtime);
 }
@@ -65,8 +65,8 @@ static bool is_verbose(void) {
   return verbosity && *verbosity;
 }
 
-/* gRPC's complaints (a peer that sends garbage, an address that is taken) are told to callers as statuses as well; who
- * looks for the cause gets them into the log by GRPC_VERBOSITY. */
+/* gRPC's complaints (a peer that sends garbage, an address that is taken) are told to callers as statuses as well;
+ * GRPC_VERBOSITY puts them into the log for those who look for the cause. */
 static void log_grpc(gpr_log_func_args *entry) {
   bool wanted = is_verbose();
   bool is_error = entry->severity == GPR_LOG_SEVERITY_ERROR;

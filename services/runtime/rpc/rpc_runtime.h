@@ -24,13 +24,13 @@ struct rpc_runtime;
 struct rpc_runtime *rpc_runtime_acquire(struct loop *loop);
 grpc_completion_queue *rpc_runtime_queue(struct rpc_runtime *runtime);
 
-/* Waits for one completion, however long, and runs it: for the end, when no turn of the loop would come. Loop's stack.
- */
+/* Waits for one completion, however long that takes, and runs it. It is for the end, when no turn of the loop would
+ * come. Loop's stack. */
 void rpc_runtime_wait(struct rpc_runtime *runtime);
 
 /* All operations of the caller must have completed. Loop's stack. */
 void rpc_runtime_release(struct rpc_runtime *runtime);
 
-/* Takes part in the library alone, for those who poll a queue of their own. Any thread. */
+/* Takes part in the library alone, for those that poll a queue of their own. Any thread. */
 void rpc_library_acquire(void);
 void rpc_library_release(void);

@@ -40,9 +40,9 @@ struct rpc_call {
  * program: the call ends with INTERNAL (NO_REPLY, REPLY_MISTYPED), and the log says so. */
 typedef coroutine_fn struct status rpc_handler(struct rpc_call *call, const void *request, const void **ret_reply);
 
-/* A handler of a streaming method: reads and writes as it likes, then returns the call's status. Streams are bounded,
- * 16 on a connection, 500 from an address, 1,000 in all; beyond: RESOURCE_EXHAUSTED (TOO_MANY_STREAMS) with RetryInfo.
- */
+/* A handler of a streaming method: reads and writes as it likes, then returns the call's status. Streams are bounded:
+ * 16 on a connection, 500 from an address, 1,000 in all. One beyond that is RESOURCE_EXHAUSTED (TOO_MANY_STREAMS) with
+ * RetryInfo. */
 struct rpc_stream;
 typedef coroutine_fn struct status rpc_stream_handler(struct rpc_call *call, struct rpc_stream *stream);
 
@@ -82,15 +82,15 @@ struct rpc_server_options {
   int64_t keepalive_ms;           /* HTTP/2 ping interval; 0 means 30,000. Clients may ping every 10 s */
   struct tls_files *tls;          /* the server's identity; NULL means plain text */
   enum rpc_clients clients;       /* with TLS */
-  /* Connections are ended at that age, give or take a tenth, once their calls have ended: clients look up the name
-   * again, and find servers that are new. 0 means never. */
+  /* Connections are ended at that age, give or take a tenth, once their calls have ended: then clients look up the name
+   * again, and find new servers. 0 means never. */
   int64_t connection_ms;
   /* Runs in the call's coroutine before each unary handler of a service that is not exempt; an error ends the call.
    * May yield. NULL if there is none. */
   coroutine_fn struct status (*before)(struct rpc_call *call, void *argument);
-  /* Called when a unary handler has refused, by other than OK: what it returns is the call's status, unless it sets
-   * *ret_again: then the handler runs once more, and what it has answered is forgotten. May yield. NULL if there is
-   * none. */
+  /* Called when a unary handler has returned anything but OK. What this function returns is the call's status, unless
+   * it sets *ret_again: then the handler runs once more, and what it has answered is forgotten. May yield. NULL if
+   * there is none. */
   coroutine_fn struct status (*retry)(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again);
   void *argument; /* of the two */
 };
@@ -100,64 +100,65 @@ struct rpc_server_options {
 struct status rpc_server_open(struct loop *loop, struct arena *arena, const struct rpc_server_options *options,
                               const struct rpc_service *services, size_t service_count, struct rpc_server **ret_server);
 
-/* The port that was bound. */
+/* Returns the port that was bound. */
 int rpc_server_port(const struct rpc_server *server);
 
 /* Starts accepting calls. */
 void rpc_server_start(struct rpc_server *server);
 
-/* Graceful end: no new connections, then no new calls (GOAWAY; a call that comes in between is answered, or
- * UNAVAILABLE), those in flight finish; after `grace_ms` the rest is cancelled, which
- * handlers see by rpc_call_cancelled. Streams are told at once: rpc_stream_read and rpc_stream_wait end. Returns when
- * no call is in flight any more (connections whose clients are asleep are cut then), at the latest a second after the
- * grace: a handler that is stuck (rpc_server_calls is not 0 then) keeps nobody from ending the process, only
- * rpc_server_free must not be called. */
+/* Ends the server gracefully: it takes no new connections, then no new calls (GOAWAY; a call that comes in between is
+ * answered, or is UNAVAILABLE), and those in flight finish; after `grace_ms` the rest is cancelled, which handlers see
+ * by rpc_call_cancelled. Streams are told at once: rpc_stream_read and rpc_stream_wait end. Returns when no call is in
+ * flight any more (connections whose clients are asleep are cut then), at the latest a second after the grace: a
+ * handler that is stuck (rpc_server_calls is not 0 then) does not keep the process from ending, but rpc_server_free
+ * frees nothing then. */
 coroutine_fn void rpc_server_drain(struct rpc_server *server, int64_t grace_ms);
 
 /* Ends what rpc_server_open has begun: after drain, or if the server was never started. Before loop_free. With a call
  * still in flight nothing is freed, since its handler needs it; the process is about to end anyway. */
 void rpc_server_free(struct rpc_server *server);
 
-/* Calls in flight, for tests and drain. */
+/* Returns how many calls are in flight, for tests and the drain. */
 size_t rpc_server_calls(const struct rpc_server *server);
 
-/* Why no new connection is taken, for people; "" if they are. */
+/* Returns why new connections aren't taken, for people; "" if they are. */
 const char *rpc_server_trouble(const struct rpc_server *server);
 
-/* Trailing metadata of a unary call; key and value are copied. Text only (no -bin keys). */
+/* Adds trailing metadata to a unary call; key and value are copied. It is text only (no -bin keys). */
 void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *value);
 
-/* Likewise the position of what the call has changed, under the brand's key. */
+/* Likewise adds the position of what the call has changed, under the brand's key. */
 void rpc_call_tell_position(struct rpc_call *call, const char *position);
 
-/* Metadata sent by the caller: the first value of `key` (lower case) or NULL. */
+/* Returns, of the metadata sent by the caller, the first value of `key` (lower case), or NULL if there is none. */
 const char *rpc_call_metadata(const struct rpc_call *call, const char *key);
 
-/* Around a wait in a handler, or before it, for what no work of this call brings about: other calls may take its place
- * meanwhile (see "Overload" above). No-ops in streams. */
+/* To be called around a wait in a handler, or before it, for what no work of this call brings about: other calls may
+ * take its place meanwhile (see "Overload" above). They do nothing in streams. */
 void rpc_call_rest(struct rpc_call *call);
 void rpc_call_resume(struct rpc_call *call);
 
-/* Who the caller is by its certificate, which has been checked: what follows `prefix` in its first URI that begins so;
- * in the call's arena. NULL if there is none, or shows none. */
+/* Returns who the caller is by its certificate, which has been checked: what follows `prefix` in the first URI that
+ * begins with it, in the call's arena. Returns NULL if there is no such URI, or the caller shows no certificate. */
 const char *rpc_call_identity(const struct rpc_call *call, const char *prefix);
 
-/* The caller has gone away, or the server has ended the call (a drain: at its grace's end, streams at once). For
- * handlers with long waits, which look again and again: for a unary call, being told of its end is not free, so it
- * begins with the first look, which itself says false. */
+/* Returns whether the caller has gone away, or the server has ended the call (a drain does so at the end of its grace,
+ * to streams at once). It is for handlers with long waits, which look again and again: for a unary call, being told of
+ * its end is not free, so it begins with the first look, which itself returns false. */
 bool rpc_call_cancelled(const struct rpc_call *call);
 
-/* Reads the next message, which lives until the next read. *ret_message NULL if the client has sent its last.
+/* Reads the next message, which lives until the next read. *ret_message is NULL if the client has sent its last.
  * Errors: CANCELLED, UNAVAILABLE (SHUTTING_DOWN: the server drains), INVALID_ARGUMENT (as for requests). */
 coroutine_fn struct status rpc_stream_read(struct rpc_stream *stream, const void **ret_message);
 
-/* Sends a message. Yields until gRPC took it. Errors: CANCELLED. */
+/* Sends a message. Yields until gRPC has taken it. Errors: CANCELLED. */
 coroutine_fn struct status rpc_stream_write(struct rpc_stream *stream, const void *message);
 
-/* Yields until the call is cancelled or the server drains (true), `*condition` is signalled or the deadline (false);
- * wakes can be spurious. A call that is cancelled signals the condition: its other waiters look, and wait again. */
+/* Yields until the call is cancelled or the server drains (returns true), or `*condition` is signalled or the deadline
+ * comes (returns false); wakes can be spurious. A call that is cancelled signals the condition: its other waiters look,
+ * and wait again. */
 struct condition;
 coroutine_fn bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us);
 
-/* What a stream that has waited ends with: CANCELLED, or UNAVAILABLE (SHUTTING_DOWN) when the server drains. */
+/* Returns what a stream that has waited ends with: CANCELLED, or UNAVAILABLE (SHUTTING_DOWN) when the server drains. */
 struct status rpc_stream_end(struct rpc_stream *stream);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between gRPC's buffers and protobuf-c's messages, texts and times.
+/* Converts between gRPC's buffers and protobuf-c's messages, texts and times.
  *
- * Not from a coroutine: gRPC's and protobuf-c's need of stack is unknown (messages nest). */
+ * It must not be called from a coroutine: gRPC's and protobuf-c's need of stack is unknown (messages nest). */
 #pragma once
 
 #include <grpc/grpc.h>
@@ -11,24 +11,24 @@
 #include "base/arena.h"
 #include "base/status.h"
 
-/* `message` packed straight into a buffer; the caller frees it with grpc_byte_buffer_destroy. */
+/* Packs `message` straight into a buffer, which the caller frees with grpc_byte_buffer_destroy. */
 grpc_byte_buffer *rpc_wire_pack(const ProtobufCMessage *message);
 
-/* The message in `buffer`, decoded into the arena; or NULL if it is no such message. */
+/* Decodes the message in `buffer` into the arena. Returns NULL if it is not such a message. */
 ProtobufCMessage *rpc_wire_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                                   grpc_byte_buffer *buffer);
 
-/* The same for what strangers send: checked by message_check before, and without fields that its type does not have,
- * for nobody here could check those. Errors: INVALID_ARGUMENT FIELD_INVALID. */
+/* Does the same for what strangers send: it is checked by message_check before, and loses the fields that its type does
+ * not have, since nothing here could check those. Errors: INVALID_ARGUMENT FIELD_INVALID. */
 struct status rpc_wire_unpack_checked(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                                       grpc_byte_buffer *buffer, const void **ret_message);
 
-/* The bytes of a slice as a text in the arena. */
+/* Returns the bytes of a slice as a text in the arena. */
 const char *rpc_wire_text(struct arena *arena, grpc_slice slice);
 
-/* Value of the first entry with `key`, or NULL. The entry belongs to the array. */
+/* Returns the value of the first entry with `key`, or NULL if there is none. The entry belongs to the array. */
 const grpc_slice *rpc_wire_metadata(const grpc_metadata_array *array, const char *key);
 
-/* Between gRPC's time and clock_monotonic_us; "never" is DEADLINE_NEVER. */
+/* Convert between gRPC's time and clock_monotonic_us; "never" is DEADLINE_NEVER. */
 gpr_timespec rpc_wire_time(int64_t monotonic_us);
 int64_t rpc_wire_time_us(gpr_timespec time);

@@ -7,7 +7,7 @@
  *       -> one batch: headers, message, status, and "tell me of the close"
  *         -> batch completed: the call goes back to the pool
  *
- * All of it on the loop's own stack, but for the handler. The coroutine of a stream waits for all its batches.
+ * All of it runs on the loop's own stack, except for the handler. The coroutine of a stream waits for all its batches.
  * Threads: the loop's. */
 #pragma once
 
@@ -37,7 +37,7 @@ struct fixed_answer {
 /* Calls that were refused because there were too many, for the log. */
 struct overload {
   int64_t since_us, last_us; /* the first and the latest of them */
-  int64_t refused;           /* 0: the server is not overloaded */
+  int64_t refused;           /* 0 means that the server is not overloaded */
 };
 
 /* A method as the server knows it. */
@@ -118,7 +118,7 @@ struct server_call {
 /* Posts a request for the next call of a method. */
 void server_call_request(const struct server_method *method);
 
-/* A call has arrived: another one may. */
+/* A call has arrived: it is counted, and a request for the next one is posted. */
 void server_call_arrived(const struct server_method *method);
 
 /* Asks gRPC to tell when the call is closed. */
@@ -131,11 +131,11 @@ void server_call_begin(struct server_call *call, int64_t latest_us);
  * nobody has. Takes what it needs from the call's arena, which may be freed then. */
 void server_call_answer(struct server_call *call, bool headers_sent);
 
-/* Sends an answer that is made already, for a call whose handler has not begun; the call is released when it is sent.
+/* Sends an answer that was made before, for a call whose handler has not begun; the call is released when it is sent.
  */
 void server_call_refuse(struct server_call *call, const struct fixed_answer *answer);
 
-/* Likewise, that the server has too much to do. */
+/* Likewise sends that the server has too much to do. */
 void server_call_refuse_overloaded(struct server_call *call);
 
 /* Tells the log when nothing has been refused any more for a while. */
@@ -150,13 +150,13 @@ void server_call_start_batch(struct server_call *call, const grpc_op *ops, size_
 /* Ends the life of a call whose batches have completed; its struct goes back to the pool. */
 void server_call_release(struct server_call *call);
 
-/* Counts a unary call as in flight; false: there are too many. */
+/* Counts a unary call as in flight. Returns false if there are too many. */
 bool server_call_admit(const struct server_method *method);
 
 /* A call is no longer in flight. */
 void server_call_ended(struct rpc_server *server);
 
-/* The arrivals of a call: what its kind does with them. */
+/* These set what each kind of calls does with their arrivals. */
 void unary_call_set_up(struct server_call *call);
 void unknown_call_set_up(struct server_call *call);
 void stream_call_set_up(struct server_call *call);

@@ -42,8 +42,9 @@ void server_drain_prepare(struct rpc_server *server, grpc_server_credentials *cr
   set_hook(server, NULL);
 }
 
-/* Of the calls that have arrived less those that have begun since the hook is set, only changes mean something: the
- * number is at its highest when none is half read. Returns at such a moment, at the latest at the deadline. */
+/* Of the number of calls that have arrived, less those that have begun since the hook was set, only changes mean
+ * something: it is at its highest when no call is half read. Returns at such a moment, at the latest at the deadline.
+ */
 static coroutine_fn void wait_until_none_is_half_read(struct rpc_server *server, int64_t deadline_us) {
   int64_t highest = INT64_MIN;
   for (int looks = 0; looks < LOOKS_MAX && clock_monotonic_us() < deadline_us; looks++) {

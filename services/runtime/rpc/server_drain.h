@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a server ends: its connections are handed away, and what it has begun it finishes.
+/* How a server ends: its connections are handed away, and it finishes what it has begun.
  *
  *   its address is closed        who connects now finds another server
  *   its streams end              UNAVAILABLE
@@ -19,5 +19,5 @@
 /* What the drain needs of gRPC's credentials, before the server starts. It keeps a reference. */
 void server_drain_prepare(struct rpc_server *server, grpc_server_credentials *credentials);
 
-/* Shuts a server down that nobody waits for: all its calls end. Loop's stack. */
+/* Shuts down a server that nobody waits for: all its calls end. Loop's stack. */
 void server_drain_at_once(struct rpc_server *server);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does a service's method table fit its descriptor? Asked at start, so that a fault in it can't wait for a caller. */
+/* Checks whether a service's method table fits its descriptor. This is done at start, so that a fault in the table
+ * can't wait for a caller. */
 #pragma once
 
 #include "rpc/rpc_server.h"

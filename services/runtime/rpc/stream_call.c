@@ -17,7 +17,7 @@ enum {
   STREAMS_MAX = 1000,
   STREAMS_PER_ADDRESS = 500,
   STREAMS_PER_CONNECTION = 16,
-  TOLD_US = 60 * 1000 * 1000, /* that they are refused is one line a minute */
+  TOLD_US = 60 * 1000 * 1000, /* one line a minute says that they are refused */
 };
 
 /* Lives in the call's arena; loop only. */
@@ -199,7 +199,7 @@ static coroutine_fn void stream_run(void *argument) {
   server_call_ended(server);
 }
 
-/* The same up to the port. */
+/* Returns whether both are the same up to the port. */
 static bool same_address(const char *one, const char *other) {
   const char *end = strrchr(one, ':'), *other_end = strrchr(other, ':');
   if (!end || !other_end || end - one != other_end - other) return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unary calls, and calls of methods that nobody knows. */
+/* Unary calls, and calls of unknown methods. */
 #include <stdio.h>
 
 #include "base/clock.h"

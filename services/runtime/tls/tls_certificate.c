@@ -52,7 +52,7 @@ static X509 *first_certificate(const char *text) {
   return certificate;
 }
 
-/* Nobody is there to be asked. */
+/* Gives no passphrase, since there is nobody to ask. */
 static int no_passphrase(char *buffer, int size, int writing, void *argument) {
   (void)buffer, (void)size, (void)writing, (void)argument;
   return -1;

@@ -16,14 +16,14 @@ enum { LOOK_US = 2000000, FILE_MAX = 1024 * 1024 };
 #define DAY_US INT64_C(86400000000)
 #define WARN_US (7 * DAY_US)
 
-/* By which a file shows that it has changed. */
+/* What shows that a file has changed. */
 struct stamp {
   struct timespec modified;
   ino_t number;
   off_t size;
 };
 
-/* Of certificate, key and CA file. */
+/* The stamps of the certificate, key and CA file. */
 struct stamps {
   struct stamp of[3];
 };
@@ -54,7 +54,7 @@ static struct status unreadable(struct arena *arena, const char *name) {
   return unfit(arena, name, arena_printf(arena, "can't be read: %s", strerror(errno)));
 }
 
-/* What is there now of an open file; NULL means errno says why not. */
+/* Returns what is there now of an open file. If it returns NULL, errno says why. */
 static const char *read_open(struct arena *arena, FILE *file) {
   struct stat state;
   if (fstat(fileno(file), &state) != 0) return NULL;
@@ -66,7 +66,7 @@ static const char *read_open(struct arena *arena, FILE *file) {
   return ferror(file) ? NULL : text;
 }
 
-/* NULL for no path. */
+/* The text stays as it is if there is no path. */
 static struct status read_text(struct arena *arena, const char *path, const char *name, const char **ret_text) {
   if (!path) return status_ok();
   FILE *file = fopen(path, "re");
@@ -139,7 +139,7 @@ static void take_over(struct tls_files *files, struct arena *arena, const struct
   tell_exchange(files);
 }
 
-/* The first time may be the moment between the exchange of two files. */
+/* The first look at unfit files may be the moment between the exchange of two files. */
 static void note_unfit(struct tls_files *files, struct status status) {
   if (++files->unfit_looks != 2 || !files->logs) return;
   log_event(LOG_WARN, "new certificates are unfit, the old ones stay in use", "reason", status.message, NULL);
