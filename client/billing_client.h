@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed calls to BillingService: the records that orders were paid.
+/* Typed calls to BillingService, which keeps the records that orders were paid.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/billing.proto for what
  * each call does and which errors it has. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client is made of; for the files of the library only. */
+/* This is what a client is made of; it is for the files of the library only. */
 #pragma once
 
 #include "client/ordershop_client.h"
@@ -22,7 +22,7 @@ struct ordershop_client {
   struct position_memory position;
 };
 
-/* A call's last status; if the service could not be reached because of TLS it says so (PEER_REFUSED), which gRPC
- * doesn't: asks by a connection of its own, for a second at most. */
+/* Returns a call's last status; if the service could not be reached because of TLS, the status says so (PEER_REFUSED),
+ * which gRPC's doesn't. It asks by a connection of its own, for a second at most. */
 struct status client_explain(const struct ordershop_client *client, enum ordershop_service service, struct arena *arena,
                              struct status status);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed calls to CrmService: what the shop has to do with its customers; it follows the other services' events.
+/* Typed calls to CrmService, which keeps what the shop has to do with its customers and follows the other services'
+ * events.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/crm.proto for what each
  * call does and which errors it has. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed calls to CustomerService: the customers of the shop.
+/* Typed calls to CustomerService, which owns the customers of the shop.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/customer.proto for what
  * each call does and which errors it has. */
@@ -29,7 +29,7 @@ struct status ordershop_list_customers(struct ordershop_client *client, const st
                                        const Ordershop__V1__ListCustomersRequest *request,
                                        const Ordershop__V1__ListCustomersResponse **ret_response);
 
-/* Changes the fields that the mask names and answers the whole customer. */
+/* Changes the fields that the mask names and returns the whole customer. */
 struct status ordershop_update_customer(struct ordershop_client *client, const struct context *context,
                                         const Ordershop__V1__UpdateCustomerRequest *request,
                                         const Ordershop__V1__Customer **ret_customer);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed calls to InventoryService: the stock of the shop.
+/* Typed calls to InventoryService, which owns the stock of the shop.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/inventory.proto for what
  * each call does and which errors it has. */
@@ -29,8 +29,7 @@ struct status ordershop_list_inventories(struct ordershop_client *client, const 
                                          const Ordershop__V1__ListInventoriesRequest *request,
                                          const Ordershop__V1__ListInventoriesResponse **ret_response);
 
-/* Sets the amount that is available, as after a stocktake; AdjustStock is the relative one, which needs no reading
- * before. */
+/* Sets the amount that is available, as after a stocktake; AdjustStock changes it relatively, without a read before. */
 struct status ordershop_update_inventory(struct ordershop_client *client, const struct context *context,
                                          const Ordershop__V1__UpdateInventoryRequest *request,
                                          const Ordershop__V1__Inventory **ret_inventory);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages as JSON, by their descriptors, as protobuf's JSON mapping has it
+/* Writes messages as JSON, by their descriptors, as protobuf's JSON mapping has it
  * (https://protobuf.dev/programming-guides/json/): lowerCamelCase names, 64 bit integers as strings, enum values by
  * name (unknown ones as numbers), bytes as base64, Timestamp as RFC 3339 in UTC, Duration as "1.5s", FieldMask as one
  * string.
@@ -14,9 +14,9 @@
 
 #include "base/arena.h"
 
-/* The caller owns the result (json_decref). `message` must be initialised or unpacked. */
+/* Returns the message as JSON. The caller owns the result (json_decref). `message` must be initialised or unpacked. */
 json_t *json_of_message(const void *message);
 
-/* "2019-01-28T18:21:18.802091Z": with 0, 3, 6 or 9 digits of a second, as many as it needs. A time beyond the years 1
- * to 9999 comes as "<seconds>s". */
+/* Returns "2019-01-28T18:21:18.802091Z", with 0, 3, 6 or 9 digits of a second, as many as it needs. A time beyond the
+ * years 1 to 9999 comes as "<seconds>s". */
 const char *timestamp_rfc3339(struct arena *arena, const Google__Protobuf__Timestamp *timestamp);

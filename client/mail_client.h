@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed calls to MailService: the mails that the shop sends.
+/* Typed calls to MailService, which owns the mails that the shop sends.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/mail.proto for what each
  * call does and which errors it has. */
@@ -13,7 +13,7 @@
 struct status ordershop_send_mail(struct ordershop_client *client, const struct context *context,
                                   const Ordershop__V1__SendMailRequest *request, const Ordershop__V1__Mail **ret_mail);
 
-/* Records mails, all or none; those whose ids exist are answered as they are. */
+/* Records mails, all or none; those whose ids exist are returned as they are. */
 struct status ordershop_batch_send_mails(struct ordershop_client *client, const struct context *context,
                                          const Ordershop__V1__BatchSendMailsRequest *request,
                                          const Ordershop__V1__BatchSendMailsResponse **ret_response);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed calls to OrderService: what customers ordered.
+/* Typed calls to OrderService, which owns what customers ordered.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/order.proto for what
  * each call does and which errors it has. */

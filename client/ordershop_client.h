@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Client of the shop: typed, synchronous calls to its seven services.
+/* A client of the shop makes typed, synchronous calls to its seven services.
  *
  *   struct ordershop_client *client;
  *   struct status status = ordershop_client_open(&(struct ordershop_client_options){.host = "shop.example"}, &client);
@@ -14,17 +14,17 @@
  * The typed functions are in customer_client.h ... mail_client.h; ordershop_call below is what they all go through.
  *
  * Retries. A command without a request_id gets a random one, so that it is carried out once however often it is sent. A
- * call is tried again, with jittered exponential backoff, when it was UNAVAILABLE; RESOURCE_EXHAUSTED with a RetryInfo,
- * not before the time that it names; ABORTED, unless the caller gave a version: then the caller decides. When
- * tries or deadline don't suffice, the last error is returned.
+ * call is tried again, with jittered exponential backoff, when it was UNAVAILABLE; when it was RESOURCE_EXHAUSTED with
+ * a RetryInfo, not before the time that it names; and when it was ABORTED, unless the caller gave a version: then the
+ * caller decides. When the tries or the deadline don't suffice, the last error is returned.
  *
  * Read your writes. The client remembers the latest `ordershop-position` that a command of its own was answered with
  * and sends it along with every later call, to whichever service, so that the answer has seen it. If the shop's log was
- * reset meanwhile (FAILED_PRECONDITION LOG_RESET) it forgets the position and asks without one. A caller who sets
+ * reset meanwhile (FAILED_PRECONDITION LOG_RESET) it forgets the position and asks without one. A caller that sets
  * `context.after` gets what it asked for, this error included.
  *
- * Threads: any number may share a client, each with arenas of its own; a call blocks its thread.
- * Lifetime: answers and errors live in the context's arena; requests are only read, during the call. */
+ * Any number of threads may share a client, each with arenas of its own; a call blocks its thread. Answers and errors
+ * live in the context's arena; requests are only read, during the call. */
 #pragma once
 
 #include <stdbool.h>
@@ -46,16 +46,16 @@ enum ordershop_service {
   ORDERSHOP_SERVICE_COUNT,
 };
 
-/* "customer" ... "mail"; `service` must be one of the enum. */
+/* Returns "customer" ... "mail"; `service` must be one of the enum. */
 const char *ordershop_service_name(enum ordershop_service service);
 
-/* The service of that name. Returns false if the shop has none. */
+/* Finds the service of that name. Returns false if the shop has none. */
 bool ordershop_service_find(const char *name, enum ordershop_service *ret_service);
 
-/* The descriptor of CustomerService ... MailService; `service` must be one of the enum. */
+/* Returns the descriptor of CustomerService ... MailService; `service` must be one of the enum. */
 const ProtobufCServiceDescriptor *ordershop_service_descriptor(enum ordershop_service service);
 
-/* A service beside those of the shop, to be asked for its health and status: the enum's values from
+/* This is a service beside those of the shop, which can be asked for its health and status. The enum's values from
  * ORDERSHOP_SERVICE_COUNT on stand for a client's own services, in their order. */
 struct ordershop_own_service {
   const char *name;    /* "note" */
@@ -73,29 +73,31 @@ struct ordershop_client_options {
   const char *addresses[ORDERSHOP_SERVICE_COUNT];
   const struct ordershop_own_service *own_services;
   size_t own_service_count;
-  /* TLS: files in PEM, read again when they change. With a CA the services must show a certificate of it that is for
-   * the name they are called by; certificate and key are one's own, for services that ask for one. Certificate and key
-   * alone: the system's CAs are trusted. All NULL or empty: plain text. */
+  /* The files for TLS are in PEM, and are read again when they change. With a CA, the services must show a certificate
+   * of it that is for the name they are called by; certificate and key are the client's own, for services that ask for
+   * one. With certificate and key alone, the system's CAs are trusted. If all are NULL or empty, the client talks plain
+   * text. */
   const char *tls_ca_file, *tls_certificate_file, *tls_key_file;
-  /* Call through the HTTP proxy that the environment names (grpc_proxy, https_proxy, http_proxy; not for no_proxy). */
+  /* Whether to call through the HTTP proxy that the environment names (grpc_proxy, https_proxy, http_proxy; not for
+   * no_proxy). */
   bool use_proxy;
 };
 
-/* Connects on first use and again by itself. `options` may be NULL and is copied. The caller owns the result; close it
- * with ordershop_client_close. Errors: INVALID_ARGUMENT (an address that is none; CERTIFICATE_UNFIT: one sentence that
- * names the TLS file). */
+/* Opens a client, which connects on first use and again by itself. `options` may be NULL and is copied. The caller owns
+ * the result; close it with ordershop_client_close. Errors: INVALID_ARGUMENT (an invalid address; CERTIFICATE_UNFIT,
+ * with one sentence that names the TLS file). */
 struct status ordershop_client_open(struct arena *arena, const struct ordershop_client_options *options,
                                     struct ordershop_client **ret_client);
 
-/* No call may be under way. NULL is allowed. */
+/* Closes the client. No call may be under way. `client` may be NULL. */
 void ordershop_client_close(struct ordershop_client *client);
 
-/* Where a service is called, as it was given: "127.0.0.1:50051", "dns:///orders.example:443". Lives as long as the
- * client. */
+/* Returns where a service is called, as it was given: "127.0.0.1:50051", "dns:///orders.example:443". The text lives as
+ * long as the client. */
 const char *ordershop_client_address(const struct ordershop_client *client, enum ordershop_service service);
 
-/* How many services the client knows, own ones included; the name of one of them; the one of that name (false: it knows
- * none). */
+/* These functions return how many services the client knows, own ones included, return the name of one of them, and
+ * find the one of that name (false if the client knows none). */
 size_t ordershop_client_service_count(const struct ordershop_client *client);
 const char *ordershop_client_service_name(const struct ordershop_client *client, enum ordershop_service service);
 bool ordershop_client_service_find(const struct ordershop_client *client, const char *name,
@@ -106,14 +108,15 @@ struct ordershop_answer {
   const void *message; /* the method's output; NULL unless the status is OK */
 };
 
-/* A call by name, for code that does not know the types: `method` as in the proto ("CreateCustomer"), `request` its
- * input message. Of the context, `arena` is required; a `deadline_us` of 0 stands for the client's default; `after`
- * NULL for the remembered position. Errors: those of the method; INVALID_ARGUMENT CALL_INVALID (no such method, a
- * request of another type, or one of the own services, whose methods the client does not know: an error of the
- * program). */
+/* Calls a method by name, for code that does not know the types: `method` is as in the proto ("CreateCustomer"),
+ * `request` is its input message. Of the context, `arena` is required; a `deadline_us` of 0 stands for the client's
+ * default, an `after` of NULL for the remembered position. Errors: those of the method; INVALID_ARGUMENT CALL_INVALID
+ * (no such method, a request of another type, or one of the own services, whose methods the client does not know: an
+ * error of the program). */
 struct ordershop_answer ordershop_call(struct ordershop_client *client, const struct context *context,
                                        enum ordershop_service service, const char *method, const void *request);
 
-/* Whether a service says that it is ready (grpc.health.v1). One try. Errors: UNAVAILABLE, DEADLINE_EXCEEDED. */
+/* Asks whether a service says that it is ready (grpc.health.v1). There is one try. Errors: UNAVAILABLE,
+ * DEADLINE_EXCEEDED. */
 struct status ordershop_check_health(struct ordershop_client *client, const struct context *context,
                                      enum ordershop_service service, bool *ret_serving);

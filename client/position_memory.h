@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The latest position in the shop's log that a client knows of. Any thread. */
+/* Holds the latest position in the shop's log that a client knows of. Any thread. */
 #pragma once
 
 #include <pthread.h>
@@ -12,15 +12,15 @@ struct position_memory {
   struct position position; /* log_time is 0 if there is none */
 };
 
-/* Before and after all other use, by one thread. */
+/* position_memory_init must be called before all other use and position_memory_destroy after it, by one thread. */
 void position_memory_init(struct position_memory *memory);
 void position_memory_destroy(struct position_memory *memory);
 
-/* Remembers `text` if it is later than what is remembered, or of another epoch: then the log was rebuilt, and the
- * newest answer knows best. What is no position is ignored. */
+/* Remembers `text` if it is later than what is remembered, or of another log epoch: then the log was rebuilt, and the
+ * newest answer counts. A text that is not a position is ignored. */
 void position_memory_advance(struct position_memory *memory, const char *text);
 
-/* What is remembered, as text in the arena, or NULL. */
+/* Returns what is remembered, as text in the arena, or NULL if nothing is. */
 const char *position_memory_read(struct position_memory *memory, struct arena *arena);
 
 /* Forgets `text`, unless another thread has learned something else meanwhile. */

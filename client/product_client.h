@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed calls to ProductService: the products that the shop sells.
+/* Typed calls to ProductService, which owns the products that the shop sells.
  *
  * See ordershop_client.h for retries, positions, threads and lifetimes, and proto/ordershop/v1/product.proto for what
  * each call does and which errors it has. */
@@ -34,7 +34,7 @@ struct status ordershop_list_products(struct ordershop_client *client, const str
                                       const Ordershop__V1__ListProductsRequest *request,
                                       const Ordershop__V1__ListProductsResponse **ret_response);
 
-/* Changes the fields that the mask names and answers the whole product. */
+/* Changes the fields that the mask names and returns the whole product. */
 struct status ordershop_update_product(struct ordershop_client *client, const struct context *context,
                                        const Ordershop__V1__UpdateProductRequest *request,
                                        const Ordershop__V1__Product **ret_product);

@@ -7,8 +7,9 @@
 
 #include "base/arena.h"
 
-/* The request itself, or, if it has a `request_id` that is empty, a shallow copy in the arena with a random one. */
+/* Returns the request itself, or, if it has a `request_id` that is empty, a shallow copy in the arena with a random
+ * one. */
 const ProtobufCMessage *request_with_id(struct arena *arena, const ProtobufCMessage *request);
 
-/* The caller named a version: in the request (Delete) or in the resource that it carries (Update). */
+/* Returns whether the caller named a version, in the request (Delete) or in the resource that it carries (Update). */
 bool request_is_conditional(const ProtobufCMessage *request);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether and when a failed call is tried again. No state, no clock. */
+/* Decides whether and when a failed call is tried again. It has no state and reads no clock. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,8 +14,8 @@ struct retry_policy {
 
 #define RETRY_BACKOFF_MAX_MS 5000
 
-/* Milliseconds to wait after try number `tries` (1, 2 ...) ended with `status`, or -1: this is the call's result.
- * `conditional`: the caller named a version, so that ABORTED is for the caller to decide. `jitter`, a random number,
- * spreads the backoff over its upper half; the delay that a RetryInfo asks for is the least. */
+/* Returns the milliseconds to wait after try number `tries` (1, 2 ...) ended with `status`, or -1 if this is the call's
+ * result. `conditional` says that the caller named a version, so that ABORTED is for the caller to decide. `jitter`, a
+ * random number, spreads the backoff over its upper half; the delay that a RetryInfo asks for is the minimum. */
 int64_t retry_delay_ms(const struct retry_policy *policy, struct status status, bool conditional, int tries,
                        uint32_t jitter);

@@ -7,8 +7,8 @@
 
 #include "client/ordershop_client.h"
 
-/* How the process that answers for a service is doing. One try, no position. Errors: UNAVAILABLE, DEADLINE_EXCEEDED,
- * UNIMPLEMENTED (what is there is no service of the shop, or an older one). */
+/* Asks how the process that answers for a service is doing, with one try and without a position. Errors: UNAVAILABLE,
+ * DEADLINE_EXCEEDED, UNIMPLEMENTED (what answers is not a service of the shop, or is an older one). */
 struct status ordershop_get_service_status(struct ordershop_client *client, const struct context *context,
                                            enum ordershop_service service,
                                            const Ordershop__V1__ServiceStatus **ret_status);

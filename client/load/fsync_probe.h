@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How long the disk takes to make 4 KiB durable: what a command with `appendfsync always` costs at least. One thread.
- */
+/* Measures how long the disk takes to make 4 KiB durable, which is what a command with `appendfsync always` costs at
+ * least. One thread. */
 #pragma once
 
 #include "base/status.h"

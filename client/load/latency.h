@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Latencies of a run and their percentiles. One thread. */
+/* Keeps the latencies of a run and returns their percentiles. One thread. */
 #pragma once
 
 #include <stddef.h>
@@ -10,9 +10,10 @@ struct latency {
   size_t count, capacity;
 };
 
-/* Zero-initialised is ready to use; latency_clear frees. */
+/* A zero-initialised latency is ready to use; latency_clear frees its samples. */
 void latency_add(struct latency *latency, int64_t duration_us);
 void latency_clear(struct latency *latency);
 
-/* Milliseconds that `percent` of the samples don't exceed (100: the longest); 0 without samples. Sorts the samples. */
+/* Returns the milliseconds that `percent` of the samples don't exceed (at 100, the longest), or 0 without samples.
+ * Sorts the samples. */
 double latency_percentile(struct latency *latency, double percent);

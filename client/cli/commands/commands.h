@@ -4,10 +4,10 @@
 
 #include "client/cli/line/session.h"
 
-/* Whatever the arguments say: help, or one of those below. */
+/* Runs whatever the arguments say: help, or one of those below. */
 int command_run(struct arena *arena, const struct invocation *invocation);
 
-/* A verb of a resource: builds its request, calls, shows the answer. */
+/* Runs a verb of a resource: builds its request, makes the call, and shows the answer. */
 int command_resource(struct session *session);
 
 int command_status(struct session *session);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the demo's chapters share. */
+/* Declares what the demo's chapters share. */
 #pragma once
 
 #include <ordershop/v1/billing.pb-c.h>
@@ -24,7 +24,7 @@ struct demo {
   const Ordershop__V1__Billing *billing;
 };
 
-/* The chapters about what follows from the others (demo_effects.c). Errors: those of their calls. */
+/* Tell the chapters about what follows from the others (demo_effects.c). Errors: those of their calls. */
 struct status demo_check_mails(struct demo *demo);
 struct status demo_check_stock(struct demo *demo);
 struct status demo_check_profile(struct demo *demo);

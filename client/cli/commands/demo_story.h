@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the demo tells: chapters, what happens in them and what has to hold. Plain, as it happens; or one JSON object at
- * the end. One thread. */
+/* Tells the demo's story, which has chapters, what happens in them and what has to hold; in plain text as it happens,
+ * or as one JSON object at the end. One thread. */
 #pragma once
 
 #include <jansson.h>
@@ -18,8 +18,8 @@ void story_begin(struct story *story, bool json);
 void story_chapter(struct story *story, const char *title);
 void story_tell(struct story *story, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Something that has to be so; counts if it isn't. */
+/* Tells something that has to hold, and counts it if it doesn't. */
 void story_check(struct story *story, bool holds, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Says whether all of it held. Returns false if not all. */
+/* Says and returns whether all of it held. */
 bool story_end(struct story *story, bool told_to_the_end);

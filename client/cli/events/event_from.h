@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where `events tail` begins: the value of --from. Pure, any thread. */
+/* Says where `events tail` begins, which is the value of --from. It has no side effects. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,9 +20,10 @@ struct event_from {
   int64_t ms, sequence; /* an entry's id; a Unix time or a duration in ms */
 };
 
-/* "BEGINNING", "NOW" (in any case), "1795460356547-731", "2026-11-23T18:59:16.5Z" (or with +01:00, or without a time of
- * day, in UTC), "10m" (s, m, h, d). Returns false if it is none of these. */
+/* Parses "BEGINNING", "NOW" (in any case), "1795460356547-731", "2026-11-23T18:59:16.5Z" (or with +01:00, or without a
+ * time of day, in UTC), "10m" (s, m, h, d). Returns false if it is none of these. */
 bool event_from_parse(const char *text, struct event_from *ret_from);
 
-/* The id of the entry behind which reading begins. `end` is that of the log's last entry, `now_ms` Redis' time. */
+/* Returns the id of the entry behind which reading begins. `end` is that of the log's last entry, `now_ms` Redis' time.
+ */
 const char *event_from_entry(struct arena *arena, const struct event_from *from, const char *end, int64_t now_ms);

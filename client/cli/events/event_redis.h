@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the tail reads: the Redis that flags or variables name, else that of the local shop. At start, one thread. */
+/* Finds where the tail reads, which is the Redis that flags or variables name, or else that of the local shop. It is
+ * used at start, by one thread. */
 #pragma once
 
 #include "client/cli/events/event_tail.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tail: follows all streams of a shop in Redis, merged by id, for `ordershop events tail`. Has a loop of its own;
- * blocks its thread. */
+/* The tail follows all streams of a shop in Redis, merged by id, for `ordershop events tail`. It has a loop of its own
+ * and blocks its thread. */
 #pragma once
 
 #include "client/cli/events/event_from.h"
@@ -15,7 +15,7 @@ struct event_tail_options {
   struct event_from from;
   bool follow;        /* at the end of the log, wait for more */
   int64_t connect_ms; /* how long Redis may take to answer at the start */
-  /* What to do with an event; false: no more. The entry is an element of an XREAD answer. */
+  /* Shows an event; returns false if no more are wanted. The entry is an element of an XREAD answer. */
   bool (*show)(void *argument, const char *stream, const struct redis_reply *entry);
   bool (*flush)(void *argument); /* nothing more at the moment; called once a second, too. False: no more */
   void (*tell)(void *argument, const char *sentence); /* Redis went away or is back */

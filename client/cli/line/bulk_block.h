@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lines of --from that are sent together, and how they are. For bulk.c. One thread; the counters of `struct bulk`
- * may be read by another. */
+/* Sends the lines of --from that go together. It is for bulk.c. One thread; the counters of `struct bulk` may be read
+ * by another. */
 #pragma once
 
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the command line knows: its nouns, their verbs and flags, as literals (command_table.c and <noun>_commands.c).
- * Help, completion and the manual page are made from them, so that none of them can be stale. */
+/* Describes what the command line knows, its nouns and their verbs and flags, as literals (command_table.c and
+ * <noun>_commands.c). Help, completion and the manual page are made from them, so that none of them can be stale. */
 #pragma once
 
 #include <stdbool.h>
@@ -84,11 +84,12 @@ struct noun {
 extern const struct noun *const command_nouns[]; /* ends with NULL */
 extern const struct flag command_global_flags[];
 
-/* The noun of that name or alias, the verb of that name; NULL if there is none. */
+/* Return the noun of that name or alias, and the verb of that name, or NULL if there is none. */
 const struct noun *command_noun(const char *name);
 const struct verb *command_verb(const struct noun *noun, const char *name);
 
-/* Exit statuses, the same of all programs. One that Ctrl-C ends dies of SIGINT, which a shell calls 130. */
+/* The exit statuses are the same in all programs. A program that Ctrl-C ends dies of SIGINT, which a shell calls 130.
+ */
 enum {
   EXIT_DONE = 0,
   EXIT_REFUSED = 1, /* by the service; health, status: not all serve; demo: something did not hold */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arguments of a call of `ordershop`, taken apart. One thread (base/flags.h). */
+/* Takes the arguments of a call of `ordershop` apart. One thread (base/flags.h). */
 #pragma once
 
 #include <stddef.h>
@@ -26,12 +26,12 @@ struct invocation {
   size_t operand_count;
 };
 
-/* Permutes argv. What it returns points into argv and the arena. Errors: INVALID_ARGUMENT with one sentence for the
- * terminal. */
+/* Parses the arguments, and permutes argv. What it returns points into argv and the arena. Errors: INVALID_ARGUMENT
+ * with one sentence for the terminal. */
 struct status command_line_parse(struct arena *arena, int argc, char **argv, struct invocation *ret_invocation);
 
-/* "customer create", for messages. */
+/* Returns "customer create", for messages. */
 const char *invocation_name(struct arena *arena, const struct invocation *invocation);
 
-/* The last value of a flag by its name; "" for a switch; NULL means not given. */
+/* Returns the last value of a flag by its name, "" for a switch, or NULL if it was not given. */
 const char *invocation_value(const struct invocation *invocation, const char *flag);

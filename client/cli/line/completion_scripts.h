@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What makes a shell ask `ordershop __complete` for candidates. Any thread. */
+/* Provides the scripts that make a shell ask `ordershop __complete` for candidates. Any thread. */
 #pragma once
 
-/* The script for "bash", "zsh" or "fish"; NULL for another shell. */
+/* Returns the script for "bash", "zsh" or "fish", or NULL for another shell. */
 const char *completion_script(const char *shell);

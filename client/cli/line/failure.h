@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a command says that it failed: on standard error, with everything the status tells and what to do next. One
- * thread. */
+/* Says that a command failed, on standard error, with everything the status tells and what to do next. One thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,21 +7,22 @@
 #include "base/status.h"
 #include "client/cli/line/session.h"
 
-/* One sentence about the arguments. Returns EXIT_USAGE. */
+/* Prints one sentence about the arguments. Returns EXIT_USAGE. */
 int failure_of_usage(bool json, struct status status);
 
-/* The status of a call: message, code and reason, violated fields, and what else it names. `request_id` (may be NULL)
- * is named where the command may or may not have been carried out. Returns EXIT_REFUSED or EXIT_UNAVAILABLE. */
+/* Prints the status of a call: message, code and reason, violated fields, and what else it names. `request_id` (may be
+ * NULL) is named where the command may or may not have been carried out. Returns EXIT_REFUSED or EXIT_UNAVAILABLE. */
 int failure_of_call(bool json, struct status status, const char *request_id);
 
-/* Likewise, of the session's command: fields by the arguments that they came from, and what to do next. */
+/* Does the same for the session's command, names fields by the arguments that they came from, and says what to do next.
+ */
 int failure_of_command(const struct session *session, struct status status, const char *request_id);
 
-/* The status of one line of --from, in one line. Returns as failure_of_call. */
+/* Prints the status of one line of --from, in one line. Returns the same as failure_of_call. */
 int failure_of_line(const struct session *session, struct status status, size_t line);
 
-/* The status that ended a bulk early, and how to go on. Returns as failure_of_call. */
+/* Prints the status that ended a bulk early, and how to go on. Returns the same as failure_of_call. */
 int failure_of_stop(const struct session *session, struct status status, const char *request_id);
 
-/* EXIT_UNAVAILABLE for what a later try may cure, else EXIT_REFUSED. */
+/* Returns EXIT_UNAVAILABLE for what a later try may cure, else EXIT_REFUSED. */
 int failure_exit_status(struct status status);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words about commands that --help and the manual page share. Any thread. */
+/* Provides the words about commands that --help and the manual page share. Any thread. */
 #pragma once
 
 #include "client/cli/line/command.h"
@@ -13,21 +13,21 @@ struct help_entry {
 extern const struct help_entry help_exits[]; /* end with NULL heads */
 extern const char *const help_examples[];    /* of all, ends with NULL */
 
-/* "--name NAME", "--watch [SECONDS]", "--all" */
+/* Returns "--name NAME", "--watch [SECONDS]" or "--all". */
 const char *help_flag_head(struct arena *arena, const struct flag *flag);
 
-/* "ID", "ID ..." or "" */
+/* Returns "ID", "ID ..." or "". */
 const char *help_operand(struct arena *arena, const struct verb *verb);
 
-/* "order create --customer ID --product ID [FLAG ...]"; `verb` NULL means of the noun. */
+/* Returns "order create --customer ID --product ID [FLAG ...]"; if `verb` is NULL, the usage of the noun. */
 const char *help_usage(struct arena *arena, const struct noun *noun, const struct verb *verb);
 
-/* "create, get, list" */
+/* Returns "create, get, list". */
 const char *help_verbs(struct arena *arena, const struct noun *noun);
 
-/* The example as it is typed. */
+/* Returns the example as it is typed. */
 const char *help_example(struct arena *arena, const char *example);
 
-/* Whether the verb takes --from, and what there is to say about it. */
+/* Return whether the verb takes --from, and what there is to say about it. */
 bool help_takes_lines(const struct verb *verb);
 const char *help_of_lines(struct arena *arena, const struct verb *verb);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ctrl-C, SIGTERM and a hang-up at any time: the line that is being printed is finished, the terminal is put back, what
- * was done so far is said, and the program dies of the signal, so that a shell sees it (130, 143) and a loop around the
- * program ends. A closed pipe ends it without a word, unless interrupt_keep_pipes was called.
+/* Handles Ctrl-C, SIGTERM and a hang-up at any time: the line that is being printed is finished, the terminal is put
+ * back, what was done so far is said, and the program dies of the signal, so that a shell sees it (130, 143) and a loop
+ * around the program ends. A closed pipe ends it without a word, unless interrupt_keep_pipes was called.
  *
  * A thread of its own waits for the signals, because a call that is under way blocks the main one for seconds. */
 #pragma once
 
-/* Before any other thread is made, for they have to inherit the mask. Signals that are ignored stay so (nohup). */
+/* Must be called before any other thread is made, since threads have to inherit the mask. Signals that are ignored stay
+ * so (nohup). */
 void interrupt_watch(void);
 
 /* From now on a closed pipe is an error of its stream (EPIPE), so that the caller can still say something.
@@ -14,7 +15,7 @@ void interrupt_watch(void);
 void interrupt_keep_pipes(void);
 _Noreturn void interrupt_die_of_pipe(void);
 
-/* What is to be said and put back by whoever ends the program early: `farewell` runs in the thread of the signals,
- * while the main one goes on until it prints something. NULL means nothing. When this returns, the farewell before
- * neither runs nor will. */
+/* Sets what is said and put back when the program ends early: `farewell` runs in the thread of the signals, while the
+ * main one goes on until it prints something. NULL means nothing. When this returns, the farewell before neither runs
+ * nor will. */
 void interrupt_set_farewell(void (*farewell)(const void *argument), const void *argument);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines of a file or of standard input, one at a time, of bounded size. One thread. */
+/* Reads lines of bounded size from a file or from standard input, one at a time. One thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@ enum { LINE_LENGTH_MAX = 4 * 1024 * 1024 };
 
 struct line_reader;
 
-/* "-" is standard input. The caller owns the result. Errors: INVALID_ARGUMENT that names the file. */
+/* Opens a file; "-" is standard input. The caller owns the result. Errors: INVALID_ARGUMENT, which names the file. */
 struct status line_reader_open(struct arena *arena, const char *path, struct line_reader **ret_reader);
 void line_reader_close(struct line_reader *reader);
 
@@ -22,12 +22,12 @@ struct line {
   size_t number;    /* from 1 */
 };
 
-/* Returns false if there are no more lines, or reading failed. */
+/* Reads the next line. Returns false if there are no more lines, or if reading failed. */
 bool line_reader_next(struct line_reader *reader, struct line *ret_line);
 
-/* Why reading has failed. OK: it has not. */
+/* Returns why reading has failed, or OK if it has not. */
 struct status line_reader_status(struct arena *arena, const struct line_reader *reader);
 
-/* Bytes read so far, and how many there are in all; 0 if unknown. */
+/* Return the bytes read so far, and how many there are in all (0 if unknown). */
 uint64_t line_reader_done(const struct line_reader *reader);
 uint64_t line_reader_total(const struct line_reader *reader);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a command of `ordershop` works with. One thread. */
+/* A session is what a command of `ordershop` works with. One thread. */
 #pragma once
 
 #include "client/cli/line/command_line.h"
@@ -14,8 +14,8 @@ struct session {
 
 /* Reads where the shop is, from flags and environment, and opens the client. Errors: INVALID_ARGUMENT. */
 struct status session_open(struct arena *arena, const struct invocation *invocation, struct session *ret_session);
-/* The service that an operand names: one of the shop, or one of the user's own, which ORDERSHOP_<NAME>_ADDRESS leads
- * to. Errors: INVALID_ARGUMENT. */
+/* Finds the service that an operand names, which is one of the shop, or one of the user's own, which
+ * ORDERSHOP_<NAME>_ADDRESS leads to. Errors: INVALID_ARGUMENT. */
 struct status session_find_service(struct session *session, const char *name, enum ordershop_service *ret_service);
 
 void session_close(struct session *session);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Standard output in whole lines: what ends the program, the file or pipe has no line that is cut, and every line that
- * was printed.
+/* Writes standard output in whole lines: whatever ends the program, the file or pipe has every line that was printed,
+ * and none that is cut.
  *
  * Unless it is a terminal, the stream `stdout` is replaced by one that writes each line when it ends. A line that can't
  * be written as a whole, since the disk is full, is taken back where that can be done: from a regular file that nobody
@@ -10,12 +10,12 @@
 
 #include <stdbool.h>
 
-/* Before anything is printed. */
+/* Must be called before anything is printed. */
 void output_begin(void);
 
-/* Waits until no line is being printed, and from then on none is: by a thread that ends the program. Returns false if
- * one is, and goes on for half a second already, since nobody reads it. */
+/* Waits until no line is being printed; from then on none is. It is called by a thread that ends the program. Returns
+ * false if a line has been under way for half a second, since nobody reads it. */
 bool output_hold(void);
 
-/* errno of the first write that failed; 0 if none has. */
+/* Returns errno of the first write that failed, or 0 if none has. */
 int output_error(void);

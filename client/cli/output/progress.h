@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bar on standard error that shows how far something is; nothing where that is no terminal. One thread. */
+/* Draws a bar on standard error that shows how far something is; does nothing where that is not a terminal. One thread.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +12,9 @@ struct progress {
   int64_t drawn_us;
 };
 
-/* Draws it anew, at most ten times a second. `total` 0: how much there is, nobody knows. `text` stands behind it. */
+/* Draws the bar anew, at most ten times a second. A `total` of 0 means that it is not known how much there is. `text`
+ * stands behind the bar. */
 void progress_show(struct progress *progress, uint64_t done, uint64_t total, const char *text);
 
-/* Wipes it away, before something else is written. */
+/* Wipes the bar away, before something else is written. */
 void progress_hide(struct progress *progress);

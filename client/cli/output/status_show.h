@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How `ordershop status` comes out: a table with what to do below it, or JSON. One thread: writes to standard output.
- */
+/* Shows what `ordershop status` found, as a table with what to do below it, or as JSON. One thread, since it writes to
+ * standard output. */
 #pragma once
 
 #include "client/status_client.h"
@@ -16,13 +16,13 @@ struct service_report {
 
 void status_show_table(struct arena *arena, const struct service_report *reports, size_t count);
 
-/* {"services": [ServiceStatus and "address", ...]}; of one that did not answer: "service", "address", "ready" false and
- * "reason". */
+/* Writes {"services": [ServiceStatus and "address", ...]}; a service that did not answer has "service", "address",
+ * "ready" false and "reason". */
 void status_show_json(const struct service_report *reports, size_t count);
 
-/* What is wrong with a service, and with the later ones that have the same trouble, and what to do next, in one
- * sentence; NULL means nothing, or an earlier one's sentence says it. */
+/* Returns what is wrong with a service, and with the later ones that have the same trouble, and what to do next, in one
+ * sentence; returns NULL if nothing is wrong, or if an earlier one's sentence says it. */
 const char *status_advice(struct arena *arena, const struct service_report *reports, size_t count, size_t index);
 
-/* "3d 4h", "12m 5s": the two largest units. */
+/* Returns the two largest units, as in "3d 4h" or "12m 5s". */
 const char *status_duration_text(struct arena *arena, int64_t us);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What standard output is: a terminal of some width that shows colours, or something that is read by programs, where
+/* Knows what standard output is: a terminal of some width that shows colours, or something that programs read, where
  * nothing is cut or coloured. One thread. */
 #pragma once
 
@@ -10,8 +10,8 @@
 
 enum terminal_color { TERMINAL_COLOR_AUTO, TERMINAL_COLOR_ALWAYS, TERMINAL_COLOR_NEVER };
 
-/* Colours come when `color` says so; with AUTO on a terminal, unless NO_COLOR (https://no-color.org) is set or TERM is
- * dumb. Before the first call there are none. */
+/* Turns colours on when `color` says so; with AUTO, on a terminal, unless NO_COLOR (https://no-color.org) is set or
+ * TERM is dumb. Before the first call there are none. */
 void terminal_choose_color(enum terminal_color color);
 
 bool terminal_is_output(void);    /* standard output is a terminal */
@@ -22,7 +22,7 @@ bool terminal_moves_cursor(void); /* standard output can be redrawn */
 
 enum paint { PAINT_PLAIN, PAINT_HEADING, PAINT_GOOD, PAINT_BAD, PAINT_WARNING, PAINT_FAINT };
 
-/* The text between the codes of its paint; as it is where there are no colours. For standard output, or with
- * `messages` for standard error. */
+/* Returns the text between the codes of its paint, or as it is where there are no colours. The first is for standard
+ * output, the second for standard error. */
 const char *terminal_paint(struct arena *arena, enum paint paint, const char *text);
 const char *terminal_paint_message(struct arena *arena, enum paint paint, const char *text);

@@ -4,6 +4,7 @@
 
 #include "client/cli/line/session.h"
 
-/* Until Ctrl-C, or until `show` says EXIT_USAGE or nobody reads any more. `show` writes to stdout and stderr as if it
- * were called once; its session has an arena of its own for each time. Returns the exit status. */
+/* Goes on until Ctrl-C, or until `show` returns EXIT_USAGE or the output has no reader any more. `show` writes to
+ * stdout and stderr as if it were called once; its session has an arena of its own for each time. Returns the exit
+ * status. */
 int watch(struct session *session, int (*show)(struct session *));
