@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Stock: what orders hold of each product, a lease in log time; see stock.h.
 --
---   inventory_entity:<id>            Hash, as store/entity_store.h keeps it: readable fields and `_entity`, which counts
+--   inventory_entity:<id>            Hash, as store/entity_store.h keeps it: readable fields and `_entity`; the
+--                                    latter counts
 --   inventory_reservation:<order>    String, the order's reservation:
 --                                      <items>                        recorded, those of the order's last event
 --                                      <attempt> <expire> <items>     a line for each open attempt
@@ -178,8 +179,8 @@ local function inventory_write(inventory, log_time, event_id, cause, traceparent
   local bytes = inventory.ids .. varint_field(AMOUNT_TAG, inventory.amount)
     .. varint_field(RESERVED_TAG, inventory.reserved) .. varint_field(VERSION_TAG, version) .. inventory.create_time
     .. string.char(UPDATE_TIME_TAG, #update_field) .. update_field .. inventory.others
-  redis.call('HSET', inventory.key, 'amount', inventory.amount, 'reserved_amount', inventory.reserved, 'version', version,
-    'update_time', update_time, '_entity', bytes)
+  redis.call('HSET', inventory.key, 'amount', inventory.amount, 'reserved_amount', inventory.reserved,
+    'version', version, 'update_time', update_time, '_entity', bytes)
 
   local event = {'event_id', event_id, 'entity', bytes}
   if cause ~= '' then

@@ -17,8 +17,6 @@ MARK = "coroutine_fn"
 BEGINNINGS = {"coroutine_yield", "coroutine_yield_until"}
 # Comments, texts and preprocessor lines say nothing of calls; line breaks stay.
 NOISE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|^[ \t]*#(?:\\\n|[^\n])*', re.S | re.M)
-# A call by a generated stub, which waits for the peer: services have theirs on the loop (rpc/rpc_client.h).
-STUB = re.compile(r"\w+__v\d+\w*__\w+_service__[a-z_]+")
 # A declaration or the head of a definition, from the first column to its ; or {
 HEAD = re.compile(r"^(?P<before>(?:[a-z_]\w*[\s*]+)+?\**)(?P<name>\w+)\((?P<rest>[^;{}]*)\)(?P<attributes>[^;{}()=]*(?:\(\([^;{}]*\)\))?)\s*(?P<end>[;{])", re.M)
 CALL = re.compile(r"(?P<access>->|\.)?\b(?P<name>[a-z_]\w*)\(")
@@ -112,9 +110,7 @@ class Sources:
     def yielding_calls(self, function):
         """Lines and names of what `function` calls that may yield."""
         for line, name, through_member in function.calls:
-            if STUB.fullmatch(name) and function.path.is_relative_to(ROOT / "services"):
-                yield line, name
-            elif through_member or not self.called(function, name):
+            if through_member or not self.called(function, name):
                 if self.members.get(name):
                     yield line, name
             elif any(other.marked for other in self.called(function, name)):

@@ -138,12 +138,12 @@ struct  Ordershop__V1__ConsumerStatus
   Google__Protobuf__Duration *lag_time;
   /*
    * Ordering keys (a customer, an order ...) that wait for an operator, since an event of theirs could not be handled,
-   * and those that go on though events of theirs are still set aside; -1: unknown. "outbox" is one, when the other
+   * and those that go on though they still have dead letters; -1 if unknown. "outbox" is one, when the other
    * service has refused a message.
    */
   int64_t parked_keys;
   /*
-   * Events of these keys that are set aside. -1: unknown, or more keys than are looked at (1,000).
+   * Dead letters of these keys. -1 if unknown, or if there are more keys than are looked at (1,000).
    */
   int64_t parked_events;
 };

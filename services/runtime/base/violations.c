@@ -24,6 +24,14 @@ void violation_add(struct violations *violations, const char *field, const char 
   violations->last = violation;
 }
 
+static struct status with_violations(struct status status, struct arena *arena, const struct field_violation *first) {
+  struct error_details *details = arena_alloc(arena, sizeof(*details));
+  *details = *status.details;
+  details->violations = first;
+  status.details = details;
+  return status;
+}
+
 struct status violations_status(const struct violations *violations) {
   const struct field_violation *first = violations->first;
   if (!first) return status_ok();
@@ -32,20 +40,12 @@ struct status violations_status(const struct violations *violations) {
   if (violations->count > 1) {
     status.message = arena_printf(violations->arena, "%s; %zu more", status.message, violations->count - 1);
   }
-  struct error_details *details = arena_alloc(violations->arena, sizeof(*details));
-  *details = *status.details;
-  details->violations = first;
-  status.details = details;
-  return status;
+  return with_violations(status, violations->arena, first);
 }
 
 struct status violation_status(struct arena *arena, const char *reason, const char *field, const char *description) {
   struct status status = status_error(arena, STATUS_INVALID_ARGUMENT, reason, "%s %s", field, description);
   struct field_violation *violation = arena_alloc(arena, sizeof(*violation));
   *violation = (struct field_violation){.field = field, .description = description};
-  struct error_details *details = arena_alloc(arena, sizeof(*details));
-  *details = *status.details;
-  details->violations = violation;
-  status.details = details;
-  return status;
+  return with_violations(status, arena, violation);
 }

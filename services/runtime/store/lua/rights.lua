@@ -6,7 +6,8 @@ local KEY = {}
 local on_clock = {{'GET', KEY}, {'SET', KEY, 'x'}}
 local on_own = {
   {'EXISTS', KEY}, {'GET', KEY}, {'SET', KEY, 'x'}, {'DEL', KEY},
-  {'HGET', KEY, 'x'}, {'HSET', KEY, 'x', 'x'}, {'SADD', KEY, 'x'}, {'SREM', KEY, 'x'}, {'ZADD', KEY, '1', 'x'}, {'ZREM', KEY, 'x'},
+  {'HGET', KEY, 'x'}, {'HSET', KEY, 'x', 'x'}, {'SADD', KEY, 'x'}, {'SREM', KEY, 'x'},
+  {'ZADD', KEY, '1', 'x'}, {'ZREM', KEY, 'x'},
 }
 
 -- Returns nil if the caller may; otherwise the command, the key, and, if that is not known, why.

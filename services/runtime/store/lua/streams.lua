@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What streams hold, and what they held; see store/known_log.h.
 
--- KEYS: streams. ARGV: group. Answers for each stream {first entry or '', last id, highest id that was deleted, entries
--- ever added, length, the group's last id or '', entries that the group has read (-1: unknown)}, {} where there is none.
+-- KEYS: streams. ARGV: group. Answers for each stream {first entry or '', last id, highest id that was deleted,
+-- entries ever added, length, the group's last id or '', entries that the group has read (-1 if unknown)}, {} if
+-- there is no such stream.
 local function streams_look(keys, argv)
   local sights = {}
   for k, key in ipairs(keys) do
