@@ -12,7 +12,7 @@
 #include "money.h"
 #include "shop_mail.h"
 
-static const struct view customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};
+const struct view billing_customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};
 
 static struct status keep_order(struct work *work, const struct event *event) {
   projection_keep(work, &known_orders, event);
@@ -22,14 +22,14 @@ static struct status keep_order(struct work *work, const struct event *event) {
 /* Only a request for payment needs the customer. */
 static void want_customer(struct work *work, const struct event *event) {
   if (strcmp(event->stream, "order_created") != 0) return;
-  work_want(work, &customers, ((const Ordershop__V1__Order *)event->entity)->customer_id);
+  work_want(work, &billing_customers, ((const Ordershop__V1__Order *)event->entity)->customer_id);
 }
 
 /* Asks the customer for payment. One who is gone is not asked. */
 static coroutine_fn struct status request_payment(struct work *work, const struct event *event) {
   const Ordershop__V1__Order *order = event->entity;
   void *found;
-  struct status status = work_get(work, &customers, order->customer_id, &found);
+  struct status status = work_get(work, &billing_customers, order->customer_id, &found);
   if (!status_is_ok(status)) return status;
   projection_keep(work, &known_orders, event);
   const Ordershop__V1__Customer *customer = found;
@@ -52,7 +52,7 @@ static coroutine_fn struct status acknowledge_payment(struct work *work, const s
   void *order, *found = NULL;
   struct status status = work_get(work, &known_orders, billing->order_id, &order);
   if (status_is_ok(status) && order) {
-    status = work_get(work, &customers, ((Ordershop__V1__Order *)order)->customer_id, &found);
+    status = work_get(work, &billing_customers, ((Ordershop__V1__Order *)order)->customer_id, &found);
   }
   if (!status_is_ok(status)) return status;
   const Ordershop__V1__Customer *customer = found;
@@ -71,7 +71,7 @@ static const char *order_customer(const struct event *event) {
 }
 
 const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS] = {
-    {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &customers},
+    {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &billing_customers},
     {.entity = &ordershop__v1__order__descriptor,
      .source = "order",
      .created = request_payment,
@@ -84,5 +84,3 @@ const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS] = {
      .created = acknowledge_payment,
      .want = want_order},
 };
-
-const struct view *const billing_views[] = {&customers, &known_orders, NULL};

@@ -11,6 +11,7 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
+#include "known_orders.h"
 #include "loop/fail_point.h"
 #include "service/command_replay.h"
 #include "service/entity_command.h"
@@ -253,12 +254,6 @@ static const struct rpc_method methods[] = {
     {.name = "DeleteBilling", .handler = entity_delete, .resource = &billings},
 };
 
-static const struct rpc_service services[] = {{
-    .descriptor = &ordershop__v1__billing_service__descriptor,
-    .methods = methods,
-    .method_count = sizeof methods / sizeof *methods,
-}};
-
 static const struct setting settings[] = {{
     .variable = "ORDERSHOP_CLAIM_SECONDS",
     .kind = SETTING_INTEGER,
@@ -275,20 +270,15 @@ const struct service_definition billing_service = {
     .name = "billing",
     .purpose = "records that orders were paid, and asks customers for payment",
     .port = SHOP_PORT_BILLING,
-    .services = services,
-    .service_count = 1,
-    .descriptor_set = ordershop_descriptor_set,
-    .descriptor_set_size = &ordershop_descriptor_set_size,
-    .views = billing_views,
-    .subscriptions = billing_subscriptions,
-    .subscription_count = BILLING_SUBSCRIPTIONS,
+    .services = {{.descriptor = &ordershop__v1__billing_service__descriptor, .methods = ROWS(methods)}},
+    .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
+    .views = {&billing_customers, &known_orders},
+    .subscriptions = ROWS(billing_subscriptions),
     .peers = {{.name = "order",
                .port = SHOP_PORT_ORDER,
                .service = &ordershop__internal__v1__order_claim_service__descriptor},
               {.name = "mail", .port = SHOP_PORT_MAIL}},
     .outbox = &shop_mail_route,
     .outbox_peer = "mail",
-    .settings = settings,
-    .setting_count = 1,
-    .known_variables = shop_variables,
+    .settings = ROWS(settings),
 };

@@ -10,4 +10,4 @@ extern const struct service_definition billing_service;
 /* billing_events.c */
 enum { BILLING_SUBSCRIPTIONS = 3 };
 extern const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS];
-extern const struct view *const billing_views[];
+extern const struct view billing_customers; /* Customer by id, for mails */

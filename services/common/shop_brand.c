@@ -1,11 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shop_brand.h"
 
+#include <stddef.h>
+
 #include "shop_reasons.h"
+
+static const char *const variables[] = {
+    "ORDERSHOP_*_ADDRESS",
+    "ORDERSHOP_HOME",
+    "ORDERSHOP_HOST",
+    "ORDERSHOP_PORT_BASE",
+    "ORDERSHOP_REDIS_PORT",
+    "ORDERSHOP_REDIS_USERS",
+    "ORDERSHOP_TLS",
+    "ORDERSHOP_USE_PROXY",
+    "ORDERSHOP_SMTP_*",
+    "ORDERSHOP_MAIL_FOLDER",
+    "ORDERSHOP_MAIL_GIVE_UP_SECONDS",
+    "ORDERSHOP_RESERVATION_SECONDS",
+    "ORDERSHOP_CLAIM_SECONDS",
+    "ORDERSHOP_BUILD",
+    "ORDERSHOP_TEST_*",
+    "ORDERSHOP_INTERNAL_CALLERS",
+    "ORDERSHOP_BIN",
+    "ORDERSHOP_SOURCE",
+    "ORDERSHOP_REQUIRE_TOOLS",
+    NULL,
+};
 
 const struct brand shop_brand = {
     .name = "ordershop",
     .environment_prefix = "ORDERSHOP_",
+    .known_variables = variables,
     .error_domain = "ordershop",
     .reasons = shop_reasons,
     .after_metadata = "ordershop-after",

@@ -220,5 +220,3 @@ const struct subscription crm_subscriptions[CRM_SUBSCRIPTIONS] = {
      .created = note_inventory_added,
      .deleted = note_inventory_removed},
 };
-
-const struct view *const crm_views[] = {&crm_profiles, &known_orders, NULL};

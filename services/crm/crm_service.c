@@ -6,6 +6,7 @@
 #include <ordershop/v1/crm.pb-c.h>
 
 #include "base/uuid.h"
+#include "known_orders.h"
 #include "service/entity_command.h"
 #include "shop.h"
 #include "shop_mail.h"
@@ -44,26 +45,16 @@ static const struct rpc_method methods[] = {
     {.name = "ListInteractions", .handler = entity_page_list, .resource = &interactions, .flags = METHOD_READS_VIEWS},
 };
 
-static const struct rpc_service services[] = {{
-    .descriptor = &ordershop__v1__crm_service__descriptor,
-    .methods = methods,
-    .method_count = sizeof methods / sizeof *methods,
-}};
-
 const struct service_definition crm_service = {
     .brand = &shop_brand,
     .name = "crm",
     .purpose = "keeps interactions with customers and their profiles, and writes to them",
     .port = SHOP_PORT_CRM,
-    .services = services,
-    .service_count = 1,
-    .descriptor_set = ordershop_descriptor_set,
-    .descriptor_set_size = &ordershop_descriptor_set_size,
-    .views = crm_views,
-    .subscriptions = crm_subscriptions,
-    .subscription_count = CRM_SUBSCRIPTIONS,
+    .services = {{.descriptor = &ordershop__v1__crm_service__descriptor, .methods = ROWS(methods)}},
+    .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
+    .views = {&crm_profiles, &known_orders},
+    .subscriptions = ROWS(crm_subscriptions),
     .peers = {{.name = "mail", .port = SHOP_PORT_MAIL}},
     .outbox = &shop_mail_route,
     .outbox_peer = "mail",
-    .known_variables = shop_variables,
 };

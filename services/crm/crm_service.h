@@ -14,4 +14,3 @@ extern const struct entity_type crm_interaction_type;
 /* crm_events.c */
 enum { CRM_SUBSCRIPTIONS = 4 };
 extern const struct subscription crm_subscriptions[CRM_SUBSCRIPTIONS];
-extern const struct view *const crm_views[];

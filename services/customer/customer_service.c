@@ -36,20 +36,11 @@ static const struct rpc_method methods[] = {
     {.name = "DeleteCustomer", .handler = entity_delete, .resource = &customers},
 };
 
-static const struct rpc_service services[] = {{
-    .descriptor = &ordershop__v1__customer_service__descriptor,
-    .methods = methods,
-    .method_count = sizeof methods / sizeof *methods,
-}};
-
 const struct service_definition customer_service = {
     .brand = &shop_brand,
     .name = "customer",
     .purpose = "keeps the customers of the shop",
     .port = SHOP_PORT_CUSTOMER,
-    .services = services,
-    .service_count = 1,
-    .descriptor_set = ordershop_descriptor_set,
-    .descriptor_set_size = &ordershop_descriptor_set_size,
-    .known_variables = shop_variables,
+    .services = {{.descriptor = &ordershop__v1__customer_service__descriptor, .methods = ROWS(methods)}},
+    .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
 };

@@ -337,15 +337,6 @@ static const struct rpc_method inventory_methods[] = {
     {.name = "AdjustStock", .handler = adjust_stock, .resource = &inventories, .flags = METHOD_RETRIED_WHEN_CAUGHT_UP},
 };
 
-static const struct rpc_service services[] = {
-    {.descriptor = &ordershop__v1__inventory_service__descriptor,
-     .methods = inventory_methods,
-     .method_count = sizeof inventory_methods / sizeof *inventory_methods},
-    {.descriptor = &ordershop__internal__v1__stock_service__descriptor,
-     .methods = stock_methods,
-     .method_count = STOCK_METHODS},
-};
-
 static struct status start(struct service *service) {
   service->user = stock_new(service->store, service->arena);
   return status_ok();
@@ -356,16 +347,13 @@ const struct service_definition inventory_service = {
     .name = "inventory",
     .purpose = "keeps the stock of the shop and what orders hold of it",
     .port = SHOP_PORT_INVENTORY,
-    .services = services,
-    .service_count = sizeof services / sizeof *services,
-    .descriptor_set = ordershop_descriptor_set,
-    .descriptor_set_size = &ordershop_descriptor_set_size,
-    .views = (const struct view *const[]){&inventory_products, NULL},
-    .subscriptions = inventory_subscriptions,
-    .subscription_count = INVENTORY_SUBSCRIPTIONS,
+    .services = {{.descriptor = &ordershop__v1__inventory_service__descriptor, .methods = ROWS(inventory_methods)},
+                 {.descriptor = &ordershop__internal__v1__stock_service__descriptor, .methods = ROWS(stock_methods)}},
+    .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
+    .views = {&inventory_products},
+    .subscriptions = ROWS(inventory_subscriptions),
     .internal_callers = "order",
     .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT, .service = &ordershop__v1__product_service__descriptor}},
-    .known_variables = shop_variables,
     .start = start,
     .housekeep = inventory_housekeep,
 };

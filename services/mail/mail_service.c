@@ -102,12 +102,6 @@ static const struct rpc_method methods[] = {
     {.name = "ListMails", .handler = list_mails, .resource = &mails},
 };
 
-static const struct rpc_service services[] = {{
-    .descriptor = &ordershop__v1__mail_service__descriptor,
-    .methods = methods,
-    .method_count = sizeof methods / sizeof *methods,
-}};
-
 static struct status start(struct service *service) {
   const struct mail_delivery_options options = mail_delivery_options_read();
   struct mail_delivery *delivery;
@@ -131,15 +125,10 @@ const struct service_definition mail_service = {
     .name = "mail",
     .purpose = "records the shop's mails and delivers them",
     .port = SHOP_PORT_MAIL,
-    .services = services,
-    .service_count = 1,
-    .descriptor_set = ordershop_descriptor_set,
-    .descriptor_set_size = &ordershop_descriptor_set_size,
-    .subscriptions = mail_subscriptions,
-    .subscription_count = MAIL_SUBSCRIPTIONS,
-    .settings = mail_delivery_settings,
-    .setting_count = MAIL_DELIVERY_SETTINGS,
-    .known_variables = shop_variables,
+    .services = {{.descriptor = &ordershop__v1__mail_service__descriptor, .methods = ROWS(methods)}},
+    .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
+    .subscriptions = ROWS(mail_subscriptions),
+    .settings = ROWS(mail_delivery_settings),
     .start = start,
     .housekeep = mail_housekeep,
     .stopping = stopping,

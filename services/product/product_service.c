@@ -37,20 +37,11 @@ static const struct rpc_method methods[] = {
     {.name = "DeleteProduct", .handler = entity_delete, .resource = &products},
 };
 
-static const struct rpc_service services[] = {{
-    .descriptor = &ordershop__v1__product_service__descriptor,
-    .methods = methods,
-    .method_count = sizeof methods / sizeof *methods,
-}};
-
 const struct service_definition product_service = {
     .brand = &shop_brand,
     .name = "product",
     .purpose = "keeps the products of the shop and their prices",
     .port = SHOP_PORT_PRODUCT,
-    .services = services,
-    .service_count = 1,
-    .descriptor_set = ordershop_descriptor_set,
-    .descriptor_set_size = &ordershop_descriptor_set_size,
-    .known_variables = shop_variables,
+    .services = {{.descriptor = &ordershop__v1__product_service__descriptor, .methods = ROWS(methods)}},
+    .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
 };

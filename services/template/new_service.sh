@@ -118,11 +118,11 @@ if [ -n "$folder" ]; then
   package=$name.v1 proto=$name/v1 type=${name}__v1 Type=${name^}__V1
   license=/SPDX-License-Identifier/d # it is its author's
   shop_header='#include "shop_brand.h"\n'
-  port_text=$port descriptor_set=ordershop_${name}_descriptor_set known=
+  port_text=$port descriptor_set=ordershop_${name}_descriptor_set
   declarations="\nextern const unsigned char ${descriptor_set}[]; /* of CMakeLists.txt's ordershop_generate */\nextern const size_t ${descriptor_set}_size;\n"
 else
   package=ordershop.v1 proto=ordershop/v1 type=ordershop__v1 Type=Ordershop__V1
-  port_text=SHOP_PORT_${name^^} descriptor_set=ordershop_descriptor_set known='    .known_variables = shop_variables,\n'
+  port_text=SHOP_PORT_${name^^} descriptor_set=ordershop_descriptor_set
   declarations='' license='' shop_header='#include "shop.h"\n'
 fi
 
@@ -130,7 +130,7 @@ fill() { # fill TEMPLATE FILE
   mkdir -p "$(dirname "$2")"
   sed -e "s/@name@/$name/g; s/@Name@/${name^}/g; s/@NAME@/${name^^}/g; s/@plural@/$plural/g; s/@Plural@/${plural^}/g" \
     -e "s/@package@/$package/g; s|@folder@|$proto|g; s/@type@/$type/g; s/@Type@/$Type/g; s/@TYPE@/${type^^}/g" \
-    -e "s/@port@/$port_text/g; s/@shop_header@/$shop_header/" -e "s|@descriptor_set_declarations@|$declarations|; s/@descriptor_set@/$descriptor_set/g; s/@known_variables@/$known/" \
+    -e "s/@port@/$port_text/g; s/@shop_header@/$shop_header/" -e "s|@descriptor_set_declarations@|$declarations|; s/@descriptor_set@/$descriptor_set/g" \
     -e "$license" "$templates/$1" >"$2"
   case $2 in
   *.sh) chmod +x "$2" ;;

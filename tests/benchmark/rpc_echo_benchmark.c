@@ -62,9 +62,9 @@ static void serve(const char *address, int port_pipe) {
   struct reflection *reflection;
   struct rpc_service services[4] = {{.descriptor = &ordershop__v1__customer_service__descriptor},
                                     health_service(health)};
-  services[0].methods = methods_of(arena, services[0].descriptor);
-  services[0].method_count = services[0].descriptor->n_methods;
-  const struct descriptor_set set = {ordershop_descriptor_set, ordershop_descriptor_set_size};
+  services[0].methods.rows = methods_of(arena, services[0].descriptor);
+  services[0].methods.count = services[0].descriptor->n_methods;
+  const struct descriptor_set set = {ordershop_descriptor_set, &ordershop_descriptor_set_size};
   struct status status = reflection_new(arena, &set, 1, names, &reflection);
   if (status_is_ok(status)) reflection_services(reflection, services + 2);
   struct rpc_server_options options = {.brand = &shop_brand, .listen = address};

@@ -87,7 +87,7 @@ static const struct rpc_method methods[] = {
 static void peer_open(struct peer *peer, struct context *context, int port) {
   struct rpc_service *service = arena_calloc(context->arena, 1, sizeof *service);
   *service = (struct rpc_service){
-      .descriptor = &ordershop__v1__mail_service__descriptor, .methods = methods, .method_count = 4, .user = peer};
+      .descriptor = &ordershop__v1__mail_service__descriptor, .methods = ROWS(methods), .user = peer};
   struct rpc_server_options server_options = {.brand = &shop_brand,
                                               .listen = arena_printf(context->arena, "127.0.0.1:%d", port)};
   if (!peer->ids) peer->ids = key_table_new(context->arena);

@@ -126,8 +126,8 @@ static struct status no_handler(struct rpc_call *call, const void *request, cons
 static struct status open_with(const struct rpc_method *methods, size_t count) {
   static struct arena *arena;
   if (!arena) arena = arena_new();
-  struct rpc_service service = {
-      .descriptor = &ordershop__v1__customer_service__descriptor, .methods = methods, .method_count = count};
+  struct rpc_service service = {.descriptor = &ordershop__v1__customer_service__descriptor,
+                                .methods = {methods, count}};
   struct rpc_server *server;
   struct rpc_server_options options = {.brand = &shop_brand, .listen = "127.0.0.1:0"};
   struct status status = rpc_server_open(NULL, arena, &options, &service, 1, &server);

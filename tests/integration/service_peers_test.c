@@ -55,17 +55,13 @@ static int serve(int port, int peer_port, const char *redis_url) {
     methods[i] =
         (struct rpc_method){.name = descriptor->methods[i].name, .handler = ask_the_peer, .resource = &customers};
   }
-  const struct rpc_service service = {
-      .descriptor = descriptor, .methods = methods, .method_count = descriptor->n_methods};
   const struct service_definition definition = {
       .brand = &notebook,
       .name = "asker",
       .purpose = "asks",
       .port = 50058,
-      .services = &service,
-      .service_count = 1,
-      .descriptor_set = ordershop_descriptor_set,
-      .descriptor_set_size = &ordershop_descriptor_set_size,
+      .services = {{.descriptor = descriptor, .methods = {methods, descriptor->n_methods}}},
+      .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
       .peers = {{.name = "customer", .port = 50051, .service = descriptor, .brand = &shop_brand}}};
   char name[] = "notebook-asker", listen[64], url[128], peer[64];
   snprintf(listen, sizeof listen, "--listen=127.0.0.1:%d", port);

@@ -47,16 +47,13 @@ static int serve(int port, const char *redis_url) {
   for (unsigned i = 0; i < descriptor->n_methods; i++) {
     methods[i] = (struct rpc_method){.name = descriptor->methods[i].name, .handler = block, .resource = &customers};
   }
-  const struct rpc_service service = {
-      .descriptor = descriptor, .methods = methods, .method_count = descriptor->n_methods};
-  const struct service_definition definition = {.brand = &shop_brand,
-                                                .name = "blocker",
-                                                .purpose = "blocks",
-                                                .port = 50058,
-                                                .services = &service,
-                                                .service_count = 1,
-                                                .descriptor_set = ordershop_descriptor_set,
-                                                .descriptor_set_size = &ordershop_descriptor_set_size};
+  const struct service_definition definition = {
+      .brand = &shop_brand,
+      .name = "blocker",
+      .purpose = "blocks",
+      .port = 50058,
+      .services = {{.descriptor = descriptor, .methods = {methods, descriptor->n_methods}}},
+      .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size}};
   char name[] = "ordershop-blocker", listen[64], url[128];
   snprintf(listen, sizeof listen, "--listen=127.0.0.1:%d", port);
   snprintf(url, sizeof url, "--redis-url=%s", redis_url);

@@ -105,8 +105,7 @@ static struct rpc_service service_of(struct fake_shop *shop, const ProtobufCServ
   for (unsigned i = 0; i < descriptor->n_methods; i++) {
     methods[i] = (struct rpc_method){.name = descriptor->methods[i].name, .handler = answer_call};
   }
-  return (struct rpc_service){
-      .descriptor = descriptor, .methods = methods, .method_count = descriptor->n_methods, .user = shop};
+  return (struct rpc_service){.descriptor = descriptor, .methods = {methods, descriptor->n_methods}, .user = shop};
 }
 
 static void open_server(struct fake_shop *shop) {

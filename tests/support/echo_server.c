@@ -150,14 +150,13 @@ static struct status open_server(struct echo_server *server) {
   struct echo_thread *thread = server->thread;
   struct reflection *reflection;
   struct rpc_service *services = arena_calloc(thread->arena, 4, sizeof(services[0]));
-  const struct descriptor_set set = {ordershop_descriptor_set, ordershop_descriptor_set_size};
+  const struct descriptor_set set = {ordershop_descriptor_set, &ordershop_descriptor_set_size};
   struct status status = reflection_new(thread->arena, &set, 1, reflected_names, &reflection);
   if (!status_is_ok(status)) return status;
   server->health = health_new(thread->arena, health_names);
   services[0] = (struct rpc_service){
       .descriptor = &ordershop__v1__customer_service__descriptor,
-      .methods = methods,
-      .method_count = sizeof(methods) / sizeof(methods[0]),
+      .methods = ROWS(methods),
       .user = server,
   };
   services[1] = health_service(server->health);

@@ -17,19 +17,17 @@
 
 /* ---- a definition without mistakes ------------------------------------------------------------------------------ */
 
-enum { METHODS = 16, MANY = 20 };
+enum { METHODS = 16 };
 
 /* Everything that a test may spoil, writable. */
 struct parts {
   struct service_definition definition;
   struct brand brand;
   struct rpc_method methods[METHODS];
-  struct rpc_service services[MANY];
   struct entity_type type;
   struct resource resource;
   struct resource other_resource;
   struct view view;
-  const struct view *views[3];
   struct subscription subscriptions[3];
   struct outbox_route outbox;
   struct setting settings[2];
@@ -93,7 +91,6 @@ static void make(struct parts *parts) {
                    .check = check},
       .other_resource = {.type = &parts->type},
       .view = {.name = "points", .record = &ordershop__v1__customer__descriptor},
-      .views = {&parts->view},
       .subscriptions = {{.entity = &ordershop__v1__order__descriptor, .source = "order", .created = apply},
                         {.entity = &ordershop__v1__customer__descriptor,
                          .source = "customer",
@@ -113,27 +110,22 @@ static void make(struct parts *parts) {
                      .name = "note",
                      .purpose = "keeps notes",
                      .port = 50058,
-                     .services = parts->services,
-                     .service_count = 1,
-                     .descriptor_set = ordershop_descriptor_set,
-                     .descriptor_set_size = &ordershop_descriptor_set_size,
-                     .views = parts->views,
-                     .subscriptions = parts->subscriptions,
-                     .subscription_count = 2,
+                     .services = {{.descriptor = &ordershop__v1__customer_service__descriptor,
+                                   .methods = {parts->methods, ordershop__v1__customer_service__descriptor.n_methods}}},
+                     .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
+                     .views = {&parts->view},
+                     .subscriptions = {parts->subscriptions, 2},
                      .peers = {{.name = "mail", .port = 50057},
                                {.name = "order", .port = 50054, .service = &ordershop__v1__order_service__descriptor}},
                      .outbox = &parts->outbox,
                      .outbox_peer = "mail",
-                     .settings = parts->settings,
-                     .setting_count = 1},
+                     .settings = {parts->settings, 1}},
   };
   const ProtobufCServiceDescriptor *service = &ordershop__v1__customer_service__descriptor;
   for (unsigned i = 0; i < service->n_methods; i++) {
     const char *name = service->methods[i].name;
     parts->methods[i] = (struct rpc_method){.name = name, .handler = handler_of(name), .resource = &parts->resource};
   }
-  parts->services[0] =
-      (struct rpc_service){.descriptor = service, .methods = parts->methods, .method_count = service->n_methods};
 }
 
 /* ---- mistakes --------------------------------------------------------------------------------------------------- */
@@ -180,14 +172,21 @@ SPOIL(no_name, parts->definition.name = NULL)
 SPOIL(purpose, parts->definition.purpose = NULL)
 SPOIL(port, parts->definition.port = 70000)
 SPOIL(no_port, parts->definition.port = 0)
-SPOIL(no_services, parts->definition.services = NULL)
-SPOIL(service_count, parts->definition.service_count = 0)
-SPOIL(descriptor, parts->services[0].descriptor = NULL)
-SPOIL(descriptor_set, parts->definition.descriptor_set = NULL)
-SPOIL(descriptor_set_size, parts->definition.descriptor_set_size = NULL)
-SPOIL(same_service, parts->services[1] = parts->services[0]; parts->definition.service_count = 2)
-SPOIL(no_methods, parts->services[0].methods = NULL)
-SPOIL(method_count, parts->services[0].method_count--)
+SPOIL(descriptor, parts->definition.services[0].descriptor = NULL)
+SPOIL(descriptor_set, parts->definition.descriptor_set.bytes = NULL)
+SPOIL(descriptor_set_size, parts->definition.descriptor_set.size = NULL)
+SPOIL(same_service, parts->definition.services[1] = parts->definition.services[0])
+SPOIL(gap, parts->definition.services[2] = parts->definition.services[0];
+      parts->definition.services[2].descriptor = &ordershop__v1__order_service__descriptor)
+SPOIL(many_services, parts->definition.services[SERVICE_CONTRACTS] = parts->definition.services[0])
+SPOIL(many_views, parts->definition.views[SERVICE_VIEWS] = &parts->view)
+SPOIL(many_peers, parts->definition.peers[SERVICE_PEERS] = parts->definition.peers[0])
+SPOIL(many_inputs, parts->resource.input_fields[RESOURCE_FIELDS] = "name")
+SPOIL(many_mutables, parts->resource.mutable_fields[RESOURCE_FIELDS] = "name")
+SPOIL(many_indexes, parts->type.indexes[ENTITY_INDEXES] = "email")
+SPOIL(many_view_fields, parts->view.fields[VIEW_FIELDS] = "email")
+SPOIL(no_methods, parts->definition.services[0].methods.rows = NULL)
+SPOIL(method_count, parts->definition.services[0].methods.count--)
 SPOIL(method_name, parts->methods[0].name = "MakeCustomer")
 SPOIL(method_null, parts->methods[0].name = NULL)
 SPOIL(row_without_resource, parts->methods[GET].resource = NULL)
@@ -204,8 +203,8 @@ SPOIL(guard_alone, parts->resource.guard_deletion = guard)
 SPOIL(flags, parts->methods[0].flags = 64)
 SPOIL(stream_flag, parts->methods[0].handler = NULL; parts->methods[0].stream_handler = stream;
       parts->methods[0].flags = METHOD_READS_VIEWS)
-SPOIL(views_flag, parts->methods[0].flags = METHOD_READS_VIEWS; parts->definition.subscriptions = NULL;
-      parts->definition.subscription_count = 0; parts->definition.outbox = NULL; parts->definition.outbox_peer = NULL)
+SPOIL(views_flag, parts->methods[0].flags = METHOD_READS_VIEWS; parts->definition.subscriptions.rows = NULL;
+      parts->definition.subscriptions.count = 0; parts->definition.outbox = NULL; parts->definition.outbox_peer = NULL)
 SPOIL(retried_stream, parts->methods[0].handler = NULL; parts->methods[0].stream_handler = stream;
       parts->methods[0].flags = METHOD_RETRIED_WHEN_CAUGHT_UP)
 SPOIL(both_flags, parts->methods[0].flags = METHOD_READS_VIEWS | METHOD_RETRIED_WHEN_CAUGHT_UP)
@@ -228,20 +227,20 @@ SPOIL(view_null, parts->view.name = NULL)
 SPOIL(view_record, parts->view.record = NULL)
 SPOIL(view_field, parts->view.fields[0] = "nmae")
 SPOIL(view_taken, parts->view.name = "position")
-SPOIL(view_twice, parts->views[1] = &parts->view)
-SPOIL(no_subscriptions, parts->definition.subscriptions = NULL)
-SPOIL(subscription_count, parts->definition.subscription_count = 0)
+SPOIL(view_twice, parts->definition.views[1] = &parts->view)
+SPOIL(no_subscriptions, parts->definition.subscriptions.rows = NULL)
+SPOIL(subscription_count, parts->definition.subscriptions.count = 0)
 SPOIL(entity, parts->subscriptions[0].entity = NULL)
-SPOIL(stream_twice, parts->subscriptions[2] = parts->subscriptions[0]; parts->definition.subscription_count = 3)
+SPOIL(stream_twice, parts->subscriptions[2] = parts->subscriptions[0]; parts->definition.subscriptions.count = 3)
 SPOIL(handler, parts->subscriptions[0].created = NULL)
 SPOIL(both_handlers, parts->subscriptions[0].created_run = handle_run)
 SPOIL(handler_and_projection, parts->subscriptions[1].updated = apply)
 SPOIL(other_projection, parts->view.record = &ordershop__v1__mail__descriptor)
-SPOIL(unlisted_projection, parts->views[0] = NULL)
+SPOIL(unlisted_projection, parts->definition.views[0] = NULL)
 SPOIL(key, parts->subscriptions[0].entity = &ordershop__v1__order_item__descriptor)
 SPOIL(source, parts->subscriptions[0].source = NULL)
-SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subscriptions = NULL;
-      parts->definition.subscription_count = 0)
+SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subscriptions.rows = NULL;
+      parts->definition.subscriptions.count = 0)
 SPOIL(peer_name, parts->definition.peers[0].name = "Mail")
 SPOIL(peer_port, parts->definition.peers[0].port = -1)
 SPOIL(peer_twice, parts->definition.peers[1].name = "mail")
@@ -254,7 +253,7 @@ SPOIL(outbox_batch, parts->outbox.batch_messages = -1)
 SPOIL(outbox_peer, parts->definition.outbox_peer = "post")
 SPOIL(outbox_no_peer, parts->definition.outbox_peer = NULL)
 SPOIL(peer_without_outbox, parts->definition.outbox = NULL)
-SPOIL(no_settings, parts->definition.settings = NULL)
+SPOIL(no_settings, parts->definition.settings.rows = NULL)
 SPOIL(variable, parts->settings[0].variable = "NOTE_NUMBER")
 SPOIL(variable_of_another, parts->settings[0].variable = "ORDERSHOP_NUMBER")
 SPOIL(variable_null, parts->settings[0].variable = NULL)
@@ -284,12 +283,18 @@ static const struct {
     {spoil_purpose, "purpose: is missing"},
     {spoil_port, "port: 70000 is none"},
     {spoil_no_port, "port: 0 is none"},
-    {spoil_no_services, "services: the count is 1, but there is no table"},
-    {spoil_service_count, "services: there is a table, but its count is 0"},
     {spoil_descriptor, "services[0]: has no descriptor"},
     {spoil_descriptor_set, "descriptor_set: is missing"},
     {spoil_descriptor_set_size, "descriptor_set: is missing, or its size"},
     {spoil_same_service, "ordershop.v1.CustomerService: comes twice"},
+    {spoil_gap, "ordershop.v1.OrderService: stands behind an empty place of services"},
+    {spoil_many_services, "services: are more than 4"},
+    {spoil_many_views, "views: are more than 8"},
+    {spoil_many_peers, "peers: are more than 4"},
+    {spoil_many_inputs, "resource customer: input_fields names more than 8"},
+    {spoil_many_mutables, "resource customer: mutable_fields names more than 8"},
+    {spoil_many_indexes, "resource customer: has more than 3 indexes"},
+    {spoil_many_view_fields, "view points: fields names more than 8"},
     {spoil_no_methods, "ordershop.v1.CustomerService: the count is "},
     {spoil_method_count, "is missing"},
     {spoil_method_name, "MakeCustomer is no method of the service"},

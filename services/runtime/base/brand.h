@@ -2,7 +2,7 @@
 /* Brand: the names by which the services of one product are known from outside: variables, errors, metadata,
  * certificates, and the keys in Redis that belong to no single service. The runtime has no brand of its own; a product
  * writes one literal, which all its services and clients share and which lives as long as the process. All members but
- * `reasons` are required (definition_check.h checks them). */
+ * `known_variables` and `reasons` are required (definition_check.h checks them). */
 #pragma once
 
 #include "base/arena.h"
@@ -15,6 +15,9 @@ struct brand {
   /* "COUPON_": it stands before the names of all environment variables. It consists of A-Z, 0-9 and _, with _ at the
    * end. */
   const char *environment_prefix;
+  /* Those variables that some program of the product reads, as shell patterns; the list ends with NULL. A service warns
+   * of any other with that prefix, but for its own settings. NULL if there are none. */
+  const char *const *known_variables;
   /* ErrorInfo.domain of all errors (AIP-193: a name that is globally unique, such as that of the product). */
   const char *error_domain;
   /* The reasons of the product's own errors, in that domain (base/reason.h); the list ends with NULL. NULL if there are

@@ -145,7 +145,7 @@ static void settle_symbols(struct descriptor_index *index) {
 }
 
 static bool read_set(struct descriptor_index *index, const struct descriptor_set *set) {
-  const uint8_t *at = set->bytes, *end = at + set->size;
+  const uint8_t *at = set->bytes, *end = at + *set->size;
   while (at < end) {
     ProtobufCBinaryData bytes;
     if (!next_file(&at, end, &bytes) || !add_file(index, bytes)) return false;
@@ -154,7 +154,7 @@ static bool read_set(struct descriptor_index *index, const struct descriptor_set
 }
 
 static size_t count_files(const struct descriptor_set *set) {
-  const uint8_t *at = set->bytes, *end = at + set->size;
+  const uint8_t *at = set->bytes, *end = at + *set->size;
   size_t count = 0;
   ProtobufCBinaryData bytes;
   while (at < end && next_file(&at, end, &bytes)) count++;

@@ -17,7 +17,7 @@ struct descriptor_index;
 /* A packed google.protobuf.FileDescriptorSet, as protoc's --descriptor_set_out with --include_imports makes it. */
 struct descriptor_set {
   const void *bytes;
-  size_t size;
+  const size_t *size; /* a pointer, since an embedded file's size isn't known where the set is named */
 };
 
 /* A file that is in several sets is the first one's. What the sets point to must outlive the index, which lives in the

@@ -89,8 +89,7 @@ static const struct rpc_method methods[] = {
 struct rpc_service health_service(struct health *health) {
   return (struct rpc_service){
       .descriptor = &grpc__health__v1__health__descriptor,
-      .methods = methods,
-      .method_count = sizeof(methods) / sizeof(methods[0]),
+      .methods = ROWS(methods),
       .user = health,
       .exempt = true,
   };

@@ -200,15 +200,13 @@ static const struct rpc_method methods[] = {{.name = "ServerReflectionInfo", .st
 void reflection_services(struct reflection *reflection, struct rpc_service ret_services[2]) {
   ret_services[0] = (struct rpc_service){
       .descriptor = &grpc__reflection__v1__server_reflection__descriptor,
-      .methods = methods,
-      .method_count = 1,
+      .methods = ROWS(methods),
       .user = reflection,
       .exempt = true,
   };
   ret_services[1] = (struct rpc_service){
       .descriptor = &grpc__reflection__v1alpha__server_reflection__descriptor,
-      .methods = methods,
-      .method_count = 1,
+      .methods = ROWS(methods),
       .user = reflection,
       .exempt = true,
   };

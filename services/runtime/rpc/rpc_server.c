@@ -130,11 +130,11 @@ static struct server_method method_of(struct rpc_server *server, struct arena *a
 static void register_methods(struct rpc_server *server, struct arena *arena, const struct rpc_service *services,
                              size_t service_count) {
   size_t count = 0;
-  for (size_t i = 0; i < service_count; i++) count += services[i].method_count;
+  for (size_t i = 0; i < service_count; i++) count += services[i].methods.count;
   server->methods = arena_calloc(arena, count, sizeof(server->methods[0]));
   for (size_t i = 0; i < service_count; i++) {
-    for (size_t j = 0; j < services[i].method_count; j++) {
-      const struct rpc_method *method = &services[i].methods[j];
+    for (size_t j = 0; j < services[i].methods.count; j++) {
+      const struct rpc_method *method = &services[i].methods.rows[j];
       struct server_method *entry = &server->methods[server->method_count++];
       *entry = method_of(server, arena, &services[i], method);
       const char *path = arena_printf(arena, "/%s/%s", services[i].descriptor->name, method->name);

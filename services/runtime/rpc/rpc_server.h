@@ -18,6 +18,7 @@
 
 #include "base/brand.h"
 #include "base/context.h"
+#include "base/rows.h"
 #include "base/status.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
@@ -56,9 +57,11 @@ struct rpc_method {
 
 struct rpc_service {
   const ProtobufCServiceDescriptor *descriptor;
-  const struct rpc_method *methods;
-  size_t method_count; /* each method of the descriptor exactly once */
-  void *user;          /* handed to handlers as call->service */
+  struct {
+    const struct rpc_method *rows; /* each method of the descriptor exactly once */
+    size_t count;
+  } methods;
+  void *user;  /* handed to handlers as call->service */
   bool exempt; /* from rpc_server_options.before and .retry, from admission and, up to a reserve, from max_calls:
                   health, reflection */
   bool begun_elsewhere; /* its calls are part of work that others have begun: they come before what is new */

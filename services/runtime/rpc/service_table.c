@@ -22,16 +22,17 @@ static struct status check_method(struct arena *arena, const struct rpc_service 
 
 static size_t count_of(const struct rpc_service *service, const char *name) {
   size_t count = 0;
-  for (size_t i = 0; i < service->method_count; i++) count += strcmp(service->methods[i].name, name) == 0;
+  for (size_t i = 0; i < service->methods.count; i++) count += strcmp(service->methods.rows[i].name, name) == 0;
   return count;
 }
 
 struct status service_table_check(struct arena *arena, const struct rpc_service *service) {
-  for (size_t i = 0; i < service->method_count; i++) {
-    if (!service->methods[i].name) return fault(arena, service, arena_printf(arena, "methods[%zu]", i), "has no name");
+  for (size_t i = 0; i < service->methods.count; i++) {
+    if (!service->methods.rows[i].name)
+      return fault(arena, service, arena_printf(arena, "methods[%zu]", i), "has no name");
   }
-  for (size_t i = 0; i < service->method_count; i++) {
-    struct status status = check_method(arena, service, &service->methods[i]);
+  for (size_t i = 0; i < service->methods.count; i++) {
+    struct status status = check_method(arena, service, &service->methods.rows[i]);
     if (!status_is_ok(status)) return status;
   }
   for (unsigned i = 0; i < service->descriptor->n_methods; i++) {

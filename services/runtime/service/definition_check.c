@@ -38,6 +38,7 @@ static void check_view(struct mistakes *mistakes, const struct view *view) {
     mistake(mistakes, where, "comes twice");
   }
   if (!view->record) mistake(mistakes, where, "has no record");
+  if (view->fields[VIEW_FIELDS]) mistake(mistakes, where, "fields names more than %d", VIEW_FIELDS);
   for (int i = 0; view->record && i < VIEW_FIELDS && view->fields[i]; i++) {
     if (protobuf_c_message_descriptor_get_field_by_name(view->record, view->fields[i])) continue;
     mistake(mistakes, where, "fields names \"%s\", which is no field of %s", view->fields[i], view->record->name);
@@ -45,16 +46,16 @@ static void check_view(struct mistakes *mistakes, const struct view *view) {
 }
 
 static void check_views(struct mistakes *mistakes) {
-  const struct view *const *view = mistakes->definition->views;
-  for (; view && *view; view++) check_view(mistakes, *view);
+  const struct view *const *views = mistakes->definition->views;
+  if (views[SERVICE_VIEWS]) mistake(mistakes, "views", "are more than %d", SERVICE_VIEWS);
+  for (int i = 0; i < SERVICE_VIEWS && views[i]; i++) check_view(mistakes, views[i]);
 }
 
 /* ---- what it listens to ----------------------------------------------------------------------------------------- */
 
 static bool is_among_views(const struct service_definition *definition, const struct view *view) {
-  const struct view *const *at = definition->views;
-  for (; at && *at; at++) {
-    if (*at == view) return true;
+  for (int i = 0; i < SERVICE_VIEWS && definition->views[i]; i++) {
+    if (definition->views[i] == view) return true;
   }
   return false;
 }
@@ -80,7 +81,7 @@ static void check_projection(struct mistakes *mistakes, const char *where, const
 }
 
 static void check_subscription(struct mistakes *mistakes, size_t index) {
-  const struct subscription *subscription = &mistakes->definition->subscriptions[index];
+  const struct subscription *subscription = &mistakes->definition->subscriptions.rows[index];
   if (!subscription->entity) {
     mistake(mistakes, arena_printf(mistakes->arena, "subscriptions[%zu]", index), "has no entity");
     return;
@@ -106,8 +107,9 @@ static void check_subscription(struct mistakes *mistakes, size_t index) {
 
 static void check_subscriptions(struct mistakes *mistakes) {
   const struct service_definition *definition = mistakes->definition;
-  if (mistakes_check_table(mistakes, "subscriptions", definition->subscriptions, definition->subscription_count)) {
-    for (size_t i = 0; i < definition->subscription_count; i++) check_subscription(mistakes, i);
+  if (mistakes_check_table(mistakes, "subscriptions", definition->subscriptions.rows,
+                           definition->subscriptions.count)) {
+    for (size_t i = 0; i < definition->subscriptions.count; i++) check_subscription(mistakes, i);
   } else if (definition->housekeep) {
     mistake(mistakes, "housekeep", "is never called: the service has no subscriptions");
   }
@@ -124,6 +126,7 @@ static bool has_peer(const struct service_definition *definition, const char *na
 
 static void check_peers(struct mistakes *mistakes) {
   const struct service_peer *peers = mistakes->definition->peers;
+  if (peers[SERVICE_PEERS].name) mistake(mistakes, "peers", "are more than %d", SERVICE_PEERS);
   for (int i = 0; i < SERVICE_PEERS && peers[i].name; i++) {
     const char *where = arena_printf(mistakes->arena, "peer %s", peers[i].name);
     if (!mistakes_is_name(peers[i].name)) mistake(mistakes, where, "its name must be of a-z, 0-9 and _");
@@ -161,7 +164,7 @@ static void check_outbox(struct mistakes *mistakes) {
   if (!definition->outbox_peer || !has_peer(definition, definition->outbox_peer)) {
     mistake(mistakes, "outbox_peer", "%s is none of the peers", mistakes_shown(definition->outbox_peer));
   }
-  if (definition->subscription_count == 0)
+  if (definition->subscriptions.count == 0)
     mistake(mistakes, "outbox", "nobody fills it: the service has no subscriptions");
 }
 
@@ -173,7 +176,7 @@ static bool is_variable(const char *name, const char *prefix) {
 }
 
 static void check_setting(struct mistakes *mistakes, size_t index) {
-  const struct setting *setting = &mistakes->definition->settings[index];
+  const struct setting *setting = &mistakes->definition->settings.rows[index];
   const char *where = arena_printf(mistakes->arena, "settings[%zu], %s", index, mistakes_shown(setting->variable));
   const struct brand *brand = mistakes->definition->brand;
   const char *prefix = brand && brand->environment_prefix ? brand->environment_prefix : "";
@@ -188,8 +191,8 @@ static void check_setting(struct mistakes *mistakes, size_t index) {
 
 static void check_settings(struct mistakes *mistakes) {
   const struct service_definition *definition = mistakes->definition;
-  if (!mistakes_check_table(mistakes, "settings", definition->settings, definition->setting_count)) return;
-  for (size_t i = 0; i < definition->setting_count; i++) check_setting(mistakes, i);
+  if (!mistakes_check_table(mistakes, "settings", definition->settings.rows, definition->settings.count)) return;
+  for (size_t i = 0; i < definition->settings.count; i++) check_setting(mistakes, i);
 }
 
 /* ---- brand ------------------------------------------------------------------------------------------------------ */

@@ -33,6 +33,7 @@ static bool is_among(const char *const *names, const char *name) {
 
 static void check_fields(struct mistakes *mistakes, const char *where, const struct resource *resource,
                          const char *const *fields, const char *list) {
+  if (fields[RESOURCE_FIELDS]) mistake(mistakes, where, "%s names more than %d", list, RESOURCE_FIELDS);
   for (int i = 0; i < RESOURCE_FIELDS && fields[i]; i++) {
     const ProtobufCMessageDescriptor *message = resource->type->descriptor;
     if (!field_of(message, fields[i])) {
@@ -242,7 +243,7 @@ static void check_flags(struct mistakes *mistakes, const struct row *row) {
     mistake(mistakes, row->where, "is METHOD_READS_VIEWS: METHOD_RETRIED_WHEN_CAUGHT_UP adds nothing to it");
   } else if (row->method->stream_handler) {
     mistake(mistakes, row->where, "is a stream: %s means nothing to it", flag);
-  } else if (mistakes->definition->subscription_count == 0) {
+  } else if (mistakes->definition->subscriptions.count == 0) {
     mistake(mistakes, row->where, "is %s, but the service has no subscriptions, so nothing to wait for", flag);
   }
 }
@@ -267,31 +268,36 @@ static void check_method(struct mistakes *mistakes, const struct rpc_service *se
   }
 }
 
-static void check_service(struct mistakes *mistakes, size_t index) {
+static void check_service(struct mistakes *mistakes, int index) {
   const struct rpc_service *service = &mistakes->definition->services[index];
   if (!service->descriptor) {
-    mistake(mistakes, arena_printf(mistakes->arena, "services[%zu]", index), "has no descriptor");
+    if (service->methods.rows)
+      mistake(mistakes, arena_printf(mistakes->arena, "services[%d]", index), "has no descriptor");
     return;
+  }
+  if (index > 0 && !service[-1].descriptor) {
+    mistake(mistakes, service->descriptor->name, "stands behind an empty place of services");
   }
   const char *where = service->descriptor->name;
   if (!mistakes_is_first(mistakes, "service", where)) mistake(mistakes, where, "comes twice");
   if (is_internal(service->descriptor) && !mistakes->definition->internal_callers) {
     mistake(mistakes, where, "is internal, but internal_callers names nobody who may call it");
   }
-  if (!mistakes_check_table(mistakes, where, service->methods, service->method_count)) return;
+  if (!mistakes_check_table(mistakes, where, service->methods.rows, service->methods.count)) return;
   struct status status = service_table_check(mistakes->arena, service);
   if (!status_is_ok(status)) {
     mistake(mistakes, where, "%s", status.message);
     return;
   }
-  for (size_t i = 0; i < service->method_count; i++) check_method(mistakes, service, &service->methods[i]);
+  for (size_t i = 0; i < service->methods.count; i++) check_method(mistakes, service, &service->methods.rows[i]);
 }
 
 void method_check(struct mistakes *mistakes) {
   const struct service_definition *definition = mistakes->definition;
-  if (!mistakes_check_table(mistakes, "services", definition->services, definition->service_count)) return;
-  if (!definition->descriptor_set || !definition->descriptor_set_size) {
+  if (definition->services[0].descriptor && !(definition->descriptor_set.bytes && definition->descriptor_set.size)) {
     mistake(mistakes, "descriptor_set", "is missing, or its size: reflection could not tell of the services");
   }
-  for (size_t i = 0; i < definition->service_count; i++) check_service(mistakes, i);
+  if (definition->services[SERVICE_CONTRACTS].descriptor)
+    mistake(mistakes, "services", "are more than %d", SERVICE_CONTRACTS);
+  for (int i = 0; i < SERVICE_CONTRACTS; i++) check_service(mistakes, i);
 }

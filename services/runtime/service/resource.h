@@ -14,14 +14,14 @@
 #include "rpc/rpc_server.h"
 #include "store/entity_store.h"
 
-#define RESOURCE_FIELDS 8
+#define RESOURCE_FIELDS 8 /* the place behind them stays empty: what stands there is one too many */
 
 struct resource {
   const struct entity_type *type;
   /* Fields that a caller gives, in the order in which they are checked; the rest is output only. */
-  const char *input_fields[RESOURCE_FIELDS];
+  const char *input_fields[RESOURCE_FIELDS + 1];
   /* Those of them that an update may change. */
-  const char *mutable_fields[RESOURCE_FIELDS];
+  const char *mutable_fields[RESOURCE_FIELDS + 1];
   /* Checks one field of `entity`; `path` is how the request names it ("customer.email"). */
   void (*check)(struct violations *violations, const char *path, const void *entity, const char *field);
   /* Optional: the id of a new entity, from its fields. NULL if it is derived from the request_id, or random. */

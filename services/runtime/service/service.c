@@ -35,9 +35,9 @@ enum { DESCRIPTORS_MIN = 48, ADDED_SERVICES = 4, READINESS_INTERVAL_US = 20 * 10
 struct life {
   struct service service;
   struct service_settings settings;
-  struct rpc_service *rpc_services; /* the definition's, and ADDED_SERVICES */
+  struct rpc_service rpc_services[SERVICE_CONTRACTS + ADDED_SERVICES]; /* the definition's, and what is added */
   size_t rpc_service_count;
-  const char **names; /* of the definition's; ends with NULL */
+  const char *names[SERVICE_CONTRACTS + 1]; /* of the definition's; ends with NULL */
   struct health *health;
   struct rpc_server *server;
   struct rpc_server *health_server; /* NULL if there is none */
@@ -77,7 +77,7 @@ static struct status open_store(struct life *life) {
       .redis_password = settings->redis_password,
       .key_prefix = settings->key_prefix,
       .request_seconds = settings->request_hours * 3600,
-      .subscribes = life->service.definition->subscription_count > 0,
+      .subscribes = life->service.definition->subscriptions.count > 0,
   };
   return event_store_open(life->service.loop, life->service.arena, &options, &life->service.store);
 }
@@ -97,12 +97,9 @@ static struct status open_peers(struct life *life) {
 
 static struct status open_reflection(struct life *life, const char *const *listed, struct reflection **ret_reflection) {
   const struct service_definition *definition = life->service.definition;
-  struct descriptor_set sets[2] = {{runtime_descriptor_set, runtime_descriptor_set_size}};
-  size_t count = 1;
-  if (definition->descriptor_set) {
-    sets[count++] = (struct descriptor_set){definition->descriptor_set, *definition->descriptor_set_size};
-  }
-  return reflection_new(life->service.arena, sets, count, listed, ret_reflection);
+  const struct descriptor_set sets[2] = {{runtime_descriptor_set, &runtime_descriptor_set_size},
+                                         definition->descriptor_set};
+  return reflection_new(life->service.arena, sets, definition->descriptor_set.bytes ? 2 : 1, listed, ret_reflection);
 }
 
 /* The definition's version, or the runtime's. */
@@ -114,22 +111,20 @@ static const char *version_of(const struct service_definition *definition) {
 static struct status list_services(struct life *life) {
   struct service *service = &life->service;
   const struct service_definition *definition = service->definition;
-  life->rpc_services =
-      arena_calloc(service->arena, definition->service_count + ADDED_SERVICES, sizeof *life->rpc_services);
-  life->names = arena_calloc(service->arena, definition->service_count + 1, sizeof *life->names);
-  for (size_t i = 0; i < definition->service_count; i++) {
-    life->rpc_services[i] = definition->services[i];
-    life->rpc_services[i].user = service;
-    life->rpc_services[i].begun_elsewhere = is_internal(definition->services[i].descriptor);
-    life->names[i] = definition->services[i].descriptor->name;
+  size_t own = 0;
+  for (; own < SERVICE_CONTRACTS && definition->services[own].descriptor; own++) {
+    life->rpc_services[own] = definition->services[own];
+    life->rpc_services[own].user = service;
+    life->rpc_services[own].begun_elsewhere = is_internal(definition->services[own].descriptor);
+    life->names[own] = definition->services[own].descriptor->name;
   }
   life->health = health_new(service->arena, life->names);
-  life->rpc_service_count = definition->service_count;
+  life->rpc_service_count = own;
   life->rpc_services[life->rpc_service_count++] = health_service(life->health);
   life->rpc_services[life->rpc_service_count++] =
       service_status_service(service->arena, service, version_of(service->definition), life->health);
 
-  const char **listed = arena_calloc(service->arena, definition->service_count + ADDED_SERVICES + 1, sizeof *listed);
+  const char *listed[SERVICE_CONTRACTS + ADDED_SERVICES + 1] = {0};
   size_t count = 0;
   for (; count < life->rpc_service_count; count++) listed[count] = life->rpc_services[count].descriptor->name;
   listed[count++] = "grpc.reflection.v1.ServerReflection";
@@ -225,11 +220,11 @@ static int peer_index(const struct service_definition *definition, const char *n
 static void start_consumer(struct life *life) {
   struct service *service = &life->service;
   const struct service_definition *definition = service->definition;
-  if (definition->subscription_count == 0) return;
+  if (definition->subscriptions.count == 0) return;
   const struct consumer_options options = {
       .store = service->store,
-      .subscriptions = definition->subscriptions,
-      .subscription_count = definition->subscription_count,
+      .subscriptions = definition->subscriptions.rows,
+      .subscription_count = definition->subscriptions.count,
       .user = service,
       .outbox = definition->outbox,
       .outbox_channel = definition->outbox ? service->peers[peer_index(definition, definition->outbox_peer)] : NULL,

@@ -14,14 +14,19 @@
 
 #include "base/brand.h"
 #include "base/config.h"
+#include "base/rows.h"
 #include "base/status.h"
 #include "consumer/consumer.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
+#include "rpc/descriptor_index.h"
 #include "rpc/rpc_client.h"
 #include "rpc/rpc_server.h"
 #include "store/event_store.h"
 
+/* How many a definition may have. Each array has a place more, which stays empty: what stands there is one too many. */
+#define SERVICE_CONTRACTS 4
+#define SERVICE_VIEWS 8
 #define SERVICE_PEERS 4
 
 /* Flags of an rpc_method, about calls with `<brand>-after`.
@@ -52,24 +57,23 @@ struct service_definition {
   const char *version; /* for --version and the status; NULL means that of the runtime's tree */
   int port;            /* default of <BRAND>_LISTEN */
   /* The gRPC services; their `user` is set to the struct service. */
-  const struct rpc_service *services;
-  size_t service_count;
-  /* For reflection: a packed FileDescriptorSet with those services and all that they import, with or without comments
-   * (protoc --include_imports --include_source_info --descriptor_set_out). The runtime adds what it serves itself. The
-   * size is a pointer since an embedded file's size is not known where the definition is compiled. */
-  const void *descriptor_set;
-  const size_t *descriptor_set_size;
-  const struct view *const *views;          /* ends with NULL; NULL if there is none */
-  const struct subscription *subscriptions; /* each stream once. NULL if the service has no consumer */
-  size_t subscription_count;
-  struct service_peer peers[SERVICE_PEERS];
+  struct rpc_service services[SERVICE_CONTRACTS + 1];
+  /* For reflection: those services and all that they import, with or without comments (protoc --include_imports
+   * --include_source_info --descriptor_set_out). The runtime adds what it serves itself. */
+  struct descriptor_set descriptor_set;
+  const struct view *views[SERVICE_VIEWS + 1];
+  struct {
+    const struct subscription *rows; /* each stream once */
+    size_t count;                    /* 0 means that the service has no consumer */
+  } subscriptions;
+  struct service_peer peers[SERVICE_PEERS + 1];
   const struct outbox_route *outbox; /* NULL if there is none */
   const char *outbox_peer;           /* name of a peer */
   const char *internal_callers;      /* who calls its internal services, separated by commas; NULL if there is none */
-  const struct setting *settings;    /* the service's own, beside those of all services; may be NULL */
-  size_t setting_count;
-  const char *const *known_variables; /* patterns of <BRAND>_ variables that other programs of the brand know;
-                                         ends with NULL */
+  struct {
+    const struct setting *rows; /* the service's own, beside those of all services */
+    size_t count;
+  } settings;
   /* Optional: called after configuration and connections are made, before anything is served. Sets service->user. */
   struct status (*start)(struct service *service);
   /* Optional: see consumer_options.housekeep; `user` is the struct service. */

@@ -234,7 +234,7 @@ struct status service_settings_read(const struct service_definition *definition,
   add_common(&list, definition, arena, ret_settings);
   add_connections(&list, definition, ret_settings, &tls_paths);
   add_peers(&list, definition, arena, ret_settings);
-  for (size_t i = 0; i < definition->setting_count; i++) add_setting(&list, definition->settings[i]);
+  for (size_t i = 0; i < definition->settings.count; i++) add_setting(&list, definition->settings.rows[i]);
 
   struct status status = check_unique(&list);
   if (!status_is_ok(status)) return status;
@@ -249,6 +249,6 @@ struct status service_settings_read(const struct service_definition *definition,
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
   status = open_identity(arena, prefix, &tls_paths, ret_settings);
   if (!status_is_ok(status)) return status;
-  config_warn_of_unknown(prefix, list.settings, list.count, definition->known_variables);
+  config_warn_of_unknown(prefix, list.settings, list.count, definition->brand->known_variables);
   return status_ok();
 }

@@ -141,9 +141,6 @@ struct rpc_service service_status_service(struct arena *arena, struct service *s
   self->version = version;
   self->instance = instance_name(arena);
   self->start_us = clock_wall_us();
-  return (struct rpc_service){.descriptor = &ordershop__v1__status_service__descriptor,
-                              .methods = methods,
-                              .method_count = 1,
-                              .user = self,
-                              .exempt = true};
+  return (struct rpc_service){
+      .descriptor = &ordershop__v1__status_service__descriptor, .methods = ROWS(methods), .user = self, .exempt = true};
 }

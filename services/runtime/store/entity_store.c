@@ -49,6 +49,7 @@ static bool has_time(const ProtobufCMessageDescriptor *descriptor, const char *n
 }
 
 static const char *index_fault(struct arena *arena, const struct entity_type *type) {
+  if (type->indexes[ENTITY_INDEXES]) return arena_printf(arena, "has more than %d indexes", ENTITY_INDEXES);
   for (int i = 0; i < ENTITY_INDEXES && type->indexes[i]; i++) {
     if (has_field(type->descriptor, type->indexes[i], PROTOBUF_C_TYPE_STRING)) continue;
     return arena_printf(arena, "its index \"%s\" is no string field of %s", type->indexes[i], type->descriptor->name);

@@ -24,7 +24,7 @@
 #include "store/event.h"
 #include "store/transaction.h"
 
-#define ENTITY_INDEXES 3
+#define ENTITY_INDEXES 3 /* the place behind them stays empty: what stands there is one too many */
 
 /* What can happen to the entities of a type. What never happens needs no key in Redis. */
 enum entity_life {
@@ -39,9 +39,9 @@ struct entity_type {
   const ProtobufCMessageDescriptor *descriptor;
   bool ids_set; /* keep <entity>_ids */
   enum entity_life life;
-  bool packed_only;                    /* the hash holds `version` and `_entity`, no other readable fields */
-  const char *list_field;              /* repeated string field kept as a List; NULL if there is none */
-  const char *indexes[ENTITY_INDEXES]; /* string fields with an index of their own; may be empty at the end */
+  bool packed_only;                        /* the hash holds `version` and `_entity`, no other readable fields */
+  const char *list_field;                  /* repeated string field kept as a List; NULL if there is none */
+  const char *indexes[ENTITY_INDEXES + 1]; /* string fields with an index of their own; may be empty at the end */
   /* Returns the text by which a field's value is found; NULL means the value itself. */
   const char *(*index_value)(struct arena *arena, const char *field, const char *value);
 };

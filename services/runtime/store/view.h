@@ -12,12 +12,12 @@
 #include "loop/coroutine.h"
 #include "store/event_store.h"
 
-#define VIEW_FIELDS 8
+#define VIEW_FIELDS 8 /* the place behind them stays empty: what stands there is one too many */
 
 struct view {
   const char *name; /* "products": the hash is order_products in the service order */
   const ProtobufCMessageDescriptor *record;
-  const char *fields[VIEW_FIELDS]; /* those that projection_keep (consumer/projection.h) keeps; none means all */
+  const char *fields[VIEW_FIELDS + 1]; /* those that projection_keep (consumer/projection.h) keeps; none means all */
 };
 
 /* The key of the hash. */

@@ -25,9 +25,6 @@ static const struct rpc_method methods[] = {
     {.name = "DeleteNote", .handler = entity_delete, .resource = &notes},
 };
 
-static const struct rpc_service services[] = {
-    {.descriptor = &notes__v1__note_service__descriptor, .methods = methods, .method_count = 3}};
-
 /* The hash note_counts: how often each text was written. */
 static const struct view counts = {.name = "counts", .record = &notes__v1__text_count__descriptor};
 
@@ -59,13 +56,10 @@ static const struct service_definition note_service = {
     .name = "note",
     .purpose = "keeps notes",
     .port = 50058,
-    .services = services,
-    .service_count = 1,
-    .descriptor_set = notebook_note_descriptor_set,
-    .descriptor_set_size = &notebook_note_descriptor_set_size,
-    .views = (const struct view *const[]){&counts, NULL},
-    .subscriptions = subscriptions,
-    .subscription_count = 1,
+    .services = {{.descriptor = &notes__v1__note_service__descriptor, .methods = ROWS(methods)}},
+    .descriptor_set = {notebook_note_descriptor_set, &notebook_note_descriptor_set_size},
+    .views = {&counts},
+    .subscriptions = ROWS(subscriptions),
 };
 
 int main(int argc, char **argv) {
