@@ -5,7 +5,7 @@
 
 #include "consumer/projection.h"
 #include "inventory_service.h"
-#include "stock.h"
+#include "reservation_settlement.h"
 
 /* Only that a product exists matters, so there is no subscription to its changes. */
 const struct view inventory_products = {
@@ -13,7 +13,7 @@ const struct view inventory_products = {
 
 static coroutine_fn struct status settle_orders(struct work *work, const struct event *const *events, size_t count) {
   const struct service *service = work_user(work);
-  return stock_settle(service->user, work_context(work), work_epoch(work), events, count);
+  return reservations_settle(service->user, work_context(work), work_epoch(work), events, count);
 }
 
 static struct status keep_product(struct work *work, const struct event *event) {
@@ -32,15 +32,3 @@ const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS] = {
      .created = keep_product,
      .deleted = keep_product},
 };
-
-coroutine_fn struct status inventory_housekeep(void *service, struct context *context, int64_t position,
-                                               const char *epoch, bool *ret_tick) {
-  struct stock *stock = ((struct service *)service)->user;
-  struct event_store *store = ((struct service *)service)->store;
-  int64_t next_expiry;
-  struct status status = stock_expire(stock, context, epoch, position);
-  if (status_is_ok(status)) status = stock_next_expiry(stock, context, position, &next_expiry);
-  if (!status_is_ok(status)) return status;
-  *ret_tick = next_expiry <= event_store_now(store);
-  return status_ok();
-}

@@ -12,6 +12,7 @@
 #include "base/duplicates.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "reservation_expiry.h"
 #include "service/command_replay.h"
 #include "service/entity_command.h"
 #include "service/update_mask.h"
@@ -355,5 +356,5 @@ const struct service_definition inventory_service = {
     .internal_callers = "order",
     .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT, .service = &ordershop__v1__product_service__descriptor}},
     .start = start,
-    .housekeep = inventory_housekeep,
+    .housekeep = reservations_housekeep,
 };

@@ -14,10 +14,6 @@ extern const struct view inventory_products;
 enum { INVENTORY_SUBSCRIPTIONS = 2 };
 extern const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS];
 
-/* Drops expired attempts; asks for a tick when the earliest one that is open is due. */
-coroutine_fn struct status inventory_housekeep(void *service, struct context *context, int64_t position,
-                                               const char *epoch, bool *ret_tick);
-
 /* stock_service.c: the methods of StockService. */
 enum { STOCK_METHODS = 2 };
 extern const struct rpc_method stock_methods[STOCK_METHODS];

@@ -67,6 +67,16 @@ coroutine_fn struct status stock_call(struct stock *stock, struct context *conte
   return status_ok();
 }
 
+coroutine_fn struct status stock_read_reservations(struct stock *stock, struct context *context,
+                                                   struct redis_arguments *get, const char **ret_reservations) {
+  if (get->count == 1) return status_ok();
+  const struct redis_reply *reply;
+  struct status status = redis_command(stock->store->commands, context, get, &reply);
+  if (!status_is_ok(status)) return status;
+  for (size_t i = 0; i < reply->count; i++) ret_reservations[i] = redis_reply_text(reply->elements[i]);
+  return status_ok();
+}
+
 static void tell_position(struct stock *stock, const struct redis_reply *reply, struct position *ret_position) {
   position_from_reply(redis_reply_at(reply, 1), redis_reply_at(reply, 2), ret_position);
   event_store_saw(stock->store, ret_position);

@@ -4,9 +4,9 @@
  * A reservation belongs to an order and consists of its recorded items, those of the order's last event, and of open
  * attempts to record it anew. Of each product the order holds the largest quantity among them: so tries that compete or
  * repeat never hold twice what only one of them can win. A reservation is closed by the order's events, by
- * stock_release or by expiring; what is given back comes from the reservation, never from an event, so nothing is given
- * back twice. Everything changes amount and reserved_amount of the inventories by the same number, with an
- * inventory_updated event each; only stock_adjust changes their sum.
+ * stock_release or by expiring (reservation_settlement.h, reservation_expiry.h); what is given back comes from the
+ * reservation, never from an event, so nothing is given back twice. Everything changes amount and reserved_amount of
+ * the inventories by the same number, with an inventory_updated event each; only stock_adjust changes their sum.
  *
  *   inventory_reservation:<order id>   String: the order's reservation
  *   inventory_attempts                 Sorted set: "<order id> <attempt id>" by expire time
@@ -18,7 +18,6 @@
 #include "base/context.h"
 #include "base/status.h"
 #include "loop/coroutine.h"
-#include "store/event.h"
 #include "store/event_store.h"
 #include "store/request_record.h"
 
@@ -81,19 +80,3 @@ struct stock_adjusted {
 coroutine_fn struct status stock_adjust(struct stock *stock, struct context *context,
                                         const struct stock_adjustment *adjustment, const struct request_record *record,
                                         struct stock_adjusted *ret_adjusted);
-
-/* --- for the active consumer (stock_consumer.c); `epoch` is its lease's --- */
-
-/* Applies events of orders (order_created, _updated, _deleted), in their order, and moves the stored positions with
- * them. Errors: FAILED_PRECONDITION LEASE_LOST (the lease has another epoch: what was applied before that stays). */
-coroutine_fn struct status stock_settle(struct stock *stock, struct context *context, const char *epoch,
-                                        const struct event *const *events, size_t count);
-
-/* Drops the attempts whose expire time is at or before `position`, up to which all events of orders have been applied;
- * those of orders with dead letters stay. Errors: FAILED_PRECONDITION LEASE_LOST. */
-coroutine_fn struct status stock_expire(struct stock *stock, struct context *context, const char *epoch,
-                                        int64_t position);
-
-/* The earliest expire time after `position`, or INT64_MAX where no attempt is open. */
-coroutine_fn struct status stock_next_expiry(struct stock *stock, struct context *context, int64_t position,
-                                             int64_t *ret_expire_log_time);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stock.c and stock_consumer.c share: keys, and how candidates are passed to stock.lua. */
+/* What the files behind stock.h, reservation_settlement.h and reservation_expiry.h share: keys, and how stock.lua is
+ * called. */
 #pragma once
 
 #include "loop/coroutine.h"
-#include "reservation.h"
+#include "reservation_text.h"
 #include "stock.h"
+
+/* Limits of one call, by which it stays below some milliseconds of Redis' time, whatever is to be done. */
+enum { STOCK_EVENTS_MAX = 100, STOCK_CANDIDATES_MAX = 300 };
 
 struct stock {
   struct event_store *store;
@@ -26,3 +30,7 @@ void stock_add_candidates(const struct stock *stock, struct redis_arguments *key
 coroutine_fn struct status stock_call(struct stock *stock, struct context *context, const char *function,
                                       const struct redis_arguments *keys, const struct redis_arguments *values,
                                       const struct redis_reply **ret_reply, const char **ret_answer);
+
+/* Reads reservations by `get`, an MGET of their keys: NULL where there is none. */
+coroutine_fn struct status stock_read_reservations(struct stock *stock, struct context *context,
+                                                   struct redis_arguments *get, const char **ret_reservations);

@@ -12,7 +12,9 @@
 #include "base/message.h"
 #include "consumer/consumer.h"
 #include "loop/coroutine.h"
-#include "reservation.h"
+#include "reservation_expiry.h"
+#include "reservation_settlement.h"
+#include "reservation_text.h"
 #include "shop_brand.h"
 #include "store/entity_store.h"
 
@@ -248,7 +250,7 @@ const struct event *record(struct stock_fixture *fixture, const char *stream, in
 }
 
 struct status settle(struct stock_fixture *fixture, const struct event *const *events, size_t count) {
-  return stock_settle(fixture->stock, fixture->context, fixture->epoch, events, count);
+  return reservations_settle(fixture->stock, fixture->context, fixture->epoch, events, count);
 }
 
 void settle_one(struct stock_fixture *fixture, const struct event *event) {
@@ -259,5 +261,5 @@ void pass(struct stock_fixture *fixture, int64_t position) {
   struct arena *arena = fixture->context->arena;
   private_redis_command(server, "HSET %s log %s", consumer_position_key(fixture->store, arena),
                         log_time_text(arena, position));
-  assert_ok(stock_expire(fixture->stock, fixture->context, fixture->epoch, position));
+  assert_ok(reservations_expire(fixture->stock, fixture->context, fixture->epoch, position));
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
+#include "reservation_expiry.h"
 #include "stock_fixture.h"
 #include "suite.h"
 
@@ -222,15 +223,15 @@ static void expire_by_position(struct context *context) {
   CU_ASSERT(status_is_ok(reserve(fixture, 2, 2, (struct units){{0, 1, 0}}, expire + 10)));
   pass(fixture, expire - 1);
   assert_stock(fixture, (struct units){{8, 9, 10}}, (struct units){{2, 1, 0}});
-  CU_ASSERT(status_is_ok(stock_next_expiry(fixture->stock, context, expire - 1, &next)));
+  CU_ASSERT(status_is_ok(reservations_next_expiry(fixture->stock, context, expire - 1, &next)));
   CU_ASSERT_EQUAL(next, expire);
   pass(fixture, expire);
   assert_stock(fixture, (struct units){{10, 9, 10}}, (struct units){{0, 1, 0}});
-  CU_ASSERT(status_is_ok(stock_next_expiry(fixture->stock, context, expire, &next)));
+  CU_ASSERT(status_is_ok(reservations_next_expiry(fixture->stock, context, expire, &next)));
   CU_ASSERT_EQUAL(next, expire + 10);
   pass(fixture, expire + 11);
   assert_stock(fixture, TEN, NONE);
-  CU_ASSERT(status_is_ok(stock_next_expiry(fixture->stock, context, expire + 11, &next)));
+  CU_ASSERT(status_is_ok(reservations_next_expiry(fixture->stock, context, expire + 11, &next)));
   CU_ASSERT_EQUAL(next, INT64_MAX);
   CU_ASSERT_STRING_EQUAL(redis_text(fixture, "EXISTS", "inventory_attempts", NULL), "0");
   assert_events(fixture);
@@ -284,7 +285,7 @@ static void expire_as_zombie(struct context *context) {
   struct stock_fixture *fixture = stock_fixture_open(context, TEN);
   int64_t expire = later(fixture);
   CU_ASSERT(status_is_ok(reserve(fixture, 1, 1, (struct units){{2, 0, 0}}, expire)));
-  assert_reason(stock_expire(fixture->stock, context, "6", expire), STATUS_FAILED_PRECONDITION, "LEASE_LOST");
+  assert_reason(reservations_expire(fixture->stock, context, "6", expire), STATUS_FAILED_PRECONDITION, "LEASE_LOST");
   assert_stock(fixture, (struct units){{8, 10, 10}}, (struct units){{2, 0, 0}});
   stock_fixture_close(fixture);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "reservation.h"
+#include "reservation_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stock_consumer: what the active consumer does to the stock: settling orders' events, dropping expired attempts. */
-#include <inttypes.h>
+#include "reservation_settlement.h"
+
 #include <ordershop/v1/order.pb-c.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/uuid.h"
 #include "consumer/consumer.h"
-#include "consumer/dead_letters.h"
 #include "consumer/leader.h"
 #include "shop_reasons.h"
-#include "stock.h"
 #include "stock_private.h"
 
-/* Limits of one call, by which it stays below some milliseconds of Redis' time, whatever the events are. */
-enum { EVENTS_MAX = 100, CANDIDATES_MAX = 300, TRIES = 20 };
+enum { TRIES = 20 };
 
 static const char *const streams[] = {"order_created", "order_updated", "order_deleted"};
 enum { CREATED, UPDATED, DELETED, STREAMS };
@@ -24,19 +21,6 @@ static struct status contended(struct arena *arena, const char *order_id) {
   return status_error(arena, STATUS_ABORTED, reason_stock_contended, "the stock of order %s is being changed by others",
                       order_id);
 }
-
-/* What is read of reservations: NULL where there is none. */
-static coroutine_fn struct status read_reservations(struct stock *stock, struct context *context,
-                                                    struct redis_arguments *get, const char **ret_reservations) {
-  if (get->count == 1) return status_ok();
-  const struct redis_reply *reply;
-  struct status status = redis_command(stock->store->commands, context, get, &reply);
-  if (!status_is_ok(status)) return status;
-  for (size_t i = 0; i < reply->count; i++) ret_reservations[i] = redis_reply_text(reply->elements[i]);
-  return status_ok();
-}
-
-/* ---- settling --------------------------------------------------------------------------------------------------- */
 
 /* An event as stock.lua takes it. */
 struct settlement {
@@ -89,7 +73,7 @@ static coroutine_fn struct status inform(struct settling *settling, size_t count
     if (!has_candidates(settling, settlement)) continue;
     redis_add_text(&get, stock_reservation_key(settling->stock, arena, settlement->order_id));
   }
-  struct status status = read_reservations(settling->stock, settling->context, &get, reservations);
+  struct status status = stock_read_reservations(settling->stock, settling->context, &get, reservations);
   if (!status_is_ok(status)) return status;
   for (size_t i = settling->done; i < settling->done + count; i++) {
     struct settlement *settlement = &settling->settlements[i];
@@ -130,7 +114,7 @@ static size_t next_settlements(const struct settling *settling, size_t max, stru
   for (size_t i = 0; i < max; i++) {
     candidates[i] = candidates_of(settling, settling->done + i);
     total += candidates[i].count;
-    if (i > 0 && total > CANDIDATES_MAX) return i;
+    if (i > 0 && total > STOCK_CANDIDATES_MAX) return i;
   }
   return max;
 }
@@ -160,7 +144,7 @@ static void add_settlements(const struct settling *settling, size_t count, const
 static coroutine_fn struct status settle_next(struct settling *settling, size_t *ret_applied) {
   struct arena *arena = settling->context->arena;
   size_t max = settling->count - settling->done;
-  if (max > EVENTS_MAX) max = EVENTS_MAX;
+  if (max > STOCK_EVENTS_MAX) max = STOCK_EVENTS_MAX;
   struct status status = inform(settling, max);
   if (!status_is_ok(status)) return status;
   struct product_set *candidates = arena_calloc(arena, max, sizeof *candidates);
@@ -183,8 +167,8 @@ static coroutine_fn struct status settle_next(struct settling *settling, size_t 
   return status_ok();
 }
 
-coroutine_fn struct status stock_settle(struct stock *stock, struct context *context, const char *epoch,
-                                        const struct event *const *events, size_t count) {
+coroutine_fn struct status reservations_settle(struct stock *stock, struct context *context, const char *epoch,
+                                               const struct event *const *events, size_t count) {
   struct arena *arena = context->arena;
   struct settling settling = {.stock = stock, .context = context, .epoch = epoch, .count = count};
   settling.settlements = arena_calloc(arena, count, sizeof *settling.settlements);
@@ -198,116 +182,5 @@ coroutine_fn struct status stock_settle(struct stock *stock, struct context *con
     if (applied > 0) idle = 0;
     settling.done += applied;
   }
-  return status_ok();
-}
-
-/* ---- expiring --------------------------------------------------------------------------------------------------- */
-
-struct attempt {
-  const char *order_id, *attempt_id;
-  struct product_set products;
-};
-
-/* Up to EVENTS_MAX expired attempts, after the first `skip`. */
-static coroutine_fn struct status find_expired(struct stock *stock, struct context *context, int64_t position,
-                                               int64_t skip, struct attempt **ret_attempts, size_t *ret_count) {
-  struct arena *arena = context->arena;
-  struct redis_arguments range = redis_command_of(
-      arena, "ZRANGEBYSCORE", stock_attempts_key(stock, arena), "-inf", arena_printf(arena, "%" PRId64, position),
-      "LIMIT", arena_printf(arena, "%" PRId64, skip), arena_printf(arena, "%d", EVENTS_MAX), NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(stock->store->commands, context, &range, &reply);
-  if (!status_is_ok(status)) return status;
-  struct attempt *attempts = arena_calloc(arena, reply->count, sizeof *attempts);
-  for (size_t i = 0; i < reply->count; i++) {
-    const char *member = reply->elements[i]->text;
-    size_t order_size = strcspn(member, " ");
-    attempts[i].order_id = arena_memdup(arena, member, order_size);
-    attempts[i].attempt_id = member[order_size] ? member + order_size + 1 : "";
-  }
-  *ret_attempts = attempts;
-  *ret_count = reply->count;
-  return status_ok();
-}
-
-/* Reads what the attempts hold; answers how many of them fit into one call. */
-static coroutine_fn struct status read_attempts(struct stock *stock, struct context *context, struct attempt *attempts,
-                                                size_t count, size_t *ret_count) {
-  struct arena *arena = context->arena;
-  struct redis_arguments get = redis_arguments_of(arena, "MGET");
-  const char **reservations = arena_calloc(arena, count, sizeof *reservations);
-  for (size_t i = 0; i < count; i++) {
-    redis_add_text(&get, stock_reservation_key(stock, arena, attempts[i].order_id));
-  }
-  struct status status = read_reservations(stock, context, &get, reservations);
-  if (!status_is_ok(status)) return status;
-  size_t total = 0, fit = 0;
-  for (; fit < count; fit++) {
-    struct product_set *products = &attempts[fit].products;
-    *products = (struct product_set){.arena = arena};
-    product_set_add(products, reservation_attempt(arena, reservations[fit], attempts[fit].attempt_id));
-    total += products->count;
-    if (fit > 0 && total > CANDIDATES_MAX) break;
-  }
-  *ret_count = fit;
-  return status_ok();
-}
-
-static coroutine_fn struct status expire_attempts(struct stock *stock, struct context *context, const char *epoch,
-                                                  int64_t position, const struct attempt *attempts, size_t count,
-                                                  int64_t *ret_dropped) {
-  struct arena *arena = context->arena;
-  struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
-  redis_add_text(&keys, stock_attempts_key(stock, arena));
-  redis_add_text(&keys, consumer_epoch_key(stock->store, arena));
-  redis_add_text(&keys, dead_letters_keys_key(stock->store, arena));
-  redis_add_text(&values, epoch);
-  redis_add_number(&values, position);
-  redis_add_number(&values, (int64_t)count);
-  for (size_t i = 0; i < count; i++) redis_add_text(&keys, stock_reservation_key(stock, arena, attempts[i].order_id));
-  for (size_t i = 0; i < count; i++)
-    redis_add_text(&keys, dead_letters_list_key(stock->store, arena, attempts[i].order_id));
-  for (size_t i = 0; i < count; i++) {
-    redis_add_text(&values, attempts[i].order_id);
-    redis_add_text(&values, attempts[i].attempt_id);
-    stock_add_candidates(stock, &keys, &values, &attempts[i].products);
-  }
-  const struct redis_reply *reply;
-  const char *answer;
-  struct status status = stock_call(stock, context, "stock_expire", &keys, &values, &reply, &answer);
-  if (!status_is_ok(status)) return status;
-  if (strcmp(answer, "fenced") == 0) return lease_lost(arena);
-  *ret_dropped = redis_reply_number(redis_reply_at(reply, 3), 0);
-  return status_ok();
-}
-
-coroutine_fn struct status stock_expire(struct stock *stock, struct context *context, const char *epoch,
-                                        int64_t position) {
-  int64_t skip = 0;
-  while (true) {
-    struct attempt *attempts;
-    size_t count;
-    struct status status = find_expired(stock, context, position, skip, &attempts, &count);
-    if (!status_is_ok(status) || count == 0) return status;
-    status = read_attempts(stock, context, attempts, count, &count);
-    if (!status_is_ok(status)) return status;
-    int64_t dropped = 0;
-    status = expire_attempts(stock, context, epoch, position, attempts, count, &dropped);
-    if (!status_is_ok(status)) return status;
-    if (dropped > 0) log_event(LOG_INFO, "attempts to order have expired", "count", log_number(dropped), NULL);
-    skip += (int64_t)count - dropped; /* those of orders with dead letters remain in front */
-  }
-}
-
-coroutine_fn struct status stock_next_expiry(struct stock *stock, struct context *context, int64_t position,
-                                             int64_t *ret_expire_log_time) {
-  struct arena *arena = context->arena;
-  struct redis_arguments range =
-      redis_command_of(arena, "ZRANGEBYSCORE", stock_attempts_key(stock, arena),
-                       arena_printf(arena, "(%" PRId64, position), "+inf", "WITHSCORES", "LIMIT", "0", "1", NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(stock->store->commands, context, &range, &reply);
-  if (!status_is_ok(status)) return status;
-  *ret_expire_log_time = redis_reply_number(redis_reply_at(reply, 1), INT64_MAX);
   return status_ok();
 }

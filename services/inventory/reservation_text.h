@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reservation: products and quantities as the texts that stock.lua keeps. Pure logic, in an arena. */
+/* Reservation text: products and quantities as the texts that stock.lua keeps. Pure logic, in an arena. */
 #pragma once
 
 #include <stdbool.h>
