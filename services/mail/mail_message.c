@@ -83,10 +83,11 @@ static bool is_plain(const char *value) {
 
 /* The value of an unstructured field, or a person's name, as encoded-words (RFC 2047) where it needs them; GMime then
  * quotes and folds it. GMime's own encoder isn't used: it counts 39 characters a word, which may be 156 bytes and far
- * more than the 75 that a word may have, and takes "=?" for a word that is encoded already (GMime 3.2). */
+ * more than the 75 that a word may have, and takes "=?" for a word that is encoded already (GMime 3.2). Blanks at the
+ * end go: folded before them, the value would have a line of nothing else. */
 static const char *encoded(struct arena *arena, const char *value) {
   enum { FIRST_BYTES_MAX = 39, BYTES_MAX = 45 }; /* so that lines stay below 76, the first one with the field's name */
-  const char *left = without_controls(arena, value), *words = "";
+  const char *left = g_strchomp(without_controls(arena, value)), *words = "";
   if (is_plain(left)) return left;
   while (*left) {
     size_t size = utf8_cut(left, *words ? BYTES_MAX : FIRST_BYTES_MAX); /* characters are not divided (RFC 2047, 5) */
@@ -98,30 +99,44 @@ static const char *encoded(struct arena *arena, const char *value) {
   return words;
 }
 
-/* ---- the message ------------------------------------------------------------------------------------------------ */
+/* ---- fields of the header --------------------------------------------------------------------------------------- */
 
-static void add_address(InternetAddressList *list, const char *name, const char *address) {
-  InternetAddress *mailbox = internet_address_mailbox_new(*name ? name : NULL, address);
-  internet_address_list_add(list, mailbox);
-  g_object_unref(mailbox);
+/* What GMime has allocated moves into the arena. */
+static const char *moved(struct arena *arena, char *text) {
+  const char *copy = arena_strdup(arena, text);
+  g_free(text);
+  return copy;
 }
 
-static void set_header(GMimeMessage *message, const char *name, const char *value) {
-  g_mime_object_set_header(GMIME_OBJECT(message), name, value, NULL);
+/* The field with its line's end, folded at blanks only, as GMime does with unstructured values: in structured ones it
+ * also divides addresses, which is allowed but not understood by all. */
+static const char *field(struct arena *arena, const char *name, const char *value) {
+  return moved(arena, g_mime_utils_unstructured_header_fold(NULL, NULL, arena_printf(arena, "%s: %s", name, value)));
 }
 
-/* No person has written it and none waits for an answer: no responder is to send one (RFC 3834, 5), nor an Exchange
- * server ([MS-OXCMAIL], 2.1.3.2.20), while non-delivery reports are welcome: so the envelope's sender isn't empty. No
- * Precedence, which RFC 3834 describes as an old custom of mailing lists. */
-static void add_automatic(GMimeMessage *message) {
-  set_header(message, "Auto-Submitted", "auto-generated");
-  set_header(message, "X-Auto-Response-Suppress", "OOF, AutoReply");
+static const char *mailbox(struct arena *arena, const struct mail_sender *sender) {
+  if (!*sender->name) return sender->address;
+  const char *name = moved(arena, g_mime_utils_header_encode_phrase(NULL, encoded(arena, sender->name), NULL));
+  return arena_printf(arena, "%s <%s>", name, sender->address);
 }
 
-static void set_date(GMimeMessage *message, int64_t unix_us) {
+static const char *date_of(struct arena *arena, int64_t unix_us) {
   GDateTime *date = g_date_time_new_from_unix_utc(unix_us / 1000000);
-  g_mime_message_set_date(message, date);
+  const char *text = moved(arena, g_mime_utils_header_format_date(date));
   g_date_time_unref(date);
+  return text;
+}
+
+/* ---- the body --------------------------------------------------------------------------------------------------- */
+
+/* What the filter makes of the text. The filter is freed. */
+static const char *filtered(struct arena *arena, GMimeFilter *filter, const char *text) {
+  char *out;
+  size_t size, before;
+  g_mime_filter_complete(filter, (char *)text, strlen(text), 0, &out, &size, &before);
+  const char *result = arena_memdup(arena, out, size);
+  g_object_unref(filter);
+  return result;
 }
 
 /* A CR that ends no line may not be sent (RFC 5321, 2.3.8), and other controls get lost on the way. */
@@ -132,63 +147,66 @@ static bool has_controls(const char *body) {
   return false;
 }
 
+static bool has_long_line(const char *body) {
+  enum { LINE_LENGTH_MAX = 998 }; /* RFC 5322, 2.1.1 */
+  for (size_t length; *body; body += length + (body[length] == '\n')) {
+    length = strcspn(body, "\n");
+    if (length > LINE_LENGTH_MAX) return true;
+  }
+  return false;
+}
+
 /* The text stays as it is where the form allows its bytes and its lines are short enough (RFC 2045, 2.7 and 2.8). Never
  * base64, whose text would need its lines to end in CRLF before it is encoded (RFC 2045, 6.8). */
-static GMimeContentEncoding encoding_of(GMimePart *part, const char *body, enum mail_form form) {
-  bool seven_bit = form == MAIL_FORM_SMTP;
-  GMimeContentEncoding best = g_mime_part_get_best_content_encoding(
-      part, seven_bit ? GMIME_ENCODING_CONSTRAINT_7BIT : GMIME_ENCODING_CONSTRAINT_8BIT);
-  if (best != GMIME_CONTENT_ENCODING_DEFAULT || has_controls(body)) return GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
-  return is_ascii(body) ? GMIME_CONTENT_ENCODING_7BIT : GMIME_CONTENT_ENCODING_8BIT;
+static GMimeContentEncoding encoding_of(const char *body, enum mail_form form) {
+  bool ascii = is_ascii(body);
+  if (has_controls(body) || has_long_line(body) || (!ascii && form == MAIL_FORM_SMTP)) {
+    return GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE;
+  }
+  return ascii ? GMIME_CONTENT_ENCODING_7BIT : GMIME_CONTENT_ENCODING_8BIT;
 }
 
-static void add_body(GMimeMessage *message, const char *body, enum mail_form form) {
-  GMimeStream *bytes = g_mime_stream_mem_new_with_buffer(body, strlen(body));
-  GMimeDataWrapper *content = g_mime_data_wrapper_new_with_stream(bytes, GMIME_CONTENT_ENCODING_DEFAULT);
-  GMimePart *part = g_mime_part_new_with_type("text", "plain");
-  g_mime_object_set_content_type_parameter(GMIME_OBJECT(part), "charset", "utf-8");
-  g_mime_part_set_content(part, content);
-  g_mime_part_set_content_encoding(part, encoding_of(part, body, form));
-  g_mime_message_set_mime_part(message, GMIME_OBJECT(part));
-  g_object_unref(part);
-  g_object_unref(content);
-  g_object_unref(bytes);
-}
+/* ---- the message ------------------------------------------------------------------------------------------------ */
 
-static GMimeMessage *message_of(struct arena *arena, const Ordershop__V1__Mail *mail, const struct mail_sender *from,
-                                enum mail_form form) {
+/* No person has written it and none waits for an answer: no responder is to send one (RFC 3834, 5), nor an Exchange
+ * server ([MS-OXCMAIL], 2.1.3.2.20), while non-delivery reports are welcome: so the envelope's sender isn't empty. No
+ * Precedence, which RFC 3834 describes as an old custom of mailing lists. */
+static const char automatic[] =
+    "Auto-Submitted: auto-generated\n"
+    "X-Auto-Response-Suppress: OOF, AutoReply\n";
+
+/* Lines end in LF. What RFCs have rules for that are easily broken is left to functions and filters of GMime; its
+ * objects are not used, for to build, write and free a GMimeMessage takes ten times as long as all of this. */
+static const char *message_of(struct arena *arena, const Ordershop__V1__Mail *mail, const struct mail_sender *from,
+                              enum mail_form form) {
   size_t size = strlen(mail->body);
   bool ended = size > 0 && mail->body[size - 1] == '\n';
-  GMimeMessage *message = g_mime_message_new(FALSE);
-  add_address(g_mime_message_get_from(message), encoded(arena, from->name), from->address);
-  add_address(g_mime_message_get_to(message), "", without_controls(arena, mail->to));
-  set_header(message, "Subject", encoded(arena, mail->subject));
-  set_date(message, timestamp_unix_us(mail->create_time));
-  set_header(message, "Message-ID", arena_printf(arena, "<%s@ordershop>", without_controls(arena, mail->id)));
-  add_automatic(message);
-  add_body(message, ended ? mail->body : arena_printf(arena, "%s\n", mail->body), form);
-  return message;
-}
-
-static struct mail_message written(struct arena *arena, GMimeMessage *message, GMimeNewLineFormat newline) {
-  GMimeFormatOptions *options = g_mime_format_options_new();
-  g_mime_format_options_set_newline_format(options, newline);
-  GByteArray *bytes = g_byte_array_new();
-  GMimeStream *stream = g_mime_stream_mem_new_with_byte_array(bytes); /* owns the array */
-  g_mime_object_write_to_stream(GMIME_OBJECT(message), options, stream);
-  struct mail_message result = {.bytes = arena_memdup(arena, (char *)bytes->data, bytes->len), .size = bytes->len};
-  g_object_unref(stream);
-  g_mime_format_options_free(options);
-  return result;
+  const char *body = ended ? mail->body : arena_printf(arena, "%s\n", mail->body);
+  GMimeContentEncoding encoding = encoding_of(body, form);
+  if (encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE) {
+    body = filtered(arena, g_mime_filter_basic_new(encoding, TRUE), body);
+  }
+  return arena_printf(arena,
+                      "%s%s%s"
+                      "Date: %s\n"
+                      "Message-ID: <%s@ordershop>\n"
+                      "%s"
+                      "MIME-Version: 1.0\n"
+                      "Content-Type: text/plain; charset=utf-8\n"
+                      "Content-Transfer-Encoding: %s\n"
+                      "\n"
+                      "%s",
+                      field(arena, "From", mailbox(arena, from)), field(arena, "To", without_controls(arena, mail->to)),
+                      field(arena, "Subject", encoded(arena, mail->subject)),
+                      date_of(arena, timestamp_unix_us(mail->create_time)), without_controls(arena, mail->id),
+                      automatic, g_mime_content_encoding_to_string(encoding), body);
 }
 
 struct mail_message mail_message_compose(struct arena *arena, const Ordershop__V1__Mail *mail,
                                          const struct mail_sender *from, enum mail_form form) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, g_mime_init);
-  GMimeMessage *message = message_of(arena, mail, from, form);
-  bool crlf = form == MAIL_FORM_SMTP;
-  struct mail_message result = written(arena, message, crlf ? GMIME_NEWLINE_FORMAT_DOS : GMIME_NEWLINE_FORMAT_UNIX);
-  g_object_unref(message);
-  return result;
+  const char *text = message_of(arena, mail, from, form);
+  if (form == MAIL_FORM_SMTP) text = filtered(arena, g_mime_filter_unix2dos_new(FALSE), text);
+  return (struct mail_message){.bytes = text, .size = strlen(text)};
 }

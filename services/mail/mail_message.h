@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mail message: a mail as the internet has it (RFC 5322, MIME), written by GMime.
+/* Mail message: a mail as the internet has it (RFC 5322, MIME), written with GMime.
  *
  * The same mail always gives the same bytes, since nothing in them is of the moment: Date is its create_time,
  * Message-ID `<id@ordershop>`, and there is no boundary, because it has one part. So a mail that is delivered twice is

@@ -229,6 +229,15 @@ static void test_subject_folded(void) {
   CU_ASSERT_PTR_NULL(strstr(message, "\n \n"));
 }
 
+static void test_subject_blanks_at_end(void) {
+  for (size_t blanks = 1; blanks <= 100; blanks++) {
+    const char *subject = arena_printf(arena, "%send", repeat("0123456789 ", 6));
+    const char *message = compose_subject(arena_printf(arena, "%s%s", subject, repeat(" ", blanks)));
+    CU_ASSERT_STRING_EQUAL(value_of(message, "Subject"), subject);
+    CU_ASSERT(longest_line(message) <= 78);
+  }
+}
+
 static void test_word_too_long(void) {
   const char *subject = repeat("x", 5000);
   const char *message = compose_subject(subject);
@@ -394,6 +403,7 @@ int main(int argc, char **argv) {
       {"a subject beyond ASCII is encoded in words that are not too long", test_subject_words},
       {"the longest subjects of any script survive", test_subject_longest},
       {"a long subject is folded at blanks", test_subject_folded},
+      {"blanks at the end of a subject make no line of their own", test_subject_blanks_at_end},
       {"a word that is too long for a line is encoded", test_word_too_long},
       {"line breaks and controls in any value add no header field and end none", test_injection},
       {"the sender's name is quoted or encoded where it must be", test_sender_names},
