@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "base/uuid.h"
 #include "consumer/work.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
@@ -17,7 +18,7 @@ enum { COMMANDS = 50, AROUND = 5 };
 #define OTHER_FINDING "5f1b1c6e-0c4e-4f0e-9a63-6f2f3a1d7c11"
 
 static struct private_redis *redis;
-static int commands_left;
+static int commands_left, runs;
 
 /* ---- commands and handlers -------------------------------------------------------------------------------------- */
 
@@ -64,8 +65,31 @@ static struct status change_both(struct work *work, const struct event *event) {
   return status_ok();
 }
 
+/* Each time it is another finding that is in the way. */
+static struct status change_another(struct work *work, const struct event *event) {
+  struct arena *arena = work_arena(work);
+  const char *id = uuid_derive_text(arena, "finding", arena_printf(arena, "%d", runs));
+  create_finding(work_store(work), work_context(work), id);
+  Ordershop__V1__Customer *finding = load(work_store(work), work_context(work), id);
+  commands_left = 1;
+  change_finding(work_store(work), work_context(work), id);
+  work_update(work, &watcher_finding, finding, event);
+  return status_ok();
+}
+
+static struct status count_versions(struct work *work, const struct event *event) {
+  Ordershop__V1__Customer *finding = load_finding(work_store(work), work_context(work));
+  while (commands_left > 0) change_finding(work_store(work), work_context(work), WATCHER_FINDING);
+  finding->version = runs;
+  work_update(work, &watcher_finding, finding, event);
+  return status_ok();
+}
+
 static struct status obey(struct work *work, const struct event *event, const char *name) {
   if (strcmp(name, "changes two findings") == 0) return change_both(work, event);
+  runs++;
+  if (strcmp(name, "changes another finding each time") == 0) return change_another(work, event);
+  if (strcmp(name, "counts versions of its own") == 0) return count_versions(work, event);
   bool insists = strcmp(name, "insists on a version") == 0;
   if (!insists && strcmp(name, "changes the finding") != 0) return status_ok();
   Ordershop__V1__Customer *finding = load_finding(work_store(work), work_context(work));
@@ -85,6 +109,7 @@ static struct watcher handle_among_commands(struct context *context, const char 
   create_finding(watcher.store, context, WATCHER_FINDING);
   create_finding(watcher.store, context, OTHER_FINDING);
   commands_left = COMMANDS;
+  runs = 0;
   watcher_append(watcher.store, context, "customer_created", "before", 0, AROUND, "Ann");
   watcher_append(watcher.store, context, "customer_created", "key", 0, 1, name);
   watcher_append(watcher.store, context, "customer_created", "behind", 0, AROUND, "Ann");
@@ -139,6 +164,30 @@ static void test_insisting_handler_is_at_fault(void) {
   run(insist);
 }
 
+static void wander(struct context *context) {
+  struct watcher watcher = handle_among_commands(context, "changes another finding each time");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2 * AROUND));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:key"), 1);
+  CU_ASSERT_TRUE(consumer_is_ready(watcher.consumer));
+  watcher_stop(&watcher);
+}
+
+static void test_wandering_handler_is_at_fault(void) {
+  run(wander);
+}
+
+static void count(struct context *context) {
+  struct watcher watcher = handle_among_commands(context, "counts versions of its own");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2 * AROUND));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_parked:key"), 1);
+  CU_ASSERT_EQUAL(load_finding(watcher.store, context)->version, 1 + COMMANDS);
+  watcher_stop(&watcher);
+}
+
+static void test_counting_handler_is_at_fault(void) {
+  run(count);
+}
+
 static int set_up(void) {
   redis = private_redis_start(NULL);
   return 0;
@@ -156,6 +205,9 @@ int main(int argc, char **argv) {
        test_contention_for_two_entities_blames_no_event},
       {"a handler that insists on an old version is at fault, whatever commands do",
        test_insisting_handler_is_at_fault},
+      {"a handler that meets another entity each time which somebody else has changed is at fault",
+       test_wandering_handler_is_at_fault},
+      {"a handler that counts versions by itself is at fault", test_counting_handler_is_at_fault},
   };
   return suite_main("consumer, contention", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
 }

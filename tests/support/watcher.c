@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "consumer/leader.h"
 #include "loop/coroutine.h"
 #include "patience.h"
 #include "shop_brand.h"
@@ -153,7 +154,7 @@ static struct status apply_run(struct work *work, const struct event *const *eve
   struct status status =
       redis_function_call(store->commands, work_context(work), library, "run", &keys, &values, &reply);
   if (!status_is_ok(status)) return status;
-  return reply->number == 1 ? status_ok() : work_lease_lost(work);
+  return reply->number == 1 ? status_ok() : lease_lost(work_arena(work));
 }
 
 #define CUSTOMER .entity = &ordershop__v1__customer__descriptor, .source = "customer"

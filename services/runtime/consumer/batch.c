@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/key_table.h"
 #include "base/log.h"
+#include "consumer/batch_event.h"
+#include "consumer/projection.h"
 #include "consumer/work_commit.h"
 #include "loop/fail_point.h"
 #include "loop/label.h"
@@ -17,19 +19,7 @@ enum {
   LEASE_PARTS = 3,   /* a unit ends when it has taken such a part of the lease, so that the lease is renewed */
   /* A transaction with more changes would hold up Redis: the unit is committed before. */
   UNIT_CHANGES = 400,
-  REFUSALS_MAX = 10,  /* an event whose commit is refused so often is at fault, unless others were quicker */
   CONTENDED_MAX = 20, /* so often others may be quicker than a unit, before it is left to the next term */
-};
-
-struct batch_event {
-  struct event event;
-  struct progress_stream *stream;
-  struct read_entry read;
-  const char *key;
-  const char *fault;         /* why it is dead-lettered; NULL if it is handled */
-  bool single;               /* its run was refused: it will show which event is at fault */
-  struct key_table *refused; /* int64_t: versions of the entities for which its commit was refused the last time */
-  int refusals;              /* how often it was, apart from contention */
 };
 
 /* events[0 .. done-1] are committed, or will be by the batch's last commit; the present unit ends before `end` at the
@@ -48,34 +38,12 @@ struct batch {
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
 
-/* For messages that must tell what the service is doing: its code handles the event now. */
-static void label_event(const struct batch_event *slot) {
-  label_set(&(struct label){
-      .kind = "event", .name = slot->stream->subscribed->name, .entry = slot->event.id, .key = slot->key});
-}
-
-static void decode(struct batch *batch, struct batch_event *slot) {
-  const struct subscribed_stream *subscribed = slot->stream->subscribed;
-  struct status status = event_decode(batch->context.arena, subscribed->name, subscribed->subscription->entity,
-                                      slot->read.entry, &slot->event);
-  if (status_is_ok(status)) {
-    label_event(slot);
-    slot->key = subscribed_stream_key(subscribed, &slot->event);
-  } else {
-    slot->key = DEAD_LETTERS_UNDECODABLE;
-    slot->fault = status.message;
-  }
-  slot->event.log_time = slot->read.log_time;
-}
-
 static void take_events(struct batch *batch, size_t max) {
   struct read_entry read;
   batch->events = arena_calloc(batch->context.arena, max, sizeof *batch->events);
   while (batch->count < max && stream_reader_next(batch->parts->reader, &read)) {
-    struct batch_event *slot = &batch->events[batch->count++];
-    slot->stream = &batch->parts->progress->streams[read.stream];
-    slot->read = read;
-    decode(batch, slot);
+    struct progress_stream *stream = &batch->parts->progress->streams[read.stream];
+    batch_event_take(&batch->events[batch->count++], batch->context.arena, stream, read);
   }
   batch->end = batch->count;
 }
@@ -149,20 +117,6 @@ static struct batch_event *slot_of(struct batch *batch, const struct event *even
   return NULL;
 }
 
-/* Returns whether others are changing the entity: the handler has met a newer version of it than when this was in the
- * way the last time, and that is not the newest any more. At an entity's first time that can't be told, and is
- * believed. A handler that is at fault meets the same version again, and must not hold up all other events. */
-static bool is_contended(struct batch *batch, struct batch_event *slot, const struct work_refusal *refusal) {
-  if (!refusal->entity) return false;
-  if (!slot->refused) slot->refused = key_table_new(batch->context.arena);
-  void **place = key_table_at(slot->refused, refusal->entity);
-  bool first = !*place;
-  if (first) *place = arena_calloc(batch->context.arena, 1, sizeof(int64_t));
-  int64_t *version = *place, before = *version;
-  *version = refusal->version;
-  return first || refusal->version > before;
-}
-
 /* Lets the others go first, by a pause that is longer each time. */
 static coroutine_fn struct status let_others_pass(struct batch *batch, const char *why) {
   if (batch->contended == CONTENDED_MAX) {
@@ -180,10 +134,8 @@ static coroutine_fn struct status commit_refused(struct batch *batch, const stru
   if (!slot) return dead_letters_load(batch->parts->dead_letters, &batch->context);
   batch->end = (size_t)(slot - batch->events);
   if (batch->end == batch->done) batch->end++;
-  if (is_contended(batch, slot, refusal)) return let_others_pass(batch, refusal->why);
-  if (++slot->refusals == REFUSALS_MAX) {
-    slot->fault = arena_printf(batch->context.arena, "WORK_REFUSED: %s", refusal->why);
-  }
+  if (batch_event_is_contended(slot, batch->context.arena, refusal)) return let_others_pass(batch, refusal->why);
+  batch_event_count_refusal(slot, batch->context.arena, refusal);
   return status_ok();
 }
 
@@ -247,7 +199,7 @@ static coroutine_fn struct status want_all(struct batch *batch, bool *ret_done) 
     struct batch_event *slot = &batch->events[i];
     const struct subscription *subscription = slot->stream->subscribed->subscription;
     if (!subscription->want || is_dead_letter(batch, slot)) continue;
-    label_event(slot);
+    batch_event_label(slot);
     subscription->want(batch->work, &slot->event);
     struct status status = check_lease(batch, slot);
     if (!status_is_ok(status)) return status;
@@ -265,10 +217,16 @@ static coroutine_fn struct status want_all(struct batch *batch, bool *ret_done) 
 static coroutine_fn struct status call_handler(struct batch *batch, struct batch_event *slot,
                                                const struct event *const *run, size_t run_count) {
   const struct subscribed_stream *subscribed = slot->stream->subscribed;
-  label_event(slot);
+  struct status status = status_ok();
+  batch_event_label(slot);
   work_begin(batch->work, &slot->event);
-  struct status status = run_count > 0 ? subscribed->run_handler(batch->work, run, run_count)
-                                       : subscribed_stream_handle(subscribed, batch->work, &slot->event);
+  if (run_count > 0) {
+    status = subscribed->run_handler(batch->work, run, run_count);
+  } else if (subscribed->handler) {
+    status = subscribed->handler(batch->work, &slot->event);
+  } else {
+    projection_keep(batch->work, subscribed->subscription->projection, &slot->event);
+  }
   struct status held = check_lease(batch, slot);
   if (!status_is_ok(held)) return held;
   if (!batch->alone) return status;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/consumer.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,6 +10,7 @@
 #include "consumer/consumer_group.h"
 #include "consumer/housekeeping.h"
 #include "consumer/log_check.h"
+#include "consumer/trouble.h"
 #include "consumer/waiters.h"
 #include "loop/loop.h"
 
@@ -35,10 +35,10 @@ struct consumer {
   struct housekeeping housekeeping;
   struct dead_letters *dead_letters;
   struct crash_guard guard;
-  struct outbox *outbox;        /* NULL if the service sends nothing */
-  struct stream_reader *reader; /* of the term */
-  struct arena *arena;          /* of the term: its errors */
-  bool in_trouble;              /* the log says so */
+  struct outbox *outbox;    /* NULL if the service sends nothing */
+  struct batch_parts parts; /* what batches need of them, and the term's reader */
+  struct arena *arena;      /* of the term: its errors */
+  struct trouble trouble;
   bool stopping;
   int running; /* coroutines */
   struct condition ended;
@@ -64,7 +64,7 @@ static coroutine_fn struct status begin_term(struct consumer *consumer) {
   if (status_is_ok(status)) status = consumer_group_move(&consumer->group, &context);
   if (!status_is_ok(status)) return status;
   for (size_t i = 0; i < progress->stream_count; i++) {
-    stream_reader_add(consumer->reader, progress->streams[i].key, progress->streams[i].applied);
+    stream_reader_add(consumer->parts.reader, progress->streams[i].key, progress->streams[i].applied);
   }
   progress->begun = true;
   progress->loaded = true;
@@ -79,7 +79,7 @@ static coroutine_fn struct status look_at_streams(struct consumer *consumer, str
   const struct progress *progress = &consumer->progress;
   struct status status = log_check_streams(&consumer->progress, context);
   for (size_t i = 0; status_is_ok(status) && i < progress->stream_count; i++) {
-    stream_reader_skip(consumer->reader, i, progress->streams[i].applied);
+    stream_reader_skip(consumer->parts.reader, i, progress->streams[i].applied);
   }
   return status;
 }
@@ -143,7 +143,7 @@ static coroutine_fn struct status block(struct consumer *consumer, bool *ret_wok
   int64_t ms = block_ms(consumer), begin_us = clock_monotonic_us();
   struct context context = leader_context(&consumer->leader, consumer->arena, ms * 1000 + CALL_US);
   waiters->blocked = true;
-  struct status status = stream_reader_wait(consumer->reader, consumer->options.store->blocking, &context, ms);
+  struct status status = stream_reader_wait(consumer->parts.reader, consumer->options.store->blocking, &context, ms);
   waiters->blocked = false;
   *ret_woken = clock_monotonic_us() - begin_us < ms * 1000;
   return status;
@@ -177,50 +177,34 @@ static coroutine_fn struct status read_log(struct consumer *consumer, struct pol
   struct status status = state->behind ? status_ok() : look_at_clock(consumer, ret_clock);
   if (!status_is_ok(status)) return status;
   struct context context = term_context(consumer, consumer->arena);
-  return stream_reader_read(consumer->reader, consumer->options.store->reads, &context, &state->behind);
+  return stream_reader_read(consumer->parts.reader, consumer->options.store->reads, &context, &state->behind);
 }
 
 static bool goes_on(const struct consumer *consumer) {
   return !consumer->stopping && leader_holds_term(&consumer->leader);
 }
 
-static coroutine_fn struct status handle_batches(struct consumer *consumer, size_t *ret_events) {
-  const struct batch_parts parts = {.store = consumer->options.store,
-                                    .leader = &consumer->leader,
-                                    .progress = &consumer->progress,
-                                    .reader = consumer->reader,
-                                    .dead_letters = consumer->dead_letters,
-                                    .guard = &consumer->guard,
-                                    .route = consumer->options.outbox,
-                                    .outbox = consumer->outbox,
-                                    .user = consumer->options.user};
-  size_t events;
-  *ret_events = 0;
-  do {
-    struct status status = batch_handle(&parts, consumer->arena, &events);
-    if (!status_is_ok(status)) return status;
-    *ret_events += events;
-  } while (events > 0 && goes_on(consumer));
-  return status_ok();
-}
-
 /* Reads, handles, and when there is nothing left waits for more. */
 static coroutine_fn struct status poll_once(struct consumer *consumer, struct poll_state *state) {
   int64_t clock = 0;
-  size_t events;
+  size_t handled = 0, events;
   bool asked = state->woken && !consumer->waiters.poked;
   consumer->waiters.poked = false;
   state->woken = false;
   struct status status = read_log(consumer, state, &clock);
-  if (status_is_ok(status)) status = handle_batches(consumer, &events);
   if (!status_is_ok(status)) return status;
-  if (state->behind || !stream_reader_is_caught_up(consumer->reader)) return keep_house(consumer, false);
+  do {
+    status = batch_handle(&consumer->parts, consumer->arena, &events);
+    if (!status_is_ok(status)) return status;
+    handled += events;
+  } while (events > 0 && goes_on(consumer));
+  if (state->behind || !stream_reader_is_caught_up(consumer->parts.reader)) return keep_house(consumer, false);
 
-  status = report_position(consumer, clock, asked && events == 0);
+  status = report_position(consumer, clock, asked && handled == 0);
   if (status_is_ok(status)) status = keep_house(consumer, true);
   if (!status_is_ok(status)) return status;
-  if (events == 0 && !consumer->housekeeping.wants_tick) return block(consumer, &state->woken);
-  if (events > 0) linger(consumer);
+  if (handled == 0 && !consumer->housekeeping.wants_tick) return block(consumer, &state->woken);
+  if (handled > 0) linger(consumer);
   return status_ok();
 }
 
@@ -238,35 +222,6 @@ static coroutine_fn bool wait_for_lead(struct consumer *consumer) {
   return !consumer->stopping;
 }
 
-static void halt(struct consumer *consumer, struct status status) {
-  char *reason = consumer->progress.halt_reason;
-  if (!*reason) {
-    log_event(LOG_ERROR, "the consumer halts", "reason", status_reason(status), "detail", status.message, NULL);
-  }
-  snprintf(reason, sizeof consumer->progress.halt_reason, "%s", status.message);
-  consumer->in_trouble = true;
-}
-
-static void report_trouble(struct consumer *consumer, struct status status) {
-  const struct event_store *store = consumer->options.store;
-  if (status_is(status, reason_log_gap) || status_is(status, reason_log_reset)) {
-    halt(consumer, status);
-    return;
-  }
-  /* Others log these: the connection that it is lost and back, the service's readiness that writes are refused. */
-  bool is_outage = status_is(status, reason_redis_unreachable) || !event_store_is_ready(store);
-  if (is_outage || *event_store_refusal(store) || consumer->in_trouble) return;
-  consumer->in_trouble = true;
-  log_event(LOG_WARN, "events can't be handled, they are tried again", "reason", status_reason(status), "detail",
-            status.message, NULL);
-}
-
-static void report_well(struct consumer *consumer) {
-  if (consumer->in_trouble) log_event(LOG_INFO, "events are handled again", NULL);
-  consumer->in_trouble = false;
-  consumer->progress.halt_reason[0] = '\0';
-}
-
 static coroutine_fn void back_off(struct consumer *consumer, int64_t *backoff_us) {
   int64_t end_us = clock_monotonic_us() + (*consumer->progress.halt_reason ? HALTED_US : *backoff_us);
   *backoff_us = *backoff_us * 2 < BACKOFF_MAX_US ? *backoff_us * 2 : BACKOFF_MAX_US;
@@ -278,11 +233,11 @@ static coroutine_fn void end_term(struct consumer *consumer, struct status statu
   if (status_is(status, reason_lease_lost)) {
     leader_lost_term(&consumer->leader);
   } else if (!status_is_ok(status)) {
-    report_trouble(consumer, status);
+    trouble_tell(&consumer->trouble, status);
     back_off(consumer, backoff_us);
   }
-  stream_reader_free(consumer->reader);
-  consumer->reader = NULL;
+  stream_reader_free(consumer->parts.reader);
+  consumer->parts.reader = NULL;
   arena_free(consumer->arena);
 }
 
@@ -296,13 +251,13 @@ static coroutine_fn void handle_events(void *argument) {
   int64_t backoff_us = BACKOFF_MIN_US;
   while (wait_for_lead(consumer)) {
     consumer->arena = arena_new();
-    consumer->reader = stream_reader_new();
+    consumer->parts.reader = stream_reader_new();
     struct poll_state state = {.woken = true};
     struct status status = begin_term(consumer);
     while (status_is_ok(status) && goes_on(consumer)) {
       status = poll_once(consumer, &state);
       if (!status_is_ok(status)) break;
-      report_well(consumer);
+      trouble_over(&consumer->trouble);
       backoff_us = BACKOFF_MIN_US;
     }
     end_term(consumer, status, &backoff_us);
@@ -343,12 +298,21 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
   leader->lease_ms = options->lease_ms ? options->lease_ms : LEASE_MS;
   *progress = progress_of(leader, arena, options->subscriptions, options->subscription_count);
   consumer->group = consumer_group_of(progress, arena);
+  consumer->trouble.progress = progress;
   consumer->waiters.progress = progress;
   consumer->housekeeping =
       (struct housekeeping){.progress = progress, .housekeep = options->housekeep, .user = options->user};
   consumer->dead_letters = dead_letters_new(options->store);
   consumer->guard = crash_guard_of(options->store, arena);
   consumer->outbox = make_outbox(consumer, arena);
+  consumer->parts = (struct batch_parts){.store = options->store,
+                                         .leader = leader,
+                                         .progress = progress,
+                                         .dead_letters = consumer->dead_letters,
+                                         .guard = &consumer->guard,
+                                         .route = options->outbox,
+                                         .outbox = consumer->outbox,
+                                         .user = options->user};
   consumer->running = consumer->outbox ? 3 : 2;
   loop_spawn(loop, keep_lead, consumer);
   loop_spawn(loop, handle_events, consumer);

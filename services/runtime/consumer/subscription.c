@@ -55,10 +55,3 @@ const char *subscribed_stream_key(const struct subscribed_stream *stream, const 
   const char *key = stream->subscription->key ? stream->subscription->key(event) : event_entity_id(event);
   return key ? key : "";
 }
-
-coroutine_fn struct status subscribed_stream_handle(const struct subscribed_stream *stream, struct work *work,
-                                                    const struct event *event) {
-  if (stream->handler) return stream->handler(work, event);
-  projection_keep(work, stream->subscription->projection, event);
-  return status_ok();
-}

@@ -27,7 +27,7 @@ typedef coroutine_fn struct status event_handler(struct work *work, const struct
  * service's own. Such a function refuses an older epoch, skips an event that is not after the stored position of its
  * stream, and moves that position together with the effect (hash consumer_position_key, field = stream, value = the
  * entry's id). What the batch has put before the run is committed before it. After an error that dead-letters, the run
- * is repeated event by event. work_lease_lost is the status for a function that found another epoch. */
+ * is repeated event by event. lease_lost (leader.h) is the status for a function that found another epoch. */
 typedef coroutine_fn struct status event_run_handler(struct work *work, const struct event *const *events,
                                                      size_t count);
 
@@ -61,7 +61,3 @@ struct subscribed_stream *subscription_streams(struct arena *arena, const struct
 
 /* The event's ordering key; "" if there is none. */
 const char *subscribed_stream_key(const struct subscribed_stream *stream, const struct event *event);
-
-/* Handles an event of a stream without a run handler. */
-coroutine_fn struct status subscribed_stream_handle(const struct subscribed_stream *stream, struct work *work,
-                                                    const struct event *event);

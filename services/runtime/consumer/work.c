@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/key_table.h"
@@ -10,33 +11,11 @@
 #include "base/uuid.h"
 #include "consumer/leader.h"
 #include "consumer/outbox_delivery.h"
+#include "consumer/view_cache.h"
 #include "consumer/work_commit.h"
 #include "store/record.h"
 
 enum { BYTES_LIKE_A_CHANGE = 4096 };
-
-/* One record of a view, as far as it is known. */
-struct work_record {
-  const char *key;
-  const void *bytes; /* as it is now; NULL if there is none */
-  size_t size;
-  void *message; /* unpacked for the handler; NULL means not yet */
-  bool known, dirty;
-  struct work_record *next; /* in the list that it is in: wanted or dirty */
-};
-
-struct record_list {
-  struct work_record *first, **end;
-  size_t count;
-};
-
-struct work_view {
-  const struct view *view;
-  struct key_table *records; /* struct work_record by key */
-  struct record_list wanted; /* not known yet */
-  struct record_list dirty;  /* to be written, in the order of their first change */
-  struct work_view *next;
-};
 
 /* An event of the present unit. */
 struct work_event {
@@ -56,7 +35,7 @@ struct work_entity {
 
 struct work {
   struct work_options options;
-  struct work_view *views;
+  struct view_cache cache;
   struct transaction transaction;
   struct redis_arguments sends;
   struct key_table *changed; /* keys of the entities that the present unit changes */
@@ -85,10 +64,6 @@ void *work_user(struct work *work) {
 
 const char *work_epoch(struct work *work) {
   return work->options.epoch;
-}
-
-struct status work_lease_lost(struct work *work) {
-  return lease_lost(work_arena(work));
 }
 
 struct transaction *work_transaction(struct work *work) {
@@ -124,22 +99,21 @@ const char *work_fault(const struct work *work) {
   return work->transaction.fault;
 }
 
+void work_discard(struct work *work) {
+  work->cache = view_cache_of(work->options.store, work_arena(work));
+  begin_unit(work);
+}
+
 struct work *work_new(const struct work_options *options) {
   struct work *work = arena_calloc(options->context->arena, 1, sizeof *work);
   work->options = *options;
-  begin_unit(work);
+  work_discard(work);
   return work;
 }
 
-void work_discard(struct work *work) {
-  work->views = NULL;
-  begin_unit(work);
-}
-
 size_t work_changes(const struct work *work) {
-  size_t changes = work->transaction.change_count + work->sends.count + work->bytes / BYTES_LIKE_A_CHANGE;
-  for (const struct work_view *view = work->views; view; view = view->next) changes += view->dirty.count;
-  return changes;
+  return work->transaction.change_count + work->sends.count + work->bytes / BYTES_LIKE_A_CHANGE +
+         view_cache_changes(&work->cache);
 }
 
 bool work_conflicts(const struct work *work) {
@@ -150,42 +124,7 @@ size_t work_sends(const struct work *work) {
   return work->sends.count;
 }
 
-/* ---- records ---------------------------------------------------------------------------------------------------- */
-
-static void list_clear(struct record_list *list) {
-  *list = (struct record_list){.end = &list->first};
-}
-
-static void list_add(struct record_list *list, struct work_record *record) {
-  record->next = NULL;
-  *list->end = record;
-  list->end = &record->next;
-  list->count++;
-}
-
-static struct work_view *view_of(struct work *work, const struct view *view) {
-  for (struct work_view *known = work->views; known; known = known->next) {
-    if (known->view == view || strcmp(known->view->name, view->name) == 0) return known;
-  }
-  struct work_view *made = arena_calloc(work_arena(work), 1, sizeof *made);
-  made->view = view;
-  made->records = key_table_new(work_arena(work));
-  list_clear(&made->wanted);
-  list_clear(&made->dirty);
-  made->next = work->views;
-  work->views = made;
-  return made;
-}
-
-static struct work_record *known_record(struct work *work, struct work_view *view, const char *key) {
-  void **place = key_table_at(view->records, key);
-  if (*place) return *place;
-  struct work_record *record = arena_calloc(work_arena(work), 1, sizeof *record);
-  record->key = arena_strdup(work_arena(work), key);
-  *place = record;
-  list_add(&view->wanted, record);
-  return record;
-}
+/* ---- records of views ------------------------------------------------------------------------------------------- */
 
 static bool check_key(struct work *work, const struct view *view, const char *key) {
   if (!view || !view->name || !view->record) {
@@ -199,86 +138,16 @@ static bool check_key(struct work *work, const struct view *view, const char *ke
 }
 
 void work_want(struct work *work, const struct view *view, const char *key) {
-  if (check_key(work, view, key)) known_record(work, view_of(work, view), key);
-}
-
-static coroutine_fn struct status fetch_view(struct work *work, struct work_view *view) {
-  if (!view->wanted.first) return status_ok();
-  struct arena *arena = work_arena(work);
-  struct redis_arguments get = redis_command_of(arena, "HMGET", view_key(work->options.store, arena, view->view), NULL);
-  for (struct work_record *record = view->wanted.first; record; record = record->next) {
-    redis_add_text(&get, record->key);
-  }
-  const struct redis_reply *reply;
-  struct status status = redis_command(work->options.store->commands, work->options.context, &get, &reply);
-  if (!status_is_ok(status)) return status;
-  size_t i = 0;
-  for (struct work_record *record = view->wanted.first; record; record = record->next) {
-    const struct redis_reply *bytes = redis_reply_at(reply, i++);
-    record->known = true;
-    record->bytes = redis_reply_text(bytes);
-    record->size = record->bytes ? bytes->size : 0;
-  }
-  list_clear(&view->wanted);
-  return status_ok();
+  if (check_key(work, view, key)) view_cache_want(&work->cache, view, key);
 }
 
 coroutine_fn struct status work_fetch(struct work *work) {
-  for (struct work_view *view = work->views; view; view = view->next) {
-    struct status status = fetch_view(work, view);
-    if (!status_is_ok(status)) return status;
-  }
-  return status_ok();
+  return view_cache_fetch(&work->cache, work->options.context);
 }
 
 coroutine_fn struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record) {
-  if (!check_key(work, view, key)) {
-    return status_error(work_arena(work), STATUS_INTERNAL, reason_change_invalid, "%s", work_fault(work));
-  }
-  struct work_view *of = view_of(work, view);
-  struct work_record *record = known_record(work, of, key);
-  if (!record->known) {
-    struct status status = fetch_view(work, of);
-    if (!status_is_ok(status)) return status;
-  }
-  if (!record->bytes) {
-    *ret_record = NULL;
-    return status_ok();
-  }
-  if (!record->message) {
-    record->message = message_unpack(work_arena(work), view->record, record->bytes, record->size);
-  }
-  if (!record->message) {
-    return status_error(work_arena(work), STATUS_DATA_LOSS, reason_view_undecodable,
-                        "the record %s of %s can't be decoded", key, view->name);
-  }
-  *ret_record = record->message;
-  return status_ok();
-}
-
-/* A record that is put without having been read must not be read over later. */
-static void forget_want(struct work_view *view, struct work_record *record) {
-  if (record->known) return;
-  record->known = true;
-  struct work_record **at = &view->wanted.first;
-  // What is not known gets wanted. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
-  while (*at != record) at = &(*at)->next;
-  *at = record->next;
-  if (!*at) view->wanted.end = at;
-  view->wanted.count--;
-}
-
-static void change_record(struct work *work, const struct view *view, const char *key, const void *bytes, size_t size) {
-  struct work_view *of = view_of(work, view);
-  struct work_record *record = known_record(work, of, key);
-  forget_want(of, record);
-  record->bytes = bytes;
-  record->size = size;
-  record->message = NULL;
-  work->bytes += size;
-  if (record->dirty) return;
-  record->dirty = true;
-  list_add(&of->dirty, record);
+  if (check_key(work, view, key)) return view_cache_get(&work->cache, work->options.context, view, key, ret_record);
+  return status_error(work_arena(work), STATUS_INTERNAL, reason_change_invalid, "%s", work_fault(work));
 }
 
 /* Packed at once: the handler's message may point to its stack. */
@@ -288,12 +157,13 @@ void work_put(struct work *work, const struct view *view, const char *key, const
   if (packed.fault) {
     transaction_refuse(&work->transaction, "a record of %s can't be put: %s", view->name, packed.fault);
   } else {
-    change_record(work, view, key, packed.bytes, packed.size);
+    view_cache_put(&work->cache, view, key, packed.bytes, packed.size);
+    work->bytes += packed.size;
   }
 }
 
 void work_remove(struct work *work, const struct view *view, const char *key) {
-  if (check_key(work, view, key)) change_record(work, view, key, NULL, 0);
+  if (check_key(work, view, key)) view_cache_put(&work->cache, view, key, NULL, 0);
 }
 
 /* ---- entities and messages -------------------------------------------------------------------------------------- */
@@ -369,29 +239,6 @@ void work_send(struct work *work, const void *message) {
 
 /* ---- commit ----------------------------------------------------------------------------------------------------- */
 
-static void write_view(struct work *work, struct work_view *view) {
-  struct arena *arena = work_arena(work);
-  struct redis_arguments fields = redis_arguments_empty(arena);
-  const char *key = view_key(work->options.store, arena, view->view);
-  for (struct work_record *record = view->dirty.first; record; record = record->next) {
-    if (!record->bytes) {
-      transaction_remove_field(&work->transaction, key, record->key);
-      continue;
-    }
-    redis_add_text(&fields, record->key);
-    redis_add_bytes(&fields, record->bytes, record->size);
-  }
-  transaction_set_fields(&work->transaction, key, &fields);
-}
-
-static void begin_next_unit(struct work *work) {
-  for (struct work_view *view = work->views; view; view = view->next) {
-    for (struct work_record *record = view->dirty.first; record; record = record->next) record->dirty = false;
-    list_clear(&view->dirty);
-  }
-  begin_unit(work);
-}
-
 /* Returns the event that has added the guard or the change; an event's are those from its begin to the next one's. */
 static const struct event *owner_of(const struct work *work, size_t guard, size_t change) {
   const struct work_event *at = work->current;
@@ -408,6 +255,7 @@ static struct work_refusal refusal_of(struct work *work, const struct transactio
   if (!at) return refusal;
   refusal.entity = arena_printf(arena, "%s %s", at->type->name, at->id);
   refusal.version = at->version;
+  refusal.actual = result->actual ? strtoll(result->actual, NULL, 10) : 0;
   if (at->version == 0) {
     refusal.why = arena_printf(arena, "%s can't be created: it exists already", refusal.entity);
   } else {
@@ -424,7 +272,7 @@ static struct status refused(struct work *work, struct work_refusal refusal, str
 
 coroutine_fn struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {
   struct arena *arena = work_arena(work);
-  for (struct work_view *view = work->views; view; view = view->next) write_view(work, view);
+  view_cache_write(&work->cache, &work->transaction);
   if (work->sends.count > 0) {
     transaction_push(&work->transaction, outbox_key(work->options.store, arena), &work->sends);
   }
@@ -435,6 +283,7 @@ coroutine_fn struct status work_commit(struct work *work, struct work_refusal *r
   if (!status_is_ok(status)) return status;
   if (result.outcome == TRANSACTION_REFUSED && result.refused_by == 1) return lease_lost(arena);
   if (result.outcome != TRANSACTION_DONE) return refused(work, refusal_of(work, &result), ret_refusal);
-  begin_next_unit(work);
+  view_cache_written(&work->cache);
+  begin_unit(work);
   return status_ok();
 }

@@ -34,10 +34,6 @@ void *work_user(struct work *work);
 /* The lease's epoch as text, for fenced functions of the service's own (event_run_handler). */
 const char *work_epoch(struct work *work);
 
-/* Returns what an event_run_handler answers when such a function found another epoch: FAILED_PRECONDITION LEASE_LOST.
- * It says nothing against the event. */
-struct status work_lease_lost(struct work *work);
-
 /* Says that a record will be needed, so that a batch's records are fetched together. For subscription.want. */
 void work_want(struct work *work, const struct view *view, const char *key);
 

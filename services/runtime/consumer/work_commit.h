@@ -49,7 +49,8 @@ struct work_refusal {
   const struct event *event; /* whose guard or change it is; NULL if it is not of an event */
   const char *why;           /* for people */
   const char *entity;        /* whose guard does not hold: type and id; NULL means of no entity */
-  int64_t version;           /* the version of it that the handler has met; 0 if there is none */
+  int64_t version;           /* the version of it that the handler has met; 0 if it has met none */
+  int64_t actual;            /* the one that it has; 0 if there is none */
 };
 
 /* Writes the present unit, and what work_transaction was given, in one transaction; afterwards the next unit begins.

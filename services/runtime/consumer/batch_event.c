@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consumer/batch_event.h"
+
+#include "consumer/dead_letters.h"
+#include "loop/label.h"
+
+enum {
+  REFUSALS_MAX = 10,
+  ENTITIES_MAX = 10, /* so many may be in the way of an event for the first time and are believed to be contended */
+};
+
+void batch_event_take(struct batch_event *slot, struct arena *arena, struct progress_stream *stream,
+                      struct read_entry read) {
+  const struct subscribed_stream *subscribed = stream->subscribed;
+  slot->stream = stream;
+  slot->read = read;
+  struct status status =
+      event_decode(arena, subscribed->name, subscribed->subscription->entity, read.entry, &slot->event);
+  if (status_is_ok(status)) {
+    batch_event_label(slot);
+    slot->key = subscribed_stream_key(subscribed, &slot->event);
+  } else {
+    slot->key = DEAD_LETTERS_UNDECODABLE;
+    slot->fault = status.message;
+  }
+  slot->event.log_time = read.log_time;
+}
+
+void batch_event_label(const struct batch_event *slot) {
+  label_set(&(struct label){
+      .kind = "event", .name = slot->stream->subscribed->name, .entry = slot->event.id, .key = slot->key});
+}
+
+/* Others are quicker if the handler has met what was there when this entity was in the way the last time, and by now
+ * the entity has changed again. At an entity's first time that can't be told, and is believed, unless there is another
+ * one in the way each time. A handler that is at fault must not hold up all other events. */
+bool batch_event_is_contended(struct batch_event *slot, struct arena *arena, const struct work_refusal *refusal) {
+  if (!refusal->entity || refusal->actual <= refusal->version) return false;
+  if (!slot->moved) slot->moved = key_table_new(arena);
+  void **place = key_table_at(slot->moved, refusal->entity);
+  bool first = !*place;
+  if (first) *place = arena_calloc(arena, 1, sizeof(int64_t));
+  int64_t *version = *place, before = *version;
+  *version = refusal->actual;
+  return first ? slot->entities++ < ENTITIES_MAX : refusal->version >= before;
+}
+
+void batch_event_count_refusal(struct batch_event *slot, struct arena *arena, const struct work_refusal *refusal) {
+  if (++slot->refusals == REFUSALS_MAX) slot->fault = arena_printf(arena, "WORK_REFUSED: %s", refusal->why);
+}
