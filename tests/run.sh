@@ -1,6 +1,7 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
-# Installs what the tests need, builds, runs every suite, and says `N passed, N failed, N skipped` in the last line.
+# Installs what the tests need, builds, runs every suite, and names at the end which have failed. The last line says
+# `N passed, N failed, N skipped`.
 #
 #   run.sh [--sanitize] [--only PATTERN] [--redis redis|valkey] [--jobs N] [--no-install] [--list]
 #
@@ -222,6 +223,7 @@ run_suite() { # run_suite NAME PROGRAM
   printf '%s %s %s %s\n' "$passed" "$failed" "$skipped" "$verdict" >"$scratch/results/$file"
   {
     flock 7
+    [ "$verdict" != FAILED ] || printf '%s\n' "$name" >>"$scratch/failed"
     printf '%-8s %-44s %4s passed %6s s  %s\n' "$verdict" "$name" "$passed" "$seconds" "$why"
     if [ "$verdict" = FAILED ]; then
       printf '  exit status %s; the end of %s:\n' "$status" "$log"
@@ -329,5 +331,7 @@ read -r passed failed skipped < <(cat "$scratch"/results/* |
 results=$(find "$scratch/results" -type f | wc -l)
 failed=$((failed + ${#suites[@]} - results))
 echo
+# What failed may stand far above.
+[ ! -e "$scratch/failed" ] || sed 's/^/FAILED   /' "$scratch/failed"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -51,10 +51,26 @@ static void change_places(void) {
   replica = before;
 }
 
+/* A master that has not heard of the replica for a moment refuses. */
+static bool begins_to_fail_over(const void *server) {
+  const char *answer = private_redis_command(redis, "FAILOVER TO 127.0.0.1 %d",
+                                             private_redis_port((struct private_redis *)server));
+  return strcmp(answer, "OK") == 0;
+}
+
+/* Says why nothing has become of a failover. */
+static void show_replication(const char *name, struct private_redis *server) {
+  printf("\n    %s: %s", name, private_redis_command(server, "INFO replication"));
+}
+
 /* FAILOVER loses nothing: it holds up writes until the replica has all. */
 static void fail_over(void) {
-  private_redis_command(redis, "FAILOVER TO 127.0.0.1 %d", private_redis_port(replica));
-  CU_ASSERT_TRUE_FATAL(eventually(is_master, replica));
+  bool begun = eventually(begins_to_fail_over, replica);
+  bool done = begun && eventually(is_master, replica);
+  if (!done) show_replication("the master", redis);
+  if (!done) show_replication("the replica", replica);
+  CU_ASSERT_TRUE_FATAL(begun);
+  CU_ASSERT_TRUE_FATAL(done);
   change_places();
 }
 
