@@ -53,8 +53,8 @@ static void change_places(void) {
 
 /* A master that has not heard of the replica for a moment refuses. */
 static bool begins_to_fail_over(const void *server) {
-  const char *answer = private_redis_command(redis, "FAILOVER TO 127.0.0.1 %d",
-                                             private_redis_port((struct private_redis *)server));
+  const char *answer =
+      private_redis_command(redis, "FAILOVER TO 127.0.0.1 %d", private_redis_port((struct private_redis *)server));
   return strcmp(answer, "OK") == 0;
 }
 
@@ -173,6 +173,8 @@ struct visitor {
   int bought;
 };
 
+/* Static: should an assertion end a test while they shop, they go on until the next one or tear_down. */
+static struct visitor visitors[VISITORS];
 static atomic_bool shopping;
 
 static struct ordershop_answer call_as(struct visitor *visitor, enum ordershop_service service, const char *method,
@@ -212,7 +214,13 @@ static void *visit(void *argument) {
   return NULL;
 }
 
-static void open_the_door(struct visitor *visitors, const char *product_id) {
+static void close_the_door(void) {
+  if (!atomic_exchange(&shopping, false)) return;
+  for (int i = 0; i < VISITORS; i++) pthread_join(visitors[i].thread, NULL);
+}
+
+static void open_the_door(const char *product_id) {
+  close_the_door();
   atomic_store(&shopping, true);
   for (int i = 0; i < VISITORS; i++) {
     visitors[i] =
@@ -221,13 +229,8 @@ static void open_the_door(struct visitor *visitors, const char *product_id) {
   }
 }
 
-static void close_the_door(struct visitor *visitors) {
-  atomic_store(&shopping, false);
-  for (int i = 0; i < VISITORS; i++) pthread_join(visitors[i].thread, NULL);
-}
-
 /* What they were told holds: who has signed up is listed, what was bought is an order. */
-static void assert_served(struct visitor *visitors, int64_t ordered) {
+static void assert_served(int64_t ordered) {
   int64_t bought = 0;
   for (int i = 0; i < VISITORS; i++) {
     for (int c = 0; c < visitors[i].customer_count; c++) CU_ASSERT_TRUE(is_listed(visitors[i].customers[c]->id));
@@ -276,23 +279,22 @@ static void sell_out_while(void (*failing_over)(void)) {
   struct asking *late =
       ask_begin(once, ORDERSHOP_ORDER, "CreateOrder", order_request(customer->id, product->id, HELD, NULL));
   CU_ASSERT_TRUE_FATAL(private_shop_await_point(shop, ORDERSHOP_ORDER, "order.after_reserve"));
-  struct visitor visitors[VISITORS];
   hold_consumers();
-  open_the_door(visitors, product->id);
+  open_the_door(product->id);
   CU_ASSERT_TRUE(eventually(is_sold, product->id));
   failing_over();
   lead_to_master();
   release_consumers();
   CU_ASSERT_TRUE(eventually(is_sold_out, product->id)); /* also what the one that stands still has held */
   CU_ASSERT_TRUE(attempts_end());
-  close_the_door(visitors);
+  close_the_door();
   private_shop_release(shop, ORDERSHOP_ORDER, "order.after_reserve");
   CU_ASSERT_FALSE(status_is_ok(ask_end(late).status));
   CU_ASSERT_TRUE(attempts_end());
   CU_ASSERT_EQUAL(units_ordered(product->id), UNITS);
   CU_ASSERT_TRUE(stock_becomes(product->id, 0, UNITS));
   CU_ASSERT_EQUAL(all_log_lines("recorded without their stock"), 0);
-  assert_served(visitors, UNITS);
+  assert_served(UNITS);
   assert_each_mail_once();
   CU_ASSERT_TRUE(eventually(is_left, replica));
 }
@@ -418,6 +420,7 @@ static int set_up(void) {
 }
 
 static int tear_down(void) {
+  close_the_door();
   private_redis_free(replica == private_shop_redis(shop) ? redis : replica);
   fault_shop_close();
   return 0;
