@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/message.h"
 #include "base/utf8.h"
 
 static json_t *json_of_value(struct arena *arena, const ProtobufCFieldDescriptor *field, const void *value);
@@ -111,11 +112,9 @@ static const char *duration_text(struct arena *arena, const Google__Protobuf__Du
 
 /* A choice that was not made, or a message that was not set. */
 static bool is_absent(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
-  const char *base = (const char *)message;
   if (field->label == PROTOBUF_C_LABEL_REPEATED) return false;
-  bool one_of = field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF;
-  if (one_of && *(const uint32_t *)(base + field->quantifier_offset) != field->id) return true;
-  return field->type == PROTOBUF_C_TYPE_MESSAGE && !*(void *const *)(base + field->offset);
+  if (!message_is_chosen(message, field)) return true;
+  return field->type == PROTOBUF_C_TYPE_MESSAGE && !*(void *const *)message_member(message, field);
 }
 
 /* The size of one element of a repeated field. */

@@ -18,7 +18,7 @@ BEGINNINGS = {"coroutine_yield", "coroutine_yield_until"}
 # Comments, texts and preprocessor lines say nothing of calls; line breaks stay.
 NOISE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|^[ \t]*#(?:\\\n|[^\n])*', re.S | re.M)
 # A declaration or the head of a definition, from the first column to its ; or {
-HEAD = re.compile(r"^(?P<before>(?:[a-z_]\w*[\s*]+)+?\**)(?P<name>\w+)\((?P<rest>[^;{}]*)\)(?P<attributes>[^;{}()=]*(?:\(\([^;{}]*\)\))?)\s*(?P<end>[;{])", re.M)
+HEAD = re.compile(r"^(?P<before>(?:[A-Za-z_]\w*[\s*]+)+?\**)(?P<name>\w+)\((?P<rest>[^;{}]*)\)(?P<attributes>[^;{}()=]*(?:\(\([^;{}]*\)\))?)\s*(?P<end>[;{])", re.M)
 CALL = re.compile(r"(?P<access>->|\.)?\b(?P<name>[a-z_]\w*)\(")
 POINTER = re.compile(r"(?P<mark>\bcoroutine_fn\s)?(?:\b(?:struct|enum|const|unsigned)\s+)*\b\w+[\s*]+(?:const\s+)?\(\*(?:const\s+)?(?P<name>\w+)(?:\[\w*\])?\)\(")
 TYPE = re.compile(r"^typedef (?P<mark>coroutine_fn )?[^;{}]*?\b(?P<name>\w+)\([^;{}]*\);", re.M)

@@ -1,17 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events as text and JSON, whatever the entry holds; where a tail begins. */
+#include <descriptor_set.h>
 #include <jansson.h>
 #include <ordershop/v1/customer.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/message.h"
+#include "client/cli/events/entity_types.h"
 #include "client/cli/events/event_from.h"
 #include "client/cli/events/event_text.h"
 #include "client/cli/output/status_show.h"
 #include "suite.h"
 
 static struct arena *arena;
+static struct entity_types *types;
+
+static const ProtobufCMessageDescriptor *type_of(const char *stream) {
+  return entity_types_find(types, stream_name_of(arena, stream).entity);
+}
+
+static const char *text_of_event(const char *stream, const struct redis_reply *entry) {
+  return event_text(arena, stream, type_of(stream), entry);
+}
+
+static const char *json_of_event(const char *stream, const struct redis_reply *entry) {
+  return event_json(arena, stream, type_of(stream), entry);
+}
 
 static struct redis_reply *text_of(const void *bytes, size_t size) {
   struct redis_reply *reply = arena_calloc(arena, 1, sizeof(*reply));
@@ -47,20 +62,20 @@ static struct redis_reply *entry_of_customer(const char *name) {
 }
 
 static void test_text(void) {
-  CU_ASSERT_STRING_EQUAL(event_text(arena, "customer_updated", entry_of_customer("Ada Lovelace")),
+  CU_ASSERT_STRING_EQUAL(text_of_event("customer_updated", entry_of_customer("Ada Lovelace")),
                          "2019-01-28T18:21:18.802091Z  customer    updated  76131f90-36f5-4ce4-8516-0685a3dccc54  v2  "
                          "name=\"Ada Lovelace\"  cause=c1");
 }
 
 static void test_controls(void) {
-  const char *text = event_text(arena, "customer_updated", entry_of_customer("\x1b[2J\nfaked"));
+  const char *text = text_of_event("customer_updated", entry_of_customer("\x1b[2J\nfaked"));
   CU_ASSERT_PTR_NULL(strchr(text, '\x1b'));
   CU_ASSERT_PTR_NULL(strchr(text, '\n'));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "faked"));
 }
 
 static void test_json(void) {
-  json_t *json = json_loads(event_json(arena, "customer_updated", entry_of_customer("Ada")), 0, NULL);
+  json_t *json = json_loads(json_of_event("customer_updated", entry_of_customer("Ada")), 0, NULL);
   CU_ASSERT_PTR_NOT_NULL_FATAL(json);
   CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json, "id")), "1548699678802-91");
   CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json, "stream")), "customer_updated");
@@ -71,17 +86,26 @@ static void test_json(void) {
   json_decref(json);
 }
 
+/* What the store demands of an entity, and no request or answer of the contract has. */
+static void test_entities(void) {
+  static const char *const all[] = {"billing", "customer", "interaction", "inventory", "mail", "order", "product"};
+  size_t count = 0;
+  while (entity_types_name(types, count)) count++;
+  CU_ASSERT_EQUAL(count, sizeof(all) / sizeof(all[0]));
+  for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) CU_ASSERT_PTR_NOT_NULL(entity_types_find(types, all[i]));
+}
+
 static void test_unknown(void) {
-  CU_ASSERT_PTR_NOT_NULL(strstr(event_text(arena, "cart_created", entry_of("\xff", 1)), "no type is known"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(event_text(arena, "odd", entry_of("", 0)), "no type is known"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(event_text(arena, "customer_created", entry_of("\xff", 1)), "can't be decoded"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("cart_created", entry_of("\xff", 1)), "no type is known"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("odd", entry_of("", 0)), "no type is known"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("customer_created", entry_of("\xff", 1)), "can't be decoded"));
 }
 
 static void check_shown(const char *stream, const struct redis_reply *entry) {
-  const char *text = event_text(arena, stream, entry);
+  const char *text = text_of_event(stream, entry);
   CU_ASSERT_PTR_NULL(strchr(text, '\n'));
   CU_ASSERT_PTR_NULL(strchr(text, '\x1b'));
-  json_t *json = json_loads(event_json(arena, stream, entry), 0, NULL);
+  json_t *json = json_loads(json_of_event(stream, entry), 0, NULL);
   CU_ASSERT_PTR_NOT_NULL(json);
   json_decref(json);
 }
@@ -89,8 +113,9 @@ static void check_shown(const char *stream, const struct redis_reply *entry) {
 /* Bytes that nobody wrote, and such that differ a little from what somebody did. */
 static void test_random(void) {
   srand(4711);
-  const char *stream;
-  for (size_t i = 0; (stream = event_stream_known(arena, i)); i++) {
+  const char *name;
+  for (size_t i = 0; (name = entity_types_name(types, i)); i++) {
+    const char *stream = arena_printf(arena, "%s_created", name);
     for (int round = 0; round < 300; round++) {
       char bytes[64];
       size_t size = (size_t)rand() % sizeof(bytes);
@@ -156,10 +181,12 @@ static void test_durations(void) {
 
 static int set_up(void) {
   arena = arena_new();
-  return 0;
+  types = entity_types_new(NULL);
+  return !status_is_ok(entity_types_add(types, arena, ordershop_descriptor_set, ordershop_descriptor_set_size));
 }
 
 static int tear_down(void) {
+  entity_types_free(types);
   arena_free(arena);
   return 0;
 }
@@ -168,6 +195,7 @@ static const struct test tests[] = {
     {"an event is a line: time, what happened, id, fields, cause", test_text},
     {"what a customer chose as his name moves no cursor and forges no line", test_controls},
     {"an event is a line of JSON with its entity by name", test_json},
+    {"the entities of the contract are known, and nothing else", test_entities},
     {"what can't be decoded is shown as such", test_unknown},
     {"random and damaged bytes are shown in one line, and as JSON", test_random},
     {"entries of odd shapes are shown", test_shapes},

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/cli/events/event_text.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "shop_brand.h"
@@ -27,7 +26,7 @@ struct event_tail {
   size_t stream_count, stream_capacity;
   const char *scan_cursor;
   int64_t scanned_us; /* when the latest scan was over; 0 if none was */
-  bool ended;         /* `show` wants no more */
+  bool ended;         /* `show_event` wants no more */
 };
 
 /* ---- the beginning ---------------------------------------------------------------------------------------------- */
@@ -96,13 +95,9 @@ static void add_stream(struct event_tail *tail, const char *name) {
   stream_reader_add(tail->reader, redis_key(tail->redis, tail->arena, "events:%s", name), tail->begin);
 }
 
-/* Those that were asked for, or those of the contract, which need not exist yet. */
 static void name_streams(struct event_tail *tail) {
   const struct event_tail_options *options = tail->options;
   for (size_t i = 0; i < options->stream_count; i++) add_stream(tail, options->streams[i]);
-  if (options->stream_count > 0) return;
-  const char *name;
-  for (size_t i = 0; (name = event_stream_known(tail->arena, i)); i++) add_stream(tail, name);
 }
 
 /* The prefix may hold characters that mean something in a pattern. */
@@ -118,7 +113,8 @@ static const char *pattern_of(const struct event_tail *tail, struct arena *arena
   return pattern;
 }
 
-/* A step of the search for streams beyond the contract. Each takes little of Redis' time, however many keys there are.
+/* A step of the search for streams beyond those that were named. Each takes little of Redis' time, however many keys
+ * there are.
  */
 static coroutine_fn struct status scan_step(struct event_tail *tail) {
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
@@ -146,7 +142,7 @@ static coroutine_fn struct status scan_step(struct event_tail *tail) {
 
 /* The search goes through all keys once at the beginning, then again and again with pauses. */
 static bool scan_is_due(const struct event_tail *tail) {
-  if (tail->options->stream_count > 0) return false;
+  if (!tail->options->all_streams) return false;
   return tail->scan_cursor || clock_monotonic_us() - tail->scanned_us >= SCAN_AGAIN_US;
 }
 
@@ -161,11 +157,11 @@ static coroutine_fn void wait_for_redis(struct event_tail *tail, const char *rea
   options->tell(options->argument, "Redis is back");
 }
 
-static void show_what_is_in_order(struct event_tail *tail) {
+static coroutine_fn void show_what_is_in_order(struct event_tail *tail) {
   const struct event_tail_options *options = tail->options;
   struct read_entry next;
   while (!tail->ended && stream_reader_next(tail->reader, &next)) {
-    tail->ended = !options->show(options->argument, tail->streams[next.stream], next.entry);
+    tail->ended = !options->show_event(options->argument, tail->streams[next.stream], next.entry);
     read_entry_release(&next);
   }
 }
@@ -190,7 +186,7 @@ static coroutine_fn struct status wait_for_more(struct event_tail *tail) {
 }
 
 static coroutine_fn struct status poll_once(struct event_tail *tail) {
-  bool searching = tail->scanned_us == 0 && tail->options->stream_count == 0;
+  bool searching = tail->scanned_us == 0 && tail->options->all_streams;
   struct status status = status_ok();
   if (scan_is_due(tail)) status = scan_step(tail);
   if (status_is_ok(status) && (!searching || tail->scanned_us)) status = catch_up(tail);

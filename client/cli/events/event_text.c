@@ -3,17 +3,11 @@
 
 #include <google/protobuf/empty.pb-c.h>
 #include <jansson.h>
-#include <ordershop/v1/billing.pb-c.h>
-#include <ordershop/v1/crm.pb-c.h>
-#include <ordershop/v1/customer.pb-c.h>
-#include <ordershop/v1/inventory.pb-c.h>
-#include <ordershop/v1/mail.pb-c.h>
-#include <ordershop/v1/order.pb-c.h>
-#include <ordershop/v1/product.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/message.h"
+#include "base/message_check.h"
 #include "base/timestamp.h"
 #include "client/cli/output/show.h"
 #include "client/cli/output/terminal.h"
@@ -22,50 +16,32 @@
 #include "store/event.h"
 #include "store/log_time.h"
 
-/* ---- the contract's streams ------------------------------------------------------------------------------------- */
+/* ---- decoding --------------------------------------------------------------------------------------------------- */
 
-static const struct {
-  const char *name;
-  const ProtobufCMessageDescriptor *descriptor;
-} entities[] = {
-    {"customer", &ordershop__v1__customer__descriptor},       {"product", &ordershop__v1__product__descriptor},
-    {"inventory", &ordershop__v1__inventory__descriptor},     {"order", &ordershop__v1__order__descriptor},
-    {"billing", &ordershop__v1__billing__descriptor},         {"mail", &ordershop__v1__mail__descriptor},
-    {"interaction", &ordershop__v1__interaction__descriptor},
-};
-static const char *const happenings[] = {"created", "updated", "deleted"};
-enum { ENTITIES = sizeof(entities) / sizeof(entities[0]), HAPPENINGS = 3 };
+enum { UNPACKED_MAX = 64 * 1024 * 1024 }; /* bytes that an entity may take in memory */
 
-const char *event_stream_known(struct arena *arena, size_t index) {
-  if (index >= (size_t)ENTITIES * HAPPENINGS) return NULL;
-  return arena_printf(arena, "%s_%s", entities[index / HAPPENINGS].name, happenings[index % HAPPENINGS]);
-}
-
-/* A stream "customer_created", taken apart. */
-struct stream_name {
-  const char *entity;                           /* "customer" */
-  const char *happening;                        /* "created"; "" where the stream is named otherwise */
-  const ProtobufCMessageDescriptor *descriptor; /* NULL means not of the contract */
-};
-
-static struct stream_name take_apart(struct arena *arena, const char *stream) {
+struct stream_name stream_name_of(struct arena *arena, const char *stream) {
   const char *end = strrchr(stream, '_');
   if (!end) return (struct stream_name){.entity = stream, .happening = ""};
-  struct stream_name name = {.entity = arena_memdup(arena, stream, (size_t)(end - stream)), .happening = end + 1};
-  for (size_t i = 0; i < ENTITIES; i++) {
-    if (strcmp(entities[i].name, name.entity) == 0) name.descriptor = entities[i].descriptor;
-  }
-  return name;
+  return (struct stream_name){.entity = arena_memdup(arena, stream, (size_t)(end - stream)), .happening = end + 1};
+}
+
+/* Types come from outside, too: one may be within itself, deeper than the stack. */
+static bool fits(const ProtobufCMessageDescriptor *type, const struct redis_reply *entry) {
+  const struct redis_reply *entity = redis_reply_field(redis_reply_at(entry, 1), "entity");
+  return !redis_reply_text(entity) || message_fits(type, entity->text, entity->size, UNPACKED_MAX);
 }
 
 /* Any bytes that are a message at all are an Empty with unknown fields: so the rest of the event is told, too. */
-static struct status decode(struct arena *arena, const char *stream, const struct stream_name *name,
+static struct status decode(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
                             const struct redis_reply *entry, struct event *ret_event) {
-  const ProtobufCMessageDescriptor *descriptor =
-      name->descriptor ? name->descriptor : &google__protobuf__empty__descriptor;
-  struct status status = event_decode(arena, stream, descriptor, entry, ret_event);
-  if (name->descriptor) return status;
-  return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "no type is known for the stream");
+  const ProtobufCMessageDescriptor *empty = &google__protobuf__empty__descriptor;
+  bool decodable = type && fits(type, entry);
+  struct status status = event_decode(arena, stream, decodable ? type : empty, entry, ret_event);
+  if (decodable) return status;
+  if (!type) return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "no type is known for the stream");
+  return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "its entity is no %s, or too large",
+                      type->name);
 }
 
 /* Log time promises order; as a time it is right unless the log's clock was pushed. */
@@ -134,10 +110,11 @@ static const char *entity_text(struct arena *arena, const struct event *event) {
   return arena_printf(arena, "%s%s", text, fields_text(arena, event));
 }
 
-const char *event_text(struct arena *arena, const char *stream, const struct redis_reply *entry) {
-  struct stream_name name = take_apart(arena, stream);
+const char *event_text(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
+                       const struct redis_reply *entry) {
+  struct stream_name name = stream_name_of(arena, stream);
   struct event event;
-  struct status status = decode(arena, stream, &name, entry, &event);
+  struct status status = decode(arena, stream, type, entry, &event);
   const char *time = terminal_paint(arena, PAINT_FAINT, time_of(arena, event.id));
   const char *what =
       arena_printf(arena, "%-11s %-7s", terminal_line(arena, name.entity), terminal_line(arena, name.happening));
@@ -164,10 +141,11 @@ static void set_text(struct arena *arena, json_t *object, const char *name, cons
   json_object_set_new(object, name, json ? json : json_string(terminal_line(arena, text)));
 }
 
-const char *event_json(struct arena *arena, const char *stream, const struct redis_reply *entry) {
-  struct stream_name name = take_apart(arena, stream);
+const char *event_json(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
+                       const struct redis_reply *entry) {
+  struct stream_name name = stream_name_of(arena, stream);
   struct event event;
-  struct status status = decode(arena, stream, &name, entry, &event);
+  struct status status = decode(arena, stream, type, entry, &event);
   json_t *json = json_object();
   set_text(arena, json, "id", event.id);
   set_text(arena, json, "stream", stream);

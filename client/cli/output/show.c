@@ -42,6 +42,7 @@ static size_t list_size(const void *message, const ProtobufCFieldDescriptor *fie
 const char *show_value_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field) {
   const void *member = message_member(message, field);
   if (field->label == PROTOBUF_C_LABEL_REPEATED) return arena_printf(arena, "%zu", list_size(message, field));
+  if (!message_is_chosen(message, field)) return "";
   if (is_money(field)) return money_text(arena, *(const int64_t *)member);
   if (field->descriptor == &google__protobuf__timestamp__descriptor) {
     const Google__Protobuf__Timestamp *timestamp = *(Google__Protobuf__Timestamp *const *)member;

@@ -175,10 +175,8 @@ void message_share_unknown(void *to, const void *from) {
 /* The messages in a field; *ret_count is 0 if there are none. */
 static void *const *messages_in(const void *message, const ProtobufCFieldDescriptor *field, size_t *ret_count) {
   void *const *messages = message_member(message, field);
-  const void *quantifier = (const char *)message + field->quantifier_offset;
-  bool is_other = field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF && *(const uint32_t *)quantifier != field->id;
   *ret_count = 0;
-  if (field->type != PROTOBUF_C_TYPE_MESSAGE || is_other) return NULL;
+  if (field->type != PROTOBUF_C_TYPE_MESSAGE || !message_is_chosen(message, field)) return NULL;
   if (field->label == PROTOBUF_C_LABEL_REPEATED) {
     *ret_count = message_repeated_count(message, field);
     return *(void *const *const *)messages;
@@ -231,9 +229,27 @@ static const char *timestamp_text(struct arena *arena, const Google__Protobuf__T
   return arena_strdup(arena, text);
 }
 
+const char *message_snake_case(struct arena *arena, const char *short_name) {
+  char *snake = arena_alloc(arena, 2 * strlen(short_name) + 1), *at = snake;
+  for (const char *c = short_name; *c; c++) {
+    bool upper = *c >= 'A' && *c <= 'Z';
+    if (upper && c > short_name) *at++ = '_';
+    *at++ = upper ? (char)(*c - 'A' + 'a') : *c;
+  }
+  *at = '\0';
+  return snake;
+}
+
+bool message_is_chosen(const void *message, const ProtobufCFieldDescriptor *field) {
+  const void *quantifier = (const char *)message + field->quantifier_offset;
+  return !(field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) || *(const uint32_t *)quantifier == field->id;
+}
+
 const char *message_field_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field) {
-  if (field->label == PROTOBUF_C_LABEL_REPEATED) return NULL;
+  if (field->label == PROTOBUF_C_LABEL_REPEATED || !message_is_chosen(message, field)) return NULL;
   const void *member = message_member(message, field);
+  if (field->type == PROTOBUF_C_TYPE_FLOAT) return arena_printf(arena, "%g", (double)*(const float *)member);
+  if (field->type == PROTOBUF_C_TYPE_DOUBLE) return arena_printf(arena, "%g", *(const double *)member);
   if (field->type == PROTOBUF_C_TYPE_STRING) return *(char *const *)member ? *(char *const *)member : "";
   if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
     if (field->descriptor != &google__protobuf__timestamp__descriptor) return NULL;

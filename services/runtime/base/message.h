@@ -67,6 +67,12 @@ size_t message_repeated_count(const void *message, const ProtobufCFieldDescripto
 void *const *message_repeated_values(const void *message, const ProtobufCFieldDescriptor *field);
 void message_set_repeated(void *message, const ProtobufCFieldDescriptor *field, void **values, size_t count);
 
+/* Returns false if the field is a oneof's, and another one of it is set, or none. */
+bool message_is_chosen(const void *message, const ProtobufCFieldDescriptor *field);
+
+/* Returns a message type's name ("GiftCard") as the streams and keys of its entities have it ("gift_card"). */
+const char *message_snake_case(struct arena *arena, const char *short_name);
+
 /* Returns a singular field's value for people: texts as they are, numbers, names of enum values, timestamps as RFC
- * 3339. Returns NULL for repeated fields and other messages. */
+ * 3339. Returns NULL for repeated fields, other messages, and what is not set of a oneof. */
 const char *message_field_text(struct arena *arena, const void *message, const ProtobufCFieldDescriptor *field);

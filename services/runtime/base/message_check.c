@@ -18,8 +18,9 @@ struct reader {
 };
 
 struct check {
-  struct violations *violations;
+  struct violations *violations; /* NULL: texts may be what they like */
   struct arena *arena;
+  size_t memory; /* that messages may still take when they are unpacked */
 };
 
 /* Where the walk is, for the paths of violations: linked from the innermost message outwards. */
@@ -92,19 +93,21 @@ static bool check_field(struct check *check, const ProtobufCFieldDescriptor *fie
                         const struct place *parent, size_t index, int depth) {
   struct place place = {.parent = parent, .field = field, .index = index};
   if (field->type == PROTOBUF_C_TYPE_MESSAGE) return check_message(check, field->descriptor, value, &place, depth + 1);
-  if (field->type != PROTOBUF_C_TYPE_STRING) return true;
+  if (field->type != PROTOBUF_C_TYPE_STRING || !check->violations) return true;
   const char *fault = text_fault(value);
   if (fault) violation_add(check->violations, place_path(check->arena, &place), "%s", fault);
   return true;
 }
 
-/* Returns false if the bytes are no protobuf. Elements of a repeated field are counted while they come in a row, as all
- * encoders write them; where they don't, only the index in a violation's path is off. */
+/* Returns false if the bytes are no protobuf, or more than may be unpacked. Elements of a repeated field are counted
+ * while they come in a row, as all encoders write them; where they don't, only the index in a violation's path is off.
+ */
 static bool check_message(struct check *check, const ProtobufCMessageDescriptor *descriptor, struct reader message,
                           const struct place *place, int depth) {
   const ProtobufCFieldDescriptor *last = NULL;
   size_t index = 0;
-  if (depth > DEPTH_MAX) return false;
+  if (depth > DEPTH_MAX || descriptor->sizeof_message > check->memory) return false;
+  check->memory -= descriptor->sizeof_message;
   while (message.at < message.end) {
     uint64_t tag;
     struct reader value;
@@ -123,11 +126,17 @@ static bool check_message(struct check *check, const ProtobufCMessageDescriptor 
 struct status message_check(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, const void *bytes,
                             size_t size) {
   struct violations violations = violations_of(arena);
-  struct check check = {.violations = &violations, .arena = arena};
+  struct check check = {.violations = &violations, .arena = arena, .memory = SIZE_MAX};
   struct reader message = {.at = bytes, .end = (const uint8_t *)bytes + size};
   if (!check_message(&check, descriptor, message, NULL, 1)) {
     violations = violations_of(arena);
     violation_add(&violations, "", "must be an encoded %s", descriptor->name);
   }
   return violations_status(&violations);
+}
+
+bool message_fits(const ProtobufCMessageDescriptor *descriptor, const void *bytes, size_t size, size_t memory) {
+  struct check check = {.memory = memory};
+  struct reader message = {.at = bytes, .end = (const uint8_t *)bytes + size};
+  return check_message(&check, descriptor, message, NULL, 1);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -12,3 +13,7 @@
  * violation on "" if the bytes are not protobuf at all. */
 struct status message_check(struct arena *arena, const ProtobufCMessageDescriptor *descriptor, const void *bytes,
                             size_t size);
+
+/* Returns whether the bytes are protobuf, with messages at most 32 deep, whose structs take at most `memory` bytes when
+ * they are unpacked: for types from outside, which may be within themselves or have many fields. */
+bool message_fits(const ProtobufCMessageDescriptor *descriptor, const void *bytes, size_t size, size_t memory);

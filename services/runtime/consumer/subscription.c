@@ -4,21 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/message.h"
 #include "consumer/projection.h"
 
 enum { VERBS = 3 };
-
-/* "GiftCard" -> "gift_card". */
-static const char *snake_case(struct arena *arena, const char *name) {
-  char *snake = arena_alloc(arena, 2 * strlen(name) + 1), *at = snake;
-  for (const char *c = name; *c; c++) {
-    bool upper = *c >= 'A' && *c <= 'Z';
-    if (upper && c > name) *at++ = '_';
-    *at++ = upper ? (char)(*c - 'A' + 'a') : *c;
-  }
-  *at = '\0';
-  return snake;
-}
 
 static size_t add_streams(struct arena *arena, const struct subscription *subscription,
                           struct subscribed_stream *streams) {
@@ -31,7 +20,7 @@ static size_t add_streams(struct arena *arena, const struct subscription *subscr
       {"updated", subscription->updated, subscription->updated_run},
       {"deleted", subscription->deleted, subscription->deleted_run},
   };
-  const char *entity = snake_case(arena, subscription->entity->short_name);
+  const char *entity = message_snake_case(arena, subscription->entity->short_name);
   size_t count = 0;
   for (size_t i = 0; i < VERBS; i++) {
     if (!verbs[i].handler && !verbs[i].run_handler && !subscription->projection) continue;

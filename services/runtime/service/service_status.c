@@ -88,7 +88,8 @@ static Google__Protobuf__Duration *duration_new(struct arena *arena, int64_t us)
   return duration;
 }
 
-static Ordershop__V1__ConsumerStatus *consumer_status(struct service_status *self, struct context *context) {
+static coroutine_fn Ordershop__V1__ConsumerStatus *consumer_status(struct service_status *self,
+                                                                   struct context *context) {
   const struct consumer *consumer = self->service->consumer;
   Ordershop__V1__ConsumerStatus *status = arena_alloc(context->arena, sizeof *status);
   ordershop__v1__consumer_status__init(status);
@@ -114,7 +115,8 @@ static char *reason_of(const struct service_status *self, struct arena *arena, b
   return arena_strdup(arena, *trouble ? trouble : "the process is starting or stopping");
 }
 
-static struct status get_service_status(struct rpc_call *call, const void *request, const void **ret_reply) {
+static coroutine_fn struct status get_service_status(struct rpc_call *call, const void *request,
+                                                     const void **ret_reply) {
   struct service_status *self = call->service;
   struct arena *arena = call->context.arena;
   (void)request;

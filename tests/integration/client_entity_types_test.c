@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Types of entities that the services are asked for, over real connections. */
+#include "client/cli/events/entity_types.h"
+
+#include <descriptor_set.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "client/reflection_client.h"
+#include "echo_server.h"
+#include "in_coroutine.h"
+#include "suite.h"
+
+static struct arena *arena;
+static struct echo_server *server;
+static struct ordershop_client *client;
+static struct entity_types *types;
+static const char *problem;
+
+/* A client of a shop that isn't there, and of one service more. */
+static void open_client(int port) {
+  static char address[32];
+  static struct ordershop_own_service own = {.name = "echo", .address = address};
+  snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+  struct ordershop_client_options options = {.port_base = 1, .own_services = &own, .own_service_count = 1};
+  CU_ASSERT_TRUE_FATAL(status_is_ok(ordershop_client_open(arena, &options, &client)));
+  types = entity_types_new(client);
+}
+
+static void close_client(void) {
+  entity_types_free(types);
+  ordershop_client_close(client);
+}
+
+static coroutine_fn void ask_for_customer(struct context *context) {
+  (void)context;
+  const ProtobufCMessageDescriptor *type = entity_types_ask(types, "customer", &problem);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(type);
+  CU_ASSERT_STRING_EQUAL(type->name, "ordershop.v1.Customer");
+  CU_ASSERT_PTR_NULL(problem);
+}
+
+static void test_asked(void) {
+  open_client(server->port);
+  CU_ASSERT_PTR_NULL(entity_types_find(types, "customer"));
+  in_coroutine(ask_for_customer);
+  CU_ASSERT_PTR_NOT_NULL(entity_types_find(types, "customer"));
+  close_client();
+}
+
+static coroutine_fn void ask_for_cart(struct context *context) {
+  (void)context;
+  CU_ASSERT_PTR_NULL(entity_types_ask(types, "cart", &problem));
+}
+
+static void test_nobody_has(void) {
+  open_client(server->port);
+  in_coroutine(ask_for_cart);
+  CU_ASSERT_PTR_NULL(problem);
+  in_coroutine(ask_for_customer); /* having missed one is no reason not to find another */
+  close_client();
+}
+
+/* A port of which a socket takes no connection, or that takes all and says nothing. */
+static int silent_socket(bool listening, int *ret_port) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof(address);
+  int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  CU_ASSERT_EQUAL_FATAL(bind(silent, (struct sockaddr *)&address, size), 0);
+  CU_ASSERT_EQUAL_FATAL(getsockname(silent, (struct sockaddr *)&address, &size), 0);
+  if (listening) CU_ASSERT_EQUAL_FATAL(listen(silent, 16), 0);
+  *ret_port = ntohs(address.sin_port);
+  return silent;
+}
+
+static void check_problem_is_told_once(bool listening) {
+  int port;
+  int silent = silent_socket(listening, &port);
+  open_client(port);
+  in_coroutine(ask_for_cart);
+  CU_ASSERT_TRUE(problem && strstr(problem, "echo can't be asked for its types"));
+  in_coroutine(ask_for_cart);
+  CU_ASSERT_PTR_NULL(problem);
+  close_client();
+  close(silent);
+}
+
+static void test_away(void) {
+  check_problem_is_told_once(false);
+}
+
+static void test_silent(void) {
+  check_problem_is_told_once(true);
+}
+
+static void test_too_large(void) {
+  open_client(server->port);
+  struct context context = {.arena = arena};
+  const void *set;
+  size_t size;
+  enum ordershop_service echo = ORDERSHOP_SERVICE_COUNT;
+  struct status status = ordershop_get_descriptor_set(client, &context, echo, 1000, &set, &size);
+  CU_ASSERT_EQUAL(status.code, STATUS_RESOURCE_EXHAUSTED);
+  status = ordershop_get_descriptor_set(client, &context, echo, 2 * ordershop_descriptor_set_size, &set, &size);
+  CU_ASSERT_TRUE(status_is_ok(status));
+  CU_ASSERT_TRUE(size > 1000);
+  close_client();
+}
+
+static void test_known_stay(void) {
+  open_client(server->port);
+  struct status status = entity_types_add(types, arena, ordershop_descriptor_set, ordershop_descriptor_set_size);
+  CU_ASSERT_TRUE_FATAL(status_is_ok(status));
+  const ProtobufCMessageDescriptor *before = entity_types_find(types, "customer");
+  status = entity_types_add(types, arena, ordershop_descriptor_set, ordershop_descriptor_set_size);
+  CU_ASSERT_TRUE(status_is_ok(status));
+  CU_ASSERT_PTR_EQUAL(entity_types_find(types, "customer"), before);
+  close_client();
+}
+
+static int set_up(void) {
+  arena = arena_new();
+  server = echo_server_start(NULL, NULL);
+  return server ? 0 : 1;
+}
+
+static int tear_down(void) {
+  echo_server_stop(server);
+  arena_free(arena);
+  return 0;
+}
+
+static const struct test tests[] = {
+    {"a service is asked for a type that is not known", test_asked},
+    {"what nobody has is not known, and others are still found", test_nobody_has},
+    {"a service of one's own that is away is told, once", test_away},
+    {"one that says nothing doesn't hold up for ever, and is told, too", test_silent},
+    {"a service says no more than it may", test_too_large},
+    {"types that are known stay as they are", test_known_stay},
+};
+
+int main(int argc, char **argv) {
+  return suite_main("client_entity_types", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);
+}
