@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Positions: waiting for one, and a log that is not the one that was seen. */
+#include <ordershop/v1/customer.pb-c.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +9,11 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "consumer/consumer_backlog.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
+#include "shop_brand.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -46,6 +49,40 @@ static struct position now_of(struct watcher *watcher, struct context *context) 
   struct position now = {0};
   CU_ASSERT_TRUE(status_is_ok(clock_tick(watcher->store, context, &now)));
   return now;
+}
+
+/* ---- lag -------------------------------------------------------------------------------------------------------- */
+
+static struct event_store *open_store(struct context *context) {
+  const struct event_store_options store_options = {
+      .brand = &shop_brand, .service = "watcher", .redis_url = private_redis_url(redis), .request_seconds = 100};
+  struct event_store *store;
+  CU_ASSERT_TRUE_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &store)));
+  while (!event_store_is_ready(store)) coroutine_sleep(1000, context->deadline_us);
+  return store;
+}
+
+/* Of a service that was added to a running shop, before it has handled anything. */
+static void measure_without_a_position(struct context *context) {
+  static const struct subscription all = {
+      .entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &watcher_seen};
+  struct event_store *store = open_store(context);
+  const struct leader leader = {.store = store};
+  const struct progress progress = progress_of(&leader, context->arena, &all, 1);
+  struct consumer_backlog backlog = {.lag_us = -2};
+  CU_ASSERT_TRUE(status_is_ok(consumer_backlog_read(&progress, context, &backlog)));
+  CU_ASSERT_EQUAL(backlog.lag_us, 0);
+  struct position first = watcher_append(store, context, "customer_updated", "a", 0, 1, "Ann");
+  struct position last = watcher_append(store, context, "customer_created", "b", 0, 1, "Bob");
+  CU_ASSERT_TRUE(status_is_ok(consumer_backlog_read(&progress, context, &backlog)));
+  CU_ASSERT_EQUAL(backlog.position, 0);
+  CU_ASSERT_EQUAL(backlog.lag_entries, 2);
+  CU_ASSERT_EQUAL(backlog.lag_us, last.log_time - first.log_time + 1);
+  event_store_close(store);
+}
+
+static void test_lag_of_a_new_service(void) {
+  run(measure_without_a_position);
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
@@ -437,6 +474,7 @@ static int tear_down(void) {
 
 int main(int argc, char **argv) {
   static const struct test tests[] = {
+      {"the lag of a service without a position is counted from the oldest entry", test_lag_of_a_new_service},
       {"a wait ends when the event is applied", test_wait_ends_when_the_event_is_applied},
       {"a wait on an idle log is short", test_wait_on_an_idle_log_is_short},
       {"a wait at a standby is short", test_wait_at_a_standby_is_short},

@@ -132,8 +132,8 @@ struct  Ordershop__V1__ConsumerStatus
    */
   int64_t lag_entries;
   /*
-   * How much of the log, in its time, lies between the position and the latest entry; 0 if no entry waits. Not set:
-   * unknown.
+   * How much of the log, in its time, lies between the position (while there is none: the oldest entry) and the latest
+   * entry; 0 if no entry waits. Not set: unknown.
    */
   Google__Protobuf__Duration *lag_time;
   /*

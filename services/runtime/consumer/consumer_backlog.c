@@ -5,6 +5,7 @@
 
 #include "base/key_table.h"
 #include "consumer/dead_letters.h"
+#include "store/known_log.h"
 
 struct consumer_backlog consumer_backlog_unread(const struct progress *progress) {
   return (struct consumer_backlog){
@@ -88,12 +89,34 @@ static coroutine_fn struct status call_function(const struct progress *progress,
   return redis_function_call(store->commands, context, store->library, "backlog_read", &keys, &values, ret_reply);
 }
 
+/* The log time just before the oldest entry of the streams; INT64_MAX if there is none. */
+static coroutine_fn struct status find_beginning(const struct progress *progress, struct context *context,
+                                                 int64_t *ret_beginning) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena);
+  for (size_t i = 0; i < progress->stream_count; i++) redis_add_text(&keys, progress->streams[i].key);
+  const struct stream_sight *streams;
+  struct status status = streams_look(progress->store, context, &keys, false, &streams);
+  if (!status_is_ok(status)) return status;
+  *ret_beginning = INT64_MAX;
+  for (size_t i = 0; i < keys.count; i++) {
+    if (!streams[i].exists || !*streams[i].first) continue;
+    int64_t first = log_time_of_entry(streams[i].first);
+    if (first <= *ret_beginning) *ret_beginning = first - 1;
+  }
+  return status_ok();
+}
+
 /* Of the clock's "<last id> <epoch>". An idle consumer's position follows the clock by seconds, though nothing waits
- * for it: hence the entries decide whether there is a lag. */
-static int64_t lag_of(struct arena *arena, const struct consumer_backlog *backlog, const char *clock) {
-  if (backlog->lag_entries == 0 || !*clock) return 0;
-  int64_t last = log_time_of_entry(arena_memdup(arena, clock, strcspn(clock, " ")));
-  return last > backlog->position ? last - backlog->position : 0;
+ * for it: hence the entries decide whether there is a lag. Who has no position yet begins with the oldest entry. */
+static coroutine_fn struct status measure_lag(const struct progress *progress, struct context *context,
+                                              const char *clock, struct consumer_backlog *backlog) {
+  backlog->lag_us = 0;
+  if (backlog->lag_entries == 0 || !*clock) return status_ok();
+  int64_t last = log_time_of_entry(arena_memdup(context->arena, clock, strcspn(clock, " ")));
+  int64_t from = backlog->position;
+  struct status status = from == 0 ? find_beginning(progress, context, &from) : status_ok();
+  if (status_is_ok(status) && last > from) backlog->lag_us = last - from;
+  return status;
 }
 
 coroutine_fn struct status consumer_backlog_read(const struct progress *progress, struct context *context,
@@ -105,7 +128,8 @@ coroutine_fn struct status consumer_backlog_read(const struct progress *progress
   const char *stored = redis_reply_text(redis_reply_at(reply, 0)), *clock = redis_reply_text(redis_reply_at(reply, 1));
   if (!progress_is_current(progress)) backlog.position = stored && *stored ? log_time_of_entry(stored) : 0;
   backlog.lag_entries = redis_reply_number(redis_reply_at(reply, 2), -1);
-  backlog.lag_us = lag_of(context->arena, &backlog, clock ? clock : "");
+  status = measure_lag(progress, context, clock ? clock : "", &backlog);
+  if (!status_is_ok(status)) return status;
   int64_t keys = redis_reply_number(redis_reply_at(reply, 3), -1);
   int64_t lists = redis_reply_number(redis_reply_at(reply, 4), -1);
   backlog.parked_keys = keys > lists ? keys : lists;

@@ -14,7 +14,8 @@
 struct consumer_backlog {
   int64_t position;      /* everything up to it has been applied; 0 means nothing yet, or unknown */
   int64_t lag_entries;   /* not applied yet, a tenth of a second ago; -1 if unknown */
-  int64_t lag_us;        /* log time from the position to the latest entry, 0 if none waits; -1 if unknown */
+  int64_t lag_us;        /* log time from the position, or from the oldest entry while there is no position, to the
+                            latest entry; 0 if none waits; -1 if unknown */
   int64_t parked_keys;   /* keys that are held, or have events in their list; -1 if unknown */
   int64_t parked_events; /* -1 if unknown, or if there are more than BACKLOG_KEYS_MAX keys */
 };
@@ -22,7 +23,8 @@ struct consumer_backlog {
 /* What is known without Redis: the position, as far as this replica knows. */
 struct consumer_backlog consumer_backlog_unread(const struct progress *progress);
 
-/* Asks Redis, by one call, and two more round trips if there are or were dead letters. Yields. Errors: those of
+/* Asks Redis, by one call, one more while there is no position, and two more if there are or were dead
+ * letters. Yields. Errors: those of
  * redis_command. */
 coroutine_fn struct status consumer_backlog_read(const struct progress *progress, struct context *context,
                                                  struct consumer_backlog *ret_backlog);
