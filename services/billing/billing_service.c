@@ -61,8 +61,8 @@ static const struct resource billings = {
 };
 
 static struct status already_billed(struct arena *arena, const char *order_id) {
-  struct status status =
-      status_error(arena, STATUS_ALREADY_EXISTS, reason_billing_already_exists, "order %s is billed already", order_id);
+  struct status status = status_error(arena, STATUS_ALREADY_EXISTS, reason_already_exists("billing"),
+                                      "order %s is billed already", order_id);
   return status_with_resource(status, arena, "billing", order_id);
 }
 

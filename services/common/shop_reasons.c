@@ -3,10 +3,7 @@
 
 #include <stddef.h>
 
-const char reason_billing_already_exists[] = "BILLING_ALREADY_EXISTS";
 const char reason_claim_expired[] = "CLAIM_EXPIRED";
-const char reason_inventory_already_exists[] = "INVENTORY_ALREADY_EXISTS";
-const char reason_inventory_not_found[] = "INVENTORY_NOT_FOUND";
 const char reason_mail_changed[] = "MAIL_CHANGED";
 const char reason_mail_folder_unwritable[] = "MAIL_FOLDER_UNWRITABLE";
 const char reason_mail_sender_invalid[] = "MAIL_SENDER_INVALID";
@@ -22,10 +19,9 @@ const char reason_stock_reserved[] = "STOCK_RESERVED";
 const char reason_stopping[] = "STOPPING";
 
 const char *const shop_reasons[] = {
-    reason_billing_already_exists, reason_claim_expired,      reason_inventory_already_exists,
-    reason_inventory_not_found,    reason_mail_changed,       reason_mail_folder_unwritable,
-    reason_mail_sender_invalid,    reason_order_being_billed, reason_order_billed,
-    reason_order_claimed,          reason_out_of_stock,       reason_reservation_expired,
-    reason_smtp_unreachable,       reason_stock_contended,    reason_stock_out_of_range,
-    reason_stock_reserved,         reason_stopping,           NULL,
+    reason_claim_expired,       reason_mail_changed,       reason_mail_folder_unwritable,
+    reason_mail_sender_invalid, reason_order_being_billed, reason_order_billed,
+    reason_order_claimed,       reason_out_of_stock,       reason_reservation_expired,
+    reason_smtp_unreachable,    reason_stock_contended,    reason_stock_out_of_range,
+    reason_stock_reserved,      reason_stopping,           NULL,
 };

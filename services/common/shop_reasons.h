@@ -4,10 +4,7 @@
 
 extern const char *const shop_reasons[];
 
-extern const char reason_billing_already_exists[];
 extern const char reason_claim_expired[];
-extern const char reason_inventory_already_exists[];
-extern const char reason_inventory_not_found[];
 extern const char reason_mail_changed[];
 extern const char reason_mail_folder_unwritable[];
 extern const char reason_mail_sender_invalid[];

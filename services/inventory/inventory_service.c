@@ -113,7 +113,7 @@ static coroutine_fn struct status require_products_of(struct rpc_call *call, con
 
 static struct status has_no_stock(struct arena *arena, const char *product_id) {
   struct status status =
-      status_error(arena, STATUS_NOT_FOUND, reason_inventory_not_found, "product %s has no stock", product_id);
+      status_error(arena, STATUS_NOT_FOUND, reason_not_found("inventory"), "product %s has no stock", product_id);
   return status_with_resource(status, arena, "inventory", product_id);
 }
 

@@ -14,6 +14,8 @@ ROOT = pathlib.Path(os.environ["ORDERSHOP_SOURCE"])
 BY_TEXT = re.compile(r"\b(?:(?:strn?(?:case)?cmp|memcmp)\((?:[^();{]|\([^();]*\))*?\bstatus_reason\(|strstr\([^;{]*?\bstatus\.message\b)")
 # the reason of status_error(arena, code, reason, ...) and violation_status(arena, reason, ...) as a literal
 MADE = re.compile(r"\b(?:status_error|violation_status)\((?:[^\"();]|\([^();]*\))*\"[A-Z][A-Z_]+\"")
+# the reason of a type (reason_not_found, reason_already_exists) as a literal
+OF_TYPE = re.compile(r"\"[A-Z_]*_(?:NOT_FOUND|ALREADY_EXISTS)\"")
 
 
 def sources():
@@ -41,6 +43,8 @@ def check(sentence, found):
 results = [
     check("nothing decides by the text of a reason or of a message", places(BY_TEXT)),
     check("no error is made with a reason that is a literal", places(MADE)),
+    check("the reason of a type is made in services/runtime/base/reason.c alone",
+          [place for place in places(OF_TYPE) if not place.startswith("services/runtime/base/reason.c:")]),
 ]
 print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
 sys.exit(0 if all(results) else 1)

@@ -153,7 +153,8 @@ static const ProtobufCMessageDescriptor *other_customer(const char *without, uns
     __VA_ARGS__;                                  \
   }
 
-static const char *const own_reasons[] = {"SOLD_OUT", "OVERLOADED", NULL};
+static const char *const own_reasons[] = {"SOLD_OUT", "OVERLOADED", NULL}, *const type_reasons[] = {"PEN_NOT_FOUND",
+                                                                                                    NULL};
 
 SPOIL(brand, parts->definition.brand = NULL)
 SPOIL(brand_name, parts->brand.name = "Coupon")
@@ -165,6 +166,7 @@ SPOIL(brand_after_null, parts->brand.after_metadata = NULL)
 SPOIL(brand_position, parts->brand.position_metadata = "coupon-position-bin")
 SPOIL(brand_same_metadata, parts->brand.position_metadata = parts->brand.after_metadata)
 SPOIL(brand_reason, parts->brand.reasons = own_reasons)
+SPOIL(brand_type_reason, parts->brand.reasons = type_reasons)
 SPOIL(brand_clock, parts->brand.clock_key = NULL)
 SPOIL(brand_identity, parts->brand.identity_prefix = "coupon")
 SPOIL(name, parts->definition.name = "Note book")
@@ -276,6 +278,7 @@ static const struct {
     {spoil_brand_position, "brand->position_metadata: coupon-position-bin must be"},
     {spoil_brand_same_metadata, "brand->position_metadata: is the same as after_metadata"},
     {spoil_brand_reason, "brand->reasons: OVERLOADED is a reason of the runtime"},
+    {spoil_brand_type_reason, "brand->reasons: PEN_NOT_FOUND is a reason of the runtime"},
     {spoil_brand_clock, "brand->clock_key: is missing"},
     {spoil_brand_identity, "brand->identity_prefix: coupon must be the beginning of a URI"},
     {spoil_name, "name: Note book must be of a-z, 0-9 and _"},

@@ -59,7 +59,32 @@ static void test_resources(void) {
   struct status there = status_already_exists(arena, "mail", "77");
   CU_ASSERT_EQUAL(there.code, STATUS_ALREADY_EXISTS);
   CU_ASSERT_STRING_EQUAL(status_reason(there), "MAIL_ALREADY_EXISTS");
+  CU_ASSERT_TRUE(status_is(missing, reason_not_found("order")));
+  CU_ASSERT_TRUE(status_is(there, reason_already_exists("mail")));
+  CU_ASSERT_FALSE(status_is(missing, reason_not_found("mail")));
+  CU_ASSERT_FALSE(status_is(missing, "ORDER_NOT_FOUND"));
+  CU_ASSERT_TRUE(status_is(status_copy(missing, arena), reason_of_type_find("ORDER_NOT_FOUND")));
   arena_free(arena);
+}
+
+static void test_reasons_of_types(void) {
+  CU_ASSERT_STRING_EQUAL(reason_not_found("gift_card"), "GIFT_CARD_NOT_FOUND");
+  CU_ASSERT_PTR_NULL(reason_of_type_find("SOLD_OUT"));
+  CU_ASSERT_PTR_NULL(reason_of_type_find("_NOT_FOUND"));
+  CU_ASSERT_PTR_NULL(reason_of_type_find("A_TYPE_WHOSE_NAME_IS_LONGER_THAN_ANY_REASON_OF_AN_ERROR_NOT_FOUND"));
+  const char *pen = reason_of_type_find("PEN_ALREADY_EXISTS");
+  CU_ASSERT_PTR_EQUAL(pen, reason_already_exists("pen"));
+  /* Errors from outside can't fill the memory, nor keep the program's own from being found. */
+  char text[32];
+  for (int i = 0; i < 2000; i++) {
+    snprintf(text, sizeof text, "T%d_NOT_FOUND", i);
+    const char *found = reason_of_type_find(text);
+    if (found) CU_ASSERT_STRING_EQUAL(found, text);
+    if (i == 1999) CU_ASSERT_PTR_NULL(found);
+  }
+  const char *ink = reason_not_found("ink");
+  CU_ASSERT_PTR_EQUAL(reason_of_type_find("INK_NOT_FOUND"), ink);
+  CU_ASSERT_PTR_EQUAL(reason_of_type_find("PEN_ALREADY_EXISTS"), pen);
 }
 
 static struct status full_status(struct arena *arena) {
@@ -160,6 +185,7 @@ int main(int argc, char **argv) {
       {"details are not added to an OK status", test_ok},
       {"adding a detail leaves the status that it was added to as it is", test_details_are_copies},
       {"errors about a resource name it and derive the reason from its type", test_resources},
+      {"the reason of a type is one object, whoever makes it, and errors from outside make few", test_reasons_of_types},
       {"the step that failed comes before the message, code and details stay", test_step},
       {"a copy outlives the arena of the original", test_deep_copy},
       {"a status without an arena keeps its literal message", test_no_arena},

@@ -109,7 +109,7 @@ const char *advice_after(struct arena *arena, const struct session *session, str
     case STATUS_NOT_FOUND:
       return advice_of_missing(arena, status);
     case STATUS_ALREADY_EXISTS:
-      if (status_is(status, reason_inventory_already_exists)) return "ordershop stock adjust adds to it";
+      if (status_is(status, reason_already_exists("inventory"))) return "ordershop stock adjust adds to it";
       return NULL;
     case STATUS_FAILED_PRECONDITION:
       return advice_of_precondition(arena, status);

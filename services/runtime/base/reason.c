@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/reason.h"
 
-#include <stddef.h>
+#include <ctype.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { SIZE = 64, ARRIVED_MAX = 1000 }; /* a longer one would be no ErrorInfo.reason */
+
+static const char not_found[] = "_NOT_FOUND", already_exists[] = "_ALREADY_EXISTS";
 
 const char reason_address_invalid[] = "ADDRESS_INVALID";
 const char reason_address_unavailable[] = "ADDRESS_UNAVAILABLE";
@@ -148,4 +156,61 @@ const char *reason_find(const char *const *reasons, const char *text) {
     if (strcmp(*reasons, text) == 0) return *reasons;
   }
   return NULL;
+}
+
+/* ---- reasons of types ------------------------------------------------------------------------------------------- */
+
+struct reason_of_type {
+  struct reason_of_type *next;
+  char text[SIZE];
+};
+
+static struct reason_of_type *of_types; /* there are a few, so a list is quick enough */
+static size_t of_types_count;
+static pthread_mutex_t of_types_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+/* Returns NULL if it is new and there are `max` already. */
+static const char *of_type(const char *text, size_t max) {
+  pthread_mutex_lock(&of_types_mutex);
+  struct reason_of_type *reason = of_types;
+  while (reason && strcmp(reason->text, text) != 0) reason = reason->next;
+  if (!reason && of_types_count < max) {
+    reason = malloc(sizeof *reason);
+    if (!reason) abort();
+    snprintf(reason->text, SIZE, "%s", text);
+    reason->next = of_types;
+    of_types = reason;
+    of_types_count++;
+  }
+  pthread_mutex_unlock(&of_types_mutex);
+  return reason ? reason->text : NULL;
+}
+
+static const char *make(const char *type, const char *suffix) {
+  char text[SIZE];
+  size_t room = SIZE - strlen(suffix);
+  snprintf(text, room, "%s", type);
+  for (char *at = text; *at; at++) *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
+  return of_type(strcat(text, suffix), SIZE_MAX);
+}
+
+const char *reason_not_found(const char *type) {
+  return make(type, not_found);
+}
+
+const char *reason_already_exists(const char *type) {
+  return make(type, already_exists);
+}
+
+static bool ends_with(const char *text, const char *suffix) {
+  size_t size = strlen(text), suffix_size = strlen(suffix);
+  return size > suffix_size && strcmp(text + size - suffix_size, suffix) == 0;
+}
+
+bool reason_is_of_type(const char *text) {
+  return strlen(text) < SIZE && (ends_with(text, not_found) || ends_with(text, already_exists));
+}
+
+const char *reason_of_type_find(const char *text) {
+  return reason_is_of_type(text) ? of_type(text, ARRIVED_MAX) : NULL;
 }

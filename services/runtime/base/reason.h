@@ -6,10 +6,25 @@
  * known stays a text. A product lists reasons of its own in its brand. They are constant: any thread may read them. */
 #pragma once
 
+#include <stdbool.h>
+
 /* Returns the object of a list that reads as `text`, or NULL if there is none. The list ends with NULL. */
 const char *reason_find(const char *const *reasons, const char *text);
 
-/* All reasons that are declared here. */
+/* Returns the reason of all errors that say that there is no entity of the type, or that there is one already: for
+ * "gift_card" it reads as GIFT_CARD_NOT_FOUND, GIFT_CARD_ALREADY_EXISTS. It is the same object each time, and lives as
+ * long as the process. */
+const char *reason_not_found(const char *type);
+const char *reason_already_exists(const char *type);
+
+/* Returns that object for a text that has arrived. Returns NULL if it does not read like one, or if 1,000 others are
+ * known already: memory is not for those who send errors to fill. */
+const char *reason_of_type_find(const char *text);
+
+/* Returns whether the text reads like one of these. */
+bool reason_is_of_type(const char *text);
+
+/* All other reasons of the runtime: those declared here. */
 extern const char *const runtime_reasons[];
 
 extern const char reason_address_invalid[];

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/status.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 
 /* The details of a status as a copy that may be changed; `arena` is not NULL. */
@@ -78,32 +77,15 @@ struct status status_with_precondition(struct status status, struct arena *arena
   return status;
 }
 
-/* "customer", "_NOT_FOUND" -> "CUSTOMER_NOT_FOUND". */
-static char *reason_of(struct arena *arena, const char *type, const char *suffix) {
-  char *reason = arena_printf(arena, "%s%s", type, suffix);
-  for (char *at = reason; *at; at++) {
-    *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
-  }
-  return reason;
-}
-
-/* An error about a resource, whose reason is made of its type. */
-static struct status resource_error(struct arena *arena, enum status_code code, const char *suffix, const char *type,
-                                    const char *id, const char *message) {
-  struct error_details *details = arena_calloc(arena, 1, sizeof(*details));
-  *details = (struct error_details){.reason = reason_of(arena, type, suffix), .reason_is_text = true};
-  struct status status = {.code = code, .message = message, .details = details};
+struct status status_not_found(struct arena *arena, const char *type, const char *id) {
+  struct status status = status_error(arena, STATUS_NOT_FOUND, reason_not_found(type), "there is no %s %s", type, id);
   return status_with_resource(status, arena, type, id);
 }
 
-struct status status_not_found(struct arena *arena, const char *type, const char *id) {
-  const char *message = arena_printf(arena, "there is no %s %s", type, id);
-  return resource_error(arena, STATUS_NOT_FOUND, "_NOT_FOUND", type, id, message);
-}
-
 struct status status_already_exists(struct arena *arena, const char *type, const char *id) {
-  const char *message = arena_printf(arena, "%s %s exists already", type, id);
-  return resource_error(arena, STATUS_ALREADY_EXISTS, "_ALREADY_EXISTS", type, id, message);
+  struct status status =
+      status_error(arena, STATUS_ALREADY_EXISTS, reason_already_exists(type), "%s %s exists already", type, id);
+  return status_with_resource(status, arena, type, id);
 }
 
 const char *status_reason(struct status status) {

@@ -101,10 +101,10 @@ struct status status_with_precondition(struct status status, struct arena *arena
  * stay. It does nothing to an OK status, or without an arena. */
 struct status status_with_step(struct status status, struct arena *arena, const char *step);
 
-/* Returns NOT_FOUND with reason "<TYPE>_NOT_FOUND", ResourceInfo, and a message that names type and id. */
+/* Returns NOT_FOUND with reason_not_found(type), ResourceInfo, and a message that names type and id. */
 struct status status_not_found(struct arena *arena, const char *type, const char *id);
 
-/* Returns ALREADY_EXISTS with reason "<TYPE>_ALREADY_EXISTS", likewise. */
+/* Returns ALREADY_EXISTS with reason_already_exists(type), likewise. */
 struct status status_already_exists(struct arena *arena, const char *type, const char *id);
 
 /* Returns the same status with another message. */

@@ -170,7 +170,8 @@ size_t error_details_pack(struct arena *arena, const char *domain, struct status
 static const char *known_reason(const struct brand *brand, const Google__Rpc__ErrorInfo *info) {
   if (strcmp(info->domain, brand->error_domain) != 0) return NULL;
   const char *reason = reason_find(runtime_reasons, info->reason);
-  return reason || !brand->reasons ? reason : reason_find(brand->reasons, info->reason);
+  if (!reason && brand->reasons) reason = reason_find(brand->reasons, info->reason);
+  return reason ? reason : reason_of_type_find(info->reason);
 }
 
 static void read_error_info(struct arena *arena, const struct brand *brand, const Google__Rpc__ErrorInfo *info,

@@ -21,6 +21,6 @@ const char *error_message(struct arena *arena, struct status status);
 size_t error_details_pack(struct arena *arena, const char *domain, struct status status, const void **ret_bytes);
 
 /* Returns the details from packed bytes, in the arena, or NULL if these can't be decoded or hold nothing known. A
- * reason of the brand's domain that is one of the runtime's or of the brand's becomes that object. */
+ * reason of the brand's domain that is one of the runtime's, of a type or of the brand's becomes that object. */
 const struct error_details *error_details_unpack(struct arena *arena, const struct brand *brand, const void *bytes,
                                                  size_t size);

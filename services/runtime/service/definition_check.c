@@ -223,7 +223,7 @@ static void check_metadata(struct mistakes *mistakes, const struct brand *brand)
  * never be found. */
 static void check_reasons(struct mistakes *mistakes, const struct brand *brand) {
   for (const char *const *reason = brand->reasons; reason && *reason; reason++) {
-    if (reason_find(runtime_reasons, *reason))
+    if (reason_find(runtime_reasons, *reason) || reason_is_of_type(*reason))
       mistake(mistakes, "brand->reasons", "%s is a reason of the runtime", *reason);
   }
 }
