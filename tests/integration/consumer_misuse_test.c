@@ -160,12 +160,12 @@ static void key_of_another_kind(struct work *work, const struct event *event) {
 
 static void null_key(struct work *work, const struct event *event) {
   (void)event;
-  transaction_set_value(work_transaction(work), NULL, "x");
+  transaction_set_field(work_transaction(work), NULL, "x", "y", 1);
 }
 
 static void null_value(struct work *work, const struct event *event) {
   (void)event;
-  transaction_set_value(work_transaction(work), "watcher_value", NULL);
+  transaction_set_field(work_transaction(work), "watcher_hash", "x", NULL, 0);
 }
 
 static void field_without_value(struct work *work, const struct event *event) {
@@ -210,7 +210,7 @@ static const struct misuse {
     {"message without outbox", message_without_outbox, "the service has no outbox"},
     {"key of another kind", key_of_another_kind, "the key watcher_a_string holds a string"},
     {"NULL key", null_key, "the key of a change is NULL"},
-    {"NULL value", null_value, "what a change writes or removes is NULL"},
+    {"NULL value", null_value, "the value of a field is NULL"},
     {"field without value", field_without_value, "a field comes without its value"},
     {"own guard", own_guard, "a guard of its own does not hold"},
 };

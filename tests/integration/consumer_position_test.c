@@ -125,8 +125,8 @@ static void test_wait_on_an_idle_log_is_short(void) {
 
 static void wait_at_a_standby(struct context *context) {
   struct watcher active = start(context), standby = start(context);
-  CU_ASSERT_EQUAL(consumer_epoch(standby.consumer), 0);
-  CU_ASSERT_NOT_EQUAL(consumer_epoch(active.consumer), 0);
+  CU_ASSERT_EQUAL(watcher_epoch(&standby), 0);
+  CU_ASSERT_NOT_EQUAL(watcher_epoch(&active), 0);
   int64_t begin_us = clock_monotonic_us();
   for (int i = 0; i < 20; i++) wait_for_now(&standby, context);
   CU_ASSERT(clock_monotonic_us() - begin_us < at_once_us());
@@ -225,7 +225,7 @@ static void test_what_an_earlier_term_applied_is_not_seen_yet(void) {
 }
 
 static bool leads(void *argument) {
-  return consumer_epoch(((struct watcher *)argument)->consumer) != 0;
+  return watcher_epoch(argument) != 0;
 }
 
 /* A replica that stood by becomes the leader, and can't load what it needs. */
@@ -418,7 +418,7 @@ static void keep_house(struct context *context) {
   int64_t begin_us = clock_monotonic_us();
   CU_ASSERT_TRUE(eventually(context, was_called, &seen));
   CU_ASSERT(seen.after > seen.before);
-  CU_ASSERT_EQUAL(strtoll(seen.epoch, NULL, 10), consumer_epoch(watcher.consumer));
+  CU_ASSERT_EQUAL(strtoll(seen.epoch, NULL, 10), watcher_epoch(&watcher));
   /* At once, after its tick; a second later, after its tick: a tick that follows a tick waits. */
   CU_ASSERT(clock_monotonic_us() - begin_us > 900 * US_PER_MS);
   watcher_stop(&watcher);

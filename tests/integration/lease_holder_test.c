@@ -168,7 +168,7 @@ static bool is_called(void *argument) {
 }
 
 static bool has_lost_the_lease(void *argument) {
-  return consumer_epoch(((struct watcher *)argument)->consumer) == 0;
+  return watcher_epoch(argument) == 0;
 }
 
 struct stopping {

@@ -271,7 +271,7 @@ static bool is_called(void *argument) {
 }
 
 static bool is_leader(void *argument) {
-  return consumer_epoch(((struct watcher *)argument)->consumer) != 0;
+  return watcher_epoch(argument) != 0;
 }
 
 /* While the call is under way another leader delivers the first ten and ends; then this one gets the lease again. */
@@ -284,9 +284,9 @@ static void answer_under_a_later_lease(struct context *context) {
   watcher_append(watcher.store, context, "customer_created", "b", 0, 5, "mail");
   CU_ASSERT_TRUE(watcher_handles(redis, context, 15));
   private_redis_command(redis, "LTRIM watcher_outbox 10 -1");
-  int64_t epoch = consumer_epoch(watcher.consumer);
+  int64_t epoch = watcher_epoch(&watcher);
   private_redis_command(redis, "DEL watcher_lease");
-  while (!is_leader(&watcher) || consumer_epoch(watcher.consumer) == epoch) {
+  while (!is_leader(&watcher) || watcher_epoch(&watcher) == epoch) {
     coroutine_sleep(2 * US_PER_MS, context->deadline_us);
   }
   peer.hangs = false;

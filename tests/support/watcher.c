@@ -17,6 +17,7 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "consumer/leader.h"
+#include "consumer/progress.h"
 #include "loop/coroutine.h"
 #include "patience.h"
 #include "shop_brand.h"
@@ -209,6 +210,10 @@ void watcher_stop(struct watcher *watcher) {
   consumer_stop(watcher->consumer);
   if (watcher->channel) rpc_channel_close(watcher->channel);
   event_store_close(watcher->store);
+}
+
+int64_t watcher_epoch(const struct watcher *watcher) {
+  return consumer_progress(watcher->consumer)->leader->epoch;
 }
 
 /* ---- as a process ----------------------------------------------------------------------------------------------- */

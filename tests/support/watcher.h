@@ -50,6 +50,9 @@ extern const struct entity_type watcher_finding;
 struct watcher watcher_start(struct arena *arena, const struct watcher_options *options);
 void watcher_stop(struct watcher *watcher);
 
+/* The epoch of the lease that it holds; 0 if it holds none. */
+int64_t watcher_epoch(const struct watcher *watcher);
+
 /* A process that does nothing else; ends by SIGTERM (gracefully) and SIGKILL. Call it outside of coroutines. `log`:
  * file that its log is appended to; NULL if there is none. */
 pid_t watcher_fork(const struct watcher_options *options, const char *log);

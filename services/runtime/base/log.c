@@ -39,8 +39,7 @@ static atomic_bool giving_up; /* log_stop has waited long enough: what is left i
 static char service[64];
 static _Atomic enum log_level level_min = LOG_INFO;
 static _Atomic enum log_format line_format = LOG_LOGFMT;
-static atomic_uint_fast64_t dropped;    /* since the start */
-static atomic_uint_fast64_t unreported; /* of these, not yet told by a line */
+static atomic_uint_fast64_t unreported; /* lines that were dropped, and not yet told by a line */
 
 /* ---- the ring --------------------------------------------------------------------------------------------------- */
 
@@ -83,11 +82,6 @@ static uint64_t lines_in(const char *bytes, size_t size) {
   return lines;
 }
 
-static void count_dropped(uint64_t lines) {
-  atomic_fetch_add(&dropped, lines);
-  atomic_fetch_add(&unreported, lines);
-}
-
 /* Waits until standard error takes bytes; a pipe that poll calls writable takes PIPE_BUF bytes without blocking.
  * Returns false if nobody has read for too long, and the log is to stop. */
 static bool wait_writable(void) {
@@ -107,7 +101,7 @@ static void write_chunk(const char *bytes, size_t size) {
     bytes += written;
     size -= (size_t)written;
   }
-  count_dropped(lines_in(bytes, size));
+  atomic_fetch_add(&unreported, lines_in(bytes, size));
 }
 
 static void *writer_run(void *argument) {
@@ -191,7 +185,6 @@ static void line_write(const struct log_line *line, uint64_t missing) {
   if (!atomic_load(&running)) {
     write_chunk(line->bytes, line->size);
   } else if (!ring_put(line->bytes, line->size)) {
-    atomic_fetch_add(&dropped, 1);
     atomic_fetch_add(&unreported, missing + 1);
   }
 }
@@ -248,8 +241,4 @@ const char *log_number(int64_t value) {
   char *text = texts[next++ % 8];
   snprintf(text, sizeof(texts[0]), "%" PRId64, value);
   return text;
-}
-
-uint64_t log_dropped(void) {
-  return atomic_load(&dropped);
 }

@@ -30,6 +30,3 @@ void log_crash(const char *message, ...) __attribute__((sentinel));
 
 /* Returns a number as text for log_event, valid until the eighth next call in the same thread. */
 const char *log_number(int64_t value);
-
-/* Returns how many lines have been dropped since the start. */
-uint64_t log_dropped(void);

@@ -370,10 +370,6 @@ const char *consumer_epoch_key(const struct event_store *store, struct arena *ar
   return lease_epoch_key(store, arena);
 }
 
-int64_t consumer_epoch(const struct consumer *consumer) {
-  return consumer->leader.epoch;
-}
-
 const char *consumer_position_key(const struct event_store *store, struct arena *arena) {
   return position_key(store, arena);
 }

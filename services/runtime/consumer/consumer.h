@@ -90,10 +90,8 @@ bool consumer_has_seen(const struct consumer *consumer, const char *after);
  * (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for an operator). Yields. */
 coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
 
-/* The key of the lease's epoch, and the epoch that this replica holds (0 means none), for the service's own fenced
- * functions. */
+/* The key of the lease's epoch, for the service's own fenced functions (work_epoch, service_definition.housekeep). */
 const char *consumer_epoch_key(const struct event_store *store, struct arena *arena);
-int64_t consumer_epoch(const struct consumer *consumer);
 
 /* The hash of the stored positions. */
 const char *consumer_position_key(const struct event_store *store, struct arena *arena);

@@ -32,12 +32,6 @@ static void on_ready(void *owner) {
   struct redis *redis = owner;
   redis_server_met(redis, &redis->connection.greeting.identity);
   condition_signal_all(&redis->became_ready);
-  if (redis->changed) redis->changed(redis->changed_argument, true);
-}
-
-static void on_lost(void *owner) {
-  struct redis *redis = owner;
-  if (redis->changed) redis->changed(redis->changed_argument, false);
 }
 
 static void on_replica(void *owner) {
@@ -80,8 +74,8 @@ static void set_up_connection(struct redis *redis, const struct redis_options *o
   connection->name =
       arena_printf(redis->arena, "%s-%s", options->client_name ? options->client_name : "client", connection->purpose);
   connection->connect_timeout_ms = or_default(options->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS);
-  connection->events = (struct redis_connection_events){
-      .ready = on_ready, .lost = on_lost, .replica = on_replica, .stopped = on_stopped, .owner = redis};
+  connection->events =
+      (struct redis_connection_events){.ready = on_ready, .replica = on_replica, .stopped = on_stopped, .owner = redis};
 }
 
 static struct redis *redis_new(struct loop *loop, struct arena *arena, const struct redis_options *options,
@@ -168,11 +162,6 @@ coroutine_fn struct status redis_wait_ready(struct redis *redis, int64_t deadlin
   struct status status = redis_is_ready(redis) ? status_ok() : not_ready();
   release(redis);
   return status;
-}
-
-void redis_on_change(struct redis *redis, void (*changed)(void *argument, bool ready), void *argument) {
-  redis->changed = changed;
-  redis->changed_argument = argument;
 }
 
 const char *redis_key(const struct redis *redis, struct arena *arena, const char *format, ...) {

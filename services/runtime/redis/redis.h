@@ -68,9 +68,6 @@ int64_t redis_client_id(const struct redis *redis);
  * more. */
 coroutine_fn struct status redis_wait_ready(struct redis *redis, int64_t deadline_us);
 
-/* Calls `changed` on the loop's stack whenever the connection comes or goes. There is one listener. */
-void redis_on_change(struct redis *redis, void (*changed)(void *argument, bool ready), void *argument);
-
 /* Returns `format` with the prefix before it, in `arena`: the one place where keys are made. */
 const char *redis_key(const struct redis *redis, struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

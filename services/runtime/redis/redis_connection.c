@@ -110,7 +110,6 @@ static void lose(struct redis_connection *connection) {
   connection->client_id = 0;
   log_away(connection);
   retry_later(connection);
-  connection->events.lost(connection->events.owner);
 }
 
 static void on_closed(void *owner, const char *reason) {

@@ -4,8 +4,7 @@
  * Resolves the name, tries its addresses in turn, greets (AUTH, SELECT, CLIENT SETNAME, CLIENT ID, PING) and tells that
  * it is ready. When the link is lost, or the attempt failed, it waits (50 ms doubling to 2 s, with jitter) and starts
  * again. One log line when Redis goes away, one when it is back.
- * Its owner embeds it, and keeps the memory until `stopped`. All events come on the loop's stack, but `lost` also from
- * within redis_connection_fail and redis_connection_stop. */
+ * Its owner embeds it, and keeps the memory until `stopped`. All events come on the loop's stack. */
 #pragma once
 
 #include <stdbool.h>
@@ -27,7 +26,6 @@ enum redis_connection_state {
 
 struct redis_connection_events {
   void (*ready)(void *owner);
-  void (*lost)(void *owner);    /* after `ready` only */
   void (*replica)(void *owner); /* a replica was greeted, and is left; greeting.identity tells which server that is */
   void (*stopped)(void *owner);
   void *owner;

@@ -29,8 +29,6 @@ struct redis {
   const char *key_prefix;
   size_t key_prefix_size;
   struct condition became_ready; /* or is closing */
-  void (*changed)(void *argument, bool ready);
-  void *changed_argument;
   size_t holds; /* what keeps it from being freed: its owner, handles of libuv, waiters for readiness */
 
   /* Commands under way. */

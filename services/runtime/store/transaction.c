@@ -127,10 +127,6 @@ static bool check_pairs(struct transaction *transaction, const struct redis_argu
   return false;
 }
 
-void transaction_set_value(struct transaction *transaction, const char *key, const char *value) {
-  add_text_change(transaction, "set", key, value);
-}
-
 void transaction_set_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields) {
   if (check_pairs(transaction, fields)) add_list_change(transaction, "hset", key, fields);
 }

@@ -58,7 +58,6 @@ void transaction_request(struct transaction *transaction, const char *key, const
 
 /* Changes, made in the order in which they were added. A key, field or value that is NULL, and fields without their
  * values, are faults. */
-void transaction_set_value(struct transaction *transaction, const char *key, const char *value);
 /* `fields` alternates field and value. */
 void transaction_set_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
 void transaction_set_field(struct transaction *transaction, const char *key, const char *field, const void *value,

@@ -58,7 +58,6 @@ local function with_value(command, kind)
 end
 
 local changes = {
-  set = with_value('SET', nil),
   hset = with_list('HSET', 'hash'),
   hdel = with_value('HDEL', 'hash'),
   sadd = with_value('SADD', 'set'),
