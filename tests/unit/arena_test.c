@@ -167,6 +167,19 @@ static void test_printf(void) {
   arena_free(arena);
 }
 
+/* Texts of all lengths, so that some end right at the end of a block, and some right behind it. */
+static void test_printf_at_block_ends(void) {
+  enum { TEXTS = 2000 };
+  struct arena *arena = arena_new();
+  const char *texts[TEXTS];
+  for (int i = 0; i < TEXTS; i++) texts[i] = arena_printf(arena, "%*d", i % 97 + 4, i);
+  for (int i = 0; i < TEXTS; i++) {
+    CU_ASSERT_EQUAL(strlen(texts[i]), (size_t)(i % 97 + 4));
+    CU_ASSERT_EQUAL(atoi(texts[i]), i);
+  }
+  arena_free(arena);
+}
+
 static void test_allocator(void) {
   struct arena *arena = arena_new();
   ProtobufCAllocator *allocator = arena_allocator(arena);
@@ -192,6 +205,7 @@ int main(int argc, char **argv) {
 #endif
       {"copies end with a NUL and may hold some", test_copies},
       {"printf takes as much room as it needs", test_printf},
+      {"what is printed stays whole wherever a block ends", test_printf_at_block_ends},
       {"protobuf-c's allocator takes from the arena and gives nothing back", test_allocator},
   };
   return suite_main("arena", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);

@@ -184,14 +184,19 @@ char *arena_memdup(struct arena *arena, const void *bytes, size_t size) {
   return copy;
 }
 
+/* Prints to where the text will be if it fits there, as it mostly does, and only otherwise once more. */
 char *arena_vprintf(struct arena *arena, const char *format, va_list values) {
   va_list again;
   va_copy(again, values);
-  int length = vsnprintf(NULL, 0, format, values);
+  char *at = arena->at;
+  size_t room = (size_t)(arena->end - at);
+  memory_unpoison(at, room);
+  int length = vsnprintf(at, room, format, values);
+  memory_poison(at, room);
   size_t size = length < 0 ? 1 : (size_t)length + 1;
   char *text = arena_alloc(arena, size);
-  text[0] = '\0';
-  vsnprintf(text, size, format, again);
+  if (length < 0) text[0] = '\0';
+  if (length >= 0 && text != at) vsnprintf(text, size, format, again);
   va_end(again);
   return text;
 }

@@ -37,7 +37,7 @@ static struct text_traits text_examine(const void *bytes, size_t size) {
     } else if (utf8_is_control(point)) {
       traits.controls = true;
     }
-    if (!utf8_is_blank(point)) traits.blank = false;
+    traits.blank = traits.blank && utf8_is_blank(point);
     traits.length++;
     at += step;
   }

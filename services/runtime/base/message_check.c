@@ -70,8 +70,8 @@ static bool read_value(struct reader *reader, unsigned type, struct reader *ret_
 /* What is wrong with a text, or NULL. */
 static const char *text_fault(struct reader text) {
   while (text.at < text.end) {
-    uint32_t point = *text.at;
-    size_t length = point < 0x80 ? 1 : utf8_decode(text.at, (size_t)(text.end - text.at), &point);
+    uint32_t point;
+    size_t length = utf8_decode(text.at, (size_t)(text.end - text.at), &point);
     if (length == 0) return "must be UTF-8";
     if (point == 0) return "must not contain NUL";
     text.at += length;

@@ -13,7 +13,6 @@ struct form {
 };
 
 static struct form form_of(unsigned char lead) {
-  if (lead < 0x80) return (struct form){1, lead, 0};
   if (lead >= 0xC2 && lead <= 0xDF) return (struct form){2, lead & 0x1Fu, 0x80};
   if (lead >= 0xE0 && lead <= 0xEF) return (struct form){3, lead & 0x0Fu, 0x800};
   if (lead >= 0xF0 && lead <= 0xF4) return (struct form){4, lead & 0x07u, 0x10000};
@@ -24,7 +23,7 @@ static bool is_continuation(unsigned char byte) {
   return (byte & 0xC0) == 0x80;
 }
 
-size_t utf8_decode(const unsigned char *bytes, size_t size, uint32_t *ret_point) {
+size_t utf8_decode_beyond_ascii(const unsigned char *bytes, size_t size, uint32_t *ret_point) {
   struct form form = form_of(bytes[0]);
   if (form.bytes == 0 || form.bytes > size) return 0;
   uint32_t point = form.payload;
@@ -44,10 +43,6 @@ size_t utf8_cut(const char *text, size_t max) {
   size_t cut = max;
   for (int i = 0; i < CONTINUATIONS_MAX && cut > 0 && is_continuation((unsigned char)text[cut]); i++) cut--;
   return is_continuation((unsigned char)text[cut]) ? max : cut;
-}
-
-bool utf8_is_control(uint32_t point) {
-  return point < 0x20 || (point >= 0x7F && point <= 0x9F) || point == 0x2028 || point == 0x2029;
 }
 
 /* Unicode 14.0, by gen/unicode_blank.pl. */
