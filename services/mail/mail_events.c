@@ -9,10 +9,12 @@
  * time that is configured it is FAILED, with the reason of its last try. */
 #include "mail_events.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/message.h"
 #include "base/timestamp.h"
 #include "consumer/leader.h"
 #include "loop/fail_point.h"
@@ -22,10 +24,19 @@
 #include "mail_retry.h"
 #include "service/service.h"
 #include "shop_reasons.h"
+#include "store/known_log.h"
 
 enum { RUN_MAILS = 128 }; /* a transaction of this many stays below 10 ms of Redis' time */
 static const size_t RUN_BYTES = 1 << 20;
 static const int64_t CALL_US = 5 * INT64_C(1000000);
+
+/* Mails whose events are later than `until` are new: nobody has tried to deliver them, and they are as their events
+ * tell. Earlier ones are read again, since they may be settled: beside one that was not tried, by an earlier leader, or
+ * before an operator set the position back. It holds for the term with that epoch; a process has one mail service. */
+static struct tried {
+  char epoch[24];
+  int64_t until; /* log time */
+} tried;
 
 /* Some mails on their way. */
 struct run {
@@ -37,7 +48,7 @@ struct run {
   const char **ids;
   const char **causes;         /* the events that asked for delivery; NULL if there is none */
   int64_t *since_us;           /* when they were deferred first; 0 means they weren't, as far as known */
-  void **mails;                /* as recorded; NULL means gone, or not to be delivered (any more) */
+  void **mails;                /* as they are recorded; NULL means gone, or not to be delivered (any more) */
   struct mail_parcel *parcels; /* one for each mail that is delivered, in order */
   size_t *places;              /* of the parcels in `ids` */
   size_t parcel_count;
@@ -62,19 +73,23 @@ static struct context context_of(const struct run *run) {
   return (struct context){.arena = run->arena, .deadline_us = clock_monotonic_us() + CALL_US};
 }
 
-static coroutine_fn struct status load(struct run *run) {
-  struct context context = context_of(run);
-  struct status status = entity_load_many(run->store, &context, &mail_type, run->ids, run->count, run->mails);
-  for (size_t i = 0; status_is_ok(status) && i < run->count; i++) {
+/* Makes parcels of the mails that are still to be delivered. */
+static void pack_parcels(struct run *run) {
+  for (size_t i = 0; i < run->count; i++) {
     const Ordershop__V1__Mail *mail = run->mails[i];
     if (!mail || mail->status != ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING) continue;
     run->places[run->parcel_count] = i;
     run->parcels[run->parcel_count++].mail = mail;
   }
-  return status;
+}
+
+static coroutine_fn struct status load(struct run *run) {
+  struct context context = context_of(run);
+  return entity_load_many(run->store, &context, &mail_type, run->ids, run->count, run->mails);
 }
 
 static coroutine_fn struct status deliver(struct run *run) {
+  pack_parcels(run);
   if (run->parcel_count == 0) return status_ok();
   struct context context = {.arena = run->arena, .deadline_us = DEADLINE_NEVER};
   struct status status = mail_deliver(run->delivery, &context, run->parcels, run->parcel_count);
@@ -176,12 +191,40 @@ static coroutine_fn struct status record_run(struct run *run, const struct event
   return commit(run, &transaction);
 }
 
+/* Whatever earlier terms have settled is in the stream of updates, and nothing comes from them any more. */
+static coroutine_fn struct status begin_term(struct run *run) {
+  struct context context = context_of(run);
+  struct redis_arguments keys = redis_arguments_empty(run->arena);
+  redis_add_text(&keys, event_stream_key(run->store, run->arena, "mail_updated"));
+  const struct stream_sight *updated;
+  struct status status = streams_look(run->store, &context, &keys, false, &updated);
+  if (!status_is_ok(status)) return status;
+  tried.until = updated->exists ? log_time_of_entry(updated->last) : 0;
+  snprintf(tried.epoch, sizeof tried.epoch, "%s", run->epoch);
+  return status;
+}
+
+static void note_tried(int64_t until) {
+  if (until > tried.until) tried.until = until;
+}
+
+/* Finds out how the mails are. They may be changed then, the events not: a run may be refused and begin again. */
+static coroutine_fn struct status look_up(struct run *run, const struct event *const *events) {
+  struct status status = strcmp(tried.epoch, run->epoch) == 0 ? status_ok() : begin_term(run);
+  if (!status_is_ok(status)) return status;
+  bool are_new = events[0]->log_time > tried.until;
+  note_tried(events[run->count - 1]->log_time);
+  if (!are_new) return load(run);
+  for (size_t i = 0; i < run->count; i++) run->mails[i] = message_share(run->arena, events[i]->entity);
+  return status;
+}
+
 static coroutine_fn struct status handle_run(struct run *run, const struct event *const *events) {
   for (size_t i = 0; i < run->count; i++) {
     run->ids[i] = ((const Ordershop__V1__Mail *)events[i]->entity)->id;
     run->causes[i] = events[i]->event_id;
   }
-  struct status status = load(run);
+  struct status status = look_up(run, events);
   if (!status_is_ok(status)) return status;
   struct status delivered = deliver(run);
   status = record_run(run, events);
@@ -260,7 +303,8 @@ coroutine_fn struct status mail_housekeep(void *service, struct context *context
   struct run run = run_of(service, epoch, RUN_MAILS);
   struct status status = load_due(&run);
   if (status_is_ok(status) && run.count > 0) {
-    deliver(&run); /* that a server is away has been logged, and these are tried again */
+    note_tried(event_store_now(run.store)); /* they may be an earlier leader's, which had not come to their events */
+    deliver(&run);                          /* that a server is away has been logged, and these are tried again */
     status = record_due(&run);
   }
   if (status_is_ok(status)) status = review_deferrals(&run);

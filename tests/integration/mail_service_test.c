@@ -667,6 +667,20 @@ static void test_server_goes(void) {
   end();
 }
 
+/* One mail can't be tried; those beside it are taken meanwhile, and recorded, though the position stays before them. */
+static void test_gap(void) {
+  begin(true);
+  const char *first = send_one(mail_of("", "ada@example.com"))->id; /* a server that works is given several at once */
+  wait_for(first, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  smtp_server_answer(server, "MAIL", NULL, "451 not yet", 1);
+  smtp_server_answer(server, "data", NULL, SMTP_SLOW, 8);
+  const char **ids = send_many(MAILS);
+  for (size_t i = 0; i < MAILS; i++) wait_for(ids[i], ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  for (size_t i = 0; i < MAILS; i++) CU_ASSERT_EQUAL(times_taken(ids[i]), 1);
+  CU_ASSERT_EQUAL(recorded("mail_updated"), MAILS + 1);
+  end();
+}
+
 /* An operator sets the position back. */
 static void test_replay(void) {
   begin(true);
@@ -789,6 +803,7 @@ int main(int argc, char **argv) {
       {"how long a mail has been deferred is known after a restart", test_given_up_restart},
       {"mails wait for a server that is down, over a restart, and nothing is dead-lettered", test_server_down},
       {"a server that goes in the middle gets at most what was on the way again", test_server_goes},
+      {"mails that were taken beside one that wasn't tried are not delivered again", test_gap},
       {"mails that are settled, or gone, are not delivered again", test_replay},
       {"a Redis that goes and comes back delays mails only", test_redis_goes},
       {"the service stops soon, however slow the mail server is", test_stop},
