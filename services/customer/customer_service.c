@@ -5,6 +5,7 @@
 #include <ordershop/v1/customer.pb-c.h>
 #include <string.h>
 
+#include "base/email.h"
 #include "service/entity_command.h"
 #include "shop.h"
 

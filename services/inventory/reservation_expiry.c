@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "consumer/consumer.h"
 #include "consumer/dead_letters.h"
-#include "consumer/leader.h"
+#include "consumer/lease.h"
 #include "service/service.h"
 #include "stock_private.h"
 
@@ -67,7 +66,7 @@ static coroutine_fn struct status expire_attempts(struct stock *stock, struct co
   struct arena *arena = context->arena;
   struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
   redis_add_text(&keys, stock_attempts_key(stock, arena));
-  redis_add_text(&keys, consumer_epoch_key(stock->store, arena));
+  redis_add_text(&keys, lease_epoch_key(stock->store, arena));
   redis_add_text(&keys, dead_letters_keys_key(stock->store, arena));
   redis_add_text(&values, epoch);
   redis_add_number(&values, position);

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "consumer/consumer.h"
-#include "consumer/leader.h"
+#include "consumer/lease.h"
 #include "shop_reasons.h"
 #include "stock_private.h"
 
@@ -125,7 +125,7 @@ static void add_settlements(const struct settling *settling, size_t count, const
   struct arena *arena = settling->context->arena;
   redis_add_text(keys, consumer_position_key(stock->store, arena));
   redis_add_text(keys, stock_attempts_key(stock, arena));
-  redis_add_text(keys, consumer_epoch_key(stock->store, arena));
+  redis_add_text(keys, lease_epoch_key(stock->store, arena));
   redis_add_text(values, settling->epoch);
   redis_add_number(values, STREAMS);
   for (int i = 0; i < STREAMS; i++) redis_add_text(values, streams[i]);

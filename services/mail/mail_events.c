@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/message.h"
 #include "base/timestamp.h"
-#include "consumer/leader.h"
+#include "consumer/lease.h"
 #include "loop/fail_point.h"
 #include "mail_delivery.h"
 #include "mail_index.h"
@@ -154,7 +154,7 @@ static void put_outcomes(struct run *run, struct transaction *transaction) {
 
 static struct transaction transaction_of_run(struct run *run) {
   struct transaction transaction = transaction_of(run->store, run->arena);
-  transaction_require_value(&transaction, consumer_epoch_key(run->store, run->arena), run->epoch);
+  transaction_require_value(&transaction, lease_epoch_key(run->store, run->arena), run->epoch);
   return transaction;
 }
 

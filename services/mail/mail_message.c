@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/field_rules.h"
+#include "base/email.h"
 #include "base/timestamp.h"
 #include "base/utf8.h"
 #include "base/violations.h"

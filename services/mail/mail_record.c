@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/email.h"
 #include "base/field_rules.h"
 #include "base/message.h"
 #include "base/uuid.h"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/duplicates.h"
+#include "base/email.h"
 #include "base/uuid.h"
 #include "mail_delivery.h"
 #include "mail_events.h"

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/field_rules.h"
+#include "base/email.h"
 #include "base/memory.h"
 #include "loop/coroutine.h"
 #include "shop_reasons.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consumer/consumer.h"
 #include "consumer/dead_letters.h"
+#include "consumer/lease.h"
 #include "order_claim.h"
 #include "order_resource.h"
 #include "shop_reasons.h"
@@ -170,7 +170,7 @@ static coroutine_fn struct status expire_claim(struct event_store *store, struct
   if (order_claim_expiry(claim) == 0 || order_claim_expiry(claim) > position) return status_ok();
 
   struct transaction transaction = transaction_of(store, context->arena);
-  transaction_require_value(&transaction, consumer_epoch_key(store, context->arena), epoch);
+  transaction_require_value(&transaction, lease_epoch_key(store, context->arena), epoch);
   transaction_require_field(&transaction, order_claims_key(store, context->arena), order_id, claim);
   status = remove_claim(&transaction, context, order_id);
   if (!status_is_ok(status)) return status;

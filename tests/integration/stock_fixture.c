@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "consumer/consumer.h"
+#include "consumer/lease.h"
 #include "loop/coroutine.h"
 #include "reservation_expiry.h"
 #include "reservation_settlement.h"
@@ -57,7 +58,7 @@ struct stock_fixture *stock_fixture_open(struct context *context, struct units s
   assert_ok(redis_wait_ready(fixture->store->commands, context->deadline_us));
   assert_ok(redis_wait_ready(fixture->store->reads, context->deadline_us));
   fixture->stock = stock_new(fixture->store, arena);
-  private_redis_command(server, "SET %s 7", consumer_epoch_key(fixture->store, arena));
+  private_redis_command(server, "SET %s 7", lease_epoch_key(fixture->store, arena));
   for (int product = 0; product < PRODUCTS; product++) stock_up(fixture, product, stocked.of[product]);
   return fixture;
 }

@@ -16,7 +16,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "consumer/leader.h"
+#include "consumer/lease.h"
 #include "consumer/progress.h"
 #include "loop/coroutine.h"
 #include "patience.h"
@@ -140,7 +140,7 @@ static struct status apply_run(struct work *work, const struct event *const *eve
   struct arena *arena = work_arena(work);
   struct redis_library *library = event_library_new(arena, "watcher", run_source);
   struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
-  redis_add_text(&keys, consumer_epoch_key(store, arena));
+  redis_add_text(&keys, lease_epoch_key(store, arena));
   redis_add_text(&keys, consumer_position_key(store, arena));
   redis_add_text(&keys, redis_key(store->commands, arena, "watcher_effects"));
   redis_add_text(&values, work_epoch(work));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/violations.h"
+#include "base/email.h"
 #include "base/field_rules.h"
 
 #include <stdio.h>

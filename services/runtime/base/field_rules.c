@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/field_rules.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "base/uuid.h"
 
-enum {
-  NAME_LENGTH_MAX = 256,
-  EMAIL_MAX = 254,      /* RFC 5321, erratum 1690 */
-  EMAIL_LOCAL_MAX = 64, /* RFC 5321, 4.5.3.1.1 */
-  LABEL_MAX = 63,       /* RFC 1035, 2.3.4 */
-  DOMAIN_MAX = 253,     /* RFC 1035, 2.3.4: 255 bytes with the first length and the root */
-};
+enum { NAME_LENGTH_MAX = 256 };
 
 /* What a text is made of. */
 struct text_traits {
@@ -74,62 +67,6 @@ void check_text(struct violations *violations, const char *field, const char *va
   if (traits.controls || (traits.breaks && !lines)) {
     violation_add(violations, field, "must not contain control characters%s", lines ? " but line feeds and tabs" : "");
   }
-}
-
-/* RFC 5321: Atom, without the characters that mail programs take for syntax. */
-static bool is_atom_character(char c) {
-  return isalnum((unsigned char)c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c));
-}
-
-/* Dot-string: atoms with single dots between them. */
-static bool is_local_part(const char *local, size_t size) {
-  if (size == 0 || size > EMAIL_LOCAL_MAX) return false;
-  bool atom = false; /* inside one */
-  for (size_t i = 0; i < size; i++) {
-    if (local[i] == '.' ? !atom : !is_atom_character(local[i])) return false;
-    atom = local[i] != '.';
-  }
-  return atom;
-}
-
-static bool is_label(const char *label, size_t size) {
-  if (size == 0 || size > LABEL_MAX) return false;
-  if (label[0] == '-' || label[size - 1] == '-') return false;
-  for (size_t i = 0; i < size; i++) {
-    if (!isalnum((unsigned char)label[i]) && label[i] != '-') return false;
-  }
-  return true;
-}
-
-bool domain_is_valid(const char *domain) {
-  if (strlen(domain) > DOMAIN_MAX) return false;
-  while (true) {
-    size_t size = strcspn(domain, ".");
-    if (!is_label(domain, size)) return false;
-    if (domain[size] == '\0') return true;
-    domain += size + 1;
-  }
-}
-
-void check_email(struct violations *violations, const char *field, const char *value) {
-  if (!value) value = "";
-  size_t size = strlen(value);
-  if (size > EMAIL_MAX) {
-    violation_add(violations, field, "must have at most %d characters, not %zu", EMAIL_MAX, size);
-    return;
-  }
-  const char *at = strchr(value, '@');
-  if (!at || !is_local_part(value, (size_t)(at - value)) || !domain_is_valid(at + 1)) {
-    violation_add(violations, field, "must be an e-mail address of the form local@domain, in ASCII");
-  }
-}
-
-const char *email_canonical(struct arena *arena, const char *address) {
-  char *canonical = arena_strdup(arena, address);
-  for (char *at = strchr(canonical, '@'); at && *at; at++) {
-    if (*at >= 'A' && *at <= 'Z') *at = (char)(*at - 'A' + 'a');
-  }
-  return canonical;
 }
 
 void check_uuid(struct violations *violations, const char *field, const char *value) {

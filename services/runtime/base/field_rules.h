@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Field rules: what names, e-mail addresses, ids, numbers and texts of a request must be. Each check adds a violation
- * of `field` (its path in the request) if the value breaks the rule. Any thread. */
+/* Field rules: what names, ids, numbers and texts of a request must be; e-mail addresses have a file of their own
+ * (email.h). Each check adds a violation of `field` (its path in the request) if the value breaks the rule. Any
+ * thread. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "base/violations.h"
 
 /* A display name has 1 to 256 characters (code points), not only such as show nothing (utf8_is_blank), and no control
  * characters (C0, DEL, C1, U+2028, U+2029). */
 void check_name(struct violations *violations, const char *field, const char *value);
-
-/* An e-mail address is local@domain in ASCII, at most 254 bytes with exactly one @, without spaces, quotes, angle
- * brackets, commas or line breaks; its domain consists of labels of letters, digits and inner hyphens. (This is a
- * subset of RFC 5321's Mailbox.) */
-void check_email(struct violations *violations, const char *field, const char *value);
-
-/* Returns the address with its domain in lower case, to compare it: case means nothing in a domain, but may in a local
- * part (RFC 5321, 2.4). */
-const char *email_canonical(struct arena *arena, const char *address);
-
-/* Returns whether `domain` consists of labels of letters, digits and inner hyphens with single dots between them, as
- * host names do (RFC 1123, 2.1). */
-bool domain_is_valid(const char *domain);
 
 /* The value must be a UUID in text form. check_optional_uuid also allows the empty text. */
 void check_uuid(struct violations *violations, const char *field, const char *value);

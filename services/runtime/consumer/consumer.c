@@ -366,10 +366,6 @@ coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct c
   return waiters_wait_for(&consumer->waiters, context, after);
 }
 
-const char *consumer_epoch_key(const struct event_store *store, struct arena *arena) {
-  return lease_epoch_key(store, arena);
-}
-
 const char *consumer_position_key(const struct event_store *store, struct arena *arena) {
   return position_key(store, arena);
 }

@@ -90,8 +90,5 @@ bool consumer_has_seen(const struct consumer *consumer, const char *after);
  * (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for an operator). Yields. */
 coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
 
-/* The key of the lease's epoch, for the service's own fenced functions (work_epoch, service_definition.housekeep). */
-const char *consumer_epoch_key(const struct event_store *store, struct arena *arena);
-
 /* The hash of the stored positions. */
 const char *consumer_position_key(const struct event_store *store, struct arena *arena);

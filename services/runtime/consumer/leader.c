@@ -11,14 +11,6 @@ enum { READY_POLL_US = 20000, RELEASE_US = 5000000, RENEWALS = 3 };
 
 /* ---- the lease -------------------------------------------------------------------------------------------------- */
 
-const char *lease_epoch_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "%s_lease_epoch", store->service);
-}
-
-static const char *lease_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "%s_lease", store->service);
-}
-
 coroutine_fn struct status leader_acquire(struct leader *leader, struct context *context) {
   struct event_store *store = leader->store;
   struct arena *arena = context->arena;
@@ -45,10 +37,6 @@ coroutine_fn struct status leader_release(struct leader *leader, struct context 
   redis_add_text(&values, leader->holder);
   leader->epoch = 0;
   return redis_function_call(store->commands, context, store->library, "lease_release", &keys, &values, NULL);
-}
-
-struct status lease_lost(struct arena *arena) {
-  return status_error(arena, STATUS_FAILED_PRECONDITION, reason_lease_lost, "the lease is another replica's");
 }
 
 /* ---- its keeper ------------------------------------------------------------------------------------------------- */

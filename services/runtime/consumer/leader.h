@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leader: the one replica of a service that handles its events, decided by a lease in Redis.
- *
- * `<service>_lease` ("<holder> <client id of its blocking connection>") lives `lease_ms` and is renewed by its holder
- * every third of it. `<service>_lease_epoch` is a number that grows with every new holder and is never used again; it
- * has nothing to do with the epoch of the log (store/log_time.h). Functions that make effects refuse an older epoch, so
- * a leader that was stopped and wakes up too late writes nothing.
+/* Leader: the one replica of a service that handles its events, decided by a lease in Redis (lease.h).
  *
  * A term is what a leader does under one epoch of the lease on one server of Redis: from taking up the stored positions
  * to the next failure. Threads: the loop's. */
@@ -15,11 +10,9 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "consumer/lease.h"
 #include "loop/coroutine.h"
 #include "store/event_store.h"
-
-/* Unless the consumer's options say otherwise. */
-enum { LEASE_MS = 3000 };
 
 struct term {
   int64_t epoch;       /* of the lease */
@@ -70,9 +63,3 @@ bool leader_leads(const struct leader *leader);
 
 /* Returns a context for what is done in the term: it lasts for `us` from now, and for no other server. */
 struct context leader_context(const struct leader *leader, struct arena *arena, int64_t us);
-
-/* Returns FAILED_PRECONDITION LEASE_LOST, for when a function has found another epoch than the term's. */
-struct status lease_lost(struct arena *arena);
-
-/* The key of the lease's epoch, for guards. */
-const char *lease_epoch_key(const struct event_store *store, struct arena *arena);

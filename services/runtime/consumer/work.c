@@ -9,7 +9,7 @@
 #include "base/key_table.h"
 #include "base/message.h"
 #include "base/uuid.h"
-#include "consumer/leader.h"
+#include "consumer/lease.h"
 #include "consumer/outbox_delivery.h"
 #include "consumer/view_cache.h"
 #include "consumer/work_commit.h"
