@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/tls_probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+
+#include "client/target.h"
+#include "client/tls_identity.h"
 
 /* What is told of once it has been met. */
 struct probe {
@@ -24,25 +25,6 @@ struct probe {
 };
 
 /* ---- address ---------------------------------------------------------------------------------------------------- */
-
-/* "dns:///host:port", "ipv4:a:port,b:port", "host:port" ...: host and port of the first. Returns false if it is none of
- * these. */
-static bool find_address(struct probe *probe, const char *target) {
-  const char *schemes[] = {"dns:", "ipv4:", "ipv6:"};
-  for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-    if (strncmp(target, schemes[i], strlen(schemes[i])) == 0) target += strlen(schemes[i]);
-  }
-  target += strspn(target, "/");
-  char *first = arena_memdup(probe->arena, target, strcspn(target, ","));
-  char *colon = strrchr(first, ':');
-  if (!colon || colon == first) return false;
-  *colon = '\0';
-  bool bracketed = first[0] == '[' && colon[-1] == ']';
-  if (bracketed) colon[-1] = '\0';
-  probe->host = bracketed ? first + 1 : first;
-  probe->port = colon + 1;
-  return true;
-}
 
 static bool is_connected(int fd, int timeout_ms) {
   struct pollfd wanted = {.fd = fd, .events = POLLOUT};
@@ -74,55 +56,6 @@ static int connect_first(const struct probe *probe) {
   for (const struct addrinfo *at = addresses; at && fd < 0; at = at->ai_next) fd = connect_to(at, probe->timeout_ms);
   freeaddrinfo(addresses);
   return fd;
-}
-
-/* ---- identity --------------------------------------------------------------------------------------------------- */
-
-static void trust(SSL_CTX *context, const char *text) {
-  BIO *bio = BIO_new_mem_buf(text, -1);
-  for (X509 *ca; (ca = PEM_read_bio_X509(bio, NULL, NULL, NULL)); X509_free(ca)) {
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca);
-  }
-  BIO_free(bio);
-}
-
-static void bear(SSL_CTX *context, const struct tls_texts *texts) {
-  BIO *certificates = BIO_new_mem_buf(texts->certificate, -1), *keys = BIO_new_mem_buf(texts->key, -1);
-  X509 *own = PEM_read_bio_X509(certificates, NULL, NULL, NULL);
-  EVP_PKEY *key = PEM_read_bio_PrivateKey(keys, NULL, NULL, NULL);
-  if (own) SSL_CTX_use_certificate(context, own);
-  for (X509 *next; own && (next = PEM_read_bio_X509(certificates, NULL, NULL, NULL)); X509_free(next)) {
-    SSL_CTX_add1_chain_cert(context, next);
-  }
-  if (key) SSL_CTX_use_PrivateKey(context, key);
-  EVP_PKEY_free(key);
-  X509_free(own);
-  BIO_free(keys);
-  BIO_free(certificates);
-}
-
-static SSL_CTX *context_of(const struct probe *probe) {
-  static const unsigned char h2[] = {2, 'h', '2'};
-  SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_alpn_protos(context, h2, sizeof(h2));
-  if (probe->plain) return context;
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-  if (probe->texts.ca) trust(context, probe->texts.ca);
-  if (!probe->texts.ca) SSL_CTX_set_default_verify_paths(context);
-  if (probe->texts.certificate) bear(context, &probe->texts);
-  return context;
-}
-
-static void expect_name(SSL *ssl, const char *host) {
-  struct in6_addr address;
-  bool numeric = inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
-  if (numeric) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
-  } else {
-    SSL_set1_host(ssl, host);
-    SSL_set_tlsext_host_name(ssl, host);
-  }
 }
 
 /* ---- findings --------------------------------------------------------------------------------------------------- */
@@ -200,9 +133,9 @@ static const char *talk(const struct probe *probe, SSL *ssl) {
 }
 
 static const char *talk_at(const struct probe *probe, int fd) {
-  SSL_CTX *context = context_of(probe);
+  SSL_CTX *context = tls_identity_context(probe->plain ? NULL : &probe->texts);
   SSL *ssl = SSL_new(context);
-  if (!probe->plain) expect_name(ssl, probe->host);
+  if (!probe->plain) tls_identity_expect(ssl, probe->host);
   SSL_set_fd(ssl, fd);
   ERR_clear_error();
   const char *finding = talk(probe, ssl);
@@ -213,8 +146,10 @@ static const char *talk_at(const struct probe *probe, int fd) {
 }
 
 const char *tls_probe(struct arena *arena, const char *target, struct tls_files *tls, int timeout_ms) {
-  struct probe probe = {.arena = arena, .plain = !tls, .timeout_ms = timeout_ms};
-  if (!find_address(&probe, target)) return NULL;
+  const struct target_host *hosts;
+  if (target_hosts(arena, target, &hosts) == 0) return NULL;
+  struct probe probe = {
+      .arena = arena, .host = hosts[0].host, .port = hosts[0].port, .plain = !tls, .timeout_ms = timeout_ms};
   if (tls) tls_files_read(tls, arena, &probe.texts);
   int fd = connect_first(&probe);
   if (fd < 0) return NULL;

@@ -15,7 +15,7 @@ static struct status complain(struct arena *arena, const char *folder) {
   return status_error(arena, STATUS_UNAVAILABLE, reason_disk, "%s: %s", folder, strerror(errno));
 }
 
-struct status fsync_probe(struct arena *arena, const char *folder, int64_t duration_ms, struct latency *latency) {
+struct status fsync_probe(struct arena *arena, const char *folder, int64_t duration_ms, struct histogram *histogram) {
   static const char block[BLOCK_BYTES] = "x";
   int file = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
   if (file < 0) return complain(arena, folder);
@@ -23,7 +23,7 @@ struct status fsync_probe(struct arena *arena, const char *folder, int64_t durat
   bool written = true;
   for (int64_t now_us; written && (now_us = clock_monotonic_us()) < end_us;) {
     written = write(file, block, sizeof(block)) == (ssize_t)sizeof(block) && fdatasync(file) == 0;
-    if (written) latency_add(latency, clock_monotonic_us() - now_us);
+    if (written) histogram_add(histogram, clock_monotonic_us() - now_us);
   }
   struct status status = written ? status_ok() : complain(arena, folder);
   close(file);

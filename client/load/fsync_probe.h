@@ -4,8 +4,8 @@
 #pragma once
 
 #include "base/status.h"
-#include "client/load/latency.h"
+#include "client/load/histogram.h"
 
 /* Appends 4 KiB to an unnamed file in `folder` and calls fdatasync, again and again for `duration_ms`; adds a sample
  * for each pair. Errors: UNAVAILABLE (the folder can't be written to). */
-struct status fsync_probe(struct arena *arena, const char *folder, int64_t duration_ms, struct latency *latency);
+struct status fsync_probe(struct arena *arena, const char *folder, int64_t duration_ms, struct histogram *histogram);

@@ -1,68 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of `ordershop load` share. */
+/* The load generator: calls a shop at a given rate (an open loop) or keeps so many calls under way (a closed one), and
+ * tells how that went. It is made to cost little: one thread, its own HTTP/2 (http2_connection.h), requests that are
+ * packed once (request_form.h). */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "client/load/load_mix.h"
+#include "client/load/load_shop.h"
+#include "client/load/load_tally.h"
+#include "tls/tls_files.h"
 
-#include "base/status.h"
-#include "client/load/latency.h"
-#include "client/ordershop_client.h"
-
-enum load_mode {
-  LOAD_ORDER,    /* CreateOrder of some products */
-  LOAD_CUSTOMER, /* CreateCustomer */
-  LOAD_GET,      /* GetCustomer */
+struct load_progress {
+  int64_t elapsed_us, total_us; /* warm-up included */
+  uint64_t calls, failures, under_way;
 };
 
 struct load_options {
-  enum load_mode mode;
+  const struct load_mix *mix;
   int in_flight;       /* calls at once: a next one begins when one has ended. 0: `rate` counts */
-  int rate;            /* calls that begin each second, however many have not ended */
+  int rate;            /* calls that begin each second, evenly, however many have not ended */
+  int64_t calls;       /* the run ends after so many instead of after its duration; 0: it doesn't */
+  bool each_once;      /* each command of the mix is called once, and the run ends */
   int64_t deadline_ms; /* of a call, with its retries */
-  int connections;     /* they share */
+  int connections;     /* to each service */
   int64_t duration_ms; /* that is measured */
   int64_t warm_up_ms;  /* before that */
   int products;        /* of an order */
-  int customer_count;  /* in the shop, made before */
-  int product_count;   /* likewise, each with plenty of stock */
-  const char *folder;  /* for the fsync probe; NULL if there is none */
   bool retry;          /* what failed is tried again as the client library does */
-  bool json;
-};
+  const char *after;   /* position that every answer must have seen, or NULL */
 
-/* What the calls refer to. */
-struct load_shop {
-  char **customer_ids;
-  char **product_ids;
-};
-
-/* Makes customers and products with stock, and waits until the order service knows them. Blocks. */
-struct status load_prepare(struct arena *arena, struct ordershop_client *client, const struct load_options *options,
-                           struct load_shop *ret_shop);
-
-#define LOAD_CODES (STATUS_UNAUTHENTICATED + 1)
-
-struct load_result {
-  /* Of calls that ended while it was measured; counted from when a call was to begin. */
-  struct latency latency; /* of those that succeeded */
-  struct latency refused; /* of those that were answered RESOURCE_EXHAUSTED */
-  uint64_t *by_second;    /* those that succeeded, by the second in which they ended; as many as `seconds` */
-  /* Of all calls. */
-  uint64_t failures;
-  uint64_t by_code[LOAD_CODES]; /* of these */
-  uint64_t retries;
-  double seconds;
-  struct status first_failure; /* in the arena */
+  /* These may be NULL. */
+  void (*show_progress)(void *argument, const struct load_progress *progress); /* five times a second or less */
+  void (*take_reply)(void *argument, const struct load_command *command, const struct call *call); /* of what makes
+                                                                                                       something */
+  void *argument;
 };
 
 /* Where the calls go. */
 struct load_target {
-  const char *address;
+  const char *addresses[ORDERSHOP_SERVICE_COUNT];
   struct tls_files *tls; /* NULL means plain text */
 };
 
-/* Keeps `in_flight` calls under way for the given time, or begins `rate` calls a second. Blocks; runs a loop of its
- * own. Errors: INVALID_ARGUMENT (the address). */
+/* Errors: INVALID_ARGUMENT (an address of a service of the mix is none that load can call). */
+struct status load_check_target(struct arena *arena, const struct load_target *target, const struct load_mix *mix);
+
+/* Makes what the mix needs (customers, products with stock ...), `LOAD_PREPARED` of each, then calls each command once,
+ * which waits until the services know it all. Errors: those of the calls. The caller clears the shop, also after an
+ * error. */
+#define LOAD_PREPARED 100
+struct status load_prepare(struct arena *arena, const struct load_target *target, const struct load_options *options,
+                           struct load_shop *shop);
+
+/* Runs the load and fills `ret_tally`, which lives in the arena. A call belongs to the moment in which it was to begin,
+ * from which its latency counts: what a shop does that is too slow shows only so. Blocks; any thread. Errors:
+ * INVALID_ARGUMENT, UNAVAILABLE (an address). */
 struct status load_run(struct arena *arena, const struct load_target *target, const struct load_options *options,
-                       const struct load_shop *shop, struct load_result *ret_result);
+                       struct load_shop *shop, struct load_tally *ret_tally);
+
+/* Returns the text field of that number in a call's reply if it is as long as an id, or NULL. */
+const char *load_reply_id(const struct call *call, unsigned field);

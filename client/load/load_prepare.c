@@ -1,89 +1,100 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
-
-#include "client/customer_client.h"
-#include "client/inventory_client.h"
 #include "client/load/load.h"
-#include "client/order_client.h"
-#include "client/product_client.h"
+#include "client/position_memory.h"
 
-enum { STOCK = 1000000000, PRICE_CENTS = 1999 };
+enum { IN_FLIGHT = 8, DEADLINE_MS = 30000, INVENTORY_PRODUCT_FIELD = 2 };
 
-static struct status make_customers(struct ordershop_client *client, const struct context *context, int count,
-                                    struct load_shop *shop) {
-  struct arena *arena = context->arena;
-  Ordershop__V1__BatchCreateCustomersRequest request = ORDERSHOP__V1__BATCH_CREATE_CUSTOMERS_REQUEST__INIT;
-  request.n_customers = (size_t)count;
-  request.customers = arena_calloc(arena, request.n_customers, sizeof(*request.customers));
-  for (int i = 0; i < count; i++) {
-    Ordershop__V1__Customer *customer = request.customers[i] = arena_alloc(arena, sizeof(*customer));
-    ordershop__v1__customer__init(customer);
-    customer->name = arena_printf(arena, "Load %d", i);
-    customer->email = arena_printf(arena, "load.%d@example.com", i);
+struct preparation {
+  struct arena *arena;
+  const struct load_target *target;
+  const struct load_options *options;
+  struct load_shop *shop;
+  struct load_ids *into; /* where ids of what is made go */
+  struct position_memory position;
+};
+
+/* A product becomes one that can be ordered with its stock. */
+static void take_reply(void *argument, const struct load_command *command, const struct call *call) {
+  struct preparation *preparation = argument;
+  const char *id = load_reply_id(call, 1);
+  position_memory_advance(&preparation->position, call->position);
+  if (!id || !preparation->into) return;
+  load_ids_add(preparation->into, id, call->position);
+  const char *product = command->makes == LOAD_INVENTORY ? load_reply_id(call, INVENTORY_PRODUCT_FIELD) : NULL;
+  if (product) load_ids_add(&preparation->shop->any[LOAD_PRODUCT], product, call->position);
+}
+
+/* Each answer must have seen what was answered before, so that services know what was made at others. */
+static struct status run(struct preparation *preparation, const struct load_mix *mix, int64_t calls, bool each_once) {
+  const struct load_options options = {.mix = mix,
+                                       .in_flight = IN_FLIGHT,
+                                       .calls = calls,
+                                       .each_once = each_once,
+                                       .deadline_ms = DEADLINE_MS,
+                                       .connections = preparation->options->connections,
+                                       .products = preparation->options->products,
+                                       .retry = true,
+                                       .after = position_memory_read(&preparation->position, preparation->arena),
+                                       .take_reply = take_reply,
+                                       .argument = preparation};
+  struct load_tally *tally = arena_alloc(preparation->arena, sizeof(*tally));
+  struct status status = load_run(preparation->arena, preparation->target, &options, preparation->shop, tally);
+  return status_is_ok(status) ? tally->first_failure : status;
+}
+
+static struct status make(struct preparation *preparation, enum load_kind kind, struct load_ids *into) {
+  const struct load_mix mix = {.count = 1, .shares = {{load_command_maker(kind), 1}}, .total = 1};
+  preparation->into = into;
+  struct status status = run(preparation, &mix, LOAD_PREPARED, false);
+  preparation->into = NULL;
+  return status;
+}
+
+/* Finds what must be there before a command can be called: what it names any of, and what is needed to make that, and
+ * to make what it uses up. */
+static void require(const struct load_command *command, bool any[LOAD_KINDS]) {
+  for (const struct load_field *field = command->fields; field->path; field++) {
+    bool is_any = field->source == SOURCE_ANY;
+    if (!is_any && field->source != SOURCE_OWN) continue;
+    if (is_any && any[field->kind]) continue;
+    if (is_any) any[field->kind] = true;
+    require(load_command_maker(field->kind), any);
   }
-  const Ordershop__V1__BatchCreateCustomersResponse *response;
-  struct status status = ordershop_batch_create_customers(client, context, &request, &response);
-  if (!status_is_ok(status)) return status;
-  shop->customer_ids = arena_calloc(arena, response->n_customers, sizeof(*shop->customer_ids));
-  for (size_t i = 0; i < response->n_customers; i++) shop->customer_ids[i] = response->customers[i]->id;
-  return status_ok();
 }
 
-static struct status make_products(struct ordershop_client *client, const struct context *context, int count,
-                                   struct load_shop *shop) {
-  struct arena *arena = context->arena;
-  Ordershop__V1__BatchCreateProductsRequest request = ORDERSHOP__V1__BATCH_CREATE_PRODUCTS_REQUEST__INIT;
-  request.n_products = (size_t)count;
-  request.products = arena_calloc(arena, request.n_products, sizeof(*request.products));
-  for (int i = 0; i < count; i++) {
-    Ordershop__V1__Product *product = request.products[i] = arena_alloc(arena, sizeof(*product));
-    ordershop__v1__product__init(product);
-    product->name = arena_printf(arena, "Load %d", i);
-    product->price_cents = PRICE_CENTS;
-  }
-  const Ordershop__V1__BatchCreateProductsResponse *response;
-  struct status status = ordershop_batch_create_products(client, context, &request, &response);
-  if (!status_is_ok(status)) return status;
-  shop->product_ids = arena_calloc(arena, response->n_products, sizeof(*shop->product_ids));
-  for (size_t i = 0; i < response->n_products; i++) shop->product_ids[i] = response->products[i]->id;
-  return status_ok();
+static struct status make_products(struct preparation *preparation) {
+  struct load_shop *shop = preparation->shop;
+  struct status status = make(preparation, LOAD_PRODUCT, &shop->own[LOAD_PRODUCT]);
+  return status_is_ok(status) ? make(preparation, LOAD_INVENTORY, &shop->any[LOAD_INVENTORY]) : status;
 }
 
-static struct status make_stock(struct ordershop_client *client, const struct context *context, int count,
-                                const struct load_shop *shop) {
-  struct arena *arena = context->arena;
-  Ordershop__V1__BatchCreateInventoriesRequest request = ORDERSHOP__V1__BATCH_CREATE_INVENTORIES_REQUEST__INIT;
-  request.n_inventories = (size_t)count;
-  request.inventories = arena_calloc(arena, request.n_inventories, sizeof(*request.inventories));
-  for (int i = 0; i < count; i++) {
-    Ordershop__V1__Inventory *inventory = request.inventories[i] = arena_alloc(arena, sizeof(*inventory));
-    ordershop__v1__inventory__init(inventory);
-    inventory->product_id = shop->product_ids[i];
-    inventory->amount = STOCK;
-  }
-  const Ordershop__V1__BatchCreateInventoriesResponse *response;
-  return ordershop_batch_create_inventories(client, context, &request, &response);
+static struct status make_billings(struct preparation *preparation) {
+  struct load_shop *shop = preparation->shop;
+  struct status status = make(preparation, LOAD_ORDER, &shop->own[LOAD_ORDER]);
+  return status_is_ok(status) ? make(preparation, LOAD_BILLING, &shop->any[LOAD_BILLING]) : status;
 }
 
-/* The client's call waits until the order service has seen all that was made before. */
-static struct status await_order_service(struct ordershop_client *client, const struct context *context,
-                                         const struct load_shop *shop) {
-  Ordershop__V1__Order order = ORDERSHOP__V1__ORDER__INIT;
-  order.customer_id = shop->customer_ids[0];
-  order.product_ids = shop->product_ids;
-  order.n_product_ids = 1;
-  Ordershop__V1__CreateOrderRequest request = ORDERSHOP__V1__CREATE_ORDER_REQUEST__INIT;
-  request.order = &order;
-  const Ordershop__V1__Order *created;
-  return ordershop_create_order(client, context, &request, &created);
+static struct status make_all(struct preparation *preparation) {
+  const struct load_mix *mix = preparation->options->mix;
+  struct load_ids *any = preparation->shop->any;
+  bool needed[LOAD_KINDS] = {false};
+  for (size_t i = 0; i < mix->count; i++) require(mix->shares[i].command, needed);
+  struct status status = status_ok();
+  if (needed[LOAD_CUSTOMER]) status = make(preparation, LOAD_CUSTOMER, &any[LOAD_CUSTOMER]);
+  bool products = needed[LOAD_PRODUCT] || needed[LOAD_INVENTORY];
+  if (status_is_ok(status) && products) status = make_products(preparation);
+  if (status_is_ok(status) && needed[LOAD_ORDER]) status = make(preparation, LOAD_ORDER, &any[LOAD_ORDER]);
+  if (status_is_ok(status) && needed[LOAD_BILLING]) status = make_billings(preparation);
+  if (status_is_ok(status) && needed[LOAD_MAIL]) status = make(preparation, LOAD_MAIL, &any[LOAD_MAIL]);
+  return status;
 }
 
-struct status load_prepare(struct arena *arena, struct ordershop_client *client, const struct load_options *options,
-                           struct load_shop *ret_shop) {
-  const struct context context = {.arena = arena};
-  struct status status = make_customers(client, &context, options->customer_count, ret_shop);
-  if (!status_is_ok(status) || options->mode != LOAD_ORDER) return status;
-  status = make_products(client, &context, options->product_count, ret_shop);
-  if (status_is_ok(status)) status = make_stock(client, &context, options->product_count, ret_shop);
-  return status_is_ok(status) ? await_order_service(client, &context, ret_shop) : status;
+struct status load_prepare(struct arena *arena, const struct load_target *target, const struct load_options *options,
+                           struct load_shop *shop) {
+  struct preparation preparation = {.arena = arena, .target = target, .options = options, .shop = shop};
+  position_memory_init(&preparation.position);
+  struct status status = make_all(&preparation);
+  if (status_is_ok(status)) status = run(&preparation, options->mix, 0, true);
+  position_memory_destroy(&preparation.position);
+  return status;
 }

@@ -1,241 +1,465 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ordershop/v1/customer.pb-c.h>
-#include <ordershop/v1/order.pb-c.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/uuid.h"
+#include "client/load/call_status.h"
 #include "client/load/load.h"
+#include "client/load/peer.h"
+#include "client/load/request_form.h"
+#include "client/load/schedule.h"
 #include "client/retry.h"
-#include "loop/coroutine.h"
-#include "loop/loop.h"
-#include "rpc/rpc_client.h"
-#include "shop_brand.h"
+#include "client/tls_identity.h"
 
 enum {
-  PAUSE_MS = 10,
-  TICK_US = 1000,        /* how often calls of a rate are begun */
+  PAUSE_US = 10 * 1000,  /* of one that is in flight, after a failure: a server that is down is not hammered */
+  RESUME_GRID_US = 1000, /* pauses end together, so that many of them cost little */
   UNDER_WAY_MAX = 20000, /* calls of a rate; what the machine has no room for can't be called */
+  PROGRESS_US = 200 * 1000,
+};
+
+/* One command of the run. */
+struct lane {
+  const struct load_command *command;
+  struct request_form form;
+  const char *path;
+  struct peer_connections *peer;
+};
+
+enum slot_state { FREE, UNDER_WAY, RETRYING, PAUSING };
+
+/* A call of the run. */
+struct slot {
+  struct call call; /* first: `done` gets this */
+  enum slot_state state;
+  size_t lane;
+  uint8_t *request;
+  char position[CALL_POSITION_MAX];
+  int64_t begin_us; /* when it was to begin */
+  int64_t deadline_us, resume_us;
+  int tries;
+  struct slot *next, *previous; /* in `free`, or in `begun` */
+  struct slot *next_waiting;
 };
 
 struct run {
   const struct load_options *options;
-  const struct load_shop *shop;
-  struct arena *arena;
-  const struct load_target *target;
-  struct rpc_channel **channels;
-  const ProtobufCServiceDescriptor *service;
-  const ProtobufCMethodDescriptor *method;
-  const ProtobufCMessage *(*make_request)(struct run *run, struct arena *arena);
-  int64_t measured_us, end_us; /* calls that end between these count */
-  uint64_t random;
-  uint64_t under_way; /* calls of a rate */
-  struct condition ended;
-  struct load_result result;
-  struct status status;
+  struct arena *arena, *scratch;
+  struct load_shop *shop;
+  struct load_random random;
+  struct lane *lanes; /* the shares of the mix in their order, then what these need */
+  size_t lane_count;
+  struct peer_connections *peers[ORDERSHOP_SERVICE_COUNT]; /* NULL for services that aren't called */
+  SSL_CTX *tls;
+  struct slot *slots;
+  size_t slot_count;
+  struct slot *free;
+  struct slot *begun, *begun_last; /* by their deadlines, as all calls have equally much time */
+  struct slot *waiting;            /* that retry or pause; in no order */
+  int64_t resume_us;               /* the first of these */
+  struct schedule schedule;        /* of a rate */
+  int64_t measured_us, end_us, progress_us;
+  uint64_t calls;             /* after which it ends; 0: by time */
+  uint64_t number, under_way; /* calls begun, and those of them that have not ended */
+  struct load_tally *tally;
 };
 
-/* One of those who keep a call under way, or of those who make a single one. */
-struct caller {
-  struct run *run;
-  struct rpc_channel *channel;
-  int64_t begin_us; /* of a single call: when it was to begin */
-};
+/* ---- calls that end --------------------------------------------------------------------------------------------- */
 
-/* ---- requests --------------------------------------------------------------------------------------------------- */
-
-/* xorshift64: the choice of products shall cost nothing. */
-static int pick(struct run *run, int count) {
-  uint64_t *random = &run->random;
-  *random ^= *random << 13;
-  *random ^= *random >> 7;
-  *random ^= *random << 17;
-  return (int)(*random % (uint64_t)count);
+static void unlink_begun(struct run *run, struct slot *slot) {
+  if (slot->previous) slot->previous->next = slot->next;
+  if (!slot->previous) run->begun = slot->next;
+  if (slot->next) slot->next->previous = slot->previous;
+  if (!slot->next) run->begun_last = slot->previous;
 }
 
-static const ProtobufCMessage *make_order(struct run *run, struct arena *arena) {
-  Ordershop__V1__Order *order = arena_alloc(arena, sizeof(*order));
-  ordershop__v1__order__init(order);
-  order->customer_id = run->shop->customer_ids[pick(run, run->options->customer_count)];
-  order->n_product_ids = (size_t)run->options->products;
-  order->product_ids = arena_calloc(arena, order->n_product_ids, sizeof(*order->product_ids));
-  for (size_t i = 0; i < order->n_product_ids; i++) {
-    order->product_ids[i] = run->shop->product_ids[pick(run, run->options->product_count)];
-  }
-  Ordershop__V1__CreateOrderRequest *request = arena_alloc(arena, sizeof(*request));
-  ordershop__v1__create_order_request__init(request);
-  request->order = order;
-  request->request_id = (char *)uuid_random(arena);
-  return &request->base;
+static void wait_until(struct run *run, struct slot *slot, enum slot_state state, int64_t until_us) {
+  slot->state = state;
+  slot->resume_us = (until_us / RESUME_GRID_US + 1) * RESUME_GRID_US;
+  slot->next_waiting = run->waiting;
+  run->waiting = slot;
+  if (slot->resume_us < run->resume_us) run->resume_us = slot->resume_us;
 }
 
-static const ProtobufCMessage *make_customer(struct run *run, struct arena *arena) {
-  Ordershop__V1__Customer *customer = arena_alloc(arena, sizeof(*customer));
-  ordershop__v1__customer__init(customer);
-  customer->name = arena_strdup(arena, "Load");
-  customer->email = arena_printf(arena, "load.%d@example.com", pick(run, 1000000));
-  Ordershop__V1__CreateCustomerRequest *request = arena_alloc(arena, sizeof(*request));
-  ordershop__v1__create_customer_request__init(request);
-  request->customer = customer;
-  request->request_id = (char *)uuid_random(arena);
-  return &request->base;
+static void release(struct run *run, struct slot *slot) {
+  slot->state = FREE;
+  slot->next = run->free;
+  run->free = slot;
 }
 
-static const ProtobufCMessage *make_get(struct run *run, struct arena *arena) {
-  Ordershop__V1__GetCustomerRequest *request = arena_alloc(arena, sizeof(*request));
-  ordershop__v1__get_customer_request__init(request);
-  request->id = run->shop->customer_ids[pick(run, run->options->customer_count)];
-  return &request->base;
+static void keep_reply(struct run *run, const struct slot *slot) {
+  const struct load_command *command = run->lanes[slot->lane].command;
+  const char *id = load_reply_id(&slot->call, 1);
+  if (id && run->shop->keeps[command->makes]) load_ids_add(&run->shop->own[command->makes], id, slot->call.position);
+  if (run->options->take_reply) run->options->take_reply(run->options->argument, command, &slot->call);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------ */
-
-static void note_failure(struct run *run, struct status status) {
-  struct load_result *result = &run->result;
-  if (result->failures++ == 0) result->first_failure = status_copy(status, run->arena);
-  result->by_code[status.code < LOAD_CODES ? status.code : STATUS_UNKNOWN]++;
+static void note(struct run *run, const struct slot *slot, struct status status, int64_t now_us) {
+  int64_t begin_us = slot->begin_us;
+  if (begin_us < run->measured_us) return load_tally_warm_up(run->tally, status);
+  if (begin_us >= run->end_us) return;
+  if (!status_is_ok(status)) return load_tally_failure(run->tally, slot->lane, status, now_us - begin_us);
+  load_tally_success(run->tally, slot->lane, (size_t)((begin_us - run->measured_us) / 1000000), now_us - begin_us);
 }
 
-static void note(struct run *run, struct status status, int64_t begun_us, int64_t now_us) {
-  struct load_result *result = &run->result;
-  if (!status_is_ok(status)) note_failure(run, status);
-  if (now_us < run->measured_us || now_us >= run->end_us) return;
-  if (status.code == STATUS_RESOURCE_EXHAUSTED) latency_add(&result->refused, now_us - begun_us);
-  if (!status_is_ok(status)) return;
-  latency_add(&result->latency, now_us - begun_us);
-  result->by_second[(now_us - run->measured_us) / 1000000]++;
+static void finish(struct run *run, struct slot *slot, struct status status, int64_t now_us) {
+  note(run, slot, status, now_us);
+  unlink_begun(run, slot);
+  run->under_way--;
+  bool pauses = !status_is_ok(status) && run->options->in_flight > 0;
+  if (pauses) wait_until(run, slot, PAUSING, now_us + PAUSE_US);
+  if (!pauses) release(run, slot);
 }
 
-/* With its retries, of the same request: it has a request id. */
-static coroutine_fn struct status call_once(struct caller *caller, struct context *context,
-                                            const ProtobufCMessage *request) {
+static void retry_or_finish(struct run *run, struct slot *slot, struct status status) {
   static const struct retry_policy as_the_library = {.attempts = 5, .first_backoff_ms = 100};
-  struct run *run = caller->run;
-  for (int tries = 1;; tries++) {
-    struct status status = rpc_client_call(caller->channel, context, run->service, run->method->name, request).status;
-    if (status_is_ok(status) || !run->options->retry) return status;
-    int64_t delay_ms = retry_delay_ms(&as_the_library, status, false, tries, arc4random());
-    if (delay_ms < 0 || clock_monotonic_us() + delay_ms * 1000 >= context->deadline_us) return status;
-    run->result.retries++;
-    coroutine_sleep(delay_ms * 1000, context->deadline_us);
-  }
+  int64_t now_us = clock_monotonic_us(), delay_ms = -1;
+  if (run->options->retry) delay_ms = retry_delay_ms(&as_the_library, status, false, slot->tries, arc4random());
+  bool again = delay_ms >= 0 && now_us + delay_ms * 1000 < slot->deadline_us;
+  if (again) wait_until(run, slot, RETRYING, now_us + delay_ms * 1000);
+  if (!again) finish(run, slot, status, now_us);
 }
 
-static coroutine_fn void keep_calling(void *argument) {
-  struct caller *caller = argument;
-  struct run *run = caller->run;
-  struct arena *arena = arena_new();
-  for (int64_t now_us; (now_us = clock_monotonic_us()) < run->end_us;) {
-    arena_reset(arena);
-    struct context context = {.arena = arena, .deadline_us = now_us + run->options->deadline_ms * 1000};
-    struct status status = call_once(caller, &context, run->make_request(run, arena));
-    note(run, status, now_us, clock_monotonic_us());
-    if (!status_is_ok(status))
-      coroutine_sleep(PAUSE_MS * 1000, run->end_us); /* a server that is down is not hammered */
-  }
-  arena_free(arena);
+static void fail(struct run *run, struct slot *slot) {
+  const struct peer_connections *peer = run->lanes[slot->lane].peer;
+  arena_reset(run->scratch);
+  retry_or_finish(run, slot, call_status(run->scratch, &slot->call, peer_name(peer), peer_trouble(peer)));
 }
 
-static coroutine_fn void keep_in_flight(struct run *run) {
-  int count = run->options->in_flight;
-  struct caller *callers = arena_calloc(run->arena, (size_t)count, sizeof(*callers));
-  void **items = arena_calloc(run->arena, (size_t)count, sizeof(*items));
-  for (int i = 0; i < count; i++) {
-    callers[i] = (struct caller){.run = run, .channel = run->channels[i % run->options->connections]};
-    items[i] = &callers[i];
-  }
-  coroutine_for_each(keep_calling, items, count, count);
-}
-
-static coroutine_fn void call_single(void *argument) {
-  struct caller *caller = argument;
-  struct run *run = caller->run;
-  struct arena *arena = arena_new();
-  struct context context = {.arena = arena, .deadline_us = caller->begin_us + run->options->deadline_ms * 1000};
-  struct status status = call_once(caller, &context, run->make_request(run, arena));
-  note(run, status, caller->begin_us, clock_monotonic_us());
-  arena_free(arena);
-  free(caller);
-  if (--run->under_way == 0) condition_signal_all(&run->ended);
-}
-
-static void begin_single(struct run *run, uint64_t number, int64_t begin_us) {
-  struct caller *caller = memory_alloc(sizeof(*caller));
-  *caller = (struct caller){
-      .run = run, .channel = run->channels[number % (uint64_t)run->options->connections], .begin_us = begin_us};
-  if (loop_spawn(coroutine_loop(), call_single, caller)) {
-    run->under_way++;
-    return;
-  }
-  free(caller);
-  note_failure(run, status_error(NULL, STATUS_UNKNOWN, NULL, "too many calls are under way here to begin another"));
-}
-
-/* Begins calls when they are due, whatever becomes of those before: real callers don't wait for each other. */
-static coroutine_fn void keep_rate(struct run *run) {
-  int64_t begun_us = clock_monotonic_us(), due_us = begun_us;
-  uint64_t number = 0;
-  for (int64_t now_us; (now_us = clock_monotonic_us()) < run->end_us;) {
-    for (; due_us <= now_us; due_us = begun_us + (int64_t)(number * 1000000 / (uint64_t)run->options->rate)) {
-      begin_single(run, number++, due_us);
-    }
-    coroutine_sleep(TICK_US, run->end_us);
-  }
-  while (run->under_way > 0) condition_wait(&run->ended, DEADLINE_NEVER);
-}
-
-static coroutine_fn void call_all(struct run *run) {
-  const struct load_options *options = run->options;
-  size_t seconds = (size_t)(options->duration_ms / 1000);
-  run->measured_us = clock_monotonic_us() + options->warm_up_ms * 1000;
-  run->end_us = run->measured_us + options->duration_ms * 1000;
-  run->result.by_second = arena_calloc(run->arena, seconds, sizeof(*run->result.by_second));
-  run->result.seconds = (double)seconds;
-  if (options->in_flight > 0) keep_in_flight(run);
-  if (options->in_flight == 0) keep_rate(run);
-}
-
-static coroutine_fn void run_on_loop(void *argument) {
+static void done(void *argument, struct call *call) {
   struct run *run = argument;
-  int opened = 0;
-  const struct rpc_channel_options options = {.brand = &shop_brand, .peer = "the service", .tls = run->target->tls};
-  for (; opened < run->options->connections && status_is_ok(run->status); opened++) {
-    run->status =
-        rpc_channel_open(coroutine_loop(), run->arena, run->target->address, &options, &run->channels[opened]);
-  }
-  if (status_is_ok(run->status)) call_all(run);
-  for (int i = 0; i < opened; i++) rpc_channel_close(run->channels[i]);
-  loop_stop(coroutine_loop());
+  struct slot *slot = (struct slot *)call;
+  if (call->code != STATUS_OK || !call->answered) return fail(run, slot);
+  if (call->keeps_reply) keep_reply(run, slot);
+  finish(run, slot, status_ok(), clock_monotonic_us());
 }
 
-static void choose_method(struct run *run) {
-  static const struct {
-    const ProtobufCServiceDescriptor *service;
-    const char *method;
-    const ProtobufCMessage *(*make_request)(struct run *run, struct arena *arena);
-  } modes[] = {
-      [LOAD_ORDER] = {&ordershop__v1__order_service__descriptor, "CreateOrder", make_order},
-      [LOAD_CUSTOMER] = {&ordershop__v1__customer_service__descriptor, "CreateCustomer", make_customer},
-      [LOAD_GET] = {&ordershop__v1__customer_service__descriptor, "GetCustomer", make_get},
-  };
-  run->service = modes[run->options->mode].service;
-  run->method = protobuf_c_service_descriptor_get_method_by_name(run->service, modes[run->options->mode].method);
-  run->make_request = modes[run->options->mode].make_request;
+static void end_late_calls(struct run *run, int64_t now_us) {
+  while (run->begun && run->begun->deadline_us <= now_us) {
+    struct slot *slot = run->begun;
+    if (slot->state == RETRYING) { /* its pause ended before: retries are made for the time that is left only */
+      for (struct slot **at = &run->waiting; *at; at = &(*at)->next_waiting) {
+        if (*at != slot) continue;
+        *at = slot->next_waiting;
+        break;
+      }
+    }
+    http2_connection_cancel(&slot->call);
+    arena_reset(run->scratch);
+    finish(run, slot,
+           status_error(run->scratch, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded, "%s did not answer in time.",
+                        peer_name(run->lanes[slot->lane].peer)),
+           now_us);
+  }
+}
+
+/* ---- calls that begin ------------------------------------------------------------------------------------------- */
+
+static bool has_what_it_needs(const struct run *run, const struct lane *lane, enum load_kind *ret_missing) {
+  for (int kind = 0; kind < LOAD_KINDS; kind++) {
+    const struct load_ids *own = &run->shop->own[kind];
+    if (own->count - own->first >= lane->form.own[kind]) continue;
+    *ret_missing = (enum load_kind)kind;
+    return false;
+  }
+  return true;
+}
+
+static size_t lane_of(const struct run *run, const struct load_command *command) {
+  size_t i = 0;
+  while (run->lanes[i].command != command) i++;
+  return i;
+}
+
+/* What deletes needs something to delete: where there is nothing, that is made instead. */
+static size_t choose_lane(struct run *run) {
+  const struct load_mix *mix = run->options->mix;
+  size_t lane = run->options->each_once ? (size_t)run->number : load_mix_pick(mix, load_random_next(&run->random));
+  for (enum load_kind missing; !has_what_it_needs(run, &run->lanes[lane], &missing);) {
+    lane = lane_of(run, load_command_maker(missing));
+  }
+  return lane;
+}
+
+static void send_call(struct run *run, struct slot *slot, int64_t now_us) {
+  slot->state = UNDER_WAY;
+  slot->tries++;
+  slot->call.code = -1;
+  slot->call.http_status = 0;
+  if (!peer_call(run->lanes[slot->lane].peer, &slot->call, slot->deadline_us - now_us)) fail(run, slot);
+}
+
+static void link_begun(struct run *run, struct slot *slot) {
+  slot->next = NULL;
+  slot->previous = run->begun_last;
+  if (run->begun_last) run->begun_last->next = slot;
+  if (!run->begun_last) run->begun = slot;
+  run->begun_last = slot;
+}
+
+static void begin(struct run *run, struct slot *slot, int64_t begin_us, int64_t now_us) {
+  slot->lane = choose_lane(run);
+  const struct lane *lane = &run->lanes[slot->lane];
+  int makes = lane->command->makes;
+  const char *after = request_form_fill(&lane->form, run->shop, &run->random, slot->request, slot->position);
+  slot->call.path = lane->path;
+  slot->call.request = slot->request;
+  slot->call.request_size = lane->form.size;
+  slot->call.after = run->options->after ? run->options->after : after;
+  slot->call.keeps_reply = makes >= 0 && (run->shop->keeps[makes] || run->options->take_reply);
+  slot->begin_us = begin_us;
+  slot->deadline_us = begin_us + run->options->deadline_ms * 1000;
+  slot->tries = 0;
+  run->number++;
+  run->under_way++;
+  link_begun(run, slot);
+  if (begin_us >= run->measured_us) histogram_add(&run->tally->late, now_us - begin_us);
+  send_call(run, slot, now_us);
+}
+
+static bool begins_more(const struct run *run, int64_t now_us) {
+  return run->calls > 0 ? run->number < run->calls : now_us < run->end_us;
+}
+
+static struct slot *take_free(struct run *run) {
+  struct slot *slot = run->free;
+  run->free = slot->next;
+  return slot;
+}
+
+/* Those of a rate begin when they are due, whatever becomes of those before: real callers don't wait for each other. */
+static void begin_due(struct run *run, int64_t now_us) {
+  for (int64_t due_us; (due_us = schedule_due_us(&run->schedule)) <= now_us && due_us < run->end_us;) {
+    run->schedule.number++;
+    if (run->free) {
+      begin(run, take_free(run), due_us, now_us);
+      continue;
+    }
+    struct slot none = {.lane = 0, .begin_us = due_us};
+    note(run, &none, status_error(NULL, STATUS_UNKNOWN, NULL, "too many calls are under way here to begin another"),
+         now_us);
+  }
+}
+
+static void begin_what_is_free(struct run *run, int64_t now_us) {
+  while (run->free && begins_more(run, now_us)) begin(run, take_free(run), now_us, now_us);
+}
+
+static void resume(struct run *run, int64_t now_us) {
+  if (now_us < run->resume_us) return;
+  struct slot *waiting = run->waiting;
+  run->waiting = NULL;
+  run->resume_us = INT64_MAX;
+  for (struct slot *slot; (slot = waiting);) {
+    waiting = slot->next_waiting;
+    if (slot->resume_us > now_us) {
+      wait_until(run, slot, slot->state, slot->resume_us - RESUME_GRID_US);
+    } else if (slot->state == PAUSING) {
+      release(run, slot);
+    } else {
+      run->tally->retries++;
+      send_call(run, slot, now_us);
+    }
+  }
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------------------- */
+
+static void show_progress(struct run *run, int64_t now_us) {
+  if (!run->options->show_progress || now_us < run->progress_us) return;
+  run->progress_us = now_us + PROGRESS_US;
+  const struct load_tally *tally = run->tally;
+  const struct load_progress progress = {.elapsed_us = now_us - (run->measured_us - run->options->warm_up_ms * 1000),
+                                         .total_us = (run->options->warm_up_ms + run->options->duration_ms) * 1000,
+                                         .calls = tally->warm_up_calls + tally->latency.count + tally->failures,
+                                         .failures = tally->warm_up_failures + tally->failures,
+                                         .under_way = run->under_way};
+  run->options->show_progress(run->options->argument, &progress);
+}
+
+static int64_t min(int64_t left, int64_t right) {
+  return left < right ? left : right;
+}
+
+static int64_t next_us(struct run *run, int64_t now_us, int64_t reconnect_us) {
+  int64_t next = min(reconnect_us, run->resume_us);
+  if (run->begun) next = min(next, run->begun->deadline_us);
+  if (run->options->rate > 0 && now_us < run->end_us) next = min(next, schedule_due_us(&run->schedule));
+  if (run->options->show_progress) next = min(next, run->progress_us);
+  return next;
+}
+
+/* poll knows milliseconds only, in which a call of a high rate would be late. */
+static void poll_until(struct pollfd *fds, size_t count, int64_t until_us) {
+  int64_t left_us = until_us - clock_monotonic_us();
+  if (left_us < 0) left_us = 0;
+  const struct timespec timeout = {.tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000};
+  if (ppoll(fds, count, until_us == INT64_MAX ? NULL : &timeout, NULL) > 0) return;
+  for (size_t i = 0; i < count; i++) fds[i].revents = 0;
+}
+
+static void turn(struct run *run, struct pollfd **fds) {
+  int64_t now_us = clock_monotonic_us(), reconnect_us = INT64_MAX;
+  resume(run, now_us);
+  if (run->options->rate > 0) begin_due(run, now_us);
+  if (run->options->rate == 0) begin_what_is_free(run, now_us);
+  size_t count = 0, at = 0;
+  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+    if (!run->peers[i]) continue;
+    reconnect_us = min(reconnect_us, peer_reconnect(run->peers[i], now_us));
+    peer_flush(run->peers[i]);
+    count += peer_poll_size(run->peers[i]);
+  }
+  *fds = memory_realloc(*fds, (count + 1) * sizeof(**fds));
+  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+    if (!run->peers[i]) continue;
+    peer_poll(run->peers[i], *fds + at);
+    at += peer_poll_size(run->peers[i]);
+  }
+  poll_until(*fds, count, next_us(run, now_us, reconnect_us));
+  at = 0;
+  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+    if (!run->peers[i]) continue;
+    size_t size = peer_poll_size(run->peers[i]);
+    peer_step(run->peers[i], *fds + at);
+    at += size;
+  }
+  now_us = clock_monotonic_us();
+  end_late_calls(run, now_us);
+  show_progress(run, now_us);
+}
+
+static bool is_over(const struct run *run) {
+  int64_t now_us = clock_monotonic_us();
+  bool all_begun = run->options->rate > 0 ? schedule_due_us(&run->schedule) >= run->end_us : !begins_more(run, now_us);
+  return all_begun && run->under_way == 0 && (run->calls > 0 || now_us >= run->end_us);
+}
+
+static void call_all(struct run *run) {
+  const struct load_options *options = run->options;
+  struct pollfd *fds = NULL;
+  int64_t begin_us = clock_monotonic_us();
+  run->measured_us = begin_us + options->warm_up_ms * 1000;
+  run->end_us = run->calls > 0 ? INT64_MAX : run->measured_us + options->duration_ms * 1000;
+  run->schedule = (struct schedule){.begin_us = begin_us, .rate = options->rate};
+  while (!is_over(run)) turn(run, &fds);
+  free(fds);
+}
+
+/* ---- before and after ------------------------------------------------------------------------------------------- */
+
+static void add_lane(struct run *run, const struct load_command *command) {
+  for (size_t i = 0; i < run->lane_count; i++) {
+    if (run->lanes[i].command == command) return;
+  }
+  struct lane *lane = &run->lanes[run->lane_count++];
+  lane->command = command;
+  lane->form = request_form_new(run->arena, command, run->options->products);
+  lane->path =
+      arena_printf(run->arena, "/%s/%s", ordershop_service_descriptor(command->service)->name, command->method);
+}
+
+/* With what makes that which others use up. */
+static void add_lanes(struct run *run) {
+  const struct load_mix *mix = run->options->mix;
+  run->lanes = arena_calloc(run->arena, mix->count + LOAD_KINDS, sizeof(*run->lanes));
+  memset(run->shop->keeps, 0, sizeof(run->shop->keeps));
+  for (size_t i = 0; i < mix->count; i++) add_lane(run, mix->shares[i].command);
+  for (size_t i = 0; i < run->lane_count; i++) {
+    for (int kind = 0; kind < LOAD_KINDS; kind++) {
+      if (run->lanes[i].form.own[kind] == 0) continue;
+      run->shop->keeps[kind] = true;
+      add_lane(run, load_command_maker((enum load_kind)kind));
+    }
+  }
+}
+
+static struct status open_peers(struct run *run, const struct load_target *target) {
+  if (target->tls) {
+    struct tls_texts texts;
+    tls_files_read(target->tls, run->arena, &texts);
+    run->tls = tls_identity_context(&texts);
+  }
+  for (size_t i = 0; i < run->lane_count; i++) {
+    enum ordershop_service service = run->lanes[i].command->service;
+    const struct peer_options options = {.name = ordershop_service_name(service),
+                                         .target = target->addresses[service],
+                                         .tls = run->tls,
+                                         .connections = run->options->connections,
+                                         .done = done,
+                                         .argument = run};
+    struct status status = run->peers[service] ? status_ok() : peer_open(run->arena, &options, &run->peers[service]);
+    if (!status_is_ok(status)) return status;
+    run->lanes[i].peer = run->peers[service];
+  }
+  return status_ok();
+}
+
+struct status load_check_target(struct arena *arena, const struct load_target *target, const struct load_mix *mix) {
+  for (size_t i = 0; i < mix->count; i++) {
+    enum ordershop_service service = mix->shares[i].command->service;
+    struct status status = peer_check_target(arena, ordershop_service_name(service), target->addresses[service]);
+    if (!status_is_ok(status)) return status;
+  }
+  return status_ok();
+}
+
+static void make_slots(struct run *run) {
+  size_t size = 0;
+  for (size_t i = 0; i < run->lane_count; i++) {
+    if (run->lanes[i].form.size > size) size = run->lanes[i].form.size;
+  }
+  run->slot_count = run->options->in_flight > 0 ? (size_t)run->options->in_flight : UNDER_WAY_MAX;
+  run->slots = memory_calloc(run->slot_count, sizeof(*run->slots));
+  for (size_t i = run->slot_count; i-- > 0;) {
+    run->slots[i].request = memory_alloc(size);
+    release(run, &run->slots[i]);
+  }
+}
+
+static void make_tally(struct run *run) {
+  struct load_tally *tally = run->tally;
+  *tally = (struct load_tally){.arena = run->arena, .command_count = run->lane_count};
+  tally->seconds = (double)run->options->duration_ms / 1000;
+  tally->by_second = arena_calloc(run->arena, (size_t)tally->seconds + 1, sizeof(*tally->by_second));
+  tally->commands = arena_calloc(run->arena, run->lane_count, sizeof(*tally->commands));
+  for (size_t i = 0; i < run->lane_count; i++) tally->commands[i].command = run->lanes[i].command;
+}
+
+static void clean_up(struct run *run) {
+  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+    if (run->peers[i]) peer_close(run->peers[i]);
+  }
+  for (size_t i = 0; i < run->slot_count; i++) {
+    call_clear(&run->slots[i].call);
+    free(run->slots[i].request);
+  }
+  free(run->slots);
+  SSL_CTX_free(run->tls);
+  arena_free(run->scratch);
 }
 
 struct status load_run(struct arena *arena, const struct load_target *target, const struct load_options *options,
-                       const struct load_shop *shop, struct load_result *ret_result) {
-  struct run run = {
-      .options = options, .shop = shop, .arena = arena, .target = target, .random = (uint64_t)clock_monotonic_us() | 1};
-  run.channels = arena_calloc(arena, (size_t)options->connections, sizeof(*run.channels));
-  choose_method(&run);
-  const struct loop_options loop_options = {.max_coroutines = UNDER_WAY_MAX, .unwatched = true};
-  struct loop *loop = loop_new(&loop_options);
-  loop_spawn(loop, run_on_loop, &run);
-  loop_run(loop);
-  loop_free(loop);
-  if (status_is_ok(run.status)) *ret_result = run.result;
-  return run.status;
+                       struct load_shop *shop, struct load_tally *ret_tally) {
+  struct run run = {.options = options,
+                    .arena = arena,
+                    .scratch = arena_new(),
+                    .shop = shop,
+                    .random = load_random_new(),
+                    .resume_us = INT64_MAX,
+                    .calls = (uint64_t)(options->each_once ? (int64_t)options->mix->count : options->calls),
+                    .tally = ret_tally};
+  prctl(PR_SET_TIMERSLACK, 1); /* else every wait is 50 us longer */
+  add_lanes(&run);
+  make_tally(&run);
+  struct status status = open_peers(&run, target);
+  if (status_is_ok(status)) {
+    make_slots(&run);
+    call_all(&run);
+  }
+  clean_up(&run);
+  return status;
 }

@@ -3,10 +3,9 @@
  * what they are asked for, health, and reflection.
  *
  * CreateCustomer answers the customer as it came, with the trailers `x-echo: <value of the caller's x-ask>` and,
- * if its name begins with a digit, `ordershop-position: <name>`. GetCustomer does what the id says:
- *   fail      NOT_FOUND with every kind of detail
- *   context   a customer whose name is the caller's ordershop-after, whose email is its traceparent, and whose version
- *             is the time left to the deadline in ms
+ * if its name begins with a digit, `ordershop-position: <name>`. GetCustomer does what the id says, which dashes may
+ * fill up to the length of an id: fail      NOT_FOUND with every kind of detail context   a customer whose name is the
+ * caller's ordershop-after, whose email is its traceparent, and whose version is the time left to the deadline in ms
  *   wait      yields until echo_server_open_gate, the deadline (DEADLINE_EXCEEDED) or a cancellation (CANCELLED)
  *   nothing   OK without a reply
  *   other     a customer with that id
