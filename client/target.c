@@ -15,7 +15,8 @@ static const char *without_scheme(const char *target) {
 /* "host:port" or "[address]:port", which it writes into. */
 static bool split(char *text, struct target_host *ret_host) {
   char *colon = strrchr(text, ':');
-  if (!colon || colon == text || colon[1] == '\0') return false;
+  if (!colon || colon == text || strchr(text, '/')) return false;
+  if (colon[1] == '\0' || colon[1 + strspn(colon + 1, "0123456789")] != '\0') return false;
   *colon = '\0';
   bool bracketed = text[0] == '[' && colon[-1] == ']';
   if (bracketed) colon[-1] = '\0';

@@ -85,7 +85,7 @@ service_kill mail
 misses_mails() {
   local status=0
   load --mode order --rate 10 --seconds 1 --mails --redis-url "$redis_url" || status=$?
-  [ $status -eq 3 ] && holds '.ordersWithoutMails == 10 and .failures == 0'
+  [ "$status" -eq 3 ] && holds '.ordersWithoutMails == 10 and .failures == 0'
 }
 expect "orders that stay without mails are counted, and the exit status says so" misses_mails
 service_start mail
@@ -105,7 +105,7 @@ counts_a_killed_service() {
   wait "$pid" || status=$?
   service_start customer
   wait_for_serving customer
-  [ $status -eq 3 ] && holds '.failuresByCode.UNAVAILABLE == .failures and .failures > 0 and .calls + .failures == 300 and
+  [ "$status" -eq 3 ] && holds '.failuresByCode.UNAVAILABLE == .failures and .failures > 0 and .calls + .failures == 300 and
     ([.failuresByReason[] | select(.code == "UNAVAILABLE" and .reason == "PEER_UNREACHABLE") | .count] | add) == .failures'
 }
 

@@ -54,7 +54,7 @@ expect "the load program reaches the shop" \
 expect "the proxy is used on request" ends_with 3 "" ordershop --use-proxy yes customer list
 expect "the proxy is used on request of the environment" \
   ends_with 3 "" env ORDERSHOP_USE_PROXY=yes ordershop customer list
-expect "the load program uses it on request of the environment" \
-  ends_with 3 "" env ORDERSHOP_USE_PROXY=yes ordershop load --mode get --in-flight 1 --seconds 1 --warm-up 0
+expect "the load program, which connects by itself, refuses it" \
+  ends_with 2 "load connects by itself, not through a proxy" env ORDERSHOP_USE_PROXY=yes ordershop load --mode get --in-flight 1 --seconds 1 --warm-up 0
 expect "a wrong word is refused" ends_with 2 use-proxy ordershop --use-proxy perhaps customer list
 shop_done

@@ -59,6 +59,8 @@ is_refused() { ! "$@"; }
 # --- Who is let in ---
 
 expect "the demo plays over mutual TLS, internal calls and events included" client demo
+expect "the load generator calls over mutual TLS" \
+  client load --mix CreateOrder,GetCustomer,ListProducts --in-flight 4 --seconds 1 --warm-up 0 --deadline $((60000 * shop_slowness))
 expect "grpcurl with a certificate of the CA lists the services" \
   "$grpcurl" -cacert "$tls/ca.crt" -cert "$tls/client/ada.crt" -key "$tls/client/ada.key" "$(address_of order)" list
 expect "grpcurl without one is refused" is_refused \

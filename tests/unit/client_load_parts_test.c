@@ -284,6 +284,9 @@ static void finds_hosts_in_addresses(void) {
       {":5", 0, NULL, NULL},
       {"", 0, NULL, NULL},
       {"ipv4:10.0.0.1:1,", 0, NULL, NULL},
+      {"unix:/tmp/x", 0, NULL, NULL},
+      {"host:https", 0, NULL, NULL},
+      {"dns://1.1.1.1/host:5", 0, NULL, NULL},
   };
   struct arena *arena = arena_new();
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

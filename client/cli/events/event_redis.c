@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "client/client_reasons.h"
 #include "redis/redis_url.h"
 #include "shop_brand.h"
 
@@ -63,4 +64,27 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
     options->redis_url = arena_printf(arena, "redis://%s127.0.0.1:%" PRId64 "/0", user, local.redis_port);
   }
   return password_file ? config_read_secret(arena, "ORDERSHOP_HOME", password_file, &options->redis_password) : status;
+}
+
+struct status event_redis_explain(struct arena *arena, const struct event_tail_options *options, struct status status) {
+  if (status_is(status, reason_redis_noperm)) {
+    return status_with_message(status, arena,
+                               "Redis does not let this user read the events: log in as one who may, as "
+                               "--redis-url redis://operator@HOST:PORT/0 with --redis-password-file FILE (%s)",
+                               status.message);
+  }
+  struct redis_url url;
+  if (status.code != STATUS_UNAVAILABLE || !status_is_ok(redis_url_parse(arena, options->redis_url, &url)))
+    return status;
+  if (status_is(status, reason_redis_wrongpass) || status_is(status, reason_redis_noauth)) {
+    return status_error(arena, STATUS_UNAUTHENTICATED, reason_redis_login_refused,
+                        "Redis at %s:%d refuses the login: log in as --redis-url redis://operator@HOST:PORT/0 with "
+                        "--redis-password-file FILE (%s)",
+                        url.host, url.port, status.message);
+  }
+  return status_with_message(
+      status, arena,
+      "Redis doesn't serve at %s:%d (%s): start it (deploy/local/up.sh redis), or say where it is with "
+      "--redis-url and who you are with --redis-password-file",
+      url.host, url.port, status.message);
 }

@@ -11,3 +11,7 @@
  * (ORDERSHOP_REDIS_PORT), as the user operator where ORDERSHOP_HOME has its password. Errors: INVALID_ARGUMENT. */
 struct status event_redis_read(struct arena *arena, const struct invocation *invocation,
                                struct event_tail_options *options);
+
+/* Returns why the tail did not begin, with what to do: where Redis is, and who may read it, when the status says that
+ * it is not there or refuses this user. */
+struct status event_redis_explain(struct arena *arena, const struct event_tail_options *options, struct status status);

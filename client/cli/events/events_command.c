@@ -20,7 +20,6 @@
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
 #include "client/client_reasons.h"
-#include "redis/redis_url.h"
 
 enum { CONNECT_MS = 2000 };
 
@@ -170,29 +169,6 @@ static struct status read_arguments(struct arena *arena, const struct invocation
 
 /* ---- all -------------------------------------------------------------------------------------------------------- */
 
-static struct status explain(struct arena *arena, const struct event_tail_options *options, struct status status) {
-  if (status_is(status, reason_redis_noperm)) {
-    return status_with_message(status, arena,
-                               "Redis does not let this user read the events: log in as one who may, as "
-                               "--redis-url redis://operator@HOST:PORT/0 with --redis-password-file FILE (%s)",
-                               status.message);
-  }
-  struct redis_url url;
-  if (status.code != STATUS_UNAVAILABLE || !status_is_ok(redis_url_parse(arena, options->redis_url, &url)))
-    return status;
-  if (status_is(status, reason_redis_wrongpass) || status_is(status, reason_redis_noauth)) {
-    return status_error(arena, STATUS_UNAUTHENTICATED, reason_redis_login_refused,
-                        "Redis at %s:%d refuses the login: log in as --redis-url redis://operator@HOST:PORT/0 with "
-                        "--redis-password-file FILE (%s)",
-                        url.host, url.port, status.message);
-  }
-  return status_with_message(
-      status, arena,
-      "Redis doesn't serve at %s:%d (%s): start it (deploy/local/up.sh redis), or say where it is with "
-      "--redis-url and who you are with --redis-password-file",
-      url.host, url.port, status.message);
-}
-
 static void printing_end(struct printing *printing) {
   entity_types_free(printing->types);
   arena_free(printing->arena);
@@ -214,7 +190,7 @@ static int run_tail(struct session *session) {
   interrupt_set_farewell(NULL, NULL);
   printing_end(&printing);
   if (status_is_ok(status)) return EXIT_DONE;
-  return failure_of_call(invocation->json, explain(arena, &options, status), NULL);
+  return failure_of_call(invocation->json, event_redis_explain(arena, &options, status), NULL);
 }
 
 static const struct flag tail_flags[] = {

@@ -90,7 +90,7 @@ static void follow_mail(struct order_mails *mails, const char *cause, int64_t no
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static bool see_event(void *argument, const char *stream, const struct redis_reply *entry) {
+static coroutine_fn bool see_event(void *argument, const char *stream, const struct redis_reply *entry) {
   struct order_mails *mails = argument;
   bool is_order = strcmp(stream, "order_created") == 0;
   int64_t now_us = clock_monotonic_us();
@@ -144,7 +144,7 @@ struct status order_mails_open(struct arena *arena, const struct invocation *inv
                                             .from.kind = EVENT_FROM_NOW,
                                             .follow = true,
                                             .connect_ms = CONNECT_MS,
-                                            .show = see_event,
+                                            .show_event = see_event,
                                             .flush = see_the_end,
                                             .tell = tell,
                                             .argument = mails};
@@ -160,7 +160,7 @@ struct status order_mails_open(struct arena *arena, const struct invocation *inv
   if (pthread_create(&mails->thread, NULL, read_events, mails) != 0) memory_exhausted(0);
   while (!mails->begun && !mails->ended) rest();
   if (mails->ended) {
-    status = status_copy(mails->status, arena);
+    status = status_copy(event_redis_explain(mails->arena, &mails->tail, mails->status), arena);
     order_mails_close(mails);
     return status;
   }
