@@ -455,7 +455,7 @@ end
 -- KEYS: clock, stream inventory_updated, inventory, and the request record if there is one.
 -- ARGV: 'add', 'set' or 'keep', number, expected version (0: any), event id, traceparent, the request record's life in
 -- ms and fingerprint.
--- Answers {'done', last log time, epoch, packed inventory}, {'replayed', record} as store/lua/transaction.lua,
+-- Answers {'done', last log time, epoch, packed inventory}, {'replayed', record} as store/lua/transactions.lua,
 -- {'missing'}, {'version', actual}, {'range', amount}.
 local function stock_adjust(keys, argv)
   if not changes_begin(keys[1], keys[2]) then return {'no clock'} end

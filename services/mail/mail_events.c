@@ -159,7 +159,7 @@ static struct transaction transaction_of_run(struct run *run) {
 }
 
 static coroutine_fn struct status commit(struct run *run, struct transaction *transaction) {
-  if (transaction->change_count == 0) return status_ok();
+  if (transaction->changes.count == 0) return status_ok();
   struct context context = context_of(run);
   struct transaction_result result;
   struct status status = transaction_run(transaction, &context, &result);

@@ -142,8 +142,11 @@ static coroutine_fn struct status try_attempt(const struct attempt *attempt, enu
   if (fail_point("order.after_record")) {
     return status_error(call->context.arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "the answer was lost");
   }
-  if (status.code == STATUS_RESOURCE_EXHAUSTED) release_stock(attempt); /* Redis has not run it */
-  if (!status_is_ok(status)) return status; /* unknown whether it was recorded: nothing is given back */
+  if (!status_is_ok(status)) {
+    /* Nothing is given back while it is unknown whether it was recorded. */
+    if (!transaction.may_have_run) release_stock(attempt);
+    return status;
+  }
   if (result.outcome == TRANSACTION_DONE) {
     command_tell_position(call, &result.position);
     *ret_outcome = ORDER_RECORDED;

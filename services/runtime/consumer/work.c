@@ -88,8 +88,8 @@ static void begin_unit(struct work *work) {
 void work_begin(struct work *work, const struct event *event) {
   struct work_event *begun = arena_alloc(work_arena(work), sizeof *begun);
   *begun = (struct work_event){.event = event,
-                               .guards = work->transaction.guard_count,
-                               .changes = work->transaction.change_count,
+                               .guards = work->transaction.guards.count,
+                               .changes = work->transaction.changes.count,
                                .before = work->current};
   work->current = begun;
   work->derived = NULL;
@@ -112,7 +112,7 @@ struct work *work_new(const struct work_options *options) {
 }
 
 size_t work_changes(const struct work *work) {
-  return work->transaction.change_count + work->sends.count + work->bytes / BYTES_LIKE_A_CHANGE +
+  return work->transaction.changes.count + work->sends.count + work->bytes / BYTES_LIKE_A_CHANGE +
          view_cache_changes(&work->cache);
 }
 

@@ -89,6 +89,16 @@ struct redis_pending;
 struct redis_pending *redis_send(struct redis *redis, struct context *context, const struct redis_arguments *arguments);
 coroutine_fn struct status redis_receive(struct redis_pending *pending, const struct redis_reply **ret_reply);
 
+/* Returns whether the command was sent, and neither answered nor given up yet. */
+bool redis_is_sent(const struct redis_pending *pending);
+
+/* Returns OK if a command of that context would be sent now, or else why not: the connection is not up, or the context
+ * met another server before, or its deadline is over. */
+struct status redis_may_ask(const struct redis *redis, struct context *context);
+
+/* Returns the status for an error that is told within an answer; it is logged as that of a command. */
+struct status redis_refusal(struct redis *redis, struct arena *arena, const char *command, const char *error);
+
 /* Sends a command that may take `extra_ms` longer than the reply timeout (BLOCK); otherwise as redis_command. */
 coroutine_fn struct status redis_command_blocking(struct redis *redis, struct context *context,
                                                   const struct redis_arguments *arguments, int64_t extra_ms,

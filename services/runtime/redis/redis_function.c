@@ -56,9 +56,9 @@ coroutine_fn struct status redis_library_load(struct redis *redis, struct contex
   return status;
 }
 
-/* FCALL's arguments point to the keys and values; nothing is copied. */
-static struct redis_arguments call_of(struct arena *arena, const struct redis_library *library, const char *function,
-                                      const struct redis_arguments *keys, const struct redis_arguments *values) {
+struct redis_arguments redis_function_command(struct arena *arena, const struct redis_library *library,
+                                              const char *function, const struct redis_arguments *keys,
+                                              const struct redis_arguments *values) {
   struct redis_arguments call = redis_command_of(arena, "FCALL", redis_function_name(arena, library, function), NULL);
   redis_add_number(&call, keys ? (int64_t)keys->count : 0);
   redis_add_all(&call, keys);
@@ -70,7 +70,7 @@ coroutine_fn struct status redis_function_call(struct redis *redis, struct conte
                                                const struct redis_library *library, const char *function,
                                                const struct redis_arguments *keys, const struct redis_arguments *values,
                                                const struct redis_reply **ret_reply) {
-  struct redis_arguments call = call_of(context->arena, library, function, keys, values);
+  struct redis_arguments call = redis_function_command(context->arena, library, function, keys, values);
   struct status status = redis_command(redis, context, &call, ret_reply);
   if (!status_is(status, reason_redis_function_unknown)) return status;
 

@@ -30,5 +30,10 @@ coroutine_fn struct status redis_function_call(struct redis *redis, struct conte
                                                const struct redis_arguments *keys, const struct redis_arguments *values,
                                                const struct redis_reply **ret_reply);
 
+/* Returns the command that does so, for a caller who sends it himself. It points to the keys and values. */
+struct redis_arguments redis_function_command(struct arena *arena, const struct redis_library *library,
+                                              const char *function, const struct redis_arguments *keys,
+                                              const struct redis_arguments *values);
+
 /* Returns the server-wide name of a function of the library. */
 const char *redis_function_name(struct arena *arena, const struct redis_library *library, const char *function);

@@ -56,12 +56,12 @@ static struct redis_pending *ticket_pop(struct redis *redis) {
   return ticket->pending;
 }
 
-static struct status answer_status(struct redis *redis, struct redis_pending *pending, const char *error) {
-  struct status status = redis_error_status(pending->context->arena, error);
+struct status redis_refusal(struct redis *redis, struct arena *arena, const char *command, const char *error) {
+  struct status status = redis_error_status(arena, error);
   if (status.code == STATUS_INTERNAL) {
-    log_event(LOG_ERROR, "redis refuses a command", "command", pending->name, "error", error, NULL);
+    log_event(LOG_ERROR, "redis refuses a command", "command", command, "error", error, NULL);
   }
-  if (status_is(status, reason_redis_noperm)) redis_denial_note(redis, pending->name, error);
+  if (status_is(status, reason_redis_noperm)) redis_denial_note(redis, command, error);
   return status;
 }
 
@@ -75,7 +75,7 @@ static void answer(struct redis *redis, struct redis_pending *pending, const red
   if (!reply) {
     pending->status = broken(redis, pending->context->arena);
   } else if (reply->type == REDIS_REPLY_ERROR) {
-    pending->status = answer_status(redis, pending, reply->str);
+    pending->status = redis_refusal(redis, pending->context->arena, pending->name, reply->str);
   } else {
     pending->reply = redis_reply_copy(pending->context->arena, reply);
   }
@@ -139,18 +139,21 @@ static bool is_of_this_era(const struct redis *redis, struct context *context) {
   return context->redis_era == era;
 }
 
-/* Returns OK, or why the command is not sent. */
-static struct status may_send(const struct redis *redis, struct context *context, size_t size, int64_t now_us) {
+struct status redis_may_ask(const struct redis *redis, struct context *context) {
   if (redis->connection.state != REDIS_CONNECTION_READY) return redis_unreachable(redis, context->arena);
   if (!is_of_this_era(redis, context)) {
     return status_error(context->arena, STATUS_UNAVAILABLE, reason_redis_unreachable,
                         "what was read so far may be of another Redis server than the present one");
   }
-  if (now_us >= context->deadline_us) {
-    return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
-                        "the deadline was over before Redis was asked");
-  }
-  if (!is_full(redis, size)) return status_ok();
+  if (clock_monotonic_us() < context->deadline_us) return status_ok();
+  return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
+                      "the deadline was over before Redis was asked");
+}
+
+/* Returns OK, or why the command is not sent. */
+static struct status may_send(const struct redis *redis, struct context *context, size_t size) {
+  struct status asking = redis_may_ask(redis, context);
+  if (!status_is_ok(asking) || !is_full(redis, size)) return asking;
   struct status status = status_error(context->arena, STATUS_RESOURCE_EXHAUSTED, reason_overloaded,
                                       "too many commands wait for Redis (%s)", redis->connection.purpose);
   return status_with_retry(status, context->arena, OVERLOAD_RETRY_MS);
@@ -176,14 +179,13 @@ static struct redis_pending *send_command(struct redis *redis, struct context *c
   pending->name = arguments->values[0];
 
   size_t size = redis_protocol_size(arguments);
-  int64_t now_us = clock_monotonic_us();
-  struct status status = may_send(redis, context, size, now_us);
+  struct status status = may_send(redis, context, size);
   if (!status_is_ok(status)) return refused(pending, status);
   if (!transmit(redis, arguments)) return refused(pending, redis_unreachable(redis, context->arena));
 
   struct redis_ticket *ticket = ticket_push(redis);
   ticket->pending = pending;
-  ticket->sent_us = now_us;
+  ticket->sent_us = clock_monotonic_us();
   ticket->extra_ms = extra_ms;
   ticket->size = size;
   redis->pending_bytes += size;
@@ -195,6 +197,10 @@ static struct redis_pending *send_command(struct redis *redis, struct context *c
 struct redis_pending *redis_send(struct redis *redis, struct context *context,
                                  const struct redis_arguments *arguments) {
   return send_command(redis, context, arguments, 0);
+}
+
+bool redis_is_sent(const struct redis_pending *pending) {
+  return pending->ticket != NULL;
 }
 
 /* The answer, when it comes, is dropped; its place in the line stays. */

@@ -7,11 +7,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
+#include "store/commit.h"
 #include "store/event.h"
 #include "store/known_log.h"
 #include "store/store_watch.h"
 
-extern const unsigned char store_lua_log_time[], store_lua_transaction[], store_lua_clock[], consumer_lua_lease[],
+extern const unsigned char store_lua_log_time[], store_lua_transactions[], store_lua_clock[], consumer_lua_lease[],
     store_lua_rights[], consumer_lua_backlog[], store_lua_streams[];
 
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source) {
@@ -21,7 +22,7 @@ struct redis_library *event_library_new(struct arena *arena, const char *owner, 
 
 static struct redis_library *generic_library(struct arena *arena, const struct brand *brand) {
   const char *source =
-      arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_transaction, (const char *)store_lua_clock,
+      arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_transactions, (const char *)store_lua_clock,
                    (const char *)consumer_lua_lease, (const char *)consumer_lua_backlog,
                    (const char *)store_lua_streams, (const char *)store_lua_rights);
   return event_library_new(arena, arena_printf(arena, "%s_runtime", brand->name), source);
@@ -66,6 +67,7 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
     close_connections(store);
     return status;
   }
+  store->committer = committer_start(loop, arena, store);
   connection.purpose = "watch";
   store->watch = store_watch_start(loop, arena, store, &connection);
   *ret_store = store;
@@ -74,6 +76,7 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
 
 coroutine_fn void event_store_close(struct event_store *store) {
   close_connections(store);
+  committer_stop(store->committer);
   store_watch_stop(store->watch);
 }
 
@@ -103,8 +106,7 @@ int64_t event_store_now(const struct event_store *store) {
   return wall > store->latest.log_time ? wall : store->latest.log_time;
 }
 
-static coroutine_fn struct status clock_make(struct event_store *store, struct context *context,
-                                             struct position *ret_now) {
+coroutine_fn struct status clock_make(struct event_store *store, struct context *context, struct position *ret_now) {
   struct arena *arena = context->arena;
   struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
   redis_add_text(&keys, clock_key(store, arena));

@@ -52,6 +52,9 @@ void position_from_reply(const struct redis_reply *log_time, const struct redis_
  * from the streams' last ids with a new epoch otherwise. */
 coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
 
+/* Makes the clock if there is none, and tells it. Errors: as redis_command. */
+coroutine_fn struct status clock_make(struct event_store *store, struct context *context, struct position *ret_now);
+
 /* Reads the clock without moving it. */
 coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
 

@@ -11,6 +11,7 @@
 #include "redis/redis_function.h"
 #include "store/log_time.h"
 
+struct committer;
 struct store_watch;
 struct known_log;
 
@@ -21,6 +22,7 @@ struct event_store {
   struct redis *reads;         /* lists and catching up */
   struct redis *blocking;      /* XREAD with BLOCK; NULL in services without subscriptions */
   struct redis_server *server; /* the one that they all talk to */
+  struct committer *committer; /* of its transactions (store/commit.h) */
   struct store_watch *watch;
   struct known_log *known;       /* of the shop's log, by this process */
   struct redis_library *library; /* the generic functions (store/lua) */

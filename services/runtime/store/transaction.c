@@ -1,23 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/transaction.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "store/known_log.h"
+#include "store/store_connections.h"
 
-enum { LIST_AT_ONCE = 2000 }; /* Lua hands at most some 8,000 values to a command */
+enum {
+  LIST_AT_ONCE = 2000, /* Lua hands at most some 8,000 values to a command */
+  STEP_BYTES = 4,      /* of a program, for a guard or change */
+  HEADER_BYTES = 10,   /* what a program begins with */
+};
+
+/* The numbers by which lua/transactions.lua knows them. */
+enum guard {
+  GUARD_ABSENT = 1,
+  GUARD_VALUE,
+  GUARD_FIELD,
+  GUARD_NO_FIELD,
+  GUARD_MEMBERS,
+  GUARD_BEFORE,
+  GUARD_FIELD_BELOW,
+};
+enum change {
+  CHANGE_SET = 1,
+  CHANGE_HSET,
+  CHANGE_HDEL,
+  CHANGE_SADD,
+  CHANGE_SREM,
+  CHANGE_ZADD,
+  CHANGE_ZREM,
+  CHANGE_RPUSH,
+  CHANGE_LTRIM,
+  CHANGE_DEL,
+  CHANGE_XADD,
+  CHANGE_ZADD_LOG_TIME,
+};
+enum { HAS_REQUEST = 1, IS_TIMED = 2, CHECKS_KINDS = 4, HAS_AFTER = 8 };
+
+static struct transaction_steps no_steps(struct arena *arena) {
+  return (struct transaction_steps){.keys = redis_arguments_empty(arena), .values = redis_arguments_empty(arena)};
+}
 
 struct transaction transaction_of(struct event_store *store, struct arena *arena) {
-  return (struct transaction){.store = store,
-                              .arena = arena,
-                              .guard_keys = redis_arguments_empty(arena),
-                              .guards = redis_arguments_empty(arena),
-                              .change_keys = redis_arguments_empty(arena),
-                              .changes = redis_arguments_empty(arena)};
+  return (struct transaction){.store = store, .arena = arena, .guards = no_steps(arena), .changes = no_steps(arena)};
 }
 
 void transaction_refuse(struct transaction *transaction, const char *format, ...) {
@@ -37,57 +64,108 @@ static const char *needed(struct transaction *transaction, const char *text, con
   return "";
 }
 
-static int add_guard(struct transaction *transaction, const char *name) {
-  redis_add_text(&transaction->guards, name);
-  return (int)++transaction->guard_count;
+/* ---- steps ------------------------------------------------------------------------------------------------------ */
+
+static unsigned char *write_number(unsigned char *at, size_t number) {
+  *at++ = (unsigned char)(number >> 16);
+  *at++ = (unsigned char)(number >> 8);
+  *at++ = (unsigned char)number;
+  return at;
 }
 
-static int add_key_guard(struct transaction *transaction, const char *name, const char *key) {
-  redis_add_text(&transaction->guard_keys, needed(transaction, key, "the key of a guard"));
-  return add_guard(transaction, name);
+static unsigned char *program_end(struct transaction *transaction, struct transaction_steps *steps) {
+  enum { FIRST_CAPACITY = 32 };
+  size_t size = steps->count * STEP_BYTES;
+  if (size == steps->program_capacity) {
+    steps->program_capacity = size > 0 ? 2 * size : FIRST_CAPACITY;
+    unsigned char *program = arena_alloc(transaction->arena, steps->program_capacity);
+    if (size > 0) memcpy(program, steps->program, size);
+    steps->program = program;
+  }
+  return steps->program + size;
 }
 
-static void add_guard_text(struct transaction *transaction, const char *text) {
-  redis_add_text(&transaction->guards, needed(transaction, text, "what a guard compares"));
+/* Adds a step, whose values follow. */
+static struct redis_arguments *add_step(struct transaction *transaction, struct transaction_steps *steps, int code,
+                                        const char *key, size_t values) {
+  unsigned char *at = program_end(transaction, steps);
+  *at = (unsigned char)code;
+  write_number(at + 1, values);
+  redis_add_text(&steps->keys, key);
+  steps->count++;
+  return &steps->values;
+}
+
+/* ---- guards ----------------------------------------------------------------------------------------------------- */
+
+static struct redis_arguments *add_guard(struct transaction *transaction, enum guard guard, const char *key,
+                                         size_t values) {
+  return add_step(transaction, &transaction->guards, guard, needed(transaction, key, "the key of a guard"), values);
+}
+
+/* Adds a guard that compares texts; the second may be NULL if it has only one. Returns its number. */
+static int add_text_guard(struct transaction *transaction, enum guard guard, const char *key, size_t count,
+                          const char *first, const char *second) {
+  struct redis_arguments *values = add_guard(transaction, guard, key, count);
+  redis_add_text(values, needed(transaction, first, "what a guard compares"));
+  if (count > 1) redis_add_text(values, needed(transaction, second, "what a guard compares"));
+  return (int)transaction->guards.count;
 }
 
 int transaction_require_absent(struct transaction *transaction, const char *key) {
-  return add_key_guard(transaction, "absent", key);
+  add_guard(transaction, GUARD_ABSENT, key, 0);
+  return (int)transaction->guards.count;
 }
 
 int transaction_require_field(struct transaction *transaction, const char *key, const char *field, const char *value) {
-  int number = add_key_guard(transaction, "field", key);
-  add_guard_text(transaction, field);
-  add_guard_text(transaction, value);
-  return number;
+  return add_text_guard(transaction, GUARD_FIELD, key, 2, field, value);
 }
 
 int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field) {
-  int number = add_key_guard(transaction, "no_field", key);
-  add_guard_text(transaction, field);
-  return number;
+  return add_text_guard(transaction, GUARD_NO_FIELD, key, 1, field, NULL);
 }
 
 int transaction_require_value(struct transaction *transaction, const char *key, const char *value) {
-  int number = add_key_guard(transaction, "value", key);
-  add_guard_text(transaction, value);
-  return number;
+  return add_text_guard(transaction, GUARD_VALUE, key, 1, value, NULL);
+}
+
+int transaction_require_unchanged(struct transaction *transaction, const char *key, const void *value, size_t size) {
+  if (!value) return transaction_require_absent(transaction, key);
+  redis_add_bytes(add_guard(transaction, GUARD_VALUE, key, 1), value, size);
+  return (int)transaction->guards.count;
+}
+
+int transaction_require_field_unchanged(struct transaction *transaction, const char *key, const char *field,
+                                        const void *value, size_t size) {
+  if (!value) return transaction_require_no_field(transaction, key, field);
+  struct redis_arguments *values = add_guard(transaction, GUARD_FIELD, key, 2);
+  redis_add_text(values, needed(transaction, field, "what a guard compares"));
+  redis_add_bytes(values, value, size);
+  return (int)transaction->guards.count;
+}
+
+int transaction_require_field_below(struct transaction *transaction, const char *key, const char *field,
+                                    int64_t log_time) {
+  struct redis_arguments *values = add_guard(transaction, GUARD_FIELD_BELOW, key, 2);
+  redis_add_text(values, needed(transaction, field, "what a guard compares"));
+  redis_add_number(values, log_time);
+  return (int)transaction->guards.count;
 }
 
 int transaction_require_members(struct transaction *transaction, const char *key, const struct redis_arguments *in,
                                 const struct redis_arguments *out) {
-  int number = add_key_guard(transaction, "members", key);
-  redis_add_number(&transaction->guards, (int64_t)in->count);
-  redis_add_number(&transaction->guards, (int64_t)(in->count + out->count));
-  redis_add_all(&transaction->guards, in);
-  redis_add_all(&transaction->guards, out);
-  return number;
+  struct redis_arguments *values = add_guard(transaction, GUARD_MEMBERS, key, 1 + in->count + out->count);
+  redis_add_number(values, (int64_t)in->count);
+  redis_add_all(values, in);
+  redis_add_all(values, out);
+  return (int)transaction->guards.count;
 }
 
 int transaction_require_before(struct transaction *transaction, int64_t log_time) {
-  int number = add_guard(transaction, "before");
-  redis_add_number(&transaction->guards, log_time);
-  return number;
+  const char *clock = clock_key(transaction->store, transaction->arena);
+  redis_add_number(add_guard(transaction, GUARD_BEFORE, clock, 1), log_time);
+  transaction->requires_before = true;
+  return (int)transaction->guards.count;
 }
 
 void transaction_request(struct transaction *transaction, const char *key, const void *value, size_t size, bool timed) {
@@ -97,26 +175,25 @@ void transaction_request(struct transaction *transaction, const char *key, const
   transaction->request_timed = timed;
 }
 
-static struct redis_arguments *add_change(struct transaction *transaction, const char *name, const char *key) {
-  redis_add_text(&transaction->changes, name);
-  redis_add_text(&transaction->change_keys, needed(transaction, key, "the key of a change"));
-  transaction->change_count++;
-  return &transaction->changes;
+/* ---- changes ---------------------------------------------------------------------------------------------------- */
+
+static struct redis_arguments *add_change(struct transaction *transaction, enum change change, const char *key,
+                                          size_t values) {
+  return add_step(transaction, &transaction->changes, change, needed(transaction, key, "the key of a change"), values);
 }
 
-/* Adds a change with one argument. */
-static void add_text_change(struct transaction *transaction, const char *name, const char *key, const char *text) {
-  redis_add_text(add_change(transaction, name, key), needed(transaction, text, "what a change writes or removes"));
+/* Adds a change with one value. */
+static void add_text_change(struct transaction *transaction, enum change change, const char *key, const char *text) {
+  redis_add_text(add_change(transaction, change, key, 1), needed(transaction, text, "what a change writes or removes"));
 }
 
-/* Adds a change with a list of arguments, or several if they don't fit into one. An empty list changes nothing. */
-static void add_list_change(struct transaction *transaction, const char *name, const char *key,
+/* Adds a change with a list of values, or several if they don't fit into one. An empty list changes nothing. */
+static void add_list_change(struct transaction *transaction, enum change change, const char *key,
                             const struct redis_arguments *list) {
   for (size_t at = 0; at < list->count; at += LIST_AT_ONCE) {
     size_t count = list->count - at < LIST_AT_ONCE ? list->count - at : LIST_AT_ONCE;
-    struct redis_arguments *changes = add_change(transaction, name, key);
-    redis_add_number(changes, (int64_t)count);
-    for (size_t i = at; i < at + count; i++) redis_add_bytes(changes, list->values[i], list->sizes[i]);
+    struct redis_arguments *values = add_change(transaction, change, key, count);
+    for (size_t i = at; i < at + count; i++) redis_add_bytes(values, list->values[i], list->sizes[i]);
   }
 }
 
@@ -127,125 +204,116 @@ static bool check_pairs(struct transaction *transaction, const struct redis_argu
   return false;
 }
 
+void transaction_set_value(struct transaction *transaction, const char *key, const char *value) {
+  add_text_change(transaction, CHANGE_SET, key, value);
+}
+
 void transaction_set_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields) {
-  if (check_pairs(transaction, fields)) add_list_change(transaction, "hset", key, fields);
+  if (check_pairs(transaction, fields)) add_list_change(transaction, CHANGE_HSET, key, fields);
 }
 
 void transaction_set_field(struct transaction *transaction, const char *key, const char *field, const void *value,
                            size_t size) {
-  struct redis_arguments *changes = add_change(transaction, "hset", key);
-  redis_add_number(changes, 2);
-  redis_add_text(changes, needed(transaction, field, "the field of a change"));
-  redis_add_bytes(changes, needed(transaction, value, "the value of a field"), value ? size : 0);
+  struct redis_arguments *values = add_change(transaction, CHANGE_HSET, key, 2);
+  redis_add_text(values, needed(transaction, field, "the field of a change"));
+  redis_add_bytes(values, needed(transaction, value, "the value of a field"), value ? size : 0);
 }
 
 void transaction_remove_field(struct transaction *transaction, const char *key, const char *field) {
-  add_text_change(transaction, "hdel", key, field);
+  add_text_change(transaction, CHANGE_HDEL, key, field);
 }
 
 void transaction_add_member(struct transaction *transaction, const char *key, const char *member) {
-  add_text_change(transaction, "sadd", key, member);
+  add_text_change(transaction, CHANGE_SADD, key, member);
 }
 
 void transaction_remove_member(struct transaction *transaction, const char *key, const char *member) {
-  add_text_change(transaction, "srem", key, member);
+  add_text_change(transaction, CHANGE_SREM, key, member);
 }
 
 void transaction_add_scored(struct transaction *transaction, const char *key, const char *member, int64_t score) {
-  struct redis_arguments *changes = add_change(transaction, "zadd", key);
-  redis_add_number(changes, score);
-  redis_add_text(changes, needed(transaction, member, "the member of a sorted set"));
+  const char *text = needed(transaction, member, "the member of a sorted set");
+  if (score == 0) {
+    redis_add_text(add_change(transaction, CHANGE_ZADD_LOG_TIME, key, 1), text);
+    return;
+  }
+  struct redis_arguments *values = add_change(transaction, CHANGE_ZADD, key, 2);
+  redis_add_number(values, score);
+  redis_add_text(values, text);
 }
 
 void transaction_remove_scored(struct transaction *transaction, const char *key, const char *member) {
-  add_text_change(transaction, "zrem", key, member);
+  add_text_change(transaction, CHANGE_ZREM, key, member);
 }
 
 void transaction_push(struct transaction *transaction, const char *key, const struct redis_arguments *values) {
-  add_list_change(transaction, "rpush", key, values);
+  add_list_change(transaction, CHANGE_RPUSH, key, values);
 }
 
 void transaction_trim(struct transaction *transaction, const char *key, int64_t count) {
-  redis_add_number(add_change(transaction, "ltrim", key), count);
+  struct redis_arguments *values = add_change(transaction, CHANGE_LTRIM, key, 2);
+  redis_add_number(values, count);
+  redis_add_number(values, -1);
 }
 
 void transaction_delete(struct transaction *transaction, const char *key) {
-  add_change(transaction, "del", key);
+  add_change(transaction, CHANGE_DEL, key, 0);
 }
 
 void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields) {
   if (!check_pairs(transaction, fields)) return;
   if (fields->count == 0) transaction_refuse(transaction, "an event without fields");
-  add_list_change(transaction, "xadd", key, fields);
+  if (fields->count > LIST_AT_ONCE)
+    transaction_refuse(transaction, "an event with more than %d fields", LIST_AT_ONCE / 2);
+  add_list_change(transaction, CHANGE_XADD, key, fields);
   transaction->event_count++;
   transaction->last_stream = key;
 }
 
-static struct redis_arguments all_keys(const struct transaction *transaction) {
-  struct redis_arguments keys = redis_arguments_empty(transaction->arena);
-  redis_add_text(&keys, clock_key(transaction->store, transaction->arena));
-  if (transaction->request_key) redis_add_text(&keys, transaction->request_key);
-  redis_add_all(&keys, &transaction->guard_keys);
-  redis_add_all(&keys, &transaction->change_keys);
-  return keys;
+/* ---- arguments -------------------------------------------------------------------------------------------------- */
+
+static int flags_of(const struct transaction *transaction) {
+  int flags = transaction->request_key ? HAS_REQUEST : 0;
+  if (transaction->request_timed && transaction->event_count > 0) flags |= IS_TIMED;
+  if (transaction->checks_kinds) flags |= CHECKS_KINDS;
+  if (transaction->after > 0) flags |= HAS_AFTER;
+  return flags;
 }
 
-static struct redis_arguments all_values(const struct transaction *transaction) {
-  struct redis_arguments values = redis_arguments_empty(transaction->arena);
-  redis_add_number(&values, (int64_t)transaction->guard_count);
-  redis_add_number(&values, (int64_t)transaction->change_count);
-  redis_add_number(&values, (int64_t)transaction->event_count);
-  redis_add_number(&values, transaction->after);
-  redis_add_number(&values, transaction->request_key ? transaction->store->request_seconds * 1000 : 0);
-  redis_add_bytes(&values, transaction->request_value ? transaction->request_value : "",
-                  transaction->request_value_size);
-  redis_add_text(&values, transaction->request_timed ? "1" : "");
-  redis_add_text(&values, transaction->checks_kinds ? "1" : "");
-  redis_add_all(&values, &transaction->guards);
-  redis_add_all(&values, &transaction->changes);
-  return values;
+static unsigned char *write_steps(unsigned char *at, const struct transaction_steps *steps) {
+  size_t size = steps->count * STEP_BYTES;
+  if (size > 0) memcpy(at, steps->program, size);
+  return at + size;
 }
 
-static struct status wrong_kind(struct transaction *transaction, const struct redis_reply *reply) {
-  transaction->wrong_change = (size_t)redis_reply_number(redis_reply_at(reply, 1), 0);
-  return status_error(transaction->arena, STATUS_INTERNAL, reason_redis_wrongtype, "the key %s holds a %s",
-                      transaction->change_keys.values[transaction->wrong_change - 1],
-                      redis_reply_text(redis_reply_at(reply, 2)));
+static void add_program(const struct transaction *transaction, struct redis_arguments *values, int flags,
+                        size_t value_count) {
+  const struct transaction_steps *guards = &transaction->guards, *changes = &transaction->changes;
+  size_t size = HEADER_BYTES + (guards->count + changes->count) * STEP_BYTES;
+  unsigned char *program = arena_alloc(values->arena, size), *at = program;
+  *at++ = (unsigned char)flags;
+  at = write_number(at, guards->count);
+  at = write_number(at, changes->count);
+  at = write_number(at, value_count);
+  write_steps(write_steps(at, guards), changes);
+  redis_add_bytes(values, program, size);
 }
 
-/* See the answers in lua/transaction.lua. */
-static struct transaction_result result_of(const struct redis_reply *reply) {
-  struct transaction_result result = {.outcome = TRANSACTION_REFUSED};
-  const char *outcome = redis_reply_text(redis_reply_at(reply, 0));
-  if (strcmp(outcome, "replayed") == 0) {
-    result.outcome = TRANSACTION_REPLAYED;
-    result.record = redis_reply_at(reply, 1)->text;
-    result.record_size = redis_reply_at(reply, 1)->size;
-  } else if (strcmp(outcome, "refused") == 0) {
-    result.refused_by = (int)redis_reply_number(redis_reply_at(reply, 1), 0);
-    result.actual = redis_reply_text(redis_reply_at(reply, 2));
-  } else {
-    result.outcome = TRANSACTION_DONE;
-    result.first = redis_reply_number(redis_reply_at(reply, 1), 0);
-    position_from_reply(redis_reply_at(reply, 2), redis_reply_at(reply, 3), &result.position);
+void transaction_add_arguments(const struct transaction *transaction, struct redis_arguments *keys,
+                               struct redis_arguments *values) {
+  int flags = flags_of(transaction);
+  size_t count = transaction->guards.values.count + transaction->changes.values.count;
+  if (flags & HAS_AFTER) count++;
+  if (flags & HAS_REQUEST) count += 2;
+  add_program(transaction, values, flags, count);
+  if (flags & HAS_AFTER) redis_add_number(values, transaction->after);
+  if (flags & HAS_REQUEST) {
+    redis_add_text(keys, transaction->request_key);
+    redis_add_number(values, transaction->store->request_seconds * 1000);
+    redis_add_bytes(values, transaction->request_value, transaction->request_value_size);
   }
-  return result;
-}
-
-coroutine_fn struct status transaction_run(struct transaction *transaction, struct context *context,
-                                           struct transaction_result *ret_result) {
-  struct event_store *store = transaction->store;
-  if (transaction->fault) {
-    return status_error(transaction->arena, STATUS_INTERNAL, reason_change_invalid, "%s", transaction->fault);
-  }
-  struct redis_arguments keys = all_keys(transaction), values = all_values(transaction);
-  const struct redis_reply *reply;
-  struct status status = event_function_call(store, context, store->library, "transaction", &keys, &values, &reply);
-  if (!status_is_ok(status)) return status;
-  if (strcmp(redis_reply_text(redis_reply_at(reply, 0)), "kind") == 0) return wrong_kind(transaction, reply);
-  *ret_result = result_of(reply);
-  if (!ret_result->position.log_time) return status_ok();
-  event_store_saw(store, &ret_result->position);
-  known_log_appended(store->known, transaction->last_stream, ret_result->position.log_time);
-  return status_ok();
+  redis_add_all(keys, &transaction->guards.keys);
+  redis_add_all(keys, &transaction->changes.keys);
+  redis_add_all(values, &transaction->guards.values);
+  redis_add_all(values, &transaction->changes.values);
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transaction: one Redis function that checks guards and then makes all changes, or none.
+/* Transaction: checks guards and then makes all changes, or none, as one step inside Redis.
  *
  * It is built in an arena and run once. Guards are checked in the order in which they were added, before any change.
  * Every event gets the next log time; sorted-set entries without a score of their own are scored with the log time of
  * the event that is added after them, so sorted sets keep the order of creation. The time that Redis takes grows with
- * the number of commands and keys: one transaction must stay below 10 ms, about 300 small changes. */
+ * the number of commands and keys: one transaction must stay below 10 ms, about 300 small changes.
+ *
+ * Those of concurrent calls travel together (commit.h), each with its own guards and its own outcome. Transactions of a
+ * process on one store are carried out in the order in which transaction_run was called, so one may build on another
+ * that is still under way: if that is refused, its own guards refuse it, too. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,20 +21,32 @@
 #include "redis/redis_arguments.h"
 #include "store/event_store.h"
 
+/* The guards of a transaction, or its changes. */
+struct transaction_steps {
+  size_t count;
+  struct redis_arguments keys;   /* one for each */
+  struct redis_arguments values; /* of all, one after another */
+  unsigned char *program;        /* for each what it is and how many values it has (lua/transactions.lua) */
+  size_t program_capacity;
+};
+
 struct transaction {
   struct event_store *store;
   struct arena *arena;
-  struct redis_arguments guard_keys, guards, change_keys, changes;
-  size_t guard_count, change_count, event_count;
+  struct transaction_steps guards, changes;
+  size_t event_count;
   const char *last_stream;   /* that an event is appended to; NULL if there is none */
   int64_t after;             /* log time that the events must be later than */
   const char *fault;         /* NULL, or why it can't be run: the first thing that could not be added */
   const char *request_key;   /* NULL means no request record */
   const char *request_value; /* what the record holds or starts with */
   size_t request_value_size;
-  bool request_timed;  /* the first event's log time is appended to it */
-  bool checks_kinds;   /* look first whether each key holds what is to be changed in it; costs a command a key */
-  size_t wrong_change; /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0 if unknown */
+  bool request_timed;   /* the first event's log time is appended to it */
+  bool requires_before; /* a guard requires something of the first event's log time */
+  bool frees;           /* runs even where Redis is out of memory: it frees something, or gives it back */
+  bool checks_kinds;    /* look first whether each key holds what is to be changed in it; costs a command a key */
+  size_t wrong_change;  /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0 if unknown */
+  bool may_have_run;    /* after a run that failed: whether it may have been carried out, as a whole or in part */
 };
 
 /* An empty transaction. Everything that is added lives in `arena`. */
@@ -45,11 +61,20 @@ int transaction_require_field(struct transaction *transaction, const char *key, 
 int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field);
 /* Requires that the string at `key` is `value`, such as a lease's epoch. */
 int transaction_require_value(struct transaction *transaction, const char *key, const char *value);
+/* Require that the string at `key`, or the field, still is what was read there: these bytes, or nothing at all if
+ * `value` is NULL. */
+int transaction_require_unchanged(struct transaction *transaction, const char *key, const void *value, size_t size);
+int transaction_require_field_unchanged(struct transaction *transaction, const char *key, const char *field,
+                                        const void *value, size_t size);
+/* Requires that the field is an entry id whose log time is below `log_time`, or that there is none: such as a position
+ * that has not come so far. */
+int transaction_require_field_below(struct transaction *transaction, const char *key, const char *field,
+                                    int64_t log_time);
 /* Requires that all of `in` are members of the set at `key` and none of `out` is. */
 int transaction_require_members(struct transaction *transaction, const char *key, const struct redis_arguments *in,
                                 const struct redis_arguments *out);
 /* Requires that the first event's log time is below `log_time`. A refusal moves the clock there, so that no later try
- * can be earlier. */
+ * can be earlier. In a transaction without events this is a fault. */
 int transaction_require_before(struct transaction *transaction, int64_t log_time);
 
 /* Sets the request record: when `key` exists already, nothing is changed and the outcome is REPLAYED, whatever the
@@ -58,6 +83,7 @@ void transaction_request(struct transaction *transaction, const char *key, const
 
 /* Changes, made in the order in which they were added. A key, field or value that is NULL, and fields without their
  * values, are faults. */
+void transaction_set_value(struct transaction *transaction, const char *key, const char *value);
 /* `fields` alternates field and value. */
 void transaction_set_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
 void transaction_set_field(struct transaction *transaction, const char *key, const char *field, const void *value,
@@ -88,7 +114,14 @@ struct transaction_result {
 };
 
 /* Runs it. Errors: INTERNAL CHANGE_INVALID (it has a fault: an error of the program, nothing was sent),
- * INTERNAL REDIS_WRONGTYPE (it checks kinds, and a key holds another one; nothing was changed); as redis_command: then
- * it is unknown whether it ran, unless the code is RESOURCE_EXHAUSTED. */
+ * INTERNAL REDIS_WRONGTYPE (it checks kinds, and a key holds another one; nothing was changed), DEADLINE_EXCEEDED, and
+ * as redis_command. Afterwards `may_have_run` is false if it is certain that nothing was done: Redis refused it, or the
+ * deadline came, or the connection went, before it was sent. If Redis refused one of its changes (REDIS_WRONGTYPE
+ * without a check of kinds, REDIS_NOPERM, REDIS_ERROR), those before it were made. */
 coroutine_fn struct status transaction_run(struct transaction *transaction, struct context *context,
                                            struct transaction_result *ret_result);
+
+/* Makes the arguments of lua/transactions.lua for one transaction (commit.c): appends its keys, and its program and
+ * values. */
+void transaction_add_arguments(const struct transaction *transaction, struct redis_arguments *keys,
+                               struct redis_arguments *values);

@@ -38,12 +38,6 @@ local function group_find(stream, group)
   end
 end
 
--- An entry's id as a log time, or the nearest to it if the clock did not make the id.
-local function id_number(id)
-  local ms, us = string.match(id, '^(%d+)-(%d+)$')
-  return ms * 1000 + math.min(us, 999)
-end
-
 -- How many entries of the stream lie up to `id`, which Redis needs to tell the lag; -1 if unknown.
 local function entries_read(stream, info, id, from, count)
   if id == '0-0' then return 0 end
@@ -53,7 +47,7 @@ local function entries_read(stream, info, id, from, count)
   if whole.err then return -1 end
   if info_field(whole, 'last-generated-id') == id then return info_field(whole, 'entries-added') end
   local first = info_field(whole, 'first-entry')
-  if first and id_number(first[1]) > id_number(id) then
+  if first and entry_log_time(first[1]) > entry_log_time(id) then
     return info_field(whole, 'entries-added') - info_field(whole, 'length')
   end
   return -1

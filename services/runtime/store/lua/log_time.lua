@@ -10,6 +10,12 @@ local function number_text(number)
   return string.format('%.0f', number)
 end
 
+-- An entry's id as a log time, or the nearest to it if the clock did not make the id; nil if it is none.
+local function entry_log_time(id)
+  local ms, us = string.match(id, '^(%d+)-(%d+)$')
+  return ms and ms * 1000 + math.min(us, 999)
+end
+
 local function time_now()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
