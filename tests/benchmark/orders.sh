@@ -30,8 +30,17 @@ orders() { redis ZCARD order_by_creation; }
 # Everything that follows from the orders is done: both mails of each are sent.
 all_is_done() { [ "$(redis XLEN events:mail_updated)" -ge $((2 * $(orders))) ]; }
 
-cpu_us() { # of a process, in microseconds
-  awk -v tick="$(getconf CLK_TCK)" '{ printf "%.0f", ($14 + $15) * 1000000 / tick }' "/proc/$1/stat"
+cpu_us() { # of a process, in microseconds: all, and what the kernel took of it
+  awk -v tick="$(getconf CLK_TCK)" '{ printf "%.0f %.0f", ($14 + $15) * 1000000 / tick, $15 * 1000000 / tick }' \
+    "/proc/$1/stat"
+}
+
+say_cpu() { # of a process, for each of `count` orders, since it was in `before`
+  local all kernel all_before kernel_before
+  read -r all kernel <<<"$(cpu_us "${shop_pid[$1]}")"
+  read -r all_before kernel_before <<<"${before[$1]}"
+  say "$(printf '%-10s %4d us of CPU, %4d of them in the kernel' "$1" $(((all - all_before) / count)) \
+    $(((kernel - kernel_before) / count)))"
 }
 
 memory_used() { redis INFO memory | tr -d '\r' | awk -F: '$1 == "used_memory" { print $2 }'; }
@@ -48,9 +57,7 @@ load --in-flight 64 --seconds "$seconds"
 wait_until 300 all_is_done
 count=$(($(orders) - orders_before))
 say "--- per order, until everything that follows is done ($count orders)"
-for name in redis "${shop_services[@]}"; do
-  say "$(printf '%-10s %4d us of CPU' "$name" $((($(cpu_us "${shop_pid[$name]}") - before[$name]) / count)))"
-done
+for name in redis "${shop_services[@]}"; do say_cpu "$name"; done
 say "$(printf '%-10s %4d bytes of memory' redis $((($(memory_used) - memory_before) / count)))"
 say "--- CreateOrder, 1 in flight"
 load --in-flight 1 --seconds "$seconds"
