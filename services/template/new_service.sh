@@ -3,13 +3,17 @@
 # Makes the skeleton of a service: contract, service with an entity, a handler of its events and a view, and a test on a
 # real Redis. docs/own_service.md goes on from there.
 #
-#   new_service.sh NAME [--port PORT]                                in the source tree that this lies in, which knows it then
-#   ordershop-new-service NAME [--port PORT] [--folder FOLDER]       in a folder of its own, on the installed library
+#   new_service.sh NAME [--port PORT]                   in the source tree that this lies in, which knows it then
+#   ordershop-new-service NAME [--port PORT] [--folder FOLDER] [--brand BRAND]
+#                                                       in a folder of its own, on the installed library
 #
 #   NAME      small letters and digits: of the service and of its entity
 #   PORT      default of its setting LISTEN (the first free one above 50057)
 #   FOLDER    is made (NAME); in the source tree, too, --folder makes a service outside of it
+#   BRAND     small letters and digits: the product that it belongs to, with names of its own for variables, errors,
+#             metadata and the log's clock (those of the shop, which it belongs to then)
 #
+# `ordershop new service` is the same.
 # Exit status: 0; 1 nothing was made, and said why; 2 misuse.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
@@ -48,14 +52,14 @@ fi
 
 # --- What was asked for ---
 
-name='' port='' folder=''
+name='' port='' folder='' brand=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
     sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
     exit 0
     ;;
-  --port | --folder)
+  --port | --folder | --brand)
     [ -n "${2:-}" ] || misuse "$1 needs a value"
     printf -v "${1#--}" %s "$2"
     shift
@@ -70,6 +74,7 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$name" ] || misuse "what is the service called?"
 if [ -z "$tree" ]; then folder=${folder:-$name}; fi
+[ -z "$brand" ] || [ -n "$folder" ] || misuse "--brand goes with --folder: the services of this tree are the shop's"
 
 # Words of C, and what the skeleton itself calls something.
 readonly taken=" auto break case char const continue default do double else enum extern float for goto if inline int long \
@@ -107,6 +112,13 @@ if [ -n "$folder" ]; then lists=("$services_list" "$scratch/row"); fi
 service_rows "${lists[@]}" >/dev/null 2>"$scratch/why" ||
   fail "$(sed -n '1 s/.*line [0-9]*: //p' "$scratch/why")"
 
+# A brand's name begins names of programs, variables and keys in Redis.
+if [ -n "$brand" ]; then
+  [[ $brand =~ ^[a-z][a-z0-9]{0,31}$ ]] || fail "\"$brand\" is no name of a brand: small letters and digits, a letter first, 32 at most"
+  [ "$brand" != ordershop ] || fail "ordershop is the shop's brand, which a service has without --brand"
+  [ "$brand" != "$name" ] || fail "the clock of the brand $brand, ${brand}_clock, would be among the keys of the service of that name"
+fi
+
 # "note" is Note, NOTE, notes and Notes; "category" is categories.
 case $name in
 *[aeiou]y) plural=${name}s ;;
@@ -117,10 +129,12 @@ esac
 if [ -n "$folder" ]; then
   package=$name.v1 proto=$name/v1 type=${name}__v1 Type=${name^}__V1
   license=/SPDX-License-Identifier/d # it is its author's
-  shop_header='#include "shop_brand.h"\n'
-  port_text=$port descriptor_set=ordershop_${name}_descriptor_set
+  product=${brand:-ordershop} brand_object=${brand:-shop}_brand
+  shop_header="#include \"$brand_object.h\"\n"
+  port_text=$port descriptor_set=${product}_${name}_descriptor_set
   declarations="\nextern const unsigned char ${descriptor_set}[]; /* of CMakeLists.txt's ordershop_generate */\nextern const size_t ${descriptor_set}_size;\n"
 else
+  product=ordershop brand_object=shop_brand
   package=ordershop.v1 proto=ordershop/v1 type=ordershop__v1 Type=Ordershop__V1
   port_text=SHOP_PORT_${name^^} descriptor_set=ordershop_descriptor_set
   declarations='' license='' shop_header='#include "shop.h"\n'
@@ -131,6 +145,7 @@ fill() { # fill TEMPLATE FILE
   sed -e "s/@name@/$name/g; s/@Name@/${name^}/g; s/@NAME@/${name^^}/g; s/@plural@/$plural/g; s/@Plural@/${plural^}/g" \
     -e "s/@package@/$package/g; s|@folder@|$proto|g; s/@type@/$type/g; s/@Type@/$Type/g; s/@TYPE@/${type^^}/g" \
     -e "s/@port@/$port_text/g; s/@shop_header@/$shop_header/" -e "s|@descriptor_set_declarations@|$declarations|; s/@descriptor_set@/$descriptor_set/g" \
+    -e "s/@product@/$product/g; s/@PRODUCT@/${product^^}/g; s/@brand_object@/$brand_object/g" \
     -e "$license" "$templates/$1" >"$2"
   case $2 in
   *.sh) chmod +x "$2" ;;
@@ -154,6 +169,7 @@ if [ -n "$folder" ]; then
   fill service.proto.in "$scratch/new/proto/$proto/$name.proto"
   fill outside/CMakeLists.txt.in "$scratch/new/CMakeLists.txt"
   fill outside/test.sh.in "$scratch/new/${name}_test.sh"
+  [ -z "$brand" ] || fill outside/brand.h.in "$scratch/new/$brand_object.h"
   chmod 755 "$scratch/new"
   # in one step: the draft lies beside the folder
   made+=("$folder.making.$$")

@@ -36,6 +36,13 @@ documented() {
 
 new() { (cd "$place" && "$prefix/bin/ordershop-new-service" "$@"); }
 
+ordershop_new() { (cd "$place" && "$prefix/bin/ordershop" new service "$@"); }
+
+no_name_of_the_shop() { # no_name_of_the_shop FOLDER: but for the library's
+  grep -Eir 'ordershop|shop_' "$1" --exclude-dir=build | grep -v 'OrderShop\(::\|_SCRIPTS\| REQUIRED\|.s scripts\| whole\|\.$\)\|ordershop_generate\|share/ordershop' >"$shop_folder/names"
+  [ ! -s "$shop_folder/names" ] || { cat "$shop_folder/names" && return 1; }
+}
+
 # refuses STATUS PATTERN ARGUMENT...: says so, and the folder is as it was
 refuses() {
   local status=$1 pattern=$2 before
@@ -71,6 +78,10 @@ expect "a service is made outside the tree, builds and passes its test as the do
 expect "one with another port and an awkward plural is made" new category --port 7001 --folder "$place/folder"
 expect "it builds, too" builds "$place/folder"
 expect "and passes its test" passes_its_test "$place/folder"
+expect "one of another brand is made by the command line" ordershop_new note --folder coupon --brand coupon
+expect "it builds" builds "$place/coupon"
+expect "it passes its test, with its own variables and clock" passes_its_test "$place/coupon"
+expect "and has no name of the shop" no_name_of_the_shop "$place/coupon"
 expect "a folder that is there is not overwritten" refuses 1 "note is there already" note
 expect "nor is anything made where there is no folder" refuses 1 "there is no folder" note --folder nowhere/note
 expect "a name with a capital is refused" refuses 1 '"Note" is no name' Note
@@ -81,6 +92,9 @@ expect "the name of a service of the shop is refused" refuses 1 "order.* stands 
 expect "the name of a user of Redis is refused" refuses 1 'choose another name' operator
 expect "a port that is none is refused" refuses 1 '"70000" is no port' note2 --port 70000
 expect "a port of the shop is refused" refuses 1 'port 50051 is that of customer' note2 --port 50051
+expect "a brand with a dash is refused" refuses 1 '"my-shop" is no name of a brand' note2 --brand my-shop
+expect "a brand whose clock would be among the service's keys is refused" refuses 1 "clock of the brand note2" note2 --brand note2
+expect "the shop's brand needs no flag" refuses 1 "is the shop's brand" note2 --brand ordershop
 expect "no name is misuse" refuses 2 "what is the service called"
 expect "two names are misuse" refuses 2 "one service at a time" note2 note3
 expect "an unknown option is misuse" refuses 2 "unknown option '--prot'" note2 --prot 1
@@ -149,6 +163,7 @@ expect "its rights in Redis follow the list" eval "'$tree/deploy/redis/make_user
 expect "another of that name leaves the tree as it is" leaves_the_tree_alone 1 "stands here twice" note
 expect "a port that this tree can't have is refused" leaves_the_tree_alone 1 "from 50051 to 50199" note2 --port 7000
 expect "it builds without a warning" builds_in_tree
+expect "a brand is for services outside the tree" leaves_the_tree_alone 2 "brand goes with --folder" note2 --brand coupon
 expect "its test passes" passes_its_test_in_tree
 
 # --- What the document makes of it: an entity for each customer, and a mail ---
@@ -172,6 +187,14 @@ text = open(path).read()
 open(path, "w").write(re.sub("^note .*\n", lambda match: part["row"], text, flags=re.M))
 PYTHON
 }
+made_by_the_program() {
+  (cd / && "$tree/build/bin/ordershop" new service remark) && [ -e "$tree/services/remark/remark_service.c" ] &&
+    grep -q '^remark ' "$tree/deploy/services.txt"
+}
+program_says_what_is_missing() {
+  cp "$tree/build/bin/ordershop" "$shop_folder/alone" && PATH=/usr/bin:/bin ends_with 1 'libordershop-dev' "$shop_folder/alone" new service note3
+}
+
 short_enough() { [ "$(cat "$tree"/services/note/*.[ch] | wc -l)" -le 150 ]; }
 
 # A shop of its own, so a script of its own.
@@ -197,5 +220,7 @@ builds_all_that_it_needs() {
 expect "what the document adds is added" add_what_the_document_says
 expect "it builds without a warning, too" builds_all_that_it_needs
 expect "a new customer is noted, counted and written to" a_customer_is_noted
+expect "the command line of the tree makes another one there, from anywhere" made_by_the_program
+expect "where the script is missing the command line names its package" program_says_what_is_missing
 expect "the service with its test has 150 lines at most" short_enough
 shop_done

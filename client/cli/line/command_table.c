@@ -168,6 +168,7 @@ const struct noun *const command_nouns[] = {
     &health_commands,
     &demo_commands,
     &load_commands,
+    &new_commands,
     &completion_commands,
     &help_commands,
     &complete_commands,

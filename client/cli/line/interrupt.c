@@ -8,6 +8,9 @@
 
 #include "client/cli/output/output.h"
 
+static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+enum { NUMBERS = sizeof(numbers) / sizeof(numbers[0]) };
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static void (*current)(const void *argument);
 static const void *current_argument;
@@ -50,9 +53,8 @@ void interrupt_die_of_pipe(void) {
 
 void interrupt_watch(void) {
   static sigset_t set; /* the thread reads it */
-  static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
   sigemptyset(&set);
-  for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+  for (size_t i = 0; i < NUMBERS; i++) {
     struct sigaction action;
     if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) sigaddset(&set, numbers[i]);
   }
@@ -65,4 +67,12 @@ void interrupt_watch(void) {
     return;
   }
   pthread_detach(thread);
+}
+
+void interrupt_hand_over(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (size_t i = 0; i < NUMBERS; i++) sigaddset(&set, numbers[i]);
+  signal(SIGXFSZ, SIG_DFL);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }

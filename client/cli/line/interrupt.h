@@ -19,3 +19,6 @@ _Noreturn void interrupt_die_of_pipe(void);
  * main one goes on until it prints something. NULL means nothing. When this returns, the farewell before neither runs
  * nor will. */
 void interrupt_set_farewell(void (*farewell)(const void *argument), const void *argument);
+
+/* Gives the signals that interrupt_watch took their default actions back, for a program that takes this one's place. */
+void interrupt_hand_over(void);
