@@ -1,10 +1,16 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
-# Makes the files by which a service of one's own runs beside the shop, from its row in services.txt:
+# Makes the files by which a service of one's own runs beside the shop:
 #
-#   service_files.sh compose NAME      deploy/docker/NAME.yaml, a second file for compose
-#   service_files.sh kubernetes NAME   deploy/kubernetes/components/NAME, a component for overlays, and in it mutual-tls,
-#                                      another one for shops with certificates
+#   service_files.sh compose NAME [--image IMAGE --port PORT [--owns ENTITY,...] [--reads ENTITY,...] [--calls SERVICE,...]]
+#       deploy/docker/NAME.yaml, a second file for compose
+#   service_files.sh kubernetes NAME [--image ... as above]
+#       deploy/kubernetes/components/NAME, a component for overlays, and in it mutual-tls, another one for shops with
+#       certificates
+#
+# A service of this tree has its row in services.txt, and its image is built of the tree. --image is for one from outside of
+# it, whose image there is already. It starts `ordershop-NAME`, which listens at PORT, from 1024 on; the rest is what a row
+# says: the entities that it owns (the one of its name; "-" for none) and reads, and what it calls.
 #
 # What is there already is not overwritten: the files are yours to change. The comment at the top of each says how it is used.
 # Exit status: 0; 1 nothing was made, and said why; 2 misuse.
@@ -33,6 +39,55 @@ misuse() {
   exit 2
 }
 
+# The image is built of the tree, or there already.
+compose_image() {
+  if [ -n "$image" ]; then
+    echo "    image: $image"
+    return
+  fi
+  cat <<END
+    image: ordershop/$name:\${ORDERSHOP_VERSION}
+    build:
+      context: ../..
+      dockerfile: deploy/docker/Dockerfile
+      target: service
+      args: {SERVICE: $name, PORT: '$port', VERSION: '\${ORDERSHOP_VERSION}'}
+END
+}
+
+# The users of the list are made by the shop's file; Redis reads those of others, too, when it starts.
+compose_user() {
+  [ -n "$image" ] || return 0
+  cat <<END
+
+  # Its user in Redis; then this ends.
+  $name-user:
+    image: ordershop/redis:\${ORDERSHOP_VERSION}
+    user: '0:0'
+    read_only: true
+    cap_drop: [ALL]
+    cap_add: [CHOWN, DAC_OVERRIDE]
+    security_opt: ['no-new-privileges:true']
+    pids_limit: 128
+    network_mode: none
+    depends_on:
+      users: {condition: service_completed_successfully}
+    entrypoint: [bash, -euc]
+    command:
+      - |
+        cd /etc/ordershop/users
+        # one after the other, where there are several such services
+        flock . /usr/share/ordershop/redis/make_users.sh . --service $name --owns ${owns:--}${reads:+ --reads $reads}
+        chown $port $name.password
+    tmpfs: [/var/lib/redis]
+    volumes: ['users:/etc/ordershop/users']
+
+  redis:
+    depends_on:
+      $name-user: {condition: service_completed_successfully}
+END
+}
+
 compose_file() {
   cat <<END
 # The service $name beside the shop:
@@ -42,12 +97,7 @@ compose_file() {
 # As the shop's services in compose.yaml: its port's number is its user id, which alone can read its password.
 services:
   $name:
-    image: ordershop/$name:\${ORDERSHOP_VERSION}
-    build:
-      context: ../..
-      dockerfile: deploy/docker/Dockerfile
-      target: service
-      args: {SERVICE: $name, PORT: '$port', VERSION: '\${ORDERSHOP_VERSION}'}
+$(compose_image)
     user: '$port:0'
     read_only: true
     cap_drop: [ALL]
@@ -59,6 +109,7 @@ services:
     depends_on:
       redis: {condition: service_healthy}
     environment:
+      ORDERSHOP_LISTEN: '[::]:$port'
       ORDERSHOP_KEY_PREFIX: \${ORDERSHOP_KEY_PREFIX:-}
       ORDERSHOP_LOG_LEVEL: \${ORDERSHOP_LOG_LEVEL:-info}
       ORDERSHOP_LOG_FORMAT: \${ORDERSHOP_LOG_FORMAT:-logfmt}
@@ -73,6 +124,7 @@ $(for peer in $calls; do echo "      ORDERSHOP_${peer^^}_ADDRESS: dns:///$peer:$
   client:
     environment:
       ORDERSHOP_${name^^}_ADDRESS: dns:///$name:$port
+$(compose_user)
 END
 }
 
@@ -80,7 +132,7 @@ component_file() {
   cat <<END
 # The service $name beside the shop: a component for an overlay, before release. Its password is a file beside this one:
 #
-#   deploy/redis/make_users.sh deploy/kubernetes/components/redis-users/secrets
+#   deploy/redis/make_users.sh deploy/kubernetes/components/redis-users/secrets$user_arguments
 #   install -D -m 600 deploy/kubernetes/components/{redis-users,$name}/secrets/$name.password
 #
 # With components/mutual-tls, components/$name/mutual-tls is the next component behind this one.
@@ -103,7 +155,7 @@ certificate_file() {
 # The certificate of $name: a component behind components/$name, where components/mutual-tls is, too. From files beside it:
 #
 #   tls="deploy/tls/certificates.sh deploy/kubernetes/components/mutual-tls/secrets"
-#   \$tls issue-all
+#   \$tls issue${certificate_arguments}
 #   install -D -m 600 -t deploy/kubernetes/components/$name/mutual-tls/secrets \\
 #     deploy/kubernetes/components/mutual-tls/secrets/{ca.crt,$name.crt,$name.key}
 #
@@ -125,7 +177,10 @@ END
 }
 
 # Service, ServiceAccount and Deployment, as those of the shop's services in base.
-deployment_file() { sed -e "s/customer/$name/g; s/50051/$port/g" "$here/kubernetes/base/customer.yaml"; }
+deployment_file() {
+  sed -e "s/customer/$name/g; s/50051/$port/g" -e "${image:+s|image: ordershop/$name:version .*|image: $image|}" \
+    "$here/kubernetes/base/customer.yaml"
+}
 
 policy() { # policy NAME FROM-OR-TO PEER...: what NAME may call, or who may call it
   local kind=Egress direction=to
@@ -152,24 +207,55 @@ policies_file() {
   for peer in $calls; do policy "$peer" from "$name" "$peer-from-$name"; done
 }
 
+# --- What was asked for ---
+
 case ${1:-} in
 -h | --help)
   sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
-compose | kubernetes) [ $# -eq 2 ] || misuse "which service?" ;;
+compose | kubernetes) ;;
 *) misuse "compose or kubernetes?" ;;
 esac
+[ -n "${2:-}" ] || misuse "which service?"
 kind=$1 name=$2
-port=$(service_column "$name" 2) calls=$(service_column "$name" 5)
-[ -n "$port" ] || fail "there is no service '$name' in $services_list"
-[ ! -e "$here/kubernetes/base/$name.yaml" ] || fail "$name is one of the shop, which has its files"
+image='' port='' owns=$name reads='' calls=''
+shift 2
+while [ $# -gt 0 ]; do
+  case $1 in
+  --image | --port | --owns | --reads | --calls)
+    [ -n "${2:-}" ] || misuse "$1 needs a value"
+    printf -v "${1#--}" %s "$2"
+    shift 2
+    ;;
+  *) misuse "unknown argument '$1'" ;;
+  esac
+done
+
+if [ -n "$image" ]; then # from outside: it must fit the list as a row of it would
+  [ -n "$port" ] || misuse "at which --port does it listen?"
+  [[ $image =~ ^[A-Za-z0-9][A-Za-z0-9._/:@-]*$ ]] || fail "\"$image\" is no image"
+  row=$(mktemp)
+  trap 'rm -f "$row"' EXIT
+  echo "$name $port ${owns:--} ${reads:--} ${calls:--}" >"$row"
+  why=$({ service_rows "$services_list" "$row" >/dev/null; } 2>&1) || fail "$(sed -n '1 s/.*line [0-9]*: //p' <<<"$why")"
+  [ "$port" -ge 1024 ] 2>/dev/null || fail "$port is no port that a program without rights may listen at"
+  user_arguments=" \\
+#     --service $name --owns $owns${reads:+ --reads $reads}"
+  certificate_arguments=" $name $name $name.ordershop $name.ordershop.svc $name.ordershop.svc.cluster.local"
+  calls=${calls//,/ }
+else
+  [ "$port$owns$reads$calls" = "$name" ] || misuse "--port, --owns, --reads and --calls go with --image: the list has those of $name"
+  port=$(service_column "$name" 2) calls=$(service_column "$name" 5) user_arguments='' certificate_arguments=-all
+  [ -n "$port" ] || fail "there is no service '$name' in $services_list"
+  [ ! -e "$here/kubernetes/base/$name.yaml" ] || fail "$name is one of the shop, which has its files"
+fi
 target=$here/docker/$name.yaml
 [ "$kind" = compose ] || target=$here/kubernetes/components/$name
 [ ! -e "$target" ] || fail "$target is there already: nothing is overwritten"
 
 draft=$target.making.$$
-trap 'rm -rf "$draft"' EXIT
+trap 'rm -rf "$draft" ${row:+"$row"}' EXIT
 if [ "$kind" = compose ]; then
   compose_file | sed '/^$/{N;/^\n    healthcheck/s/^\n//}' >"$draft"
 else

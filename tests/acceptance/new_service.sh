@@ -166,6 +166,12 @@ expect "it builds without a warning" builds_in_tree
 expect "a brand is for services outside the tree" leaves_the_tree_alone 2 "brand goes with --folder" note2 --brand coupon
 expect "its test passes" passes_its_test_in_tree
 
+files_are_made() {
+  documented own-files "$tree" && [ -e "$tree/deploy/docker/note.yaml" ] && [ -e "$tree/deploy/docker/diary.yaml" ] &&
+    [ -e "$tree/deploy/kubernetes/components/note/kustomization.yaml" ] && [ -e "$tree/deploy/kubernetes/components/diary/kustomization.yaml" ]
+}
+expect "its files for compose and Kubernetes are made as the document says, and those of one from outside" files_are_made
+
 # --- What the document makes of it: an entity for each customer, and a mail ---
 
 add_what_the_document_says() {

@@ -150,6 +150,60 @@ assert set(own["services"]) - {"guestbook"} <= set(shop["services"])
 PYTHON
 }
 
+# service_files KIND NAME ARGUMENT...: those of a copy
+service_files() { "$shop_folder/deploy/service_files.sh" "$@"; }
+
+# One from outside of the tree has no row in the list, but an image.
+outside_service_builds() {
+  local own=$manifests/components/diary
+  service_files kubernetes diary --image registry.example/diary:1 --port 7000 --reads diary,customer --calls mail || return 1
+  cp -r "$shop_folder/deploy/kubernetes/components/diary" "$own"
+  "$shop_folder/deploy/redis/make_users.sh" "$manifests/components/redis-users/secrets" --service diary --reads diary,customer
+  install -D -m 600 "$manifests/components/redis-users/secrets/diary.password" "$own/secrets/diary.password"
+  mkdir "$manifests/overlays/diary"
+  sed 's/guestbook/diary/' "$manifests/overlays/guestbook/kustomization.yaml" >"$manifests/overlays/diary/kustomization.yaml"
+  builds diary && grep -q 'image: registry.example/diary:1$' "$shop_folder/diary.yaml" &&
+    grep -q 'containerPort: 7000' "$shop_folder/diary.yaml" && grep -q 'name: mail-from-diary' "$shop_folder/diary.yaml"
+}
+
+outside_compose_file_fits() {
+  service_files compose diary --image registry.example/diary:1 --port 7000 --reads diary,customer --calls mail || return 1
+  "$python" - "$shop_folder/deploy/docker/compose.yaml" "$shop_folder/deploy/docker/diary.yaml" <<'PYTHON'
+import sys, yaml
+shop, own = (yaml.safe_load(open(path)) for path in sys.argv[1:])
+diary, customer = own["services"]["diary"], shop["services"]["customer"]
+assert set(diary) | {"<<", "build"} >= set(customer) and "build" not in diary and diary["image"] == "registry.example/diary:1"
+user = own["services"]["diary-user"]
+assert "--service diary --owns diary --reads diary,customer" in user["command"][0] and "chown 7000 diary.password" in user["command"][0]
+assert user["image"] == shop["services"]["users"]["image"] and user["volumes"] == shop["services"]["users"]["volumes"]
+assert own["services"]["redis"]["depends_on"] == {"diary-user": {"condition": "service_completed_successfully"}}
+PYTHON
+}
+
+# Both files of one's own together with the shop's, as compose itself reads them; that needs no Docker to run.
+compose_takes_them() {
+  local files=()
+  for file in compose guestbook diary; do files+=(--file "$shop_folder/deploy/docker/$file.yaml"); done
+  command -v docker-compose >/dev/null || { say "not applicable: docker-compose is not installed" && return 0; }
+  ORDERSHOP_VERSION=1 docker-compose "${files[@]}" config >"$shop_folder/merged.yaml" &&
+    "$python" -c 'import sys, yaml
+redis = yaml.safe_load(open(sys.argv[1]))["services"]["redis"]
+assert set(redis["depends_on"]) == {"users", "diary-user"} and "healthcheck" in redis' "$shop_folder/merged.yaml"
+}
+
+misfits_are_refused() {
+  ends_with 1 'port 50051 is that of customer' service_files compose agenda --image x --port 50051 &&
+    ends_with 1 'there is no entity "oder"' service_files compose agenda --image x --port 7001 --reads oder &&
+    ends_with 1 'there is no service "post"' service_files compose agenda --image x --port 7001 --calls post &&
+    ends_with 1 'order stands here twice' service_files compose order --image x --port 7001 &&
+    ends_with 1 'is no image' service_files compose agenda --image 'x y' --port 7001 &&
+    ends_with 1 '80 is no port that' service_files compose agenda --image x --port 80 &&
+    ends_with 2 'at which --port' service_files compose agenda --image x &&
+    ends_with 2 'go with --image' service_files compose guestbook --port 7001 &&
+    ends_with 2 "unknown argument '--imge'" service_files compose agenda --imge x &&
+    ends_with 2 "which service" service_files compose && [ ! -e "$shop_folder/deploy/docker/agenda.yaml" ]
+}
+
 no_secret_is_tracked() {
   [ -z "$(git -C "$ORDERSHOP_SOURCE" ls-files 'deploy/kubernetes/**/secrets/**')" ]
 }
@@ -182,6 +236,10 @@ expect "a service of one's own is a component that fits the shop" own_service_bu
 expect "with certificates it has one of its own" own_service_has_a_certificate
 expect "made once, and of services that there are" own_service_is_not_overwritten
 expect "for compose it has all that the shop's services have" own_compose_file_fits
+expect "one from outside of the tree is a component, too" outside_service_builds
+expect "for compose it has a user in Redis of its own" outside_compose_file_fits
+expect "compose takes the files of several together" compose_takes_them
+expect "what does not fit the shop is refused, and makes nothing" misfits_are_refused
 expect "no password or key is under version control" no_secret_is_tracked
 if git -C "$ORDERSHOP_SOURCE" rev-parse --git-dir >/dev/null 2>&1; then
   expect "nor can one get there by accident" secrets_are_ignored
