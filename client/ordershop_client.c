@@ -2,31 +2,23 @@
 #include "client/ordershop_client.h"
 
 #include <grpc/health/v1/health.pb-c.h>
-#include <ordershop/v1/billing.pb-c.h>
-#include <ordershop/v1/crm.pb-c.h>
-#include <ordershop/v1/customer.pb-c.h>
-#include <ordershop/v1/inventory.pb-c.h>
-#include <ordershop/v1/mail.pb-c.h>
-#include <ordershop/v1/order.pb-c.h>
-#include <ordershop/v1/product.pb-c.h>
 #include <string.h>
 
 #include "client/client.h"
 #include "rpc/rpc_blocking_client.h"
 #include "shop_brand.h"
 
+/* As generated: the contract of a service has its name. */
+#define DESCRIPTOR(NAME, name, distance) ordershop__v1__##name##_service__descriptor
+extern const ProtobufCServiceDescriptor ORDERSHOP_SERVICES(DESCRIPTOR);
+
+#define ROW(NAME, name, distance) [ORDERSHOP_##NAME] = {#name, &DESCRIPTOR(NAME, name, distance), distance}
+
 static const struct {
   const char *name;
   const ProtobufCServiceDescriptor *descriptor;
-} services[ORDERSHOP_SERVICE_COUNT] = {
-    [ORDERSHOP_CUSTOMER] = {"customer", &ordershop__v1__customer_service__descriptor},
-    [ORDERSHOP_PRODUCT] = {"product", &ordershop__v1__product_service__descriptor},
-    [ORDERSHOP_INVENTORY] = {"inventory", &ordershop__v1__inventory_service__descriptor},
-    [ORDERSHOP_ORDER] = {"order", &ordershop__v1__order_service__descriptor},
-    [ORDERSHOP_BILLING] = {"billing", &ordershop__v1__billing_service__descriptor},
-    [ORDERSHOP_CRM] = {"crm", &ordershop__v1__crm_service__descriptor},
-    [ORDERSHOP_MAIL] = {"mail", &ordershop__v1__mail_service__descriptor},
-};
+  int distance; /* of its port from the base */
+} services[ORDERSHOP_SERVICE_COUNT] = {ORDERSHOP_SERVICES(ROW)};
 
 const char *ordershop_service_name(enum ordershop_service service) {
   return services[service].name;
@@ -50,7 +42,7 @@ static const char *address_of(struct arena *arena, const struct ordershop_client
                               enum ordershop_service service) {
   if (options->addresses[service]) return arena_strdup(arena, options->addresses[service]);
   const char *host = options->host ? options->host : "127.0.0.1";
-  int port = (options->port_base ? options->port_base : 50050) + 1 + (int)service;
+  int port = (options->port_base ? options->port_base : 50050) + services[service].distance;
   bool bare_ipv6 = strchr(host, ':') && host[0] != '[';
   return arena_printf(arena, bare_ipv6 ? "[%s]:%d" : "%s:%d", host, port);
 }

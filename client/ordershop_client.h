@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client of the shop makes typed, synchronous calls to its seven services.
+/* A client of the shop makes typed, synchronous calls to its services.
  *
  *   struct ordershop_client *client;
  *   struct status status = ordershop_client_open(&(struct ordershop_client_options){.host = "shop.example"}, &client);
@@ -32,19 +32,9 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "client/ordershop_services.h"
 
 struct ordershop_client;
-
-enum ordershop_service {
-  ORDERSHOP_CUSTOMER,
-  ORDERSHOP_PRODUCT,
-  ORDERSHOP_INVENTORY,
-  ORDERSHOP_ORDER,
-  ORDERSHOP_BILLING,
-  ORDERSHOP_CRM,
-  ORDERSHOP_MAIL,
-  ORDERSHOP_SERVICE_COUNT,
-};
 
 /* Returns "customer" ... "mail"; `service` must be one of the enum. */
 const char *ordershop_service_name(enum ordershop_service service);
@@ -64,7 +54,7 @@ struct ordershop_own_service {
 
 struct ordershop_client_options {
   const char *host;         /* of all services: name, IPv4 or IPv6 address. NULL means "127.0.0.1" */
-  int port_base;            /* services listen on port_base + 1 (customer) ... + 7 (mail). 0 means 50050 */
+  int port_base;            /* services listen on port_base + 1 (customer) and so on. 0 means 50050 */
   int64_t deadline_ms;      /* of a call whose context has none, with all its tries. 0 means 10,000 */
   int attempts;             /* tries of a call at most. 0 means 5, 1 means no retries */
   int64_t first_backoff_ms; /* before the second try, doubled for each further one up to 5 s, jittered. 0 means 100 */

@@ -121,6 +121,7 @@ install(
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ordershop/runtime
   COMPONENT development)
 file(GLOB client_headers CONFIGURE_DEPENDS client/*.h)
+list(APPEND client_headers ${CMAKE_BINARY_DIR}/client/ordershop_services.h)
 install(
   FILES ${client_headers}
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ordershop/client

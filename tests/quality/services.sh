@@ -38,7 +38,7 @@ takes_from_outside() { # takes_from_outside ROW
 lists_besides() {
   local name names count file
   names=$(service_names | paste -sd '|')
-  git grep -nE "\\b($names)\\b([^a-zA-Z]+($names)\\b){3,}" -- 'cmake' '*CMakeLists.txt' 'deploy/**.sh' 'deploy/**.in' 'tests/lib' \
+  git grep -nE "\\b($names)\\b([^a-zA-Z]+($names)\\b){3,}" -- 'cmake' '*CMakeLists.txt' 'deploy/**.sh' 'deploy/**.in' 'client/*.[ch]' 'tests/lib' \
     'tests/run.sh' 'tests/kubernetes.sh'
   while read -r file; do
     count=0

@@ -5,10 +5,10 @@
 #include "client/cli/commands/commands.h"
 #include "client/cli/line/command_parts.h"
 
-#define ELSEWHERE(noun, variable)                                      \
-  {                                                                    \
-    .name = noun "-address", .value = "ADDRESS", .kind = FLAG_SETTING, \
-    .help = "The " noun " service elsewhere (" variable ")"            \
+#define ELSEWHERE(NAME, service, distance)                                     \
+  {                                                                            \
+    .name = #service "-address", .value = "ADDRESS", .kind = FLAG_SETTING,     \
+    .help = "The " #service " service elsewhere (ORDERSHOP_" #NAME "_ADDRESS)" \
   }
 
 static const char *const color_words[] = {"auto", "always", "never", NULL};
@@ -39,14 +39,8 @@ const struct flag command_global_flags[] = {
     {.name = "port-base",
      .value = "PORT",
      .kind = FLAG_SETTING,
-     .help = "Services listen on PORT + 1 ... + 7 (ORDERSHOP_PORT_BASE; 50050)"},
-    ELSEWHERE("customer", "ORDERSHOP_CUSTOMER_ADDRESS"),
-    ELSEWHERE("product", "ORDERSHOP_PRODUCT_ADDRESS"),
-    ELSEWHERE("inventory", "ORDERSHOP_INVENTORY_ADDRESS"),
-    ELSEWHERE("order", "ORDERSHOP_ORDER_ADDRESS"),
-    ELSEWHERE("billing", "ORDERSHOP_BILLING_ADDRESS"),
-    ELSEWHERE("crm", "ORDERSHOP_CRM_ADDRESS"),
-    ELSEWHERE("mail", "ORDERSHOP_MAIL_ADDRESS"),
+     .help = "Services listen on PORT + 1 and so on (ORDERSHOP_PORT_BASE; 50050)"},
+    ORDERSHOP_SERVICES(ELSEWHERE),
     {.name = "tls-ca-file",
      .value = "FILE",
      .kind = FLAG_SETTING,
@@ -99,7 +93,9 @@ const struct flag change_flags[] = {
 
 /* ---- nouns ------------------------------------------------------------------------------------------------------ */
 
-const char *const service_words[] = {"customer", "product", "inventory", "order", "billing", "crm", "mail", NULL};
+#define WORD(NAME, name, distance) #name
+
+const char *const service_words[] = {ORDERSHOP_SERVICES(WORD), NULL};
 
 static const struct noun health_commands = {
     .name = "health",
@@ -156,24 +152,12 @@ static const struct noun demo_commands = {
 };
 
 const struct noun *const command_nouns[] = {
-    &customer_commands,
-    &product_commands,
-    &inventory_commands,
-    &order_commands,
-    &billing_commands,
-    &crm_commands,
-    &mail_commands,
-    &events_commands,
-    &status_commands,
-    &health_commands,
-    &demo_commands,
-    &load_commands,
-    &new_commands,
-    &completion_commands,
-    &help_commands,
-    &complete_commands,
-    &manual_commands,
-    NULL,
+    &customer_commands, &product_commands,    &inventory_commands,
+    &order_commands,    &billing_commands,    &crm_commands,
+    &mail_commands,     &events_commands,     &status_commands,
+    &health_commands,   &demo_commands,       &load_commands,
+    &new_commands,      &completion_commands, &help_commands,
+    &complete_commands, &manual_commands,     NULL,
 };
 
 const struct noun *command_noun(const char *name) {

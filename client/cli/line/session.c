@@ -61,6 +61,9 @@ static char **setting_arguments(struct arena *arena, const struct invocation *in
   return arguments;
 }
 
+#define ADDRESS(NAME, name, distance) \
+  { .variable = "ORDERSHOP_" #NAME "_ADDRESS", .target = &addresses[ORDERSHOP_##NAME] }
+
 static struct status read_settings(struct arena *arena, const struct invocation *invocation,
                                    struct ordershop_client_options *options) {
   int64_t port_base;
@@ -72,14 +75,8 @@ static struct status read_settings(struct arena *arena, const struct invocation 
        .target = &port_base,
        .fallback = "50050",
        .min = 1,
-       .max = 65535 - ORDERSHOP_SERVICE_COUNT},
-      {.variable = "ORDERSHOP_CUSTOMER_ADDRESS", .target = &addresses[ORDERSHOP_CUSTOMER]},
-      {.variable = "ORDERSHOP_PRODUCT_ADDRESS", .target = &addresses[ORDERSHOP_PRODUCT]},
-      {.variable = "ORDERSHOP_INVENTORY_ADDRESS", .target = &addresses[ORDERSHOP_INVENTORY]},
-      {.variable = "ORDERSHOP_ORDER_ADDRESS", .target = &addresses[ORDERSHOP_ORDER]},
-      {.variable = "ORDERSHOP_BILLING_ADDRESS", .target = &addresses[ORDERSHOP_BILLING]},
-      {.variable = "ORDERSHOP_CRM_ADDRESS", .target = &addresses[ORDERSHOP_CRM]},
-      {.variable = "ORDERSHOP_MAIL_ADDRESS", .target = &addresses[ORDERSHOP_MAIL]},
+       .max = 65535 - ORDERSHOP_DISTANCE_MAX},
+      ORDERSHOP_SERVICES(ADDRESS),
       {.variable = "ORDERSHOP_TLS_CA_FILE", .target = &options->tls_ca_file},
       {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE", .target = &options->tls_certificate_file},
       {.variable = "ORDERSHOP_TLS_KEY_FILE", .target = &options->tls_key_file},
