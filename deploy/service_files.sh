@@ -130,7 +130,7 @@ END
 
 component_file() {
   cat <<END
-# The service $name beside the shop: a component for an overlay, before release. Its password is a file beside this one:
+# The service $name beside the shop: a component for an overlay, $place. Its password is a file beside this one:
 #
 #   deploy/redis/make_users.sh deploy/kubernetes/components/redis-users/secrets$user_arguments
 #   install -D -m 600 deploy/kubernetes/components/{redis-users,$name}/secrets/$name.password
@@ -242,11 +242,13 @@ if [ -n "$image" ]; then # from outside: it must fit the list as a row of it wou
   [ "$port" -ge 1024 ] 2>/dev/null || fail "$port is no port that a program without rights may listen at"
   user_arguments=" \\
 #     --service $name --owns $owns${reads:+ --reads $reads}"
+  place='behind release, which gives images the version of the shop'
   certificate_arguments=" $name $name $name.ordershop $name.ordershop.svc $name.ordershop.svc.cluster.local"
   calls=${calls//,/ }
 else
   [ "$port$owns$reads$calls" = "$name" ] || misuse "--port, --owns, --reads and --calls go with --image: the list has those of $name"
   port=$(service_column "$name" 2) calls=$(service_column "$name" 5) user_arguments='' certificate_arguments=-all
+  place='before release'
   [ -n "$port" ] || fail "there is no service '$name' in $services_list"
   [ ! -e "$here/kubernetes/base/$name.yaml" ] || fail "$name is one of the shop, which has its files"
 fi

@@ -161,7 +161,13 @@ outside_service_builds() {
   "$shop_folder/deploy/redis/make_users.sh" "$manifests/components/redis-users/secrets" --service diary --reads diary,customer
   install -D -m 600 "$manifests/components/redis-users/secrets/diary.password" "$own/secrets/diary.password"
   mkdir "$manifests/overlays/diary"
-  sed 's/guestbook/diary/' "$manifests/overlays/guestbook/kustomization.yaml" >"$manifests/overlays/diary/kustomization.yaml"
+  cat >"$manifests/overlays/diary/kustomization.yaml" <<END
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: ordershop
+resources: [../production]
+components: [../../components/diary]
+END
   builds diary && grep -q 'image: registry.example/diary:1$' "$shop_folder/diary.yaml" &&
     grep -q 'containerPort: 7000' "$shop_folder/diary.yaml" && grep -q 'name: mail-from-diary' "$shop_folder/diary.yaml"
 }
