@@ -12,7 +12,12 @@
 # it, whose image there is already. It starts `ordershop-NAME`, which listens at PORT, from 1024 on; the rest is what a row
 # says: the entities that it owns (the one of its name; "-" for none) and reads, and what it calls.
 #
-# What is there already is not overwritten: the files are yours to change. The comment at the top of each says how it is used.
+#   service_files.sh shop
+#       makes the parts again that are made of services.txt in the files of the shop itself: docker/compose.yaml,
+#       docker/Dockerfile, kubernetes/base/*. Mail has parts that are written by hand, for what it alone has. The shop's
+#       services are those with a file in kubernetes/base; others in the list are services of one's own
+#
+# What is there already of a service of one's own is not overwritten: the files are yours to change. The comment at the top of each says how it is used.
 # Exit status: 0; 1 nothing was made, and said why; 2 misuse.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
@@ -176,25 +181,72 @@ patches:
 END
 }
 
-# Service, ServiceAccount and Deployment, as those of the shop's services in base.
+# Service, ServiceAccount and Deployment.
 deployment_file() {
-  sed -e "s/customer/$name/g; s/50051/$port/g" -e "${image:+s|image: ordershop/$name:version .*|image: $image|}" \
-    "$here/kubernetes/base/customer.yaml"
+  local labels="{app.kubernetes.io/name: $name, app.kubernetes.io/component: service}"
+  cat <<END
+apiVersion: v1
+kind: Service
+metadata:
+  name: $name
+  labels: $labels
+spec:
+  clusterIP: None
+  selector: {app.kubernetes.io/name: $name}
+  ports: [{name: grpc, port: $port, targetPort: grpc, appProtocol: kubernetes.io/h2c}]
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: $name
+  labels: $labels
+automountServiceAccountToken: false
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: $name
+  labels: $labels
+spec:
+  selector:
+    matchLabels: {app.kubernetes.io/name: $name}
+  template:
+    metadata:
+      labels: $labels
+    spec:
+      serviceAccountName: $name
+      containers:
+        - name: service
+          image: ${image:-ordershop/$name:version # components/release}
+          ports: [{name: grpc, containerPort: $port}]
+      volumes:
+        - name: redis-password
+          secret: {secretName: redis-$name}
+END
 }
 
-policy() { # policy NAME FROM-OR-TO PEER...: what NAME may call, or who may call it
-  local kind=Egress direction=to
-  [ "$2" = to ] || { kind=Ingress && direction=from; }
+selector() { # selector NAME...: of the pods of these services
+  local names=$*
+  if [ $# -eq 1 ]; then
+    echo "{matchLabels: {app.kubernetes.io/name: $1}}"
+  else
+    echo "{matchExpressions: [{key: app.kubernetes.io/name, operator: In, values: [${names// /, }]}]}"
+  fi
+}
+
+policy() { # policy POLICY NAME to|from PEER...: what NAME may call, or who may call it
+  local kind=Egress
+  [ "$3" = to ] || kind=Ingress
   cat <<END
 ---
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
-metadata: {name: $4}
+metadata: {name: $1}
 spec:
-  podSelector: {matchLabels: {app.kubernetes.io/name: $1}}
+  podSelector: {matchLabels: {app.kubernetes.io/name: $2}}
   policyTypes: [$kind]
   ${kind,,}:
-    - $direction: [{podSelector: {matchExpressions: [{key: app.kubernetes.io/name, operator: In, values: [$3]}]}}]
+    - $3: [{podSelector: $(selector "${@:4}")}]
       ports: [{port: grpc}]
 END
 }
@@ -203,8 +255,114 @@ END
 policies_file() {
   local peer
   echo "# Who may talk to whom because of $name."
-  [ -z "$calls" ] || policy "$name" to "${calls// /, }" "$name-to-peers"
-  for peer in $calls; do policy "$peer" from "$name" "$peer-from-$name"; done
+  # shellcheck disable=SC2086 # words
+  [ -z "$calls" ] || policy "$name-to-peers" "$name" to $calls
+  for peer in $calls; do policy "$peer-from-$name" "$peer" from "$name"; done
+}
+
+# --- The shop itself ---
+
+shop_names() {
+  local service
+  for service in $(service_names); do
+    [ ! -e "$here/kubernetes/base/$service.yaml" ] || echo "$service"
+  done
+}
+
+callers_of() { # those in the shop
+  local service
+  for service in $(shop_names); do
+    [[ " $(service_column "$service" 5) " != *" $1 "* ]] || echo "$service"
+  done
+}
+
+shop_policies() {
+  local service peers callers
+  for service in $(shop_names); do
+    peers=$(service_column "$service" 5)
+    # shellcheck disable=SC2086 # words
+    [ -z "$peers" ] || policy "$service-to-peers" "$service" to $peers
+  done
+  for service in $(shop_names); do
+    mapfile -t callers < <(callers_of "$service")
+    [ ${#callers[@]} -eq 0 ] || policy "$service-from-peers" "$service" from "${callers[@]}"
+  done
+}
+
+shop_addresses() { # shop_addresses EQUALS
+  local service
+  for service in $(shop_names); do echo "ORDERSHOP_${service^^}_ADDRESS$1dns:///$service:$(service_column "$service" 2)"; done
+}
+
+shop_compose() {
+  cat <<END
+$name:
+  <<: *service
+  image: ordershop/$name:\${ORDERSHOP_VERSION}
+  build: {<<: *build, target: $name}
+  user: '$port:0'
+  environment:
+    <<: *environment
+    ORDERSHOP_REDIS_URL: redis://$name@redis:6379/0
+    ORDERSHOP_REDIS_PASSWORD_FILE: /etc/ordershop/users/$name.password
+  healthcheck: {<<: *health, test: [CMD, ordershop-$name, --check-health]}
+  ports: ['127.0.0.1:$port:$port']
+END
+}
+
+shop_image() {
+  cat <<END
+FROM runtime AS $name
+LABEL org.opencontainers.image.title="ordershop-$name" \\
+      org.opencontainers.image.description="OrderShop: $(service_rows | sed -n "s/^$name \([^ ]* \)\{4\}//p")"
+COPY --from=build /out/usr/bin/ordershop-$name /usr/bin/
+ENV ORDERSHOP_LISTEN=[::]:$port
+EXPOSE $port
+ENTRYPOINT ["ordershop-$name"]
+END
+}
+
+# each FUNCTION: what it says of each service of the shop but mail, with name and port set, and a blank line between
+each() {
+  local between=''
+  for name in $(shop_names); do
+    [ "$name" != mail ] || continue
+    port=$(service_column "$name" 2)
+    printf '%s' "$between"
+    "$1"
+    between=$'\n'
+  done
+}
+
+# replace FILE PART: puts what standard input says between the lines that begin and end that part, as far to the right
+replace() {
+  local file=$here/$1
+  grep -q -- "--- made of services.txt by service_files.sh shop: $2 ---" "$file" || fail "$file has no part '$2'"
+  awk -v part=": $2 ---" 'BEGIN { while ((getline line <"/dev/stdin") > 0) text[++count] = line }
+    /--- end of what is made ---/ { inside = 0 }
+    !inside { print }
+    /--- made of services.txt by service_files.sh shop: / && index($0, part) {
+      inside = 1
+      indent = $0
+      sub(/#.*/, "", indent)
+      for (i = 1; i <= count; i++) print text[i] == "" ? "" : indent text[i]
+    }' "$file" >"$file.making"
+  cat "$file.making" >"$file"
+  rm "$file.making"
+}
+
+shop_files() {
+  local image=''
+  shop_addresses ': ' | replace docker/compose.yaml addresses
+  each shop_compose | replace docker/compose.yaml services
+  each shop_image | replace docker/Dockerfile services
+  shop_addresses '=' | replace kubernetes/base/shop.env addresses
+  shop_policies | replace kubernetes/base/network-policies.yaml policies
+  for name in $(shop_names); do
+    [ "$name" != mail ] || continue
+    port=$(service_column "$name" 2)
+    { echo "# Made of services.txt by service_files.sh shop." && deployment_file; } >"$here/kubernetes/base/$name.yaml"
+  done
 }
 
 # --- What was asked for ---
@@ -214,8 +372,14 @@ case ${1:-} in
   sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
   exit 0
   ;;
+shop)
+  [ $# -eq 1 ] || misuse "shop takes no argument"
+  service_rows >/dev/null || fail "$services_list is wrong"
+  shop_files
+  exit 0
+  ;;
 compose | kubernetes) ;;
-*) misuse "compose or kubernetes?" ;;
+*) misuse "shop, compose or kubernetes?" ;;
 esac
 [ -n "${2:-}" ] || misuse "which service?"
 kind=$1 name=$2

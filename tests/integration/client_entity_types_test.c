@@ -3,11 +3,13 @@
 #include "client/cli/events/entity_types.h"
 
 #include <descriptor_set.h>
+#include <google/protobuf/descriptor.pb-c.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "client/cli/events/event_text.h"
 #include "client/reflection_client.h"
 #include "echo_server.h"
 #include "in_coroutine.h"
@@ -120,6 +122,52 @@ static void test_known_stay(void) {
   close_client();
 }
 
+/* A message of protobuf's own that may be within itself, so many times: DescriptorProto.nested_type is field 3. */
+static struct redis_reply *nested_entity(size_t depth) {
+  uint8_t *bytes = arena_calloc(arena, depth, 3), *at = bytes + 3 * depth;
+  size_t size = 0;
+  for (size_t i = 0; i + 1 < depth; i++) {
+    *--at = (uint8_t)(size >> 7);
+    *--at = (uint8_t)(size | 0x80);
+    *--at = 3 << 3 | 2;
+    size += 3;
+  }
+  struct redis_reply *text = arena_calloc(arena, 1, sizeof(*text));
+  *text = (struct redis_reply){.type = REDIS_TEXT, .text = (char *)at, .size = size};
+  return text;
+}
+
+static struct redis_reply *text_reply(const char *literal) {
+  struct redis_reply *text = arena_calloc(arena, 1, sizeof(*text));
+  *text = (struct redis_reply){.type = REDIS_TEXT, .text = arena_strdup(arena, literal), .size = strlen(literal)};
+  return text;
+}
+
+static struct redis_reply *list_reply(const struct redis_reply **elements, size_t count) {
+  struct redis_reply *list = arena_calloc(arena, 1, sizeof(*list));
+  *list = (struct redis_reply){.type = REDIS_LIST, .elements = elements, .count = count};
+  return list;
+}
+
+static bool is_shown(size_t depth) {
+  const struct redis_reply *fields[] = {text_reply("event_id"), text_reply("e1"), text_reply("entity"),
+                                        nested_entity(depth)};
+  const struct redis_reply *entry[] = {text_reply("1-1"), list_reply(fields, 4)};
+  const char *line =
+      event_json(arena, "tree_created", &google__protobuf__descriptor_proto__descriptor, list_reply(entry, 2));
+  return strstr(line, "\"tree\":") && !strstr(line, "\"error\"");
+}
+
+static coroutine_fn void show_deep_entities(struct context *context) {
+  coroutine_sleep(1, context->deadline_us); /* on the coroutine's own stack */
+  CU_ASSERT_TRUE(is_shown(32));
+  CU_ASSERT_FALSE(is_shown(33));
+}
+
+static void test_deep(void) {
+  in_coroutine(show_deep_entities);
+}
+
 static int set_up(void) {
   arena = arena_new();
   server = echo_server_start(NULL, NULL);
@@ -138,6 +186,7 @@ static const struct test tests[] = {
     {"a service of one's own that is away is told, once", test_away},
     {"one that says nothing doesn't hold up for ever, and is told, too", test_silent},
     {"a service says no more than it may", test_too_large},
+    {"the deepest entity that is taken fits the stack of the tail", test_deep},
     {"types that are known stay as they are", test_known_stay},
 };
 

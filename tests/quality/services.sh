@@ -56,7 +56,36 @@ lists_are_one() {
   [ -z "$found" ]
 }
 
+# What service_files.sh makes of the list for the shop itself is checked in.
+files_are_current() {
+  cp -r deploy "$shop_folder/deploy"
+  "$shop_folder/deploy/service_files.sh" shop && diff -r deploy "$shop_folder/deploy"
+}
+
+# Another port in the list is another one in every file; a service more, of one's own, is in none of them.
+files_follow_the_list() {
+  local deploy=$shop_folder/moved file
+  cp -r deploy "$deploy"
+  sed -i 's/^order \( *\)50054/order \150154/' "$deploy/services.txt"
+  echo 'guestbook 50190 guestbook order order keeps notes' >>"$deploy/services.txt"
+  "$deploy/service_files.sh" shop || return 1
+  for file in docker/compose.yaml docker/Dockerfile kubernetes/base/order.yaml kubernetes/base/shop.env; do
+    grep -q 50154 "$deploy/$file" || return 1
+  done
+  ! grep -r '50054\|guestbook' "$deploy/docker" "$deploy/kubernetes/base"
+}
+
+wrong_list_changes_no_file() {
+  local deploy=$shop_folder/wrong
+  cp -r deploy "$deploy"
+  echo 'guestbook 50051 guestbook - -' >>"$deploy/services.txt"
+  ends_with 1 'port 50051 is that of customer' "$deploy/service_files.sh" shop && diff -r -x services.txt deploy "$deploy"
+}
+
 expect "the shipped list is right" service_rows
+expect "the shop's files for compose, images and Kubernetes are what is made of it" files_are_current
+expect "they follow it" files_follow_the_list
+expect "a wrong list changes none of them" wrong_list_changes_no_file
 expect "a service more is taken" takes 'guestbook 50190 guestbook,comment order,customer mail keeps notes'
 expect "one from outside the tree needs no port" takes_from_outside 'guestbook - guestbook - -'
 expect "or has one that the tree's can't have" takes_from_outside 'guestbook 7000 guestbook - -'

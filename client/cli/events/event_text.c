@@ -13,6 +13,7 @@
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
 #include "client/json.h"
+#include "loop/coroutine.h"
 #include "store/event.h"
 #include "store/log_time.h"
 
@@ -110,8 +111,8 @@ static const char *entity_text(struct arena *arena, const struct event *event) {
   return arena_printf(arena, "%s%s", text, fields_text(arena, event));
 }
 
-const char *event_text(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
-                       const struct redis_reply *entry) {
+static const char *text_line(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
+                             const struct redis_reply *entry) {
   struct stream_name name = stream_name_of(arena, stream);
   struct event event;
   struct status status = decode(arena, stream, type, entry, &event);
@@ -141,8 +142,8 @@ static void set_text(struct arena *arena, json_t *object, const char *name, cons
   json_object_set_new(object, name, json ? json : json_string(terminal_line(arena, text)));
 }
 
-const char *event_json(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
-                       const struct redis_reply *entry) {
+static const char *json_line(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
+                             const struct redis_reply *entry) {
   struct stream_name name = stream_name_of(arena, stream);
   struct event event;
   struct status status = decode(arena, stream, type, entry, &event);
@@ -159,4 +160,36 @@ const char *event_json(struct arena *arena, const char *stream, const ProtobufCM
   free(text);
   json_decref(json);
   return line;
+}
+
+/* ---- both ------------------------------------------------------------------------------------------------------- */
+
+/* Decoding and JSON go as deep as the entity does: deeper than the stack of a coroutine, which the tail is. */
+struct showing {
+  const char *(*line_of)(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
+                         const struct redis_reply *entry);
+  struct arena *arena;
+  const char *stream;
+  const ProtobufCMessageDescriptor *type;
+  const struct redis_reply *entry;
+  const char *line;
+};
+
+static void show(void *argument) {
+  struct showing *showing = argument;
+  showing->line = showing->line_of(showing->arena, showing->stream, showing->type, showing->entry);
+}
+
+const char *event_text(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
+                       const struct redis_reply *entry) {
+  struct showing showing = {.line_of = text_line, .arena = arena, .stream = stream, .type = type, .entry = entry};
+  coroutine_on_loop_stack(show, &showing);
+  return showing.line;
+}
+
+const char *event_json(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
+                       const struct redis_reply *entry) {
+  struct showing showing = {.line_of = json_line, .arena = arena, .stream = stream, .type = type, .entry = entry};
+  coroutine_on_loop_stack(show, &showing);
+  return showing.line;
 }
