@@ -110,11 +110,12 @@ static const char *duration_text(struct arena *arena, const Google__Protobuf__Du
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
-/* A choice that was not made, or a message that was not set. */
+/* A choice that was not made, or a message (in proto2, a text) that was not set. */
 static bool is_absent(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
   if (field->label == PROTOBUF_C_LABEL_REPEATED) return false;
   if (!message_is_chosen(message, field)) return true;
-  return field->type == PROTOBUF_C_TYPE_MESSAGE && !*(void *const *)message_member(message, field);
+  bool is_pointer = field->type == PROTOBUF_C_TYPE_MESSAGE || field->type == PROTOBUF_C_TYPE_STRING;
+  return is_pointer && !*(void *const *)message_member(message, field);
 }
 
 /* The size of one element of a repeated field. */

@@ -164,7 +164,8 @@ static const char *json_line(struct arena *arena, const char *stream, const Prot
 
 /* ---- both ------------------------------------------------------------------------------------------------------- */
 
-/* Decoding and JSON go as deep as the entity does: deeper than the stack of a coroutine, which the tail is. */
+/* Decoding and JSON go as deep as the entity does, for which the stack of a coroutine, which the tail is, need not do.
+ */
 struct showing {
   const char *(*line_of)(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
                          const struct redis_reply *entry);
