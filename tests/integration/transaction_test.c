@@ -629,6 +629,45 @@ static void tell_the_hurried_what_became_of_them(struct context *context) {
   event_store_close(store);
 }
 
+/* The first one can wait for longer than any test lasts. */
+static void build_patient(struct transaction *transaction, int number) {
+  if (number == 0) transaction->patience_us = INT64_C(3600) * 1000 * US_PER_MS;
+  build_good(transaction, number);
+}
+
+static void let_the_patient_go_with_the_next(struct context *context) {
+  struct event_store *store = open_store(context);
+  struct call *calls = calls_of(context, 2, build_patient);
+  start_calls(store, calls, 1);
+  CU_ASSERT_FALSE(calls[0].ended);
+  CU_ASSERT_EQUAL(functions_called(), 0);
+  start_calls(store, calls + 1, 1);
+  await_calls();
+  CU_ASSERT_EQUAL(count_done(calls, 2), 2);
+  CU_ASSERT_EQUAL(functions_called(), 1);
+  CU_ASSERT_TRUE(calls[0].result.first < calls[1].result.first);
+  event_store_close(store);
+}
+
+static void build_less_patient(struct transaction *transaction, int number) {
+  transaction->patience_us = 20 * US_PER_MS;
+  build_good(transaction, number);
+}
+
+static void end_patience(struct context *context) {
+  struct event_store *store = open_store(context);
+  struct call *calls = calls_of(context, 2, build_less_patient);
+  run_calls(store, calls, 2);
+  CU_ASSERT_EQUAL(count_done(calls, 2), 2);
+  CU_ASSERT_EQUAL(functions_called(), 1);
+  struct call *hurried = calls_of(context, 1, build_patient);
+  hurried->patience_us = 20 * US_PER_MS;
+  run_calls(store, hurried, 1);
+  assert_failed(hurried, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded);
+  CU_ASSERT_FALSE(hurried->may_have_run);
+  event_store_close(store);
+}
+
 static void do_nothing_after_the_deadline(struct context *context) {
   struct event_store *store = open_store(context);
   struct call *calls = calls_of(context, 3, build_good);
@@ -874,6 +913,14 @@ static void test_tell_the_hurried_what_became_of_them(void) {
   in_coroutine(tell_the_hurried_what_became_of_them);
 }
 
+static void test_let_the_patient_go_with_the_next(void) {
+  in_coroutine(let_the_patient_go_with_the_next);
+}
+
+static void test_end_patience(void) {
+  in_coroutine(end_patience);
+}
+
 static void test_do_nothing_after_the_deadline(void) {
   in_coroutine(do_nothing_after_the_deadline);
 }
@@ -917,6 +964,8 @@ static const struct test tests[] = {
     {"a clock that Redis has lost is made again for all", test_make_the_clock_anew},
     {"a caller that leaves the line knows that nothing was done; one that was sent doesn't",
      test_tell_the_hurried_what_became_of_them},
+    {"one that can wait goes with the next one, before it", test_let_the_patient_go_with_the_next},
+    {"one that can wait goes alone when it has waited long enough, unless its deadline comes first", test_end_patience},
     {"nothing is done after the deadline", test_do_nothing_after_the_deadline},
     {"when the connection goes, those in line know that nothing was done", test_tell_all_when_the_connection_goes},
     {"a field's position is compared with a log time", test_compare_positions},

@@ -17,6 +17,7 @@ enum {
   BATCH_MESSAGES = 200,
   BATCH_BYTES = 512 * 1024,
   CALL_US = 5000000,
+  REMOVE_US = 50000, /* so long what was delivered may stay in the list, until something else is committed */
   LOOK_US = 1000000, /* also without being woken, in case another replica has left something */
   READY_POLL_US = 50000,
   BACKOFF_MIN_US = 100000,
@@ -42,6 +43,7 @@ struct delivery {
   size_t *sizes;
   size_t count;
   bool undecodable; /* the one message can't be decoded */
+  bool is_rest;     /* the list holds no others */
 };
 
 const char *outbox_key(const struct event_store *store, struct arena *arena) {
@@ -119,8 +121,10 @@ static coroutine_fn struct status take_messages(struct outbox *outbox, struct de
   redis_add_number(&range, (int64_t)max_messages(outbox) - 1);
   const struct redis_reply *list;
   struct status status = redis_command(outbox->options.store->reads, &delivery->context, &range, &list);
-  if (status_is_ok(status)) fill_delivery(outbox, delivery, list);
-  return status;
+  if (!status_is_ok(status)) return status;
+  fill_delivery(outbox, delivery, list);
+  delivery->is_rest = delivery->count == list->count && list->count < max_messages(outbox);
+  return status_ok();
 }
 
 static coroutine_fn struct status call_peer(struct outbox *outbox, struct delivery *delivery) {
@@ -150,7 +154,8 @@ static bool blames_message(struct status status) {
 
 /* ---- removing --------------------------------------------------------------------------------------------------- */
 
-/* Removes the first `count` messages; if there is a `reason`, the first one is dead-lettered. */
+/* Removes the first `count` messages; if there is a `reason`, the first one is dead-lettered. Where nothing else waits
+ * to be delivered, this goes with the commit that adds the next messages, or another one. */
 static coroutine_fn struct status remove_first(struct outbox *outbox, struct delivery *delivery, size_t count,
                                                const char *reason) {
   struct event_store *store = outbox->options.store;
@@ -161,6 +166,7 @@ static coroutine_fn struct status remove_first(struct outbox *outbox, struct del
                             arena_printf(arena, "%" PRId64, delivery->epoch));
   transaction_trim(&transaction, outbox->key, (int64_t)count);
   if (reason) dead_letters_add_line(&transaction, DEAD_LETTERS_OUTBOX, delivery->bytes[0], delivery->sizes[0]);
+  if (delivery->is_rest && !reason) transaction.patience_us = REMOVE_US;
   struct transaction_result result;
   struct status status = transaction_run(&transaction, &delivery->context, &result);
   if (!status_is_ok(status)) return status;

@@ -20,6 +20,7 @@ struct member {
   struct context *context;
   struct coroutine *coroutine;
   size_t steps;
+  int64_t due_us;                 /* when it is sent even without company; 0 means at once */
   struct member *next, *previous; /* in line */
   struct member **place;          /* in the commit that has sent it; NULL means in line */
   bool answered;
@@ -267,13 +268,24 @@ static coroutine_fn void commit_next(struct committer *committer) {
   arena_free(commit.context.arena);
 }
 
+/* When the first of those in line is due. */
+static int64_t first_due_us(const struct committer *committer) {
+  int64_t due_us = DEADLINE_NEVER;
+  for (const struct member *member = committer->first; member && due_us > 0; member = member->next) {
+    if (member->due_us < due_us) due_us = member->due_us;
+  }
+  return due_us;
+}
+
 static coroutine_fn void run(void *argument) {
   struct committer *committer = argument;
   while (committer->first || !committer->stopping) {
-    if (committer->first) {
-      commit_next(committer);
+    int64_t due_us = first_due_us(committer);
+    bool waits = due_us > 0 && due_us > clock_monotonic_us() && !(committer->first && committer->stopping);
+    if (waits) {
+      condition_wait(&committer->changed, due_us);
     } else {
-      condition_wait(&committer->changed, DEADLINE_NEVER);
+      commit_next(committer);
     }
   }
   committer->ended = true;
@@ -336,6 +348,7 @@ coroutine_fn struct status transaction_run(struct transaction *transaction, stru
   struct committer *committer = transaction->store->committer;
   struct member member = {
       .transaction = transaction, .context = context, .coroutine = coroutine_self(), .steps = steps_of(transaction)};
+  if (transaction->patience_us > 0) member.due_us = clock_monotonic_us() + transaction->patience_us;
   line_up(committer, &member);
   while (!member.answered) {
     bool in_time = coroutine_yield_until(context->deadline_us);

@@ -3,8 +3,9 @@
  *
  * What a function costs Redis' one thread besides its changes (the call itself, the clock, and with it the sync to
  * disk) is so paid once for many calls. A transaction that comes while no commit is under way is sent at once; those
- * that come while one is under way wait in line, and make the next one. There are no timers. A commit has at most as
- * many steps as Redis carries out well within 10 ms; a transaction that is bigger goes alone.
+ * that come while one is under way wait in line, and make the next one. One that can wait (patience_us) begins no
+ * commit of its own for so long, but goes with the next. A commit has at most as many steps as Redis carries out well
+ * within 10 ms; a transaction that is bigger goes alone.
  *
  * Each transaction has its own outcome (lua/transactions.lua): one that is refused, or fails, takes no others with it.
  * What hits the function as a whole (Redis is away, or refuses writes) hits all that it carries. A caller whose

@@ -43,6 +43,7 @@ struct transaction {
   size_t request_value_size;
   bool request_timed;   /* the first event's log time is appended to it */
   bool requires_before; /* a guard requires something of the first event's log time */
+  int64_t patience_us;  /* how long it waits for another one to travel with, in microseconds; 0 means not at all */
   bool frees;           /* runs even where Redis is out of memory: it frees something, or gives it back */
   bool checks_kinds;    /* look first whether each key holds what is to be changed in it; costs a command a key */
   size_t wrong_change;  /* after a run that ended REDIS_WRONGTYPE: the number of the change; 0 if unknown */
