@@ -8,101 +8,145 @@
 #include "consumer/dead_letters.h"
 #include "consumer/lease.h"
 #include "service/service.h"
-#include "stock_private.h"
+#include "stock_change.h"
 
-struct attempt {
+/* Limits of one change, by which it stays below some milliseconds of Redis' time, whatever is given back. */
+enum { ATTEMPTS_MAX = 100, MOVES_MAX = 300 };
+
+struct expired {
   const char *order_id, *attempt_id;
-  struct product_set products;
+  bool held_up; /* its order has dead letters: it stays */
 };
 
-/* Up to STOCK_EVENTS_MAX expired attempts, after the first `skip`. */
-static coroutine_fn struct status find_expired(struct stock *stock, struct context *context, int64_t position,
-                                               int64_t skip, struct attempt **ret_attempts, size_t *ret_count) {
+struct expiring {
+  struct stock *stock;
+  const char *epoch;
+  int64_t position;
+  struct expired *attempts;
+  size_t count;
+  /* of one change */
+  int fence; /* the guard of the lease's epoch */
+  size_t done, moves, dropped;
+};
+
+/* Finds up to ATTEMPTS_MAX expired attempts, after the first `skip`. */
+static coroutine_fn struct status find_expired(struct expiring *expiring, struct context *context, int64_t skip) {
   struct arena *arena = context->arena;
-  struct redis_arguments range = redis_command_of(
-      arena, "ZRANGEBYSCORE", stock_attempts_key(stock, arena), "-inf", arena_printf(arena, "%" PRId64, position),
-      "LIMIT", arena_printf(arena, "%" PRId64, skip), arena_printf(arena, "%d", STOCK_EVENTS_MAX), NULL);
+  struct redis_arguments range =
+      redis_command_of(arena, "ZRANGEBYSCORE", stock_attempts_key(expiring->stock, arena), "-inf",
+                       arena_printf(arena, "%" PRId64, expiring->position), "LIMIT",
+                       arena_printf(arena, "%" PRId64, skip), arena_printf(arena, "%d", ATTEMPTS_MAX), NULL);
   const struct redis_reply *reply;
-  struct status status = redis_command(stock->store->commands, context, &range, &reply);
+  struct status status = redis_command(expiring->stock->store->commands, context, &range, &reply);
   if (!status_is_ok(status)) return status;
-  struct attempt *attempts = arena_calloc(arena, reply->count, sizeof *attempts);
+  expiring->attempts = arena_calloc(arena, reply->count, sizeof *expiring->attempts);
+  expiring->count = reply->count;
   for (size_t i = 0; i < reply->count; i++) {
     const char *member = reply->elements[i]->text;
     size_t order_size = strcspn(member, " ");
-    attempts[i].order_id = arena_memdup(arena, member, order_size);
-    attempts[i].attempt_id = member[order_size] ? member + order_size + 1 : "";
+    expiring->attempts[i].order_id = arena_memdup(arena, member, order_size);
+    expiring->attempts[i].attempt_id = member[order_size] ? member + order_size + 1 : "";
   }
-  *ret_attempts = attempts;
-  *ret_count = reply->count;
   return status_ok();
 }
 
-/* Reads what the attempts hold; answers how many of them fit into one call. */
-static coroutine_fn struct status read_attempts(struct stock *stock, struct context *context, struct attempt *attempts,
-                                                size_t count, size_t *ret_count) {
-  struct arena *arena = context->arena;
-  struct redis_arguments get = redis_arguments_of(arena, "MGET");
-  const char **reservations = arena_calloc(arena, count, sizeof *reservations);
-  for (size_t i = 0; i < count; i++) {
-    redis_add_text(&get, stock_reservation_key(stock, arena, attempts[i].order_id));
+/* Finds which attempts stay because of dead letters. */
+static coroutine_fn struct status find_held_up(struct expiring *expiring, struct context *context) {
+  struct status status = status_ok();
+  for (size_t i = 0; i < expiring->count && status_is_ok(status); i++) {
+    status = dead_letters_find(expiring->stock->store, context, expiring->attempts[i].order_id,
+                               &expiring->attempts[i].held_up);
   }
-  struct status status = stock_read_reservations(stock, context, &get, reservations);
-  if (!status_is_ok(status)) return status;
-  size_t total = 0, fit = 0;
-  for (; fit < count; fit++) {
-    struct product_set *products = &attempts[fit].products;
-    *products = (struct product_set){.arena = arena};
-    product_set_add(products, reservation_attempt(arena, reservations[fit], attempts[fit].attempt_id));
-    total += products->count;
-    if (fit > 0 && total > STOCK_CANDIDATES_MAX) break;
+  return status;
+}
+
+/* Requires that the orders whose attempts are dropped have no dead letters. */
+static void require_no_dead_letters(struct stock_change *change, const struct expiring *expiring) {
+  struct event_store *store = change->stock->store;
+  struct redis_arguments none = redis_arguments_empty(change->arena), orders = redis_arguments_empty(change->arena);
+  for (size_t i = 0; i < expiring->done; i++) {
+    const struct expired *attempt = &expiring->attempts[i];
+    if (attempt->held_up) continue;
+    redis_add_text(&orders, attempt->order_id);
+    transaction_require_absent(&change->transaction, dead_letters_list_key(store, change->arena, attempt->order_id));
   }
-  *ret_count = fit;
+  transaction_require_members(&change->transaction, dead_letters_keys_key(store, change->arena), &none, &orders);
+}
+
+/* Drops one attempt, unless it lives longer. *ret_fits is false if the change would become too large. */
+static struct status drop(struct stock_change *change, struct expiring *expiring, const struct expired *expired,
+                          bool *ret_fits) {
+  struct arena *arena = change->arena;
+  const struct reservation *before = stock_change_reservation(change, expired->order_id);
+  const struct attempt *attempt = reservation_attempt(before, expired->attempt_id);
+  *ret_fits = true;
+  if (attempt && attempt->expire_log_time > expiring->position) return status_ok();
+  if (attempt) {
+    struct reservation after = *before;
+    struct stock_items held = reservation_held(arena, before);
+    reservation_close(&after, expired->attempt_id);
+    struct stock_items now = reservation_held(arena, &after), needs = stock_items_difference(arena, &held, &now);
+    *ret_fits = expiring->done == 0 || expiring->moves + needs.count <= MOVES_MAX;
+    if (!*ret_fits) return status_ok();
+    stock_change_reserve(change, expired->order_id, &after);
+    struct status status = stock_change_move(change, &needs, NULL, NULL);
+    if (!status_is_ok(status)) return status;
+    expiring->moves += needs.count;
+  }
+  transaction_remove_scored(&change->transaction, stock_attempts_key(change->stock, arena),
+                            stock_attempt_member(arena, expired->order_id, expired->attempt_id));
+  expiring->dropped++;
   return status_ok();
 }
 
-static coroutine_fn struct status expire_attempts(struct stock *stock, struct context *context, const char *epoch,
-                                                  int64_t position, const struct attempt *attempts, size_t count,
-                                                  int64_t *ret_dropped) {
-  struct arena *arena = context->arena;
-  struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
-  redis_add_text(&keys, stock_attempts_key(stock, arena));
-  redis_add_text(&keys, lease_epoch_key(stock->store, arena));
-  redis_add_text(&keys, dead_letters_keys_key(stock->store, arena));
-  redis_add_text(&values, epoch);
-  redis_add_number(&values, position);
-  redis_add_number(&values, (int64_t)count);
-  for (size_t i = 0; i < count; i++) redis_add_text(&keys, stock_reservation_key(stock, arena, attempts[i].order_id));
-  for (size_t i = 0; i < count; i++)
-    redis_add_text(&keys, dead_letters_list_key(stock->store, arena, attempts[i].order_id));
-  for (size_t i = 0; i < count; i++) {
-    redis_add_text(&values, attempts[i].order_id);
-    redis_add_text(&values, attempts[i].attempt_id);
-    stock_add_candidates(stock, &keys, &values, &attempts[i].products);
+static struct status decide_to_expire(struct stock_change *change, void *subject) {
+  struct expiring *expiring = subject;
+  expiring->done = expiring->moves = expiring->dropped = 0;
+  change->transaction.frees = true;
+  expiring->fence = transaction_require_value(&change->transaction,
+                                              lease_epoch_key(change->stock->store, change->arena), expiring->epoch);
+  for (size_t i = 0; i < expiring->count; i++) {
+    if (!expiring->attempts[i].held_up) (void)stock_change_reservation(change, expiring->attempts[i].order_id);
   }
-  const struct redis_reply *reply;
-  const char *answer;
-  struct status status = stock_call(stock, context, "stock_expire", &keys, &values, &reply, &answer);
-  if (!status_is_ok(status)) return status;
-  if (strcmp(answer, "fenced") == 0) return lease_lost(arena);
-  *ret_dropped = redis_reply_number(redis_reply_at(reply, 3), 0);
+  if (change->lacks) return status_ok();
+  for (bool fits = true; expiring->done < expiring->count; expiring->done++) {
+    const struct expired *attempt = &expiring->attempts[expiring->done];
+    if (attempt->held_up) continue;
+    struct status status = drop(change, expiring, attempt, &fits);
+    if (!status_is_ok(status)) return status;
+    if (!fits) break;
+  }
+  require_no_dead_letters(change, expiring);
   return status_ok();
+}
+
+/* Drops some of the attempts that have been found. That no order of theirs has dead letters is required; only where one
+ * has, they are looked for. */
+static coroutine_fn struct status drop_some(struct expiring *expiring, struct context *context) {
+  struct stock_changed changed;
+  struct status status;
+  while (true) {
+    status = stock_change_run(expiring->stock, context, decide_to_expire, expiring, &changed);
+    if (!status_is_ok(status) || changed.refused_by == 0) return status;
+    if (changed.refused_by == expiring->fence) return lease_lost(context->arena);
+    status = find_held_up(expiring, context);
+    if (!status_is_ok(status)) return status;
+  }
 }
 
 coroutine_fn struct status reservations_expire(struct stock *stock, struct context *context, const char *epoch,
                                                int64_t position) {
+  struct expiring expiring = {.stock = stock, .epoch = epoch, .position = position};
   int64_t skip = 0;
   while (true) {
-    struct attempt *attempts;
-    size_t count;
-    struct status status = find_expired(stock, context, position, skip, &attempts, &count);
-    if (!status_is_ok(status) || count == 0) return status;
-    status = read_attempts(stock, context, attempts, count, &count);
+    struct status status = find_expired(&expiring, context, skip);
+    if (!status_is_ok(status) || expiring.count == 0) return status;
+    status = drop_some(&expiring, context);
     if (!status_is_ok(status)) return status;
-    int64_t dropped = 0;
-    status = expire_attempts(stock, context, epoch, position, attempts, count, &dropped);
-    if (!status_is_ok(status)) return status;
-    if (dropped > 0) log_event(LOG_INFO, "attempts to order have expired", "count", log_number(dropped), NULL);
-    skip += (int64_t)count - dropped; /* those of orders with dead letters remain in front */
+    if (expiring.dropped > 0) {
+      log_event(LOG_INFO, "attempts to order have expired", "count", log_number((int64_t)expiring.dropped), NULL);
+    }
+    skip += (int64_t)(expiring.done - expiring.dropped); /* those that stay remain in front */
   }
 }
 

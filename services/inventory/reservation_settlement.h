@@ -11,6 +11,6 @@
 
 /* Applies events of orders (order_created, _updated, _deleted), in their order, and moves the stored positions with
  * them. `epoch` is the consumer's lease's. Errors: FAILED_PRECONDITION LEASE_LOST (the lease has another epoch: what
- * was applied before that stays); ABORTED STOCK_CONTENDED; as redis_command. */
+ * was applied before that stays); as stock_change_run. */
 coroutine_fn struct status reservations_settle(struct stock *stock, struct context *context, const char *epoch,
                                                const struct event *const *events, size_t count);

@@ -2,21 +2,17 @@
 #include "stock.h"
 
 #include <inttypes.h>
-#include <string.h>
 
+#include "base/message.h"
 #include "base/uuid.h"
 #include "consumer/consumer.h"
-#include "redis/redis_function.h"
 #include "shop_reasons.h"
-#include "stock_private.h"
-#include "store/turn.h"
-
-extern const unsigned char inventory_stock_lua[];
+#include "stock_change.h"
 
 struct stock *stock_new(struct event_store *store, struct arena *arena) {
   struct stock *stock = arena_calloc(arena, 1, sizeof *stock);
   stock->store = store;
-  stock->library = event_library_new(arena, "ordershop_inventory", (const char *)inventory_stock_lua);
+  stock->newest = newest_states_new(arena);
   return stock;
 }
 
@@ -24,69 +20,23 @@ const char *inventory_id(struct arena *arena, const char *product_id) {
   return uuid_derive_text(arena, "inventory", product_id);
 }
 
-/* ---- what all functions share ----------------------------------------------------------------------------------- */
-
-const char *stock_reservation_key(const struct stock *stock, struct arena *arena, const char *order_id) {
-  return redis_key(stock->store->commands, arena, "inventory_reservation:%s", order_id);
-}
-
-const char *stock_attempts_key(const struct stock *stock, struct arena *arena) {
-  return redis_key(stock->store->commands, arena, "inventory_attempts");
-}
-
-static const char *entity_key_of(const struct stock *stock, struct arena *arena, const char *id) {
-  return redis_key(stock->store->commands, arena, "inventory_entity:%s", id);
-}
-
-struct redis_arguments stock_keys(const struct stock *stock, struct arena *arena) {
-  struct redis_arguments keys = redis_arguments_empty(arena);
-  redis_add_text(&keys, clock_key(stock->store, arena));
-  redis_add_text(&keys, event_stream_key(stock->store, arena, "inventory_updated"));
-  return keys;
-}
-
-void stock_add_candidates(const struct stock *stock, struct redis_arguments *keys, struct redis_arguments *values,
-                          const struct product_set *products) {
-  struct arena *arena = keys->arena;
-  redis_add_number(values, (int64_t)products->count);
-  for (size_t i = 0; i < products->count; i++) {
-    redis_add_text(keys, entity_key_of(stock, arena, inventory_id(arena, products->ids[i])));
-    redis_add_text(values, products->ids[i]);
-    redis_add_number(values, (int64_t)keys->count);
-    redis_add_text(values, uuid_random(arena));
-  }
-}
-
-coroutine_fn struct status stock_call(struct stock *stock, struct context *context, const char *function,
-                                      const struct redis_arguments *keys, const struct redis_arguments *values,
-                                      const struct redis_reply **ret_reply, const char **ret_answer) {
-  struct status status = event_function_call(stock->store, context, stock->library, function, keys, values, ret_reply);
-  if (!status_is_ok(status)) return status;
-  const char *answer = redis_reply_text(redis_reply_at(*ret_reply, 0));
-  *ret_answer = answer ? answer : "";
-  return status_ok();
-}
-
-coroutine_fn struct status stock_read_reservations(struct stock *stock, struct context *context,
-                                                   struct redis_arguments *get, const char **ret_reservations) {
-  if (get->count == 1) return status_ok();
-  const struct redis_reply *reply;
-  struct status status = redis_command(stock->store->commands, context, get, &reply);
-  if (!status_is_ok(status)) return status;
-  for (size_t i = 0; i < reply->count; i++) ret_reservations[i] = redis_reply_text(reply->elements[i]);
-  return status_ok();
-}
-
-static void tell_position(struct stock *stock, const struct redis_reply *reply, struct position *ret_position) {
-  position_from_reply(redis_reply_at(reply, 1), redis_reply_at(reply, 2), ret_position);
-  event_store_saw(stock->store, ret_position);
-}
-
-static const char *traceparent_of(const struct context *context) {
-  return context->traceparent ? context->traceparent : "";
+/* What a change has made ends at its position; what it has found ends at the log's at the latest. */
+static coroutine_fn struct status tell_position(struct stock *stock, struct context *context,
+                                                const struct stock_changed *changed, struct position *ret_position) {
+  *ret_position = changed->position;
+  if (changed->position.log_time > 0) return status_ok();
+  return clock_read(stock->store, context, ret_position);
 }
 
 /* ---- reserving -------------------------------------------------------------------------------------------------- */
+
+struct reserving {
+  const struct stock_reservation *wanted;
+  struct stock_items items;
+  struct context *context;
+  int in_time;          /* the guard */
+  struct status answer; /* if it is certain that nothing else was in the way */
+};
 
 static struct status out_of_stock(struct arena *arena, const struct stock_item *item, int64_t available) {
   struct status status = status_error(arena, STATUS_FAILED_PRECONDITION, reason_out_of_stock,
@@ -99,148 +49,204 @@ static struct status out_of_stock(struct arena *arena, const struct stock_item *
                                   status.message);
 }
 
-static struct status reservation_expired(struct arena *arena, const struct position *seen) {
-  struct status status = status_error(arena, STATUS_ABORTED, reason_reservation_expired,
-                                      "expire_log_time is behind the log, which is at %" PRId64, seen->log_time);
-  return status_with_metadata(status, arena, "log_time", arena_printf(arena, "%" PRId64, seen->log_time));
+/* The order events that were applied reach to the time of expiry. */
+static coroutine_fn struct status reservation_expired(struct stock *stock, struct context *context,
+                                                      struct position *ret_position) {
+  struct arena *arena = context->arena;
+  struct position applied;
+  struct status status = position_read(stock->store, context, &applied);
+  if (status_is_ok(status)) status = clock_read(stock->store, context, ret_position);
+  if (!status_is_ok(status)) return status;
+  if (applied.log_time > ret_position->log_time) ret_position->log_time = applied.log_time;
+  event_store_saw(stock->store, ret_position);
+  status = status_error(arena, STATUS_ABORTED, reason_reservation_expired,
+                        "expire_log_time is behind the log, which is at %" PRId64, ret_position->log_time);
+  return status_with_metadata(status, arena, "log_time", arena_printf(arena, "%" PRId64, ret_position->log_time));
 }
 
-static void add_reservation(const struct stock *stock, const struct context *context,
-                            const struct stock_reservation *reservation, const struct stock_items *items,
-                            struct redis_arguments *keys, struct redis_arguments *values) {
-  struct arena *arena = context->arena;
-  redis_add_text(keys, consumer_position_key(stock->store, arena));
-  redis_add_text(keys, stock_attempts_key(stock, arena));
-  redis_add_text(keys, stock_reservation_key(stock, arena, reservation->order_id));
-  redis_add_text(values, reservation->order_id);
-  redis_add_text(values, reservation->attempt_id);
-  redis_add_number(values, reservation->expire_log_time);
-  redis_add_text(values, stock_items_text(arena, items));
-  redis_add_text(values, traceparent_of(context));
-  for (size_t i = 0; i < items->count; i++) {
-    const struct stock_item *item = &items->items[i];
-    redis_add_text(keys, entity_key_of(stock, arena, inventory_id(arena, item->product_id)));
-    redis_add_text(values, item->product_id);
-    redis_add_number(values, item->quantity);
-    redis_add_text(values, uuid_random(arena));
+/* Sets the answer of the first product of which there is too little for what the order does not hold yet. */
+static struct status check_available(struct stock_change *change, struct reserving *reserving,
+                                     const struct stock_items *held) {
+  struct arena *arena = change->arena;
+  for (size_t i = 0; i < reserving->items.count; i++) {
+    const struct stock_item *item = &reserving->items.items[i];
+    int64_t have = stock_items_find(held, item->product_id);
+    if (item->quantity <= have) continue;
+    const Ordershop__V1__Inventory *inventory;
+    bool known;
+    struct status status = stock_change_inventory(change, inventory_id(arena, item->product_id), &known, &inventory);
+    if (!status_is_ok(status)) return status;
+    int64_t available = have + (inventory ? inventory->amount : 0);
+    if (!known || item->quantity <= available) continue;
+    reserving->answer = out_of_stock(reserving->context->arena, item, available);
+    return status_ok();
   }
+  return status_ok();
+}
+
+static struct status decide_to_reserve(struct stock_change *change, void *subject) {
+  struct reserving *reserving = subject;
+  const struct stock_reservation *wanted = reserving->wanted;
+  struct arena *arena = change->arena;
+  reserving->answer = status_ok();
+  reserving->in_time = transaction_require_field_below(
+      &change->transaction, consumer_position_key(change->stock->store, arena), "log", wanted->expire_log_time);
+  const struct reservation *before = stock_change_reservation(change, wanted->order_id);
+  struct stock_items held = before ? reservation_held(arena, before) : (struct stock_items){0};
+  if (before && reservation_attempt(before, wanted->attempt_id)) return status_ok();
+  struct status status = check_available(change, reserving, &held);
+  if (!status_is_ok(status) || change->lacks || !status_is_ok(reserving->answer)) return status;
+
+  struct reservation after = *before;
+  const struct attempt attempt = {wanted->attempt_id, wanted->expire_log_time, reserving->items};
+  reservation_open(arena, &after, &attempt);
+  stock_change_reserve(change, wanted->order_id, &after);
+  struct stock_items now = reservation_held(arena, &after), needs = stock_items_difference(arena, &held, &now);
+  transaction_add_scored(&change->transaction, stock_attempts_key(change->stock, arena),
+                         stock_attempt_member(arena, wanted->order_id, wanted->attempt_id), wanted->expire_log_time);
+  return stock_change_move(change, &needs, &(struct event_origin){.traceparent = reserving->context->traceparent},
+                           NULL);
 }
 
 coroutine_fn struct status stock_reserve(struct stock *stock, struct context *context,
                                          const struct stock_reservation *reservation, struct position *ret_position) {
-  struct arena *arena = context->arena;
-  struct stock_items items = stock_items_of(arena, reservation->product_ids, reservation->product_count);
-  struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
-  add_reservation(stock, context, reservation, &items, &keys, &values);
-  const struct redis_reply *reply;
-  const char *answer;
-  struct status status = stock_call(stock, context, "stock_reserve", &keys, &values, &reply, &answer);
+  struct reserving reserving = {
+      .wanted = reservation,
+      .items = stock_items_of(context->arena, reservation->product_ids, reservation->product_count),
+      .context = context};
+  struct stock_changed changed;
+  struct status status = stock_change_run(stock, context, decide_to_reserve, &reserving, &changed);
   if (!status_is_ok(status)) return status;
-
-  if (strcmp(answer, "short") == 0) {
-    int64_t number = redis_reply_number(redis_reply_at(reply, 1), 1);
-    return out_of_stock(arena, &items.items[number - 1], redis_reply_number(redis_reply_at(reply, 2), 0));
-  }
-  tell_position(stock, reply, ret_position);
-  if (strcmp(answer, "expired") == 0) return reservation_expired(arena, ret_position);
-  return status_ok();
+  if (changed.refused_by == reserving.in_time) return reservation_expired(stock, context, ret_position);
+  if (!status_is_ok(reserving.answer)) return reserving.answer;
+  return tell_position(stock, context, &changed, ret_position);
 }
 
 /* ---- releasing -------------------------------------------------------------------------------------------------- */
 
-/* Makes one try. *ret_again says whether the attempt was opened after it had been looked for. */
-static coroutine_fn struct status try_release(struct stock *stock, struct context *context, const char *order_id,
-                                              const char *attempt_id, struct position *ret_position, bool *ret_again) {
-  struct arena *arena = context->arena;
-  const char *key = stock_reservation_key(stock, arena, order_id);
-  *ret_again = false;
-  struct redis_arguments get = redis_command_of(arena, "GET", key, NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(stock->store->commands, context, &get, &reply);
-  if (!status_is_ok(status)) return status;
+struct releasing {
+  const char *order_id, *attempt_id;
+  const char *traceparent;
+};
 
-  struct product_set products = {.arena = arena};
-  product_set_add(&products, reservation_attempt(arena, redis_reply_text(reply), attempt_id));
-  struct redis_arguments keys = stock_keys(stock, arena), values = redis_arguments_empty(arena);
-  redis_add_text(&keys, stock_attempts_key(stock, arena));
-  redis_add_text(&keys, key);
-  redis_add_text(&values, order_id);
-  redis_add_text(&values, attempt_id);
-  redis_add_text(&values, traceparent_of(context));
-  stock_add_candidates(stock, &keys, &values, &products);
-  const char *answer;
-  status = stock_call(stock, context, "stock_release", &keys, &values, &reply, &answer);
-  if (!status_is_ok(status)) return status;
-  *ret_again = strcmp(answer, "again") == 0;
-  if (!*ret_again) tell_position(stock, reply, ret_position);
-  return status_ok();
+static struct status decide_to_release(struct stock_change *change, void *subject) {
+  const struct releasing *releasing = subject;
+  struct arena *arena = change->arena;
+  change->transaction.frees = true;
+  const struct reservation *before = stock_change_reservation(change, releasing->order_id);
+  if (!before) return status_ok();
+  struct stock_items held = reservation_held(arena, before);
+  struct reservation after = *before;
+  if (!reservation_close(&after, releasing->attempt_id)) return status_ok();
+  stock_change_reserve(change, releasing->order_id, &after);
+  struct stock_items now = reservation_held(arena, &after), needs = stock_items_difference(arena, &held, &now);
+  transaction_remove_scored(&change->transaction, stock_attempts_key(change->stock, arena),
+                            stock_attempt_member(arena, releasing->order_id, releasing->attempt_id));
+  return stock_change_move(change, &needs, &(struct event_origin){.traceparent = releasing->traceparent}, NULL);
 }
 
 coroutine_fn struct status stock_release(struct stock *stock, struct context *context, const char *order_id,
                                          const char *attempt_id, struct position *ret_position) {
-  struct turn turn = turn_of(stock->store, context, "reservation", order_id);
-  struct status status;
-  bool again;
-  do {
-    status = try_release(stock, context, order_id, attempt_id, ret_position, &again);
-  } while (status_is_ok(status) && again && turn_wait(&turn, &status));
-  turn_end(&turn);
-  return status;
+  struct releasing releasing = {order_id, attempt_id, context->traceparent};
+  struct stock_changed changed;
+  struct status status = stock_change_run(stock, context, decide_to_release, &releasing, &changed);
+  return status_is_ok(status) ? tell_position(stock, context, &changed, ret_position) : status;
 }
 
 /* ---- adjusting -------------------------------------------------------------------------------------------------- */
 
-static struct redis_arguments adjustment_values(const struct stock *stock, const struct context *context,
-                                                const struct stock_adjustment *adjustment,
-                                                const struct request_record *record) {
-  static const char *const names[] = {[STOCK_KEEP] = "keep", [STOCK_ADD] = "add", [STOCK_SET] = "set"};
-  struct redis_arguments values = redis_arguments_empty(context->arena);
-  redis_add_text(&values, names[adjustment->change]);
-  redis_add_number(&values, adjustment->number);
-  redis_add_number(&values, adjustment->version);
-  redis_add_text(&values, uuid_random(context->arena));
-  redis_add_text(&values, traceparent_of(context));
-  redis_add_number(&values, stock->store->request_seconds * 1000);
-  redis_add_text(&values, record->key ? record->fingerprint : "");
-  return values;
+static const int64_t AMOUNT_MAX = 1000000000;
+
+struct adjusting {
+  const struct stock_adjustment *adjustment;
+  const struct request_record *record;
+  struct context *context;
+  struct stock_adjusted adjusted;
+  int unused; /* the guard of a refusal: nobody has used the request id */
+};
+
+/* Returns false where it is refused. What orders gave back may have lifted the amount above the maximum: from there it
+ * may only go down. */
+static bool adjust_amount(const struct stock_adjustment *adjustment, int64_t *amount) {
+  int64_t adjusted = adjustment->change == STOCK_KEEP  ? *amount
+                     : adjustment->change == STOCK_ADD ? *amount + adjustment->number
+                                                       : adjustment->number;
+  if (adjusted < 0 || (adjusted > AMOUNT_MAX && adjusted > *amount)) return false;
+  *amount = adjusted;
+  return true;
 }
 
-/* See the answers of stock_adjust in stock.lua. */
-static struct stock_adjusted adjusted_of(struct stock *stock, const struct redis_reply *reply, const char *answer) {
-  struct stock_adjusted adjusted = {.outcome = STOCK_DONE};
-  const struct redis_reply *detail = redis_reply_at(reply, 1);
-  if (strcmp(answer, "replayed") == 0) {
-    adjusted.outcome = STOCK_REPLAYED;
-    adjusted.record = detail->text;
-    adjusted.record_size = detail->size;
-  } else if (strcmp(answer, "missing") == 0) {
-    adjusted.outcome = STOCK_MISSING;
-  } else if (strcmp(answer, "version") == 0) {
-    adjusted.outcome = STOCK_OTHER_VERSION;
-    adjusted.actual = redis_reply_number(detail, 0);
-  } else if (strcmp(answer, "range") == 0) {
-    adjusted.outcome = STOCK_OUT_OF_RANGE;
-    adjusted.actual = redis_reply_number(detail, 0);
-  } else {
-    tell_position(stock, reply, &adjusted.position);
-    adjusted.inventory = redis_reply_at(reply, 3)->text;
-    adjusted.inventory_size = redis_reply_at(reply, 3)->size;
+static struct status refuse(struct stock_change *change, struct adjusting *adjusting, enum stock_outcome outcome,
+                            int64_t actual) {
+  adjusting->adjusted.outcome = outcome;
+  adjusting->adjusted.actual = actual;
+  const char *record = adjusting->record->key;
+  if (record) adjusting->unused = transaction_require_absent(&change->transaction, record);
+  return status_ok();
+}
+
+static void keep_answer(struct adjusting *adjusting, const Ordershop__V1__Inventory *inventory) {
+  struct stock_adjusted *adjusted = &adjusting->adjusted;
+  adjusted->inventory = message_pack(adjusting->context->arena, inventory, &adjusted->inventory_size);
+}
+
+static struct status decide_to_adjust(struct stock_change *change, void *subject) {
+  struct adjusting *adjusting = subject;
+  const struct stock_adjustment *adjustment = adjusting->adjustment;
+  adjusting->adjusted = (struct stock_adjusted){.outcome = STOCK_DONE};
+  adjusting->unused = 0;
+  const Ordershop__V1__Inventory *inventory;
+  bool known;
+  struct status status = stock_change_inventory(change, adjustment->inventory_id, &known, &inventory);
+  if (!status_is_ok(status) || !known) return status;
+  if (!inventory) return refuse(change, adjusting, STOCK_MISSING, 0);
+  if (adjustment->version != 0 && adjustment->version != inventory->version) {
+    return refuse(change, adjusting, STOCK_OTHER_VERSION, inventory->version);
   }
-  return adjusted;
+  int64_t amount = inventory->amount;
+  if (!adjust_amount(adjustment, &amount)) return refuse(change, adjusting, STOCK_OUT_OF_RANGE, amount);
+
+  bool changes = amount != inventory->amount;
+  if (changes) {
+    const struct event_origin origin = {.traceparent = adjusting->context->traceparent};
+    stock_change_amounts(change, adjustment->inventory_id, amount, inventory->reserved_amount, &origin);
+  }
+  request_record_add(adjusting->record, &change->transaction, changes ? NULL : inventory);
+  keep_answer(adjusting, inventory);
+  return status_ok();
+}
+
+/* For a refusal that found the request's record: the request was made before. *ret_found is false if the record has
+ * expired in the meantime. */
+static coroutine_fn struct status read_record(struct stock *stock, struct context *context, const char *key,
+                                              struct stock_adjusted *ret_adjusted, bool *ret_found) {
+  struct redis_arguments get = redis_command_of(context->arena, "GET", key, NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(stock->store->commands, context, &get, &reply);
+  if (!status_is_ok(status)) return status;
+  *ret_found = reply->type == REDIS_TEXT;
+  *ret_adjusted = (struct stock_adjusted){.outcome = STOCK_REPLAYED, .record = reply->text, .record_size = reply->size};
+  return status_ok();
 }
 
 coroutine_fn struct status stock_adjust(struct stock *stock, struct context *context,
                                         const struct stock_adjustment *adjustment, const struct request_record *record,
                                         struct stock_adjusted *ret_adjusted) {
-  struct arena *arena = context->arena;
-  struct redis_arguments keys = stock_keys(stock, arena);
-  redis_add_text(&keys, entity_key_of(stock, arena, adjustment->inventory_id));
-  if (record->key) redis_add_text(&keys, record->key);
-  struct redis_arguments values = adjustment_values(stock, context, adjustment, record);
-  const struct redis_reply *reply;
-  const char *answer;
-  struct status status = stock_call(stock, context, "stock_adjust", &keys, &values, &reply, &answer);
-  if (!status_is_ok(status)) return status;
-  *ret_adjusted = adjusted_of(stock, reply, answer);
-  return status_ok();
+  struct adjusting adjusting = {.adjustment = adjustment, .record = record, .context = context};
+  struct stock_changed changed;
+  bool decided = true;
+  do {
+    struct status status = stock_change_run(stock, context, decide_to_adjust, &adjusting, &changed);
+    if (!status_is_ok(status)) return status;
+    if (changed.refused_by == 0) break;
+    status = read_record(stock, context, record->key, &adjusting.adjusted, &decided);
+    if (!status_is_ok(status)) return status;
+  } while (!decided);
+  if (changed.replayed) {
+    adjusting.adjusted = (struct stock_adjusted){
+        .outcome = STOCK_REPLAYED, .record = changed.record, .record_size = changed.record_size};
+  }
+  *ret_adjusted = adjusting.adjusted;
+  if (ret_adjusted->outcome != STOCK_DONE) return status_ok();
+  return tell_position(stock, context, &changed, &ret_adjusted->position);
 }

@@ -48,12 +48,12 @@ coroutine_fn struct status stock_reserve(struct stock *stock, struct context *co
 coroutine_fn struct status stock_release(struct stock *stock, struct context *context, const char *order_id,
                                          const char *attempt_id, struct position *ret_position);
 
-enum stock_change { STOCK_KEEP, STOCK_ADD, STOCK_SET };
+enum stock_adjustment_kind { STOCK_KEEP, STOCK_ADD, STOCK_SET };
 
 struct stock_adjustment {
   const char *inventory_id;
   const char *product_id; /* where the caller named that; NULL means the inventory */
-  enum stock_change change;
+  enum stock_adjustment_kind change;
   int64_t number;
   int64_t version; /* the one that the inventory must have; 0 means any */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How amounts are changed by callers, and how inventories are written by stock.lua. */
+/* How amounts are changed by callers, and how inventories are written then. */
 #include <inttypes.h>
 #include <ordershop/v1/inventory.pb-c.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 
 static const struct units TEN = {{10, 10, 10}};
 
-static struct stock_adjustment of_first(struct stock_fixture *fixture, enum stock_change change, int64_t number,
-                                        int64_t version) {
+static struct stock_adjustment of_first(struct stock_fixture *fixture, enum stock_adjustment_kind change,
+                                        int64_t number, int64_t version) {
   struct arena *arena = fixture->context->arena;
   return (struct stock_adjustment){.inventory_id = inventory_id(arena, product_id(arena, 0)),
                                    .change = change,
@@ -22,7 +22,7 @@ static struct stock_adjustment of_first(struct stock_fixture *fixture, enum stoc
                                    .version = version};
 }
 
-static struct stock_adjusted adjust(struct stock_fixture *fixture, enum stock_change change, int64_t number,
+static struct stock_adjusted adjust(struct stock_fixture *fixture, enum stock_adjustment_kind change, int64_t number,
                                     int64_t version, const struct request_record *record) {
   const struct stock_adjustment adjustment = of_first(fixture, change, number, version);
   struct stock_adjusted adjusted = {0};
@@ -172,7 +172,9 @@ static void dates(struct context *context) {
   for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
     int64_t log_time = 0;
     CU_ASSERT(log_time_parse(days[i][0], &log_time));
-    set_clock(fixture, log_time - 1);
+    set_clock(fixture, log_time);
+    struct position now;
+    CU_ASSERT(status_is_ok(clock_read(fixture->store, context, &now)));
     CU_ASSERT_EQUAL(adjust(fixture, STOCK_ADD, 1, 0, &NO_RECORD).outcome, STOCK_DONE);
     CU_ASSERT_STRING_EQUAL(redis_text(fixture, "HGET", inventory, "update_time"), days[i][1]);
     figures_of(fixture, 0);

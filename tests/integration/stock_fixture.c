@@ -15,7 +15,6 @@
 #include "loop/coroutine.h"
 #include "reservation_expiry.h"
 #include "reservation_settlement.h"
-#include "reservation_text.h"
 #include "shop_brand.h"
 #include "store/entity_store.h"
 

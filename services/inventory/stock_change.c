@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stock_change.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/key_table.h"
+#include "base/message.h"
+
+/* A key, or a field of a hash, that a change was decided on. */
+struct stock_thing {
+  struct stock_thing *next; /* in the order in which they were asked for */
+  const char *name;         /* as newest_states.h has it */
+  const char *key, *field;  /* field: NULL for a key */
+  bool known, changed;
+  struct newest_state found, made;
+  struct reservation *reservation;
+  Ordershop__V1__Inventory *inventory;
+};
+
+static const char entity_field[] = "_entity";
+
+static const char *reservation_key(const struct stock *stock, struct arena *arena, const char *order_id) {
+  return redis_key(stock->store->commands, arena, "inventory_reservation:%s", order_id);
+}
+
+static const char *inventory_key(const struct stock *stock, struct arena *arena, const char *inventory_id) {
+  return redis_key(stock->store->commands, arena, "inventory_entity:%s", inventory_id);
+}
+
+const char *stock_attempts_key(const struct stock *stock, struct arena *arena) {
+  return redis_key(stock->store->commands, arena, "inventory_attempts");
+}
+
+const char *stock_attempt_member(struct arena *arena, const char *order_id, const char *attempt_id) {
+  return arena_printf(arena, "%s %s", order_id, attempt_id);
+}
+
+/* ---- what it is decided on -------------------------------------------------------------------------------------- */
+
+static struct newest_state copy_of(struct arena *arena, struct newest_state state) {
+  if (state.bytes) state.bytes = arena_memdup(arena, state.bytes, state.size);
+  return state;
+}
+
+/* Returns NULL if it is not known yet. */
+static struct stock_thing *find_thing(struct stock_change *change, const char *key, const char *field) {
+  struct arena *arena = change->arena;
+  const char *name = field ? arena_printf(arena, "%s\n%s", key, field) : key;
+  void **place = key_table_at(change->things, name);
+  struct stock_thing *thing = *place;
+  if (!thing) {
+    thing = *place = arena_calloc(arena, 1, sizeof *thing);
+    *thing = (struct stock_thing){.name = name, .key = key, .field = field};
+    thing->known = newest_find(change->newest, name, &thing->found);
+    thing->found = copy_of(arena, thing->found);
+    thing->made = thing->found;
+    *change->last = thing;
+    change->last = &thing->next;
+  }
+  if (!thing->known) change->lacks = true;
+  return thing->known ? thing : NULL;
+}
+
+static void make(struct stock_thing *thing, const void *bytes, size_t size) {
+  thing->made = (struct newest_state){bytes, size};
+  thing->changed = true;
+}
+
+const struct reservation *stock_change_reservation(struct stock_change *change, const char *order_id) {
+  struct stock_thing *thing = find_thing(change, reservation_key(change->stock, change->arena, order_id), NULL);
+  if (!thing) return NULL;
+  if (!thing->reservation) {
+    thing->reservation = arena_alloc(change->arena, sizeof *thing->reservation);
+    *thing->reservation = reservation_read(change->arena, thing->found.bytes, thing->found.size);
+  }
+  return thing->reservation;
+}
+
+void stock_change_reserve(struct stock_change *change, const char *order_id, const struct reservation *reservation) {
+  struct stock_thing *thing = find_thing(change, reservation_key(change->stock, change->arena, order_id), NULL);
+  const char *text = reservation_text(change->arena, reservation);
+  make(thing, text, text ? strlen(text) : 0);
+  thing->reservation = arena_alloc(change->arena, sizeof *reservation);
+  *thing->reservation = *reservation;
+}
+
+const char *stock_change_field(struct stock_change *change, const char *key, const char *field, bool *ret_known) {
+  const struct stock_thing *thing = find_thing(change, key, field);
+  *ret_known = thing != NULL;
+  return thing ? thing->made.bytes : NULL;
+}
+
+void stock_change_set_field(struct stock_change *change, const char *key, const char *field, const char *value) {
+  make(find_thing(change, key, field), value, strlen(value));
+}
+
+/* ---- inventories ------------------------------------------------------------------------------------------------ */
+
+struct status stock_change_inventory(struct stock_change *change, const char *inventory_id, bool *ret_known,
+                                     const Ordershop__V1__Inventory **ret_inventory) {
+  struct arena *arena = change->arena;
+  struct stock_thing *thing = find_thing(change, inventory_key(change->stock, arena, inventory_id), entity_field);
+  *ret_known = thing != NULL;
+  *ret_inventory = NULL;
+  if (!thing || !thing->found.bytes) return status_ok();
+  if (!thing->inventory) {
+    thing->inventory =
+        message_unpack(arena, &ordershop__v1__inventory__descriptor, thing->found.bytes, thing->found.size);
+  }
+  *ret_inventory = thing->inventory;
+  if (thing->inventory) return status_ok();
+  return status_error(arena, STATUS_DATA_LOSS, reason_entity_undecodable,
+                      "what is stored of inventory %s can't be decoded", inventory_id);
+}
+
+void stock_change_amounts(struct stock_change *change, const char *inventory_id, int64_t amount,
+                          int64_t reserved_amount, const struct event_origin *origin) {
+  struct arena *arena = change->arena;
+  struct stock_thing *thing = find_thing(change, inventory_key(change->stock, arena, inventory_id), entity_field);
+  Ordershop__V1__Inventory *inventory = thing->inventory;
+  inventory->amount = amount;
+  inventory->reserved_amount = reserved_amount;
+  inventory->version++;
+  message_set_time(arena, inventory, "update_time", event_store_now(change->stock->store));
+  size_t size;
+  const void *bytes = message_pack(arena, inventory, &size);
+  make(thing, bytes, size);
+  event_append(&change->transaction, "inventory_updated", bytes, size, origin, NULL);
+}
+
+struct status stock_change_move(struct stock_change *change, const struct stock_items *needs,
+                                const struct event_origin *origin, struct stock_items *ret_short) {
+  struct arena *arena = change->arena;
+  struct stock_items missing = {.items = arena_calloc(arena, needs->count, sizeof *missing.items)};
+  for (size_t i = 0; i < needs->count; i++) {
+    const char *id = inventory_id(arena, needs->items[i].product_id);
+    int64_t need = needs->items[i].quantity, moved = 0;
+    const Ordershop__V1__Inventory *inventory;
+    bool known;
+    struct status status = stock_change_inventory(change, id, &known, &inventory);
+    if (!status_is_ok(status)) return status;
+    if (inventory) {
+      /* One that was made anew owes nothing to those who took from the old one. */
+      moved = need > inventory->amount ? inventory->amount : need;
+      if (moved < -inventory->reserved_amount) moved = -inventory->reserved_amount;
+      if (moved != 0) {
+        stock_change_amounts(change, id, inventory->amount - moved, inventory->reserved_amount + moved, origin);
+      }
+    }
+    if (known && moved < need) {
+      missing.items[missing.count++] = (struct stock_item){needs->items[i].product_id, need - moved};
+    }
+  }
+  if (ret_short) *ret_short = missing;
+  return status_ok();
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+static void take(struct stock_change *change, const struct stock_thing *thing, const struct redis_reply *reply) {
+  struct newest_state state = {reply->type == REDIS_TEXT ? reply->text : NULL, reply->size};
+  newest_take(change->newest, thing->name, state);
+}
+
+static const struct stock_thing *next_unknown(const struct stock_thing *thing, bool is_field) {
+  while (thing && (thing->known || (thing->field != NULL) != is_field)) thing = thing->next;
+  return thing;
+}
+
+/* Reads what is not known yet, in one trip. */
+static coroutine_fn struct status read_things(struct stock_change *change, struct context *context) {
+  struct arena *arena = change->arena;
+  struct redis *redis = change->stock->store->commands;
+  struct redis_arguments get_keys = redis_arguments_of(arena, "MGET");
+  size_t fields = 0;
+  for (const struct stock_thing *t = change->first; (t = next_unknown(t, false)); t = t->next) {
+    redis_add_text(&get_keys, t->key);
+  }
+  for (const struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) fields++;
+  struct redis_pending **pending = arena_calloc(arena, fields + 1, sizeof *pending), **at = pending;
+  if (get_keys.count > 1) *at++ = redis_send(redis, context, &get_keys);
+  for (const struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) {
+    struct redis_arguments get = redis_command_of(arena, "HGET", t->key, t->field, NULL);
+    *at++ = redis_send(redis, context, &get);
+  }
+
+  at = pending;
+  struct status result = status_ok();
+  const struct redis_reply *reply;
+  if (get_keys.count > 1) {
+    result = redis_receive(*at++, &reply);
+    size_t i = 0;
+    for (const struct stock_thing *t = change->first; status_is_ok(result) && (t = next_unknown(t, false));
+         t = t->next) {
+      take(change, t, redis_reply_at(reply, i++));
+    }
+  }
+  for (const struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) {
+    struct status status = redis_receive(*at++, &reply);
+    if (status_is_ok(status)) take(change, t, reply);
+    if (status_is_ok(result)) result = status;
+  }
+  return result;
+}
+
+/* ---- deciding and committing ------------------------------------------------------------------------------------ */
+
+static void begin_run(struct stock_change *change) {
+  change->transaction = transaction_of(change->stock->store, change->arena);
+  change->things = key_table_new(change->arena);
+  change->first = NULL;
+  change->last = &change->first;
+  change->lacks = false;
+}
+
+/* Runs the decision until it lacks nothing. */
+static coroutine_fn struct status decide_fully(struct stock_change *change, struct context *context,
+                                               stock_decision *decide, void *subject) {
+  while (true) {
+    begin_run(change);
+    struct status status = decide(change, subject);
+    if (!status_is_ok(status) || !change->lacks) return status;
+    status = read_things(change, context);
+    if (!status_is_ok(status)) return status;
+  }
+}
+
+static void put_inventory(struct stock_change *change, const struct stock_thing *thing) {
+  static const char *const names[] = {"amount", "reserved_amount", "version", "update_time"};
+  struct redis_arguments fields = redis_arguments_empty(change->arena);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const ProtobufCFieldDescriptor *field = message_field(thing->inventory->base.descriptor, names[i]);
+    redis_add_text(&fields, names[i]);
+    redis_add_text(&fields, message_field_text(change->arena, thing->inventory, field));
+  }
+  redis_add_text(&fields, entity_field);
+  redis_add_bytes(&fields, thing->made.bytes, thing->made.size);
+  transaction_set_fields(&change->transaction, thing->key, &fields);
+}
+
+static void put_thing(struct stock_change *change, const struct stock_thing *thing) {
+  struct transaction *transaction = &change->transaction;
+  if (thing->inventory) {
+    put_inventory(change, thing);
+  } else if (thing->field) {
+    transaction_set_field(transaction, thing->key, thing->field, thing->made.bytes, thing->made.size);
+  } else if (thing->made.bytes) {
+    transaction_set_value(transaction, thing->key, thing->made.bytes);
+  } else {
+    transaction_delete(transaction, thing->key);
+  }
+}
+
+/* Adds what is required of all things, and each thing once, however often it was changed. Returns the number of the
+ * first such guard. */
+static int put_things(struct stock_change *change) {
+  struct transaction *transaction = &change->transaction;
+  int first = 0;
+  for (const struct stock_thing *t = change->first; t; t = t->next) {
+    int guard = t->field
+                    ? transaction_require_field_unchanged(transaction, t->key, t->field, t->found.bytes, t->found.size)
+                    : transaction_require_unchanged(transaction, t->key, t->found.bytes, t->found.size);
+    if (first == 0) first = guard;
+    if (!t->changed) continue;
+    put_thing(change, t);
+    newest_change(change->newest, t->name, t->made);
+  }
+  return first;
+}
+
+/* *ret_again: something was not as it was found. */
+static coroutine_fn struct status commit(struct stock_change *change, struct context *context,
+                                         struct transaction_result *ret_result, bool *ret_again) {
+  int first = put_things(change);
+  newest_send(change->newest);
+  struct status status = transaction_run(&change->transaction, context, ret_result);
+  bool refused = status_is_ok(status) && ret_result->outcome == TRANSACTION_REFUSED;
+  *ret_again = refused && first > 0 && ret_result->refused_by >= first;
+  bool done = status_is_ok(status) && ret_result->outcome == TRANSACTION_DONE;
+  newest_answered(change->newest, done ? NEWEST_DONE : *ret_again ? NEWEST_REFUSED : NEWEST_GIVEN_UP);
+  return status;
+}
+
+static struct stock_changed changed_of(struct arena *arena, const struct transaction_result *result) {
+  struct stock_changed changed = {.position = result->position};
+  if (result->outcome == TRANSACTION_REFUSED) changed.refused_by = result->refused_by;
+  if (result->outcome == TRANSACTION_REPLAYED) {
+    changed.replayed = true;
+    changed.record = arena_memdup(arena, result->record, result->record_size);
+    changed.record_size = result->record_size;
+  }
+  return changed;
+}
+
+/* One try, whose memory goes with it. */
+static coroutine_fn struct status try_change(struct newest_command *newest, struct stock *stock,
+                                             struct context *context, stock_decision *decide, void *subject,
+                                             struct stock_changed *ret_changed, bool *ret_again) {
+  struct context own = *context;
+  own.arena = arena_new();
+  struct stock_change change = {.stock = stock, .arena = own.arena, .newest = newest};
+  struct transaction_result result;
+  struct status status = decide_fully(&change, &own, decide, subject);
+  if (status_is_ok(status)) status = commit(&change, &own, &result, ret_again);
+  if (status_is_ok(status)) *ret_changed = changed_of(context->arena, &result);
+  context->redis_era = own.redis_era;
+  status = status_copy(status, context->arena);
+  arena_free(own.arena);
+  return status;
+}
+
+coroutine_fn struct status stock_change_run(struct stock *stock, struct context *context, stock_decision *decide,
+                                            void *subject, struct stock_changed *ret_changed) {
+  struct newest_command newest = newest_command_of(stock->newest, context->deadline_us);
+  struct status status;
+  bool again = false;
+  do {
+    status = newest_begin(&newest) ? try_change(&newest, stock, context, decide, subject, ret_changed, &again)
+                                   : status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_contended,
+                                                  "the stock was being changed by others until the deadline");
+  } while (status_is_ok(status) && again);
+  newest_end(&newest);
+  return status;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/newest_states.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/memory.h"
+
+enum { BUCKETS = 1024, RUN_US = 100000 /* without a break */ };
+
+/* A thing, while commands use it. */
+struct slot {
+  struct slot *next; /* in the bucket */
+  char *name;
+  size_t users;
+  uint64_t forgotten; /* how often its state was */
+  bool known;
+  void *bytes; /* NULL means that nothing is stored */
+  size_t size;
+};
+
+struct newest_use {
+  struct slot *slot;
+  uint64_t forgotten; /* as it was when the command found, or did not find, the state */
+};
+
+struct newest_states {
+  struct slot *buckets[BUCKETS];
+  size_t slot_count;
+  size_t under_way;      /* commands that were sent and not answered */
+  int64_t run_begin_us;  /* since when there have always been some */
+  bool pausing;          /* nothing is sent until there are none */
+  struct condition over; /* the pause */
+  bool contended;        /* one was refused, and none of those that try again is through yet */
+  size_t line;           /* how many have their turn or wait for it */
+  struct keyed_locks turns;
+};
+
+struct newest_states *newest_states_new(struct arena *arena) {
+  return arena_calloc(arena, 1, sizeof(struct newest_states));
+}
+
+size_t newest_states_count(const struct newest_states *states) {
+  return states->slot_count;
+}
+
+struct newest_command newest_command_of(struct newest_states *states, int64_t deadline_us) {
+  return (struct newest_command){.states = states, .deadline_us = deadline_us};
+}
+
+/* ---- states ----------------------------------------------------------------------------------------------------- */
+
+static struct slot **bucket_of(struct newest_states *states, const char *name) {
+  return &states->buckets[hash_text(name) % BUCKETS];
+}
+
+static struct slot *slot_at(struct newest_states *states, const char *name) {
+  struct slot **bucket = bucket_of(states, name);
+  for (struct slot *slot = *bucket; slot; slot = slot->next) {
+    if (strcmp(slot->name, name) == 0) return slot;
+  }
+  struct slot *slot = memory_calloc(1, sizeof *slot);
+  slot->name = strcpy(memory_alloc(strlen(name) + 1), name);
+  slot->next = *bucket;
+  *bucket = slot;
+  states->slot_count++;
+  return slot;
+}
+
+static void release_slot(struct newest_states *states, struct slot *slot) {
+  if (--slot->users > 0) return;
+  struct slot **link = bucket_of(states, slot->name);
+  while (*link != slot) link = &(*link)->next;
+  *link = slot->next;
+  states->slot_count--;
+  free(slot->bytes);
+  free(slot->name);
+  free(slot);
+}
+
+static void set_state(struct slot *slot, struct newest_state state) {
+  free(slot->bytes);
+  slot->bytes = state.bytes ? memcpy(memory_alloc(state.size + 1), state.bytes, state.size) : NULL;
+  slot->size = state.size;
+  slot->known = true;
+}
+
+static void forget(struct slot *slot) {
+  slot->known = false;
+  slot->forgotten++;
+}
+
+static void forget_all(struct newest_states *states) {
+  for (size_t i = 0; i < BUCKETS; i++) {
+    for (struct slot *slot = states->buckets[i]; slot; slot = slot->next) forget(slot);
+  }
+}
+
+static struct newest_use *use_of(struct newest_command *command, struct slot *slot) {
+  for (size_t i = 0; i < command->use_count; i++) {
+    if (command->uses[i].slot == slot) return &command->uses[i];
+  }
+  if (command->use_count == command->use_room) {
+    command->use_room = command->use_room ? 2 * command->use_room : 8;
+    command->uses = memory_realloc(command->uses, command->use_room * sizeof *command->uses);
+  }
+  slot->users++;
+  command->uses[command->use_count] = (struct newest_use){.slot = slot};
+  return &command->uses[command->use_count++];
+}
+
+bool newest_find(struct newest_command *command, const char *name, struct newest_state *ret_state) {
+  struct slot *slot = slot_at(command->states, name);
+  use_of(command, slot)->forgotten = slot->forgotten;
+  if (slot->known) *ret_state = (struct newest_state){slot->bytes, slot->size};
+  return slot->known;
+}
+
+void newest_take(struct newest_command *command, const char *name, struct newest_state state) {
+  struct slot *slot = slot_at(command->states, name);
+  if (!slot->known && slot->forgotten == use_of(command, slot)->forgotten) set_state(slot, state);
+}
+
+void newest_change(struct newest_command *command, const char *name, struct newest_state state) {
+  set_state(slot_at(command->states, name), state);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------------------ */
+
+static coroutine_fn bool get_in_line(struct newest_command *command) {
+  struct newest_states *states = command->states;
+  states->line++;
+  command->in_line = keyed_lock_acquire(&states->turns, &command->turn, "", command->deadline_us);
+  if (!command->in_line) states->line--;
+  return command->in_line;
+}
+
+static void leave_line(struct newest_command *command) {
+  if (!command->in_line) return;
+  command->in_line = false;
+  command->states->line--;
+  keyed_lock_release(&command->states->turns, &command->turn);
+}
+
+coroutine_fn bool newest_begin(struct newest_command *command) {
+  struct newest_states *states = command->states;
+  if (clock_monotonic_us() >= command->deadline_us) return false;
+  bool waits = command->refused || states->line > 0;
+  if (waits && !command->in_line && !get_in_line(command)) return false;
+  if (states->under_way > 0 && clock_monotonic_us() - states->run_begin_us >= RUN_US) states->pausing = true;
+  while (states->pausing) {
+    if (!condition_wait(&states->over, command->deadline_us)) return false;
+  }
+  return true;
+}
+
+void newest_send(struct newest_command *command) {
+  struct newest_states *states = command->states;
+  if (states->under_way++ == 0) states->run_begin_us = clock_monotonic_us();
+  if (!states->contended) leave_line(command);
+}
+
+/* What it used is not, or may not be, stored as it was found; what it has sent never came to be. */
+static void forget_used(struct newest_command *command) {
+  for (size_t i = 0; i < command->use_count; i++) {
+    const struct newest_use *use = &command->uses[i];
+    if (use->slot->forgotten == use->forgotten) forget(use->slot);
+  }
+}
+
+static void end_pause(struct newest_states *states) {
+  states->pausing = false;
+  forget_all(states);
+  condition_signal_all(&states->over);
+}
+
+void newest_answered(struct newest_command *command, enum newest_outcome outcome) {
+  struct newest_states *states = command->states;
+  if (outcome != NEWEST_DONE) forget_used(command);
+  command->refused = outcome == NEWEST_REFUSED;
+  if (command->refused) states->contended = true;
+  if (outcome == NEWEST_DONE && command->in_line) states->contended = false;
+  if (--states->under_way == 0 && states->pausing) end_pause(states);
+}
+
+void newest_end(struct newest_command *command) {
+  leave_line(command);
+  for (size_t i = 0; i < command->use_count; i++) release_slot(command->states, command->uses[i].slot);
+  free(command->uses);
+  command->uses = NULL;
+  command->use_count = 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Newest states: what the commands of this process have last sent of things that many of them change at once.
+ *
+ * A command decides on the state of a thing (the value of a key, or of a hash's field) as it was read; or, while others
+ * are under way, as the last of them leaves it, at once and without their answers. Its transaction requires that
+ * exactly this is stored when it is carried out (tests/model/stock_commit.py), so a state that never came to be, or
+ * that another process has changed, costs a second try and nothing else. A refusal forgets what the command used and
+ * sent; it then tries again alone, in the order in which commands were refused, while newcomers wait behind it; once
+ * one of them is through, all go on at once, building on each other.
+ *
+ * Commands of several processes that change the same things are all served: while one process goes on without a break,
+ * the others are refused again and again, so every 100 ms it lets what is under way end, forgets all, and begins by
+ * reading, as they do. States are kept only while commands use them. Threads: the loop's.
+ *
+ *   struct newest_command command = newest_command_of(states, context->deadline_us);
+ *   do {
+ *     if (!newest_begin(&command)) ...;               the deadline is over
+ *     while (state is not known by newest_find) newest_take(what is read);
+ *     newest_change(...), newest_send(&command);      no yield since the states were found
+ *     transaction_run(...);
+ *     newest_answered(&command, outcome);
+ *   } while (it was refused);
+ *   newest_end(&command);
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "loop/coroutine.h"
+#include "loop/keyed_lock.h"
+
+struct newest_states;
+
+/* Lives as long as the arena; it must outlive all commands. */
+struct newest_states *newest_states_new(struct arena *arena);
+
+/* How many states are kept. */
+size_t newest_states_count(const struct newest_states *states);
+
+struct newest_use;
+
+/* A command, on the stack of its coroutine. */
+struct newest_command {
+  struct newest_states *states;
+  int64_t deadline_us;     /* clock_monotonic_us */
+  struct newest_use *uses; /* the states that it uses; the command's */
+  size_t use_count, use_room;
+  bool refused; /* it tries again */
+  bool in_line; /* it has its turn in the line of those that were refused */
+  struct keyed_lock_holder turn;
+};
+
+struct newest_command newest_command_of(struct newest_states *states, int64_t deadline_us);
+
+/* Begins a try; yields where others are to go first. Returns false if the deadline came first. */
+coroutine_fn bool newest_begin(struct newest_command *command);
+
+struct newest_state {
+  const void *bytes; /* NULL means that nothing is stored */
+  size_t size;
+};
+
+/* Finds the newest state of a thing, which `name` names. Returns false if it is not known: then it is to be read, and
+ * told by newest_take. The bytes are valid until the next yield. */
+bool newest_find(struct newest_command *command, const char *name, struct newest_state *ret_state);
+
+/* Takes what was read after newest_find for what is stored, unless something newer is known, or was forgotten, since:
+ * newest_find tells. The bytes are copied. */
+void newest_take(struct newest_command *command, const char *name, struct newest_state state);
+
+/* Says what the command's transaction will make of a thing that it has found; copied. */
+void newest_change(struct newest_command *command, const char *name, struct newest_state state);
+
+/* Says that the transaction will be run now. */
+void newest_send(struct newest_command *command);
+
+enum newest_outcome {
+  NEWEST_DONE,
+  NEWEST_REFUSED, /* something was not stored as it was found: the command tries again */
+  NEWEST_GIVEN_UP /* it was refused for another reason, or it is not known whether it was carried out */
+};
+void newest_answered(struct newest_command *command, enum newest_outcome outcome);
+
+/* Ends the command: others have their turn. */
+void newest_end(struct newest_command *command);
