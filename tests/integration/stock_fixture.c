@@ -42,14 +42,15 @@ static void assert_ok(struct status status) {
   CU_ASSERT_FATAL(status_is_ok(status));
 }
 
-struct stock_fixture *stock_fixture_open(struct context *context, struct units stocked) {
-  static int tests;
+static int tests;
+
+struct stock_fixture *stock_fixture_join(struct context *context) {
   struct arena *arena = context->arena;
   struct stock_fixture *fixture = arena_calloc(arena, 1, sizeof *fixture);
   struct event_store_options options = {.brand = &shop_brand,
                                         .service = "inventory",
                                         .redis_url = private_redis_url(server),
-                                        .key_prefix = arena_printf(arena, "{test%d}:", ++tests),
+                                        .key_prefix = arena_printf(arena, "{test%d}:", tests),
                                         .request_seconds = 3600};
   fixture->context = context;
   fixture->epoch = "7";
@@ -57,7 +58,13 @@ struct stock_fixture *stock_fixture_open(struct context *context, struct units s
   assert_ok(redis_wait_ready(fixture->store->commands, context->deadline_us));
   assert_ok(redis_wait_ready(fixture->store->reads, context->deadline_us));
   fixture->stock = stock_new(fixture->store, arena);
-  private_redis_command(server, "SET %s 7", lease_epoch_key(fixture->store, arena));
+  return fixture;
+}
+
+struct stock_fixture *stock_fixture_open(struct context *context, struct units stocked) {
+  tests++;
+  struct stock_fixture *fixture = stock_fixture_join(context);
+  private_redis_command(server, "SET %s 7", lease_epoch_key(fixture->store, context->arena));
   for (int product = 0; product < PRODUCTS; product++) stock_up(fixture, product, stocked.of[product]);
   return fixture;
 }

@@ -32,6 +32,8 @@ struct private_redis *stock_redis(void);
 
 /* `stocked` of each product. */
 struct stock_fixture *stock_fixture_open(struct context *context, struct units stocked);
+/* The stock of the latest test once more, as another process has it. */
+struct stock_fixture *stock_fixture_join(struct context *context);
 void stock_fixture_close(struct stock_fixture *fixture);
 
 const char *product_id(struct arena *arena, int number);
