@@ -49,9 +49,7 @@ static struct settlement settlement_of(struct arena *arena, const struct event *
 
 /* Whether the event was applied before. */
 static bool is_applied(struct stock_change *change, const struct settlement *settlement) {
-  bool known;
-  const char *position = stock_change_field(change, consumer_position_key(change->stock->store, change->arena),
-                                            settlement->event->stream, &known);
+  const char *position = stock_change_position(change, settlement->event->stream);
   return position && log_time_of_entry(position) >= settlement->log_time;
 }
 
@@ -109,11 +107,11 @@ static struct status settle(struct stock_change *change, struct settling *settli
 
 static struct status decide_to_settle(struct stock_change *change, void *subject) {
   struct settling *settling = subject;
-  struct arena *arena = change->arena;
-  struct event_store *store = change->stock->store;
+  const struct event_store *store = change->stock->store;
   settling->applied = settling->moves = settling->shorts = 0;
   change->transaction.frees = true;
-  settling->fence = transaction_require_value(&change->transaction, lease_epoch_key(store, arena), settling->epoch);
+  settling->fence =
+      transaction_require_value(&change->transaction, lease_epoch_key(store, change->arena), settling->epoch);
   size_t max = ask_ahead(change, settling);
   if (change->lacks) return status_ok();
   for (; settling->applied < max; settling->applied++) {
@@ -122,8 +120,7 @@ static struct status decide_to_settle(struct stock_change *change, void *subject
     bool fits;
     struct status status = settle(change, settling, settlement, &fits);
     if (!status_is_ok(status) || !fits) return status;
-    stock_change_set_field(change, consumer_position_key(store, arena), settlement->event->stream,
-                           settlement->event->id);
+    stock_change_set_position(change, settlement->event->stream, settlement->event->id);
   }
   return status_ok();
 }

@@ -67,14 +67,14 @@ static coroutine_fn struct status reservation_expired(struct stock *stock, struc
 /* Sets the answer of the first product of which there is too little for what the order does not hold yet. */
 static struct status check_available(struct stock_change *change, struct reserving *reserving,
                                      const struct stock_items *held) {
-  struct arena *arena = change->arena;
   for (size_t i = 0; i < reserving->items.count; i++) {
     const struct stock_item *item = &reserving->items.items[i];
     int64_t have = stock_items_find(held, item->product_id);
     if (item->quantity <= have) continue;
     const Ordershop__V1__Inventory *inventory;
     bool known;
-    struct status status = stock_change_inventory(change, inventory_id(arena, item->product_id), &known, &inventory);
+    struct status status =
+        stock_change_inventory(change, stock_change_inventory_id(change, item->product_id), &known, &inventory);
     if (!status_is_ok(status)) return status;
     int64_t available = have + (inventory ? inventory->amount : 0);
     if (!known || item->quantity <= available) continue;

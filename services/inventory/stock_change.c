@@ -6,27 +6,21 @@
 
 #include "base/key_table.h"
 #include "base/message.h"
+#include "consumer/consumer.h"
 
 /* A key, or a field of a hash, that a change was decided on. */
 struct stock_thing {
   struct stock_thing *next; /* in the order in which they were asked for */
-  const char *name;         /* as newest_states.h has it */
   const char *key, *field;  /* field: NULL for a key */
-  bool known, changed;
+  struct newest_use *use;
+  /* of one run of the decision */
+  bool asked, known, changed;
   struct newest_state found, made;
   struct reservation *reservation;
   Ordershop__V1__Inventory *inventory;
 };
 
 static const char entity_field[] = "_entity";
-
-static const char *reservation_key(const struct stock *stock, struct arena *arena, const char *order_id) {
-  return redis_key(stock->store->commands, arena, "inventory_reservation:%s", order_id);
-}
-
-static const char *inventory_key(const struct stock *stock, struct arena *arena, const char *inventory_id) {
-  return redis_key(stock->store->commands, arena, "inventory_entity:%s", inventory_id);
-}
 
 const char *stock_attempts_key(const struct stock *stock, struct arena *arena) {
   return redis_key(stock->store->commands, arena, "inventory_attempts");
@@ -38,25 +32,24 @@ const char *stock_attempt_member(struct arena *arena, const char *order_id, cons
 
 /* ---- what it is decided on -------------------------------------------------------------------------------------- */
 
-static struct newest_state copy_of(struct arena *arena, struct newest_state state) {
-  if (state.bytes) state.bytes = arena_memdup(arena, state.bytes, state.size);
-  return state;
+static struct stock_thing *add_thing(struct stock_change *change, const char *key, const char *field,
+                                     const char *name) {
+  struct stock_thing *thing = arena_calloc(change->arena, 1, sizeof *thing);
+  *thing = (struct stock_thing){.key = key, .field = field, .use = newest_use(change->newest, name)};
+  *change->last = thing;
+  change->last = &thing->next;
+  return thing;
 }
 
 /* Returns NULL if it is not known yet. */
-static struct stock_thing *find_thing(struct stock_change *change, const char *key, const char *field) {
-  struct arena *arena = change->arena;
-  const char *name = field ? arena_printf(arena, "%s\n%s", key, field) : key;
-  void **place = key_table_at(change->things, name);
-  struct stock_thing *thing = *place;
-  if (!thing) {
-    thing = *place = arena_calloc(arena, 1, sizeof *thing);
-    *thing = (struct stock_thing){.name = name, .key = key, .field = field};
-    thing->known = newest_find(change->newest, name, &thing->found);
-    thing->found = copy_of(arena, thing->found);
+static struct stock_thing *ask(struct stock_change *change, struct stock_thing *thing) {
+  if (!thing->asked) {
+    thing->asked = true;
+    thing->known = newest_find(thing->use, &thing->found);
+    if (thing->known && thing->found.bytes) {
+      thing->found.bytes = arena_memdup(change->arena, thing->found.bytes, thing->found.size);
+    }
     thing->made = thing->found;
-    *change->last = thing;
-    change->last = &thing->next;
   }
   if (!thing->known) change->lacks = true;
   return thing->known ? thing : NULL;
@@ -67,8 +60,17 @@ static void make(struct stock_thing *thing, const void *bytes, size_t size) {
   thing->changed = true;
 }
 
+static struct stock_thing *find_reservation(struct stock_change *change, const char *order_id) {
+  void **place = key_table_at(change->reservations, order_id);
+  if (!*place) {
+    const char *key = redis_key(change->stock->store->commands, change->arena, "inventory_reservation:%s", order_id);
+    *place = add_thing(change, key, NULL, key);
+  }
+  return ask(change, *place);
+}
+
 const struct reservation *stock_change_reservation(struct stock_change *change, const char *order_id) {
-  struct stock_thing *thing = find_thing(change, reservation_key(change->stock, change->arena, order_id), NULL);
+  struct stock_thing *thing = find_reservation(change, order_id);
   if (!thing) return NULL;
   if (!thing->reservation) {
     thing->reservation = arena_alloc(change->arena, sizeof *thing->reservation);
@@ -78,29 +80,52 @@ const struct reservation *stock_change_reservation(struct stock_change *change, 
 }
 
 void stock_change_reserve(struct stock_change *change, const char *order_id, const struct reservation *reservation) {
-  struct stock_thing *thing = find_thing(change, reservation_key(change->stock, change->arena, order_id), NULL);
+  struct stock_thing *thing = find_reservation(change, order_id);
   const char *text = reservation_text(change->arena, reservation);
   make(thing, text, text ? strlen(text) : 0);
   thing->reservation = arena_alloc(change->arena, sizeof *reservation);
   *thing->reservation = *reservation;
 }
 
-const char *stock_change_field(struct stock_change *change, const char *key, const char *field, bool *ret_known) {
-  const struct stock_thing *thing = find_thing(change, key, field);
-  *ret_known = thing != NULL;
+static struct stock_thing *find_position(struct stock_change *change, const char *stream) {
+  void **place = key_table_at(change->positions, stream);
+  if (!*place) {
+    const char *key = consumer_position_key(change->stock->store, change->arena);
+    *place = add_thing(change, key, stream, arena_printf(change->arena, "%s %s", key, stream));
+  }
+  return ask(change, *place);
+}
+
+const char *stock_change_position(struct stock_change *change, const char *stream) {
+  const struct stock_thing *thing = find_position(change, stream);
   return thing ? thing->made.bytes : NULL;
 }
 
-void stock_change_set_field(struct stock_change *change, const char *key, const char *field, const char *value) {
-  make(find_thing(change, key, field), value, strlen(value));
+void stock_change_set_position(struct stock_change *change, const char *stream, const char *entry_id) {
+  make(find_position(change, stream), entry_id, strlen(entry_id));
 }
 
 /* ---- inventories ------------------------------------------------------------------------------------------------ */
 
+const char *stock_change_inventory_id(struct stock_change *change, const char *product_id) {
+  void **place = key_table_at(change->inventory_ids, product_id);
+  if (!*place) *place = (char *)inventory_id(change->arena, product_id);
+  return *place;
+}
+
+static struct stock_thing *find_inventory(struct stock_change *change, const char *inventory_id) {
+  void **place = key_table_at(change->inventories, inventory_id);
+  if (!*place) {
+    const char *key = redis_key(change->stock->store->commands, change->arena, "inventory_entity:%s", inventory_id);
+    *place = add_thing(change, key, entity_field, key);
+  }
+  return ask(change, *place);
+}
+
 struct status stock_change_inventory(struct stock_change *change, const char *inventory_id, bool *ret_known,
                                      const Ordershop__V1__Inventory **ret_inventory) {
   struct arena *arena = change->arena;
-  struct stock_thing *thing = find_thing(change, inventory_key(change->stock, arena, inventory_id), entity_field);
+  struct stock_thing *thing = find_inventory(change, inventory_id);
   *ret_known = thing != NULL;
   *ret_inventory = NULL;
   if (!thing || !thing->found.bytes) return status_ok();
@@ -117,7 +142,7 @@ struct status stock_change_inventory(struct stock_change *change, const char *in
 void stock_change_amounts(struct stock_change *change, const char *inventory_id, int64_t amount,
                           int64_t reserved_amount, const struct event_origin *origin) {
   struct arena *arena = change->arena;
-  struct stock_thing *thing = find_thing(change, inventory_key(change->stock, arena, inventory_id), entity_field);
+  struct stock_thing *thing = find_inventory(change, inventory_id);
   Ordershop__V1__Inventory *inventory = thing->inventory;
   inventory->amount = amount;
   inventory->reserved_amount = reserved_amount;
@@ -134,7 +159,7 @@ struct status stock_change_move(struct stock_change *change, const struct stock_
   struct arena *arena = change->arena;
   struct stock_items missing = {.items = arena_calloc(arena, needs->count, sizeof *missing.items)};
   for (size_t i = 0; i < needs->count; i++) {
-    const char *id = inventory_id(arena, needs->items[i].product_id);
+    const char *id = stock_change_inventory_id(change, needs->items[i].product_id);
     int64_t need = needs->items[i].quantity, moved = 0;
     const Ordershop__V1__Inventory *inventory;
     bool known;
@@ -158,60 +183,60 @@ struct status stock_change_move(struct stock_change *change, const struct stock_
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static void take(struct stock_change *change, const struct stock_thing *thing, const struct redis_reply *reply) {
-  struct newest_state state = {reply->type == REDIS_TEXT ? reply->text : NULL, reply->size};
-  newest_take(change->newest, thing->name, state);
+/* The first, from `thing` on, that is not known: a key, or a field. */
+static struct stock_thing *next_unknown(struct stock_thing *thing, bool is_field) {
+  while (thing && (!thing->asked || thing->known || (thing->field != NULL) != is_field)) thing = thing->next;
+  return thing;
 }
 
-static const struct stock_thing *next_unknown(const struct stock_thing *thing, bool is_field) {
-  while (thing && (thing->known || (thing->field != NULL) != is_field)) thing = thing->next;
-  return thing;
+static void take(const struct stock_thing *thing, const struct redis_reply *reply) {
+  newest_take(thing->use, (struct newest_state){redis_reply_text(reply), reply->size});
+}
+
+/* Sends the commands; returns how many. */
+static size_t send_reads(struct stock_change *change, struct context *context, struct redis_pending **pending) {
+  struct redis *redis = change->stock->store->commands;
+  struct redis_arguments keys = redis_arguments_of(change->arena, "MGET");
+  size_t count = 0;
+  for (struct stock_thing *t = change->first; (t = next_unknown(t, false)); t = t->next) redis_add_text(&keys, t->key);
+  if (keys.count > 1) pending[count++] = redis_send(redis, context, &keys);
+  for (struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) {
+    struct redis_arguments get = redis_command_of(change->arena, "HGET", t->key, t->field, NULL);
+    pending[count++] = redis_send(redis, context, &get);
+  }
+  return count;
 }
 
 /* Reads what is not known yet, in one trip. */
 static coroutine_fn struct status read_things(struct stock_change *change, struct context *context) {
-  struct arena *arena = change->arena;
-  struct redis *redis = change->stock->store->commands;
-  struct redis_arguments get_keys = redis_arguments_of(arena, "MGET");
-  size_t fields = 0;
-  for (const struct stock_thing *t = change->first; (t = next_unknown(t, false)); t = t->next) {
-    redis_add_text(&get_keys, t->key);
-  }
-  for (const struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) fields++;
-  struct redis_pending **pending = arena_calloc(arena, fields + 1, sizeof *pending), **at = pending;
-  if (get_keys.count > 1) *at++ = redis_send(redis, context, &get_keys);
-  for (const struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) {
-    struct redis_arguments get = redis_command_of(arena, "HGET", t->key, t->field, NULL);
-    *at++ = redis_send(redis, context, &get);
-  }
-
-  at = pending;
+  size_t things = 0;
+  for (const struct stock_thing *t = change->first; t; t = t->next) things++;
+  struct redis_pending **pending = arena_calloc(change->arena, things, sizeof *pending);
+  const struct redis_reply **replies = arena_calloc(change->arena, things, sizeof *replies);
+  size_t count = send_reads(change, context, pending), at = 0;
   struct status result = status_ok();
-  const struct redis_reply *reply;
-  if (get_keys.count > 1) {
-    result = redis_receive(*at++, &reply);
-    size_t i = 0;
-    for (const struct stock_thing *t = change->first; status_is_ok(result) && (t = next_unknown(t, false));
-         t = t->next) {
-      take(change, t, redis_reply_at(reply, i++));
-    }
-  }
-  for (const struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) {
-    struct status status = redis_receive(*at++, &reply);
-    if (status_is_ok(status)) take(change, t, reply);
+  for (size_t i = 0; i < count; i++) {
+    struct status status = redis_receive(pending[i], &replies[i]);
     if (status_is_ok(result)) result = status;
   }
-  return result;
+  if (!status_is_ok(result)) return result;
+  struct stock_thing *key = next_unknown(change->first, false);
+  if (key) at++; /* the first reply is that of MGET */
+  for (size_t i = 0; key; key = next_unknown(key->next, false)) take(key, redis_reply_at(replies[0], i++));
+  for (struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) take(t, replies[at++]);
+  return status_ok();
 }
 
 /* ---- deciding and committing ------------------------------------------------------------------------------------ */
 
 static void begin_run(struct stock_change *change) {
   change->transaction = transaction_of(change->stock->store, change->arena);
-  change->things = key_table_new(change->arena);
-  change->first = NULL;
-  change->last = &change->first;
   change->lacks = false;
+  for (struct stock_thing *t = change->first; t; t = t->next) {
+    t->asked = t->changed = false;
+    t->reservation = NULL;
+    t->inventory = NULL;
+  }
 }
 
 /* Runs the decision until it lacks nothing. */
@@ -258,13 +283,14 @@ static int put_things(struct stock_change *change) {
   struct transaction *transaction = &change->transaction;
   int first = 0;
   for (const struct stock_thing *t = change->first; t; t = t->next) {
+    if (!t->asked) continue;
     int guard = t->field
                     ? transaction_require_field_unchanged(transaction, t->key, t->field, t->found.bytes, t->found.size)
                     : transaction_require_unchanged(transaction, t->key, t->found.bytes, t->found.size);
     if (first == 0) first = guard;
     if (!t->changed) continue;
     put_thing(change, t);
-    newest_change(change->newest, t->name, t->made);
+    newest_change(t->use, t->made);
   }
   return first;
 }
@@ -299,7 +325,14 @@ static coroutine_fn struct status try_change(struct newest_command *newest, stru
                                              struct stock_changed *ret_changed, bool *ret_again) {
   struct context own = *context;
   own.arena = arena_new();
-  struct stock_change change = {.stock = stock, .arena = own.arena, .newest = newest};
+  struct stock_change change = {.stock = stock,
+                                .arena = own.arena,
+                                .newest = newest,
+                                .reservations = key_table_new(own.arena),
+                                .inventories = key_table_new(own.arena),
+                                .positions = key_table_new(own.arena),
+                                .inventory_ids = key_table_new(own.arena)};
+  change.last = &change.first;
   struct transaction_result result;
   struct status status = decide_fully(&change, &own, decide, subject);
   if (status_is_ok(status)) status = commit(&change, &own, &result, ret_again);

@@ -26,15 +26,16 @@ struct stock {
 
 struct stock_thing;
 
-/* One run of a decision. */
+/* One try. */
 struct stock_change {
   struct stock *stock;
-  struct arena *arena;            /* of the run: nothing in it outlives that */
+  struct arena *arena;            /* of the try: nothing in it outlives that */
   struct transaction transaction; /* takes guards and changes of the decision's own */
   bool lacks;                     /* something that was asked for is not known yet */
   /* private */
   struct newest_command *newest;
-  struct key_table *things;
+  struct key_table *reservations, *inventories, *positions; /* stock_thing by order, inventory, stream */
+  struct key_table *inventory_ids;                          /* by product */
   struct stock_thing *first, **last;
 };
 
@@ -61,6 +62,9 @@ const struct reservation *stock_change_reservation(struct stock_change *change, 
 /* Makes it another one, without moving any stock. */
 void stock_change_reserve(struct stock_change *change, const char *order_id, const struct reservation *reservation);
 
+/* The id of a product's inventory, as inventory_id. */
+const char *stock_change_inventory_id(struct stock_change *change, const char *product_id);
+
 /* An inventory, for reading; *ret_inventory is NULL if it is not known yet, or if there is none (*ret_known). Errors:
  * DATA_LOSS ENTITY_UNDECODABLE. */
 struct status stock_change_inventory(struct stock_change *change, const char *inventory_id, bool *ret_known,
@@ -76,9 +80,10 @@ void stock_change_amounts(struct stock_change *change, const char *inventory_id,
 struct status stock_change_move(struct stock_change *change, const struct stock_items *needs,
                                 const struct event_origin *origin, struct stock_items *ret_short);
 
-/* A field of a hash of the service's; NULL if it is not known yet, or is not there (*ret_known). */
-const char *stock_change_field(struct stock_change *change, const char *key, const char *field, bool *ret_known);
-void stock_change_set_field(struct stock_change *change, const char *key, const char *field, const char *value);
+/* The stored position of a stream (consumer_position_key), an entry id; NULL if it is not known yet, or there is none.
+ */
+const char *stock_change_position(struct stock_change *change, const char *stream);
+void stock_change_set_position(struct stock_change *change, const char *stream, const char *entry_id);
 
 /* `inventory_attempts`, and a member of it. */
 const char *stock_attempts_key(const struct stock *stock, struct arena *arena);

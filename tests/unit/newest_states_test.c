@@ -23,22 +23,28 @@ static struct newest_command begun(void) {
 
 static bool finds(struct newest_command *command, const char *name, const char *text) {
   struct newest_state state;
-  if (!newest_find(command, name, &state)) return false;
+  if (!newest_find(newest_use(command, name), &state)) return false;
   if (!text || !state.bytes) return !text && !state.bytes;
   return state.size == strlen(text) && memcmp(state.bytes, text, state.size) == 0;
 }
 
 static bool knows(struct newest_command *command, const char *name) {
   struct newest_state state;
-  return newest_find(command, name, &state);
+  return newest_find(newest_use(command, name), &state);
+}
+
+static bool is_known(struct newest_use *use) {
+  struct newest_state state;
+  return newest_find(use, &state);
 }
 
 /* A command that has read `from` and sent `to`. */
 static struct newest_command sent(const char *name, const char *from, const char *to) {
   struct newest_command command = begun();
-  if (!knows(&command, name)) newest_take(&command, name, state_of(from));
+  struct newest_use *use = newest_use(&command, name);
+  if (!is_known(use)) newest_take(use, state_of(from));
   CU_ASSERT_TRUE(finds(&command, name, from));
-  newest_change(&command, name, state_of(to));
+  newest_change(use, state_of(to));
   newest_send(&command);
   return command;
 }
@@ -87,9 +93,10 @@ static void nothing_is_a_state_too(struct context *context) {
 static void what_was_read_does_not_replace_what_was_sent_since(struct context *context) {
   begin_states(context);
   struct newest_command reader = begun();
-  CU_ASSERT_FALSE(knows(&reader, "a"));
+  struct newest_use *use = newest_use(&reader, "a");
+  CU_ASSERT_FALSE(is_known(use));
   struct newest_command other = sent("a", "1", "2");
-  newest_take(&reader, "a", state_of("1"));
+  newest_take(use, state_of("1"));
   CU_ASSERT_TRUE(finds(&reader, "a", "2"));
   newest_end(&reader);
   end(&other, NEWEST_DONE);
@@ -99,12 +106,13 @@ static void what_was_read_does_not_replace_what_was_sent_since(struct context *c
 static void what_was_read_before_something_was_forgotten_is_not_taken(struct context *context) {
   begin_states(context);
   struct newest_command reader = begun();
-  CU_ASSERT_FALSE(knows(&reader, "a"));
+  struct newest_use *use = newest_use(&reader, "a");
+  CU_ASSERT_FALSE(is_known(use));
   struct newest_command other = sent("a", "1", "2");
   newest_answered(&other, NEWEST_GIVEN_UP);
-  newest_take(&reader, "a", state_of("1"));
-  CU_ASSERT_FALSE(knows(&reader, "a"));
-  newest_take(&reader, "a", state_of("7"));
+  newest_take(use, state_of("1"));
+  CU_ASSERT_FALSE(is_known(use));
+  newest_take(use, state_of("7"));
   CU_ASSERT_TRUE(finds(&reader, "a", "7"));
   newest_end(&reader);
   newest_end(&other);
@@ -116,9 +124,10 @@ static void a_refusal_forgets_what_the_command_used_and_no_more(struct context *
   struct newest_command other = sent("b", "1", "2"), refused = sent("a", "1", "2"), after = sent("a", "2", "3");
   newest_answered(&refused, NEWEST_REFUSED);
   struct newest_command reader = newest_command_of(states, patience_end_us());
-  CU_ASSERT_FALSE(knows(&reader, "a"));
+  struct newest_use *use = newest_use(&reader, "a");
+  CU_ASSERT_FALSE(is_known(use));
   CU_ASSERT_TRUE(finds(&reader, "b", "2"));
-  newest_take(&reader, "a", state_of("9"));
+  newest_take(use, state_of("9"));
   newest_answered(&after, NEWEST_REFUSED); /* as all that built on it; what was read since stays */
   CU_ASSERT_TRUE(finds(&reader, "a", "9"));
   newest_end(&reader);

@@ -22,6 +22,7 @@ struct slot {
 };
 
 struct newest_use {
+  struct newest_use *next; /* of the command */
   struct slot *slot;
   uint64_t forgotten; /* as it was when the command found, or did not find, the state */
 };
@@ -98,33 +99,37 @@ static void forget_all(struct newest_states *states) {
   }
 }
 
-static struct newest_use *use_of(struct newest_command *command, struct slot *slot) {
-  for (size_t i = 0; i < command->use_count; i++) {
-    if (command->uses[i].slot == slot) return &command->uses[i];
-  }
-  if (command->use_count == command->use_room) {
-    command->use_room = command->use_room ? 2 * command->use_room : 8;
-    command->uses = memory_realloc(command->uses, command->use_room * sizeof *command->uses);
-  }
+struct newest_use *newest_use(struct newest_command *command, const char *name) {
+  struct newest_use *use = memory_alloc(sizeof *use);
+  struct slot *slot = slot_at(command->states, name);
+  *use = (struct newest_use){.next = command->uses, .slot = slot, .forgotten = slot->forgotten};
+  command->uses = use;
   slot->users++;
-  command->uses[command->use_count] = (struct newest_use){.slot = slot};
-  return &command->uses[command->use_count++];
+  return use;
 }
 
-bool newest_find(struct newest_command *command, const char *name, struct newest_state *ret_state) {
-  struct slot *slot = slot_at(command->states, name);
-  use_of(command, slot)->forgotten = slot->forgotten;
+static void release_uses(struct newest_command *command) {
+  while (command->uses) {
+    struct newest_use *use = command->uses;
+    command->uses = use->next;
+    release_slot(command->states, use->slot);
+    free(use);
+  }
+}
+
+bool newest_find(struct newest_use *use, struct newest_state *ret_state) {
+  const struct slot *slot = use->slot;
+  use->forgotten = slot->forgotten;
   if (slot->known) *ret_state = (struct newest_state){slot->bytes, slot->size};
   return slot->known;
 }
 
-void newest_take(struct newest_command *command, const char *name, struct newest_state state) {
-  struct slot *slot = slot_at(command->states, name);
-  if (!slot->known && slot->forgotten == use_of(command, slot)->forgotten) set_state(slot, state);
+void newest_take(struct newest_use *use, struct newest_state state) {
+  if (!use->slot->known && use->slot->forgotten == use->forgotten) set_state(use->slot, state);
 }
 
-void newest_change(struct newest_command *command, const char *name, struct newest_state state) {
-  set_state(slot_at(command->states, name), state);
+void newest_change(struct newest_use *use, struct newest_state state) {
+  set_state(use->slot, state);
 }
 
 /* ---- turns ------------------------------------------------------------------------------------------------------ */
@@ -146,6 +151,7 @@ static void leave_line(struct newest_command *command) {
 
 coroutine_fn bool newest_begin(struct newest_command *command) {
   struct newest_states *states = command->states;
+  release_uses(command);
   if (clock_monotonic_us() >= command->deadline_us) return false;
   bool waits = command->refused || states->line > 0;
   if (waits && !command->in_line && !get_in_line(command)) return false;
@@ -164,8 +170,7 @@ void newest_send(struct newest_command *command) {
 
 /* What it used is not, or may not be, stored as it was found; what it has sent never came to be. */
 static void forget_used(struct newest_command *command) {
-  for (size_t i = 0; i < command->use_count; i++) {
-    const struct newest_use *use = &command->uses[i];
+  for (const struct newest_use *use = command->uses; use; use = use->next) {
     if (use->slot->forgotten == use->forgotten) forget(use->slot);
   }
 }
@@ -187,8 +192,5 @@ void newest_answered(struct newest_command *command, enum newest_outcome outcome
 
 void newest_end(struct newest_command *command) {
   leave_line(command);
-  for (size_t i = 0; i < command->use_count; i++) release_slot(command->states, command->uses[i].slot);
-  free(command->uses);
-  command->uses = NULL;
-  command->use_count = 0;
+  release_uses(command);
 }

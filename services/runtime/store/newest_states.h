@@ -15,8 +15,9 @@
  *   struct newest_command command = newest_command_of(states, context->deadline_us);
  *   do {
  *     if (!newest_begin(&command)) ...;               the deadline is over
- *     while (state is not known by newest_find) newest_take(what is read);
- *     newest_change(...), newest_send(&command);      no yield since the states were found
+ *     use = newest_use(&command, name);
+ *     while (!newest_find(use, &state)) newest_take(use, what is read);
+ *     newest_change(use, ...), newest_send(&command);      no yield since the states were found
  *     transaction_run(...);
  *     newest_answered(&command, outcome);
  *   } while (it was refused);
@@ -40,16 +41,16 @@ struct newest_states *newest_states_new(struct arena *arena);
 /* How many states are kept. */
 size_t newest_states_count(const struct newest_states *states);
 
+/* What a command uses. */
 struct newest_use;
 
 /* A command, on the stack of its coroutine. */
 struct newest_command {
   struct newest_states *states;
   int64_t deadline_us;     /* clock_monotonic_us */
-  struct newest_use *uses; /* the states that it uses; the command's */
-  size_t use_count, use_room;
-  bool refused; /* it tries again */
-  bool in_line; /* it has its turn in the line of those that were refused */
+  struct newest_use *uses; /* of the present try; the command's */
+  bool refused;            /* it tries again */
+  bool in_line;            /* it has its turn in the line of those that were refused */
   struct keyed_lock_holder turn;
 };
 
@@ -63,16 +64,20 @@ struct newest_state {
   size_t size;
 };
 
-/* Finds the newest state of a thing, which `name` names. Returns false if it is not known: then it is to be read, and
- * told by newest_take. The bytes are valid until the next yield. */
-bool newest_find(struct newest_command *command, const char *name, struct newest_state *ret_state);
+/* Says that this try uses the thing that `name` names; once for each. Valid until the next newest_begin or
+ * newest_end. */
+struct newest_use *newest_use(struct newest_command *command, const char *name);
+
+/* Finds the newest state. Returns false if it is not known: then it is to be read, and told by newest_take. The bytes
+ * are valid until the next yield. */
+bool newest_find(struct newest_use *use, struct newest_state *ret_state);
 
 /* Takes what was read after newest_find for what is stored, unless something newer is known, or was forgotten, since:
  * newest_find tells. The bytes are copied. */
-void newest_take(struct newest_command *command, const char *name, struct newest_state state);
+void newest_take(struct newest_use *use, struct newest_state state);
 
 /* Says what the command's transaction will make of a thing that it has found; copied. */
-void newest_change(struct newest_command *command, const char *name, struct newest_state state);
+void newest_change(struct newest_use *use, struct newest_state state);
 
 /* Says that the transaction will be run now. */
 void newest_send(struct newest_command *command);
