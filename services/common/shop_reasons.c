@@ -13,15 +13,23 @@ const char reason_order_claimed[] = "ORDER_CLAIMED";
 const char reason_out_of_stock[] = "OUT_OF_STOCK";
 const char reason_reservation_expired[] = "RESERVATION_EXPIRED";
 const char reason_smtp_unreachable[] = "SMTP_UNREACHABLE";
-const char reason_stock_contended[] = "STOCK_CONTENDED";
 const char reason_stock_out_of_range[] = "STOCK_OUT_OF_RANGE";
 const char reason_stock_reserved[] = "STOCK_RESERVED";
 const char reason_stopping[] = "STOPPING";
 
 const char *const shop_reasons[] = {
-    reason_claim_expired,       reason_mail_changed,       reason_mail_folder_unwritable,
-    reason_mail_sender_invalid, reason_order_being_billed, reason_order_billed,
-    reason_order_claimed,       reason_out_of_stock,       reason_reservation_expired,
-    reason_smtp_unreachable,    reason_stock_contended,    reason_stock_out_of_range,
-    reason_stock_reserved,      reason_stopping,           NULL,
+    reason_claim_expired,
+    reason_mail_changed,
+    reason_mail_folder_unwritable,
+    reason_mail_sender_invalid,
+    reason_order_being_billed,
+    reason_order_billed,
+    reason_order_claimed,
+    reason_out_of_stock,
+    reason_reservation_expired,
+    reason_smtp_unreachable,
+    reason_stock_out_of_range,
+    reason_stock_reserved,
+    reason_stopping,
+    NULL,
 };

@@ -14,7 +14,6 @@ extern const char reason_order_claimed[];
 extern const char reason_out_of_stock[];
 extern const char reason_reservation_expired[];
 extern const char reason_smtp_unreachable[];
-extern const char reason_stock_contended[];
 extern const char reason_stock_out_of_range[];
 extern const char reason_stock_reserved[];
 extern const char reason_stopping[];

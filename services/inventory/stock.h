@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stock: what orders hold of each product, a lease in log time (stock.lua, where everything happens in one step each).
+/* Stock: what orders hold of each product, a lease in log time. Each change is one step (stock_change.h).
  *
  * A reservation belongs to an order and consists of its recorded items, those of the order's last event, and of open
  * attempts to record it anew. Of each product the order holds the largest quantity among them: so tries that compete or

@@ -115,15 +115,34 @@ static void of_64_updates_of_one_order_by_two_processes_all_are_made_and_the_sto
   leave_replica();
 }
 
-static void of_64_adjustments_of_one_stock_at_once_all_are_made(void) {
+static void adjust_at_once(bool with_replica) {
   const Ordershop__V1__Product *own = new_stocked_product(10);
   Ordershop__V1__AdjustStockRequest request = ORDERSHOP__V1__ADJUST_STOCK_REQUEST__INIT;
   request.product_id = own->id;
   request.delta = 1;
   const void *requests[CROWD];
   for (size_t i = 0; i < CROWD; i++) requests[i] = &request;
-  assert_all_ok(crowd(ORDERSHOP_INVENTORY, "AdjustStock", requests, false));
+  assert_all_ok(crowd(ORDERSHOP_INVENTORY, "AdjustStock", requests, with_replica));
   CU_ASSERT_TRUE(stock_is(own->id, 10 + CROWD, 0));
+}
+
+static void of_64_adjustments_of_one_stock_at_once_all_are_made(void) {
+  adjust_at_once(false);
+}
+
+static void of_64_adjustments_of_one_stock_by_two_processes_all_are_made(void) {
+  use_replica(ORDERSHOP_INVENTORY);
+  adjust_at_once(true);
+  leave_replica();
+}
+
+static void of_64_orders_of_one_product_at_once_all_are_made(void) {
+  const Ordershop__V1__Product *own = new_stocked_product(2 * CROWD);
+  const void *requests[CROWD];
+  for (size_t i = 0; i < CROWD; i++) requests[i] = order_request(customer->id, own->id, 2, NULL);
+  assert_all_ok(crowd(ORDERSHOP_ORDER, "CreateOrder", requests, false));
+  CU_ASSERT_TRUE(attempts_end());
+  CU_ASSERT_TRUE(stock_is(own->id, 0, 2 * CROWD));
 }
 
 static void of_64_cancellations_of_one_order_at_once_one_is_made_and_the_others_find_no_order(void) {
@@ -182,6 +201,9 @@ int main(int argc, char **argv) {
       {"of 64 updates of one order by two processes all are made and the stock is the last one's",
        of_64_updates_of_one_order_by_two_processes_all_are_made_and_the_stock_is_the_last_one_s},
       {"of 64 adjustments of one stock at once all are made", of_64_adjustments_of_one_stock_at_once_all_are_made},
+      {"of 64 adjustments of one stock by two processes all are made",
+       of_64_adjustments_of_one_stock_by_two_processes_all_are_made},
+      {"of 64 orders of one product at once all are made", of_64_orders_of_one_product_at_once_all_are_made},
       {"of 64 cancellations of one order at once one is made and the others find no order",
        of_64_cancellations_of_one_order_at_once_one_is_made_and_the_others_find_no_order},
       {"of 64 sends of one mail by two processes all answer the same mail",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many commands the functions of stock.lua run in Redis: nothing may cost more than in proportion to the products
+/* How many commands changes of the stock run in Redis: nothing may cost more than in proportion to the products
  * that it is about, however many orders there are. Counts are the same on every machine; for times see
  * tests/benchmark/stock_benchmark.c. */
 #include <stdlib.h>

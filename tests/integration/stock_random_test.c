@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random courses of orders, reservations, crashes and deliveries against an oracle: what stock.lua keeps is, after
- * every step, what the rules of stock.h say. Seeds are fixed: a failure tells its seed and step and comes again. */
+/* Random courses of orders, reservations, crashes and deliveries against an oracle: what is stored is, after every
+ * step, what the rules of stock.h say. Seeds are fixed: a failure tells its seed and step and comes again. */
 #include <stdio.h>
 #include <string.h>
 

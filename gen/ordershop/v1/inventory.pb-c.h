@@ -37,9 +37,6 @@ typedef struct Ordershop__V1__AdjustStockRequest Ordershop__V1__AdjustStockReque
 
 /*
  * The stock of a product.
- * Besides the services, services/inventory/stock.lua reads and writes the packed message: it changes amount,
- * reserved_amount, version and update_time by their numbers and types, and keeps all other fields as they are.
- * A further field that is to change with the stock has to be added there, too.
  */
 struct  Ordershop__V1__Inventory
 {

@@ -128,29 +128,6 @@ coroutine_fn struct status clock_make(struct event_store *store, struct context 
   return status_ok();
 }
 
-coroutine_fn struct status event_function_call(struct event_store *store, struct context *context,
-                                               const struct redis_library *library, const char *function,
-                                               const struct redis_arguments *keys, const struct redis_arguments *values,
-                                               const struct redis_reply **ret_reply) {
-  const struct redis_reply *reply;
-  struct status status = known_log_check(store->known, context);
-  if (status_is_ok(status)) {
-    status = redis_function_call(store->commands, context, library, function, keys, values, &reply);
-  }
-  if (!status_is_ok(status)) return status;
-  const char *outcome = redis_reply_text(redis_reply_at(reply, 0));
-  if (outcome && strcmp(outcome, "no clock") == 0) {
-    struct position now;
-    status = clock_make(store, context, &now);
-    if (status_is_ok(status)) {
-      status = redis_function_call(store->commands, context, library, function, keys, values, &reply);
-    }
-    if (!status_is_ok(status)) return status;
-  }
-  *ret_reply = reply;
-  return status_ok();
-}
-
 coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now) {
   struct redis_arguments keys = redis_arguments_empty(context->arena), none = redis_arguments_empty(context->arena);
   redis_add_text(&keys, clock_key(store, context->arena));

@@ -37,13 +37,6 @@ const char *event_store_loss(const struct event_store *store);
 /* Makes a library whose Lua source `source` may use the functions of store/lua/log_time.lua, which is put before it. */
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);
 
-/* Calls a function of a library whose first key is the clock. An answer of {'no clock'} has changed nothing: the clock
- * is made and the call is made once more. Errors: as redis_command. */
-coroutine_fn struct status event_function_call(struct event_store *store, struct context *context,
-                                               const struct redis_library *library, const char *function,
-                                               const struct redis_arguments *keys, const struct redis_arguments *values,
-                                               const struct redis_reply **ret_reply);
-
 /* Makes a position of the replies in which functions tell a log time and an epoch; what is missing becomes zero. */
 void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
                          struct position *ret_position);
