@@ -42,19 +42,28 @@ int64_t stock_items_find(const struct stock_items *items, const char *product_id
   return found ? found->quantity : 0;
 }
 
+/* The product that comes first in either, from `b` and `a` on; NULL at the end of both. */
+static const char *first_product(const struct stock_items *before, size_t b, const struct stock_items *after,
+                                 size_t a) {
+  const char *old = b < before->count ? before->items[b].product_id : NULL;
+  const char *new = a < after->count ? after->items[a].product_id : NULL;
+  if (!old || !new) return old ? old : new;
+  return strcmp(old, new) < 0 ? old : new;
+}
+
+/* The product's quantity, if it is the one at *at, which is passed then; else 0. */
+static int64_t take_quantity(const struct stock_items *items, size_t *at, const char *product_id) {
+  if (*at == items->count || strcmp(items->items[*at].product_id, product_id) != 0) return 0;
+  return items->items[(*at)++].quantity;
+}
+
 struct stock_items stock_items_difference(struct arena *arena, const struct stock_items *before,
                                           const struct stock_items *after) {
   struct stock_items result = {.items = arena_calloc(arena, before->count + after->count, sizeof *result.items)};
-  for (size_t b = 0, a = 0; b < before->count || a < after->count;) {
-    const struct stock_item *old = b < before->count ? &before->items[b] : NULL;
-    const struct stock_item *new = a < after->count ? &after->items[a] : NULL;
-    int order = !old ? 1 : !new ? -1 : compare_items(old, new);
-    if (order <= 0) b++;
-    if (order >= 0) a++;
-    int64_t more = (order >= 0 ? new->quantity : 0) - (order <= 0 ? old->quantity : 0);
-    if (more == 0) continue;
-    result.items[result.count++] =
-        (struct stock_item){.product_id = order >= 0 ? new->product_id : old->product_id, .quantity = more};
+  size_t b = 0, a = 0;
+  for (const char *product; (product = first_product(before, b, after, a));) {
+    int64_t more = -take_quantity(before, &b, product) + take_quantity(after, &a, product);
+    if (more != 0) result.items[result.count++] = (struct stock_item){.product_id = product, .quantity = more};
   }
   return result;
 }

@@ -95,7 +95,7 @@ static struct status decide_to_reserve(struct stock_change *change, void *subjec
   struct stock_items held = before ? reservation_held(arena, before) : (struct stock_items){0};
   if (before && reservation_attempt(before, wanted->attempt_id)) return status_ok();
   struct status status = check_available(change, reserving, &held);
-  if (!status_is_ok(status) || change->lacks || !status_is_ok(reserving->answer)) return status;
+  if (!status_is_ok(status) || !before || change->lacks || !status_is_ok(reserving->answer)) return status;
 
   struct reservation after = *before;
   const struct attempt attempt = {wanted->attempt_id, wanted->expire_log_time, reserving->items};
