@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fault_shop.h"
+#include "patience.h"
 
 enum { CROWD = 64, STOCK = 1000000 };
 
@@ -13,11 +14,20 @@ static struct ordershop_client *by_replica; /* one try, at another process of th
 
 /* ---- helpers ---------------------------------------------------------------------------------------------------- */
 
+static bool replica_serves(const void *service) {
+  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
+  bool serving = false;
+  struct status status =
+      ordershop_check_health(by_replica, &context, *(const enum ordershop_service *)service, &serving);
+  return status_is_ok(status) && serving;
+}
+
 static void use_replica(enum ordershop_service service) {
   struct ordershop_client_options options = {.port_base = private_shop_port(shop, ORDERSHOP_CUSTOMER) - 1,
                                              .attempts = 1};
   options.addresses[service] = arena_printf(arena, "127.0.0.1:%d", private_shop_start_replica(shop, service));
   CU_ASSERT_TRUE_FATAL(status_is_ok(ordershop_client_open(arena, &options, &by_replica)));
+  CU_ASSERT_TRUE_FATAL(eventually(replica_serves, &service));
 }
 
 static void leave_replica(void) {
