@@ -156,28 +156,45 @@ struct poll_state {
   bool woken;  /* the last block ended before its time */
 };
 
-/* Reads the clock before the log: if the log then has nothing more, everything up to that time has been applied. */
-static coroutine_fn struct status look_at_clock(struct consumer *consumer, int64_t *ret_last) {
+static struct status check_clock(struct consumer *consumer, const struct position *last) {
+  bool is_known = strcmp(last->epoch, consumer->progress.position.epoch) == 0;
+  if (is_known && !*event_store_loss(consumer->options.store)) return status_ok();
+  return status_error(consumer->arena, STATUS_ABORTED, reason_log_changed, "the log is not the one that was read");
+}
+
+static coroutine_fn struct status tick(struct consumer *consumer, struct context *context) {
+  struct position now;
+  struct status status = clock_tick(consumer->options.store, context, &now);
+  return status_is_ok(status) ? check_clock(consumer, &now) : status;
+}
+
+/* Reads the clock and then the log, in one trip: if the log has nothing more, everything up to that time has been
+ * applied. */
+static coroutine_fn struct status read_with_clock(struct consumer *consumer, struct context *context,
+                                                  struct poll_state *state, int64_t *ret_clock) {
   struct event_store *store = consumer->options.store;
-  struct context context = term_context(consumer, arena_new());
+  struct redis_pending *asked = clock_ask(store, store->reads, context);
+  struct status status = stream_reader_read(consumer->parts.reader, store->reads, context, &state->behind);
   struct position last;
-  struct status status =
-      consumer->housekeeping.wants_tick ? clock_tick(store, &context, &last) : clock_read(store, &context, &last);
-  status = status_copy(status, consumer->arena);
-  arena_free(context.arena);
-  if (!status_is_ok(status)) return status;
-  if (strcmp(last.epoch, consumer->progress.position.epoch) != 0 || *event_store_loss(store)) {
-    return status_error(consumer->arena, STATUS_ABORTED, reason_log_changed, "the log is not the one that was read");
-  }
-  *ret_last = last.log_time;
-  return status_ok();
+  struct status told = clock_told(store, asked, &last);
+  if (status_is_ok(status)) status = told;
+  if (status_is_ok(status)) status = check_clock(consumer, &last);
+  if (status_is_ok(status)) *ret_clock = last.log_time;
+  return status;
 }
 
 static coroutine_fn struct status read_log(struct consumer *consumer, struct poll_state *state, int64_t *ret_clock) {
-  struct status status = state->behind ? status_ok() : look_at_clock(consumer, ret_clock);
-  if (!status_is_ok(status)) return status;
-  struct context context = term_context(consumer, consumer->arena);
-  return stream_reader_read(consumer->parts.reader, consumer->options.store->reads, &context, &state->behind);
+  struct context context = term_context(consumer, arena_new());
+  struct status status = status_ok();
+  if (state->behind) {
+    status = stream_reader_read(consumer->parts.reader, consumer->options.store->reads, &context, &state->behind);
+  } else {
+    if (consumer->housekeeping.wants_tick) status = tick(consumer, &context);
+    if (status_is_ok(status)) status = read_with_clock(consumer, &context, state, ret_clock);
+  }
+  status = status_copy(status, consumer->arena);
+  arena_free(context.arena);
+  return status;
 }
 
 static bool goes_on(const struct consumer *consumer) {

@@ -25,9 +25,10 @@ struct record_list {
 
 struct cached_view {
   const struct view *view;
-  struct key_table *records; /* struct cached_record by key */
-  struct record_list wanted; /* not known yet */
-  struct record_list dirty;  /* to be written, in the order of their first change */
+  struct key_table *records;   /* struct cached_record by key */
+  struct record_list wanted;   /* not known yet */
+  struct record_list dirty;    /* to be written, in the order of their first change */
+  struct redis_pending *asked; /* during a fetch; NULL if nothing is wanted */
   struct cached_view *next;
 };
 
@@ -78,16 +79,21 @@ void view_cache_want(struct view_cache *cache, const struct view *view, const ch
   record_at(cache, view_of(cache, view), key);
 }
 
-static coroutine_fn struct status fetch_view(struct view_cache *cache, struct context *context,
-                                             struct cached_view *view) {
-  if (!view->wanted.first) return status_ok();
+/* Asks for what is wanted of the view. Returns NULL if nothing is. */
+static struct redis_pending *ask_for_view(struct view_cache *cache, struct context *context, struct cached_view *view) {
+  if (!view->wanted.first) return NULL;
   const char *hash = view_key(cache->store, cache->arena, view->view);
   struct redis_arguments get = redis_command_of(cache->arena, "HMGET", hash, NULL);
   for (struct cached_record *record = view->wanted.first; record; record = record->next) {
     redis_add_text(&get, record->key);
   }
+  return redis_send(cache->store->commands, context, &get);
+}
+
+static coroutine_fn struct status take_view(struct redis_pending *asked, struct cached_view *view) {
+  if (!asked) return status_ok();
   const struct redis_reply *reply;
-  struct status status = redis_command(cache->store->commands, context, &get, &reply);
+  struct status status = redis_receive(asked, &reply);
   if (!status_is_ok(status)) return status;
   size_t i = 0;
   for (struct cached_record *record = view->wanted.first; record; record = record->next) {
@@ -100,12 +106,17 @@ static coroutine_fn struct status fetch_view(struct view_cache *cache, struct co
   return status_ok();
 }
 
+/* All views in one trip. */
 coroutine_fn struct status view_cache_fetch(struct view_cache *cache, struct context *context) {
   for (struct cached_view *view = cache->views; view; view = view->next) {
-    struct status status = fetch_view(cache, context, view);
-    if (!status_is_ok(status)) return status;
+    view->asked = ask_for_view(cache, context, view);
   }
-  return status_ok();
+  struct status first = status_ok();
+  for (struct cached_view *view = cache->views; view; view = view->next) {
+    struct status status = take_view(view->asked, view);
+    if (status_is_ok(first)) first = status;
+  }
+  return first;
 }
 
 coroutine_fn struct status view_cache_get(struct view_cache *cache, struct context *context, const struct view *view,
@@ -113,7 +124,7 @@ coroutine_fn struct status view_cache_get(struct view_cache *cache, struct conte
   struct cached_view *of = view_of(cache, view);
   struct cached_record *record = record_at(cache, of, key);
   if (!record->known) {
-    struct status status = fetch_view(cache, context, of);
+    struct status status = take_view(ask_for_view(cache, context, of), of);
     if (!status_is_ok(status)) return status;
   }
   if (record->bytes && !record->message) {

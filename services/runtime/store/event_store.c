@@ -149,14 +149,27 @@ coroutine_fn struct status clock_tick(struct event_store *store, struct context 
   return status_ok();
 }
 
-coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last) {
+struct redis_pending *clock_ask(struct event_store *store, struct redis *redis, struct context *context) {
   struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(store, context->arena), NULL);
+  return redis_send(redis, context, &get);
+}
+
+coroutine_fn struct status clock_told(struct event_store *store, struct redis_pending *asked,
+                                      struct position *ret_last) {
   const struct redis_reply *reply;
-  struct status status = redis_command(store->commands, context, &get, &reply);
+  struct status status = redis_receive(asked, &reply);
   if (!status_is_ok(status)) return status;
+  struct position last = {0};
+  if (clock_parse(redis_reply_text(reply), &last)) event_store_saw(store, &last);
+  *ret_last = last;
+  return status_ok();
+}
+
+coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last) {
   struct position last;
-  if (!clock_parse(redis_reply_text(reply), &last)) return clock_tick(store, context, ret_last);
-  event_store_saw(store, &last);
+  struct status status = clock_told(store, clock_ask(store, store->commands, context), &last);
+  if (!status_is_ok(status)) return status;
+  if (!*last.epoch) return clock_tick(store, context, ret_last);
   *ret_last = last;
   return status_ok();
 }

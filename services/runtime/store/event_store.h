@@ -48,6 +48,12 @@ coroutine_fn struct status clock_tick(struct event_store *store, struct context 
 /* Makes the clock if there is none, and tells it. Errors: as redis_command. */
 coroutine_fn struct status clock_make(struct event_store *store, struct context *context, struct position *ret_now);
 
+/* Ask for the clock on one of the store's connections, so that what is asked there next is read after it in the same
+ * trip, and receive the answer (redis_receive). If there is no clock, *ret_last is all zero. */
+struct redis_pending *clock_ask(struct event_store *store, struct redis *redis, struct context *context);
+coroutine_fn struct status clock_told(struct event_store *store, struct redis_pending *asked,
+                                      struct position *ret_last);
+
 /* Reads the clock without moving it. */
 coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
 
