@@ -4,6 +4,7 @@
  * packed once (request_form.h). */
 #pragma once
 
+#include "client/load/cpu_watch.h"
 #include "client/load/load_mix.h"
 #include "client/load/load_shop.h"
 #include "client/load/load_tally.h"
@@ -25,6 +26,7 @@ struct load_options {
   int64_t duration_ms; /* that is measured */
   int64_t warm_up_ms;  /* before that */
   int products;        /* of an order */
+  int prepared;        /* customers, products ... that load_prepare makes of each */
   bool retry;          /* what failed is tried again as the client library does */
   const char *after;   /* position that every answer must have seen, or NULL */
 
@@ -32,6 +34,7 @@ struct load_options {
   void (*show_progress)(void *argument, const struct load_progress *progress); /* five times a second or less */
   void (*take_reply)(void *argument, const struct load_command *command, const struct call *call); /* of what makes
                                                                                                        something */
+  struct cpu_watch *watch; /* what processes use while it is measured */
   void *argument;
 };
 
@@ -44,10 +47,9 @@ struct load_target {
 /* Errors: INVALID_ARGUMENT (an address of a service of the mix is none that load can call). */
 struct status load_check_target(struct arena *arena, const struct load_target *target, const struct load_mix *mix);
 
-/* Makes what the mix needs (customers, products with stock ...), `LOAD_PREPARED` of each, then calls each command once,
- * which waits until the services know it all. Errors: those of the calls. The caller clears the shop, also after an
- * error. */
-#define LOAD_PREPARED 100
+/* Makes what the mix needs (customers, products with stock ...), options->prepared of each unless the shop has some,
+ * then calls each command once, which waits until the services know it all. Errors: those of the calls. The caller
+ * clears the shop, also after an error. */
 struct status load_prepare(struct arena *arena, const struct load_target *target, const struct load_options *options,
                            struct load_shop *shop);
 

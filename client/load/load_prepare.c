@@ -45,7 +45,7 @@ static struct status run(struct preparation *preparation, const struct load_mix 
 static struct status make(struct preparation *preparation, enum load_kind kind, struct load_ids *into) {
   const struct load_mix mix = {.count = 1, .shares = {{load_command_maker(kind), 1}}, .total = 1};
   preparation->into = into;
-  struct status status = run(preparation, &mix, LOAD_PREPARED, false);
+  struct status status = run(preparation, &mix, preparation->options->prepared, false);
   preparation->into = NULL;
   return status;
 }
@@ -79,6 +79,7 @@ static struct status make_all(struct preparation *preparation) {
   struct load_ids *any = preparation->shop->any;
   bool needed[LOAD_KINDS] = {false};
   for (size_t i = 0; i < mix->count; i++) require(mix->shares[i].command, needed);
+  for (int kind = 0; kind < LOAD_KINDS; kind++) needed[kind] = needed[kind] && any[kind].count == 0;
   struct status status = status_ok();
   if (needed[LOAD_CUSTOMER]) status = make(preparation, LOAD_CUSTOMER, &any[LOAD_CUSTOMER]);
   bool products = needed[LOAD_PRODUCT] || needed[LOAD_INVENTORY];

@@ -62,6 +62,7 @@ struct run {
   int64_t resume_us;               /* the first of these */
   struct schedule schedule;        /* of a rate */
   int64_t measured_us, end_us, progress_us;
+  enum { NOT_YET, WATCHING, WATCHED } watch;
   uint64_t calls;             /* after which it ends; 0: by time */
   uint64_t number, under_way; /* calls begun, and those of them that have not ended */
   struct load_tally *tally;
@@ -289,6 +290,8 @@ static int64_t next_us(struct run *run, int64_t now_us, int64_t reconnect_us) {
   if (run->begun) next = min(next, run->begun->deadline_us);
   if (run->options->rate > 0 && now_us < run->end_us) next = min(next, schedule_due_us(&run->schedule));
   if (run->options->show_progress) next = min(next, run->progress_us);
+  if (run->options->watch && run->watch != WATCHED)
+    next = min(next, run->watch == NOT_YET ? run->measured_us : run->end_us);
   return next;
 }
 
@@ -301,8 +304,22 @@ static void poll_until(struct pollfd *fds, size_t count, int64_t until_us) {
   for (size_t i = 0; i < count; i++) fds[i].revents = 0;
 }
 
+/* What processes use is that between the first and the last moment that is measured. */
+static void watch(struct run *run, int64_t now_us) {
+  if (!run->options->watch) return;
+  if (run->watch == NOT_YET && now_us >= run->measured_us) {
+    cpu_watch_begin(run->options->watch);
+    run->watch = WATCHING;
+  }
+  if (run->watch == WATCHING && now_us >= run->end_us) {
+    cpu_watch_end(run->options->watch);
+    run->watch = WATCHED;
+  }
+}
+
 static void turn(struct run *run, struct pollfd **fds) {
   int64_t now_us = clock_monotonic_us(), reconnect_us = INT64_MAX;
+  watch(run, now_us);
   resume(run, now_us);
   if (run->options->rate > 0) begin_due(run, now_us);
   if (run->options->rate == 0) begin_what_is_free(run, now_us);
@@ -346,6 +363,7 @@ static void call_all(struct run *run) {
   run->end_us = run->calls > 0 ? INT64_MAX : run->measured_us + options->duration_ms * 1000;
   run->schedule = (struct schedule){.begin_us = begin_us, .rate = options->rate};
   while (!is_over(run)) turn(run, &fds);
+  watch(run, clock_monotonic_us());
   free(fds);
 }
 

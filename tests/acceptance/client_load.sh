@@ -59,6 +59,27 @@ expect "every command of the shop is called, and none fails" calls_every_command
 expect "a rate is kept to the call" keeps_its_rate
 expect "percentiles rise" tells_percentiles_in_their_order
 
+# --- What it costs the shop, and what it is made in ---
+
+tells_what_processes_cost() {
+  load --mode get --in-flight 4 --seconds 1 --watch "customer=${shop_pid[customer]},redis=${shop_pid[redis]}" &&
+    holds '.cpuUs.customer > 0 and .cpuUs.redis > 0 and .others >= 0 and .generatorCpuUs > 0'
+}
+
+customers() { redis XLEN events:customer_created; }
+
+makes_the_shop_once() {
+  local before
+  before=$(customers)
+  load --mode order --in-flight 2 --seconds 1 --prepare 7 --shop "$shop_folder/ids" &&
+    [ "$(customers)" -eq $((before + 7)) ] && [ "$(jq '.products | length' "$shop_folder/ids")" -eq 7 ] &&
+    load --mode order --in-flight 2 --seconds 1 --shop "$shop_folder/ids" && holds '.failures == 0' &&
+    [ "$(customers)" -eq $((before + 7)) ]
+}
+
+expect "it tells what processes of this machine cost a call" tells_what_processes_cost
+expect "what was made for a run is there for the next one" makes_the_shop_once
+
 # --- Sweeps ---
 
 well_formed() { python3 -c 'import sys, xml.dom.minidom as m; assert m.parse(sys.argv[1]).documentElement.tagName == "svg"' "$1"; }
@@ -147,6 +168,7 @@ refuses() { # refuses PATTERN FLAG...
 }
 
 refuses_what_is_wrong() {
+  echo '{"customers": ["x"]}' >"$shop_folder/bad"
   refuses 'mix: "CreateOrdre" is no command; did you mean CreateOrder?' --mix CreateOrdre=1 &&
     refuses 'weight of GetOrder' --mix GetOrder=0 &&
     refuses 'is there twice' --mix GetOrder,GetOrder &&
@@ -161,6 +183,11 @@ refuses_what_is_wrong() {
     refuses 'plot draws a --sweep' --plot "$shop_folder/x.svg" &&
     refuses 'plot: /nowhere/x.svg: No such file' --sweep 5 --plot /nowhere/x.svg &&
     refuses 'CreateOrder is not in the mix' --mode get --mails &&
+    refuses 'watch: "x" is not a name and the number of a process' --watch x &&
+    refuses 'watch: "x=1y" is not' --watch x=1y &&
+    refuses 'is no process that can be watched' --watch x=2147483647 &&
+    refuses "shop: $shop_folder/bad: is not a file that --shop has written" --mode get --shop "$shop_folder/bad" &&
+    refuses "shop: /nowhere/ids: No such file" --mode get --shop /nowhere/ids &&
     refuses 'load connects by itself' --use-proxy yes --seconds 1 &&
     refuses 'is not host:port' --mode get --seconds 1 --customer-address unix:/tmp/x
 }

@@ -36,4 +36,4 @@ cd "$ORDERSHOP_SOURCE"
   --set "5005=${shop_port_base%0}" --set "6380=$ORDERSHOP_REDIS_PORT" --set '$PWD/build/bin=$ORDERSHOP_BIN' \
   --set "-B build=-B $shop_folder/build" --set "--build build=--build $shop_folder/build" \
   --set '~/.local/state/ordershop=$ORDERSHOP_HOME' \
-  README.md docs/operating.md docs/redis.md docs/certificates.md client/README.md
+  README.md docs/operating.md docs/redis.md docs/performance.md docs/certificates.md client/README.md

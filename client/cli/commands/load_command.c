@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "client/cli/commands/load_report.h"
+#include "client/cli/commands/load_shop_file.h"
 #include "client/cli/events/order_mails.h"
 #include "client/cli/line/command_parts.h"
 #include "client/cli/line/failure.h"
@@ -50,7 +51,19 @@ static const struct flag flags[] = {
      .help = "Connections to each service (4, or as many as calls)"},
     {.name = "seconds", .value = "N", .kind = FLAG_OWN, .help = "How long it is measured (10)"},
     {.name = "warm-up", .value = "N", .kind = FLAG_OWN, .help = "Seconds before that (2)"},
-    {.name = "products", .value = "N", .kind = FLAG_OWN, .help = "Units in an order (3), of 100 products"},
+    {.name = "products", .value = "N", .kind = FLAG_OWN, .help = "Units in an order (3)"},
+    {.name = "prepare",
+     .value = "N",
+     .kind = FLAG_OWN,
+     .help = "Customers, products, ... that are made before, of each that the calls need (100)"},
+    {.name = "shop",
+     .value = "FILE",
+     .kind = FLAG_OWN,
+     .help = "Where the ids of these are kept: what is in the file is not made again"},
+    {.name = "watch",
+     .value = "NAME=PID,...",
+     .kind = FLAG_OWN,
+     .help = "Also measure what these processes of this machine cost a call"},
     {.name = "disk",
      .value = "FOLDER",
      .kind = FLAG_OWN,
@@ -115,6 +128,8 @@ static struct status run_step(struct loading *loading, struct load_step *step) {
   if (step->rate > 0) options.rate = step->rate;
   step->rate = options.rate;
   options.show_progress = show_progress;
+  step->watch = loading->plan.watch;
+  options.watch = step->watch.count > 0 ? &step->watch : NULL;
   options.take_reply = loading->mails ? take_reply : NULL;
   options.argument = loading;
   double before_us = cpu_us();
@@ -123,7 +138,10 @@ static struct status run_step(struct loading *loading, struct load_step *step) {
   uint64_t calls = status_is_ok(status) ? tally->warm_up_calls + tally->latency.count + tally->failures : 0;
   if (calls > 0) step->cpu_us = (cpu_us() - before_us) / (double)calls;
   progress_hide(&loading->progress);
-  if (loading->mails) step->orders_without_mails = order_mails_collect(loading->mails, PATIENCE_MS, &step->mails);
+  if (loading->mails) {
+    step->orders_without_mails =
+        order_mails_collect(loading->mails, PATIENCE_MS, &step->mails, &step->mails_by_log_time);
+  }
   return status;
 }
 
@@ -168,12 +186,17 @@ static struct status find_target(struct loading *loading) {
   return tls_files_open(session->arena, shop_brand.environment_prefix, &paths, false, &loading->target.tls);
 }
 
+static struct status prepare(struct loading *loading) {
+  struct arena *arena = loading->session->arena;
+  const char *file = loading->plan.shop_file;
+  struct status status = check_services(loading);
+  if (status_is_ok(status)) status = load_prepare(arena, &loading->target, &loading->plan.options, &loading->shop);
+  return status_is_ok(status) && file ? load_shop_file_write(arena, file, &loading->shop) : status;
+}
+
 static struct status prepare_and_run(struct loading *loading) {
   const struct session *session = loading->session;
-  struct status status = check_services(loading);
-  if (status_is_ok(status)) {
-    status = load_prepare(session->arena, &loading->target, &loading->plan.options, &loading->shop);
-  }
+  struct status status = prepare(loading);
   if (status_is_ok(status) && loading->plan.mails) {
     status = order_mails_open(session->arena, session->invocation, &loading->mails);
   }
@@ -231,6 +254,9 @@ static int run(struct session *session) {
   if (status_is_ok(status)) status = open_plot(&loading);
   if (status_is_ok(status) && loading.plan.folder) {
     status = fsync_probe(session->arena, loading.plan.folder, PROBE_MS, &loading.report.disk);
+  }
+  if (status_is_ok(status) && loading.plan.shop_file) {
+    status = load_shop_file_read(session->arena, loading.plan.shop_file, &loading.shop);
   }
   if (status_is_ok(status)) status = find_target(&loading);
   if (!status_is_ok(status)) return failure_of_usage(session->invocation->json, status);

@@ -39,7 +39,7 @@ static struct status read_numbers(const struct session *session, struct load_opt
       {"in-flight", 1, 5000, 0, &load->in_flight},  {"rate", 1, RATE_MAX, 0, &load->rate},
       {"deadline", 1, 600000, 10000, &deadline_ms}, {"connections", 1, 100, 0, &load->connections},
       {"seconds", 1, 86400, 10, &seconds},          {"warm-up", 0, 86400, 2, &warm_up_seconds},
-      {"products", 1, 1000, 3, &load->products}};
+      {"products", 1, 1000, 3, &load->products},    {"prepare", 1, 100000, 100, &load->prepared}};
   for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
     const struct number *number = &numbers[i];
     const char *text = invocation_value(session->invocation, number->flag);
@@ -129,11 +129,14 @@ struct status load_plan_read(const struct session *session, struct load_plan *re
   const struct invocation *invocation = session->invocation;
   *ret_plan = (struct load_plan){.plot_file = invocation_value(invocation, "plot"),
                                  .folder = invocation_value(invocation, "disk"),
+                                 .shop_file = invocation_value(invocation, "shop"),
                                  .mails = invocation_value(invocation, "mails"),
                                  .json = invocation->json};
   ret_plan->options = (struct load_options){.mix = &ret_plan->mix, .retry = invocation_value(invocation, "retry")};
   struct status status = read_mix(session, ret_plan);
   if (status_is_ok(status)) status = read_numbers(session, &ret_plan->options);
   if (status_is_ok(status)) status = read_pace(session, ret_plan);
+  const char *watched = invocation_value(invocation, "watch");
+  if (status_is_ok(status) && watched) status = cpu_watch_parse(session->arena, watched, &ret_plan->watch);
   return status_is_ok(status) ? check_combination(session, ret_plan) : status;
 }

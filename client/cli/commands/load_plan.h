@@ -17,7 +17,9 @@ struct load_plan {
   size_t rate_count;
   const char *plot_file; /* NULL if there is none */
   const char *folder;    /* for the fsync probe; NULL if there is none */
-  bool mails;            /* follow orders to their mails */
+  const char *shop_file; /* ids of what was prepared; NULL if there is none */
+  struct cpu_watch watch;
+  bool mails; /* follow orders to their mails */
   bool json;
 };
 

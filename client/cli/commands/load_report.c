@@ -72,6 +72,19 @@ static json_t *weights(const struct load_mix *mix) {
   return all;
 }
 
+/* Microseconds of CPU a call; and of others, as a part of one core. */
+static void add_watched(json_t *whole, const struct load_step *step) {
+  const struct cpu_watch *watch = &step->watch;
+  double calls = (double)(step->tally.latency.count + step->tally.failures);
+  if (watch->count == 0 || calls == 0 || watch->wall_us == 0) return;
+  json_t *cpu = json_object();
+  for (size_t i = 0; i < watch->count; i++) {
+    json_object_set_new(cpu, watch->processes[i].name, json_real(watch->processes[i].used_us / calls));
+  }
+  json_object_set_new(whole, "cpuUs", cpu);
+  json_object_set_new(whole, "others", json_real(watch->others_us / (double)watch->wall_us));
+}
+
 static json_t *step_json(const struct load_plan *plan, const struct load_step *step) {
   const struct load_tally *tally = &step->tally;
   json_t *whole =
@@ -92,8 +105,10 @@ static json_t *step_json(const struct load_plan *plan, const struct load_step *s
                                 (json_int_t)tally->warm_up_failures));
   json_object_set_new(whole, "callsBySecond", calls_by_second(tally));
   if (tally->refused.count > 0) json_object_set_new(whole, "refusedMs", percentiles(&tally->refused));
+  add_watched(whole, step);
   if (!plan->mails) return whole;
   json_object_set_new(whole, "mailsMs", percentiles(&step->mails));
+  json_object_set_new(whole, "mailsByLogTimeMs", percentiles(&step->mails_by_log_time));
   json_object_set_new(whole, "ordersWithMails", json_integer((json_int_t)step->mails.count));
   json_object_set_new(whole, "ordersWithoutMails", json_integer((json_int_t)step->orders_without_mails));
   return whole;
@@ -153,6 +168,17 @@ static void print_mails(const struct load_step *step) {
   printf("%-10s of %" PRIu64 " orders came, although they were waited for\n", "no mails", step->orders_without_mails);
 }
 
+static void print_watched(const struct load_step *step) {
+  const struct cpu_watch *watch = &step->watch;
+  double calls = (double)(step->tally.latency.count + step->tally.failures);
+  if (watch->count == 0 || calls == 0 || watch->wall_us == 0) return;
+  printf("%-10s", "CPU a call");
+  for (size_t i = 0; i < watch->count; i++) {
+    printf(" %s %.1f us", watch->processes[i].name, watch->processes[i].used_us / calls);
+  }
+  printf("; others use %.0f %% of a core\n", 100 * watch->others_us / (double)watch->wall_us);
+}
+
 static void print_step(const struct load_plan *plan, const struct load_step *step) {
   const struct load_tally *tally = &step->tally;
   printf("%-10s %d calls %s on %d connections, for %.0f s\n", plan->name,
@@ -165,6 +191,7 @@ static void print_step(const struct load_plan *plan, const struct load_step *ste
   if (plan->mails) print_mails(step);
   print_failures(tally);
   if (plan->options.retry) printf("%-10s %" PRIu64 "\n", "retries", tally->retries);
+  print_watched(step);
   printf("%-10s %.1f us of CPU a call; begun late by %.2f ms at p99, %.2f at most\n", "generator", step->cpu_us,
          histogram_percentile(&tally->late, 99), histogram_percentile(&tally->late, 100));
 }

@@ -10,9 +10,11 @@
 struct load_step {
   int rate; /* 0: calls in flight */
   struct load_tally tally;
-  double cpu_us;          /* of the load generator itself, a call */
-  struct histogram mails; /* from an order's acknowledgement to its mails' recording */
+  double cpu_us;                      /* of the load generator itself, a call */
+  struct histogram mails;             /* from an order's acknowledgement to its mails' recording */
+  struct histogram mails_by_log_time; /* the same from the order's event to that of the last mail, by their log times */
   uint64_t orders_without_mails;
+  struct cpu_watch watch; /* empty if nothing is watched */
 };
 
 struct load_report {

@@ -22,6 +22,7 @@ enum { ID_SIZE = 37, CONNECT_MS = 2000, LOOK_MS = 5 };
 struct followed_order {
   int64_t acknowledged_us; /* 0: not yet, or not by us */
   int64_t mailed_us;       /* of the last mail so far */
+  int64_t log_time, mail_log_time;
   int mails;
   struct followed_order *next; /* acknowledged before */
 };
@@ -79,12 +80,19 @@ void order_mails_acknowledge(struct order_mails *mails, const char *id) {
   pthread_mutex_unlock(&mails->mutex);
 }
 
-static void follow_mail(struct order_mails *mails, const char *cause, int64_t now_us) {
-  struct followed_order *order = key_table_find(mails->causes, cause);
+static void follow_order(struct order_mails *mails, const struct event *event) {
+  struct followed_order *order = order_of(mails, ((const Ordershop__V1__Order *)event->entity)->id);
+  order->log_time = event->log_time;
+  *key_table_at(mails->causes, event->event_id) = order;
+}
+
+static void follow_mail(struct order_mails *mails, const struct event *event, int64_t now_us) {
+  struct followed_order *order = key_table_find(mails->causes, ((const Ordershop__V1__Mail *)event->entity)->cause);
   if (!order) return; /* of something else than an order, or of one that is forgotten */
   bool was_complete = order->acknowledged_us > 0 && order->mails >= ORDER_MAILS;
   order->mails++;
   order->mailed_us = now_us;
+  order->mail_log_time = event->log_time;
   count_if_complete(mails, order, was_complete);
 }
 
@@ -101,11 +109,8 @@ static coroutine_fn bool see_event(void *argument, const char *stream, const str
                    is_order ? &ordershop__v1__order__descriptor : &ordershop__v1__mail__descriptor, entry, &event);
   if (!status_is_ok(status)) return !mails->closing;
   pthread_mutex_lock(&mails->mutex);
-  if (is_order) {
-    *key_table_at(mails->causes, event.event_id) = order_of(mails, ((const Ordershop__V1__Order *)event.entity)->id);
-  } else {
-    follow_mail(mails, ((const Ordershop__V1__Mail *)event.entity)->cause, now_us);
-  }
+  if (is_order) follow_order(mails, &event);
+  if (!is_order) follow_mail(mails, &event, now_us);
   pthread_mutex_unlock(&mails->mutex);
   return !mails->closing;
 }
@@ -196,12 +201,15 @@ static void await_mails(struct order_mails *mails, int64_t patience_ms) {
   }
 }
 
-uint64_t order_mails_collect(struct order_mails *mails, int64_t patience_ms, struct histogram *histogram) {
+uint64_t order_mails_collect(struct order_mails *mails, int64_t patience_ms, struct histogram *seen,
+                             struct histogram *by_log_time) {
   await_mails(mails, patience_ms);
   uint64_t incomplete = count_incomplete(mails);
   pthread_mutex_lock(&mails->mutex);
   for (const struct followed_order *order = mails->acknowledged; order; order = order->next) {
-    if (order->mails >= ORDER_MAILS) histogram_add(histogram, order->mailed_us - order->acknowledged_us);
+    if (order->mails < ORDER_MAILS) continue;
+    histogram_add(seen, order->mailed_us - order->acknowledged_us);
+    histogram_add(by_log_time, order->mail_log_time - order->log_time);
   }
   forget_all(mails);
   pthread_mutex_unlock(&mails->mutex);

@@ -23,6 +23,8 @@ void order_mails_close(struct order_mails *mails);
 void order_mails_acknowledge(struct order_mails *mails, const char *id);
 
 /* Waits until all mails of the orders acknowledged so far are there, as long as some come at least every `patience_ms`.
- * Then adds a duration for each order, from its acknowledgement to its last mail, and forgets them. Returns how many
- * orders lack mails. */
-uint64_t order_mails_collect(struct order_mails *mails, int64_t patience_ms, struct histogram *histogram);
+ * Then adds a duration for each order, from its acknowledgement to its last mail as this process saw them, and, by the
+ * log times of their events, from the order's recording to that of the mail; and forgets them. Returns how many orders
+ * lack mails. */
+uint64_t order_mails_collect(struct order_mails *mails, int64_t patience_ms, struct histogram *seen,
+                             struct histogram *by_log_time);
