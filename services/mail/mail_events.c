@@ -47,6 +47,7 @@ struct run {
   size_t count;
   const char **ids;
   const char **causes;         /* the events that asked for delivery; NULL if there is none */
+  const char **entries;        /* and their entries in the stream */
   int64_t *since_us;           /* when they were deferred first; 0 means they weren't, as far as known */
   void **mails;                /* as they are recorded; NULL means gone, or not to be delivered (any more) */
   struct mail_parcel *parcels; /* one for each mail that is delivered, in order */
@@ -62,6 +63,7 @@ static struct run run_of(const struct service *service, const char *epoch, size_
                       .epoch = epoch,
                       .ids = arena_calloc(arena, room, sizeof(char *)),
                       .causes = arena_calloc(arena, room, sizeof(char *)),
+                      .entries = arena_calloc(arena, room, sizeof(char *)),
                       .since_us = arena_calloc(arena, room, sizeof(int64_t)),
                       .mails = arena_calloc(arena, room, sizeof(void *)),
                       .parcels = arena_calloc(arena, room, sizeof(struct mail_parcel)),
@@ -110,7 +112,7 @@ static void put_status(struct run *run, struct transaction *transaction, size_t 
   if (status == ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT) {
     mail->sent_time = timestamp_new(run->arena, event_store_now(run->store));
   }
-  entity_put_updated(transaction, &mail_type, mail, &origin);
+  entity_put_updated_since(transaction, &mail_type, mail, run->entries[place], &origin);
 }
 
 static void put_failure(struct run *run, struct transaction *transaction, size_t parcel, const char *message) {
@@ -223,6 +225,7 @@ static coroutine_fn struct status handle_run(struct run *run, const struct event
   for (size_t i = 0; i < run->count; i++) {
     run->ids[i] = ((const Ordershop__V1__Mail *)events[i]->entity)->id;
     run->causes[i] = events[i]->event_id;
+    run->entries[i] = events[i]->id;
   }
   struct status status = look_up(run, events);
   if (!status_is_ok(status)) return status;

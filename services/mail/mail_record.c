@@ -21,6 +21,7 @@ const struct entity_type mail_type = {
     .descriptor = &ordershop__v1__mail__descriptor,
     .life = ENTITY_REMAINS,
     .packed_only = true,
+    .told_once = "body",
     .indexes = {"to", "cause"},
     .index_value = index_value,
 };

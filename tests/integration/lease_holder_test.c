@@ -250,7 +250,7 @@ static void test_stopped_holder_writes_nothing_when_it_wakes(void) {
   }
 }
 
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
 
 static void arm(const char *point, const char *action) {
   char path[128];
@@ -362,7 +362,7 @@ int main(int argc, char **argv) {
       {"stopping gives the lease back at once", test_stopping_gives_the_lease_back},
       {"a replica that stops does not take the lease again", test_stopping_replica_takes_no_lease},
       {"a holder that was stopped writes nothing when it wakes", test_stopped_holder_writes_nothing_when_it_wakes},
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
       {"the page of a lost lease is refused", test_page_of_a_lost_lease_is_refused},
       {"a lost answer of a commit repeats nothing", test_lost_answer_of_a_commit_repeats_nothing},
       {"a kill around a commit repeats nothing", test_killed_around_a_commit_repeats_nothing},

@@ -300,6 +300,80 @@ static void test_send(void) {
   end();
 }
 
+/* Whether the body of mail_of is in any entry of the stream. */
+static bool tells_body(const char *stream) {
+  const struct redis_reply *entries = private_redis_reply(redis, arena, "XRANGE events:%s - +", stream);
+  for (size_t i = 0; i < entries->count; i++) {
+    const struct redis_reply *entity = redis_reply_field(redis_reply_at(redis_reply_at(entries, i), 1), "entity");
+    if (memmem(entity->text, entity->size, mail_of("", "")->body, strlen(mail_of("", "")->body))) return true;
+  }
+  return false;
+}
+
+static bool holds_body(const char *id) {
+  const struct redis_reply *packed = private_redis_reply(redis, arena, "HGET mail_entity:%s _entity", id);
+  return memmem(packed->text, packed->size, mail_of("", "")->body, strlen(mail_of("", "")->body)) != NULL;
+}
+
+static void check_whole(const Ordershop__V1__Mail *mail, const char *to) {
+  CU_ASSERT_STRING_EQUAL(mail->to, to);
+  CU_ASSERT_STRING_EQUAL(mail->subject, "Hello");
+  CU_ASSERT_STRING_EQUAL(mail->body, mail_of("", "")->body);
+  CU_ASSERT_PTR_NOT_NULL(mail->create_time);
+}
+
+static void test_body_once(void) {
+  begin(false);
+  const char *addressee = "ada@example.com";
+  const char *id = send_one(mail_of("", addressee))->id;
+  const Ordershop__V1__Mail *mail = wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  CU_ASSERT_TRUE(tells_body("mail_created"));
+  CU_ASSERT_FALSE(tells_body("mail_updated"));
+  CU_ASSERT_FALSE(holds_body(id));
+  check_whole(mail, addressee);
+  check_whole(list("", "", 10)->mails[0], addressee);
+  check_whole(list(addressee, "", 10)->mails[0], addressee);
+  check_whole(send_one(mail_of(id, addressee)), addressee);
+  end();
+}
+
+/* A mail that was put off is recorded whole, since nobody knows any more where its created event is. */
+static void test_body_of_deferred(void) {
+  begin(true);
+  smtp_server_answer(server, "RCPT", NULL, "451 not today", 1);
+  const char *id = send_one(mail_of("", "ada@example.com"))->id;
+  check_whole(wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT), "ada@example.com");
+  CU_ASSERT_EQUAL(recorded("mail_updated"), 1);
+  CU_ASSERT_FALSE(tells_body("mail_updated"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(smtp_server_mail(server, 0)->message, "hello."));
+  end();
+}
+
+static void test_body_of_earlier_version(void) {
+  begin(false);
+  const char *id = send_one(mail_of("", "ada@example.com"))->id;
+  const Ordershop__V1__Mail *mail = wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  size_t size;
+  const void *packed = message_pack(arena, mail, &size);
+  private_redis_command(redis, "DEL mail_entity:%s", id);
+  private_redis_command(redis, "HSET mail_entity:%s version 2 _entity %b", id, packed, size);
+  CU_ASSERT_TRUE(message_equal(arena, get(id), mail));
+  CU_ASSERT_TRUE(message_equal(arena, list("", "", 10)->mails[0], mail));
+  end();
+}
+
+static void test_body_trimmed(void) {
+  begin(false);
+  const char *id = send_one(mail_of("", "ada@example.com"))->id;
+  wait_for(id, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  private_redis_command(redis, "XTRIM events:mail_created MAXLEN 0");
+  const Ordershop__V1__Mail *mail = get(id);
+  CU_ASSERT_STRING_EQUAL(mail->body, "");
+  CU_ASSERT_STRING_EQUAL(mail->subject, "Hello");
+  CU_ASSERT_EQUAL(mail->status, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT);
+  end();
+}
+
 static void test_known_id(void) {
   begin(false);
   const char *id = uuid_random(arena), *request_id = uuid_random(arena);
@@ -730,7 +804,7 @@ static void test_stop(void) {
   end();
 }
 
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
 static void arm(const char *action) {
   FILE *file = fopen(arena_printf(arena, "%s/mail.after_delivery", folder), "we");
   fputs(action, file);
@@ -784,6 +858,10 @@ static void test_zombie(void) {
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"a mail is recorded as PENDING, delivered, and recorded as SENT", test_send},
+      {"a body is recorded once: what a delivery records is without it, and reads answer it", test_body_once},
+      {"a mail that was put off keeps its body, and its event is without", test_body_of_deferred},
+      {"mails that an earlier version recorded are answered whole", test_body_of_earlier_version},
+      {"where the created event was trimmed away, a delivered mail is answered without its body", test_body_trimmed},
       {"SendMail with an id that exists answers the mail that exists", test_known_id},
       {"SendMail with the same request_id answers what it answered first", test_request_id},
       {"SendMail refuses what could get into a header, all at once", test_rules},
@@ -807,7 +885,7 @@ int main(int argc, char **argv) {
       {"mails that are settled, or gone, are not delivered again", test_replay},
       {"a Redis that goes and comes back delays mails only", test_redis_goes},
       {"the service stops soon, however slow the mail server is", test_stop},
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
       {"killed between delivery and record it delivers the same again, and records it once", test_killed_smtp},
       {"in a folder a mail is one file, even so", test_killed_folder},
       {"one that has lost its lease while it delivered records nothing", test_zombie},

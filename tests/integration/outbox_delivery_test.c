@@ -340,7 +340,7 @@ static void test_hanging_peer_does_not_hold_the_lease(void) {
   run(stop_while_the_peer_hangs);
 }
 
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
 
 static void path_of(const char *point, const char *suffix, char path[128]) {
   snprintf(path, 128, "%s/%s%s", folder, point, suffix);
@@ -405,7 +405,7 @@ int main(int argc, char **argv) {
       {"restarts lose no message", test_restarts_lose_no_message},
       {"an answer that comes under a later lease removes nothing", test_answer_under_a_later_lease_removes_nothing},
       {"a replica that stops while the peer hangs gives the lease back", test_hanging_peer_does_not_hold_the_lease},
-#ifdef ORDERSHOP_FAIL_POINTS
+#ifdef FAIL_POINTS
       {"a lost answer delivers again, which the peer knows by the id", test_lost_answer_delivers_again},
 #endif
   };

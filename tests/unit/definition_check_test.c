@@ -222,6 +222,7 @@ SPOIL(mutable_only, parts->resource.input_fields[1] = NULL)
 SPOIL(final, parts->type.life = ENTITY_FINAL)
 SPOIL(index, parts->type.indexes[0] = "emial")
 SPOIL(list_field, parts->type.list_field = "email")
+SPOIL(told_once, parts->type.told_once = "version")
 SPOIL(field_number, parts->type.descriptor = other_customer(NULL, 4))
 SPOIL(field_type, parts->type.descriptor = other_customer("version", 0))
 SPOIL(view_name, parts->view.name = "points of all")
@@ -332,6 +333,7 @@ static const struct {
     {spoil_mutable_only, "resource customer: mutable_fields names \"email\", which is not among the input_fields"},
     {spoil_final, "resource customer: has mutable_fields, though its type is ENTITY_FINAL"},
     {spoil_index, "resource customer: its index \"emial\" is no string field"},
+    {spoil_told_once, "resource customer: its told_once \"version\" is no string field"},
     {spoil_list_field, "resource customer: its list_field \"email\" is no repeated string field"},
     {spoil_field_number, "resource customer: id of ordershop.v1.Customer has the number 5, not 1"},
     {spoil_field_type,

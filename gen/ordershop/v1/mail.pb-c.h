@@ -75,7 +75,8 @@ struct  Ordershop__V1__Mail
   char *subject;
   /*
    * Plain text in UTF-8, at most 1 MiB. Lines end in LF; CR LF is taken, too, and becomes LF. No other control
-   * characters but tabs (C0, DEL, C1, U+2028, U+2029).
+   * characters but tabs (C0, DEL, C1, U+2028, U+2029). It never changes, so only the event `mail_created` tells it:
+   * who follows `mail_updated` reads it there, or by GetMail.
    */
   char *body;
   /*

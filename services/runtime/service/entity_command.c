@@ -79,7 +79,7 @@ static coroutine_fn struct status replay_batch(struct rpc_call *call, const stru
   struct request_trace trace;
   struct status status = request_record_read(record, arena, result->record, result->record_size, &trace);
   if (!status_is_ok(status)) return status;
-  const char *stream = arena_printf(arena, "%s_created", resource->type->name);
+  const char *stream = entity_created_stream(arena, resource->type);
   void **entities = arena_calloc(arena, count, sizeof *entities);
   status = request_trace_entities(&trace, store, &call->context, stream, resource->type->descriptor, count,
                                   (const void **)entities);

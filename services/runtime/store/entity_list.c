@@ -60,10 +60,6 @@ struct listed {
   void *entity; /* NULL means not loaded yet, or deleted since the ids were read */
 };
 
-static const char *created_stream(struct arena *arena, const struct entity_type *type) {
-  return arena_printf(arena, "%s_created", type->name);
-}
-
 /* The next ids of the sorted set. */
 static coroutine_fn struct status next_of_set(struct listing *listing, size_t count, struct listed *listed,
                                               size_t *ret_count) {
@@ -86,7 +82,7 @@ static coroutine_fn struct status next_of_set(struct listing *listing, size_t co
 static coroutine_fn struct status next_of_stream(struct listing *listing, size_t count, struct listed *listed,
                                                  size_t *ret_count) {
   struct arena *arena = listing->context->arena;
-  const char *stream = created_stream(arena, listing->type);
+  const char *stream = entity_created_stream(arena, listing->type);
   struct redis_arguments range = redis_command_of(arena, "XRANGE", event_stream_key(listing->store, arena, stream),
                                                   arena_printf(arena, "(%s", log_time_text(arena, listing->last)), "+",
                                                   "COUNT", arena_printf(arena, "%zu", count), NULL);
@@ -113,7 +109,7 @@ static coroutine_fn struct status next_listed(struct listing *listing, size_t co
 /* The created events at the log times that an index told. */
 static coroutine_fn struct status load_events(struct listing *listing, struct listed *listed, size_t count) {
   struct arena *arena = listing->context->arena;
-  const char *stream = created_stream(arena, listing->type);
+  const char *stream = entity_created_stream(arena, listing->type);
   const char *key = event_stream_key(listing->store, arena, stream);
   struct redis_pending *pending[PAGE_CHUNK];
   for (size_t i = 0; i < count; i++) {

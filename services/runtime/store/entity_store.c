@@ -48,11 +48,15 @@ static bool has_time(const ProtobufCMessageDescriptor *descriptor, const char *n
              &google__protobuf__timestamp__descriptor;
 }
 
-static const char *index_fault(struct arena *arena, const struct entity_type *type) {
+static const char *field_fault(struct arena *arena, const struct entity_type *type) {
   if (type->indexes[ENTITY_INDEXES]) return arena_printf(arena, "has more than %d indexes", ENTITY_INDEXES);
   for (int i = 0; i < ENTITY_INDEXES && type->indexes[i]; i++) {
     if (has_field(type->descriptor, type->indexes[i], PROTOBUF_C_TYPE_STRING)) continue;
     return arena_printf(arena, "its index \"%s\" is no string field of %s", type->indexes[i], type->descriptor->name);
+  }
+  if (type->told_once && !has_field(type->descriptor, type->told_once, PROTOBUF_C_TYPE_STRING)) {
+    return arena_printf(arena, "its told_once \"%s\" is no string field of %s", type->told_once,
+                        type->descriptor->name);
   }
   if (!type->list_field) return NULL;
   const ProtobufCFieldDescriptor *list =
@@ -72,7 +76,7 @@ const char *entity_type_fault(struct arena *arena, const struct entity_type *typ
                         : !has_time(descriptor, "create_time") ? "google.protobuf.Timestamp create_time"
                         : !has_time(descriptor, "update_time") ? "google.protobuf.Timestamp update_time"
                                                                : NULL;
-  if (!missing) return index_fault(arena, type);
+  if (!missing) return field_fault(arena, type);
   return arena_printf(arena, "its type \"%s\": %s has no field \"%s\"", type->name, descriptor->name, missing);
 }
 
@@ -128,9 +132,9 @@ static void pack_again(struct transaction *transaction, const void *entity, stru
 
 /* ---- what is stored --------------------------------------------------------------------------------------------- */
 
-/* The readable fields and `_entity`. */
+/* The readable fields and `_entity`; `_created` unless it is NULL. */
 static void put_hash(struct transaction *transaction, const struct entity_type *type, const void *entity,
-                     const struct stored *stored) {
+                     const struct stored *stored, const char *created) {
   struct arena *arena = transaction->arena;
   struct redis_arguments fields = redis_arguments_empty(arena);
   for (unsigned i = 0; i < type->descriptor->n_fields; i++) {
@@ -143,6 +147,10 @@ static void put_hash(struct transaction *transaction, const struct entity_type *
   }
   redis_add_text(&fields, "_entity");
   redis_add_bytes(&fields, stored->record.bytes, stored->record.size);
+  if (created) {
+    redis_add_text(&fields, "_created");
+    redis_add_text(&fields, created);
+  }
   transaction_set_fields(transaction, stored->key, &fields);
 }
 
@@ -174,6 +182,10 @@ static void add_to_index(struct transaction *transaction, const char *key, const
   transaction_add_scored(transaction, key, id, 0);
 }
 
+const char *entity_created_stream(struct arena *arena, const struct entity_type *type) {
+  return arena_printf(arena, "%s_created", type->name);
+}
+
 static void put_event(struct transaction *transaction, const struct entity_type *type, const char *what,
                       const struct stored *stored, const struct event_origin *origin) {
   const char *stream = arena_printf(transaction->arena, "%s_%s", type->name, what);
@@ -195,7 +207,7 @@ int entity_put_created(struct transaction *transaction, const struct entity_type
   int guard = 0;
   if (type->life != ENTITY_FINAL) {
     guard = transaction_require_absent(transaction, stored.key);
-    put_hash(transaction, type, entity, &stored);
+    put_hash(transaction, type, entity, &stored, NULL);
   }
   if (type->ids_set) transaction_add_member(transaction, entity_ids_key(transaction->store, arena, type), stored.id);
   if (type->list_field) put_list(transaction, type, entity, stored.id);
@@ -209,8 +221,15 @@ static int require_version(struct transaction *transaction, const void *entity, 
   return transaction_require_field(transaction, stored->key, "version", version);
 }
 
-int entity_put_updated(struct transaction *transaction, const struct entity_type *type, void *entity,
-                       const struct event_origin *origin) {
+/* The entity as its updated events tell it. */
+static const void *without_told_once(struct arena *arena, const struct entity_type *type, const void *entity) {
+  void *shared = message_share(arena, entity);
+  message_set_text(shared, type->told_once, "");
+  return shared;
+}
+
+int entity_put_updated_since(struct transaction *transaction, const struct entity_type *type, void *entity,
+                             const char *created, const struct event_origin *origin) {
   struct arena *arena = transaction->arena;
   struct stored stored;
   if (!check_loaded(transaction, type, entity, "updated", ENTITY_FINAL, &stored)) return 0;
@@ -218,14 +237,21 @@ int entity_put_updated(struct transaction *transaction, const struct entity_type
   message_set_number(entity, "version", message_number(entity, "version") + 1);
   message_set_time(arena, entity, "update_time", event_store_now(transaction->store));
   pack_again(transaction, entity, &stored);
+  struct stored told = stored;
+  if (type->told_once) pack_again(transaction, without_told_once(arena, type, entity), &told);
 
-  put_hash(transaction, type, entity, &stored);
+  put_hash(transaction, type, entity, created ? &told : &stored, created);
   if (type->list_field) {
     transaction_delete(transaction, entity_list_key(transaction->store, arena, type, stored.id));
     put_list(transaction, type, entity, stored.id);
   }
-  put_event(transaction, type, "updated", &stored, origin);
+  put_event(transaction, type, "updated", &told, origin);
   return guard;
+}
+
+int entity_put_updated(struct transaction *transaction, const struct entity_type *type, void *entity,
+                       const struct event_origin *origin) {
+  return entity_put_updated_since(transaction, type, entity, NULL, origin);
 }
 
 int entity_put_deleted(struct transaction *transaction, const struct entity_type *type, const void *entity,
@@ -240,47 +266,4 @@ int entity_put_deleted(struct transaction *transaction, const struct entity_type
   for_each_index(transaction, type, entity, stored.id, transaction_remove_scored);
   put_event(transaction, type, "deleted", &stored, origin);
   return guard;
-}
-
-static struct status undecodable(struct arena *arena, const struct entity_type *type, const char *id) {
-  return status_error(arena, STATUS_DATA_LOSS, reason_entity_undecodable, "what is stored of %s %s can't be decoded",
-                      type->name, id);
-}
-
-coroutine_fn struct status entity_load(struct event_store *store, struct context *context,
-                                       const struct entity_type *type, const char *id, void **ret_entity) {
-  void *entity;
-  struct status status = entity_load_many(store, context, type, &id, 1, &entity);
-  if (!status_is_ok(status)) return status;
-  if (!entity) return status_not_found(context->arena, type->name, id);
-  *ret_entity = entity;
-  return status_ok();
-}
-
-coroutine_fn struct status entity_load_many(struct event_store *store, struct context *context,
-                                            const struct entity_type *type, const char *const *ids, size_t count,
-                                            void **ret_entities) {
-  struct arena *arena = context->arena;
-  struct redis *redis = count > 1 ? store->reads : store->commands;
-  struct redis_pending **pending = arena_calloc(arena, count, sizeof *pending);
-  for (size_t i = 0; i < count; i++) {
-    const char *id = uuid_canonical(arena, ids[i]);
-    struct redis_arguments get =
-        redis_command_of(arena, "HGET", entity_key(store, arena, type, id ? id : ids[i]), "_entity", NULL);
-    pending[i] = redis_send(redis, context, &get);
-  }
-  struct status result = status_ok();
-  void **entities = arena_calloc(arena, count, sizeof *entities);
-  for (size_t i = 0; i < count; i++) {
-    const struct redis_reply *reply;
-    struct status status = redis_receive(pending[i], &reply);
-    if (!status_is_ok(result)) continue;
-    result = status;
-    if (!status_is_ok(status) || reply->type == REDIS_NIL) continue;
-    entities[i] = message_unpack(arena, type->descriptor, reply->text, reply->size);
-    if (!entities[i]) result = undecodable(arena, type, ids[i]);
-  }
-  if (!status_is_ok(result)) return result;
-  memcpy(ret_entities, entities, count * sizeof *entities);
-  return status_ok();
 }

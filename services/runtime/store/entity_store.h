@@ -2,7 +2,8 @@
 /* Entity store: maps any resource message to its keys in Redis and back, by its protobuf-c descriptor. The entity's
  * type says which keys there are:
  *
- *   <entity>_entity:<id>          Hash: one readable field for each scalar field, and `_entity`, the packed message
+ *   <entity>_entity:<id>          Hash: one readable field for each scalar field, and `_entity`, the packed message;
+ *                                 `_created`, the id of the created event's entry, where the type has `told_once`
  *   <entity>_ids                  Set of ids (where the type says so)
  *   <entity>_by_creation          Sorted set: ids by log time of creation
  *   <entity>_by_<field>:<value>   Sorted set: the same for those with that value (only fields that never change)
@@ -39,8 +40,12 @@ struct entity_type {
   const ProtobufCMessageDescriptor *descriptor;
   bool ids_set; /* keep <entity>_ids */
   enum entity_life life;
-  bool packed_only;                        /* the hash holds `version` and `_entity`, no other readable fields */
-  const char *list_field;                  /* repeated string field kept as a List; NULL if there is none */
+  bool packed_only;       /* the hash holds `version` and `_entity`, no other readable fields */
+  const char *list_field; /* repeated string field kept as a List; NULL if there is none */
+  /* String field that never changes, but may be large, such as the text of a mail; NULL if there is none. Only the
+   * created event tells it: updated events are without it, and so is the hash, once it says which entry that event is
+   * (entity_put_updated_since). What is loaded has it again, unless somebody has trimmed the event away. */
+  const char *told_once;
   const char *indexes[ENTITY_INDEXES + 1]; /* string fields with an index of their own; may be empty at the end */
   /* Returns the text by which a field's value is found; NULL means the value itself. */
   const char *(*index_value)(struct arena *arena, const char *field, const char *value);
@@ -54,6 +59,9 @@ const char *entity_key(const struct event_store *store, struct arena *arena, con
 const char *entity_creation_key(const struct event_store *store, struct arena *arena, const struct entity_type *type);
 const char *entity_index_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,
                              const char *field, const char *value);
+
+/* The stream of the created events, "<entity>_created". */
+const char *entity_created_stream(struct arena *arena, const struct entity_type *type);
 
 /* Returns why no entity of that type can be stored (its message lacks what the store needs), or NULL if they can. */
 const char *entity_type_fault(struct arena *arena, const struct entity_type *type);
@@ -72,6 +80,11 @@ int entity_put_created(struct transaction *transaction, const struct entity_type
 int entity_put_updated(struct transaction *transaction, const struct entity_type *type, void *entity,
                        const struct event_origin *origin);
 
+/* Does the same for an entity of a type with `told_once`, whose created event is the entry `created`: the hash refers
+ * to that instead of holding the field once more. */
+int entity_put_updated_since(struct transaction *transaction, const struct entity_type *type, void *entity,
+                             const char *created, const struct event_origin *origin);
+
 /* Deletes the entity as it was loaded: requires its version, removes all keys, and adds the event. Returns the guard's
  * number. */
 int entity_put_deleted(struct transaction *transaction, const struct entity_type *type, const void *entity,
@@ -81,7 +94,8 @@ int entity_put_deleted(struct transaction *transaction, const struct entity_type
 coroutine_fn struct status entity_load(struct event_store *store, struct context *context,
                                        const struct entity_type *type, const char *id, void **ret_entity);
 
-/* Loads several in one round trip; ret_entities[i] is NULL if ids[i] does not exist. */
+/* Loads several in one round trip, or two if they refer to their created events; ret_entities[i] is NULL if ids[i] does
+ * not exist. */
 coroutine_fn struct status entity_load_many(struct event_store *store, struct context *context,
                                             const struct entity_type *type, const char *const *ids, size_t count,
                                             void **ret_entities);

@@ -2,8 +2,8 @@
 /* Event: an entry of a stream `events:<entity>_<created|updated|deleted>`.
  *
  * Fields of an entry: `event_id` (UUID), `entity` (the whole resource as protobuf, after the change or, for *deleted*,
- * as it last was), then, where they apply, `cause` (event id of the event that led to it), `attempt_id`,
- * `traceparent`. */
+ * as it last was; for *updated* without the field that its type has `told_once`, entity_store.h), then, where they
+ * apply, `cause` (event id of the event that led to it), `attempt_id`, `traceparent`. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
