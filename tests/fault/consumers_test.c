@@ -145,8 +145,8 @@ static void assert_once_after_lost_answer_at(enum ordershop_service service, con
 
 static const char *const crm_points[] = {"consumer.after_read", "consumer.before_commit", "consumer.after_commit",
                                          "outbox.before_delivery", "outbox.after_delivery"};
-static const char *const mail_points[] = {"consumer.after_read", "mail.after_delivery", "consumer.before_commit",
-                                          "consumer.after_commit"};
+static const char *const mail_points[] = {"consumer.after_read", "mail.after_delivery", "consumer.before_store",
+                                          "consumer.after_store"};
 
 static void crm_killed_at_each_step_and_without_request_records_does_everything_once(void) {
   for (size_t i = 0; i < SUITE_SIZE(crm_points); i++) assert_once_after_kill_at(ORDERSHOP_CRM, crm_points[i]);

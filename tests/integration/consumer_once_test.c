@@ -90,6 +90,67 @@ static void test_groups_follow(void) {
   in_coroutine(follow_with_groups);
 }
 
+static int64_t functions_called(void) {
+  const char *stats = private_redis_command(redis, "INFO commandstats");
+  const char *calls = stats ? strstr(stats, "cmdstat_fcall:calls=") : NULL;
+  return calls ? strtoll(calls + strlen("cmdstat_fcall:calls="), NULL, 10) : 0;
+}
+
+/* Of an event there are the functions that append it and that commit it. Once a second the consumer looks at its
+ * streams, and the lease is renewed more rarely. */
+static void commit_with_groups(struct context *context) {
+  enum { EVENTS = 25, GROUP_REST_US = 110000 };
+  struct watcher_options watcher_options = options();
+  watcher_options.lease_ms = 30000;
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  CU_ASSERT_TRUE(eventually(context, groups_are_through, NULL));
+  int64_t before = functions_called(), begin_us = clock_monotonic_us();
+  for (int i = 1; i <= EVENTS; i++) {
+    coroutine_sleep(GROUP_REST_US, DEADLINE_NEVER); /* groups move every 100 ms at most */
+    watcher_append(watcher.store, context, "customer_created", "a", i, 1, "Ann");
+    CU_ASSERT_TRUE(watcher_handles(redis, context, i + 1));
+    CU_ASSERT_TRUE(eventually(context, groups_are_through, NULL));
+  }
+  int64_t seconds = (clock_monotonic_us() - begin_us) / 1000000;
+  CU_ASSERT(functions_called() - before <= 2 * EVENTS + 3 * (seconds + 1));
+  watcher_stop(&watcher);
+}
+
+static void test_groups_come_with_the_commit(void) {
+  begin();
+  in_coroutine(commit_with_groups);
+}
+
+/* Up to which entry everything has been applied, by the stream and by the whole log. */
+static bool log_is_at_the_stream(void *argument) {
+  (void)argument;
+  const char *script =
+      "local at = redis.call('HMGET', KEYS[1], 'log', 'customer_created') "
+      "return at[2] and at[1] == at[2] and 1 or 0";
+  return private_redis_number(redis, "EVAL %s 1 watcher_position", script) == 1;
+}
+
+/* A run's own function moves its stream; the position of the whole log follows though nothing else is handled. */
+static void follow_with_the_log(struct context *context) {
+  struct watcher_options watcher_options = options();
+  watcher_options.by_runs = true;
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  for (int i = 0; i < 3; i++) {
+    watcher_append(watcher.store, context, "customer_created", "a", i, 1, "Ann");
+    CU_ASSERT_TRUE(watcher_handles(redis, context, i + 1));
+    CU_ASSERT_TRUE(eventually(context, log_is_at_the_stream, NULL));
+    CU_ASSERT_TRUE(eventually(context, groups_are_through, NULL));
+  }
+  watcher_stop(&watcher);
+}
+
+static void test_log_follows_runs(void) {
+  begin();
+  in_coroutine(follow_with_the_log);
+}
+
 static void begin_before_the_streams(struct context *context) {
   struct watcher_options watcher_options = options();
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
@@ -278,6 +339,8 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"live events are handled once, in order", test_handles_live_events},
       {"consumer groups show what has been applied", test_groups_follow},
+      {"groups move with the commit of a batch, not by a function of their own", test_groups_come_with_the_commit},
+      {"the position of the log follows the runs of an idle consumer", test_log_follows_runs},
       {"groups are made before their streams exist", test_makes_groups_of_streams_to_come},
       {"an idle consumer handles an event at once", test_idle_consumer_handles_at_once},
       {"a consumer killed 20 times repeats and loses nothing", test_killed_consumer_repeats_and_loses_nothing},

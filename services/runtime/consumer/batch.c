@@ -32,7 +32,7 @@ struct batch {
   size_t count, done, end;
   int64_t unit_end_us; /* when the present unit has taken long enough */
   bool alone;          /* one event, around whose handler notes are made */
-  bool uncommitted;    /* a run has moved its streams, `log` is still to follow */
+  bool moves_group;    /* the commit under way does */
   int contended;       /* commits of the present unit that others were quicker than */
 };
 
@@ -54,13 +54,18 @@ static struct status lost_answer(struct batch *batch, const char *where) {
   return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
 }
 
+/* The consumer group comes along if it may move again: then no function is needed for it alone. */
 static void add_positions(struct batch *batch, size_t end) {
   const struct progress *progress = batch->parts->progress;
-  const char **last = arena_calloc(batch->context.arena, progress->stream_count, sizeof *last);
+  struct stream_move *moved = arena_calloc(batch->context.arena, progress->stream_count, sizeof *moved);
   for (size_t i = batch->done; i < end; i++) {
-    last[batch->events[i].stream - progress->streams] = batch->events[i].event.id;
+    struct stream_move *move = &moved[batch->events[i].stream - progress->streams];
+    move->last = batch->events[i].event.id;
+    move->count++;
   }
-  progress_add(progress, work_transaction(batch->work), batch->events[end - 1].event.log_time, last);
+  progress_add(progress, work_transaction(batch->work), batch->events[end - 1].event.log_time, moved);
+  batch->moves_group = consumer_group_may_move(batch->parts->group);
+  if (batch->moves_group) consumer_group_add(batch->parts->group, work_transaction(batch->work), moved);
 }
 
 /* The first event of each key tells what is believed of the key; one that makes its key held tells nothing. */
@@ -93,9 +98,9 @@ static void committed(struct batch *batch, size_t end) {
               slot->key, "reason", slot->fault, NULL);
   }
   crash_guard_committed(batch->parts->guard, batch->alone);
+  if (batch->moves_group) consumer_group_moved(batch->parts->group);
   batch->done = end;
   batch->end = batch->count;
-  batch->uncommitted = false;
   batch->contended = 0;
   progress_moved_to(progress, batch->events[end - 1].event.log_time);
   progress_stored(progress, progress->position.log_time);
@@ -142,9 +147,10 @@ static coroutine_fn struct status commit_refused(struct batch *batch, const stru
 /* Commits the events before `end`, which is at least 1, or begins the unit again. */
 static coroutine_fn struct status commit(struct batch *batch, size_t end) {
   work_begin(batch->work, NULL);
-  add_positions(batch, end);
+  work_close(batch->work);
   crash_guard_add_good_start(batch->parts->guard, work_transaction(batch->work));
   require_held_keys(batch, end);
+  add_positions(batch, end);
   bool sends = work_sends(batch->work) > 0;
   if (fail_point("consumer.before_commit")) return lost_answer(batch, "consumer.before_commit");
   struct work_refusal refusal;
@@ -264,7 +270,6 @@ static coroutine_fn struct status handle_run(struct batch *batch) {
   for (size_t i = 0; i < count; i++) applied(batch, &first[i]);
   progress_moved_to(batch->parts->progress, events[count - 1]->log_time);
   batch->done += count;
-  batch->uncommitted = true;
   return status_ok();
 }
 
@@ -369,7 +374,8 @@ coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct 
   struct batch batch = {.parts = parts, .context = leader_context(parts->leader, arena_new(), UNIT_US)};
   struct status status = begin(&batch);
   while (status_is_ok(status) && batch.done < batch.count) status = handle_unit(&batch);
-  if (status_is_ok(status) && batch.uncommitted) status = commit(&batch, batch.count);
+  bool notes_left = batch.count > 0 && crash_guard_has_notes(parts->guard); /* if there were only runs */
+  if (status_is_ok(status) && notes_left) status = commit(&batch, batch.count);
   if (status_is_ok(status)) finish(&batch);
   label_set(NULL); /* its texts are the batch's */
   if (status_is_ok(status)) *ret_events = batch.count;

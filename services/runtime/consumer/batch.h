@@ -4,7 +4,8 @@
  * What the handlers of a batch give is one unit of work (work.h), committed by one transaction with the positions that
  * the events lead to. A batch is divided into several units where one would take too long for the lease, or would hold
  * up Redis; where an event's change needs what an earlier one of the batch has stored; and around runs
- * (event_run_handler), whose effects are not in the unit.
+ * (event_run_handler), which store their effects and the positions of their streams themselves: `log` follows with the
+ * next commit, or soon after (consumer.c).
  *
  * An event that its handler refuses for good is dead-lettered. What can't be committed because others were quicker is
  * handled again after a pause, and if that goes on, by the next term; what can't though nobody was quicker, and is
@@ -13,6 +14,7 @@
 
 #include <stddef.h>
 
+#include "consumer/consumer_group.h"
 #include "consumer/crash_guard.h"
 #include "consumer/dead_letters.h"
 #include "consumer/leader.h"
@@ -26,6 +28,7 @@ struct batch_parts {
   struct event_store *store;
   const struct leader *leader;
   struct progress *progress;
+  struct consumer_group *group;
   struct stream_reader *reader; /* of the term; its streams are those of the progress */
   struct dead_letters *dead_letters;
   struct crash_guard *guard;

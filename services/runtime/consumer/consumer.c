@@ -12,10 +12,12 @@
 #include "consumer/log_check.h"
 #include "consumer/trouble.h"
 #include "consumer/waiters.h"
+#include "loop/fail_point.h"
 #include "loop/loop.h"
 
 enum {
   LINGER_MS = 5,
+  LINGER_EVENTS = 16, /* a smaller page says that events are few: then each is handled as soon as it comes */
   READY_POLL_US = 20000,
   CALL_US = 5000000,
   BLOCK_US = 2000000, /* not longer: a reader that blocks may hang at a failover (docs/redis.md) */
@@ -48,6 +50,35 @@ static struct context term_context(const struct consumer *consumer, struct arena
   return leader_context(&consumer->leader, arena, CALL_US);
 }
 
+/* ---- progress ---------------------------------------------------------------------------------------------------- */
+
+static struct status lost_answer(struct arena *arena, const char *where) {
+  return status_error(arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
+}
+
+/* Stores how far it has come, beyond what the commits of batches have told: the position, and where the groups are. At
+ * the beginning of a term that has to work where Redis is out of memory, too. */
+static coroutine_fn struct status store_progress(struct consumer *consumer, struct context *context, bool begins) {
+  struct progress *progress = &consumer->progress;
+  struct event_store *store = progress->store;
+  int64_t log = progress->position.log_time;
+  struct transaction transaction = transaction_of(store, context->arena);
+  transaction.frees = begins;
+  transaction_require_value(&transaction, lease_epoch_key(store, context->arena), consumer->leader.term.epoch_text);
+  bool moves_log = log > progress->stored_log;
+  if (moves_log) progress_add(progress, &transaction, log, NULL);
+  consumer_group_add(&consumer->group, &transaction, NULL);
+  if (fail_point("consumer.before_store")) return lost_answer(context->arena, "consumer.before_store");
+  struct transaction_result result;
+  struct status status = transaction_run(&transaction, context, &result);
+  if (!status_is_ok(status)) return status;
+  if (fail_point("consumer.after_store")) return lost_answer(context->arena, "consumer.after_store");
+  if (result.outcome != TRANSACTION_DONE) return lease_lost(context->arena);
+  consumer_group_moved(&consumer->group);
+  if (moves_log) progress_stored(progress, log);
+  return status_ok();
+}
+
 /* ---- a term ----------------------------------------------------------------------------------------------------- */
 
 static coroutine_fn struct status begin_term(struct consumer *consumer) {
@@ -61,7 +92,7 @@ static coroutine_fn struct status begin_term(struct consumer *consumer) {
   consumer_group_begin(&consumer->group);
   status = log_check(progress, &context);
   if (status_is_ok(status)) status = dead_letters_load(consumer->dead_letters, &context);
-  if (status_is_ok(status)) status = consumer_group_move(&consumer->group, &context);
+  if (status_is_ok(status)) status = store_progress(consumer, &context, true);
   if (!status_is_ok(status)) return status;
   for (size_t i = 0; i < progress->stream_count; i++) {
     stream_reader_add(consumer->parts.reader, progress->streams[i].key, progress->streams[i].applied);
@@ -91,7 +122,7 @@ static coroutine_fn struct status keep_house(struct consumer *consumer, bool cau
   if (!due && !group_due) return status_ok();
   struct context context = term_context(consumer, arena_new());
   struct status status = status_ok();
-  if (group_due) status = consumer_group_move(&consumer->group, &context);
+  if (group_due) status = store_progress(consumer, &context, false);
   if (due && caught_up && status_is_ok(status)) status = look_at_streams(consumer, &context);
   if (due && status_is_ok(status) && !dead_letters_is_empty(consumer->dead_letters)) {
     status = dead_letters_load(consumer->dead_letters, &context);
@@ -109,14 +140,14 @@ static coroutine_fn struct status report_position(struct consumer *consumer, int
   bool due = asked || clock_monotonic_us() - progress->stored_us >= STORE_US;
   if (!due || progress->stored_log >= progress->position.log_time) return status_ok();
   struct context context = term_context(consumer, arena_new());
-  struct status status = status_copy(progress_store(progress, &context), consumer->arena);
+  struct status status = status_copy(store_progress(consumer, &context, false), consumer->arena);
   arena_free(context.arena);
   return status;
 }
 
 /* ---- waiting for events ----------------------------------------------------------------------------------------- */
 
-/* Pauses so that the next batch is fuller, unless somebody waits. */
+/* Pauses after a full page so that the next one is fuller, unless somebody waits. */
 static coroutine_fn void linger(struct consumer *consumer) {
   struct waiters *waiters = &consumer->waiters;
   if (waiters->poked || waiters->count > 0 || consumer->stopping) return;
@@ -220,8 +251,9 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   status = report_position(consumer, clock, asked && handled == 0);
   if (status_is_ok(status)) status = keep_house(consumer, true);
   if (!status_is_ok(status)) return status;
-  if (handled == 0 && !consumer->housekeeping.wants_tick) return block(consumer, &state->woken);
-  if (handled > 0) linger(consumer);
+  if (consumer->housekeeping.wants_tick) return status_ok();
+  if (handled < LINGER_EVENTS) return block(consumer, &state->woken);
+  linger(consumer);
   return status_ok();
 }
 
@@ -325,6 +357,7 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
   consumer->parts = (struct batch_parts){.store = options->store,
                                          .leader = leader,
                                          .progress = progress,
+                                         .group = &consumer->group,
                                          .dead_letters = consumer->dead_letters,
                                          .guard = &consumer->guard,
                                          .route = options->outbox,

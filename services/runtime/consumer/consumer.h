@@ -53,8 +53,9 @@ struct consumer_options {
    * applied. `epoch` is the lease's, for fenced functions. May yield; after an error it is called again as usual. */
   coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
-  int64_t lease_ms;  /* 0 means 3,000 */
-  int64_t linger_ms; /* pause after a batch so that the next one is fuller; 0 means 5; skipped when somebody waits */
+  int64_t lease_ms; /* 0 means 3,000 */
+  /* Pause after a batch of 16 events or more so that the next one is fuller; 0 means 5; skipped when somebody waits. */
+  int64_t linger_ms;
 };
 
 /* Starts its coroutines; they wait for Redis by themselves. */

@@ -4,6 +4,7 @@
  * decide (consumer.h). Threads: the loop's. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "consumer/progress.h"
@@ -14,6 +15,7 @@ struct group_stream;
 struct consumer_group {
   const struct progress *progress;
   struct group_stream *streams; /* where the group is in each, as far as is known */
+  struct group_stream *next;    /* where it will be once the transaction under way is done */
   int64_t moved_us;             /* when it was moved last (clock_monotonic_us) */
 };
 
@@ -27,5 +29,12 @@ void consumer_group_begin(struct consumer_group *group);
  * are. */
 int64_t consumer_group_due_us(const struct consumer_group *group);
 
-/* Moves the group to the positions. Yields. Errors: LEASE_LOST; those of redis_command. */
-coroutine_fn struct status consumer_group_move(struct consumer_group *group, struct context *context);
+/* Returns whether it may move again: not more often than every 100 ms, since nobody looks that closely. */
+bool consumer_group_may_move(const struct consumer_group *group);
+
+/* Adds to a transaction that the group moves to the positions, and beyond by `moved` (one for each stream; NULL means
+ * nowhere). It should be the last change: whatever is wrong with a group then leaves no half of the others. */
+void consumer_group_add(struct consumer_group *group, struct transaction *transaction, const struct stream_move *moved);
+
+/* Says that this was done. Whoever does not say so adds it to a later transaction. */
+void consumer_group_moved(struct consumer_group *group);

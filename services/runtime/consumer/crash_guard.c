@@ -94,6 +94,10 @@ void crash_guard_committed(struct crash_guard *guard, bool alone) {
   if (alone) guard->attempt_left[0] = '\0';
 }
 
+bool crash_guard_has_notes(const struct crash_guard *guard) {
+  return guard->starts_counted || guard->attempt_left[0];
+}
+
 void crash_guard_trust(struct crash_guard *guard, int64_t epoch) {
   guard->trusted_epoch = epoch;
 }

@@ -58,5 +58,8 @@ void crash_guard_forget(const struct crash_guard *guard, struct transaction *tra
 void crash_guard_add_good_start(const struct crash_guard *guard, struct transaction *transaction);
 void crash_guard_committed(struct crash_guard *guard, bool alone);
 
+/* Returns whether there are notes that a commit takes back. */
+bool crash_guard_has_notes(const struct crash_guard *guard);
+
 /* Notes that what failed under this epoch of the lease has not ended the process. */
 void crash_guard_trust(struct crash_guard *guard, int64_t epoch);

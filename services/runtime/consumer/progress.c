@@ -83,7 +83,7 @@ void progress_moved_to(struct progress *progress, int64_t log_time) {
 /* ---- storing ---------------------------------------------------------------------------------------------------- */
 
 void progress_add(const struct progress *progress, struct transaction *transaction, int64_t log_time,
-                  const char *const *last) {
+                  const struct stream_move *moved) {
   struct arena *arena = transaction->arena;
   int64_t log = log_time > progress->position.log_time ? log_time : progress->position.log_time;
   struct redis_arguments fields = redis_arguments_empty(arena);
@@ -91,10 +91,10 @@ void progress_add(const struct progress *progress, struct transaction *transacti
   redis_add_text(&fields, progress->position.epoch);
   redis_add_text(&fields, "log");
   redis_add_text(&fields, log_time_text(arena, log));
-  for (size_t i = 0; last && i < progress->stream_count; i++) {
-    if (!last[i]) continue;
+  for (size_t i = 0; moved && i < progress->stream_count; i++) {
+    if (!moved[i].last) continue;
     redis_add_text(&fields, progress->streams[i].subscribed->name);
-    redis_add_text(&fields, last[i]);
+    redis_add_text(&fields, moved[i].last);
   }
   transaction_set_fields(transaction, progress->key, &fields);
 }
@@ -102,18 +102,4 @@ void progress_add(const struct progress *progress, struct transaction *transacti
 void progress_stored(struct progress *progress, int64_t log_time) {
   progress->stored_log = log_time;
   progress->stored_us = clock_monotonic_us();
-}
-
-coroutine_fn struct status progress_store(struct progress *progress, struct context *context) {
-  struct transaction transaction = transaction_of(progress->store, context->arena);
-  transaction_require_value(&transaction, lease_epoch_key(progress->store, context->arena),
-                            progress->leader->term.epoch_text);
-  int64_t log = progress->position.log_time;
-  progress_add(progress, &transaction, log, NULL);
-  struct transaction_result result;
-  struct status status = transaction_run(&transaction, context, &result);
-  if (!status_is_ok(status)) return status;
-  if (result.outcome != TRANSACTION_DONE) return lease_lost(context->arena);
-  progress_stored(progress, log);
-  return status_ok();
 }

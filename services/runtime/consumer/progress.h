@@ -27,6 +27,12 @@ struct progress_stream {
   size_t gap_count;            /* gaps skipped since then */
 };
 
+/* What a transaction applies of a stream, beyond what has been applied. */
+struct stream_move {
+  const char *last; /* id of the last entry; NULL means none */
+  size_t count;     /* entries */
+};
+
 struct progress {
   struct event_store *store;
   const struct leader *leader;
@@ -70,12 +76,9 @@ void progress_skip_gap(struct progress_stream *stream, struct arena *arena, int6
 void progress_moved_to(struct progress *progress, int64_t log_time);
 
 /* Adds to a transaction what will be stored: everything up to `log_time`, which may be behind the position, and where
- * `last[i]` is not NULL, the entry's id for stream i. `last` NULL means no stream has moved. */
+ * each stream, number i, has moved to by moved[i]. `moved` NULL means no stream has. */
 void progress_add(const struct progress *progress, struct transaction *transaction, int64_t log_time,
-                  const char *const *last);
+                  const struct stream_move *moved);
 
 /* Notes that what was added last is stored now. */
 void progress_stored(struct progress *progress, int64_t log_time);
-
-/* Stores the position as it is; those of the streams stay. Yields. Errors: LEASE_LOST; as transaction_run. */
-coroutine_fn struct status progress_store(struct progress *progress, struct context *context);

@@ -270,12 +270,14 @@ static struct status refused(struct work *work, struct work_refusal refusal, str
   return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, reason_work_refused, "%s", refusal.why);
 }
 
+void work_close(struct work *work) {
+  view_cache_write(&work->cache, &work->transaction);
+  if (work->sends.count == 0) return;
+  transaction_push(&work->transaction, outbox_key(work->options.store, work_arena(work)), &work->sends);
+}
+
 coroutine_fn struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {
   struct arena *arena = work_arena(work);
-  view_cache_write(&work->cache, &work->transaction);
-  if (work->sends.count > 0) {
-    transaction_push(&work->transaction, outbox_key(work->options.store, arena), &work->sends);
-  }
   struct transaction_result result;
   struct status status = transaction_run(&work->transaction, work->options.context, &result);
   const struct event *wrong = owner_of(work, 0, work->transaction.wrong_change);

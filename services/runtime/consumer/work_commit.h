@@ -44,6 +44,10 @@ size_t work_sends(const struct work *work);
 /* Forgets what the present unit has put, and all that was read. */
 void work_discard(struct work *work);
 
+/* Adds to the transaction the records and messages that handlers have put. To be called once before work_commit, when
+ * the work is nobody's (work_begin). */
+void work_close(struct work *work);
+
 /* Why a unit was not written. */
 struct work_refusal {
   const struct event *event; /* whose guard or change it is; NULL if it is not of an event */

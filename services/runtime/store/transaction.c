@@ -36,6 +36,7 @@ enum change {
   CHANGE_DEL,
   CHANGE_XADD,
   CHANGE_ZADD_LOG_TIME,
+  CHANGE_GROUP,
 };
 enum { HAS_REQUEST = 1, IS_TIMED = 2, CHECKS_KINDS = 4, HAS_AFTER = 8 };
 
@@ -268,6 +269,15 @@ void transaction_append(struct transaction *transaction, const char *key, const 
   add_list_change(transaction, CHANGE_XADD, key, fields);
   transaction->event_count++;
   transaction->last_stream = key;
+}
+
+void transaction_move_group(struct transaction *transaction, const char *key, const char *group, const char *id,
+                            const char *from, size_t count) {
+  struct redis_arguments *values = add_change(transaction, CHANGE_GROUP, key, 4);
+  redis_add_text(values, group);
+  redis_add_text(values, needed(transaction, id, "the place of a consumer group"));
+  redis_add_text(values, needed(transaction, from, "the place of a consumer group"));
+  redis_add_number(values, (int64_t)count);
 }
 
 /* ---- arguments -------------------------------------------------------------------------------------------------- */

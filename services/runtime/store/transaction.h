@@ -102,6 +102,12 @@ void transaction_delete(struct transaction *transaction, const char *key);
 /* Adds an event; `fields` alternates field and value (see event.h). */
 void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
 
+/* Lets the consumer group of the stream `key` show that everything up to the entry `id` has been applied, and makes it
+ * if it is missing. `from` is where it was, and `count` how many entries lie between; "" means that this is not known.
+ */
+void transaction_move_group(struct transaction *transaction, const char *key, const char *group, const char *id,
+                            const char *from, size_t count);
+
 enum transaction_outcome { TRANSACTION_DONE, TRANSACTION_REPLAYED, TRANSACTION_REFUSED };
 
 struct transaction_result {

@@ -17,10 +17,10 @@ local HAS_REQUEST, IS_TIMED, CHECKS_KINDS, HAS_AFTER = 1, 2, 4, 8 -- flags
 
 -- Guards and changes by their code, as enum guard and enum change of store/transaction.c number them.
 local BEFORE = 6
-local XADD, ZADD_LOG_TIME = 11, 12
-local commands = {'SET', 'HSET', 'HDEL', 'SADD', 'SREM', 'ZADD', 'ZREM', 'RPUSH', 'LTRIM', 'DEL', 'XADD', 'ZADD'}
+local XADD, ZADD_LOG_TIME, GROUP = 11, 12, 13
+local commands = {'SET', 'HSET', 'HDEL', 'SADD', 'SREM', 'ZADD', 'ZREM', 'RPUSH', 'LTRIM', 'DEL'}
 -- What the key must hold, if it exists; false means anything. Nobody but these functions writes below events:
-local kinds = {false, 'hash', 'hash', 'set', 'set', 'zset', 'zset', 'list', 'list', false, false, 'zset'}
+local kinds = {false, 'hash', 'hash', 'set', 'set', 'zset', 'zset', 'list', 'list', false, false, 'zset', false}
 
 -- The arguments, and which of them come next: a key, a value, a byte of the program.
 local keys, argv, program
@@ -102,6 +102,8 @@ local function change_all(count)
       last, next_log_time = next_log_time, next_log_time + 1
     elseif code == ZADD_LOG_TIME then
       call('ZADD', key, next_log_time, argv[i])
+    elseif code == GROUP then
+      group_move(key, unpack_list(argv, i, i + values - 1))
     elseif values == 1 then
       call(commands[code], key, argv[i])
     else
