@@ -343,6 +343,15 @@ static coroutine_fn struct status try_change(struct newest_command *newest, stru
   return status;
 }
 
+static struct status too_late(struct arena *arena, const struct newest_command *newest) {
+  if (newest_is_contended(newest)) {
+    return status_error(arena, STATUS_DEADLINE_EXCEEDED, reason_contended,
+                        "the stock was being changed by others until the deadline");
+  }
+  return status_error(arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
+                      "the changes of stock before this one were not over by the deadline; nothing was done");
+}
+
 coroutine_fn struct status stock_change_run(struct stock *stock, struct context *context, stock_decision *decide,
                                             void *subject, struct stock_changed *ret_changed) {
   struct newest_command newest = newest_command_of(stock->newest, context->deadline_us);
@@ -350,8 +359,7 @@ coroutine_fn struct status stock_change_run(struct stock *stock, struct context 
   bool again = false;
   do {
     status = newest_begin(&newest) ? try_change(&newest, stock, context, decide, subject, ret_changed, &again)
-                                   : status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_contended,
-                                                  "the stock was being changed by others until the deadline");
+                                   : too_late(context->arena, &newest);
   } while (status_is_ok(status) && again);
   newest_end(&newest);
   return status;

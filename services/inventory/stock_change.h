@@ -51,8 +51,8 @@ struct stock_changed {
   size_t record_size;
 };
 
-/* Decides and commits. Yields. Errors: what the decision answers; DEADLINE_EXCEEDED CONTENDED: others were quicker
- * until the deadline; as transaction_run. */
+/* Decides and commits. Yields. Errors: what the decision answers; DEADLINE_EXCEEDED (CONTENDED: others were quicker
+ * until the deadline; DEADLINE_EXCEEDED: those before it were not answered), nothing was done; as transaction_run. */
 coroutine_fn struct status stock_change_run(struct stock *stock, struct context *context, stock_decision *decide,
                                             void *subject, struct stock_changed *ret_changed);
 

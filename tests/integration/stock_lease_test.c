@@ -31,6 +31,7 @@ enum { CALLERS = 64 };
 struct caller {
   struct stock_fixture fixture;
   int number;
+  int64_t expire;
   bool won;
 };
 
@@ -40,24 +41,44 @@ static void reserve_one(void *item) {
   context.arena = arena_new();
   caller->fixture.context = &context;
   struct status status =
-      reserve(&caller->fixture, caller->number, caller->number, (struct units){{1, 0, 0}}, later(&caller->fixture));
+      reserve(&caller->fixture, caller->number, caller->number, (struct units){{1, 0, 0}}, caller->expire);
   caller->won = status_is_ok(status);
-  if (!caller->won) assert_reason(status, STATUS_FAILED_PRECONDITION, "OUT_OF_STOCK");
+  if (status.code == STATUS_ABORTED) assert_reason(status, STATUS_ABORTED, "RESERVATION_EXPIRED");
+  if (status.code != STATUS_OK && status.code != STATUS_ABORTED) {
+    assert_reason(status, STATUS_FAILED_PRECONDITION, "OUT_OF_STOCK");
+  }
   arena_free(context.arena);
 }
 
-static void one_of_many(struct context *context) {
-  struct stock_fixture *fixture = stock_fixture_open(context, (struct units){{1, 0, 0}});
-  struct caller *callers = arena_calloc(context->arena, CALLERS, sizeof *callers);
+/* All at once: those from `first_in_time` on in time, those before too late. Returns how many got a unit. */
+static int ask_for_one(struct stock_fixture *fixture, int first_in_time, int64_t too_late) {
+  struct caller callers[CALLERS];
   void *items[CALLERS];
   for (int i = 0; i < CALLERS; i++) {
-    callers[i] = (struct caller){.fixture = *fixture, .number = i + 1};
+    int64_t expire = i < first_in_time ? too_late : later(fixture) + i;
+    callers[i] = (struct caller){.fixture = *fixture, .number = i + 1, .expire = expire};
     items[i] = &callers[i];
   }
   coroutine_for_each(reserve_one, items, CALLERS, CALLERS);
   int won = 0;
   for (int i = 0; i < CALLERS; i++) won += callers[i].won;
-  CU_ASSERT_EQUAL(won, 1);
+  return won;
+}
+
+static void one_of_many(struct context *context) {
+  struct stock_fixture *fixture = stock_fixture_open(context, (struct units){{1, 0, 0}});
+  CU_ASSERT_EQUAL(ask_for_one(fixture, 0, 0), 1);
+  assert_stock(fixture, NONE, (struct units){{1, 0, 0}});
+  assert_events(fixture);
+  stock_fixture_close(fixture);
+}
+
+/* Those before it have been sent as if they got the unit; none of them does. */
+static void behind_those_who_are_late(struct context *context) {
+  struct stock_fixture *fixture = stock_fixture_open(context, (struct units){{1, 0, 0}});
+  int64_t position = event_store_now(fixture->store);
+  pass(fixture, position);
+  CU_ASSERT_EQUAL(ask_for_one(fixture, CALLERS - 1, position), 1);
   assert_stock(fixture, NONE, (struct units){{1, 0, 0}});
   assert_events(fixture);
   stock_fixture_close(fixture);
@@ -309,6 +330,7 @@ static void expire_beside_recorded(struct context *context) {
     in_coroutine(function);           \
   }
 TEST(one_of_many)
+TEST(behind_those_who_are_late)
 TEST(same_attempt)
 TEST(largest_attempt)
 TEST(short_product)
@@ -327,6 +349,7 @@ TEST(expire_beside_recorded)
 
 static const struct test tests[] = {
     {"a stock of 1 is held by one of 64 who ask at once", test_one_of_many},
+    {"a product is not out of stock because of those who ask too late", test_behind_those_who_are_late},
     {"an attempt that is reserved again stays as it is", test_same_attempt},
     {"of each product the largest of an order's attempts is held", test_largest_attempt},
     {"a product that is short is told and nothing is held", test_short_product},

@@ -162,6 +162,10 @@ coroutine_fn bool newest_begin(struct newest_command *command) {
   return true;
 }
 
+bool newest_is_contended(const struct newest_command *command) {
+  return command->refused || (command->states->contended && command->states->line > 0);
+}
+
 void newest_send(struct newest_command *command) {
   struct newest_states *states = command->states;
   if (states->under_way++ == 0) states->run_begin_us = clock_monotonic_us();

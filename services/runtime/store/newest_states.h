@@ -59,6 +59,9 @@ struct newest_command newest_command_of(struct newest_states *states, int64_t de
 /* Begins a try; yields where others are to go first. Returns false if the deadline came first. */
 coroutine_fn bool newest_begin(struct newest_command *command);
 
+/* Returns whether it is refusals that make the command wait, its own or those of others. */
+bool newest_is_contended(const struct newest_command *command);
+
 struct newest_state {
   const void *bytes; /* NULL means that nothing is stored */
   size_t size;
