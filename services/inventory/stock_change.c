@@ -239,13 +239,14 @@ static void begin_run(struct stock_change *change) {
   }
 }
 
-/* Runs the decision until it lacks nothing. */
+/* Runs the decision until it lacks nothing. *ret_again: others try to change again what it asks for, and go first. */
 static coroutine_fn struct status decide_fully(struct stock_change *change, struct context *context,
-                                               stock_decision *decide, void *subject) {
+                                               stock_decision *decide, void *subject, bool *ret_again) {
   while (true) {
     begin_run(change);
     struct status status = decide(change, subject);
-    if (!status_is_ok(status) || !change->lacks) return status;
+    *ret_again = status_is_ok(status) && !newest_may_send(change->newest);
+    if (!status_is_ok(status) || *ret_again || !change->lacks) return status;
     status = read_things(change, context);
     if (!status_is_ok(status)) return status;
   }
@@ -295,19 +296,6 @@ static int put_things(struct stock_change *change) {
   return first;
 }
 
-/* *ret_again: something was not as it was found. */
-static coroutine_fn struct status commit(struct stock_change *change, struct context *context,
-                                         struct transaction_result *ret_result, bool *ret_again) {
-  int first = put_things(change);
-  newest_send(change->newest);
-  struct status status = transaction_run(&change->transaction, context, ret_result);
-  bool refused = status_is_ok(status) && ret_result->outcome == TRANSACTION_REFUSED;
-  *ret_again = refused && first > 0 && ret_result->refused_by >= first;
-  bool done = status_is_ok(status) && ret_result->outcome == TRANSACTION_DONE;
-  newest_answered(change->newest, done ? NEWEST_DONE : *ret_again ? NEWEST_REFUSED : NEWEST_GIVEN_UP);
-  return status;
-}
-
 static struct stock_changed changed_of(struct arena *arena, const struct transaction_result *result) {
   struct stock_changed changed = {.position = result->position};
   if (result->outcome == TRANSACTION_REFUSED) changed.refused_by = result->refused_by;
@@ -317,6 +305,21 @@ static struct stock_changed changed_of(struct arena *arena, const struct transac
     changed.record_size = result->record_size;
   }
   return changed;
+}
+
+/* What it tells is put into `arena`. *ret_again: something was not as it was found. */
+static coroutine_fn struct status commit(struct stock_change *change, struct context *context,
+                                         struct stock_changed *ret_changed, struct arena *arena, bool *ret_again) {
+  struct transaction_result result;
+  int first = put_things(change);
+  newest_send(change->newest);
+  struct status status = transaction_run(&change->transaction, context, &result);
+  bool refused = status_is_ok(status) && result.outcome == TRANSACTION_REFUSED;
+  *ret_again = refused && first > 0 && result.refused_by >= first;
+  bool done = status_is_ok(status) && result.outcome == TRANSACTION_DONE;
+  newest_answered(change->newest, done ? NEWEST_DONE : *ret_again ? NEWEST_REFUSED : NEWEST_GIVEN_UP);
+  if (status_is_ok(status)) *ret_changed = changed_of(arena, &result);
+  return status;
 }
 
 /* One try, whose memory goes with it. */
@@ -333,10 +336,8 @@ static coroutine_fn struct status try_change(struct newest_command *newest, stru
                                 .positions = key_table_new(own.arena),
                                 .inventory_ids = key_table_new(own.arena)};
   change.last = &change.first;
-  struct transaction_result result;
-  struct status status = decide_fully(&change, &own, decide, subject);
-  if (status_is_ok(status)) status = commit(&change, &own, &result, ret_again);
-  if (status_is_ok(status)) *ret_changed = changed_of(context->arena, &result);
+  struct status status = decide_fully(&change, &own, decide, subject, ret_again);
+  if (status_is_ok(status) && !*ret_again) status = commit(&change, &own, ret_changed, context->arena, ret_again);
   context->redis_era = own.redis_era;
   status = status_copy(status, context->arena);
   arena_free(own.arena);

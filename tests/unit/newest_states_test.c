@@ -143,6 +143,7 @@ enum { WAITERS = 4 };
 
 struct waiter {
   struct newest_command command;
+  const char *name; /* what it uses */
   bool begun, may_answer, ended;
 };
 
@@ -152,8 +153,13 @@ static struct condition turn;
 /* Tries (again), and ends well when it is told to. */
 static void try_again(void *argument) {
   struct waiter *waiter = argument;
-  waiter->begun = newest_begin(&waiter->command);
-  if (waiter->begun) {
+  bool in_time;
+  while ((in_time = newest_begin(&waiter->command))) {
+    newest_use(&waiter->command, waiter->name);
+    if (newest_may_send(&waiter->command)) break;
+  }
+  if (in_time) {
+    waiter->begun = true;
     newest_send(&waiter->command);
     while (!waiter->may_answer) condition_wait(&turn, DEADLINE_NEVER);
     newest_answered(&waiter->command, NEWEST_DONE);
@@ -162,10 +168,11 @@ static void try_again(void *argument) {
   waiter->ended = true;
 }
 
-static void start(struct waiter *waiter, bool is_refused, int64_t deadline_us) {
-  *waiter = (struct waiter){.command = newest_command_of(states, deadline_us)};
+static void start(struct waiter *waiter, const char *name, bool is_refused, int64_t deadline_us) {
+  *waiter = (struct waiter){.command = newest_command_of(states, deadline_us), .name = name};
   if (is_refused) {
     CU_ASSERT_TRUE(newest_begin(&waiter->command));
+    newest_use(&waiter->command, name);
     newest_send(&waiter->command);
     newest_answered(&waiter->command, NEWEST_REFUSED);
   }
@@ -189,12 +196,12 @@ static void of_those_that_were_refused_one_tries_again_until_it_is_through(struc
   struct newest_command early = begun(), late = begun();
   newest_send(&early);
   newest_send(&late);
-  start(&waiters[0], true, patience_end_us());
+  start(&waiters[0], "a", true, patience_end_us());
   wait_for(&waiters[0].begun);
   newest_answered(&late, NEWEST_REFUSED);
   newest_answered(&early, NEWEST_DONE); /* was sent before, and says nothing of the others */
-  start(&waiters[1], false, patience_end_us());
-  start(&waiters[2], false, patience_end_us());
+  start(&waiters[1], "a", false, patience_end_us());
+  start(&waiters[2], "a", false, patience_end_us());
   for (int i = 0; i < 10; i++) coroutine_sleep(1000, DEADLINE_NEVER);
   CU_ASSERT_FALSE(waiters[1].begun);
   answer(&waiters[0]);
@@ -207,12 +214,28 @@ static void of_those_that_were_refused_one_tries_again_until_it_is_through(struc
   assert_empty();
 }
 
+static void who_uses_other_things_does_not_wait_behind_those_that_were_refused(struct context *context) {
+  begin_states(context);
+  start(&waiters[0], "a", true, patience_end_us());
+  wait_for(&waiters[0].begun);
+  start(&waiters[1], "a", false, patience_end_us());
+  start(&waiters[2], "b", false, patience_end_us());
+  wait_for(&waiters[2].begun);
+  CU_ASSERT_FALSE(waiters[1].begun);
+  answer(&waiters[2]);
+  CU_ASSERT_FALSE(waiters[1].begun);
+  answer(&waiters[0]);
+  wait_for(&waiters[1].begun);
+  answer(&waiters[1]);
+  assert_empty();
+}
+
 static void who_waits_beyond_his_deadline_holds_nobody_up(struct context *context) {
   begin_states(context);
-  start(&waiters[0], true, patience_end_us());
+  start(&waiters[0], "a", true, patience_end_us());
   wait_for(&waiters[0].begun);
-  start(&waiters[1], false, clock_monotonic_us() + 1000);
-  start(&waiters[2], false, patience_end_us());
+  start(&waiters[1], "a", false, clock_monotonic_us() + 1000);
+  start(&waiters[2], "a", false, patience_end_us());
   wait_for(&waiters[1].ended);
   CU_ASSERT_FALSE(waiters[1].begun);
   CU_ASSERT_FALSE(waiters[2].begun);
@@ -239,7 +262,7 @@ static void after_a_while_without_a_break_all_is_answered_and_read_anew(struct c
   struct newest_command first = sent("a", "1", "2"), user = begun();
   CU_ASSERT_TRUE(finds(&user, "a", "2"));
   CU_ASSERT_TRUE(comes_to_a_pause());
-  start(&waiters[0], false, patience_end_us());
+  start(&waiters[0], "a", false, patience_end_us());
   for (int i = 0; i < 10; i++) coroutine_sleep(1000, DEADLINE_NEVER);
   CU_ASSERT_FALSE(waiters[0].begun);
   newest_answered(&first, NEWEST_DONE);
@@ -261,6 +284,7 @@ TEST(what_was_read_does_not_replace_what_was_sent_since)
 TEST(what_was_read_before_something_was_forgotten_is_not_taken)
 TEST(a_refusal_forgets_what_the_command_used_and_no_more)
 TEST(of_those_that_were_refused_one_tries_again_until_it_is_through)
+TEST(who_uses_other_things_does_not_wait_behind_those_that_were_refused)
 TEST(who_waits_beyond_his_deadline_holds_nobody_up)
 TEST(after_a_while_without_a_break_all_is_answered_and_read_anew)
 
@@ -273,6 +297,8 @@ static const struct test tests[] = {
     {"a refusal forgets what the command used, and no more", test_a_refusal_forgets_what_the_command_used_and_no_more},
     {"of those that were refused one tries again until it is through, then all go on",
      test_of_those_that_were_refused_one_tries_again_until_it_is_through},
+    {"who uses other things does not wait behind those that were refused",
+     test_who_uses_other_things_does_not_wait_behind_those_that_were_refused},
     {"who waits beyond his deadline holds nobody up", test_who_waits_beyond_his_deadline_holds_nobody_up},
     {"after a while without a break all is answered, and read anew",
      test_after_a_while_without_a_break_all_is_answered_and_read_anew},

@@ -15,6 +15,7 @@ struct slot {
   struct slot *next; /* in the bucket */
   char *name;
   size_t users;
+  size_t contenders;  /* users that were refused and try again */
   uint64_t forgotten; /* how often its state was */
   bool known;
   void *bytes; /* NULL means that nothing is stored */
@@ -25,18 +26,18 @@ struct newest_use {
   struct newest_use *next; /* of the command */
   struct slot *slot;
   uint64_t forgotten; /* as it was when the command found, or did not find, the state */
+  bool contends;      /* it is counted among the slot's contenders */
 };
 
 struct newest_states {
   struct slot *buckets[BUCKETS];
   size_t slot_count;
-  size_t under_way;      /* commands that were sent and not answered */
-  int64_t run_begin_us;  /* since when there have always been some */
-  bool pausing;          /* nothing is sent until there are none */
-  struct condition over; /* the pause */
-  bool contended;        /* one was refused, and none of those that try again is through yet */
-  size_t line;           /* how many have their turn or wait for it */
-  struct keyed_locks turns;
+  size_t under_way;         /* commands that were sent and not answered */
+  int64_t run_begin_us;     /* since when there have always been some */
+  bool pausing;             /* nothing is sent until there are none */
+  struct condition over;    /* the pause */
+  bool contended;           /* one was refused, and none of those that try again is through yet */
+  struct keyed_locks turns; /* of those that try again */
 };
 
 struct newest_states *newest_states_new(struct arena *arena) {
@@ -99,12 +100,19 @@ static void forget_all(struct newest_states *states) {
   }
 }
 
+static void set_contends(struct newest_use *use, bool contends) {
+  if (contends && !use->contends) use->slot->contenders++;
+  if (!contends && use->contends) use->slot->contenders--;
+  use->contends = contends;
+}
+
 struct newest_use *newest_use(struct newest_command *command, const char *name) {
   struct newest_use *use = memory_alloc(sizeof *use);
   struct slot *slot = slot_at(command->states, name);
   *use = (struct newest_use){.next = command->uses, .slot = slot, .forgotten = slot->forgotten};
   command->uses = use;
   slot->users++;
+  set_contends(use, command->refused);
   return use;
 }
 
@@ -112,6 +120,7 @@ static void release_uses(struct newest_command *command) {
   while (command->uses) {
     struct newest_use *use = command->uses;
     command->uses = use->next;
+    set_contends(use, false);
     release_slot(command->states, use->slot);
     free(use);
   }
@@ -135,26 +144,21 @@ void newest_change(struct newest_use *use, struct newest_state state) {
 /* ---- turns ------------------------------------------------------------------------------------------------------ */
 
 static coroutine_fn bool get_in_line(struct newest_command *command) {
-  struct newest_states *states = command->states;
-  states->line++;
-  command->in_line = keyed_lock_acquire(&states->turns, &command->turn, "", command->deadline_us);
-  if (!command->in_line) states->line--;
+  command->in_line = keyed_lock_acquire(&command->states->turns, &command->turn, "", command->deadline_us);
   return command->in_line;
 }
 
 static void leave_line(struct newest_command *command) {
   if (!command->in_line) return;
   command->in_line = false;
-  command->states->line--;
   keyed_lock_release(&command->states->turns, &command->turn);
 }
 
 coroutine_fn bool newest_begin(struct newest_command *command) {
   struct newest_states *states = command->states;
-  release_uses(command);
   if (clock_monotonic_us() >= command->deadline_us) return false;
-  bool waits = command->refused || states->line > 0;
-  if (waits && !command->in_line && !get_in_line(command)) return false;
+  if (command->waits && !command->in_line && !get_in_line(command)) return false;
+  release_uses(command);
   if (states->under_way > 0 && clock_monotonic_us() - states->run_begin_us >= RUN_US) states->pausing = true;
   while (states->pausing) {
     if (!condition_wait(&states->over, command->deadline_us)) return false;
@@ -162,14 +166,25 @@ coroutine_fn bool newest_begin(struct newest_command *command) {
   return true;
 }
 
+bool newest_may_send(struct newest_command *command) {
+  if (command->in_line) return true;
+  for (const struct newest_use *use = command->uses; use && !command->waits; use = use->next) {
+    command->waits = use->slot->contenders > 0;
+  }
+  return !command->waits;
+}
+
 bool newest_is_contended(const struct newest_command *command) {
-  return command->refused || (command->states->contended && command->states->line > 0);
+  return command->waits;
 }
 
 void newest_send(struct newest_command *command) {
   struct newest_states *states = command->states;
   if (states->under_way++ == 0) states->run_begin_us = clock_monotonic_us();
-  if (!states->contended) leave_line(command);
+  if (states->contended) return;
+  command->waits = command->refused = false;
+  for (struct newest_use *use = command->uses; use; use = use->next) set_contends(use, false);
+  leave_line(command);
 }
 
 /* What it used is not, or may not be, stored as it was found; what it has sent never came to be. */
@@ -189,7 +204,8 @@ void newest_answered(struct newest_command *command, enum newest_outcome outcome
   struct newest_states *states = command->states;
   if (outcome != NEWEST_DONE) forget_used(command);
   command->refused = outcome == NEWEST_REFUSED;
-  if (command->refused) states->contended = true;
+  if (command->refused) command->waits = states->contended = true;
+  for (struct newest_use *use = command->uses; use && command->refused; use = use->next) set_contends(use, true);
   if (outcome == NEWEST_DONE && command->in_line) states->contended = false;
   if (--states->under_way == 0 && states->pausing) end_pause(states);
 }

@@ -5,8 +5,8 @@
  * are under way, as the last of them leaves it, at once and without their answers. Its transaction requires that
  * exactly this is stored when it is carried out (tests/model/stock_commit.py), so a state that never came to be, or
  * that another process has changed, costs a second try and nothing else. A refusal forgets what the command used and
- * sent; it then tries again alone, in the order in which commands were refused, while newcomers wait behind it; once
- * one of them is through, all go on at once, building on each other.
+ * sent; it then tries again alone, in the order in which commands were refused, and those that use the same things wait
+ * behind it; once one of them is through, all go on at once, building on each other.
  *
  * Commands of several processes that change the same things are all served: while one process goes on without a break,
  * the others are refused again and again, so every 100 ms it lets what is under way end, forgets all, and begins by
@@ -17,10 +17,11 @@
  *     if (!newest_begin(&command)) ...;               the deadline is over
  *     use = newest_use(&command, name);
  *     while (!newest_find(use, &state)) newest_take(use, what is read);
- *     newest_change(use, ...), newest_send(&command);      no yield since the states were found
+ *     if (!newest_may_send(&command)) continue;       no yield since the states were found
+ *     newest_change(use, ...), newest_send(&command);
  *     transaction_run(...);
  *     newest_answered(&command, outcome);
- *   } while (it was refused);
+ *   } while (it was refused, or might not send);
  *   newest_end(&command);
  */
 #pragma once
@@ -50,7 +51,8 @@ struct newest_command {
   int64_t deadline_us;     /* clock_monotonic_us */
   struct newest_use *uses; /* of the present try; the command's */
   bool refused;            /* it tries again */
-  bool in_line;            /* it has its turn in the line of those that were refused */
+  bool waits;              /* it is to get in the line of those that try again */
+  bool in_line;            /* it has its turn there */
   struct keyed_lock_holder turn;
 };
 
@@ -78,6 +80,9 @@ bool newest_find(struct newest_use *use, struct newest_state *ret_state);
 /* Takes what was read after newest_find for what is stored, unless something newer is known, or was forgotten, since:
  * newest_find tells. The bytes are copied. */
 void newest_take(struct newest_use *use, struct newest_state state);
+
+/* Returns false if others try to change again what the command uses: it is to begin anew, behind them. */
+bool newest_may_send(struct newest_command *command);
 
 /* Says what the command's transaction will make of a thing that it has found; copied. */
 void newest_change(struct newest_use *use, struct newest_state state);
