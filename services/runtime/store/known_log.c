@@ -33,6 +33,7 @@ struct known_log {
 
 /* What there is in Redis. */
 struct sight {
+  int64_t known_us; /* the log time known when Redis was asked: other connections may tell later ones meanwhile */
   int64_t server_us;
   struct position end; /* epoch "": there is no clock */
 };
@@ -159,6 +160,7 @@ static coroutine_fn struct status find_oldest_entry(struct event_store *store, s
 
 static coroutine_fn struct status see(struct known_log *known, struct context *context, struct sight *ret_sight) {
   struct redis *redis = known->store->commands;
+  int64_t known_us = known->end.log_time;
   struct redis_arguments time = redis_arguments_of(context->arena, "TIME");
   struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(known->store, context->arena), NULL);
   struct redis_pending *time_pending = redis_send(redis, context, &time),
@@ -167,7 +169,8 @@ static coroutine_fn struct status see(struct known_log *known, struct context *c
   struct status status = redis_receive(time_pending, &now), clock_status = redis_receive(get_pending, &clock);
   if (status_is_ok(status)) status = clock_status;
   if (!status_is_ok(status)) return status;
-  *ret_sight = (struct sight){.server_us = redis_reply_number(redis_reply_at(now, 0), 0) * 1000000 +
+  *ret_sight = (struct sight){.known_us = known_us,
+                              .server_us = redis_reply_number(redis_reply_at(now, 0), 0) * 1000000 +
                                            redis_reply_number(redis_reply_at(now, 1), 0)};
   (void)clock_parse(redis_reply_text(clock), &ret_sight->end);
   return status_ok();
@@ -260,7 +263,7 @@ static coroutine_fn struct status compare(struct known_log *known, struct contex
   if (!*known->end.epoch || !*sight->end.epoch) return status_ok();
   if (strcmp(sight->end.epoch, known->end.epoch) != 0) return compare_epochs(known, context, sight, ret_loss);
   bool only_entries_count = fresh && redis_server_took_over(known->store->server);
-  if (sight->end.log_time < known->end.log_time && !only_entries_count) {
+  if (sight->end.log_time < sight->known_us && !only_entries_count) {
     *ret_loss =
         describe(known, arena,
                  arena_printf(arena, "it ends at %s, this process knows it up to %s",

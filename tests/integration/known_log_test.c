@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a process knows of the log, compared with what there is, while it goes on learning. Against a real Redis. */
+#include "store/known_log.h"
+
+#include "in_coroutine.h"
+#include "loop/coroutine.h"
+#include "loop/loop.h"
+#include "private_redis.h"
+#include "shop_brand.h"
+#include "store/event_store.h"
+#include "suite.h"
+
+static struct private_redis *server;
+
+static int start_server(void) {
+  server = private_redis_start(NULL);
+  return 0;
+}
+
+static int stop_server(void) {
+  private_redis_free(server);
+  return 0;
+}
+
+static struct event_store *open_store(struct context *context) {
+  const struct event_store_options options = {.brand = &shop_brand,
+                                              .service = "tester",
+                                              .redis_url = private_redis_url(server),
+                                              .key_prefix = "",
+                                              .request_seconds = 100};
+  struct event_store *store;
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
+  CU_ASSERT_FATAL(status_is_ok(redis_wait_ready(store->commands, context->deadline_us)));
+  return store;
+}
+
+/* A look at the log, while another connection tells a later end of it. */
+struct scene {
+  struct event_store *store;
+  struct context *context;
+  struct position later;
+  bool is_told, is_over;
+  const char *loss; /* as the look has found it */
+};
+
+static coroutine_fn void look(void *argument) {
+  struct scene *scene = argument;
+  CU_ASSERT_TRUE(status_is_ok(known_log_look(scene->store->known, scene->context)));
+  CU_ASSERT_TRUE(scene->is_told);
+  scene->loss = arena_strdup(scene->context->arena, event_store_loss(scene->store));
+  scene->is_over = true;
+}
+
+static coroutine_fn void tell_later(void *argument) {
+  struct scene *scene = argument;
+  event_store_saw(scene->store, &scene->later);
+  scene->is_told = true;
+}
+
+static coroutine_fn void look_while_told(struct context *context) {
+  struct event_store *store = open_store(context);
+  struct scene scene = {.store = store, .context = context};
+  CU_ASSERT_FATAL(status_is_ok(clock_tick(store, context, &scene.later)));
+  scene.later.log_time += 1000;
+  loop_spawn(coroutine_loop(), look, &scene); /* it asks Redis, and waits; then the other one runs */
+  loop_spawn(coroutine_loop(), tell_later, &scene);
+  while (!scene.is_over) coroutine_sleep(1000, DEADLINE_NEVER);
+  CU_ASSERT_STRING_EQUAL(scene.loss, "");
+  event_store_close(store);
+}
+
+static void test_told_meanwhile(void) {
+  in_coroutine(look_while_told);
+}
+
+int main(int argc, char **argv) {
+  static const struct test tests[] = {
+      {"a log that goes on while it is looked at is not taken for one that has lost its end", test_told_meanwhile},
+  };
+  return suite_main("known log", tests, SUITE_SIZE(tests), start_server, stop_server, argc, argv);
+}
