@@ -414,6 +414,25 @@ static void requests(void) {
   ASK("DeleteCustomer", NULL, "id $", customer->id);
 }
 
+/* ---- what is no such thing -------------------------------------------------------------------------------------- */
+
+static void store_bytes(const char *key, const char *bytes, size_t size) {
+  CU_ASSERT_EQUAL(private_redis_number(redis, "HSET %s _entity %b", key, bytes, size), 0);
+}
+
+/* No protobuf; a name that is not UTF-8; nothing but what all fields may be: left out. */
+static void undecodable(void) {
+  const char *id = new_customer()->id;
+  const char *key = arena_printf(arena, "customer_entity:%s", id);
+  store_bytes(key, "\xff\xff", 2);
+  assert_refused(ask("GetCustomer", "id $", id), STATUS_DATA_LOSS, "ENTITY_UNDECODABLE");
+  store_bytes(key, "\x12\x02\xc3\x28", 4);
+  assert_refused(ask("GetCustomer", "id $", id), STATUS_DATA_LOSS, "ENTITY_UNDECODABLE");
+  store_bytes(key, "", 0);
+  const Ordershop__V1__Customer *empty = must("GetCustomer", "id $", id);
+  CU_ASSERT_STRING_EQUAL(empty->name, "");
+}
+
 static const struct test tests[] = {
     {"a customer's newer fields outlive updates and are told of its deletion", customers},
     {"a product's newer fields outlive updates and are told of its deletion", products},
@@ -422,6 +441,7 @@ static const struct test tests[] = {
     {"a billing's newer fields are told of its deletion", billings},
     {"a mail's newer fields outlive its delivery", mails},
     {"a profile's newer fields outlive all events of its customer", profiles},
+    {"what is stored and can't be decoded is DATA_LOSS, not an answer", undecodable},
     {"what a request has besides the known fields is ignored by every command", requests},
 };
 

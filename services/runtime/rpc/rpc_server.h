@@ -127,6 +127,10 @@ size_t rpc_server_calls(const struct rpc_server *server);
 /* Returns why new connections aren't taken, for people; "" if they are. */
 const char *rpc_server_trouble(const struct rpc_server *server);
 
+/* Answers a unary call with a reply that is packed already: a message of the type that the proto names, which the
+ * caller of this has checked. The bytes live in the call's arena. The handler returns OK then, without a reply. */
+void rpc_call_answer_packed(struct rpc_call *call, const void *bytes, size_t size);
+
 /* Adds trailing metadata to a unary call; key and value are copied. It is text only (no -bin keys). */
 void rpc_call_add_trailer(struct rpc_call *call, const char *key, const char *value);
 

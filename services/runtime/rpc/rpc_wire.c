@@ -9,13 +9,20 @@
 #include "base/message_check.h"
 #include "base/violations.h"
 
-grpc_byte_buffer *rpc_wire_pack(const ProtobufCMessage *message) {
-  size_t size = protobuf_c_message_get_packed_size(message);
-  grpc_slice slice = grpc_slice_malloc(size);
-  protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
+static grpc_byte_buffer *buffer_of(grpc_slice slice) {
   grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
   grpc_slice_unref(slice);
   return buffer;
+}
+
+grpc_byte_buffer *rpc_wire_pack(const ProtobufCMessage *message) {
+  grpc_slice slice = grpc_slice_malloc(protobuf_c_message_get_packed_size(message));
+  protobuf_c_message_pack(message, GRPC_SLICE_START_PTR(slice));
+  return buffer_of(slice);
+}
+
+grpc_byte_buffer *rpc_wire_packed(const void *bytes, size_t size) {
+  return buffer_of(grpc_slice_from_copied_buffer(bytes, size));
 }
 
 /* A view of the buffer's bytes. Small messages come in one slice: then nothing is copied. */

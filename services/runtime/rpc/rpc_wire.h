@@ -14,6 +14,9 @@
 /* Packs `message` straight into a buffer, which the caller frees with grpc_byte_buffer_destroy. */
 grpc_byte_buffer *rpc_wire_pack(const ProtobufCMessage *message);
 
+/* The same for a message that is packed already. */
+grpc_byte_buffer *rpc_wire_packed(const void *bytes, size_t size);
+
 /* Decodes the message in `buffer` into the arena. Returns NULL if it is not such a message. */
 ProtobufCMessage *rpc_wire_unpack(struct arena *arena, const ProtobufCMessageDescriptor *descriptor,
                                   grpc_byte_buffer *buffer);

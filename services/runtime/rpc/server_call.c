@@ -168,8 +168,9 @@ void server_call_answer(struct server_call *call, bool headers_sent) {
   if (failed || call->trailers) trailer_number = make_trailers(call, &trailers);
   if (failed) message = grpc_slice_from_copied_string(error_message(call->call.context.arena, call->status));
   if (!headers_sent) ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
-  if (!failed && call->output) {
-    call->reply = rpc_wire_pack(call->output);
+  if (!failed && (call->output || call->packed_output)) {
+    call->reply =
+        call->packed_output ? rpc_wire_packed(call->packed_output, call->packed_size) : rpc_wire_pack(call->output);
     ops[count].op = GRPC_OP_SEND_MESSAGE;
     ops[count++].data.send_message.send_message = call->reply;
   }

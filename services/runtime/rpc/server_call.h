@@ -110,6 +110,8 @@ struct server_call {
 
   const void *input; /* decoded request */
   const void *output;
+  const void *packed_output; /* NULL means that `output` is to be packed */
+  size_t packed_size;
   struct status status;
   struct rpc_stream *stream;
   struct server_call *pooled;

@@ -76,7 +76,7 @@ static struct status mistyped(struct server_call *call, const char *reason, cons
 
 static coroutine_fn struct status run_handler(struct server_call *call) {
   struct status status = call->method->method->handler(&call->call, call->input, &call->output);
-  if (!status_is_ok(status)) return status;
+  if (!status_is_ok(status) || call->packed_output) return status;
   if (!call->output) return mistyped(call, reason_no_reply, "a handler says OK without a reply");
   if (((const ProtobufCMessage *)call->output)->descriptor == call->method->signature->output) return status;
   return mistyped(call, reason_reply_mistyped, "a handler's reply is of another type than the method's");
@@ -95,7 +95,14 @@ static coroutine_fn struct status unary_handle(struct server_call *call) {
   if (!again) return status;
   call->trailers = NULL;
   call->output = NULL;
+  call->packed_output = NULL;
   return run_handler(call);
+}
+
+void rpc_call_answer_packed(struct rpc_call *call, const void *bytes, size_t size) {
+  struct server_call *own = (struct server_call *)call;
+  own->packed_output = bytes;
+  own->packed_size = size;
 }
 
 static coroutine_fn void unary_run(void *argument) {

@@ -8,15 +8,20 @@
 
 enum { BATCH_GET_MAX = 1000 };
 
+/* What is stored is the answer, unless a part of it is stored elsewhere. */
 coroutine_fn struct status entity_get(struct rpc_call *call, const void *request, const void **ret_reply) {
+  struct event_store *store = service_of(call)->store;
+  const struct entity_type *type = call->method->resource->type;
+  const char *id = message_text(request, "id");
   struct violations violations = violations_of(call->context.arena);
-  check_uuid(&violations, "id", message_text(request, "id"));
+  check_uuid(&violations, "id", id);
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
-  void *entity;
-  status = entity_load(service_of(call)->store, &call->context, call->method->resource->type,
-                       message_text(request, "id"), &entity);
-  if (status_is_ok(status)) *ret_reply = entity;
+  if (type->told_once) return entity_load(store, &call->context, type, id, (void **)ret_reply);
+  const void *bytes;
+  size_t size;
+  status = entity_load_packed(store, &call->context, type, id, &bytes, &size);
+  if (status_is_ok(status)) rpc_call_answer_packed(call, bytes, size);
   return status;
 }
 

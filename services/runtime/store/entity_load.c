@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* entity_load, entity_load_many: entities by their ids. */
+/* entity_load, entity_load_packed, entity_load_many: entities by their ids. */
 #include <string.h>
 
 #include "base/message.h"
+#include "base/message_check.h"
 #include "base/uuid.h"
 #include "store/entity_store.h"
 
@@ -19,10 +20,15 @@ struct loading {
   const char **created; /* entries of created events, where something is told only there; NULL if nothing is */
 };
 
+static const char *key_of(struct event_store *store, struct arena *arena, const struct entity_type *type,
+                          const char *id) {
+  const char *canonical = uuid_canonical(arena, id);
+  return entity_key(store, arena, type, canonical ? canonical : id);
+}
+
 static void ask_for_hash(struct loading *loading, size_t i) {
   struct arena *arena = loading->context->arena;
-  const char *id = uuid_canonical(arena, loading->ids[i]);
-  const char *key = entity_key(loading->store, arena, loading->type, id ? id : loading->ids[i]);
+  const char *key = key_of(loading->store, arena, loading->type, loading->ids[i]);
   struct redis_arguments get = loading->type->told_once
                                    ? redis_command_of(arena, "HMGET", key, "_entity", "_created", NULL)
                                    : redis_command_of(arena, "HGET", key, "_entity", NULL);
@@ -110,5 +116,21 @@ coroutine_fn struct status entity_load(struct event_store *store, struct context
   if (!status_is_ok(status)) return status;
   if (!entity) return status_not_found(context->arena, type->name, id);
   *ret_entity = entity;
+  return status_ok();
+}
+
+coroutine_fn struct status entity_load_packed(struct event_store *store, struct context *context,
+                                              const struct entity_type *type, const char *id, const void **ret_bytes,
+                                              size_t *ret_size) {
+  struct arena *arena = context->arena;
+  struct redis_arguments get = redis_command_of(arena, "HGET", key_of(store, arena, type, id), "_entity", NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(store->commands, context, &get, &reply);
+  if (!status_is_ok(status)) return status;
+  if (reply->type == REDIS_NIL) return status_not_found(arena, type->name, id);
+  status = message_check(arena, type->descriptor, reply->text, reply->size);
+  if (!status_is_ok(status)) return undecodable(arena, type, id);
+  *ret_bytes = reply->text;
+  *ret_size = reply->size;
   return status_ok();
 }

@@ -94,6 +94,12 @@ int entity_put_deleted(struct transaction *transaction, const struct entity_type
 coroutine_fn struct status entity_load(struct event_store *store, struct context *context,
                                        const struct entity_type *type, const char *id, void **ret_entity);
 
+/* Loads an entity without unpacking it, of a type of which nothing is told once: *ret_bytes, in the context's arena,
+ * have been checked (message_check.h). Errors: NOT_FOUND. */
+coroutine_fn struct status entity_load_packed(struct event_store *store, struct context *context,
+                                              const struct entity_type *type, const char *id, const void **ret_bytes,
+                                              size_t *ret_size);
+
 /* Loads several in one round trip, or two if they refer to their created events; ret_entities[i] is NULL if ids[i] does
  * not exist. */
 coroutine_fn struct status entity_load_many(struct event_store *store, struct context *context,

@@ -32,8 +32,3 @@ end
 local function clock_write(clock, log_time, epoch)
   redis.call('SET', clock, log_time_id(log_time) .. ' ' .. epoch)
 end
-
--- The log time of the next entry: later than all before it and than `after`, whatever the server's clock does.
-local function clock_next(last, after)
-  return math.max(time_now(), last + 1, after + 1)
-end
