@@ -123,6 +123,44 @@ static void test_wait_on_an_idle_log_is_short(void) {
   run(wait_on_an_idle_log);
 }
 
+static const struct view keeper_customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};
+static const struct subscription keeper_subscriptions[] = {
+    {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &keeper_customers}};
+
+static bool is_active(void *consumer) {
+  return consumer_state(consumer) == CONSUMER_ACTIVE;
+}
+
+static bool two_are_kept(void *argument) {
+  (void)argument;
+  return private_redis_number(redis, "HLEN keeper_customers") == 2;
+}
+
+/* What only writes views may wait for a commit to travel with: not while somebody waits for it, and not for long. */
+static void wait_for_a_view(struct context *context) {
+  const struct event_store_options store_options = {.brand = &shop_brand,
+                                                    .service = "keeper",
+                                                    .redis_url = private_redis_url(redis),
+                                                    .request_seconds = 100,
+                                                    .subscribes = true};
+  struct consumer_options keeper = {.subscriptions = keeper_subscriptions, .subscription_count = 1};
+  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &keeper.store)));
+  struct consumer *consumer = consumer_start(coroutine_loop(), context->arena, &keeper);
+  CU_ASSERT_TRUE(eventually(context, is_active, consumer));
+  struct position position = watcher_append(keeper.store, context, "customer_created", "a", 0, 1, "Ann");
+  const char *after = position_text(context->arena, &position);
+  CU_ASSERT_TRUE(status_is_ok(consumer_wait_for(consumer, context, after)));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "HLEN keeper_customers"), 1);
+  watcher_append(keeper.store, context, "customer_created", "b", 0, 1, "Ann");
+  CU_ASSERT_TRUE(eventually(context, two_are_kept, NULL));
+  consumer_stop(consumer);
+  event_store_close(keeper.store);
+}
+
+static void test_wait_for_a_view(void) {
+  run(wait_for_a_view);
+}
+
 static void wait_at_a_standby(struct context *context) {
   struct watcher active = start(context), standby = start(context);
   CU_ASSERT_EQUAL(watcher_epoch(&standby), 0);
@@ -477,6 +515,7 @@ int main(int argc, char **argv) {
       {"the lag of a service without a position is counted from the oldest entry", test_lag_of_a_new_service},
       {"a wait ends when the event is applied", test_wait_ends_when_the_event_is_applied},
       {"a wait on an idle log is short", test_wait_on_an_idle_log_is_short},
+      {"views are written for those who wait, and soon for nobody", test_wait_for_a_view},
       {"a wait at a standby is short", test_wait_at_a_standby_is_short},
       {"positions of no or another log are refused", test_positions_of_no_or_another_log_are_refused},
       {"positions that a restored log has lost are refused", test_positions_that_a_restored_log_lost_are_refused},

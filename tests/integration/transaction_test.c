@@ -16,6 +16,7 @@
 #include "patience.h"
 #include "private_redis.h"
 #include "shop_brand.h"
+#include "store/commit.h"
 #include "store/event_store.h"
 #include "suite.h"
 #include "watcher.h"
@@ -649,6 +650,17 @@ static void let_the_patient_go_with_the_next(struct context *context) {
   event_store_close(store);
 }
 
+static void hurry_the_patient(struct context *context) {
+  struct event_store *store = open_store(context);
+  struct call *call = calls_of(context, 1, build_patient);
+  start_calls(store, call, 1);
+  CU_ASSERT_FALSE(call->ended);
+  committer_hurry(store->committer);
+  await_calls();
+  CU_ASSERT_TRUE(is_done(call));
+  event_store_close(store);
+}
+
 static void build_less_patient(struct transaction *transaction, int number) {
   transaction->patience_us = 20 * US_PER_MS;
   build_good(transaction, number);
@@ -917,6 +929,10 @@ static void test_let_the_patient_go_with_the_next(void) {
   in_coroutine(let_the_patient_go_with_the_next);
 }
 
+static void test_hurry_the_patient(void) {
+  in_coroutine(hurry_the_patient);
+}
+
 static void test_end_patience(void) {
   in_coroutine(end_patience);
 }
@@ -965,6 +981,7 @@ static const struct test tests[] = {
     {"a caller that leaves the line knows that nothing was done; one that was sent doesn't",
      test_tell_the_hurried_what_became_of_them},
     {"one that can wait goes with the next one, before it", test_let_the_patient_go_with_the_next},
+    {"one that can wait is sent at once when somebody is in a hurry", test_hurry_the_patient},
     {"one that can wait goes alone when it has waited long enough, unless its deadline comes first", test_end_patience},
     {"nothing is done after the deadline", test_do_nothing_after_the_deadline},
     {"when the connection goes, those in line know that nothing was done", test_tell_all_when_the_connection_goes},

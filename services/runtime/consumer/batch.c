@@ -19,6 +19,10 @@ enum {
   LEASE_PARTS = 3,   /* a unit ends when it has taken such a part of the lease, so that the lease is renewed */
   /* A transaction with more changes would hold up Redis: the unit is committed before. */
   UNIT_CHANGES = 400,
+  /* So long a batch of few events that only writes views waits for a commit to travel with: the
+   * sync to disk stops Redis for all. Who waits for a view ends that (waiters.h). */
+  VIEWS_PATIENCE_US = 5000,
+  FEW_EVENTS = 16,
   CONTENDED_MAX = 20, /* so often others may be quicker than a unit, before it is left to the next term */
 };
 
@@ -144,9 +148,15 @@ static coroutine_fn struct status commit_refused(struct batch *batch, const stru
   return status_ok();
 }
 
+/* A consumer that is behind does not wait: its next batch is there already. */
+static bool may_wait(const struct batch *batch) {
+  return work_writes_only_views(batch->work) && batch->count < FEW_EVENTS && batch->parts->waiters->count == 0;
+}
+
 /* Commits the events before `end`, which is at least 1, or begins the unit again. */
 static coroutine_fn struct status commit(struct batch *batch, size_t end) {
   work_begin(batch->work, NULL);
+  if (may_wait(batch)) work_transaction(batch->work)->patience_us = VIEWS_PATIENCE_US;
   work_close(batch->work);
   crash_guard_add_good_start(batch->parts->guard, work_transaction(batch->work));
   require_held_keys(batch, end);

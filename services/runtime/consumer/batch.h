@@ -20,6 +20,7 @@
 #include "consumer/leader.h"
 #include "consumer/outbox_delivery.h"
 #include "consumer/progress.h"
+#include "consumer/waiters.h"
 #include "loop/coroutine.h"
 #include "store/stream_reader.h"
 
@@ -29,6 +30,7 @@ struct batch_parts {
   const struct leader *leader;
   struct progress *progress;
   struct consumer_group *group;
+  const struct waiters *waiters;
   struct stream_reader *reader; /* of the term; its streams are those of the progress */
   struct dead_letters *dead_letters;
   struct crash_guard *guard;

@@ -358,6 +358,7 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
                                          .leader = leader,
                                          .progress = progress,
                                          .group = &consumer->group,
+                                         .waiters = &consumer->waiters,
                                          .dead_letters = consumer->dead_letters,
                                          .guard = &consumer->guard,
                                          .route = options->outbox,

@@ -2,6 +2,7 @@
 #include "consumer/waiters.h"
 
 #include "base/clock.h"
+#include "store/commit.h"
 
 enum { LOOK_FIRST_US = 1000, UNBLOCK_US = 5000000 };
 
@@ -16,6 +17,7 @@ coroutine_fn void waiters_poke(struct waiters *waiters) {
   struct redis *commands = waiters->progress->store->commands;
   waiters->poked = true;
   condition_signal_all(&waiters->wake);
+  committer_hurry(waiters->progress->store->committer);
   int64_t client = blocked_client(waiters);
   if (client == 0 || waiters->unblocking || !redis_is_ready(commands)) return;
   waiters->unblocking = true;

@@ -25,7 +25,8 @@ struct waiters {
   struct condition wake; /* of the consumer in a pause: signalled by a poke */
 };
 
-/* Ends the block of the leader, wherever it runs, and the pauses of the consumer here. Yields. */
+/* Ends the block of the leader, wherever it runs, and here the pauses of the consumer and the patience of its commit.
+ * Yields. */
 coroutine_fn void waiters_poke(struct waiters *waiters);
 
 /* Waits as consumer_wait_for says. Yields. */

@@ -270,6 +270,10 @@ static struct status refused(struct work *work, struct work_refusal refusal, str
   return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, reason_work_refused, "%s", refusal.why);
 }
 
+bool work_writes_only_views(const struct work *work) {
+  return work->transaction.changes.count == 0 && work->sends.count == 0;
+}
+
 void work_close(struct work *work) {
   view_cache_write(&work->cache, &work->transaction);
   if (work->sends.count == 0) return;

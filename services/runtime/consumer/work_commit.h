@@ -44,6 +44,9 @@ size_t work_sends(const struct work *work);
 /* Forgets what the present unit has put, and all that was read. */
 void work_discard(struct work *work);
 
+/* Returns whether the present unit changes nothing but records of views. To be asked before work_close. */
+bool work_writes_only_views(const struct work *work);
+
 /* Adds to the transaction the records and messages that handlers have put. To be called once before work_commit, when
  * the work is nobody's (work_begin). */
 void work_close(struct work *work);

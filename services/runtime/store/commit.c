@@ -277,6 +277,11 @@ static int64_t first_due_us(const struct committer *committer) {
   return due_us;
 }
 
+void committer_hurry(struct committer *committer) {
+  for (struct member *member = committer->first; member; member = member->next) member->due_us = 0;
+  condition_signal_all(&committer->changed);
+}
+
 static coroutine_fn void run(void *argument) {
   struct committer *committer = argument;
   while (committer->first || !committer->stopping) {

@@ -21,5 +21,8 @@
 /* Starts carrying out the store's transactions. */
 struct committer *committer_start(struct loop *loop, struct arena *arena, struct event_store *store);
 
+/* Ends the patience of those in line: they are sent as soon as the commit under way has ended. */
+void committer_hurry(struct committer *committer);
+
 /* Yields until those under way have ended. No transaction may be run afterwards. */
 coroutine_fn void committer_stop(struct committer *committer);
