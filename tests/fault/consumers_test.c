@@ -143,8 +143,9 @@ static void assert_once_after_lost_answer_at(enum ordershop_service service, con
   CU_ASSERT_EQUAL(interactions(), before + 1);
 }
 
-static const char *const crm_points[] = {"consumer.after_read", "consumer.before_commit", "consumer.after_commit",
-                                         "outbox.before_delivery", "outbox.after_delivery"};
+static const char *const crm_points[] = {"consumer.after_read",    "consumer.before_commit", "consumer.after_commit",
+                                         "outbox.before_delivery", "outbox.after_delivery",  "outbox.before_removal",
+                                         "outbox.after_removal"};
 static const char *const mail_points[] = {"consumer.after_read", "mail.after_delivery", "consumer.before_store",
                                           "consumer.after_store"};
 

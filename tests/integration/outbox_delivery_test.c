@@ -101,11 +101,15 @@ static void peer_close(struct peer *peer) {
   rpc_server_free(peer->server);
 }
 
-static struct watcher start(struct context *context, int port) {
+static struct watcher start_with_lease(struct context *context, int port, int64_t lease_ms) {
   struct watcher_options options = {.url = private_redis_url(redis),
-                                    .lease_ms = 300,
+                                    .lease_ms = lease_ms,
                                     .mail_address = arena_printf(context->arena, "ipv4:127.0.0.1:%d", port)};
   return watcher_start(context->arena, &options);
+}
+
+static struct watcher start(struct context *context, int port) {
+  return start_with_lease(context, port, 300);
 }
 
 static void run(void (*body)(struct context *context)) {
@@ -146,6 +150,65 @@ static void deliver(struct context *context) {
 
 static void test_messages_are_delivered_in_order(void) {
   run(deliver);
+}
+
+static bool is_called(void *argument) {
+  return ((struct peer *)argument)->calls > 0;
+}
+
+static int64_t range_reads(void) {
+  const char *stats = private_redis_command(redis, "INFO commandstats");
+  const char *at = stats ? strstr(stats, "cmdstat_lrange:calls=") : NULL;
+  return at ? strtoll(at + strlen("cmdstat_lrange:calls="), NULL, 10) : 0;
+}
+
+/* Of each message a range of the list is looked at once, when it is removed. The deliverer looks at it once a second.
+ */
+static void hand_over(struct context *context) {
+  enum { EVENTS = 100 };
+  struct peer peer = {0};
+  peer_open(&peer, context, 0);
+  struct watcher watcher = start_with_lease(context, rpc_server_port(peer.server), 30000);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "mail");
+  CU_ASSERT_TRUE(takes(context, &peer, 1));
+  CU_ASSERT_TRUE(outbox_empties(context));
+  int64_t before = range_reads(), begin_us = clock_monotonic_us();
+  for (int i = 1; i <= EVENTS; i++) {
+    watcher_append(watcher.store, context, "customer_created", "a", i, 1, "mail");
+    CU_ASSERT_TRUE(takes(context, &peer, (size_t)i + 1));
+  }
+  int64_t seconds = (clock_monotonic_us() - begin_us) / 1000000 + 1;
+  CU_ASSERT(range_reads() - before <= EVENTS + 3 * seconds);
+  CU_ASSERT_TRUE(outbox_empties(context)); /* though nothing more is committed */
+  CU_ASSERT_EQUAL(peer.out_of_order, 0);
+  CU_ASSERT_EQUAL(peer.again, 0);
+  watcher_stop(&watcher);
+  peer_close(&peer);
+}
+
+static void test_commits_hand_over(void) {
+  run(hand_over);
+}
+
+/* Two more messages wait while the peer hangs with the first. Then somebody takes that off the list. */
+static void share_the_list(struct context *context) {
+  struct peer peer = {.hangs = true};
+  peer_open(&peer, context, 0);
+  struct watcher watcher = start(context, rpc_server_port(peer.server));
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "mail");
+  CU_ASSERT_TRUE(eventually(context, is_called, &peer));
+  watcher_append(watcher.store, context, "customer_created", "b", 0, 2, "mail");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 3));
+  private_redis_command(redis, "LPOP watcher_outbox");
+  peer.hangs = false;
+  CU_ASSERT_TRUE(takes(context, &peer, 3));
+  CU_ASSERT_TRUE(outbox_empties(context));
+  watcher_stop(&watcher);
+  peer_close(&peer);
+}
+
+static void test_list_that_others_change_loses_nothing(void) {
+  run(share_the_list);
 }
 
 static void wait_for_the_peer(struct context *context) {
@@ -264,10 +327,6 @@ static void restart_again_and_again(struct context *context) {
 
 static void test_restarts_lose_no_message(void) {
   run(restart_again_and_again);
-}
-
-static bool is_called(void *argument) {
-  return ((struct peer *)argument)->calls > 0;
 }
 
 static bool is_leader(void *argument) {
@@ -398,6 +457,8 @@ static int tear_down(void) {
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"messages are delivered in order, in batches", test_messages_are_delivered_in_order},
+      {"what is committed is delivered without being read", test_commits_hand_over},
+      {"a list that others change, too, loses no message", test_list_that_others_change_loses_nothing},
       {"the peer may be away, and local effects don't wait", test_peer_may_be_away},
       {"failures that are no refusal dead-letter nothing", test_failures_that_are_no_refusal_dead_letter_nothing},
       {"a refused message is dead-lettered alone", test_refused_message_is_dead_lettered_alone},

@@ -148,6 +148,24 @@ static coroutine_fn struct status commit_refused(struct batch *batch, const stru
   return status_ok();
 }
 
+static coroutine_fn struct status run(struct batch *batch, struct work_refusal *ret_refusal) {
+  struct status status = work_commit(batch->work, ret_refusal);
+  if (!status_is_ok(status)) return status;
+  return fail_point("consumer.after_commit") ? lost_answer(batch, "consumer.after_commit") : status;
+}
+
+/* Runs the unit's transaction; what it sends is then told to the outbox, which need not read it. */
+static coroutine_fn struct status run_and_hand_over(struct batch *batch, struct work_refusal *ret_refusal) {
+  const struct redis_arguments sends = work_sends(batch->work);
+  if (sends.count == 0) return run(batch, ret_refusal);
+  struct outbox_list *list = outbox_known(batch->parts->outbox);
+  uint64_t knowledge = outbox_list_push(list);
+  struct status status = run(batch, ret_refusal);
+  outbox_list_pushed(list, knowledge, status_is_ok(status), &sends);
+  outbox_wake(batch->parts->outbox);
+  return status;
+}
+
 /* A consumer that is behind does not wait: its next batch is there already. */
 static bool may_wait(const struct batch *batch) {
   return work_writes_only_views(batch->work) && batch->count < FEW_EVENTS && batch->parts->waiters->count == 0;
@@ -161,15 +179,12 @@ static coroutine_fn struct status commit(struct batch *batch, size_t end) {
   crash_guard_add_good_start(batch->parts->guard, work_transaction(batch->work));
   require_held_keys(batch, end);
   add_positions(batch, end);
-  bool sends = work_sends(batch->work) > 0;
   if (fail_point("consumer.before_commit")) return lost_answer(batch, "consumer.before_commit");
   struct work_refusal refusal;
-  struct status status = work_commit(batch->work, &refusal);
+  struct status status = run_and_hand_over(batch, &refusal);
   if (status_is(status, reason_work_refused)) return commit_refused(batch, &refusal);
   if (!status_is_ok(status)) return status;
-  if (fail_point("consumer.after_commit")) return lost_answer(batch, "consumer.after_commit");
   committed(batch, end);
-  if (sends) outbox_wake(batch->parts->outbox);
   return status_ok();
 }
 

@@ -28,7 +28,7 @@ struct outbox {
   struct outbox_options options;
   const ProtobufCMethodDescriptor *method;
   const ProtobufCFieldDescriptor *field; /* of the request: the messages */
-  const char *key;
+  struct outbox_list list;
   size_t single_left; /* a batch was refused: so many go one by one, to find the one at fault */
   bool stopping, in_trouble, woken;
   struct condition wake;
@@ -37,10 +37,10 @@ struct outbox {
 /* The first messages of the list. */
 struct delivery {
   struct context context;
-  int64_t epoch; /* of the lease, when they were read: under a later one the list may begin with others */
+  int64_t epoch;      /* of the lease, when they were taken: under a later one the list may begin with others */
+  uint64_t knowledge; /* of the list, likewise (outbox_list.h) */
   void **messages;
-  const char **bytes; /* of each, as stored */
-  size_t *sizes;
+  struct redis_arguments stored; /* each as it is in the list */
   size_t count;
   bool undecodable; /* the one message can't be decoded */
   bool is_rest;     /* the list holds no others */
@@ -64,8 +64,12 @@ struct outbox *outbox_new(struct arena *arena, const struct outbox_options *opti
   outbox->options = *options;
   outbox->method = protobuf_c_service_descriptor_get_method_by_name(options->route->service, options->route->method);
   outbox->field = messages_field(outbox->method->input, options->route->message);
-  outbox->key = outbox_key(options->store, arena);
+  outbox->list = outbox_list_of(options->store, options->leader, outbox_key(options->store, arena));
   return outbox;
+}
+
+struct outbox_list *outbox_known(struct outbox *outbox) {
+  return &outbox->list;
 }
 
 void outbox_wake(struct outbox *outbox) {
@@ -94,36 +98,33 @@ static size_t max_bytes(const struct outbox *outbox) {
 }
 
 /* Decodes as many as make a batch; what can't be decoded goes alone. */
-static void fill_delivery(struct outbox *outbox, struct delivery *delivery, const struct redis_reply *list) {
+static void fill_delivery(struct outbox *outbox, struct delivery *delivery) {
+  const struct outbox_list *list = &outbox->list;
   struct arena *arena = delivery->context.arena;
-  delivery->messages = arena_calloc(arena, list->count, sizeof *delivery->messages);
-  delivery->bytes = arena_calloc(arena, list->count, sizeof *delivery->bytes);
-  delivery->sizes = arena_calloc(arena, list->count, sizeof *delivery->sizes);
-  size_t size = 0;
-  for (; delivery->count < list->count; delivery->count++) {
-    const struct redis_reply *bytes = list->elements[delivery->count];
-    size += bytes->size;
+  size_t max = list->count < max_messages(outbox) ? list->count : max_messages(outbox), size = 0;
+  delivery->messages = arena_calloc(arena, max, sizeof *delivery->messages);
+  delivery->stored = redis_arguments_empty(arena);
+  for (const struct outbox_message *at = list->first; delivery->count < max; at = at->next) {
+    size += at->size;
     if (delivery->count > 0 && size > max_bytes(outbox)) return;
-    void *message = message_unpack(arena, outbox->options.route->message, bytes->text, bytes->size);
+    void *message = message_unpack(arena, outbox->options.route->message, at->bytes, at->size);
     if (!message && delivery->count > 0) return;
-    delivery->messages[delivery->count] = message;
-    delivery->bytes[delivery->count] = bytes->text;
-    delivery->sizes[delivery->count] = bytes->size;
-    if (message) continue;
-    delivery->undecodable = true;
-    delivery->count = 1;
-    return;
+    delivery->messages[delivery->count++] = message;
+    redis_add_bytes(&delivery->stored, arena_memdup(arena, at->bytes, at->size), at->size);
+    delivery->undecodable = !message;
+    if (!message) return;
   }
 }
 
 static coroutine_fn struct status take_messages(struct outbox *outbox, struct delivery *delivery) {
-  struct redis_arguments range = redis_command_of(delivery->context.arena, "LRANGE", outbox->key, "0", NULL);
-  redis_add_number(&range, (int64_t)max_messages(outbox) - 1);
-  const struct redis_reply *list;
-  struct status status = redis_command(outbox->options.store->reads, &delivery->context, &range, &list);
+  struct outbox_list *list = &outbox->list;
+  struct status status = outbox_list_read(list, &delivery->context, max_messages(outbox));
   if (!status_is_ok(status)) return status;
-  fill_delivery(outbox, delivery, list);
-  delivery->is_rest = delivery->count == list->count && list->count < max_messages(outbox);
+  fill_delivery(outbox, delivery);
+  delivery->epoch = list->epoch;
+  delivery->knowledge = list->knowledge;
+  delivery->context.redis_era = list->redis_era;
+  delivery->is_rest = list->whole && delivery->count == list->count;
   return status_ok();
 }
 
@@ -154,23 +155,41 @@ static bool blames_message(struct status status) {
 
 /* ---- removing --------------------------------------------------------------------------------------------------- */
 
+static struct status lost_answer(struct delivery *delivery, const char *where) {
+  return status_error(delivery->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
+}
+
+static coroutine_fn struct status run_removal(struct delivery *delivery, struct transaction *transaction) {
+  struct arena *arena = delivery->context.arena;
+  struct transaction_result result;
+  if (fail_point("outbox.before_removal")) return lost_answer(delivery, "outbox.before_removal");
+  struct status status = transaction_run(transaction, &delivery->context, &result);
+  if (fail_point("outbox.after_removal")) return lost_answer(delivery, "outbox.after_removal");
+  if (!status_is_ok(status) || result.outcome == TRANSACTION_DONE) return status;
+  if (result.refused_by == 1) return lease_lost(arena);
+  return status_error(arena, STATUS_ABORTED, reason_contended, "the outbox begins with other messages");
+}
+
 /* Removes the first `count` messages; if there is a `reason`, the first one is dead-lettered. Where nothing else waits
  * to be delivered, this goes with the commit that adds the next messages, or another one. */
 static coroutine_fn struct status remove_first(struct outbox *outbox, struct delivery *delivery, size_t count,
                                                const char *reason) {
   struct event_store *store = outbox->options.store;
+  struct outbox_list *list = &outbox->list;
   struct arena *arena = delivery->context.arena;
+  struct redis_arguments *stored = &delivery->stored;
   delivery->context.deadline_us = clock_monotonic_us() + CALL_US;
   struct transaction transaction = transaction_of(store, arena);
   transaction_require_value(&transaction, lease_epoch_key(store, arena),
                             arena_printf(arena, "%" PRId64, delivery->epoch));
-  transaction_trim(&transaction, outbox->key, (int64_t)count);
-  if (reason) dead_letters_add_line(&transaction, DEAD_LETTERS_OUTBOX, delivery->bytes[0], delivery->sizes[0]);
+  stored->count = count;
+  transaction_require_beginning(&transaction, list->key, stored);
+  transaction_trim(&transaction, list->key, (int64_t)count);
+  if (reason) dead_letters_add_line(&transaction, DEAD_LETTERS_OUTBOX, stored->values[0], stored->sizes[0]);
   if (delivery->is_rest && !reason) transaction.patience_us = REMOVE_US;
-  struct transaction_result result;
-  struct status status = transaction_run(&transaction, &delivery->context, &result);
+  struct status status = run_removal(delivery, &transaction);
   if (!status_is_ok(status)) return status;
-  if (result.outcome != TRANSACTION_DONE) return lease_lost(arena);
+  outbox_list_removed(list, delivery->knowledge, count);
   outbox->single_left -= outbox->single_left < count ? outbox->single_left : count;
   return status_ok();
 }
@@ -190,15 +209,9 @@ static coroutine_fn struct status deliver(struct outbox *outbox, struct delivery
   struct status status = take_messages(outbox, delivery);
   if (!status_is_ok(status) || delivery->count == 0) return status;
   if (delivery->undecodable) return dead_letter_first(outbox, delivery, "it can't be decoded");
-  if (fail_point("outbox.before_delivery")) {
-    return status_error(delivery->context.arena, STATUS_UNAVAILABLE, reason_fail_point,
-                        "the fail point before delivery");
-  }
+  if (fail_point("outbox.before_delivery")) return lost_answer(delivery, "outbox.before_delivery");
   status = call_peer(outbox, delivery);
-  if (fail_point("outbox.after_delivery")) {
-    return status_error(delivery->context.arena, STATUS_UNAVAILABLE, reason_fail_point,
-                        "the fail point after delivery");
-  }
+  if (fail_point("outbox.after_delivery")) return lost_answer(delivery, "outbox.after_delivery");
   if (status_is_ok(status)) return remove_first(outbox, delivery, delivery->count, NULL);
   if (!blames_message(status)) return status;
   if (delivery->count == 1) return dead_letter_first(outbox, delivery, status.message);
@@ -218,19 +231,27 @@ static void say(struct outbox *outbox, struct status status) {
   outbox->in_trouble = !status_is_ok(status);
 }
 
-/* Makes one delivery. *ret_more is false if the list is empty. Returns false if it failed. */
+/* Makes one delivery. *ret_more is false if nothing waits. Returns false if it failed. A list that others have changed
+ * is read again at once, which is no trouble. */
 static coroutine_fn bool deliver_next(struct outbox *outbox, bool *ret_more) {
-  struct delivery delivery = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US},
-                              .epoch = outbox->options.leader->epoch};
+  struct outbox_list *list = &outbox->list;
+  struct delivery delivery = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US}};
   struct status status = deliver(outbox, &delivery);
-  *ret_more = delivery.count > 0;
+  if (!status_is_ok(status)) outbox_list_forget(list);
+  if (status_is(status, reason_contended)) status = status_ok();
+  *ret_more = list->count > 0 || !list->whole;
   if (delivery.count > 0 || !status_is_ok(status)) say(outbox, status);
   arena_free(delivery.context.arena);
   return status_is_ok(status);
 }
 
-static coroutine_fn void wait_until(struct outbox *outbox, int64_t end_us) {
-  while (!outbox->stopping && !outbox->woken && condition_wait(&outbox->wake, end_us)) continue;
+/* Waits until something is committed. From time to time the list is looked at, in case others have put something
+ * there. */
+static coroutine_fn void rest(struct outbox *outbox) {
+  struct outbox_list *list = &outbox->list;
+  int64_t look_us = list->read_us + LOOK_US;
+  while (!outbox->stopping && !outbox->woken && condition_wait(&outbox->wake, look_us)) continue;
+  if (clock_monotonic_us() >= look_us) list->whole = false;
 }
 
 static coroutine_fn void pause_for(struct outbox *outbox, int64_t duration_us) {
@@ -254,10 +275,11 @@ coroutine_fn void outbox_run(struct outbox *outbox) {
     bool more;
     if (deliver_next(outbox, &more)) {
       backoff_us = BACKOFF_MIN_US;
-      if (!more) wait_until(outbox, clock_monotonic_us() + LOOK_US);
+      if (!more) rest(outbox);
       continue;
     }
     pause_for(outbox, backoff_us);
     backoff_us = backoff_us * 2 < BACKOFF_MAX_US ? backoff_us * 2 : BACKOFF_MAX_US;
   }
+  outbox_list_forget(&outbox->list);
 }

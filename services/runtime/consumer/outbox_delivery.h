@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The deliverer of an outbox (outbox.h): a coroutine of the consumer. Takes the list's first messages, calls the peer,
- * and removes them by a transaction that refuses an older epoch. */
+/* The deliverer of an outbox (outbox.h): a coroutine of the consumer. Calls the peer with the list's first messages,
+ * which it knows from the commits here or reads (outbox_list.h), and removes them by a transaction that refuses an
+ * older epoch and a list that begins with others. */
 #pragma once
 
 #include "consumer/leader.h"
 #include "consumer/outbox.h"
+#include "consumer/outbox_list.h"
 #include "loop/coroutine.h"
 
 struct outbox;
@@ -20,6 +22,9 @@ struct outbox *outbox_new(struct arena *arena, const struct outbox_options *opti
 
 /* `<service>_outbox`. */
 const char *outbox_key(const struct event_store *store, struct arena *arena);
+
+/* What is known of the list: for commits that push. */
+struct outbox_list *outbox_known(struct outbox *outbox);
 
 /* The coroutine's body: returns after outbox_stop, when the call under way has ended. */
 coroutine_fn void outbox_run(struct outbox *outbox);

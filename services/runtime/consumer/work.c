@@ -120,8 +120,8 @@ bool work_conflicts(const struct work *work) {
   return work->conflict;
 }
 
-size_t work_sends(const struct work *work) {
-  return work->sends.count;
+struct redis_arguments work_sends(const struct work *work) {
+  return work->sends;
 }
 
 /* ---- records of views ------------------------------------------------------------------------------------------- */

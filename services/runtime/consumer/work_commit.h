@@ -38,8 +38,8 @@ size_t work_changes(const struct work *work);
  * are all checked before its first change. The unit must end before the second change. */
 bool work_conflicts(const struct work *work);
 
-/* How many messages the present unit sends. */
-size_t work_sends(const struct work *work);
+/* The messages that the present unit sends, packed; they live in the work's arena. */
+struct redis_arguments work_sends(const struct work *work);
 
 /* Forgets what the present unit has put, and all that was read. */
 void work_discard(struct work *work);

@@ -22,6 +22,7 @@ enum guard {
   GUARD_MEMBERS,
   GUARD_BEFORE,
   GUARD_FIELD_BELOW,
+  GUARD_BEGINNING,
 };
 enum change {
   CHANGE_SET = 1,
@@ -159,6 +160,12 @@ int transaction_require_members(struct transaction *transaction, const char *key
   redis_add_number(values, (int64_t)in->count);
   redis_add_all(values, in);
   redis_add_all(values, out);
+  return (int)transaction->guards.count;
+}
+
+int transaction_require_beginning(struct transaction *transaction, const char *key,
+                                  const struct redis_arguments *values) {
+  redis_add_all(add_guard(transaction, GUARD_BEGINNING, key, values->count), values);
   return (int)transaction->guards.count;
 }
 

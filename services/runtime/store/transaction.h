@@ -74,6 +74,9 @@ int transaction_require_field_below(struct transaction *transaction, const char 
 /* Requires that all of `in` are members of the set at `key` and none of `out` is. */
 int transaction_require_members(struct transaction *transaction, const char *key, const struct redis_arguments *in,
                                 const struct redis_arguments *out);
+/* Requires that the list at `key` begins with these values, of which there is at least one. */
+int transaction_require_beginning(struct transaction *transaction, const char *key,
+                                  const struct redis_arguments *values);
 /* Requires that the first event's log time is below `log_time`. A refusal moves the clock there, so that no later try
  * can be earlier. In a transaction without events this is a fault. */
 int transaction_require_before(struct transaction *transaction, int64_t log_time);

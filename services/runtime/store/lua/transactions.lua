@@ -79,6 +79,14 @@ local guards = {
     local log_time = actual and entry_log_time(actual)
     return not actual or log_time and log_time < tonumber(argv[i + 1]), actual
   end,
+  -- Of a list: what it must begin with.
+  function(key, count)
+    local beginning = call('LRANGE', key, 0, count - 1)
+    for n = 1, count do
+      if beginning[n] ~= argv[i + n - 1] then return false end
+    end
+    return true
+  end,
 }
 
 -- Returns the first of the changes whose key holds something other than it can change, and what that is: an error in
