@@ -260,7 +260,7 @@ void http2_connection_flush(struct http2_connection *connection) {
 }
 
 static void read_all(struct http2_connection *connection) {
-  static uint8_t buffer[READ_BYTES];
+  static _Thread_local uint8_t buffer[READ_BYTES];
   for (size_t size = sizeof(buffer); size == sizeof(buffer) || connection->ssl;) {
     size = read_some(connection, buffer, sizeof(buffer));
     if (size == 0) return;

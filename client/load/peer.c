@@ -68,6 +68,7 @@ static const char *look_up(struct peer_connections *peer) {
 /* ---- connections ------------------------------------------------------------------------------------------------ */
 
 static void connect_place(struct peer_connections *peer, struct place *place) {
+  if (peer->address_count == 0) return; /* never: a peer that has none isn't opened, and what is known stays */
   const struct address *address = &peer->addresses[peer->next_address++ % peer->address_count];
   const struct http2_options options = {.address = (const struct sockaddr *)&address->socket,
                                         .address_size = address->size,

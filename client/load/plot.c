@@ -75,11 +75,13 @@ static void put_number(const struct area *area, double x, double y, const char *
 
 static void draw_axes(const struct area *area) {
   double bottom = HEIGHT - BOTTOM, right = WIDTH - RIGHT;
-  for (double x = 0, step = step_for(area->x_end); x <= area->x_end; x += step) {
+  double step = step_for(area->x_end);
+  for (int i = 0; i * step <= area->x_end; i++) {
+    double x = i * step;
     put_rule(area, x_at(area, x), TOP, x_at(area, x), bottom);
     put_number(area, x_at(area, x), bottom + 18, "text-anchor=\"middle\"", x);
   }
-  for (double power = area->low; power <= area->high; power++) {
+  for (int power = (int)area->low; power <= (int)area->high; power++) {
     double y = y_at(area, pow(10, power));
     put_rule(area, LEFT, y, right, y);
     put_number(area, LEFT - 8, y + 4, "text-anchor=\"end\"", pow(10, power));

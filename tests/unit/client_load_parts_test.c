@@ -60,8 +60,7 @@ static double median_of_two(struct arena *arena, int64_t duration_us) {
 
 static void errs_by_less_than_one_percent(void) {
   struct arena *arena = arena_new();
-  for (double exact = 1; exact < 6e10; exact = exact * 1.07 + 1) {
-    int64_t duration_us = (int64_t)exact;
+  for (int64_t duration_us = 1; duration_us < INT64_C(60000000000); duration_us += duration_us / 14 + 1) {
     double found = median_of_two(arena, duration_us);
     CU_ASSERT(found >= (double)duration_us && found <= (double)duration_us * (1 + 1.0 / 128));
     arena_reset(arena);
