@@ -10,17 +10,19 @@ struct preparation {
   const struct load_options *options;
   struct load_shop *shop;
   struct load_ids *into; /* where ids of what is made go */
+  enum load_kind kind;   /* of these */
   struct position_memory position;
 };
 
-/* A product becomes one that can be ordered with its stock. */
+/* A product becomes one that can be ordered with its stock, unless that is one to be used up. */
 static void take_reply(void *argument, const struct load_command *command, const struct call *call) {
   struct preparation *preparation = argument;
   const char *id = load_reply_id(call, 1);
   position_memory_advance(&preparation->position, call->position);
-  if (!id || !preparation->into) return;
+  if (!id || !preparation->into || command->makes != (int)preparation->kind) return;
   load_ids_add(preparation->into, id, call->position);
-  const char *product = command->makes == LOAD_INVENTORY ? load_reply_id(call, INVENTORY_PRODUCT_FIELD) : NULL;
+  bool stocks = preparation->into == &preparation->shop->any[LOAD_INVENTORY];
+  const char *product = stocks ? load_reply_id(call, INVENTORY_PRODUCT_FIELD) : NULL;
   if (product) load_ids_add(&preparation->shop->any[LOAD_PRODUCT], product, call->position);
 }
 
@@ -45,6 +47,7 @@ static struct status run(struct preparation *preparation, const struct load_mix 
 static struct status make(struct preparation *preparation, enum load_kind kind, struct load_ids *into) {
   const struct load_mix mix = {.count = 1, .shares = {{load_command_maker(kind), 1}}, .total = 1};
   preparation->into = into;
+  preparation->kind = kind;
   struct status status = run(preparation, &mix, preparation->options->prepared, false);
   preparation->into = NULL;
   return status;
@@ -74,6 +77,20 @@ static struct status make_billings(struct preparation *preparation) {
   return status_is_ok(status) ? make(preparation, LOAD_BILLING, &shop->any[LOAD_BILLING]) : status;
 }
 
+/* What the mix uses up: some is there from the beginning, since a batch takes several. */
+static struct status make_own(struct preparation *preparation) {
+  const struct load_mix *mix = preparation->options->mix;
+  struct status status = status_ok();
+  for (int kind = 0; kind < LOAD_KINDS && status_is_ok(status); kind++) {
+    bool needed = false;
+    for (size_t i = 0; i < mix->count; i++) {
+      needed = needed || load_command_needs(mix->shares[i].command, SOURCE_OWN, (enum load_kind)kind);
+    }
+    if (needed) status = make(preparation, (enum load_kind)kind, &preparation->shop->own[kind]);
+  }
+  return status;
+}
+
 static struct status make_all(struct preparation *preparation) {
   const struct load_mix *mix = preparation->options->mix;
   struct load_ids *any = preparation->shop->any;
@@ -87,7 +104,7 @@ static struct status make_all(struct preparation *preparation) {
   if (status_is_ok(status) && needed[LOAD_ORDER]) status = make(preparation, LOAD_ORDER, &any[LOAD_ORDER]);
   if (status_is_ok(status) && needed[LOAD_BILLING]) status = make_billings(preparation);
   if (status_is_ok(status) && needed[LOAD_MAIL]) status = make(preparation, LOAD_MAIL, &any[LOAD_MAIL]);
-  return status;
+  return status_is_ok(status) ? make_own(preparation) : status;
 }
 
 struct status load_prepare(struct arena *arena, const struct load_target *target, const struct load_options *options,

@@ -270,20 +270,16 @@ const struct noun load_commands = {
     .help = "Call the shop as fast as it answers, or at given rates, and tell how that goes",
     .details =
         "Keeps so many calls under way and prints their rate and latencies; beside them, with --disk, how long the "
-        "disk "
-        "takes to make 4 KiB durable: no command can be faster than that. With --rate it begins so many calls a second "
-        "instead, evenly, whatever becomes of those before, and a latency counts from when the call was to begin: what "
-        "a shop does that is called more often than it can answer shows only so. A mix names commands of the API "
-        "(CreateOrder, GetCustomer ...); where a command uses something up, as DeleteOrder does, and the run has made "
-        "nothing yet, it is made instead, and counted as what it is. What failed is counted by code and reason, and "
-        "the "
-        "report says what the load generator itself costs and how late it was. It makes customers, products with "
-        "plenty "
-        "of stock, orders, billings and mails to load@example.com, as the mix needs them: don't point it at a shop "
-        "that "
-        "matters. Exit status: 0 no call failed; 1 some were refused; 2 wrong arguments, settings or files; 3 a "
-        "service "
-        "was unavailable, overloaded or did not answer in time, or orders were left without mails.",
+        "disk takes to make 4 KiB durable: no command can be faster than that. With --rate it begins so many calls "
+        "a second instead, evenly, whatever becomes of those before, and a latency counts from when the call was to "
+        "begin: what a shop does that is called more often than it can answer shows only so. A mix names commands "
+        "of the API (CreateOrder, GetCustomer ...); where a command uses something up, as DeleteOrder does, and "
+        "nothing is left of it, it is made instead, and counted as what it is. What failed is counted by code and "
+        "reason, and the report says what the load generator itself costs and how late it was. It makes customers, "
+        "products with plenty of stock, orders, billings and mails to load@example.com, as the mix needs them: "
+        "don't point it at a shop that matters. Exit status: 0 no call failed; 1 some were refused; 2 wrong "
+        "arguments, settings or files; 3 a service was unavailable, overloaded or did not answer in time, or orders "
+        "were left without mails.",
     .flags = flags,
     .examples = (const char *const[]){"load --in-flight 64 --seconds 10",
                                       "load --mix CreateOrder=5,UpdateOrder=1,GetCustomer=80,ListOrders=2 --rate 2000",
