@@ -13,6 +13,7 @@ struct stock *stock_new(struct event_store *store, struct arena *arena) {
   struct stock *stock = arena_calloc(arena, 1, sizeof *stock);
   stock->store = store;
   stock->newest = newest_states_new(arena);
+  stock->precedence = stock_precedence_new(store, arena);
   return stock;
 }
 

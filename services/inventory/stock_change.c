@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/key_table.h"
 #include "base/message.h"
 #include "consumer/consumer.h"
@@ -21,6 +22,8 @@ struct stock_thing {
 };
 
 static const char entity_field[] = "_entity";
+
+enum { INSIST_US = 200000 }; /* so long a change is refused in its turn before others are to wait */
 
 const char *stock_attempts_key(const struct stock *stock, struct arena *arena) {
   return redis_key(stock->store->commands, arena, "inventory_attempts");
@@ -183,48 +186,44 @@ struct status stock_change_move(struct stock_change *change, const struct stock_
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-/* The first, from `thing` on, that is not known: a key, or a field. */
-static struct stock_thing *next_unknown(struct stock_thing *thing, bool is_field) {
-  while (thing && (!thing->asked || thing->known || (thing->field != NULL) != is_field)) thing = thing->next;
+/* The first, from `thing` on, that is not known. */
+static struct stock_thing *next_unknown(struct stock_thing *thing) {
+  while (thing && (!thing->asked || thing->known)) thing = thing->next;
   return thing;
+}
+
+static struct redis_pending *send_read(const struct stock_change *change, struct context *context,
+                                       const struct stock_thing *thing) {
+  struct redis_arguments get =
+      redis_command_of(change->arena, thing->field ? "HGET" : "GET", thing->key, thing->field, NULL);
+  return redis_send(change->stock->store->commands, context, &get);
 }
 
 static void take(const struct stock_thing *thing, const struct redis_reply *reply) {
   newest_take(thing->use, (struct newest_state){redis_reply_text(reply), reply->size});
 }
 
-/* Sends the commands; returns how many. */
-static size_t send_reads(struct stock_change *change, struct context *context, struct redis_pending **pending) {
-  struct redis *redis = change->stock->store->commands;
-  struct redis_arguments keys = redis_arguments_of(change->arena, "MGET");
-  size_t count = 0;
-  for (struct stock_thing *t = change->first; (t = next_unknown(t, false)); t = t->next) redis_add_text(&keys, t->key);
-  if (keys.count > 1) pending[count++] = redis_send(redis, context, &keys);
-  for (struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) {
-    struct redis_arguments get = redis_command_of(change->arena, "HGET", t->key, t->field, NULL);
-    pending[count++] = redis_send(redis, context, &get);
-  }
-  return count;
-}
-
-/* Reads what is not known yet, in one trip. */
+/* Reads what is not known yet, in one trip. What was read is not taken if another process goes first. */
 static coroutine_fn struct status read_things(struct stock_change *change, struct context *context) {
-  size_t things = 0;
-  for (const struct stock_thing *t = change->first; t; t = t->next) things++;
+  struct stock_precedence *precedence = change->stock->precedence;
+  stock_precedence_wait(precedence, context);
+  size_t things = 0, at = 0;
+  for (struct stock_thing *t = next_unknown(change->first); t; t = next_unknown(t->next)) things++;
   struct redis_pending **pending = arena_calloc(change->arena, things, sizeof *pending);
-  const struct redis_reply **replies = arena_calloc(change->arena, things, sizeof *replies);
-  size_t count = send_reads(change, context, pending), at = 0;
-  struct status result = status_ok();
-  for (size_t i = 0; i < count; i++) {
-    struct status status = redis_receive(pending[i], &replies[i]);
-    if (status_is_ok(result)) result = status;
+  struct redis_pending *asked = stock_precedence_ask(precedence, context, change->insists);
+  for (struct stock_thing *t = next_unknown(change->first); t; t = next_unknown(t->next)) {
+    pending[at++] = send_read(change, context, t);
   }
-  if (!status_is_ok(result)) return result;
-  struct stock_thing *key = next_unknown(change->first, false);
-  if (key) at++; /* the first reply is that of MGET */
-  for (size_t i = 0; key; key = next_unknown(key->next, false)) take(key, redis_reply_at(replies[0], i++));
-  for (struct stock_thing *t = change->first; (t = next_unknown(t, true)); t = t->next) take(t, replies[at++]);
-  return status_ok();
+  stock_precedence_hear(precedence, asked);
+  struct status result = status_ok();
+  at = 0;
+  for (struct stock_thing *t = next_unknown(change->first); t; t = next_unknown(t->next)) {
+    const struct redis_reply *reply;
+    struct status status = redis_receive(pending[at++], &reply);
+    if (!status_is_ok(status) && status_is_ok(result)) result = status;
+    if (status_is_ok(status) && !stock_precedence_gives_way(precedence)) take(t, reply);
+  }
+  return result;
 }
 
 /* ---- deciding and committing ------------------------------------------------------------------------------------ */
@@ -323,7 +322,7 @@ static coroutine_fn struct status commit(struct stock_change *change, struct con
 }
 
 /* One try, whose memory goes with it. */
-static coroutine_fn struct status try_change(struct newest_command *newest, struct stock *stock,
+static coroutine_fn struct status try_change(struct newest_command *newest, bool insists, struct stock *stock,
                                              struct context *context, stock_decision *decide, void *subject,
                                              struct stock_changed *ret_changed, bool *ret_again) {
   struct context own = *context;
@@ -331,6 +330,7 @@ static coroutine_fn struct status try_change(struct newest_command *newest, stru
   struct stock_change change = {.stock = stock,
                                 .arena = own.arena,
                                 .newest = newest,
+                                .insists = insists,
                                 .reservations = key_table_new(own.arena),
                                 .inventories = key_table_new(own.arena),
                                 .positions = key_table_new(own.arena),
@@ -357,11 +357,16 @@ coroutine_fn struct status stock_change_run(struct stock *stock, struct context 
                                             void *subject, struct stock_changed *ret_changed) {
   struct newest_command newest = newest_command_of(stock->newest, context->deadline_us);
   struct status status;
-  bool again = false;
+  int64_t turn_us = 0; /* since when it has had its turn */
+  bool again = false, insists = false;
   do {
-    status = newest_begin(&newest) ? try_change(&newest, stock, context, decide, subject, ret_changed, &again)
-                                   : too_late(context->arena, &newest);
+    bool in_time = newest_begin(&newest);
+    if (newest.in_line && turn_us == 0) turn_us = clock_monotonic_us();
+    insists = insists || (newest.in_line && clock_monotonic_us() - turn_us >= INSIST_US);
+    status = in_time ? try_change(&newest, insists, stock, context, decide, subject, ret_changed, &again)
+                     : too_late(context->arena, &newest);
   } while (status_is_ok(status) && again);
   newest_end(&newest);
+  if (insists) stock_precedence_end(stock->precedence, context);
   return status;
 }

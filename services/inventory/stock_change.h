@@ -15,6 +15,7 @@
 
 #include "reservation.h"
 #include "stock.h"
+#include "stock_precedence.h"
 #include "store/event.h"
 #include "store/newest_states.h"
 #include "store/transaction.h"
@@ -22,6 +23,7 @@
 struct stock {
   struct event_store *store;
   struct newest_states *newest;
+  struct stock_precedence *precedence;
 };
 
 struct stock_thing;
@@ -34,6 +36,7 @@ struct stock_change {
   bool lacks;                     /* something that was asked for is not known yet */
   /* private */
   struct newest_command *newest;
+  bool insists; /* other processes have been quicker for so long that they are to wait */
   struct key_table *reservations, *inventories, *positions; /* stock_thing by order, inventory, stream */
   struct key_table *inventory_ids;                          /* by product */
   struct stock_thing *first, **last;

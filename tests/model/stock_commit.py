@@ -6,8 +6,9 @@ A command reads what it decides on, or takes it from a command of its own proces
 sends one transaction, which Redis carries out, at any time and in any order, only if everything that was decided on is stored
 just as it was when it was decided on. Otherwise nothing is changed, and the command begins again. A refusal for lack of stock
 is sent likewise, as a transaction without changes. Two consumers believe that they are to apply the events of orders: one of
-them was stopped and woke up. An inventory is deleted and made anew. Any of them may stop for ever after any step. Its being
-carried out at once is what stock_lease.py takes each change for.
+them was stopped and woke up. An inventory is deleted and made anew. Any of them may stop for ever after any step, or wait as
+long as it likes, so that nothing here relies on the processes' giving way to each other (services/inventory/stock_precedence.h).
+Its being carried out at once is what stock_lease.py takes each change for.
 
 Checked in every state: amount and reserved amount are what the orders leave and hold; no refusal for lack of stock where there
 was enough; and what is recorded of the order is what the last event that was applied says.
