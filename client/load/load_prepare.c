@@ -77,11 +77,12 @@ static struct status make_billings(struct preparation *preparation) {
   return status_is_ok(status) ? make(preparation, LOAD_BILLING, &shop->any[LOAD_BILLING]) : status;
 }
 
-/* What the mix uses up: some is there from the beginning, since a batch takes several. */
+/* What the mix uses up: some is there from the beginning, since a batch takes several. Billings before orders, and
+ * inventories before products, since making the first uses up the second. */
 static struct status make_own(struct preparation *preparation) {
   const struct load_mix *mix = preparation->options->mix;
   struct status status = status_ok();
-  for (int kind = 0; kind < LOAD_KINDS && status_is_ok(status); kind++) {
+  for (int kind = LOAD_KINDS - 1; kind >= 0 && status_is_ok(status); kind--) {
     bool needed = false;
     for (size_t i = 0; i < mix->count; i++) {
       needed = needed || load_command_needs(mix->shares[i].command, SOURCE_OWN, (enum load_kind)kind);
