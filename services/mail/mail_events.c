@@ -3,6 +3,8 @@
  *
  *   mail_created -> deliver, several at once -> one transaction: statuses, events, deferrals, position
  *
+ * While a run of mails is recorded, the next one is delivered already.
+ *
  * Since it is delivered first and recorded then, a mail goes out at least once. It is recorded once, which the version
  * that its record had and the lease's epoch ensure. When the server is away nothing moves; what was already taken is
  * recorded. A mail that the server defers keeps no other one waiting: it is tried again later (mail_retry.h). After the
@@ -17,7 +19,9 @@
 #include "base/message.h"
 #include "base/timestamp.h"
 #include "consumer/lease.h"
+#include "loop/coroutine.h"
 #include "loop/fail_point.h"
+#include "loop/loop.h"
 #include "mail_delivery.h"
 #include "mail_index.h"
 #include "mail_record.h"
@@ -26,7 +30,7 @@
 #include "shop_reasons.h"
 #include "store/known_log.h"
 
-enum { RUN_MAILS = 128 }; /* a transaction of this many stays below 10 ms of Redis' time */
+enum { RUN_MAILS = 64 }; /* the record of so many still travels with the commands of others (store/commit.c) */
 static const size_t RUN_BYTES = 1 << 20;
 static const int64_t CALL_US = 5 * INT64_C(1000000);
 
@@ -181,16 +185,48 @@ static size_t count_settled(const struct run *run) {
 
 /* ---- mails as they are recorded --------------------------------------------------------------------------------- */
 
-static coroutine_fn struct status record_run(struct run *run, const struct event *const *events) {
+/* A run that is being recorded, in a coroutine of its own. */
+struct recording {
+  struct run run;
+  const struct event *const *events;
+  bool moves_position; /* false if an earlier run is not recorded: its mails are to be tried again */
+  bool under_way;
+  struct condition over;
+  struct status status;
+};
+
+static coroutine_fn struct status record_run(struct run *run, const struct event *const *events, bool moves_position) {
   struct transaction transaction = transaction_of_run(run);
   put_outcomes(run, &transaction);
   size_t settled = count_settled(run);
-  if (settled > 0) {
+  if (settled > 0 && moves_position) {
     const struct event *last = events[settled - 1];
     transaction_set_field(&transaction, consumer_position_key(run->store, run->arena), last->stream, last->id,
                           strlen(last->id));
   }
   return commit(run, &transaction);
+}
+
+static coroutine_fn void record(void *argument) {
+  struct recording *recording = argument;
+  recording->status = record_run(&recording->run, recording->events, recording->moves_position);
+  recording->under_way = false;
+  condition_signal_all(&recording->over);
+}
+
+static coroutine_fn void begin_recording(struct recording *recording) {
+  recording->under_way = true;
+  if (!loop_spawn(coroutine_loop(), record, recording)) record(recording);
+}
+
+/* Waits until it is recorded, and frees the run. */
+static coroutine_fn struct status end_recording(struct recording *recording, struct arena *arena) {
+  if (!recording->run.arena) return status_ok();
+  while (recording->under_way) condition_wait(&recording->over, DEADLINE_NEVER);
+  struct status status = status_copy(recording->status, arena);
+  arena_free(recording->run.arena);
+  recording->run.arena = NULL;
+  return status;
 }
 
 /* Whatever earlier terms have settled is in the stream of updates, and nothing comes from them any more. */
@@ -221,17 +257,17 @@ static coroutine_fn struct status look_up(struct run *run, const struct event *c
   return status;
 }
 
-static coroutine_fn struct status handle_run(struct run *run, const struct event *const *events) {
+/* Delivers a run; what became of its mails is still to be recorded, whatever the status is. *ret_looked says whether
+ * there is anything to record. */
+static coroutine_fn struct status deliver_run(struct run *run, const struct event *const *events, bool *ret_looked) {
   for (size_t i = 0; i < run->count; i++) {
     run->ids[i] = ((const Ordershop__V1__Mail *)events[i]->entity)->id;
     run->causes[i] = events[i]->event_id;
     run->entries[i] = events[i]->id;
   }
   struct status status = look_up(run, events);
-  if (!status_is_ok(status)) return status;
-  struct status delivered = deliver(run);
-  status = record_run(run, events);
-  return status_is_ok(status) ? delivered : status;
+  *ret_looked = status_is_ok(status);
+  return *ret_looked ? deliver(run) : status;
 }
 
 /* How many events make a run: not too many mails, nor too much of them. */
@@ -243,15 +279,33 @@ static size_t run_size(const struct event *const *events, size_t count) {
   return size;
 }
 
+/* Delivers the next run while `before` is recorded, and begins to record it when that is over. Returns what came of
+ * both. */
+static coroutine_fn struct status handle_run(struct work *work, struct recording *before, struct recording *recording) {
+  bool looked;
+  struct status delivered = deliver_run(&recording->run, recording->events, &looked);
+  delivered = status_copy(delivered, work_arena(work));
+  struct status status = end_recording(before, work_arena(work));
+  recording->moves_position = status_is_ok(status);
+  if (looked) begin_recording(recording);
+  return status_is_ok(status) ? delivered : status;
+}
+
 static coroutine_fn struct status deliver_created(struct work *work, const struct event *const *events, size_t count) {
+  struct recording recordings[2] = {0}, *before = &recordings[0], *recording = &recordings[1];
   struct status status = status_ok();
   for (size_t done = 0; status_is_ok(status) && done < count;) {
-    struct run run = run_of(work_user(work), work_epoch(work), RUN_MAILS);
-    run.count = run_size(events + done, count - done);
-    status = status_copy(handle_run(&run, events + done), work_arena(work));
-    done += run.count;
-    arena_free(run.arena);
+    *recording = (struct recording){
+        .run = run_of(work_user(work), work_epoch(work), RUN_MAILS), .events = events + done, .status = status_ok()};
+    recording->run.count = run_size(events + done, count - done);
+    done += recording->run.count;
+    status = handle_run(work, before, recording);
+    struct recording *free = before;
+    before = recording;
+    recording = free;
   }
+  struct status recorded = end_recording(before, work_arena(work));
+  if (status_is_ok(status)) status = recorded;
   /* what is left of the batch begins only now */
   work_context(work)->deadline_us = clock_monotonic_us() + CALL_US;
   return status;
