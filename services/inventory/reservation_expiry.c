@@ -24,6 +24,7 @@ struct expiring {
   int64_t position;
   struct expired *attempts;
   size_t count;
+  const char *stuck; /* why some can't be dropped; NULL if there are none */
   /* of one change */
   int fence; /* the guard of the lease's epoch */
   size_t done, moves, dropped;
@@ -134,20 +135,48 @@ static coroutine_fn struct status drop_some(struct expiring *expiring, struct co
   }
 }
 
+/* Drops those that can be dropped, where what one of them needs can't be decoded. */
+static coroutine_fn struct status drop_each(struct expiring *expiring, struct context *context) {
+  size_t dropped = 0;
+  for (size_t i = 0; i < expiring->count; i++) {
+    struct expiring one = *expiring;
+    one.attempts += i;
+    one.count = 1;
+    struct status status = drop_some(&one, context);
+    bool is_stuck = status_is(status, reason_entity_undecodable);
+    if (!status_is_ok(status) && !is_stuck) return status;
+    if (is_stuck) expiring->stuck = status.message;
+    if (!is_stuck) dropped += one.dropped;
+  }
+  expiring->done = expiring->count;
+  expiring->dropped = dropped;
+  return status_ok();
+}
+
+static void tell(struct stock *stock, const char *stuck) {
+  if (stuck && !stock->stuck) log_event(LOG_ERROR, "attempts to order can't expire", "reason", stuck, NULL);
+  if (!stuck && stock->stuck) log_event(LOG_INFO, "attempts to order expire again", NULL);
+  stock->stuck = stuck != NULL;
+}
+
 coroutine_fn struct status reservations_expire(struct stock *stock, struct context *context, const char *epoch,
                                                int64_t position) {
   struct expiring expiring = {.stock = stock, .epoch = epoch, .position = position};
   int64_t skip = 0;
   while (true) {
     struct status status = find_expired(&expiring, context, skip);
-    if (!status_is_ok(status) || expiring.count == 0) return status;
+    if (!status_is_ok(status)) return status;
+    if (expiring.count == 0) break;
     status = drop_some(&expiring, context);
+    if (status_is(status, reason_entity_undecodable)) status = drop_each(&expiring, context);
     if (!status_is_ok(status)) return status;
     if (expiring.dropped > 0) {
       log_event(LOG_INFO, "attempts to order have expired", "count", log_number((int64_t)expiring.dropped), NULL);
     }
     skip += (int64_t)(expiring.done - expiring.dropped); /* those that stay remain in front */
   }
+  tell(stock, expiring.stuck);
+  return status_ok();
 }
 
 coroutine_fn struct status reservations_next_expiry(struct stock *stock, struct context *context, int64_t position,

@@ -11,7 +11,8 @@
 #include "stock.h"
 
 /* Drops the attempts whose expire time is at or before `position`, up to which all events of orders have been applied;
- * those of orders with dead letters stay. Errors: FAILED_PRECONDITION LEASE_LOST. */
+ * those of orders with dead letters stay, and those that need what can't be decoded, which the log tells. Errors:
+ * FAILED_PRECONDITION LEASE_LOST. */
 coroutine_fn struct status reservations_expire(struct stock *stock, struct context *context, const char *epoch,
                                                int64_t position);
 

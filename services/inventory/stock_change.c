@@ -199,6 +199,16 @@ static struct redis_pending *send_read(const struct stock_change *change, struct
   return redis_send(change->stock->store->commands, context, &get);
 }
 
+/* A key that holds another kind of value is as bad as an entity that can't be decoded, for the order or the product
+ * that it is about. The key of the positions is about all of them. */
+static struct status read_fault(const struct stock_change *change, const struct stock_thing *thing,
+                                struct status status) {
+  bool is_position = thing->field && thing->field != entity_field;
+  if (is_position || !status_is(status, reason_redis_wrongtype)) return status;
+  return status_error(change->arena, STATUS_DATA_LOSS, reason_entity_undecodable,
+                      "the key %s can't be decoded, since it holds another kind of value", thing->key);
+}
+
 static void take(const struct stock_thing *thing, const struct redis_reply *reply) {
   newest_take(thing->use, (struct newest_state){redis_reply_text(reply), reply->size});
 }
@@ -220,7 +230,7 @@ static coroutine_fn struct status read_things(struct stock_change *change, struc
   for (struct stock_thing *t = next_unknown(change->first); t; t = next_unknown(t->next)) {
     const struct redis_reply *reply;
     struct status status = redis_receive(pending[at++], &reply);
-    if (!status_is_ok(status) && status_is_ok(result)) result = status;
+    if (!status_is_ok(status) && status_is_ok(result)) result = read_fault(change, t, status);
     if (status_is_ok(status) && !stock_precedence_gives_way(precedence)) take(t, reply);
   }
   return result;

@@ -24,6 +24,7 @@ struct stock {
   struct event_store *store;
   struct newest_states *newest;
   struct stock_precedence *precedence;
+  bool stuck; /* the log was told that attempts can't expire */
 };
 
 struct stock_thing;
