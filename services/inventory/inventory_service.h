@@ -15,7 +15,7 @@ enum { INVENTORY_SUBSCRIPTIONS = 2 };
 extern const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS];
 
 /* stock_service.c: the methods of StockService. */
-enum { STOCK_METHODS = 2 };
+enum { STOCK_METHODS = 3 };
 extern const struct rpc_method stock_methods[STOCK_METHODS];
 
 /* The stock of the service that a call is for. */

@@ -13,6 +13,7 @@
 #include "service/command_replay.h"
 #include "service/service.h"
 #include "shop_reasons.h"
+#include "stock_calls.h"
 
 enum { ATTEMPTS = 3, RELEASE_US = 1000 * 1000 };
 
@@ -42,7 +43,7 @@ static struct status too_slow(struct rpc_call *call) {
                       "inventory does not answer soon enough to record the order within the deadline");
 }
 
-static coroutine_fn struct status reserve_stock(const struct attempt *attempt) {
+static coroutine_fn struct status reserve_stock(const struct attempt *attempt, bool *ret_sent) {
   Ordershop__Internal__V1__ReserveStockRequest request = ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_REQUEST__INIT;
   request.order_id = attempt->change->order->id;
   request.attempt_id = (char *)attempt->id;
@@ -51,7 +52,7 @@ static coroutine_fn struct status reserve_stock(const struct attempt *attempt) {
   request.expire_log_time = attempt->expire;
   struct context context = context_first_half(&attempt->call->context);
   struct status status =
-      service_call(service_of(attempt->call), "inventory", &context, "ReserveStock", &request).status;
+      stock_calls_reserve(service_of(attempt->call)->user, attempt->call, &context, &request, ret_sent);
   return status_with_step(status, context.arena, "reserving the stock");
 }
 
@@ -77,10 +78,11 @@ static coroutine_fn void release_stock(const struct attempt *attempt) {
 static coroutine_fn struct status hold_stock(const struct attempt *attempt) {
   struct rpc_call *call = attempt->call;
   if (is_given_up(call)) return given_up(call);
-  struct status status = reserve_stock(attempt);
+  bool sent;
+  struct status status = reserve_stock(attempt, &sent);
   if (status_is_ok(status)) fail_point("order.after_reserve");
   bool over = is_given_up(call);
-  if (over || is_unclear(status)) release_stock(attempt);
+  if (sent && (over || is_unclear(status))) release_stock(attempt);
   if (over) return given_up(call);
   return status.code == STATUS_DEADLINE_EXCEEDED ? too_slow(call) : status;
 }

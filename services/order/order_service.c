@@ -21,6 +21,7 @@
 #include "service/entity_command.h"
 #include "service/update_mask.h"
 #include "shop.h"
+#include "stock_calls.h"
 #include "store/turn.h"
 
 static char *canonical_id(struct arena *arena, char *id) {
@@ -168,6 +169,11 @@ static const struct setting settings[] = {{
     .max = 3600,
 }};
 
+static struct status start(struct service *service) {
+  service->user = stock_calls_new(service);
+  return status_ok();
+}
+
 const struct service_definition order_service = {
     .brand = &shop_brand,
     .name = "order",
@@ -186,5 +192,6 @@ const struct service_definition order_service = {
                .port = SHOP_PORT_INVENTORY,
                .service = &ordershop__internal__v1__stock_service__descriptor}},
     .settings = ROWS(settings),
+    .start = start,
     .housekeep = order_claims_expire,
 };

@@ -15,6 +15,7 @@
 #include "client/product_client.h"
 #include "patience.h"
 #include "private_shop.h"
+#include "rpc/error_details.h"
 #include "rpc/rpc_blocking_client.h"
 #include "shop_brand.h"
 #include "suite.h"
@@ -414,6 +415,102 @@ static void test_reserve(void) {
   CU_ASSERT_STRING_EQUAL(violation(reserve(other, new_id(), inventory->product_id, 0)), "expire_log_time");
 }
 
+/* ---- batches of reservations ------------------------------------------------------------------------------------ */
+
+enum { BATCH_MAX = 128, BATCH_PRODUCTS_MAX = 2000 };
+
+static Ordershop__Internal__V1__BatchedReservation *reservation_of(char *order_id, char *product_id, size_t units) {
+  Ordershop__Internal__V1__ReserveStockRequest *request = arena_alloc(arena, sizeof *request);
+  ordershop__internal__v1__reserve_stock_request__init(request);
+  request->order_id = order_id;
+  request->attempt_id = new_id();
+  request->product_ids = arena_calloc(arena, units, sizeof *request->product_ids);
+  request->n_product_ids = units;
+  for (size_t i = 0; i < units; i++) request->product_ids[i] = product_id;
+  request->expire_log_time = clock_wall_us() + 60 * 1000 * 1000;
+  Ordershop__Internal__V1__BatchedReservation *reservation = arena_alloc(arena, sizeof *reservation);
+  ordershop__internal__v1__batched_reservation__init(reservation);
+  reservation->request = request;
+  return reservation;
+}
+
+static struct rpc_reply reserve_batch(Ordershop__Internal__V1__BatchedReservation **reservations, size_t count) {
+  Ordershop__Internal__V1__BatchReserveStockRequest request =
+      ORDERSHOP__INTERNAL__V1__BATCH_RESERVE_STOCK_REQUEST__INIT;
+  request.reservations = reservations;
+  request.n_reservations = count;
+  return call_stock("BatchReserveStock", &request);
+}
+
+static struct status outcome(const struct rpc_reply *reply, size_t index) {
+  const Ordershop__Internal__V1__BatchReserveStockResponse *response = reply->message;
+  const Ordershop__Internal__V1__ReservationOutcome *outcome = response->outcomes[index];
+  return (struct status){
+      .code = (enum status_code)outcome->code,
+      .message = outcome->message,
+      .details = error_details_unpack(arena, &shop_brand, outcome->details.data, outcome->details.len),
+  };
+}
+
+static void test_reserve_batch(void) {
+  const Ordershop__V1__Inventory *inventory = new_stock(5), *other = new_stock(1);
+  char *order_id = new_id();
+  Ordershop__Internal__V1__BatchedReservation *reservations[] = {
+      reservation_of(order_id, inventory->product_id, 2),  reservation_of(new_id(), other->product_id, 2),
+      reservation_of(text("x"), inventory->product_id, 1), reservation_of(new_id(), inventory->product_id, 1),
+      reservation_of(order_id, inventory->product_id, 2),  reservation_of(new_id(), inventory->product_id, 1),
+  };
+  reservations[5]->request->expire_log_time = 1000;
+  reservations[3]->traceparent = text("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  struct rpc_reply reply = reserve_batch(reservations, 6);
+  assert_ok(reply.status);
+  CU_ASSERT_PTR_NOT_NULL(reply.position);
+  CU_ASSERT_EQUAL_FATAL(((const Ordershop__Internal__V1__BatchReserveStockResponse *)reply.message)->n_outcomes, 6);
+  assert_ok(outcome(&reply, 0));
+  assert_refused(outcome(&reply, 1), STATUS_FAILED_PRECONDITION, "OUT_OF_STOCK");
+  CU_ASSERT_STRING_EQUAL(violation(outcome(&reply, 2)), "order_id");
+  assert_ok(outcome(&reply, 3));
+  assert_ok(outcome(&reply, 4)); /* another attempt of the first order, which holds as much already */
+  assert_refused(outcome(&reply, 5), STATUS_ABORTED, "RESERVATION_EXPIRED");
+  assert_figures(get(inventory->id), 2, 3, 3);
+  assert_figures(get(other->id), 1, 0, 1);
+  struct private_redis *redis = private_shop_redis(shop);
+  CU_ASSERT_EQUAL(
+      private_redis_number(redis, "EVAL %s 0",
+                           "local n = 0 for _, e in ipairs(redis.call('XRANGE', 'events:inventory_updated', '-', '+')) "
+                           "do if string.find(table.concat(e[2], ' '), '00-0af7651916cd43dd8448eb211c80319c', 1, true) "
+                           "then n = n + 1 end end return n"),
+      1);
+
+  reply = reserve_batch(reservations, 6); /* attempts that are open stay as they are */
+  assert_ok(outcome(&reply, 0));
+  assert_figures(get(inventory->id), 2, 3, 3);
+}
+
+static void test_reserve_batch_refused(void) {
+  const Ordershop__V1__Inventory *inventory = new_stock(5000);
+  Ordershop__Internal__V1__BatchedReservation *reservations[BATCH_MAX + 1];
+  for (size_t i = 0; i <= BATCH_MAX; i++) reservations[i] = reservation_of(new_id(), inventory->product_id, 1);
+  CU_ASSERT_STRING_EQUAL(violation(reserve_batch(reservations, 0).status), "reservations");
+  CU_ASSERT_STRING_EQUAL(violation(reserve_batch(reservations, BATCH_MAX + 1).status), "reservations");
+  struct Ordershop__Internal__V1__BatchedReservation nothing = ORDERSHOP__INTERNAL__V1__BATCHED_RESERVATION__INIT;
+  reservations[1] = &nothing;
+  CU_ASSERT_STRING_EQUAL(violation(reserve_batch(reservations, 2).status), "reservations[1].request");
+  for (size_t i = 0; i < 3; i++) reservations[i] = reservation_of(new_id(), inventory->product_id, 1000);
+  CU_ASSERT_STRING_EQUAL(violation(reserve_batch(reservations, 3).status), "reservations");
+  assert_figures(get(inventory->id), 5000, 0, 1);
+  struct rpc_reply reply = reserve_batch(reservations, 2);
+  assert_ok(reply.status);
+  assert_ok(outcome(&reply, 0));
+  assert_ok(outcome(&reply, 1));
+  assert_figures(get(inventory->id), 5000 - BATCH_PRODUCTS_MAX, BATCH_PRODUCTS_MAX, 3);
+  reservations[0] = reservation_of(new_id(), inventory->product_id, 1000);
+  for (size_t i = 1; i < BATCH_MAX; i++) reservations[i] = reservation_of(new_id(), inventory->product_id, 1);
+  reply = reserve_batch(reservations, BATCH_MAX);
+  assert_ok(reply.status);
+  for (size_t i = 0; i < BATCH_MAX; i++) assert_ok(outcome(&reply, i));
+}
+
 /* Nobody calls: the service itself moves the idle log on. */
 static void test_expire(void) {
   const Ordershop__V1__Inventory *inventory = new_stock(3);
@@ -440,6 +537,8 @@ static const struct test tests[] = {
     {"an inventory that orders hold is not deleted", test_delete},
     {"a caller sees what his orders took and gave back", test_read_your_orders},
     {"stock is reserved and released for the order service", test_reserve},
+    {"a batch of reservations has an outcome for each", test_reserve_batch},
+    {"a batch of reservations that is too big, or lacks a request, reserves nothing", test_reserve_batch_refused},
     {"a reservation expires in an idle shop", test_expire},
 };
 

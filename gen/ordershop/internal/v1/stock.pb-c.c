@@ -97,6 +97,186 @@ void   ordershop__internal__v1__reserve_stock_response__free_unpacked
   assert(message->base.descriptor == &ordershop__internal__v1__reserve_stock_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   ordershop__internal__v1__batch_reserve_stock_request__init
+                     (Ordershop__Internal__V1__BatchReserveStockRequest         *message)
+{
+  static const Ordershop__Internal__V1__BatchReserveStockRequest init_value = ORDERSHOP__INTERNAL__V1__BATCH_RESERVE_STOCK_REQUEST__INIT;
+  *message = init_value;
+}
+size_t ordershop__internal__v1__batch_reserve_stock_request__get_packed_size
+                     (const Ordershop__Internal__V1__BatchReserveStockRequest *message)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batch_reserve_stock_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t ordershop__internal__v1__batch_reserve_stock_request__pack
+                     (const Ordershop__Internal__V1__BatchReserveStockRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batch_reserve_stock_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t ordershop__internal__v1__batch_reserve_stock_request__pack_to_buffer
+                     (const Ordershop__Internal__V1__BatchReserveStockRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batch_reserve_stock_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Ordershop__Internal__V1__BatchReserveStockRequest *
+       ordershop__internal__v1__batch_reserve_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Ordershop__Internal__V1__BatchReserveStockRequest *)
+     protobuf_c_message_unpack (&ordershop__internal__v1__batch_reserve_stock_request__descriptor,
+                                allocator, len, data);
+}
+void   ordershop__internal__v1__batch_reserve_stock_request__free_unpacked
+                     (Ordershop__Internal__V1__BatchReserveStockRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &ordershop__internal__v1__batch_reserve_stock_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   ordershop__internal__v1__batched_reservation__init
+                     (Ordershop__Internal__V1__BatchedReservation         *message)
+{
+  static const Ordershop__Internal__V1__BatchedReservation init_value = ORDERSHOP__INTERNAL__V1__BATCHED_RESERVATION__INIT;
+  *message = init_value;
+}
+size_t ordershop__internal__v1__batched_reservation__get_packed_size
+                     (const Ordershop__Internal__V1__BatchedReservation *message)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batched_reservation__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t ordershop__internal__v1__batched_reservation__pack
+                     (const Ordershop__Internal__V1__BatchedReservation *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batched_reservation__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t ordershop__internal__v1__batched_reservation__pack_to_buffer
+                     (const Ordershop__Internal__V1__BatchedReservation *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batched_reservation__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Ordershop__Internal__V1__BatchedReservation *
+       ordershop__internal__v1__batched_reservation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Ordershop__Internal__V1__BatchedReservation *)
+     protobuf_c_message_unpack (&ordershop__internal__v1__batched_reservation__descriptor,
+                                allocator, len, data);
+}
+void   ordershop__internal__v1__batched_reservation__free_unpacked
+                     (Ordershop__Internal__V1__BatchedReservation *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &ordershop__internal__v1__batched_reservation__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   ordershop__internal__v1__batch_reserve_stock_response__init
+                     (Ordershop__Internal__V1__BatchReserveStockResponse         *message)
+{
+  static const Ordershop__Internal__V1__BatchReserveStockResponse init_value = ORDERSHOP__INTERNAL__V1__BATCH_RESERVE_STOCK_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t ordershop__internal__v1__batch_reserve_stock_response__get_packed_size
+                     (const Ordershop__Internal__V1__BatchReserveStockResponse *message)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batch_reserve_stock_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t ordershop__internal__v1__batch_reserve_stock_response__pack
+                     (const Ordershop__Internal__V1__BatchReserveStockResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batch_reserve_stock_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t ordershop__internal__v1__batch_reserve_stock_response__pack_to_buffer
+                     (const Ordershop__Internal__V1__BatchReserveStockResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__batch_reserve_stock_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Ordershop__Internal__V1__BatchReserveStockResponse *
+       ordershop__internal__v1__batch_reserve_stock_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Ordershop__Internal__V1__BatchReserveStockResponse *)
+     protobuf_c_message_unpack (&ordershop__internal__v1__batch_reserve_stock_response__descriptor,
+                                allocator, len, data);
+}
+void   ordershop__internal__v1__batch_reserve_stock_response__free_unpacked
+                     (Ordershop__Internal__V1__BatchReserveStockResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &ordershop__internal__v1__batch_reserve_stock_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   ordershop__internal__v1__reservation_outcome__init
+                     (Ordershop__Internal__V1__ReservationOutcome         *message)
+{
+  static const Ordershop__Internal__V1__ReservationOutcome init_value = ORDERSHOP__INTERNAL__V1__RESERVATION_OUTCOME__INIT;
+  *message = init_value;
+}
+size_t ordershop__internal__v1__reservation_outcome__get_packed_size
+                     (const Ordershop__Internal__V1__ReservationOutcome *message)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__reservation_outcome__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t ordershop__internal__v1__reservation_outcome__pack
+                     (const Ordershop__Internal__V1__ReservationOutcome *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__reservation_outcome__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t ordershop__internal__v1__reservation_outcome__pack_to_buffer
+                     (const Ordershop__Internal__V1__ReservationOutcome *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &ordershop__internal__v1__reservation_outcome__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Ordershop__Internal__V1__ReservationOutcome *
+       ordershop__internal__v1__reservation_outcome__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Ordershop__Internal__V1__ReservationOutcome *)
+     protobuf_c_message_unpack (&ordershop__internal__v1__reservation_outcome__descriptor,
+                                allocator, len, data);
+}
+void   ordershop__internal__v1__reservation_outcome__free_unpacked
+                     (Ordershop__Internal__V1__ReservationOutcome *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &ordershop__internal__v1__reservation_outcome__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   ordershop__internal__v1__release_stock_request__init
                      (Ordershop__Internal__V1__ReleaseStockRequest         *message)
 {
@@ -282,6 +462,197 @@ const ProtobufCMessageDescriptor ordershop__internal__v1__reserve_stock_response
   (ProtobufCMessageInit) ordershop__internal__v1__reserve_stock_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor ordershop__internal__v1__batch_reserve_stock_request__field_descriptors[1] =
+{
+  {
+    "reservations",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Ordershop__Internal__V1__BatchReserveStockRequest, n_reservations),
+    offsetof(Ordershop__Internal__V1__BatchReserveStockRequest, reservations),
+    &ordershop__internal__v1__batched_reservation__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__internal__v1__batch_reserve_stock_request__field_indices_by_name[] = {
+  0,   /* field[0] = reservations */
+};
+static const ProtobufCIntRange ordershop__internal__v1__batch_reserve_stock_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor ordershop__internal__v1__batch_reserve_stock_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "ordershop.internal.v1.BatchReserveStockRequest",
+  "BatchReserveStockRequest",
+  "Ordershop__Internal__V1__BatchReserveStockRequest",
+  "ordershop.internal.v1",
+  sizeof(Ordershop__Internal__V1__BatchReserveStockRequest),
+  1,
+  ordershop__internal__v1__batch_reserve_stock_request__field_descriptors,
+  ordershop__internal__v1__batch_reserve_stock_request__field_indices_by_name,
+  1,  ordershop__internal__v1__batch_reserve_stock_request__number_ranges,
+  (ProtobufCMessageInit) ordershop__internal__v1__batch_reserve_stock_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor ordershop__internal__v1__batched_reservation__field_descriptors[2] =
+{
+  {
+    "request",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__Internal__V1__BatchedReservation, request),
+    &ordershop__internal__v1__reserve_stock_request__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "traceparent",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__Internal__V1__BatchedReservation, traceparent),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__internal__v1__batched_reservation__field_indices_by_name[] = {
+  0,   /* field[0] = request */
+  1,   /* field[1] = traceparent */
+};
+static const ProtobufCIntRange ordershop__internal__v1__batched_reservation__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor ordershop__internal__v1__batched_reservation__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "ordershop.internal.v1.BatchedReservation",
+  "BatchedReservation",
+  "Ordershop__Internal__V1__BatchedReservation",
+  "ordershop.internal.v1",
+  sizeof(Ordershop__Internal__V1__BatchedReservation),
+  2,
+  ordershop__internal__v1__batched_reservation__field_descriptors,
+  ordershop__internal__v1__batched_reservation__field_indices_by_name,
+  1,  ordershop__internal__v1__batched_reservation__number_ranges,
+  (ProtobufCMessageInit) ordershop__internal__v1__batched_reservation__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor ordershop__internal__v1__batch_reserve_stock_response__field_descriptors[1] =
+{
+  {
+    "outcomes",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Ordershop__Internal__V1__BatchReserveStockResponse, n_outcomes),
+    offsetof(Ordershop__Internal__V1__BatchReserveStockResponse, outcomes),
+    &ordershop__internal__v1__reservation_outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__internal__v1__batch_reserve_stock_response__field_indices_by_name[] = {
+  0,   /* field[0] = outcomes */
+};
+static const ProtobufCIntRange ordershop__internal__v1__batch_reserve_stock_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor ordershop__internal__v1__batch_reserve_stock_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "ordershop.internal.v1.BatchReserveStockResponse",
+  "BatchReserveStockResponse",
+  "Ordershop__Internal__V1__BatchReserveStockResponse",
+  "ordershop.internal.v1",
+  sizeof(Ordershop__Internal__V1__BatchReserveStockResponse),
+  1,
+  ordershop__internal__v1__batch_reserve_stock_response__field_descriptors,
+  ordershop__internal__v1__batch_reserve_stock_response__field_indices_by_name,
+  1,  ordershop__internal__v1__batch_reserve_stock_response__number_ranges,
+  (ProtobufCMessageInit) ordershop__internal__v1__batch_reserve_stock_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor ordershop__internal__v1__reservation_outcome__field_descriptors[3] =
+{
+  {
+    "code",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__Internal__V1__ReservationOutcome, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__Internal__V1__ReservationOutcome, message),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "details",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__Internal__V1__ReservationOutcome, details),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__internal__v1__reservation_outcome__field_indices_by_name[] = {
+  0,   /* field[0] = code */
+  2,   /* field[2] = details */
+  1,   /* field[1] = message */
+};
+static const ProtobufCIntRange ordershop__internal__v1__reservation_outcome__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor ordershop__internal__v1__reservation_outcome__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "ordershop.internal.v1.ReservationOutcome",
+  "ReservationOutcome",
+  "Ordershop__Internal__V1__ReservationOutcome",
+  "ordershop.internal.v1",
+  sizeof(Ordershop__Internal__V1__ReservationOutcome),
+  3,
+  ordershop__internal__v1__reservation_outcome__field_descriptors,
+  ordershop__internal__v1__reservation_outcome__field_indices_by_name,
+  1,  ordershop__internal__v1__reservation_outcome__number_ranges,
+  (ProtobufCMessageInit) ordershop__internal__v1__reservation_outcome__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor ordershop__internal__v1__release_stock_request__field_descriptors[2] =
 {
   {
@@ -351,13 +722,15 @@ const ProtobufCMessageDescriptor ordershop__internal__v1__release_stock_response
   (ProtobufCMessageInit) ordershop__internal__v1__release_stock_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor ordershop__internal__v1__stock_service__method_descriptors[2] =
+static const ProtobufCMethodDescriptor ordershop__internal__v1__stock_service__method_descriptors[3] =
 {
   { "ReserveStock", &ordershop__internal__v1__reserve_stock_request__descriptor, &ordershop__internal__v1__reserve_stock_response__descriptor },
+  { "BatchReserveStock", &ordershop__internal__v1__batch_reserve_stock_request__descriptor, &ordershop__internal__v1__batch_reserve_stock_response__descriptor },
   { "ReleaseStock", &ordershop__internal__v1__release_stock_request__descriptor, &ordershop__internal__v1__release_stock_response__descriptor },
 };
 const unsigned ordershop__internal__v1__stock_service__method_indices_by_name[] = {
-  1,        /* ReleaseStock */
+  1,        /* BatchReserveStock */
+  2,        /* ReleaseStock */
   0         /* ReserveStock */
 };
 const ProtobufCServiceDescriptor ordershop__internal__v1__stock_service__descriptor =
@@ -367,7 +740,7 @@ const ProtobufCServiceDescriptor ordershop__internal__v1__stock_service__descrip
   "StockService",
   "Ordershop__Internal__V1__StockService",
   "ordershop.internal.v1",
-  2,
+  3,
   ordershop__internal__v1__stock_service__method_descriptors,
   ordershop__internal__v1__stock_service__method_indices_by_name
 };
@@ -379,13 +752,21 @@ void ordershop__internal__v1__stock_service__reserve_stock(ProtobufCService *ser
   assert(service->descriptor == &ordershop__internal__v1__stock_service__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void ordershop__internal__v1__stock_service__batch_reserve_stock(ProtobufCService *service,
+                                                                 const Ordershop__Internal__V1__BatchReserveStockRequest *input,
+                                                                 Ordershop__Internal__V1__BatchReserveStockResponse_Closure closure,
+                                                                 void *closure_data)
+{
+  assert(service->descriptor == &ordershop__internal__v1__stock_service__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void ordershop__internal__v1__stock_service__release_stock(ProtobufCService *service,
                                                            const Ordershop__Internal__V1__ReleaseStockRequest *input,
                                                            Ordershop__Internal__V1__ReleaseStockResponse_Closure closure,
                                                            void *closure_data)
 {
   assert(service->descriptor == &ordershop__internal__v1__stock_service__descriptor);
-  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void ordershop__internal__v1__stock_service__init (Ordershop__Internal__V1__StockService_Service *service,
                                                    Ordershop__Internal__V1__StockService_ServiceDestroy destroy)

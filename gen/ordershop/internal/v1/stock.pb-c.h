@@ -17,6 +17,10 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Ordershop__Internal__V1__ReserveStockRequest Ordershop__Internal__V1__ReserveStockRequest;
 typedef struct Ordershop__Internal__V1__ReserveStockResponse Ordershop__Internal__V1__ReserveStockResponse;
+typedef struct Ordershop__Internal__V1__BatchReserveStockRequest Ordershop__Internal__V1__BatchReserveStockRequest;
+typedef struct Ordershop__Internal__V1__BatchedReservation Ordershop__Internal__V1__BatchedReservation;
+typedef struct Ordershop__Internal__V1__BatchReserveStockResponse Ordershop__Internal__V1__BatchReserveStockResponse;
+typedef struct Ordershop__Internal__V1__ReservationOutcome Ordershop__Internal__V1__ReservationOutcome;
 typedef struct Ordershop__Internal__V1__ReleaseStockRequest Ordershop__Internal__V1__ReleaseStockRequest;
 typedef struct Ordershop__Internal__V1__ReleaseStockResponse Ordershop__Internal__V1__ReleaseStockResponse;
 
@@ -67,6 +71,85 @@ struct  Ordershop__Internal__V1__ReserveStockResponse
 #define ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__internal__v1__reserve_stock_response__descriptor) \
      }
+
+
+/*
+ * Request of BatchReserveStock.
+ */
+struct  Ordershop__Internal__V1__BatchReserveStockRequest
+{
+  ProtobufCMessage base;
+  /*
+   * What is to be reserved: 1 to 128.
+   */
+  size_t n_reservations;
+  Ordershop__Internal__V1__BatchedReservation **reservations;
+};
+#define ORDERSHOP__INTERNAL__V1__BATCH_RESERVE_STOCK_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&ordershop__internal__v1__batch_reserve_stock_request__descriptor) \
+    , 0,NULL }
+
+
+/*
+ * One of the reservations of a BatchReserveStock.
+ */
+struct  Ordershop__Internal__V1__BatchedReservation
+{
+  ProtobufCMessage base;
+  /*
+   * What ReserveStock would be asked. Required.
+   */
+  Ordershop__Internal__V1__ReserveStockRequest *request;
+  /*
+   * W3C trace context of the call that this is for: what metadata `traceparent` is to a call of ReserveStock. Empty if
+   * there is none.
+   */
+  char *traceparent;
+};
+#define ORDERSHOP__INTERNAL__V1__BATCHED_RESERVATION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&ordershop__internal__v1__batched_reservation__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string }
+
+
+/*
+ * Answer of BatchReserveStock.
+ */
+struct  Ordershop__Internal__V1__BatchReserveStockResponse
+{
+  ProtobufCMessage base;
+  /*
+   * One for each of the reservations, in their order.
+   */
+  size_t n_outcomes;
+  Ordershop__Internal__V1__ReservationOutcome **outcomes;
+};
+#define ORDERSHOP__INTERNAL__V1__BATCH_RESERVE_STOCK_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&ordershop__internal__v1__batch_reserve_stock_response__descriptor) \
+    , 0,NULL }
+
+
+/*
+ * What ReserveStock would have answered.
+ */
+struct  Ordershop__Internal__V1__ReservationOutcome
+{
+  ProtobufCMessage base;
+  /*
+   * gRPC's code; 0 is OK.
+   */
+  int32_t code;
+  /*
+   * The error's message; empty if it is OK.
+   */
+  char *message;
+  /*
+   * A google.rpc.Status, as in `grpc-status-details-bin`; empty if it is OK.
+   */
+  ProtobufCBinaryData details;
+};
+#define ORDERSHOP__INTERNAL__V1__RESERVATION_OUTCOME__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&ordershop__internal__v1__reservation_outcome__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /*
@@ -139,6 +222,82 @@ Ordershop__Internal__V1__ReserveStockResponse *
 void   ordershop__internal__v1__reserve_stock_response__free_unpacked
                      (Ordershop__Internal__V1__ReserveStockResponse *message,
                       ProtobufCAllocator *allocator);
+/* Ordershop__Internal__V1__BatchReserveStockRequest methods */
+void   ordershop__internal__v1__batch_reserve_stock_request__init
+                     (Ordershop__Internal__V1__BatchReserveStockRequest         *message);
+size_t ordershop__internal__v1__batch_reserve_stock_request__get_packed_size
+                     (const Ordershop__Internal__V1__BatchReserveStockRequest   *message);
+size_t ordershop__internal__v1__batch_reserve_stock_request__pack
+                     (const Ordershop__Internal__V1__BatchReserveStockRequest   *message,
+                      uint8_t             *out);
+size_t ordershop__internal__v1__batch_reserve_stock_request__pack_to_buffer
+                     (const Ordershop__Internal__V1__BatchReserveStockRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Ordershop__Internal__V1__BatchReserveStockRequest *
+       ordershop__internal__v1__batch_reserve_stock_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   ordershop__internal__v1__batch_reserve_stock_request__free_unpacked
+                     (Ordershop__Internal__V1__BatchReserveStockRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Ordershop__Internal__V1__BatchedReservation methods */
+void   ordershop__internal__v1__batched_reservation__init
+                     (Ordershop__Internal__V1__BatchedReservation         *message);
+size_t ordershop__internal__v1__batched_reservation__get_packed_size
+                     (const Ordershop__Internal__V1__BatchedReservation   *message);
+size_t ordershop__internal__v1__batched_reservation__pack
+                     (const Ordershop__Internal__V1__BatchedReservation   *message,
+                      uint8_t             *out);
+size_t ordershop__internal__v1__batched_reservation__pack_to_buffer
+                     (const Ordershop__Internal__V1__BatchedReservation   *message,
+                      ProtobufCBuffer     *buffer);
+Ordershop__Internal__V1__BatchedReservation *
+       ordershop__internal__v1__batched_reservation__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   ordershop__internal__v1__batched_reservation__free_unpacked
+                     (Ordershop__Internal__V1__BatchedReservation *message,
+                      ProtobufCAllocator *allocator);
+/* Ordershop__Internal__V1__BatchReserveStockResponse methods */
+void   ordershop__internal__v1__batch_reserve_stock_response__init
+                     (Ordershop__Internal__V1__BatchReserveStockResponse         *message);
+size_t ordershop__internal__v1__batch_reserve_stock_response__get_packed_size
+                     (const Ordershop__Internal__V1__BatchReserveStockResponse   *message);
+size_t ordershop__internal__v1__batch_reserve_stock_response__pack
+                     (const Ordershop__Internal__V1__BatchReserveStockResponse   *message,
+                      uint8_t             *out);
+size_t ordershop__internal__v1__batch_reserve_stock_response__pack_to_buffer
+                     (const Ordershop__Internal__V1__BatchReserveStockResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Ordershop__Internal__V1__BatchReserveStockResponse *
+       ordershop__internal__v1__batch_reserve_stock_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   ordershop__internal__v1__batch_reserve_stock_response__free_unpacked
+                     (Ordershop__Internal__V1__BatchReserveStockResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Ordershop__Internal__V1__ReservationOutcome methods */
+void   ordershop__internal__v1__reservation_outcome__init
+                     (Ordershop__Internal__V1__ReservationOutcome         *message);
+size_t ordershop__internal__v1__reservation_outcome__get_packed_size
+                     (const Ordershop__Internal__V1__ReservationOutcome   *message);
+size_t ordershop__internal__v1__reservation_outcome__pack
+                     (const Ordershop__Internal__V1__ReservationOutcome   *message,
+                      uint8_t             *out);
+size_t ordershop__internal__v1__reservation_outcome__pack_to_buffer
+                     (const Ordershop__Internal__V1__ReservationOutcome   *message,
+                      ProtobufCBuffer     *buffer);
+Ordershop__Internal__V1__ReservationOutcome *
+       ordershop__internal__v1__reservation_outcome__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   ordershop__internal__v1__reservation_outcome__free_unpacked
+                     (Ordershop__Internal__V1__ReservationOutcome *message,
+                      ProtobufCAllocator *allocator);
 /* Ordershop__Internal__V1__ReleaseStockRequest methods */
 void   ordershop__internal__v1__release_stock_request__init
                      (Ordershop__Internal__V1__ReleaseStockRequest         *message);
@@ -185,6 +344,18 @@ typedef void (*Ordershop__Internal__V1__ReserveStockRequest_Closure)
 typedef void (*Ordershop__Internal__V1__ReserveStockResponse_Closure)
                  (const Ordershop__Internal__V1__ReserveStockResponse *message,
                   void *closure_data);
+typedef void (*Ordershop__Internal__V1__BatchReserveStockRequest_Closure)
+                 (const Ordershop__Internal__V1__BatchReserveStockRequest *message,
+                  void *closure_data);
+typedef void (*Ordershop__Internal__V1__BatchedReservation_Closure)
+                 (const Ordershop__Internal__V1__BatchedReservation *message,
+                  void *closure_data);
+typedef void (*Ordershop__Internal__V1__BatchReserveStockResponse_Closure)
+                 (const Ordershop__Internal__V1__BatchReserveStockResponse *message,
+                  void *closure_data);
+typedef void (*Ordershop__Internal__V1__ReservationOutcome_Closure)
+                 (const Ordershop__Internal__V1__ReservationOutcome *message,
+                  void *closure_data);
 typedef void (*Ordershop__Internal__V1__ReleaseStockRequest_Closure)
                  (const Ordershop__Internal__V1__ReleaseStockRequest *message,
                   void *closure_data);
@@ -202,6 +373,10 @@ struct Ordershop__Internal__V1__StockService_Service
                         const Ordershop__Internal__V1__ReserveStockRequest *input,
                         Ordershop__Internal__V1__ReserveStockResponse_Closure closure,
                         void *closure_data);
+  void (*batch_reserve_stock)(Ordershop__Internal__V1__StockService_Service *service,
+                              const Ordershop__Internal__V1__BatchReserveStockRequest *input,
+                              Ordershop__Internal__V1__BatchReserveStockResponse_Closure closure,
+                              void *closure_data);
   void (*release_stock)(Ordershop__Internal__V1__StockService_Service *service,
                         const Ordershop__Internal__V1__ReleaseStockRequest *input,
                         Ordershop__Internal__V1__ReleaseStockResponse_Closure closure,
@@ -215,11 +390,16 @@ void ordershop__internal__v1__stock_service__init (Ordershop__Internal__V1__Stoc
 #define ORDERSHOP__INTERNAL__V1__STOCK_SERVICE__INIT(function_prefix__) \
     { ORDERSHOP__INTERNAL__V1__STOCK_SERVICE__BASE_INIT,\
       function_prefix__ ## reserve_stock,\
+      function_prefix__ ## batch_reserve_stock,\
       function_prefix__ ## release_stock  }
 void ordershop__internal__v1__stock_service__reserve_stock(ProtobufCService *service,
                                                            const Ordershop__Internal__V1__ReserveStockRequest *input,
                                                            Ordershop__Internal__V1__ReserveStockResponse_Closure closure,
                                                            void *closure_data);
+void ordershop__internal__v1__stock_service__batch_reserve_stock(ProtobufCService *service,
+                                                                 const Ordershop__Internal__V1__BatchReserveStockRequest *input,
+                                                                 Ordershop__Internal__V1__BatchReserveStockResponse_Closure closure,
+                                                                 void *closure_data);
 void ordershop__internal__v1__stock_service__release_stock(ProtobufCService *service,
                                                            const Ordershop__Internal__V1__ReleaseStockRequest *input,
                                                            Ordershop__Internal__V1__ReleaseStockResponse_Closure closure,
@@ -229,6 +409,10 @@ void ordershop__internal__v1__stock_service__release_stock(ProtobufCService *ser
 
 extern const ProtobufCMessageDescriptor ordershop__internal__v1__reserve_stock_request__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__internal__v1__reserve_stock_response__descriptor;
+extern const ProtobufCMessageDescriptor ordershop__internal__v1__batch_reserve_stock_request__descriptor;
+extern const ProtobufCMessageDescriptor ordershop__internal__v1__batched_reservation__descriptor;
+extern const ProtobufCMessageDescriptor ordershop__internal__v1__batch_reserve_stock_response__descriptor;
+extern const ProtobufCMessageDescriptor ordershop__internal__v1__reservation_outcome__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__internal__v1__release_stock_request__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__internal__v1__release_stock_response__descriptor;
 extern const ProtobufCServiceDescriptor ordershop__internal__v1__stock_service__descriptor;
