@@ -268,6 +268,22 @@ static void weigh_bytes(struct context *context) {
   event_store_close(store);
 }
 
+/* Compares a value with one as big as all that a commit may hold. */
+static void build_heavy_guard(struct transaction *transaction, int number) {
+  size_t size = STEPS_OF_A_COMMIT * 4096;
+  char *value = memset(arena_alloc(transaction->arena, size), 'x', size);
+  transaction_require_unchanged(transaction, key_of(transaction, "heavy", number), value, size);
+}
+
+static void weigh_what_guards_compare(struct context *context) {
+  struct event_store *store = open_store(context);
+  struct call *calls = calls_of(context, 3, build_heavy_guard);
+  run_calls(store, calls, 3);
+  for (int i = 0; i < 3; i++) CU_ASSERT_EQUAL(calls[i].result.outcome, TRANSACTION_REFUSED);
+  CU_ASSERT_EQUAL(functions_called(), 3);
+  event_store_close(store);
+}
+
 /* ---- order ------------------------------------------------------------------------------------------------------ */
 
 /* Each expects the version that the one before writes. */
@@ -865,6 +881,10 @@ static void test_weigh_bytes(void) {
   in_coroutine(weigh_bytes);
 }
 
+static void test_weigh_what_guards_compare(void) {
+  in_coroutine(weigh_what_guards_compare);
+}
+
 static void test_carry_out_a_chain(void) {
   in_coroutine(carry_out_a_chain);
 }
@@ -963,6 +983,7 @@ static const struct test tests[] = {
     {"a function has no more steps than a commit may have", test_bound_a_function},
     {"a transaction with more steps goes alone, in its turn", test_let_a_big_one_go_alone},
     {"many bytes count as steps", test_weigh_bytes},
+    {"so do those that guards compare", test_weigh_what_guards_compare},
     {"transactions are carried out in the order in which they were run, so one may build on another",
      test_carry_out_a_chain},
     {"what builds on a transaction that is refused is refused, too", test_refuse_what_builds_on_a_refused_one},

@@ -319,7 +319,8 @@ static size_t bytes_of(const struct redis_arguments *values) {
 }
 
 static size_t steps_of(const struct transaction *transaction) {
-  size_t bytes = transaction->request_value_size + bytes_of(&transaction->changes.values);
+  size_t bytes = transaction->request_value_size + bytes_of(&transaction->guards.values);
+  bytes += bytes_of(&transaction->changes.values);
   return 1 + transaction->guards.count + transaction->changes.count + bytes / BYTES_LIKE_A_STEP;
 }
 
