@@ -93,15 +93,15 @@ set_target_properties(ordershop_client PROPERTIES EXPORT_NAME client)
 
 # The runtime's headers that a service includes, and behind them those that they include; the others are its own.
 set(headers
-    base/arena base/brand base/clock base/config base/context base/field_rules base/log base/memory base/message base/status base/utf8 base/uuid
-    base/version base/violations
-    loop/coroutine loop/loop loop/timers
+    base/arena base/brand base/clock base/config base/context base/email base/field_rules base/log base/memory base/message base/status
+    base/timestamp base/utf8 base/uuid base/version base/violations
+    loop/blocking loop/coroutine loop/loop loop/timers
     redis/redis redis/redis_arguments redis/redis_function redis/redis_reply
     rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server
     tls/tls_certificate tls/tls_files
     store/entity_store store/event store/event_store store/log_time store/request_record store/transaction store/view
     consumer/consumer consumer/outbox consumer/projection consumer/work
-    service/entity_command service/service)
+    service/command_replay service/definition_check service/entity_command service/service)
 set(installed)
 while(headers)
   list(POP_FRONT headers header)

@@ -12,7 +12,8 @@
 #                            what its place includes (README.md)
 #   PREFIX                   the shop's ORDERSHOP_KEY_PREFIX (default: none)
 #   KEY                      the clock's key of a brand of your own (default: ordershop_clock). FOLDER/keys.txt remembers
-#                            PREFIX and KEY, which are the defaults of further runs
+#                            PREFIX and KEY, which are the defaults of further runs. All services of a Redis share the
+#                            clock: a further run refuses another KEY
 #   --service NAME           a service of your own, beside those of ../services.txt: it may write the keys and streams of
 #                            the entities that it owns (default: the one of its name; "-" for none), and read the streams
 #                            of those that it reads. FOLDER/services.txt remembers it for further runs: edit that to
@@ -158,6 +159,12 @@ remembered() {
   printf '%s' "$2"
 }
 
+# All services of a Redis share its clock: another one would take it from those that are there.
+require_same_clock() {
+  [ ! -e "$folder/users.acl" ] || [ "$clock_before" = "$clock_key" ] ||
+    fail "the clock of this Redis is $clock_before, and $clock_key would take it from its services: give your brand that clock, or change $folder/keys.txt"
+}
+
 print_keys() {
   printf '# What make_users.sh was told of the keys of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\n' \
     "$prefix" "$clock_key"
@@ -204,7 +211,8 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$folder" ] || misuse "which folder?"
 [ -n "$service" ] || [ -z "$owns$reads" ] || misuse "--owns and --reads say more of a --service"
-prefix=${prefix-$(remembered prefix '')} clock_key=${clock:-$(remembered clock "$clock_key")}
+clock_before=$(remembered clock "$clock_key")
+prefix=${prefix-$(remembered prefix '')} clock_key=${clock:-$clock_before}
 [[ $prefix != *[[:space:]]* ]] || fail "the prefix '$prefix' has blanks, which Redis' rules can't express: choose another"
 [ -r "$rules" ] || fail "can't read the rules in $rules"
 (umask 077 && mkdir -p "$folder") 2>/dev/null || fail "can't make the folder $folder"
@@ -222,6 +230,7 @@ elif [ -e "$folder/services.txt" ]; then
   lists+=("$folder/services.txt")
 fi
 service_rows "${lists[@]}" >"$scratch/rows" || fail "nothing is changed"
+require_same_clock
 print_users "$folder" "$scratch/rows" >"$scratch/users.acl"
 print_replication "$folder" >"$scratch/replication.conf"
 print_keys >"$scratch/keys.txt"

@@ -51,6 +51,7 @@ const struct resource orders = {
     .type = &order_type,
     .input_fields = {"customer_id", "product_ids"},
     .mutable_fields = {"product_ids"},
+    .reference_fields = {"customer_id", "product_ids"},
     .check = check_order,
     .list_filter = "customer_id",
     .guard_deletion = guard_deletion,

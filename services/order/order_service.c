@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/message.h"
-#include "base/uuid.h"
 #include "order_claim.h"
 #include "order_claim_service.h"
 #include "order_events.h"
@@ -23,19 +22,6 @@
 #include "shop.h"
 #include "stock_calls.h"
 #include "store/turn.h"
-
-static char *canonical_id(struct arena *arena, char *id) {
-  const char *canonical = uuid_canonical(arena, id);
-  return canonical ? (char *)canonical : id; /* a field that the request leaves out, or that the mask does */
-}
-
-/* Ids of the request in the form in which they are stored. */
-static void make_ids_canonical(struct arena *arena, Ordershop__V1__Order *order) {
-  char **ids = arena_calloc(arena, order->n_product_ids, sizeof *ids);
-  for (size_t i = 0; i < order->n_product_ids; i++) ids[i] = canonical_id(arena, order->product_ids[i]);
-  order->product_ids = ids;
-  order->customer_id = canonical_id(arena, order->customer_id);
-}
 
 /* The products of an order that `before` (may be NULL) does not have. */
 static struct product_list new_products(struct arena *arena, const Ordershop__V1__Order *order,
@@ -59,7 +45,6 @@ static coroutine_fn struct status create_order(struct rpc_call *call, const void
 
   struct request_record record = command_record(call, &orders, request, false);
   Ordershop__V1__Order *order = entity_of_input(arena, &orders, request->order);
-  make_ids_canonical(arena, order);
   order->id = (char *)command_entity_id(call, &orders, &record, 0);
   struct product_list list = new_products(arena, order, NULL);
   struct order_lookup lookup;
@@ -126,15 +111,13 @@ static coroutine_fn struct status try_update(struct rpc_call *call, const Orders
 
 static coroutine_fn struct status update_order(struct rpc_call *call, const void *input, const void **ret_order) {
   struct arena *arena = call->context.arena;
-  Ordershop__V1__UpdateOrderRequest *request = message_share(arena, input);
+  const Ordershop__V1__UpdateOrderRequest *request = input;
   struct violations violations = violations_of(arena);
   check_optional_uuid(&violations, "request_id", request->request_id);
   struct update_plan plan = update_plan_of(&violations, &orders, request);
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
 
-  request->order = message_share(arena, request->order);
-  make_ids_canonical(arena, request->order);
   struct request_record record = command_record(call, &orders, request, true);
   bool found = false;
   status = command_replay(call, &orders, &record, "updated", &found, ret_order);

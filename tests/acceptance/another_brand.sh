@@ -30,6 +30,16 @@ service_builds() {
     cmake --build "$build"
 }
 
+# All that docs/own_service.md links to.
+headers_are_installed() {
+  local header count=0
+  while read -r header; do
+    [ -e "$shop_folder/prefix/include/ordershop/runtime/$header" ] || { echo "not installed: $header" && return 1; }
+    count=$((count + 1))
+  done < <(grep -o 'services/runtime/[a-z_/]*\.h' "$ORDERSHOP_SOURCE/docs/own_service.md" | cut -d / -f 3- | sort -u)
+  [ "$count" -gt 5 ]
+}
+
 # The shop's variables are in its environment, too, and lead nowhere.
 service_starts_by_its_own_variables() {
   launch note env NOTEBOOK_LISTEN="127.0.0.1:$(spare_port)" NOTEBOOK_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
@@ -127,6 +137,7 @@ program_holds_nothing_of_the_shop() {
 }
 
 expect "a service of another brand is built" service_builds
+expect "the headers that the guide for authors names are installed" headers_are_installed
 shop_prepare
 redis_start
 expect "it is configured by its own variables alone" service_starts_by_its_own_variables

@@ -216,6 +216,8 @@ a_prefix_can_be_taken_back() {
 }
 expect "a second run keeps the prefix and the clock that the first was told" a_second_run_keeps_prefix_and_clock
 expect "until it is told another" a_prefix_can_be_taken_back
+expect "but no other clock, which would be taken from the services that are there" \
+  refused_users "the clock of this Redis is ordershop_clock" --clock acme_clock --service guestbook
 expect "a service whose keys would cover the clock is refused" \
   refused_users "could write the clock of the log, notebook_clock" --clock notebook_clock --service notebook
 expect "so is one with such an entity" \

@@ -200,7 +200,10 @@ SPOIL(update_of_nothing, parts->resource.mutable_fields[0] = NULL)
 SPOIL(delete_what_remains, parts->type.life = ENTITY_REMAINS)
 SPOIL(get_what_is_final, parts->type.life = ENTITY_FINAL; parts->resource.mutable_fields[0] = NULL)
 SPOIL(list_filter, parts->resource.list_filter = "email")
-SPOIL(list_filter_field, parts->resource.list_filter = "email"; parts->type.indexes[0] = "email")
+SPOIL(list_filter_field, parts->resource.list_filter = "email"; parts->type.indexes[0] = "email";
+      parts->resource.reference_fields[0] = "email")
+SPOIL(list_filter_reference, parts->resource.list_filter = "email"; parts->type.indexes[0] = "email")
+SPOIL(reference_field, parts->resource.reference_fields[0] = "version")
 SPOIL(guard_alone, parts->resource.guard_deletion = guard)
 SPOIL(flags, parts->methods[0].flags = 64)
 SPOIL(stream_flag, parts->methods[0].handler = NULL; parts->methods[0].stream_handler = stream;
@@ -315,6 +318,8 @@ static const struct {
      "DeleteCustomer: is handled by entity_delete, which can't be for a type that is ENTITY_R"},
     {spoil_get_what_is_final, "GetCustomer: is handled by entity_get, which can't be for a type that is ENTITY_FINAL"},
     {spoil_list_filter, "resource customer: its list_filter \"email\" is none of its type's indexes"},
+    {spoil_list_filter_reference, "resource customer: its list_filter \"email\" is not among the reference_fields"},
+    {spoil_reference_field, "resource customer: reference_fields names \"version\", which is no string"},
     {spoil_list_filter_field, "ListCustomers: ordershop.v1.ListCustomersRequest has no field email"},
     {spoil_guard_alone, "resource customer: needs both guard_deletion and explain_deletion, or none"},
     {spoil_flags, "CreateCustomer: has flags that mean nothing"},

@@ -66,6 +66,19 @@ static void check_list_filter(struct mistakes *mistakes, const char *where, cons
   mistake(mistakes, where, "its list_filter \"%s\" is none of its type's indexes", resource->list_filter);
 }
 
+static void check_references(struct mistakes *mistakes, const char *where, const struct resource *resource) {
+  for (int i = 0; i < RESOURCE_FIELDS && resource->reference_fields[i]; i++) {
+    const char *name = resource->reference_fields[i];
+    const ProtobufCFieldDescriptor *field = field_of(resource->type->descriptor, name);
+    if (!field || field->type == PROTOBUF_C_TYPE_STRING) continue;
+    mistake(mistakes, where, "reference_fields names \"%s\", which is no string", name);
+  }
+  const char *filter = resource->list_filter;
+  if (filter && is_among(resource->input_fields, filter) && !is_among(resource->reference_fields, filter)) {
+    mistake(mistakes, where, "its list_filter \"%s\" is not among the reference_fields", filter);
+  }
+}
+
 /* Returns false if there is nothing more to look at. */
 static bool check_type(struct mistakes *mistakes, const struct resource *resource) {
   if (!resource->type) {
@@ -90,6 +103,8 @@ static void check_resource(struct mistakes *mistakes, const struct resource *res
   check_numbers(mistakes, where, resource->type->descriptor);
   check_fields(mistakes, where, resource, resource->input_fields, "input_fields");
   check_fields(mistakes, where, resource, resource->mutable_fields, "mutable_fields");
+  check_fields(mistakes, where, resource, resource->reference_fields, "reference_fields");
+  check_references(mistakes, where, resource);
   if (resource->input_fields[0] && !resource->check)
     mistake(mistakes, where, "has input_fields, but no check for them");
   if (resource->mutable_fields[0] && resource->type->life == ENTITY_FINAL) {

@@ -22,12 +22,15 @@ struct resource {
   const char *input_fields[RESOURCE_FIELDS + 1];
   /* Those of them that an update may change. */
   const char *mutable_fields[RESOURCE_FIELDS + 1];
+  /* Those of them that hold ids of other resources, one or repeated. They are stored in canonical form, in which
+   * indexes, views and lists look for them, whatever case the caller has used. */
+  const char *reference_fields[RESOURCE_FIELDS + 1];
   /* Checks one field of `entity`; `path` is how the request names it ("customer.email"). */
   void (*check)(struct violations *violations, const char *path, const void *entity, const char *field);
   /* Optional: the id of a new entity, from its fields. NULL if it is derived from the request_id, or random. */
   const char *(*entity_id)(struct arena *arena, const void *entity);
   /* Optional: the field by which a List request narrows its answer down, an id; if it is empty, the answer has all. One
-   * of type->indexes. */
+   * of type->indexes, and a reference if callers give it. */
   const char *list_filter;
   /* Optional, both or none: a guard of its own for the deletion of `entity` (the guard's number is returned), and the
    * error when that guard refuses, with the value that it has found (transaction.h). */
@@ -47,6 +50,10 @@ void check_input(struct violations *violations, const struct resource *resource,
 /* Size of a batch: `count` resources, 1 to 1000, in a request of at most 1 MiB. Returns false if the count itself is
  * refused, and there is nothing to look at one by one. */
 bool check_batch_size(struct violations *violations, const char *path, const void *request, size_t count);
+
+/* Gives `entity` an input field of `given`. */
+void take_input_field(struct arena *arena, const struct resource *resource, void *entity, const void *given,
+                      const ProtobufCFieldDescriptor *field);
 
 /* A new entity with the input fields of `given`; the rest is empty. */
 void *entity_of_input(struct arena *arena, const struct resource *resource, const void *given);

@@ -90,14 +90,16 @@ struct status update_plan_apply(const struct update_plan *plan, struct arena *ar
   const void *given = request_resource(request, resource);
   const char *path = resource_field(request, resource)->name;
   struct violations violations = violations_of(arena);
+  void *same = message_share(arena, current);
   for (size_t i = 0; i < plan->unchanged_count; i++) {
-    if (message_field_equal(arena, given, current, plan->unchanged[i])) continue;
+    take_input_field(arena, resource, same, given, plan->unchanged[i]);
+    if (message_field_equal(arena, same, current, plan->unchanged[i])) continue;
     violation_add(&violations, arena_printf(arena, "%s.%s", path, plan->unchanged[i]->name), "can't be changed");
   }
   struct status status = violations_status(&violations);
   if (!status_is_ok(status)) return status;
   void *changed = message_share(arena, current);
-  for (size_t i = 0; i < plan->field_count; i++) message_share_field(changed, given, plan->fields[i]);
+  for (size_t i = 0; i < plan->field_count; i++) take_input_field(arena, resource, changed, given, plan->fields[i]);
   *ret_changed = changed;
   return status_ok();
 }
