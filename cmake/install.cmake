@@ -117,7 +117,7 @@ while(headers)
   list(APPEND headers ${includes})
 endwhile()
 install(
-  FILES services/common/shop_brand.h services/common/shop_reasons.h
+  FILES services/common/shop_brand.h services/common/shop_mail.h services/common/shop_reasons.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ordershop/runtime
   COMPONENT development)
 file(GLOB client_headers CONFIGURE_DEPENDS client/*.h)
