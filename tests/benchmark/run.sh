@@ -104,7 +104,10 @@ require_quiet() {
 
 peer_port() { echo $((shop_port_base + $1)); } # between those of the shop: 8 to 17 are free
 
-launch_echo() { launch echo "$tools/grpc_echo_benchmark" "127.0.0.1:$(peer_port 8)"; }
+launch_echo() {
+  launch echo "$tools/grpc_echo_benchmark" "127.0.0.1:$(peer_port 8)"
+  wait_until 30 port_is_taken "$(peer_port 8)" || fail "the echo does not listen"
+}
 
 launch_peer() {
   local at=127.0.0.1 redis
