@@ -98,7 +98,7 @@ static void follow_mail(struct order_mails *mails, const struct event *event, in
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
-static coroutine_fn bool see_event(void *argument, const char *stream, const struct redis_reply *entry) {
+static bool see_event(void *argument, const char *stream, const struct redis_reply *entry) {
   struct order_mails *mails = argument;
   bool is_order = strcmp(stream, "order_created") == 0;
   int64_t now_us = clock_monotonic_us();
