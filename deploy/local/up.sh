@@ -185,6 +185,8 @@ start_redis() {
   redis_answers || give_up_on redis "does not answer as it should: $(explain_redis)"
 }
 
+require_redis() { [ ${#wanted_services[@]} -eq 0 ] || redis_answers || fail "$(explain_redis)"; }
+
 redis_answers_or_ended() { redis_answers || ! part_pid redis >/dev/null; }
 
 start_service() {
@@ -343,9 +345,10 @@ make_home
 lock_home
 export_addresses
 choose_tls
+check_redis_files
+contains redis "${chosen[@]}" || require_redis # before a build of minutes
 build_shop
 check_executables
-check_redis_files
 trap end_run EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -358,8 +361,8 @@ make_certificates
 make_redis_users
 if contains redis "${to_start[@]}"; then
   start_redis
-elif [ ${#wanted_services[@]} -gt 0 ] && ! redis_answers; then
-  fail "$(explain_redis)"
+else
+  require_redis
 fi
 for part in "${to_start[@]}"; do
   [ "$part" = redis ] || start_service "$part"

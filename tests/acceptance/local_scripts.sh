@@ -54,6 +54,11 @@ expect "Redis on a service's port is refused" ends_with 1 "one of the services' 
 expect "there is help" ends_with 0 ORDERSHOP_HOME up --help
 expect "before the first start nothing runs, which is no mistake" ends_with 0 "Nothing" down
 expect "a service without Redis is not started, and says what to do" ends_with 1 "up.sh redis" up customer
+says_so_before_it_builds() {
+  ends_with 1 "up.sh redis" env -u ORDERSHOP_BIN ORDERSHOP_BUILD="$shop_folder/build" "$scripts/up.sh" --no-install customer order &&
+    [ ! -e "$shop_folder/build" ]
+}
+expect "it says so before it builds" says_so_before_it_builds
 
 expect "everything starts" ends_with 0 "ORDERSHOP_HOME=$ORDERSHOP_HOME .*redis-cli.sh XRANGE" up
 expect "the demo was played" test -e "$ORDERSHOP_HOME/demo-played"
