@@ -27,12 +27,12 @@ static const char *const readings[] = {"ListCustomers", "ListProducts",     "Lis
                                        "ListBillings",  "ListInteractions", "ListMails"};
 
 static void assert_all_serve(void) {
-  for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) must(readings[i], "page_size 1");
+  for (enum ordershop_service i = 0; i < SHIPPED_SERVICE_COUNT; i++) must(readings[i], "page_size 1");
 }
 
 static void assert_small(void) {
   if (SANITIZED) return;
-  for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+  for (enum ordershop_service i = 0; i < SHIPPED_SERVICE_COUNT; i++) {
     int64_t max = memory_of(i, "VmHWM");
     if (max > MEMORY_MAX_KB) fprintf(stderr, "  %s took %lld kB\n", ordershop_service_name(i), (long long)max);
     CU_ASSERT_TRUE(max <= MEMORY_MAX_KB);
@@ -94,7 +94,7 @@ static void what_is_no_http2_disturbs_nobody(void) {
   static char noise[1 << 18];
   srandom(20190128);
   for (size_t i = 0; i < sizeof noise; i++) noise[i] = (char)random();
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     for (size_t i = 0; i < sizeof openings / sizeof *openings; i++) say(service, openings[i].bytes, openings[i].size);
     say(service, noise, sizeof noise);
     for (int i = 0; i < 20; i++) { /* noise as frames */
@@ -110,8 +110,8 @@ static void what_is_no_http2_disturbs_nobody(void) {
 
 static void connections_that_say_nothing_or_stop_halfway_disturb_nobody(void) {
   enum { CONNECTIONS = 200 };
-  int connections[ORDERSHOP_SERVICE_COUNT][CONNECTIONS];
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service += 3) {
+  int connections[SHIPPED_SERVICE_COUNT][CONNECTIONS];
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service += 3) {
     for (int i = 0; i < CONNECTIONS; i++) {
       connections[service][i] = connect_to(service);
       size_t opening = (size_t)i % (sizeof openings / sizeof *openings);
@@ -120,7 +120,7 @@ static void connections_that_say_nothing_or_stop_halfway_disturb_nobody(void) {
   }
   assert_all_serve();
   assert_small();
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service += 3) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service += 3) {
     for (int i = 0; i < CONNECTIONS; i++) close(connections[service][i]);
   }
 }
@@ -237,7 +237,7 @@ static void a_message_beyond_the_limit_is_resource_exhausted(void) {
   size_t size = 4 << 20;
   char *bytes = arena_calloc(arena, 1, size);
   for (int i = 0; i < 5; i++) CU_ASSERT_EQUAL(answer_to(bytes, size, NULL), STATUS_RESOURCE_EXHAUSTED);
-  for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+  for (enum ordershop_service i = 0; i < SHIPPED_SERVICE_COUNT; i++) {
     struct echo_call *call = echo_call_open(
         private_shop_port(shop, i), arena_printf(arena, "/%s/%s", ordershop_service_descriptor(i)->name, readings[i]),
         CALL_MS, NULL, NULL);

@@ -59,7 +59,7 @@ static void call_mail(bool command) {
   if (!command) must("ListMails", "page_size 1 to 'memory@example.com'");
 }
 
-static void (*const calls[ORDERSHOP_SERVICE_COUNT])(bool command) = {
+static void (*const calls[SHIPPED_SERVICE_COUNT])(bool command) = {
     call_customer, call_product, call_inventory, call_order, call_billing, call_crm, call_mail};
 
 static void *call_often(void *service) {
@@ -86,8 +86,8 @@ static void after_ten_thousand_calls_each_no_service_has_more_than_10_MB_of_its_
   order_id = new_order(customer_id, product_id)->id;
   const Ordershop__V1__Billing *billing = must("CreateBilling", "billing {order_id $}", order_id);
   billing_id = billing->id;
-  for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) ten_thousand_calls_of(i);
-  for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+  for (enum ordershop_service i = 0; i < SHIPPED_SERVICE_COUNT; i++) ten_thousand_calls_of(i);
+  for (enum ordershop_service i = 0; i < SHIPPED_SERVICE_COUNT; i++) {
     int64_t kilobytes = memory_of(i, "RssAnon");
     fprintf(stderr, "  %s: %lld kB\n", ordershop_service_name(i), (long long)kilobytes);
     if (!SANITIZED) CU_ASSERT_TRUE(kilobytes <= MAX_KB);

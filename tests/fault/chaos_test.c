@@ -136,7 +136,7 @@ static void kill_somebody(void) {
   CU_ASSERT_TRUE(eventually(have_done, &more));
   usleep((useconds_t)(random() % MAX_PAUSE_US));
   enum ordershop_service victim = (enum ordershop_service)(ORDERSHOP_INVENTORY + random() % 6);
-  if (victim == ORDERSHOP_SERVICE_COUNT) {
+  if (victim == SHIPPED_SERVICE_COUNT) {
     private_redis_restart(redis);
     return;
   }
@@ -159,7 +159,7 @@ static void shop_and_kill(void) {
     CU_ASSERT_EQUAL(shoppers[i].strange, 0);
     arena_free(shoppers[i].arena);
   }
-  for (enum ordershop_service s = 0; s < ORDERSHOP_SERVICE_COUNT; s++) private_shop_await_service(shop, s);
+  for (enum ordershop_service s = 0; s < SHIPPED_SERVICE_COUNT; s++) private_shop_await_service(shop, s);
 }
 
 /* ---- adding up -------------------------------------------------------------------------------------------------- */
@@ -244,7 +244,7 @@ static void assert_mails_add_up(void) {
   int64_t mails = mails_asked_for();
   CU_ASSERT_TRUE(eventually_number(mails, "XLEN %s", "events:mail_updated"));
   CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:mail_created"), mails);
-  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+  for (int i = 0; i < SHIPPED_SERVICE_COUNT; i++) {
     const char *name = ordershop_service_name((enum ordershop_service)i);
     CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD %s_parked_keys", name), 0);
   }

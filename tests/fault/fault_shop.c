@@ -83,6 +83,18 @@ struct ordershop_answer ask(struct ordershop_client *by, enum ordershop_service 
   return ask_within(by, 0, service, method, request);
 }
 
+struct ordershop_answer ask_for_a_list(struct ordershop_client *by, int64_t deadline_ms,
+                                       enum ordershop_service service) {
+  static const char *const methods[SHIPPED_SERVICE_COUNT] = {"ListCustomers", "ListProducts", "ListInventories",
+                                                             "ListOrders",    "ListBillings", "ListInteractions",
+                                                             "ListMails"};
+  const ProtobufCMethodDescriptor *method =
+      protobuf_c_service_descriptor_get_method_by_name(ordershop_service_descriptor(service), methods[service]);
+  ProtobufCMessage *request = arena_alloc(arena, method->input->sizeof_message);
+  method->input->message_init(request);
+  return ask_within(by, deadline_ms, service, methods[service], request);
+}
+
 const void *must(enum ordershop_service service, const char *method, const void *request) {
   struct ordershop_answer answer = ask(client, service, method, request);
   require(status_is_ok(answer.status), method, answer.status);
@@ -190,7 +202,7 @@ bool eventually(bool (*holds)(const void *argument), const void *argument) {
 }
 
 static bool all_serve(const void *wanted) {
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     if (health_says(service, "") != *(const bool *)wanted) return false;
   }
   return true;

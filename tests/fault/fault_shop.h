@@ -36,6 +36,10 @@ struct ordershop_answer ask(struct ordershop_client *by, enum ordershop_service 
 struct ordershop_answer ask_within(struct ordershop_client *by, int64_t deadline_ms, enum ordershop_service service,
                                    const char *method, const void *request);
 
+/* A call of the List method of a shipped service, which needs Redis. */
+struct ordershop_answer ask_for_a_list(struct ordershop_client *by, int64_t deadline_ms,
+                                       enum ordershop_service service);
+
 /* The message of a call by `client` that must be OK. */
 const void *must(enum ordershop_service service, const char *method, const void *request);
 

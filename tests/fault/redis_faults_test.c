@@ -111,40 +111,29 @@ static int64_t commands_sent(void) {
 /* ---- helpers ---------------------------------------------------------------------------------------------------- */
 
 static void assert_all_live(void) {
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     CU_ASSERT_TRUE(health_says(service, "liveness"));
   }
 }
 
 static void assert_each_says_once(const char *line, const int *before) {
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     CU_ASSERT_EQUAL(private_shop_log_lines(shop, service, line), before[service] + 1);
   }
 }
 
 /* Beside Redis a service may miss a peer that misses Redis. */
 static void assert_no_flood(const int *before) {
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     CU_ASSERT_TRUE(private_shop_log_lines(shop, service, "level=warn") <= before[service] + 2);
     CU_ASSERT_EQUAL(private_shop_log_lines(shop, service, "level=error"), 0);
   }
 }
 
 static void count_lines(const char *line, int *ret_counts) {
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     ret_counts[service] = private_shop_log_lines(shop, service, line);
   }
-}
-
-/* A call to each service that needs Redis. */
-static struct ordershop_answer ask_service(enum ordershop_service service, int64_t deadline_ms) {
-  static const char *const methods[] = {"ListCustomers", "ListProducts",     "ListInventories", "ListOrders",
-                                        "ListBillings",  "ListInteractions", "ListMails"};
-  const ProtobufCMethodDescriptor *method =
-      protobuf_c_service_descriptor_get_method_by_name(ordershop_service_descriptor(service), methods[service]);
-  ProtobufCMessage *request = arena_alloc(arena, method->input->sizeof_message);
-  method->input->message_init(request);
-  return ask_within(once, deadline_ms, service, methods[service], request);
 }
 
 static void order_and_bill(void) {
@@ -155,7 +144,7 @@ static void order_and_bill(void) {
 /* ---- death ------------------------------------------------------------------------------------------------------ */
 
 static void of_a_redis_killed_under_load_nothing_acknowledged_is_missing_and_nothing_is_there_twice(void) {
-  int away[ORDERSHOP_SERVICE_COUNT], back[ORDERSHOP_SERVICE_COUNT], warnings[ORDERSHOP_SERVICE_COUNT];
+  int away[SHIPPED_SERVICE_COUNT], back[SHIPPED_SERVICE_COUNT], warnings[SHIPPED_SERVICE_COUNT];
   count_lines("redis is away", away);
   count_lines("redis is back", back);
   count_lines("level=warn", warnings);
@@ -165,9 +154,9 @@ static void of_a_redis_killed_under_load_nothing_acknowledged_is_missing_and_not
   private_redis_kill(redis);
   CU_ASSERT_TRUE(become_serving(false));
   assert_all_live();
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     int64_t begin = clock_monotonic_us();
-    assert_refused(ask_service(service, 0), STATUS_UNAVAILABLE, "REDIS_UNREACHABLE");
+    assert_refused(ask_for_a_list(once, 0, service), STATUS_UNAVAILABLE, "REDIS_UNREACHABLE");
     CU_ASSERT_TRUE(clock_monotonic_us() - begin < at_once_us());
   }
   private_redis_restart(redis);
@@ -218,9 +207,9 @@ static void services_that_start_while_redis_is_away_serve_as_soon_as_it_is_there
 
 static void while_redis_stands_still_calls_end_by_their_deadline(void) {
   private_redis_pause(redis);
-  for (enum ordershop_service service = 0; service < ORDERSHOP_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     int64_t begin = clock_monotonic_us();
-    struct status status = ask_service(service, 300).status;
+    struct status status = ask_for_a_list(once, 300, service).status;
     CU_ASSERT_TRUE(status.code == STATUS_DEADLINE_EXCEEDED || status.code == STATUS_UNAVAILABLE);
     CU_ASSERT_TRUE(clock_monotonic_us() - begin < at_once_us());
   }

@@ -54,7 +54,7 @@ static void assert_same_request_makes_one_order(const Ordershop__V1__CreateOrder
                                                 enum ordershop_service ended, int64_t orders_before) {
   struct ordershop_answer lost = ask_end(first);
   CU_ASSERT_EQUAL(lost.status.code, STATUS_UNAVAILABLE);
-  if (ended != ORDERSHOP_SERVICE_COUNT) {
+  if (ended != SHIPPED_SERVICE_COUNT) {
     private_shop_await_end(shop, ended);
     start_service(ended);
   }
@@ -73,7 +73,7 @@ static void assert_retry_after(enum ordershop_service service, const char *point
   int64_t before = orders_created();
   private_shop_arm(shop, service, point, action);
   struct asking *first = ask_begin(once, ORDERSHOP_ORDER, "CreateOrder", request);
-  assert_same_request_makes_one_order(request, first, kills ? service : ORDERSHOP_SERVICE_COUNT, before);
+  assert_same_request_makes_one_order(request, first, kills ? service : SHIPPED_SERVICE_COUNT, before);
 }
 
 static void an_order_whose_answer_was_lost_is_what_the_same_request_gets(void) {

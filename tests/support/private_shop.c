@@ -20,6 +20,13 @@
 
 enum { MAX_VARIABLES = 64, OWN_VARIABLES = 4, POLL_US = 2000 };
 
+#define ROW(NAME, name, distance) [ORDERSHOP_##NAME] = {#NAME, distance}
+
+static const struct {
+  const char *variable; /* what names it in those of addresses */
+  int distance;         /* of its port from the base */
+} services[ORDERSHOP_SERVICE_COUNT] = {ORDERSHOP_SERVICES(ROW)};
+
 struct private_shop {
   struct arena *arena;
   struct private_redis *redis;
@@ -66,9 +73,9 @@ static void set_variables(struct private_shop *shop, const struct private_shop_o
   add_variable(shop, arena_printf(arena, "ORDERSHOP_MAIL_FOLDER=%s", shop->mail_folder));
   if (options->key_prefix) add_variable(shop, arena_printf(arena, "ORDERSHOP_KEY_PREFIX=%s", options->key_prefix));
   for (int i = 0; options->variables && options->variables[i]; i++) add_variable(shop, options->variables[i]);
-  static const char *const names[] = {"CUSTOMER", "PRODUCT", "INVENTORY", "ORDER", "BILLING", "CRM", "MAIL"};
-  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
-    add_variable(shop, arena_printf(arena, "ORDERSHOP_%s_ADDRESS=127.0.0.1:%d", names[i], shop->port_base + 1 + i));
+  for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
+    add_variable(shop, arena_printf(arena, "ORDERSHOP_%s_ADDRESS=127.0.0.1:%d", services[i].variable,
+                                    private_shop_port(shop, i)));
   }
 }
 
@@ -187,13 +194,13 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
   if (options->redis_arguments && strstr(options->redis_arguments, "--cluster-enabled")) {
     private_redis_command(shop->redis, "CLUSTER ADDSLOTSRANGE 0 16383");
   }
-  shop->port_base = private_redis_free_ports(ORDERSHOP_SERVICE_COUNT + 1);
+  shop->port_base = private_redis_free_ports(ORDERSHOP_DISTANCE_MAX + 1);
   const struct ordershop_client_options client = {.port_base = shop->port_base, .attempts = 1};
   struct status status = ordershop_client_open(arena, &client, &shop->client);
   if (!status_is_ok(status)) fail("no client:", status.message);
   set_variables(shop, options);
-  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) private_shop_launch_service(shop, (enum ordershop_service)i);
-  for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) private_shop_await_service(shop, (enum ordershop_service)i);
+  for (enum ordershop_service i = 0; i < SHIPPED_SERVICE_COUNT; i++) private_shop_launch_service(shop, i);
+  for (enum ordershop_service i = 0; i < SHIPPED_SERVICE_COUNT; i++) private_shop_await_service(shop, i);
   return shop;
 }
 
@@ -279,7 +286,7 @@ struct ordershop_client *private_shop_client(struct private_shop *shop, struct a
 }
 
 int private_shop_port(const struct private_shop *shop, enum ordershop_service service) {
-  return shop->port_base + 1 + (int)service;
+  return shop->port_base + services[service].distance;
 }
 
 const char *private_shop_mail_folder(const struct private_shop *shop) {
