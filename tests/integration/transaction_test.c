@@ -126,6 +126,13 @@ static int count_done(const struct call *calls, int count) {
   return done;
 }
 
+static void assert_all_done(const struct call *calls, int count) {
+  for (int i = 0; i < count; i++) {
+    if (!is_done(&calls[i])) printf("\n    call %d is not done: %s ", i, calls[i].message);
+  }
+  CU_ASSERT_EQUAL(count_done(calls, count), count);
+}
+
 static int64_t functions_called(void) {
   const char *stats = private_redis_command(server, "INFO commandstats");
   const char *at = strstr(stats, "cmdstat_fcall:calls=");
@@ -156,6 +163,7 @@ static void run_once(struct event_store *store, struct context *context) {
   struct call *first = calls_of(context, 1, build_good);
   first->number = -1;
   run_calls(store, first, 1);
+  assert_all_done(first, 1);
   CU_ASSERT_TRUE_FATAL(is_done(first));
 }
 
@@ -190,7 +198,7 @@ static void share_a_function(struct context *context) {
   enum { CALLS = STEPS_OF_A_COMMIT / GOOD_STEPS };
   struct call *calls = calls_of(context, CALLS, build_good);
   run_calls(store, calls, CALLS);
-  CU_ASSERT_EQUAL(count_done(calls, CALLS), CALLS);
+  assert_all_done(calls, CALLS);
   CU_ASSERT_EQUAL(functions_called(), 1);
   for (int i = 1; i < CALLS; i++) {
     CU_ASSERT_EQUAL(calls[i].result.first, calls[i].result.position.log_time);
@@ -211,7 +219,7 @@ static void leave_the_clock(struct context *context) {
   int64_t before = clock_now();
   struct call *calls = calls_of(context, 3, build_without_event);
   run_calls(store, calls, 3);
-  CU_ASSERT_EQUAL(count_done(calls, 3), 3);
+  assert_all_done(calls, 3);
   CU_ASSERT_EQUAL(calls[2].result.first, 0);
   CU_ASSERT_EQUAL(calls[2].result.position.log_time, 0);
   CU_ASSERT_EQUAL(clock_now(), before);
@@ -239,7 +247,7 @@ static void bound_a_function(struct context *context) {
   enum { CALLS = 200 };
   struct call *calls = calls_of(context, CALLS, build_good);
   run_calls(store, calls, CALLS);
-  CU_ASSERT_EQUAL(count_done(calls, CALLS), CALLS);
+  assert_all_done(calls, CALLS);
   enum { IN_ONE = STEPS_OF_A_COMMIT / GOOD_STEPS };
   CU_ASSERT_EQUAL(functions_called(), (CALLS + IN_ONE - 1) / IN_ONE);
   for (int i = 1; i < CALLS; i++) CU_ASSERT_TRUE(calls[i].result.first > calls[i - 1].result.first);
@@ -250,7 +258,7 @@ static void let_a_big_one_go_alone(struct context *context) {
   struct event_store *store = open_store(context);
   struct call *calls = calls_of(context, 11, build_small_around_big);
   run_calls(store, calls, 11);
-  CU_ASSERT_EQUAL(count_done(calls, 11), 11);
+  assert_all_done(calls, 11);
   CU_ASSERT_EQUAL(functions_called(), 3);
   for (int i = 1; i < 11; i++) CU_ASSERT_TRUE(calls[i].result.first > calls[i - 1].result.first);
   event_store_close(store);
@@ -267,7 +275,7 @@ static void weigh_bytes(struct context *context) {
   struct event_store *store = open_store(context);
   struct call *calls = calls_of(context, 3, build_heavy);
   run_calls(store, calls, 3);
-  CU_ASSERT_EQUAL(count_done(calls, 3), 3);
+  assert_all_done(calls, 3);
   CU_ASSERT_EQUAL(functions_called(), 3);
   event_store_close(store);
 }
@@ -307,7 +315,7 @@ static void carry_out_a_chain(struct context *context) {
   enum { LINKS = 250 };
   struct call *calls = calls_of(context, LINKS, build_link);
   run_calls(store, calls, LINKS);
-  CU_ASSERT_EQUAL(count_done(calls, LINKS), LINKS);
+  assert_all_done(calls, LINKS);
   CU_ASSERT_EQUAL(private_redis_number(server, "HGET tester_chain version"), LINKS);
   event_store_close(store);
 }
@@ -538,7 +546,7 @@ static void refuse_all_without_memory(struct context *context) {
   }
   struct call *again = calls_of(context, 5, build_good);
   run_calls(store, again, 5);
-  CU_ASSERT_EQUAL(count_done(again, 5), 5);
+  assert_all_done(again, 5);
   event_store_close(store);
 }
 
@@ -578,7 +586,7 @@ static void load_the_functions_anew(struct context *context) {
   private_redis_command(server, "FUNCTION FLUSH");
   struct call *calls = calls_of(context, 20, build_good);
   run_calls(store, calls, 20);
-  CU_ASSERT_EQUAL(count_done(calls, 20), 20);
+  assert_all_done(calls, 20);
   event_store_close(store);
 }
 
@@ -589,7 +597,7 @@ static void make_the_clock_anew(struct context *context) {
   private_redis_command(server, "FUNCTION FLUSH");
   struct call *calls = calls_of(context, 20, build_good);
   run_calls(store, calls, 20);
-  CU_ASSERT_EQUAL(count_done(calls, 20), 20);
+  assert_all_done(calls, 20);
   CU_ASSERT_TRUE(calls[0].result.first > before);
   event_store_close(store);
 }
@@ -664,7 +672,7 @@ static void let_the_patient_go_with_the_next(struct context *context) {
   CU_ASSERT_EQUAL(functions_called(), 0);
   start_calls(store, calls + 1, 1);
   await_calls();
-  CU_ASSERT_EQUAL(count_done(calls, 2), 2);
+  assert_all_done(calls, 2);
   CU_ASSERT_EQUAL(functions_called(), 1);
   CU_ASSERT_TRUE(calls[0].result.first < calls[1].result.first);
   event_store_close(store);
@@ -690,7 +698,7 @@ static void end_patience(struct context *context) {
   struct event_store *store = open_store(context);
   struct call *calls = calls_of(context, 2, build_less_patient);
   run_calls(store, calls, 2);
-  CU_ASSERT_EQUAL(count_done(calls, 2), 2);
+  assert_all_done(calls, 2);
   CU_ASSERT_EQUAL(functions_called(), 1);
   struct call *hurried = calls_of(context, 1, build_patient);
   hurried->patience_us = 20 * US_PER_MS;
@@ -730,7 +738,7 @@ static void tell_all_when_the_connection_goes(struct context *context) {
   CU_ASSERT_TRUE(eventually(context, store_is_ready, store));
   struct call *again = calls_of(context, 4, build_good);
   run_calls(store, again, 4);
-  CU_ASSERT_EQUAL(count_done(again, 4), 4);
+  assert_all_done(again, 4);
   event_store_close(store);
 }
 
