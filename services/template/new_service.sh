@@ -104,6 +104,7 @@ trap undo EXIT
 
 # --- Names: the list of services says whether they may be ---
 
+! service_names | grep -x -- "$name" >/dev/null || fail "the shop has a service $name already"
 port=${port:-$(free_port)}
 printf '%-11s %-6s %-12s %-33s %-27s %s\n' "$name" "$port" "$name" "$name" - "keeps $name entities" >"$scratch/row"
 cat "$services_list" "$scratch/row" >"$scratch/services.txt"

@@ -3,6 +3,7 @@
 # The skeleton of a service (services/template/new_service.sh), in the source tree and on the installed library: it builds
 # without a warning, its own test passes, what docs/own_service.md makes of it works, and what can't be made leaves nothing
 # behind.
+# suite-seconds: 1800
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -30,7 +31,7 @@ mkdir "$place"
 documented() {
   # shellcheck disable=SC2016,SC2088 # as they stand in the document
   (cd "$2" && PATH=$prefix/bin:$PATH "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run "$1" \
-    --set "--install build=--install ${ORDERSHOP_BIN%/bin}" --set "~/ordershop=$prefix" --set '$HOME/ordershop'"=$prefix" \
+    --set "--install build=--install ${ORDERSHOP_BIN%/bin}" --set "~/ordershop=$prefix" --set "tests/run.sh=tests/run.sh --no-install" --set '$HOME/ordershop'"=$prefix" \
     "$ORDERSHOP_SOURCE/docs/own_service.md")
 }
 
@@ -88,7 +89,7 @@ expect "a name with a capital is refused" refuses 1 '"Note" is no name' Note
 expect "a name with a dash is refused" refuses 1 '"my-note" is no name' my-note
 expect "a word of C is refused" refuses 1 "'int' means something else" int
 expect "a word of the skeleton is refused" refuses 1 "'count' means something else" count
-expect "the name of a service of the shop is refused" refuses 1 "order.* stands here twice" order
+expect "the name of a service of the shop is refused" refuses 1 "the shop has a service order already" order
 expect "the name of a user of Redis is refused" refuses 1 'choose another name' operator
 expect "a port that is none is refused" refuses 1 '"70000" is no port' note2 --port 70000
 expect "a port of the shop is refused" refuses 1 'port 50051 is that of customer' note2 --port 50051
@@ -102,6 +103,10 @@ expect "an unknown option is misuse" refuses 2 "unknown option '--prot'" note2 -
 # --- In the source tree ---
 
 tree=$shop_folder/tree
+unset ORDERSHOP_TEST_BUILD
+if command -v ccache >/dev/null; then
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$tree CCACHE_NOHASHDIR=1
+fi
 
 copy_tree() {
   mkdir "$tree"
@@ -137,13 +142,16 @@ keeps_the_rules() {
   [ -z "$found" ]
 }
 
-builds_in_tree() {
-  cmake -S "$tree" -B "$tree/build" -G Ninja -DORDERSHOP_TESTS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON &&
-    cmake --build "$tree/build" --target ordershop-note note_client ordershop
+# The whole tree with all tests, without a warning. What the cache of compilers has from the build of this tree need not be
+# made again.
+builds_and_passes_its_test() {
+  documented own-tree-test "$tree"
 }
 
-passes_its_test_in_tree() {
-  env ORDERSHOP_SOURCE="$tree" ORDERSHOP_BIN="$tree/build/bin" "$tree/tests/acceptance/note.sh"
+# Suites that go through all services of the list, or of a shop.
+readonly general='@(unit/client_command_line|unit/client_events|unit/client_load_parts|integration/client_typed|quality/documented)'
+passes_general_suites() {
+  "$tree/tests/run.sh" --no-install --only "$general"
 }
 
 if ! "$ORDERSHOP_SOURCE/gen/generate.sh" "$shop_folder/gen" >/dev/null 2>&1; then
@@ -160,11 +168,28 @@ expect "it touches three files at most that were there" few_files_are_touched
 expect "what it makes is formatted" is_formatted
 expect "it keeps the rules of the tree" keeps_the_rules
 expect "its rights in Redis follow the list" eval "'$tree/deploy/redis/make_users.sh' '$shop_folder/tree_users' && grep '^user note' '$shop_folder/tree_users/users.acl'"
-expect "another of that name leaves the tree as it is" leaves_the_tree_alone 1 "stands here twice" note
+expect "another of that name leaves the tree as it is" leaves_the_tree_alone 1 "the shop has a service note already" note
 expect "a port that this tree can't have is refused" leaves_the_tree_alone 1 "from 50051 to 50199" note2 --port 7000
-expect "it builds without a warning" builds_in_tree
+expect "the tree builds without a warning, and its test passes, as the document says" builds_and_passes_its_test
+expect "so do suites of the shop that go through the list of services" passes_general_suites
+# A shop of its own, so a script of its own.
+grpcurl_calls_it() {
+  cat >"$shop_folder/call.sh" <<'SCRIPT'
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+shop_start note
+expect "the calls of the document are answered" "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run own-call \
+  --set "localhost:50058=$(address_of note)" "$ORDERSHOP_SOURCE/docs/own_service.md"
+shop_done
+SCRIPT
+  env PATH="$(dirname "$grpcurl"):$PATH" ORDERSHOP_SOURCE="$tree" ORDERSHOP_BIN="$tree/build-tests/bin" bash "$shop_folder/call.sh"
+}
+. "$ORDERSHOP_SOURCE/tests/lib/go_tool.sh"
+if grpcurl=$(find_go_tool grpcurl github.com/fullstorydev/grpcurl/cmd/grpcurl v1.8.9 2>"$shop_folder/why"); then
+  expect "grpcurl calls it as the document says" grpcurl_calls_it
+else
+  say "not applicable: no grpcurl: $(tail -n 1 "$shop_folder/why")"
+fi
 expect "a brand is for services outside the tree" leaves_the_tree_alone 2 "brand goes with --folder" note2 --brand coupon
-expect "its test passes" passes_its_test_in_tree
 
 files_are_made() {
   documented own-files "$tree" && [ -e "$tree/deploy/docker/note.yaml" ] && [ -e "$tree/deploy/docker/diary.yaml" ] &&
@@ -194,11 +219,11 @@ open(path, "w").write(re.sub("^note .*\n", lambda match: part["row"], text, flag
 PYTHON
 }
 made_by_the_program() {
-  (cd / && "$tree/build/bin/ordershop" new service remark) && [ -e "$tree/services/remark/remark_service.c" ] &&
+  (cd / && "$tree/build-tests/bin/ordershop" new service remark) && [ -e "$tree/services/remark/remark_service.c" ] &&
     grep -q '^remark ' "$tree/deploy/services.txt"
 }
 program_says_what_is_missing() {
-  cp "$tree/build/bin/ordershop" "$shop_folder/alone" && PATH=/usr/bin:/bin ends_with 1 'libordershop-dev' "$shop_folder/alone" new service note3
+  cp "$tree/build-tests/bin/ordershop" "$shop_folder/alone" && PATH=/usr/bin:/bin ends_with 1 'libordershop-dev' "$shop_folder/alone" new service note3
 }
 
 short_enough() { [ "$(cat "$tree"/services/note/*.[ch] | wc -l)" -le 150 ]; }
@@ -216,11 +241,11 @@ expect "the note is there and counted" wait_until 60 is_counted
 expect "nothing was refused" test -z "$(redis acl log)"
 shop_done
 SCRIPT
-  env ORDERSHOP_SOURCE="$tree" ORDERSHOP_BIN="$tree/build/bin" bash "$shop_folder/noted.sh"
+  env ORDERSHOP_SOURCE="$tree" ORDERSHOP_BIN="$tree/build-tests/bin" bash "$shop_folder/noted.sh"
 }
 
 builds_all_that_it_needs() {
-  cmake --build "$tree/build" --target ordershop-note note_client ordershop ordershop-customer ordershop-mail
+  cmake --build "$tree/build-tests" --target ordershop-note note_client ordershop ordershop-customer ordershop-mail
 }
 
 expect "what the document adds is added" add_what_the_document_says
