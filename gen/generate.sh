@@ -11,7 +11,8 @@
 #   generate.sh --version  prints what VERSION would say
 #
 # Debian 12 has packages of all that it needs; Debian 13 has none of grpc-proto, and builds from the gen/ in the repository.
-# Exit status: 0; 69 something that it needs is not installed (it says what, and the Debian package); 1 any other fault.
+# Exit status: 0; 69 something that it needs is not installed (it says what, and the Debian package); 2 misuse; 1 any other
+# fault.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -27,6 +28,17 @@ set -euo pipefail
 gen=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 own=$(dirname "$gen")/proto
 out=${1:-$gen}
+case $out in
+--version) ;;
+-h | --help)
+  sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"
+  exit 0
+  ;;
+-*)
+  echo "generate.sh: unknown argument '$out'; see generate.sh --help" >&2
+  exit 2
+  ;;
+esac
 
 print_versions() {
   protoc-c --version | sed -n 1p # not head: it would leave protoc-c with a broken pipe
