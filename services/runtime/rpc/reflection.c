@@ -25,6 +25,14 @@ struct session {
   bool *sent;          /* by file */
 };
 
+static const char *const *copy_list(struct arena *arena, const char *const *names) {
+  size_t count = 0;
+  while (names[count]) count++;
+  const char **copy = arena_calloc(arena, count + 1, sizeof *copy);
+  memcpy(copy, names, count * sizeof *copy);
+  return copy;
+}
+
 static struct status check_names(struct arena *arena, const struct reflection *reflection) {
   for (const char *const *name = reflection->names; *name; name++) {
     if (descriptor_index_symbol(reflection->index, *name) >= 0) continue;
@@ -37,7 +45,7 @@ static struct status check_names(struct arena *arena, const struct reflection *r
 struct status reflection_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
                              const char *const *names, struct reflection **ret_reflection) {
   struct reflection *reflection = arena_calloc(arena, 1, sizeof(*reflection));
-  reflection->names = names;
+  reflection->names = copy_list(arena, names);
   struct status status = descriptor_index_new(arena, sets, set_count, &reflection->index);
   if (status_is_ok(status)) status = check_names(arena, reflection);
   if (status_is_ok(status)) *ret_reflection = reflection;

@@ -9,8 +9,8 @@
 
 struct reflection;
 
-/* What the sets point to must outlive the result; `names` are the services to list (ends with NULL). Errors:
- * INVALID_ARGUMENT (a set is not decodable, or a name is in none of them). */
+/* What the sets and `names` point to must outlive the result; `names` are the services to list (ends with NULL).
+ * Errors: INVALID_ARGUMENT (a set is not decodable, or a name is in none of them). */
 struct status reflection_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
                              const char *const *names, struct reflection **ret_reflection);
 
