@@ -94,7 +94,7 @@ static struct status add_file(struct inquiry *inquiry, ProtobufCBinaryData bytes
 
 /* A file that the service does not have is left out: what needs it is missed when it is used. */
 static struct status ask_for_files(struct inquiry *inquiry, const question *asked) {
-  const answer *answered;
+  const answer *answered = NULL;
   struct status status = ask(inquiry, asked, &answered);
   if (!status_is_ok(status) || answered->message_response_case != ANSWERS(FILE_DESCRIPTOR_RESPONSE)) return status;
   const Grpc__Reflection__V1__FileDescriptorResponse *files = answered->file_descriptor_response;
@@ -108,7 +108,7 @@ static struct status ask_for_services(struct inquiry *inquiry) {
   question list = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
   list.message_request_case = ASKS(LIST_SERVICES);
   list.list_services = arena_strdup(inquiry->context.arena, "");
-  const answer *answered;
+  const answer *answered = NULL;
   struct status status = ask(inquiry, &list, &answered);
   if (!status_is_ok(status)) return status;
   if (answered->message_response_case != ANSWERS(LIST_SERVICES_RESPONSE)) return unfit(inquiry);

@@ -12,6 +12,7 @@
 #include "base/duplicates.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "inventory_id.h"
 #include "reservation_expiry.h"
 #include "service/command_replay.h"
 #include "service/entity_command.h"

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 
 #include "base/message.h"
-#include "base/uuid.h"
 #include "consumer/consumer.h"
 #include "shop_reasons.h"
 #include "stock_change.h"
@@ -15,10 +14,6 @@ struct stock *stock_new(struct event_store *store, struct arena *arena) {
   stock->newest = newest_states_new(arena);
   stock->precedence = stock_precedence_new(store, arena);
   return stock;
-}
-
-const char *inventory_id(struct arena *arena, const char *product_id) {
-  return uuid_derive_text(arena, "inventory", product_id);
 }
 
 /* What a change has made ends at its position; what it has found ends at the log's at the latest. */

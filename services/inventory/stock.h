@@ -11,7 +11,7 @@
  *   inventory_reservation:<order id>   String: the order's reservation
  *   inventory_attempts                 Sorted set: "<order id> <attempt id>" by expire time
  *
- * Threads: the loop's. All functions but stock_new and inventory_id yield. Errors, beside those named: as
+ * Threads: the loop's. All functions but stock_new yield. Errors, beside those named: as
  * redis_command; an effect is then unknown, unless the code is RESOURCE_EXHAUSTED. */
 #pragma once
 
@@ -25,9 +25,6 @@ struct stock;
 
 /* Lives as long as the arena. */
 struct stock *stock_new(struct event_store *store, struct arena *arena);
-
-/* The id of a product's inventory; `product_id` in canonical form. */
-const char *inventory_id(struct arena *arena, const char *product_id);
 
 struct stock_reservation {
   const char *order_id, *attempt_id; /* canonical */

@@ -8,6 +8,7 @@
 #include "base/key_table.h"
 #include "base/message.h"
 #include "consumer/consumer.h"
+#include "inventory_id.h"
 
 /* A key, or a field of a hash, that a change was decided on. */
 struct stock_thing {

@@ -7,6 +7,7 @@
 
 #include "base/message.h"
 #include "in_coroutine.h"
+#include "inventory_id.h"
 #include "stock_fixture.h"
 #include "store/log_time.h"
 #include "suite.h"

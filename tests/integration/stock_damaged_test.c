@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is stored of an order or a product is damaged: that order and that product fail, and no others. */
 #include "in_coroutine.h"
+#include "inventory_id.h"
 #include "stock_fixture.h"
 #include "suite.h"
 

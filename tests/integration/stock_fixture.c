@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stock_fixture.h"
+#include "inventory_id.h"
 
 #include <CUnit/CUnit.h>
 #include <inttypes.h>

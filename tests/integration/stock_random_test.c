@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "in_coroutine.h"
+#include "inventory_id.h"
 #include "stock_fixture.h"
 #include "suite.h"
 

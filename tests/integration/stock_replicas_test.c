@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "in_coroutine.h"
+#include "inventory_id.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "patience.h"
