@@ -102,7 +102,8 @@ static struct redis_arguments *add_step(struct transaction *transaction, struct 
 
 static struct redis_arguments *add_guard(struct transaction *transaction, enum guard guard, const char *key,
                                          size_t values) {
-  return add_step(transaction, &transaction->guards, guard, needed(transaction, key, "the key of a guard"), values);
+  return add_step(transaction, &transaction->guards, (int)guard, needed(transaction, key, "the key of a guard"),
+                  values);
 }
 
 /* Adds a guard that compares texts; the second may be NULL if it has only one. Returns its number. */
@@ -187,7 +188,8 @@ void transaction_request(struct transaction *transaction, const char *key, const
 
 static struct redis_arguments *add_change(struct transaction *transaction, enum change change, const char *key,
                                           size_t values) {
-  return add_step(transaction, &transaction->changes, change, needed(transaction, key, "the key of a change"), values);
+  return add_step(transaction, &transaction->changes, (int)change, needed(transaction, key, "the key of a change"),
+                  values);
 }
 
 /* Adds a change with one value. */
