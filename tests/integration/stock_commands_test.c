@@ -35,7 +35,9 @@ static long commands(void) {
   return sum;
 }
 
-enum { BIG_ORDER = 1000 };
+/* What is asked meanwhile by the clock: the watch of the connections, and states that are read anew. Less than one
+ * command an order, or a tenth of one a product. */
+enum { BIG_ORDER = 1000, BY_THE_CLOCK = 80 };
 
 static void reserve_and_release(struct stock_fixture *fixture, int products, long *ret_reserving, long *ret_releasing) {
   commands();
@@ -52,8 +54,8 @@ static void big_orders(struct context *context) {
   reserve_and_release(fixture, BIG_ORDER / 10, &reserving, &releasing);
   reserve_and_release(fixture, BIG_ORDER, &reserving_many, &releasing_many);
   CU_ASSERT(reserving >= BIG_ORDER / 10 && releasing >= BIG_ORDER / 10);
-  CU_ASSERT(reserving_many <= 10 * reserving);
-  CU_ASSERT(releasing_many <= 10 * releasing);
+  CU_ASSERT(reserving_many <= 10 * reserving + BY_THE_CLOCK);
+  CU_ASSERT(releasing_many <= 10 * releasing + BY_THE_CLOCK);
   stock_fixture_close(fixture);
 }
 
@@ -91,9 +93,9 @@ static void many_orders(struct context *context) {
   reserve_orders(fixture, ORDERS + 1, OPEN_ORDERS);
   struct cost among_many = cost_of_orders(fixture, ORDERS + OPEN_ORDERS + 1);
   CU_ASSERT(alone.reserving >= ORDERS && alone.settling >= ORDERS && alone.giving_back >= ORDERS);
-  CU_ASSERT(among_many.reserving <= alone.reserving);
-  CU_ASSERT(among_many.settling <= alone.settling);
-  CU_ASSERT(among_many.giving_back <= alone.giving_back);
+  CU_ASSERT(among_many.reserving <= alone.reserving + BY_THE_CLOCK);
+  CU_ASSERT(among_many.settling <= alone.settling + BY_THE_CLOCK);
+  CU_ASSERT(among_many.giving_back <= alone.giving_back + BY_THE_CLOCK);
   stock_fixture_close(fixture);
 }
 
