@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
+#include "cpu_time.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "private_redis.h"
@@ -35,22 +35,6 @@ static void call(void *item) {
   arena_free(context.arena);
 }
 
-static double own_cpu_us(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return 1e6 * (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
-static double server_figure(const char *section, const char *name) {
-  const char *at = strstr(private_redis_command(server, "INFO %s", section), name);
-  return at ? atof(at + strlen(name)) : 0;
-}
-
-static double server_cpu_us(void) {
-  return 1e6 * (server_figure("cpu", "used_cpu_user:") + server_figure("cpu", "used_cpu_sys:"));
-}
-
 static void measure(struct redis *redis, const char *what, const char *name, const char *key, const char *value) {
   struct caller callers[CALLERS];
   void *items[CALLERS];
@@ -58,13 +42,14 @@ static void measure(struct redis *redis, const char *what, const char *name, con
     callers[i] = (struct caller){.redis = redis, .name = name, .key = key, .value = value};
     items[i] = &callers[i];
   }
-  double reads = server_figure("stats", "total_reads_processed:"), theirs_us = server_cpu_us(), own_us = own_cpu_us();
+  double reads = server_figure(server, "stats", "total_reads_processed:"), theirs_us = server_cpu_us(server),
+         own_us = own_cpu_us();
   int64_t start_us = clock_monotonic_us();
   coroutine_for_each(call, items, CALLERS, CALLERS);
   double took_us = (double)(clock_monotonic_us() - start_us), count = CALLERS * PER_CALLER;
   own_us = own_cpu_us() - own_us;
-  theirs_us = server_cpu_us() - theirs_us;
-  reads = server_figure("stats", "total_reads_processed:") - reads;
+  theirs_us = server_cpu_us(server) - theirs_us;
+  reads = server_figure(server, "stats", "total_reads_processed:") - reads;
   int failed = 0;
   for (int i = 0; i < CALLERS; i++) failed += callers[i].failed;
   printf("%-14s %8.0f commands/s  own CPU %.2f us  Redis' CPU %.2f us  %.1f commands a write  %d failed\n", what,

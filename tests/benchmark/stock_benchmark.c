@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
+#include "cpu_time.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
@@ -102,28 +102,11 @@ static void run_client(void *argument) {
   condition_signal_all(&clients_idle);
 }
 
-static double own_cpu_us(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
-static double seconds_after(const char *text, const char *name) {
-  const char *at = strstr(text, name);
-  return at ? atof(at + strlen(name)) : 0;
-}
-
-static double redis_cpu_us(void) {
-  const char *cpu = private_redis_command(stock_redis(), "INFO cpu");
-  return (seconds_after(cpu, "used_cpu_sys:") + seconds_after(cpu, "used_cpu_user:")) * 1e6;
-}
-
 static void hot_orders(struct context *context) {
   hot = stock_fixture_open(context, MANY);
   for (int i = PRODUCTS; i < HOT_PRODUCTS; i++) stock_up(hot, i, 100000);
   int firsts[CLIENTS];
-  double own = own_cpu_us(), redis = redis_cpu_us();
+  double own = own_cpu_us(), redis = server_cpu_us(stock_redis());
   clients_left = CLIENTS;
   for (int i = 0; i < CLIENTS; i++) {
     firsts[i] = i * CLIENT_ORDERS;
@@ -131,7 +114,7 @@ static void hot_orders(struct context *context) {
   }
   while (clients_left > 0) condition_wait(&clients_idle, DEADLINE_NEVER);
   report("reserve, CPU of this process", (own_cpu_us() - own) / HOT_ORDERS);
-  report("reserve, CPU of Redis", (redis_cpu_us() - redis) / HOT_ORDERS);
+  report("reserve, CPU of Redis", (server_cpu_us(stock_redis()) - redis) / HOT_ORDERS);
   stock_fixture_close(hot);
 }
 

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "cpu_time.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "private_redis.h"
@@ -62,22 +62,6 @@ static void call(void *item) {
   arena_free(context.arena);
 }
 
-static double own_cpu_us(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return 1e6 * (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
-static double server_figure(const char *section, const char *name) {
-  const char *at = strstr(private_redis_command(server, "INFO %s", section), name);
-  return at ? atof(at + strlen(name)) : 0;
-}
-
-static double server_cpu_us(void) {
-  return 1e6 * (server_figure("cpu", "used_cpu_user:") + server_figure("cpu", "used_cpu_sys:"));
-}
-
 static void measure(struct event_store *store, int count) {
   struct caller callers[CALLERS_MAX];
   void *items[CALLERS_MAX];
@@ -87,19 +71,19 @@ static void measure(struct event_store *store, int count) {
     items[i] = &callers[i];
   }
   private_redis_command(server, "CONFIG RESETSTAT");
-  double theirs_us = server_cpu_us(), own_us = own_cpu_us();
+  double theirs_us = server_cpu_us(server), own_us = own_cpu_us();
   int64_t start_us = clock_monotonic_us();
   coroutine_for_each(call, items, count, count);
   double took_us = (double)(clock_monotonic_us() - start_us);
   own_us = own_cpu_us() - own_us;
-  theirs_us = server_cpu_us() - theirs_us;
+  theirs_us = server_cpu_us(server) - theirs_us;
   int failed = 0;
   int64_t slowest_us = 0;
   for (int i = 0; i < count; i++) {
     failed += callers[i].failed;
     if (callers[i].slowest_us > slowest_us) slowest_us = callers[i].slowest_us;
   }
-  double calls = server_figure("commandstats", "cmdstat_fcall:calls=");
+  double calls = server_figure(server, "commandstats", "cmdstat_fcall:calls=");
   const char *stats = private_redis_command(server, "INFO commandstats"), *at = strstr(stats, "cmdstat_fcall:");
   double functions_us = at ? atof(strstr(at, "usec=") + strlen("usec=")) : 0;
   printf(
