@@ -44,14 +44,17 @@ static struct status unfit(const struct inquiry *inquiry) {
                       inquiry->client->peers[inquiry->service].name);
 }
 
-/* A stream with one question. */
-static struct status ask(struct inquiry *inquiry, const question *asked, const answer **ret_answer) {
-  if (inquiry->questions++ == QUESTIONS_MAX) return too_much(inquiry);
+/* A stream with one question. Returns NULL if it has no answer; *ret_status says why. */
+static const answer *ask(struct inquiry *inquiry, const question *asked, struct status *ret_status) {
+  if (inquiry->questions++ == QUESTIONS_MAX) {
+    *ret_status = too_much(inquiry);
+    return NULL;
+  }
   struct rpc_reply reply =
       rpc_blocking_call(inquiry->client->peers[inquiry->service].channel, &inquiry->context,
                         &grpc__reflection__v1__server_reflection__descriptor, "ServerReflectionInfo", asked);
-  *ret_answer = reply.message;
-  return reply.status;
+  *ret_status = reply.status;
+  return status_is_ok(reply.status) ? reply.message : NULL;
 }
 
 static bool is_known(const struct inquiry *inquiry, const char *name) {
@@ -94,9 +97,9 @@ static struct status add_file(struct inquiry *inquiry, ProtobufCBinaryData bytes
 
 /* A file that the service does not have is left out: what needs it is missed when it is used. */
 static struct status ask_for_files(struct inquiry *inquiry, const question *asked) {
-  const answer *answered = NULL;
-  struct status status = ask(inquiry, asked, &answered);
-  if (!status_is_ok(status) || answered->message_response_case != ANSWERS(FILE_DESCRIPTOR_RESPONSE)) return status;
+  struct status status;
+  const answer *answered = ask(inquiry, asked, &status);
+  if (!answered || answered->message_response_case != ANSWERS(FILE_DESCRIPTOR_RESPONSE)) return status;
   const Grpc__Reflection__V1__FileDescriptorResponse *files = answered->file_descriptor_response;
   for (size_t i = 0; i < files->n_file_descriptor_proto && status_is_ok(status); i++) {
     status = add_file(inquiry, files->file_descriptor_proto[i]);
@@ -108,9 +111,9 @@ static struct status ask_for_services(struct inquiry *inquiry) {
   question list = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
   list.message_request_case = ASKS(LIST_SERVICES);
   list.list_services = arena_strdup(inquiry->context.arena, "");
-  const answer *answered = NULL;
-  struct status status = ask(inquiry, &list, &answered);
-  if (!status_is_ok(status)) return status;
+  struct status status;
+  const answer *answered = ask(inquiry, &list, &status);
+  if (!answered) return status;
   if (answered->message_response_case != ANSWERS(LIST_SERVICES_RESPONSE)) return unfit(inquiry);
   const Grpc__Reflection__V1__ListServiceResponse *services = answered->list_services_response;
   for (size_t i = 0; i < services->n_service && status_is_ok(status); i++) {
