@@ -83,11 +83,12 @@ install(TARGETS ordershop RUNTIME COMPONENT client)
 # --- development ---
 
 install(
-  TARGETS ordershop_proto ordershop_runtime ordershop_brand ordershop_client
+  TARGETS ordershop_proto ordershop_runtime ordershop_message ordershop_brand ordershop_client
   EXPORT OrderShop
   ARCHIVE COMPONENT development)
 set_target_properties(ordershop_proto PROPERTIES EXPORT_NAME proto)
 set_target_properties(ordershop_runtime PROPERTIES EXPORT_NAME runtime)
+set_target_properties(ordershop_message PROPERTIES EXPORT_NAME message)
 set_target_properties(ordershop_brand PROPERTIES EXPORT_NAME brand)
 set_target_properties(ordershop_client PROPERTIES EXPORT_NAME client)
 
@@ -98,6 +99,7 @@ set(headers
     loop/blocking loop/coroutine loop/loop loop/timers
     redis/redis redis/redis_arguments redis/redis_function redis/redis_reply
     rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server
+    message/json_read message/json_write message/message_types
     tls/tls_certificate tls/tls_files
     store/entity_store store/event store/event_store store/log_time store/request_record store/transaction store/view
     consumer/consumer consumer/outbox consumer/projection consumer/work

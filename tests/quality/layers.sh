@@ -41,7 +41,7 @@ libuv_stays_low() {
 
 # The layers that each one may include beside itself. redis and rpc don't know each other; rpc knows nothing of events;
 # the store (commands) knows nothing of the consumer (events).
-declare -A below=([base]='' [loop]='base' [redis]='base loop' [tls]='base' [rpc]='base loop tls'
+declare -A below=([base]='' [message]='base' [loop]='base' [redis]='base loop' [tls]='base' [rpc]='base loop tls'
   [store]='base loop redis' [consumer]='base loop redis rpc store' [service]='base loop redis tls rpc store consumer')
 
 layer_includes_what_is_below() { # LAYER

@@ -15,9 +15,9 @@
 
 #include "base/message.h"
 #include "base/message_check.h"
-#include "client/cli/events/message_types.h"
 #include "client/cli/output/show.h"
-#include "client/json.h"
+#include "message/json_write.h"
+#include "message/message_types.h"
 #include "suite.h"
 
 static struct arena *arena;

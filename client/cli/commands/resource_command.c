@@ -14,7 +14,7 @@
 #include "client/cli/line/request_build.h"
 #include "client/cli/output/show.h"
 #include "client/cli/output/terminal_text.h"
-#include "client/json.h"
+#include "message/json_write.h"
 
 enum { PAGE_MAX = 1000 }; /* what services give at most */
 

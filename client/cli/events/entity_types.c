@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/message.h"
-#include "client/cli/events/message_types.h"
 #include "client/reflection_client.h"
 #include "loop/blocking.h"
+#include "message/message_types.h"
 
 enum { ENTITIES_MAX = 500, MISSED_MAX = 500, SETS_MAX = 64, ASK_US = 1000000, AGAIN_US = 10000000 };
 

@@ -12,8 +12,8 @@
 #include "client/cli/output/show.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
-#include "client/json.h"
 #include "loop/coroutine.h"
+#include "message/json_write.h"
 #include "store/event.h"
 #include "store/log_time.h"
 

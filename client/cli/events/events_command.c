@@ -12,7 +12,6 @@
 #include "client/cli/events/event_redis.h"
 #include "client/cli/events/event_tail.h"
 #include "client/cli/events/event_text.h"
-#include "client/cli/events/message_types.h"
 #include "client/cli/line/command_parts.h"
 #include "client/cli/line/failure.h"
 #include "client/cli/line/interrupt.h"
@@ -20,6 +19,7 @@
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
 #include "client/client_reasons.h"
+#include "message/message_types.h"
 
 enum { CONNECT_MS = 2000 };
 

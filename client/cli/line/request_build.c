@@ -9,7 +9,7 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
-#include "client/cli/output/json_message.h"
+#include "message/json_read.h"
 #include "money.h"
 
 /* Where a value goes. */

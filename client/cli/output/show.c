@@ -10,7 +10,7 @@
 #include "base/message.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
-#include "client/json.h"
+#include "message/json_write.h"
 #include "money.h"
 
 /* ---- values ----------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
 #include "client/client_reasons.h"
-#include "client/json.h"
+#include "message/json_write.h"
 
 /* "dns:///127.0.0.1:50051" is 127.0.0.1:50051 to people. */
 static const char *address_of(const struct service_report *report) {

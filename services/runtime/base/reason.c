@@ -32,6 +32,7 @@ const char reason_event_undecodable[] = "EVENT_UNDECODABLE";
 const char reason_fail_point[] = "FAIL_POINT";
 const char reason_field_invalid[] = "FIELD_INVALID";
 const char reason_grpc_unfit[] = "GRPC_UNFIT";
+const char reason_json_invalid[] = "JSON_INVALID";
 const char reason_lease_lost[] = "LEASE_LOST";
 const char reason_log_changed[] = "LOG_CHANGED";
 const char reason_log_gap[] = "LOG_GAP";
@@ -101,6 +102,7 @@ const char *const runtime_reasons[] = {
     reason_fail_point,
     reason_field_invalid,
     reason_grpc_unfit,
+    reason_json_invalid,
     reason_lease_lost,
     reason_log_changed,
     reason_log_gap,

@@ -47,6 +47,7 @@ extern const char reason_event_undecodable[];
 extern const char reason_fail_point[];
 extern const char reason_field_invalid[];
 extern const char reason_grpc_unfit[];
+extern const char reason_json_invalid[];
 extern const char reason_lease_lost[];
 extern const char reason_log_changed[];
 extern const char reason_log_gap[];

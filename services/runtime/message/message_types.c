@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/cli/events/message_types.h"
+#include "message/message_types.h"
 
 #include <google/protobuf/descriptor.pb-c.h>
 #include <google/protobuf/duration.pb-c.h>
@@ -331,8 +331,8 @@ static int compare_indexes(const void *left, const void *right, void *fields) {
 }
 
 /* The fields in the two orders in which protobuf-c looks for them. Returns false if one is there twice. */
-static bool order_fields(struct arena *arena, ProtobufCFieldDescriptor *fields, size_t count,
-                         ProtobufCMessageDescriptor *made) {
+static bool sort_fields(struct arena *arena, ProtobufCFieldDescriptor *fields, size_t count,
+                        ProtobufCMessageDescriptor *made) {
   unsigned *by_name = arena_calloc(arena, count, sizeof(*by_name));
   int *numbers = arena_calloc(arena, count, sizeof(*numbers));
   qsort(fields, count, sizeof(*fields), compare_fields);
@@ -368,7 +368,7 @@ static struct status fill_message(struct message_types *types, const struct type
                                        .c_name = type->short_name,
                                        .package_name = type->package,
                                        .sizeof_message = layout.size};
-  if (order_fields(types->arena, fields, message->n_field, made)) return status_ok();
+  if (sort_fields(types->arena, fields, message->n_field, made)) return status_ok();
   return invalid(types, type->name, "has a field twice");
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/cli/output/json_message.h"
+#include "message/json_read.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,10 +11,9 @@
 
 #include "base/message.h"
 #include "base/similar.h"
-#include "client/client_reasons.h"
 
 static struct status refuse(struct arena *arena, const char *name, const char *what) {
-  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_line_invalid, "%s %s", name, what);
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_json_invalid, "%s %s", name, what);
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */

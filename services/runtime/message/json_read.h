@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads messages of the API from JSON as json.h writes it, with names in lowerCamelCase or as in the proto, 64 bit
- * integers as numbers or texts, enum values by name or number, times as RFC 3339. Any thread. */
+/* Reads messages of the API from JSON as json_write.h writes it, with names in lowerCamelCase or as in the proto, 64
+ * bit integers as numbers or texts, enum values by name or number, times as RFC 3339. Any thread. */
 #pragma once
 
 #include <jansson.h>

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "client/cli/line/request_build.h"
-#include "client/json.h"
+#include "message/json_write.h"
 #include "suite.h"
 
 static struct arena *arena;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/json.h"
+#include "message/json_write.h"
 #include "suite.h"
 
 static struct arena *arena;

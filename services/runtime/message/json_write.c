@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/json.h"
+#include "message/json_write.h"
 
 #include <ctype.h>
 #include <google/protobuf/duration.pb-c.h>
