@@ -76,6 +76,14 @@ static coroutine_fn struct status is_billed(struct rpc_call *call, const char *o
   return status;
 }
 
+/* What is called of the order service. */
+enum { CLAIM_ORDER, RELEASE_ORDER, CALLS };
+
+static const struct peer_method calls[CALLS] = {
+    [CLAIM_ORDER] = {.peer = "order", .name = "ClaimOrder"},
+    [RELEASE_ORDER] = {.peer = "order", .name = "ReleaseOrder"},
+};
+
 /* A billing on its way: one try to record it. */
 struct try {
   struct rpc_call *call;
@@ -93,7 +101,7 @@ static coroutine_fn struct status claim_order(const struct try *try, const Order
   request.billing_id = (char *)try->billing_id;
   request.expire_log_time = try->expire;
   struct context context = context_first_half(&try->call->context);
-  struct rpc_reply reply = service_call(service_of(try->call), "order", &context, "ClaimOrder", &request);
+  struct rpc_reply reply = service_call(service_of(try->call), CLAIM_ORDER, &context, &request);
   if (status_is_ok(reply.status)) *ret_order = reply.message;
   if (reply.status.code != STATUS_DEADLINE_EXCEEDED) {
     return status_with_step(reply.status, context.arena, "claiming the order");
@@ -108,7 +116,7 @@ static coroutine_fn void release_order(const struct try *try) {
   request.order_id = (char *)try->order_id;
   request.billing_id = (char *)try->billing_id;
   request.expire_log_time = try->expire;
-  (void)service_call(service_of(try->call), "order", &try->call->context, "ReleaseOrder", &request);
+  (void)service_call(service_of(try->call), RELEASE_ORDER, &try->call->context, &request);
 }
 
 /* The order service says billed, but no billing is on record here: one was deleted, and the order service has not seen
@@ -278,6 +286,7 @@ const struct service_definition billing_service = {
                .port = SHOP_PORT_ORDER,
                .service = &ordershop__internal__v1__order_claim_service__descriptor},
               {.name = "mail", .port = SHOP_PORT_MAIL}},
+    .calls = ROWS(calls),
     .outbox = &shop_mail_route,
     .outbox_peer = "mail",
     .settings = ROWS(settings),

@@ -73,12 +73,16 @@ struct stock *stock_of(const struct rpc_call *call) {
 
 /* ---- products --------------------------------------------------------------------------------------------------- */
 
+enum { BATCH_GET_PRODUCTS, CALLS };
+
+static const struct peer_method calls[CALLS] = {[BATCH_GET_PRODUCTS] = {.peer = "product", .name = "BatchGetProducts"}};
+
 /* Asks the product service for those that the view lacks: they were made a moment ago, or are no products. */
 static coroutine_fn struct status ask_for_products(struct rpc_call *call, const char **ids, size_t count) {
   Ordershop__V1__BatchGetProductsRequest request = ORDERSHOP__V1__BATCH_GET_PRODUCTS_REQUEST__INIT;
   request.ids = (char **)ids;
   request.n_ids = count;
-  struct status status = service_call(service_of(call), "product", &call->context, "BatchGetProducts", &request).status;
+  struct status status = service_call(service_of(call), BATCH_GET_PRODUCTS, &call->context, &request).status;
   return status_with_step(status, call->context.arena, "looking up the products");
 }
 
@@ -356,6 +360,7 @@ const struct service_definition inventory_service = {
     .subscriptions = ROWS(inventory_subscriptions),
     .internal_callers = "order",
     .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT, .service = &ordershop__v1__product_service__descriptor}},
+    .calls = ROWS(calls),
     .start = start,
     .housekeep = reservations_housekeep,
 };

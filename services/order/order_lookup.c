@@ -4,7 +4,7 @@
 #include <ordershop/v1/customer.pb-c.h>
 
 #include "order_events.h"
-#include "service/service.h"
+#include "order_service.h"
 
 void order_lookup_send(struct order_lookup *lookup, struct rpc_call *call, const char *customer_id,
                        const struct product_list *list) {
@@ -27,7 +27,7 @@ static coroutine_fn struct status ask_for_customer(const struct order_lookup *lo
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
   request.id = (char *)lookup->customer_id;
   struct context *context = &lookup->call->context;
-  struct status status = service_call(service_of(lookup->call), "customer", context, "GetCustomer", &request).status;
+  struct status status = service_call(service_of(lookup->call), GET_CUSTOMER, context, &request).status;
   return status_with_step(status, context->arena, "looking up the customer");
 }
 
@@ -40,7 +40,7 @@ static coroutine_fn struct status ask_for_products(struct order_lookup *lookup) 
   }
   if (request.n_ids == 0) return status_ok();
 
-  struct rpc_reply reply = service_call(service_of(call), "product", &call->context, "BatchGetProducts", &request);
+  struct rpc_reply reply = service_call(service_of(call), BATCH_GET_PRODUCTS, &call->context, &request);
   if (!status_is_ok(reply.status)) {
     return status_with_step(reply.status, call->context.arena, "looking up the products");
   }

@@ -10,8 +10,8 @@
 #include "loop/fail_point.h"
 #include "order_claim.h"
 #include "order_resource.h"
+#include "order_service.h"
 #include "service/command_replay.h"
-#include "service/service.h"
 #include "shop_reasons.h"
 #include "stock_calls.h"
 
@@ -71,7 +71,7 @@ static coroutine_fn void release_stock(const struct attempt *attempt) {
   request.attempt_id = (char *)attempt->id;
   struct context context = attempt->call->context;
   context.deadline_us = clock_monotonic_us() + RELEASE_US;
-  (void)service_call(service_of(attempt->call), "inventory", &context, "ReleaseStock", &request);
+  (void)service_call(service_of(attempt->call), RELEASE_STOCK, &context, &request);
 }
 
 /* Reserves, unless there is nobody left to record the order for; what was reserved for nobody is given back. */

@@ -141,6 +141,14 @@ static const struct rpc_method methods[] = {
     {.name = "ListUnbilledOrders", .handler = list_unbilled_orders, .resource = &orders, .flags = METHOD_READS_VIEWS},
 };
 
+static const struct peer_method calls[ORDER_CALLS] = {
+    [GET_CUSTOMER] = {.peer = "customer", .name = "GetCustomer"},
+    [BATCH_GET_PRODUCTS] = {.peer = "product", .name = "BatchGetProducts"},
+    [RESERVE_STOCK] = {.peer = "inventory", .name = "ReserveStock"},
+    [BATCH_RESERVE_STOCK] = {.peer = "inventory", .name = "BatchReserveStock"},
+    [RELEASE_STOCK] = {.peer = "inventory", .name = "ReleaseStock"},
+};
+
 static const struct setting settings[] = {{
     .variable = "ORDERSHOP_RESERVATION_SECONDS",
     .kind = SETTING_INTEGER,
@@ -174,6 +182,7 @@ const struct service_definition order_service = {
               {.name = "inventory",
                .port = SHOP_PORT_INVENTORY,
                .service = &ordershop__internal__v1__stock_service__descriptor}},
+    .calls = ROWS(calls),
     .settings = ROWS(settings),
     .start = start,
     .housekeep = order_claims_expire,

@@ -2,6 +2,7 @@
 #include "stock_calls.h"
 
 #include "base/clock.h"
+#include "order_service.h"
 #include "rpc/call_line.h"
 #include "rpc/error_details.h"
 #include "shop_brand.h"
@@ -25,7 +26,7 @@ struct reserving {
 
 static coroutine_fn struct status ask_alone(struct stock_calls *calls, struct context *context,
                                             const struct reserving *reserving) {
-  return service_call(calls->service, "inventory", context, "ReserveStock", reserving->request).status;
+  return service_call(calls->service, RESERVE_STOCK, context, reserving->request).status;
 }
 
 /* ---- a batch ---------------------------------------------------------------------------------------------------- */
@@ -48,7 +49,7 @@ static coroutine_fn struct rpc_reply ask_for_all(struct stock_calls *calls, stru
   for (size_t i = 0; i < count; i++) {
     request.reservations[i] = batched(context->arena, (const struct reserving *)lined[i]);
   }
-  return service_call(calls->service, "inventory", context, "BatchReserveStock", &request);
+  return service_call(calls->service, BATCH_RESERVE_STOCK, context, &request);
 }
 
 static struct status status_of(struct arena *arena, const Ordershop__Internal__V1__ReservationOutcome *outcome) {

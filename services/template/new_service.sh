@@ -157,8 +157,7 @@ fill() { # fill TEMPLATE FILE
 
 fill_service() { # fill_service FOLDER
   local part
-  fill main.c.in "$1/main.c"
-  for part in service.c service.h client.c; do fill "$part.in" "$1/${name}_$part"; done
+  for part in service.c client.c; do fill "$part.in" "$1/${name}_$part"; done
 }
 
 # --- In a folder of its own ---

@@ -33,13 +33,17 @@ static const struct brand notebook = {.name = "notebook",
 /* ---- the service: its methods ask the customer service for what came along with the call -------------------
  */
 
+enum { GET_CUSTOMER, CALLS };
+
+static const struct peer_method calls[CALLS] = {[GET_CUSTOMER] = {.peer = "customer", .name = "GetCustomer"}};
+
 static struct status ask_the_peer(struct rpc_call *call, const void *request, const void **ret_reply) {
   (void)request;
   Ordershop__V1__GetCustomerRequest get = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
   get.id = "context";
   struct context context = call->context;
   context.after = POSITION;
-  struct rpc_reply reply = service_call(service_of(call), "customer", &context, "GetCustomer", &get);
+  struct rpc_reply reply = service_call(service_of(call), GET_CUSTOMER, &context, &get);
   *ret_reply = reply.message;
   return reply.status;
 }
@@ -62,7 +66,8 @@ static int serve(int port, int peer_port, const char *redis_url) {
       .port = 50058,
       .services = {{.descriptor = descriptor, .methods = {methods, descriptor->n_methods}}},
       .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
-      .peers = {{.name = "customer", .port = 50051, .service = descriptor, .brand = &shop_brand}}};
+      .peers = {{.name = "customer", .port = 50051, .service = descriptor, .brand = &shop_brand}},
+      .calls = ROWS(calls)};
   char name[] = "notebook-asker", listen[64], url[128], peer[64];
   snprintf(listen, sizeof listen, "--listen=127.0.0.1:%d", port);
   snprintf(url, sizeof url, "--redis-url=%s", redis_url);

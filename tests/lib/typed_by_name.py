@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What C's compiler can't check, since it goes by names and void *: that handlers take their requests for what the proto
-says, and that peers are called by methods that they have. Prints what is wrong; the exit status says whether anything is.
+says. Prints what is wrong; the exit status says whether anything is.
 
-    typed_by_name.py handlers|peers ROOT
+    typed_by_name.py ROOT
 """
 import pathlib
 import re
@@ -12,11 +12,6 @@ import sys
 RPC = re.compile(r"\brpc (\w+)\((?:stream )?([\w.]+)\) returns")
 SERVICE = re.compile(r"\bservice (\w+) \{(.*?)\n\}", re.S)
 ROW = re.compile(r'\{\.name = "(\w+)",\s*\.handler = (\w+)')
-CALL = re.compile(r'\bservice_call\((?:[^";]*?),\s*"(\w+)",[^";]*?"(\w+)",')
-# A peer that is called, by position or with its members named; one that only gets messages has no descriptor.
-PEER = re.compile(
-    r'\{\s*(?:\.name = )?"(\w+)",\s*(?:\.port = )?\w+,\s*(?:\.\w+ = )?&ordershop__(?:\w+__)?v1__(\w+)__descriptor,?\s*\}'
-)
 
 
 def contract(root):
@@ -49,25 +44,9 @@ def handlers(root, services):
         yield f"only {seen} handlers were found"
 
 
-def peers(root, services):
-    seen = 0
-    for folder in sorted(root.glob("services/*/")):
-        text = "\n".join(path.read_text() for path in sorted(folder.glob("*.c")))
-        known = {peer: "".join(part.title() for part in name.split("_")) for peer, name in PEER.findall(text)}
-        calls = CALL.findall(text)
-        if len(calls) != text.count("service_call(") - text.count("rpc_reply service_call("):
-            yield f"{folder.name}: a call of a peer was not understood"
-        for peer, method in calls:
-            seen += 1
-            if method not in services.get(known.get(peer, ""), {}):
-                yield f"{folder.name}: {peer} ({known.get(peer, 'no such peer')}) has no method {method}"
-    if seen < 5:
-        yield f"only {seen} calls of peers were found"
-
-
 def main():
-    root = pathlib.Path(sys.argv[2])
-    mistakes = list({"handlers": handlers, "peers": peers}[sys.argv[1]](root, contract(root)))
+    root = pathlib.Path(sys.argv[1])
+    mistakes = list(handlers(root, contract(root)))
     print("\n".join(mistakes))
     return 1 if mistakes else 0
 

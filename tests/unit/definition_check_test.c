@@ -29,6 +29,7 @@ struct parts {
   struct resource other_resource;
   struct view view;
   struct subscription subscriptions[3];
+  struct peer_method calls[2];
   struct outbox_route outbox;
   struct setting settings[2];
 };
@@ -95,6 +96,7 @@ static void make(struct parts *parts) {
                         {.entity = &ordershop__v1__customer__descriptor,
                          .source = "customer",
                          .projection = &parts->view}},
+      .calls = {{.peer = "order", .name = "GetOrder"}, {.peer = "order", .name = "UpdateOrder"}},
       .outbox = {.service = &ordershop__v1__mail_service__descriptor,
                  .method = "BatchSendMails",
                  .message = &ordershop__v1__mail__descriptor},
@@ -117,6 +119,7 @@ static void make(struct parts *parts) {
                      .subscriptions = {parts->subscriptions, 2},
                      .peers = {{.name = "mail", .port = 50057},
                                {.name = "order", .port = 50054, .service = &ordershop__v1__order_service__descriptor}},
+                     .calls = {parts->calls, 2},
                      .outbox = &parts->outbox,
                      .outbox_peer = "mail",
                      .settings = {parts->settings, 1}},
@@ -251,6 +254,14 @@ SPOIL(peer_name, parts->definition.peers[0].name = "Mail")
 SPOIL(peer_port, parts->definition.peers[0].port = -1)
 SPOIL(peer_twice, parts->definition.peers[1].name = "mail")
 SPOIL(peer_without_service, parts->definition.peers[1].service = NULL)
+SPOIL(peer_unused, parts->definition.peers[2] = parts->definition.peers[1]; parts->definition.peers[2].name = "crm")
+SPOIL(no_calls, parts->definition.calls.rows = NULL)
+SPOIL(call_count, parts->definition.calls.count = 0)
+SPOIL(call_left_out, parts->calls[1] = (struct peer_method){0})
+SPOIL(call_method, parts->calls[1].name = "UpdateOdrer")
+SPOIL(call_of_another, parts->calls[0].name = "GetCustomer")
+SPOIL(call_peer, parts->calls[0].peer = "odrer")
+SPOIL(call_no_peer, parts->calls[0].peer = NULL)
 SPOIL(outbox_method, parts->outbox.method = "SendMials")
 SPOIL(outbox_single, parts->outbox.method = "SendMail")
 SPOIL(outbox_message, parts->outbox.message = NULL)
@@ -364,7 +375,15 @@ static const struct {
     {spoil_peer_name, "peer Mail: its name must be of a-z"},
     {spoil_peer_port, "peer mail: its port, -1, is none"},
     {spoil_peer_twice, "peer mail: comes twice"},
-    {spoil_peer_without_service, "peer order: has no service, and the outbox does not lead there"},
+    {spoil_peer_without_service, "calls[0], GetOrder: its peer, order, has no service"},
+    {spoil_peer_unused, "peer crm: no row of calls names it, and the outbox does not lead there"},
+    {spoil_no_calls, "calls: the count is 2, but there is no table"},
+    {spoil_call_count, "calls: there is a table, but its count is 0"},
+    {spoil_call_left_out, "calls[1], NULL: needs peer and name"},
+    {spoil_call_method, "calls[1], UpdateOdrer: is no method of ordershop.v1.OrderService"},
+    {spoil_call_of_another, "calls[0], GetCustomer: is no method of ordershop.v1.OrderService"},
+    {spoil_call_peer, "calls[0], GetOrder: its peer, odrer, is none of the peers"},
+    {spoil_call_no_peer, "calls[0], GetOrder: needs peer and name"},
     {spoil_outbox_method, "outbox: ordershop.v1.MailService has no method SendMials"},
     {spoil_outbox_single, "outbox: SendMail takes no batch of ordershop.v1.Mail"},
     {spoil_outbox_message, "outbox: needs service, method and message"},
@@ -448,10 +467,13 @@ static int end_of_service(const struct service_definition *definition, char *tex
 
 static void test_process(void) {
   static const char *const lines[] = {"Order: has neither a handler nor a projection\n",
-                                      "\"nmae\", which is no field of ordershop.v1.Customer\n", "has no key",
-                                      "is subscribed to twice", "points: has no record\n"};
-  static void (*const spoils[])(struct parts *) = {spoil_handler, spoil_input_field, spoil_key, spoil_stream_twice,
-                                                   spoil_view_record};
+                                      "\"nmae\", which is no field of ordershop.v1.Customer\n",
+                                      "has no key",
+                                      "is subscribed to twice",
+                                      "points: has no record\n",
+                                      "UpdateOdrer: is no method of ordershop.v1.OrderService\n"};
+  static void (*const spoils[])(struct parts *) = {spoil_handler,      spoil_input_field, spoil_key,
+                                                   spoil_stream_twice, spoil_view_record, spoil_call_method};
   for (size_t i = 0; i < sizeof spoils / sizeof *spoils; i++) {
     struct parts parts;
     char text[4096];

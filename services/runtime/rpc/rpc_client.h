@@ -6,7 +6,7 @@
  *   if (!status_is_ok(reply.status)) return reply.status;
  *   const Coupon__V1__RedeemCouponResponse *response = reply.message;
  *
- * A handler calls the peers of its service by service_call (service/service.h).
+ * A handler calls the peers of its service by service_call (service/service.h), whose methods are known at start.
  *
  * A call yields the coroutine until its answer or the context's deadline, which is sent along, as are `<brand>-after`
  * and `traceparent`. Errors come back with the peer's code, message and details; a peer that can't be reached is

@@ -117,11 +117,20 @@ static void check_subscriptions(struct mistakes *mistakes) {
 
 /* ---- whom it calls ---------------------------------------------------------------------------------------------- */
 
-static bool has_peer(const struct service_definition *definition, const char *name) {
-  for (int i = 0; i < SERVICE_PEERS && definition->peers[i].name; i++) {
-    if (strcmp(definition->peers[i].name, name) == 0) return true;
+/* Returns NULL if there is none of that name, or it is NULL. */
+static const struct service_peer *find_peer(const struct service_definition *definition, const char *name) {
+  for (int i = 0; name && i < SERVICE_PEERS && definition->peers[i].name; i++) {
+    if (strcmp(definition->peers[i].name, name) == 0) return &definition->peers[i];
   }
-  return false;
+  return NULL;
+}
+
+static bool is_called(const struct service_definition *definition, const char *peer) {
+  for (size_t i = 0; definition->calls.rows && i < definition->calls.count; i++) {
+    const char *called = definition->calls.rows[i].peer;
+    if (called && strcmp(called, peer) == 0) return true;
+  }
+  return definition->outbox_peer && strcmp(definition->outbox_peer, peer) == 0;
 }
 
 static void check_peers(struct mistakes *mistakes) {
@@ -131,10 +140,31 @@ static void check_peers(struct mistakes *mistakes) {
     const char *where = arena_printf(mistakes->arena, "peer %s", peers[i].name);
     if (!mistakes_is_name(peers[i].name)) mistake(mistakes, where, "its name must be of a-z, 0-9 and _");
     if (!mistakes_is_first(mistakes, "peer", peers[i].name)) mistake(mistakes, where, "comes twice");
-    bool outbox = mistakes->definition->outbox_peer && strcmp(peers[i].name, mistakes->definition->outbox_peer) == 0;
-    if (!peers[i].service && !outbox) mistake(mistakes, where, "has no service, and the outbox does not lead there");
+    if (!is_called(mistakes->definition, peers[i].name))
+      mistake(mistakes, where, "no row of calls names it, and the outbox does not lead there");
     if (peers[i].port < 1 || peers[i].port > PORT_MAX) mistake(mistakes, where, "its port, %d, is none", peers[i].port);
   }
+}
+
+static void check_call(struct mistakes *mistakes, size_t index) {
+  const struct peer_method *call = &mistakes->definition->calls.rows[index];
+  const char *where = arena_printf(mistakes->arena, "calls[%zu], %s", index, mistakes_shown(call->name));
+  const struct service_peer *peer = find_peer(mistakes->definition, call->peer);
+  if (!call->name || !call->peer) {
+    mistake(mistakes, where, "needs peer and name");
+  } else if (!peer) {
+    mistake(mistakes, where, "its peer, %s, is none of the peers", call->peer);
+  } else if (!peer->service) {
+    mistake(mistakes, where, "its peer, %s, has no service", call->peer);
+  } else if (!protobuf_c_service_descriptor_get_method_by_name(peer->service, call->name)) {
+    mistake(mistakes, where, "is no method of %s", peer->service->name);
+  }
+}
+
+static void check_calls(struct mistakes *mistakes) {
+  const struct service_definition *definition = mistakes->definition;
+  if (!mistakes_check_table(mistakes, "calls", definition->calls.rows, definition->calls.count)) return;
+  for (size_t i = 0; i < definition->calls.count; i++) check_call(mistakes, i);
 }
 
 static void check_route(struct mistakes *mistakes, const struct outbox_route *route) {
@@ -161,7 +191,7 @@ static void check_outbox(struct mistakes *mistakes) {
     return;
   }
   check_route(mistakes, definition->outbox);
-  if (!definition->outbox_peer || !has_peer(definition, definition->outbox_peer)) {
+  if (!find_peer(definition, definition->outbox_peer)) {
     mistake(mistakes, "outbox_peer", "%s is none of the peers", mistakes_shown(definition->outbox_peer));
   }
   if (definition->subscriptions.count == 0)
@@ -275,6 +305,7 @@ struct status definition_check(struct arena *arena, const struct service_definit
   check_views(&mistakes);
   check_subscriptions(&mistakes);
   check_peers(&mistakes);
+  check_calls(&mistakes);
   check_outbox(&mistakes);
   check_settings(&mistakes);
   return mistakes_status(&mistakes);

@@ -373,12 +373,16 @@ int service_main(const struct service_definition *definition, int argc, char **a
   return EXIT_SUCCESS;
 }
 
-coroutine_fn struct rpc_reply service_call(struct service *service, const char *peer, struct context *context,
-                                           const char *method, const void *request) {
-  int index = peer_index(service->definition, peer);
-  const ProtobufCServiceDescriptor *of = index >= 0 ? service->definition->peers[index].service : NULL;
-  if (of) return rpc_client_call(service->peers[index], context, of, method, request);
-  log_event(LOG_ERROR, "a call to what is no peer, or has no service", "peer", peer, "method", method, NULL);
-  return (struct rpc_reply){.status = status_error(context->arena, STATUS_INTERNAL, reason_call_invalid,
-                                                   "%s: the definition has no service of a peer %s", method, peer)};
+coroutine_fn struct rpc_reply service_call(struct service *service, size_t method, struct context *context,
+                                           const void *request) {
+  const struct service_definition *definition = service->definition;
+  if (method >= definition->calls.count) {
+    log_event(LOG_ERROR, "a call that is no row of the definition's calls", "method", log_number((int64_t)method),
+              NULL);
+    return (struct rpc_reply){.status = status_error(context->arena, STATUS_INTERNAL, reason_call_invalid,
+                                                     "the definition's calls have no row %zu", method)};
+  }
+  const struct peer_method *called = &definition->calls.rows[method];
+  int peer = peer_index(definition, called->peer);
+  return rpc_client_call(service->peers[peer], context, definition->peers[peer].service, called->name, request);
 }

@@ -46,8 +46,14 @@ struct service;
 struct service_peer {
   const char *name; /* NULL ends the list */
   int port;
-  const ProtobufCServiceDescriptor *service; /* for service_call; NULL means only the outbox leads there */
+  const ProtobufCServiceDescriptor *service; /* whose methods are called; NULL means only the outbox leads there */
   const struct brand *brand;                 /* the peer's; NULL means that of the service which calls */
+};
+
+/* A method that this service calls of another one. */
+struct peer_method {
+  const char *peer; /* name of a peer that has its service */
+  const char *name; /* "RedeemCoupon" */
 };
 
 struct service_definition {
@@ -67,6 +73,10 @@ struct service_definition {
     size_t count;                    /* 0 means that the service has no consumer */
   } subscriptions;
   struct service_peer peers[SERVICE_PEERS + 1];
+  struct {
+    const struct peer_method *rows; /* what service_call may call */
+    size_t count;
+  } calls;
   const struct outbox_route *outbox; /* NULL if there is none */
   const char *outbox_peer;           /* name of a peer */
   const char *internal_callers;      /* who calls its internal services, separated by commas; NULL if there is none */
@@ -101,11 +111,18 @@ struct service {
  * and --check-health. A service that cannot start ends the process: with 1, or with 2 if an argument is wrong. */
 int service_main(const struct service_definition *definition, int argc, char **argv);
 
-/* Calls a method of a peer by its name, as rpc_client_call does: service_call(service, "inventory", &context,
- * "RedeemCoupon", &request). A peer that the definition does not have, or has without its service, is INTERNAL
- * (CALL_INVALID). A handler says by status_with_step which of its steps has failed. */
-coroutine_fn struct rpc_reply service_call(struct service *service, const char *peer, struct context *context,
-                                           const char *method, const void *request);
+/* Calls a method of a peer, as rpc_client_call does. Which one, `method` says: the index of its row in the definition's
+ * calls, for which the service has an enum.
+ *
+ *   enum { REDEEM_COUPON, CALLS };
+ *   static const struct peer_method calls[CALLS] = {[REDEEM_COUPON] = {.peer = "coupon", .name = "RedeemCoupon"}};
+ *   ...
+ *   struct rpc_reply reply = service_call(service, REDEEM_COUPON, &context, &request);
+ *
+ * So a method that does not exist does not compile, or stops the service at its start. A request of another type than
+ * the method's is INTERNAL (CALL_INVALID). A handler says by status_with_step which of its steps has failed. */
+coroutine_fn struct rpc_reply service_call(struct service *service, size_t method, struct context *context,
+                                           const void *request);
 
 /* The service of a call. */
 static inline struct service *service_of(const struct rpc_call *call) {
