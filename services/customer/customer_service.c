@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Customer: the customers of the shop (proto/ordershop/v1/customer.proto). */
-#include "customer_service.h"
-
 #include <ordershop/v1/customer.pb-c.h>
 #include <string.h>
 
@@ -37,7 +35,7 @@ static const struct rpc_method methods[] = {
     {.name = "DeleteCustomer", .handler = entity_delete, .resource = &customers},
 };
 
-const struct service_definition customer_service = {
+static const struct service_definition customer_service = {
     .brand = &shop_brand,
     .name = "customer",
     .purpose = "keeps the customers of the shop",
@@ -45,3 +43,7 @@ const struct service_definition customer_service = {
     .services = {{.descriptor = &ordershop__v1__customer_service__descriptor, .methods = ROWS(methods)}},
     .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
 };
+
+int main(int argc, char **argv) {
+  return service_main(&customer_service, argc, argv);
+}

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Product: what the shop sells, and at what price (proto/ordershop/v1/product.proto). */
-#include "product_service.h"
-
 #include <ordershop/v1/product.pb-c.h>
 #include <string.h>
 
@@ -37,7 +35,7 @@ static const struct rpc_method methods[] = {
     {.name = "DeleteProduct", .handler = entity_delete, .resource = &products},
 };
 
-const struct service_definition product_service = {
+static const struct service_definition product_service = {
     .brand = &shop_brand,
     .name = "product",
     .purpose = "keeps the products of the shop and their prices",
@@ -45,3 +43,7 @@ const struct service_definition product_service = {
     .services = {{.descriptor = &ordershop__v1__product_service__descriptor, .methods = ROWS(methods)}},
     .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
 };
+
+int main(int argc, char **argv) {
+  return service_main(&product_service, argc, argv);
+}
