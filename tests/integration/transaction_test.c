@@ -287,6 +287,22 @@ static void build_heavy_guard(struct transaction *transaction, int number) {
   transaction_require_unchanged(transaction, key_of(transaction, "heavy", number), value, size);
 }
 
+/* Looks up as many members as a commit may have steps. */
+static void build_many_lookups(struct transaction *transaction, int number) {
+  struct redis_arguments in = redis_arguments_empty(transaction->arena), out = in;
+  for (int i = 0; i < STEPS_OF_A_COMMIT; i++) redis_add_number(&out, i);
+  transaction_require_members(transaction, key_of(transaction, "set", number), &in, &out);
+}
+
+static void weigh_lookups(struct context *context) {
+  struct event_store *store = open_store(context);
+  struct call *calls = calls_of(context, 3, build_many_lookups);
+  run_calls(store, calls, 3);
+  assert_all_done(calls, 3);
+  CU_ASSERT_EQUAL(functions_called(), 3);
+  event_store_close(store);
+}
+
 static void weigh_what_guards_compare(struct context *context) {
   struct event_store *store = open_store(context);
   struct call *calls = calls_of(context, 3, build_heavy_guard);
@@ -519,6 +535,19 @@ static void bear_a_key_that_is_denied(struct context *context) {
 
 static void bear_a_key_that_no_function_may_name(struct context *context) {
   assert_one_denied(open_as_user(context, "~tester_* ~events:* ~ordershop_clock"), context);
+}
+
+/* Of 32, halves of 16, 8, 4, 2 and 1 are tried on the way to the one at fault, each with its other half. */
+static void find_a_denied_key_by_halves(struct context *context) {
+  enum { COUNT = 32, HALVINGS = 5 };
+  struct event_store *store = open_as_user(context, "~tester_* ~events:* ~ordershop_clock");
+  struct call *calls = calls_of(context, COUNT, build_good);
+  calls[19].build = build_with_foreign;
+  calls[19].number = 1;
+  run_calls(store, calls, COUNT);
+  for (int i = 0; i < COUNT; i++) CU_ASSERT_EQUAL(is_done(&calls[i]), i != 19);
+  CU_ASSERT_EQUAL(functions_called(), HALVINGS); /* those that are refused are none */
+  event_store_close(store);
 }
 
 static void say_that_the_clock_cant_be_written(struct context *context) {
@@ -898,6 +927,10 @@ static void test_weigh_what_guards_compare(void) {
   in_coroutine(weigh_what_guards_compare);
 }
 
+static void test_weigh_lookups(void) {
+  in_coroutine(weigh_lookups);
+}
+
 static void test_carry_out_a_chain(void) {
   in_coroutine(carry_out_a_chain);
 }
@@ -928,6 +961,10 @@ static void test_bear_a_key_that_is_denied(void) {
 
 static void test_bear_a_key_that_no_function_may_name(void) {
   in_coroutine(bear_a_key_that_no_function_may_name);
+}
+
+static void test_find_a_denied_key_by_halves(void) {
+  in_coroutine(find_a_denied_key_by_halves);
 }
 
 static void test_say_that_the_clock_cant_be_written(void) {
@@ -997,6 +1034,7 @@ static const struct test tests[] = {
     {"a transaction with more steps goes alone, in its turn", test_let_a_big_one_go_alone},
     {"many bytes count as steps", test_weigh_bytes},
     {"so do those that guards compare", test_weigh_what_guards_compare},
+    {"each member that a guard looks up is a step", test_weigh_lookups},
     {"transactions are carried out in the order in which they were run, so one may build on another",
      test_carry_out_a_chain},
     {"what builds on a transaction that is refused is refused, too", test_refuse_what_builds_on_a_refused_one},
@@ -1006,6 +1044,7 @@ static const struct test tests[] = {
     {"events are later than their causes, and so are those that follow in the commit", test_be_later_than_their_causes},
     {"a key that the user may not use fails only the transaction that names it", test_bear_a_key_that_is_denied},
     {"so does a key that the user may not name to a function", test_bear_a_key_that_no_function_may_name},
+    {"among many, that takes few functions", test_find_a_denied_key_by_halves},
     {"where the clock can't be written, those with events fail", test_say_that_the_clock_cant_be_written},
     {"without memory nothing is run, and all are told", test_refuse_all_without_memory},
     {"without memory, transactions that free run, also between others", test_run_what_frees_without_memory},

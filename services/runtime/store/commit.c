@@ -101,20 +101,25 @@ static void close_ranks(struct commit *commit) {
   commit->count = count;
 }
 
-static struct redis_arguments command_of(const struct commit *commit) {
+static struct program program_of_commit(const struct commit *commit) {
   struct arena *arena = commit->context.arena;
-  struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
-  size_t events = 0;
-  for (size_t i = 0; i < commit->count; i++) events += commit->members[i]->transaction->event_count;
-  redis_add_text(&keys, clock_key(commit->store, arena));
-  redis_add_number(&values, (int64_t)commit->count);
-  redis_add_number(&values, (int64_t)events);
+  size_t events = 0, keys = 0;
   for (size_t i = 0; i < commit->count; i++) {
-    transaction_add_arguments(commit->members[i]->transaction, &keys, &values);
+    const struct transaction *transaction = commit->members[i]->transaction;
+    events += transaction->event_count;
+    keys += 1 + transaction->guards.count + transaction->changes.count;
   }
+  struct program program = program_of(arena, clock_key(commit->store, arena), events, keys);
+  for (size_t i = 0; i < commit->count; i++) transaction_add_to(commit->members[i]->transaction, &program);
+  return program;
+}
+
+static struct redis_arguments command_of(const struct commit *commit) {
+  struct program program = program_of_commit(commit);
   bool frees = commit->count > 0 && commit->members[0]->transaction->frees;
   const char *function = frees ? "transactions_freeing" : "transactions";
-  return redis_function_command(arena, commit->store->library, function, &keys, &values);
+  return redis_function_command(commit->context.arena, commit->store->library, function, &program.keys,
+                                &program.arguments);
 }
 
 /* Sends all that are still waited for. Whatever error Redis answers to the function, nothing of it was run. */
@@ -153,7 +158,7 @@ static struct status wrong_kind(struct transaction *transaction, const struct re
   transaction->wrong_change = (size_t)redis_reply_number(redis_reply_at(outcome, 1), 0);
   transaction->may_have_run = false;
   return status_error(transaction->arena, STATUS_INTERNAL, reason_redis_wrongtype, "the key %s holds a %s",
-                      transaction->changes.keys.values[transaction->wrong_change - 1],
+                      transaction->changes.steps[transaction->wrong_change - 1].key,
                       redis_reply_text(redis_reply_at(outcome, 2)));
 }
 
@@ -232,15 +237,20 @@ static void answer_all(struct commit *commit, struct status status) {
 
 static coroutine_fn void carry_out(struct commit *commit);
 
-/* Redis refuses a function as a whole if its user may not use one of the keys; the others' calls are not to blame. */
-static coroutine_fn void carry_out_one_by_one(struct commit *commit) {
-  for (size_t i = 0; i < commit->count; i++) {
-    struct member *member = commit->members[i];
-    if (!member) continue;
-    struct commit alone = {.store = commit->store, .context = commit->context, .members = {member}, .count = 1};
-    member->place = alone.members;
-    commit->members[i] = NULL;
-    carry_out(&alone);
+/* Redis refuses a function as a whole if its user may not use one of the keys, and doesn't say which. The others' calls
+ * are not to blame, so one half is tried after the other, and so on: the number of functions grows with the logarithm.
+ */
+static coroutine_fn void carry_out_in_halves(struct commit *commit) {
+  for (size_t from = 0, end = commit->count / 2; from < commit->count; from = end, end = commit->count) {
+    struct commit half = {.store = commit->store, .context = commit->context};
+    for (size_t i = from; i < end; i++) {
+      struct member *member = commit->members[i];
+      if (!member) continue;
+      member->place = &half.members[half.count++];
+      *member->place = member;
+      commit->members[i] = NULL;
+    }
+    if (half.count > 0) carry_out(&half);
   }
 }
 
@@ -250,7 +260,7 @@ static coroutine_fn void carry_out(struct commit *commit) {
   if (status_is_ok(status)) {
     answer_each(commit, reply);
   } else if (status_is(status, reason_redis_noperm) && commit->count > 1) {
-    carry_out_one_by_one(commit);
+    carry_out_in_halves(commit);
   } else {
     answer_all(commit, status);
   }
@@ -321,7 +331,8 @@ static size_t bytes_of(const struct redis_arguments *values) {
 static size_t steps_of(const struct transaction *transaction) {
   size_t bytes = transaction->request_value_size + bytes_of(&transaction->guards.values);
   bytes += bytes_of(&transaction->changes.values);
-  return 1 + transaction->guards.count + transaction->changes.count + bytes / BYTES_LIKE_A_STEP;
+  size_t steps = transaction->guards.count + transaction->lookups + transaction->changes.count;
+  return 1 + steps + bytes / BYTES_LIKE_A_STEP;
 }
 
 /* Returns why it can't be run, or NULL. */

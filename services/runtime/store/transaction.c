@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/transaction.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,9 @@
 
 enum {
   LIST_AT_ONCE = 2000, /* Lua hands at most some 8,000 values to a command */
-  STEP_BYTES = 4,      /* of a program, for a guard or change */
-  HEADER_BYTES = 10,   /* what a program begins with */
+  HEADER_OBJECTS = 3,  /* of a program */
+  STEP_OBJECTS = 3,    /* likewise of a guard or change, besides its values */
+  REQUEST_OBJECTS = 3, /* likewise of a request record */
 };
 
 /* The numbers by which lua/transactions.lua knows them. */
@@ -42,7 +44,7 @@ enum change {
 enum { HAS_REQUEST = 1, IS_TIMED = 2, CHECKS_KINDS = 4, HAS_AFTER = 8 };
 
 static struct transaction_steps no_steps(struct arena *arena) {
-  return (struct transaction_steps){.keys = redis_arguments_empty(arena), .values = redis_arguments_empty(arena)};
+  return (struct transaction_steps){.values = redis_arguments_empty(arena)};
 }
 
 struct transaction transaction_of(struct event_store *store, struct arena *arena) {
@@ -68,33 +70,20 @@ static const char *needed(struct transaction *transaction, const char *text, con
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */
 
-static unsigned char *write_number(unsigned char *at, size_t number) {
-  *at++ = (unsigned char)(number >> 16);
-  *at++ = (unsigned char)(number >> 8);
-  *at++ = (unsigned char)number;
-  return at;
-}
-
-static unsigned char *program_end(struct transaction *transaction, struct transaction_steps *steps) {
-  enum { FIRST_CAPACITY = 32 };
-  size_t size = steps->count * STEP_BYTES;
-  if (size == steps->program_capacity) {
-    steps->program_capacity = size > 0 ? 2 * size : FIRST_CAPACITY;
-    unsigned char *program = arena_alloc(transaction->arena, steps->program_capacity);
-    if (size > 0) memcpy(program, steps->program, size);
-    steps->program = program;
-  }
-  return steps->program + size;
+static void make_room(struct transaction *transaction, struct transaction_steps *steps) {
+  enum { FIRST_CAPACITY = 8 };
+  if (steps->count < steps->capacity) return;
+  steps->capacity = steps->count > 0 ? 2 * steps->count : FIRST_CAPACITY;
+  struct transaction_step *more = arena_calloc(transaction->arena, steps->capacity, sizeof *more);
+  if (steps->count > 0) memcpy(more, steps->steps, steps->count * sizeof *more);
+  steps->steps = more;
 }
 
 /* Adds a step, whose values follow. */
 static struct redis_arguments *add_step(struct transaction *transaction, struct transaction_steps *steps, int code,
                                         const char *key, size_t values) {
-  unsigned char *at = program_end(transaction, steps);
-  *at = (unsigned char)code;
-  write_number(at + 1, values);
-  redis_add_text(&steps->keys, key);
-  steps->count++;
+  make_room(transaction, steps);
+  steps->steps[steps->count++] = (struct transaction_step){.code = code, .key = key, .values = values};
   return &steps->values;
 }
 
@@ -161,6 +150,7 @@ int transaction_require_members(struct transaction *transaction, const char *key
   redis_add_number(values, (int64_t)in->count);
   redis_add_all(values, in);
   redis_add_all(values, out);
+  transaction->lookups += in->count + out->count;
   return (int)transaction->guards.count;
 }
 
@@ -289,7 +279,7 @@ void transaction_move_group(struct transaction *transaction, const char *key, co
   redis_add_number(values, (int64_t)count);
 }
 
-/* ---- arguments -------------------------------------------------------------------------------------------------- */
+/* ---- its part of a program -------------------------------------------------------------------------------------- */
 
 static int flags_of(const struct transaction *transaction) {
   int flags = transaction->request_key ? HAS_REQUEST : 0;
@@ -299,40 +289,43 @@ static int flags_of(const struct transaction *transaction) {
   return flags;
 }
 
-static unsigned char *write_steps(unsigned char *at, const struct transaction_steps *steps) {
-  size_t size = steps->count * STEP_BYTES;
-  if (size > 0) memcpy(at, steps->program, size);
-  return at + size;
+static size_t objects_of(const struct transaction_steps *steps) {
+  return steps->count * STEP_OBJECTS + steps->values.count;
 }
 
-static void add_program(const struct transaction *transaction, struct redis_arguments *values, int flags,
-                        size_t value_count) {
-  const struct transaction_steps *guards = &transaction->guards, *changes = &transaction->changes;
-  size_t size = HEADER_BYTES + (guards->count + changes->count) * STEP_BYTES;
-  unsigned char *program = arena_alloc(values->arena, size), *at = program;
-  *at++ = (unsigned char)flags;
-  at = write_number(at, guards->count);
-  at = write_number(at, changes->count);
-  at = write_number(at, value_count);
-  write_steps(write_steps(at, guards), changes);
-  redis_add_bytes(values, program, size);
+static void add_as_text(struct program *program, struct arena *arena, int64_t number) {
+  const char *text = arena_printf(arena, "%" PRId64, number);
+  program_add_text(program, text, strlen(text));
 }
 
-void transaction_add_arguments(const struct transaction *transaction, struct redis_arguments *keys,
-                               struct redis_arguments *values) {
-  int flags = flags_of(transaction);
-  size_t count = transaction->guards.values.count + transaction->changes.values.count;
-  if (flags & HAS_AFTER) count++;
-  if (flags & HAS_REQUEST) count += 2;
-  add_program(transaction, values, flags, count);
-  if (flags & HAS_AFTER) redis_add_number(values, transaction->after);
-  if (flags & HAS_REQUEST) {
-    redis_add_text(keys, transaction->request_key);
-    redis_add_number(values, transaction->store->request_seconds * 1000);
-    redis_add_bytes(values, transaction->request_value, transaction->request_value_size);
+static void add_steps(struct program *program, const struct transaction_steps *steps) {
+  size_t at = 0;
+  for (size_t i = 0; i < steps->count; i++) {
+    const struct transaction_step *step = &steps->steps[i];
+    program_add_number(program, (size_t)step->code);
+    program_add_key(program, step->key);
+    program_add_number(program, step->values);
+    for (size_t end = at + step->values; at < end; at++) {
+      program_add_text(program, steps->values.values[at], steps->values.sizes[at]);
+    }
   }
-  redis_add_all(keys, &transaction->guards.keys);
-  redis_add_all(keys, &transaction->changes.keys);
-  redis_add_all(values, &transaction->guards.values);
-  redis_add_all(values, &transaction->changes.values);
+}
+
+void transaction_add_to(const struct transaction *transaction, struct program *program) {
+  int flags = flags_of(transaction);
+  size_t objects = HEADER_OBJECTS + objects_of(&transaction->guards) + objects_of(&transaction->changes);
+  if (flags & HAS_AFTER) objects++;
+  if (flags & HAS_REQUEST) objects += REQUEST_OBJECTS;
+  program_begin(program, objects);
+  program_add_number(program, (size_t)flags);
+  program_add_number(program, transaction->guards.count);
+  program_add_number(program, transaction->changes.count);
+  if (flags & HAS_AFTER) add_as_text(program, transaction->arena, transaction->after);
+  if (flags & HAS_REQUEST) {
+    program_add_key(program, transaction->request_key);
+    add_as_text(program, transaction->arena, transaction->store->request_seconds * 1000);
+    program_add_text(program, transaction->request_value, transaction->request_value_size);
+  }
+  add_steps(program, &transaction->guards);
+  add_steps(program, &transaction->changes);
 }

@@ -20,20 +20,27 @@
 #include "loop/coroutine.h"
 #include "redis/redis_arguments.h"
 #include "store/event_store.h"
+#include "store/program.h"
+
+/* A guard or a change. */
+struct transaction_step {
+  int code; /* by which lua/transactions.lua knows it */
+  const char *key;
+  size_t values; /* how many it has */
+};
 
 /* The guards of a transaction, or its changes. */
 struct transaction_steps {
-  size_t count;
-  struct redis_arguments keys;   /* one for each */
+  size_t count, capacity;
+  struct transaction_step *steps;
   struct redis_arguments values; /* of all, one after another */
-  unsigned char *program;        /* for each what it is and how many values it has (lua/transactions.lua) */
-  size_t program_capacity;
 };
 
 struct transaction {
   struct event_store *store;
   struct arena *arena;
   struct transaction_steps guards, changes;
+  size_t lookups; /* that guards make beyond one for each */
   size_t event_count;
   const char *last_stream;   /* that an event is appended to; NULL if there is none */
   int64_t after;             /* log time that the events must be later than */
@@ -131,7 +138,5 @@ struct transaction_result {
 coroutine_fn struct status transaction_run(struct transaction *transaction, struct context *context,
                                            struct transaction_result *ret_result);
 
-/* Makes the arguments of lua/transactions.lua for one transaction (commit.c): appends its keys, and its program and
- * values. */
-void transaction_add_arguments(const struct transaction *transaction, struct redis_arguments *keys,
-                               struct redis_arguments *values);
+/* Adds it to the program of a commit (commit.c). */
+void transaction_add_to(const struct transaction *transaction, struct program *program);

@@ -2,8 +2,30 @@
 -- Log time inside Redis: the clock of the shop is the string at the clock's key, "<last id> <epoch>". A log time is a
 -- number, microseconds since the Unix epoch (below 2^53); an entry's id is "<ms>-<us>" of it.
 
+-- What lies within a millisecond as text, and with three digits; made when it is needed first, for printing costs more
+-- than most of what is done with it.
+local microseconds, three_digits = {}, {}
+local latest_ms, latest_ms_text
+
+-- Returns the milliseconds of a log time as text, and the microseconds as a number.
+local function log_time_parts(log_time)
+  local us = log_time % 1000
+  local ms = (log_time - us) / 1000
+  if ms ~= latest_ms then latest_ms, latest_ms_text = ms, string.format('%.0f', ms) end
+  if not microseconds[us] then
+    microseconds[us], three_digits[us] = string.format('%d', us), string.format('%03d', us)
+  end
+  return latest_ms_text, us
+end
+
 local function log_time_id(log_time)
-  return string.format('%d-%d', math.floor(log_time / 1000), log_time % 1000)
+  local ms, us = log_time_parts(log_time)
+  return ms .. '-' .. microseconds[us]
+end
+
+local function log_time_text(log_time)
+  local ms, us = log_time_parts(log_time)
+  return ms .. three_digits[us]
 end
 
 local function number_text(number)
