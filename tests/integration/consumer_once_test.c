@@ -234,6 +234,70 @@ static void test_stops_without_redis(void) {
   in_coroutine(stop_without_redis);
 }
 
+/* More than are handled together. */
+enum { AHEAD_EVENTS = 600, AHEAD_AT_LEAST = 300 };
+static int handled;
+static bool parks_another_key;
+
+/* From the first event on Redis answers no commit. */
+static struct status count_handled(struct work *work, const struct event *event, const char *name) {
+  (void)work, (void)event;
+  if (strcmp(name, "counted") != 0 || handled++ > 0) return status_ok();
+  if (parks_another_key) private_redis_command(redis, "SADD watcher_parked_keys another");
+  private_redis_command(redis, "CLIENT PAUSE 100000 WRITE");
+  return status_ok();
+}
+
+static bool handles_ahead(void *argument) {
+  (void)argument;
+  return handled >= AHEAD_AT_LEAST;
+}
+
+/* Returns how many were handled before the first commit was answered. */
+static int handle_ahead(struct context *context) {
+  struct event_store *store = open_store(context);
+  watcher_append(store, context, "customer_created", "a", 0, AHEAD_EVENTS, "counted");
+  event_store_close(store);
+  struct watcher_options watcher_options = options();
+  watcher_options.lease_ms = 100000; /* which can't be renewed meanwhile */
+  watcher_options.obey = count_handled;
+  handled = 0;
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(eventually(context, handles_ahead, NULL));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 0);
+  int ahead = handled;
+  private_redis_command(redis, "CLIENT UNPAUSE");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, AHEAD_EVENTS));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "HLEN watcher_seen"), AHEAD_EVENTS);
+  watcher_stop(&watcher);
+  return ahead;
+}
+
+static void handle_behind_a_commit(struct context *context) {
+  parks_another_key = false;
+  handle_ahead(context);
+  CU_ASSERT_EQUAL(handled, AHEAD_EVENTS);
+}
+
+static void test_reads_and_handles_while_a_commit_is_under_way(void) {
+  begin();
+  in_coroutine(handle_behind_a_commit);
+  CU_ASSERT_TRUE(effects_ascend());
+}
+
+static void handle_behind_a_refusal(struct context *context) {
+  parks_another_key = true;
+  int ahead = handle_ahead(context);
+  CU_ASSERT(handled >= AHEAD_EVENTS + ahead);
+}
+
+static void test_handles_again_what_was_ahead_of_a_refusal(void) {
+  begin();
+  in_coroutine(handle_behind_a_refusal);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), AHEAD_EVENTS);
+  CU_ASSERT_TRUE(effects_ascend());
+}
+
 enum { KILLED_EVENTS = 30000, KILLS = 20 };
 
 static void load_events(struct context *context) {
@@ -343,6 +407,10 @@ int main(int argc, char **argv) {
       {"the position of the log follows the runs of an idle consumer", test_log_follows_runs},
       {"groups are made before their streams exist", test_makes_groups_of_streams_to_come},
       {"an idle consumer handles an event at once", test_idle_consumer_handles_at_once},
+      {"the next events are read and handled while a commit is under way",
+       test_reads_and_handles_while_a_commit_is_under_way},
+      {"what was handled ahead of a commit that is refused is handled again",
+       test_handles_again_what_was_ahead_of_a_refusal},
       {"a consumer killed 20 times repeats and loses nothing", test_killed_consumer_repeats_and_loses_nothing},
       {"runs of a consumer killed 20 times repeat and lose nothing", test_killed_runs_repeat_and_lose_nothing},
       {"200 restarts during an outage dead-letter nothing", test_restarts_during_an_outage_dead_letter_nothing},

@@ -11,45 +11,72 @@
 #include "consumer/work_commit.h"
 #include "loop/fail_point.h"
 #include "loop/label.h"
+#include "loop/loop.h"
 #include "store/turn.h"
 
 enum {
-  BATCH_EVENTS = 256,
-  UNIT_US = 5000000, /* for what a unit of work asks of Redis */
-  LEASE_PARTS = 3,   /* a unit ends when it has taken such a part of the lease, so that the lease is renewed */
-  /* A transaction with more changes would hold up Redis: the unit is committed before. */
-  UNIT_CHANGES = 400,
+  BATCH_EVENTS = 1024,
+  TAKEN_EVENTS = 256, /* at once: they are decoded together, and what they want is fetched together */
+  UNIT_US = 5000000,  /* for what a unit of work asks of Redis */
+  LEASE_PARTS = 3,    /* a unit ends when it has taken such a part of the lease, so that the lease is renewed */
+  /* The unit is committed when it has so many changes, or, if few of the events that were taken would be left, soon
+   * after: one sync to disk serves all of them, but Redis does nothing else meanwhile (about 3 ms). */
+  UNIT_CHANGES = 800,
   /* So long a batch of few events that only writes views waits for a commit to travel with: the
    * sync to disk stops Redis for all. Who waits for a view ends that (waiters.h). */
   VIEWS_PATIENCE_US = 5000,
   FEW_EVENTS = 16,
   CONTENDED_MAX = 20, /* so often others may be quicker than a unit, before it is left to the next term */
 };
+static const size_t BATCH_BYTES = 4 << 20; /* a batch that has used so much memory takes no more events */
 
-/* events[0 .. done-1] are committed, or will be by the batch's last commit; the present unit ends before `end` at the
- * latest. */
+/* The commit of a unit, in a coroutine of its own while the next unit is handled. */
+struct unit_commit {
+  struct work_unit *unit; /* NULL means that none is under way */
+  struct context context;
+  size_t end; /* of its events */
+  bool moves_group;
+  bool over;
+  struct condition ended;
+  struct status status;
+  struct work_refusal refusal;
+};
+
+/* Of the events those before `done` are committed, and those from there to `begun` are in the commit under way. The
+ * present unit begins with `begun`, and ends before `end` at the latest. */
 struct batch {
   const struct batch_parts *parts;
   struct context context;
   struct work *work;
-  struct batch_event *events;
-  size_t count, done, end;
+  struct batch_event **events;
+  size_t count, done, begun, end;
+  struct unit_commit commit;
   int64_t unit_end_us; /* when the present unit has taken long enough */
   bool alone;          /* one event, around whose handler notes are made */
-  bool moves_group;    /* the commit under way does */
-  int contended;       /* commits of the present unit that others were quicker than */
+  int contended;       /* commits of the same unit that others were quicker than */
 };
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
 
-static void take_events(struct batch *batch, size_t max) {
+static coroutine_fn void take_events(struct batch *batch, size_t max) {
+  const struct batch_parts *parts = batch->parts;
   struct read_entry read;
-  batch->events = arena_calloc(batch->context.arena, max, sizeof *batch->events);
-  while (batch->count < max && stream_reader_next(batch->parts->reader, &read)) {
-    struct progress_stream *stream = &batch->parts->progress->streams[read.stream];
-    batch_event_take(&batch->events[batch->count++], batch->context.arena, stream, read);
+  if (stream_reader_held(parts->reader) == 0) stream_reader_await(parts->reader);
+  for (size_t i = 0; i < max && stream_reader_next(parts->reader, &read); i++) {
+    struct batch_event *slot = arena_calloc(batch->context.arena, 1, sizeof *slot);
+    batch_event_take(slot, batch->context.arena, &parts->progress->streams[read.stream], read);
+    batch->events[batch->count++] = slot;
   }
   batch->end = batch->count;
+  struct context context = leader_context(parts->leader, NULL, UNIT_US);
+  stream_reader_read_ahead(parts->reader, parts->store->reads, &context);
+}
+
+static bool may_take_more(const struct batch *batch) {
+  const struct stream_reader *reader = batch->parts->reader;
+  return !batch->alone && batch->count + TAKEN_EVENTS <= BATCH_EVENTS &&
+         arena_used(batch->context.arena) < BATCH_BYTES &&
+         (stream_reader_held(reader) > 0 || stream_reader_reads_ahead(reader));
 }
 
 /* ---- committing ------------------------------------------------------------------------------------------------- */
@@ -58,27 +85,33 @@ static struct status lost_answer(struct batch *batch, const char *where) {
   return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
 }
 
-/* The consumer group comes along if it may move again: then no function is needed for it alone. */
-static void add_positions(struct batch *batch, size_t end) {
+/* The consumer group comes along if it may move again: then no function is needed for it alone. Returns whether it
+ * does. */
+static bool add_positions(struct batch *batch, size_t end) {
   const struct progress *progress = batch->parts->progress;
   struct stream_move *moved = arena_calloc(batch->context.arena, progress->stream_count, sizeof *moved);
-  for (size_t i = batch->done; i < end; i++) {
-    struct stream_move *move = &moved[batch->events[i].stream - progress->streams];
-    move->last = batch->events[i].event.id;
+  for (size_t i = batch->begun; i < end; i++) {
+    struct stream_move *move = &moved[batch->events[i]->stream - progress->streams];
+    move->last = batch->events[i]->event.id;
     move->count++;
   }
-  progress_add(progress, work_transaction(batch->work), batch->events[end - 1].event.log_time, moved);
-  batch->moves_group = consumer_group_may_move(batch->parts->group);
-  if (batch->moves_group) consumer_group_add(batch->parts->group, work_transaction(batch->work), moved);
+  progress_add(progress, work_transaction(batch->work), batch->events[end - 1]->event.log_time, moved);
+  bool moves_group = consumer_group_may_move(batch->parts->group);
+  if (moves_group) consumer_group_add(batch->parts->group, work_transaction(batch->work), moved);
+  return moves_group;
 }
 
 /* The first event of each key tells what is believed of the key; one that makes its key held tells nothing. */
 static void require_held_keys(struct batch *batch, size_t end) {
   struct arena *arena = batch->context.arena;
+  if (dead_letters_holds_none(batch->parts->dead_letters)) {
+    dead_letters_require_none(batch->parts->dead_letters, work_transaction(batch->work));
+    return;
+  }
   struct redis_arguments held = redis_arguments_empty(arena), free = redis_arguments_empty(arena);
   struct key_table *known = key_table_new(arena);
-  for (size_t i = batch->done; i < end; i++) {
-    const struct batch_event *slot = &batch->events[i];
+  for (size_t i = batch->begun; i < end; i++) {
+    const struct batch_event *slot = batch->events[i];
     void **place = key_table_at(known, slot->key);
     if (!*place && !slot->fault) redis_add_text(&free, slot->key);
     if (!*place && slot->fault == dead_letters_follower) redis_add_text(&held, slot->key);
@@ -91,39 +124,40 @@ static void applied(struct batch *batch, const struct batch_event *slot) {
   progress_applied(batch->parts->progress, slot->stream, slot->event.id, slot->event.log_time);
 }
 
-static void committed(struct batch *batch, size_t end) {
+static void committed(struct batch *batch) {
   struct progress *progress = batch->parts->progress;
+  size_t end = batch->commit.end;
   dead_letters_committed(batch->parts->dead_letters);
   for (size_t i = batch->done; i < end; i++) {
-    const struct batch_event *slot = &batch->events[i];
+    const struct batch_event *slot = batch->events[i];
     applied(batch, slot);
     if (!slot->fault || slot->fault == dead_letters_follower) continue;
     log_event(LOG_ERROR, "dead-lettered an event", "stream", slot->event.stream, "entry", slot->event.id, "key",
               slot->key, "reason", slot->fault, NULL);
   }
   crash_guard_committed(batch->parts->guard, batch->alone);
-  if (batch->moves_group) consumer_group_moved(batch->parts->group);
+  if (batch->commit.moves_group) consumer_group_moved(batch->parts->group);
   batch->done = end;
-  batch->end = batch->count;
   batch->contended = 0;
-  progress_moved_to(progress, batch->events[end - 1].event.log_time);
+  progress_moved_to(progress, batch->events[end - 1]->event.log_time);
   progress_stored(progress, progress->position.log_time);
 }
 
-/* Forgets what the present unit was about to do; its events will be handled again. */
+/* Forgets what is not committed; these events will be handled again. To be called when no commit is under way. */
 static void discard(struct batch *batch) {
   work_discard(batch->work);
   dead_letters_discard(batch->parts->dead_letters);
+  batch->begun = batch->done;
   for (size_t i = batch->done; i < batch->count; i++) {
-    if (batch->events[i].fault == dead_letters_follower) batch->events[i].fault = NULL;
+    if (batch->events[i]->fault == dead_letters_follower) batch->events[i]->fault = NULL;
   }
 }
 
-static struct batch_event *slot_of(struct batch *batch, const struct event *event) {
-  for (size_t i = batch->done; i < batch->count; i++) {
-    if (&batch->events[i].event == event) return &batch->events[i];
-  }
-  return NULL;
+/* The number of the event in the batch; it must be there, and not committed. */
+static size_t number_of(const struct batch *batch, const struct event *event) {
+  size_t i = batch->done;
+  while (&batch->events[i]->event != event) i++;
+  return i;
 }
 
 /* Lets the others go first, by a pause that is longer each time. */
@@ -137,32 +171,62 @@ static coroutine_fn struct status let_others_pass(struct batch *batch, const cha
 
 /* To be called when nothing was written: the unit is begun again, and ends before the event that can't be committed. */
 static coroutine_fn struct status commit_refused(struct batch *batch, const struct work_refusal *refusal) {
-  struct batch_event *slot = refusal->event ? slot_of(batch, refusal->event) : NULL;
   discard(batch);
   /* Then a key is not held any more, or is held now. */
-  if (!slot) return dead_letters_load(batch->parts->dead_letters, &batch->context);
-  batch->end = (size_t)(slot - batch->events);
+  if (!refusal->event) return dead_letters_load(batch->parts->dead_letters, &batch->context);
+  batch->end = number_of(batch, refusal->event);
+  struct batch_event *slot = batch->events[batch->end];
   if (batch->end == batch->done) batch->end++;
   if (batch_event_is_contended(slot, batch->context.arena, refusal)) return let_others_pass(batch, refusal->why);
   batch_event_count_refusal(slot, batch->context.arena, refusal);
   return status_ok();
 }
 
-static coroutine_fn struct status run(struct batch *batch, struct work_refusal *ret_refusal) {
-  struct status status = work_commit(batch->work, ret_refusal);
+static coroutine_fn struct status run(struct batch *batch) {
+  struct unit_commit *commit = &batch->commit;
+  if (fail_point("consumer.before_commit")) return lost_answer(batch, "consumer.before_commit");
+  struct status status = work_commit(commit->unit, &commit->context, &commit->refusal);
   if (!status_is_ok(status)) return status;
   return fail_point("consumer.after_commit") ? lost_answer(batch, "consumer.after_commit") : status;
 }
 
 /* Runs the unit's transaction; what it sends is then told to the outbox, which need not read it. */
-static coroutine_fn struct status run_and_hand_over(struct batch *batch, struct work_refusal *ret_refusal) {
-  const struct redis_arguments sends = work_sends(batch->work);
-  if (sends.count == 0) return run(batch, ret_refusal);
+static coroutine_fn struct status run_and_hand_over(struct batch *batch) {
+  const struct redis_arguments *sends = work_unit_sends(batch->commit.unit);
+  if (sends->count == 0) return run(batch);
   struct outbox_list *list = outbox_known(batch->parts->outbox);
   uint64_t knowledge = outbox_list_push(list);
-  struct status status = run(batch, ret_refusal);
-  outbox_list_pushed(list, knowledge, status_is_ok(status), &sends);
+  struct status status = run(batch);
+  outbox_list_pushed(list, knowledge, status_is_ok(status), sends);
   outbox_wake(batch->parts->outbox);
+  return status;
+}
+
+static coroutine_fn void carry_out(void *argument) {
+  struct batch *batch = argument;
+  batch->commit.status = run_and_hand_over(batch);
+  batch->commit.over = true;
+  condition_signal_all(&batch->commit.ended);
+}
+
+/* Waits for the commit under way, if there is one. *ret_stands is false if it has not been made: then the present unit,
+ * which was made on it, is forgotten with it. */
+static coroutine_fn struct status end_commit(struct batch *batch, bool *ret_stands) {
+  struct unit_commit *commit = &batch->commit;
+  *ret_stands = true;
+  if (!commit->unit) return status_ok();
+  while (!commit->over) condition_wait(&commit->ended, DEADLINE_NEVER);
+  commit->unit = NULL;
+  *ret_stands = status_is_ok(commit->status);
+  if (*ret_stands) committed(batch);
+  return status_is(commit->status, reason_work_refused) ? commit_refused(batch, &commit->refusal) : commit->status;
+}
+
+/* Begins the present unit again, once it is known what it is made on. */
+static coroutine_fn struct status begin_again(struct batch *batch) {
+  bool stands;
+  struct status status = end_commit(batch, &stands);
+  if (status_is_ok(status) && stands) discard(batch);
   return status;
 }
 
@@ -171,20 +235,29 @@ static bool may_wait(const struct batch *batch) {
   return work_writes_only_views(batch->work) && batch->count < FEW_EVENTS && batch->parts->waiters->count == 0;
 }
 
-/* Commits the events before `end`, which is at least 1, or begins the unit again. */
+/* Begins to commit the present unit, the events before `end`, of which there must be some. One commit follows another:
+ * each is made on the one before. */
 static coroutine_fn struct status commit(struct batch *batch, size_t end) {
+  bool stands;
   work_begin(batch->work, NULL);
   if (may_wait(batch)) work_transaction(batch->work)->patience_us = VIEWS_PATIENCE_US;
   work_close(batch->work);
+  struct status status = end_commit(batch, &stands);
+  if (!status_is_ok(status) || !stands) return status;
   crash_guard_add_good_start(batch->parts->guard, work_transaction(batch->work));
   require_held_keys(batch, end);
-  add_positions(batch, end);
-  if (fail_point("consumer.before_commit")) return lost_answer(batch, "consumer.before_commit");
-  struct work_refusal refusal;
-  struct status status = run_and_hand_over(batch, &refusal);
-  if (status_is(status, reason_work_refused)) return commit_refused(batch, &refusal);
-  if (!status_is_ok(status)) return status;
-  committed(batch, end);
+  bool moves_group = add_positions(batch, end);
+  batch->commit = (struct unit_commit){.unit = work_end_unit(batch->work),
+                                       .context = leader_context(batch->parts->leader, batch->context.arena, UNIT_US),
+                                       .end = end,
+                                       .moves_group = moves_group};
+  batch->begun = end;
+  bool is_last = end == batch->count && !may_take_more(batch);
+  if (is_last || !loop_spawn(coroutine_loop(), carry_out, batch)) {
+    carry_out(batch);
+  } else {
+    coroutine_sleep(0, DEADLINE_NEVER); /* so that it is sent before the next unit keeps the loop busy */
+  }
   return status_ok();
 }
 
@@ -226,8 +299,8 @@ static coroutine_fn struct status check_lease(struct batch *batch, const struct 
 /* Asks for what the handlers of the unit will read. *ret_done is false if the unit is to be begun again, without an
  * event whose want is at fault. */
 static coroutine_fn struct status want_all(struct batch *batch, bool *ret_done) {
-  for (size_t i = batch->done; i < batch->end; i++) {
-    struct batch_event *slot = &batch->events[i];
+  for (size_t i = batch->begun; i < batch->end; i++) {
+    struct batch_event *slot = batch->events[i];
     const struct subscription *subscription = slot->stream->subscribed->subscription;
     if (!subscription->want || is_dead_letter(batch, slot)) continue;
     batch_event_label(slot);
@@ -237,9 +310,7 @@ static coroutine_fn struct status want_all(struct batch *batch, bool *ret_done) 
     if (clock_monotonic_us() >= batch->unit_end_us) batch->end = i + 1;
     slot->fault = work_fault_text(batch);
     *ret_done = !slot->fault;
-    if (*ret_done) continue;
-    discard(batch);
-    return status_ok();
+    if (!*ret_done) return begin_again(batch);
   }
   return work_fetch(batch->work);
 }
@@ -265,12 +336,12 @@ static coroutine_fn struct status call_handler(struct batch *batch, struct batch
   return status_is_ok(over) ? status : over;
 }
 
-/* The events from `done` on that one call may handle. */
+/* The events from `begun` on that one call may handle. */
 static size_t run_of(struct batch *batch, const struct event **events) {
-  const struct subscribed_stream *first = batch->events[batch->done].stream->subscribed;
+  const struct subscribed_stream *first = batch->events[batch->begun]->stream->subscribed;
   size_t count = 0;
-  for (size_t i = batch->done; i < batch->end; i++) {
-    struct batch_event *slot = &batch->events[i];
+  for (size_t i = batch->begun; i < batch->end; i++) {
+    struct batch_event *slot = batch->events[i];
     if (slot->stream->subscribed->run_handler != first->run_handler || is_dead_letter(batch, slot)) break;
     if (slot->single && count > 0) break;
     events[count++] = &slot->event;
@@ -279,22 +350,23 @@ static size_t run_of(struct batch *batch, const struct event **events) {
   return count;
 }
 
+/* To be called when no commit is under way: a run stores its effects itself. */
 static coroutine_fn struct status handle_run(struct batch *batch) {
-  struct batch_event *first = &batch->events[batch->done];
+  struct batch_event **first = &batch->events[batch->begun];
   const struct event **events = arena_calloc(batch->context.arena, batch->count, sizeof *events);
   size_t count = run_of(batch, events);
-  struct status status = call_handler(batch, first, events, count);
+  struct status status = call_handler(batch, *first, events, count);
   if (!status_is_ok(status) && !blames_event(status)) return status;
   const char *fault = status_is_ok(status) ? work_fault_text(batch) : fault_text(batch, status);
   if (fault) {
-    if (count == 1) first->fault = fault;
-    for (size_t i = 0; i < count; i++) first[i].single = true;
+    if (count == 1) (*first)->fault = fault;
+    for (size_t i = 0; i < count; i++) first[i]->single = true;
     discard(batch);
     return status_ok();
   }
-  for (size_t i = 0; i < count; i++) applied(batch, &first[i]);
+  for (size_t i = 0; i < count; i++) applied(batch, first[i]);
   progress_moved_to(batch->parts->progress, events[count - 1]->log_time);
-  batch->done += count;
+  batch->done = batch->begun += count;
   return status_ok();
 }
 
@@ -315,54 +387,75 @@ static void add_dead_letter(struct batch *batch, const struct batch_event *slot)
   if (batch->alone) crash_guard_forget(batch->parts->guard, transaction, slot->event.id);
 }
 
-/* To be called for an event that changes an entity which an earlier one of the unit has changed: the unit ends before
- * it. */
-static void end_before(struct batch *batch, struct batch_event *slot) {
-  batch->end = (size_t)(slot - batch->events);
-  if (batch->end > batch->done) return;
-  slot->fault = "its handler changes an entity twice";
-  batch->end = batch->count;
+/* To be called for an event that changes an entity which an earlier one has changed that is not committed: the unit
+ * ends before it, or is begun again on what is committed. */
+static coroutine_fn struct status end_before(struct batch *batch, size_t number) {
+  bool stands, waits = batch->commit.unit != NULL;
+  struct status status = end_commit(batch, &stands);
+  if (!status_is_ok(status) || !stands) return status;
+  discard(batch);
+  if (number > batch->begun) {
+    batch->end = number;
+  } else if (!waits) {
+    batch->events[number]->fault = "its handler changes an entity twice";
+  }
+  return status_ok();
 }
 
-/* Handles one event. *ret_done is false if the unit ends here, either to be begun again or because a run was made. */
-static coroutine_fn struct status handle_event(struct batch *batch, struct batch_event *slot, bool *ret_done) {
+/* Handles one event by the handler for single ones. *ret_done is false if the unit is to be begun again. */
+static coroutine_fn struct status handle_single(struct batch *batch, size_t number, bool *ret_done) {
+  struct batch_event *slot = batch->events[number];
+  struct status status = call_handler(batch, slot, NULL, 0);
+  *ret_done = false;
+  if (work_conflicts(batch->work)) return end_before(batch, number);
+  if (!status_is_ok(status) && !blames_event(status)) return status;
+  slot->fault = status_is_ok(status) ? work_fault_text(batch) : fault_text(batch, status);
+  *ret_done = !slot->fault;
+  return slot->fault ? begin_again(batch) : status_ok();
+}
+
+/* Handles one event. *ret_done is false if the unit ends here, either to be begun again or because a run was made. Dead
+ * letters and runs wait for the commit under way: they are rare, or make commits of their own. */
+static coroutine_fn struct status handle_event(struct batch *batch, size_t number, bool *ret_done) {
+  struct batch_event *slot = batch->events[number];
   struct status status = status_ok();
   if (batch->alone && !is_dead_letter(batch, slot)) status = begin_alone(batch, slot);
   if (!status_is_ok(status)) return status;
-  if (is_dead_letter(batch, slot)) {
+  bool is_dead = is_dead_letter(batch, slot);
+  if (!is_dead && !slot->stream->subscribed->run_handler) return handle_single(batch, number, ret_done);
+  status = end_commit(batch, ret_done);
+  if (!status_is_ok(status) || !*ret_done) return status;
+  if (is_dead) {
     add_dead_letter(batch, slot);
     return status_ok();
   }
   *ret_done = false;
-  if (slot->stream->subscribed->run_handler) return handle_run(batch);
-  status = call_handler(batch, slot, NULL, 0);
-  if (work_conflicts(batch->work)) {
-    end_before(batch, slot);
-  } else if (!status_is_ok(status) && !blames_event(status)) {
-    return status;
-  } else {
-    slot->fault = status_is_ok(status) ? work_fault_text(batch) : fault_text(batch, status);
-    *ret_done = !slot->fault;
-  }
-  if (!*ret_done) discard(batch);
-  return status_ok();
+  return handle_run(batch);
 }
 
 /* A run begins a unit of its own: what is before it must be committed first. */
 static bool begins_run(struct batch *batch, size_t i) {
-  return i > batch->done && batch->events[i].stream->subscribed->run_handler &&
-         !is_dead_letter(batch, &batch->events[i]);
+  return i > batch->begun && batch->events[i]->stream->subscribed->run_handler &&
+         !is_dead_letter(batch, batch->events[i]);
 }
 
+/* Returns whether the present unit ends before that event. */
+static bool is_full(const struct batch *batch, size_t number) {
+  size_t left = batch->end - number, handled = number - batch->begun;
+  return work_changes(batch->work) >= UNIT_CHANGES && left > handled / 3;
+}
+
+/* Handles a unit and begins to commit it. */
 static coroutine_fn struct status handle_unit(struct batch *batch) {
   batch->context.deadline_us = clock_monotonic_us() + UNIT_US;
   batch->unit_end_us = clock_monotonic_us() + batch->parts->leader->lease_ms * 1000 / LEASE_PARTS;
+  if (batch->begun == batch->end) batch->end = batch->count;
   bool done = true;
   struct status status = want_all(batch, &done);
   if (!status_is_ok(status) || !done) return status;
-  size_t i = batch->done;
-  for (; i < batch->end && work_changes(batch->work) < UNIT_CHANGES && !begins_run(batch, i); i++) {
-    status = handle_event(batch, &batch->events[i], &done);
+  size_t i = batch->begun;
+  for (; i < batch->end && !is_full(batch, i) && !begins_run(batch, i); i++) {
+    status = handle_event(batch, i, &done);
     if (!status_is_ok(status) || !done) return status;
     if (clock_monotonic_us() >= batch->unit_end_us) batch->end = i + 1;
   }
@@ -376,7 +469,8 @@ static coroutine_fn struct status begin(struct batch *batch) {
   struct status status = crash_guard_begin(parts->guard, &batch->context, parts->leader->term.epoch);
   if (!status_is_ok(status)) return status;
   batch->alone = parts->guard->alone_left > 0;
-  take_events(batch, batch->alone ? 1 : BATCH_EVENTS);
+  batch->events = arena_alloc(batch->context.arena, BATCH_EVENTS * sizeof(struct batch_event *));
+  take_events(batch, batch->alone ? 1 : TAKEN_EVENTS);
   if (batch->count > 0 && fail_point("consumer.after_read")) return lost_answer(batch, "consumer.after_read");
   const struct work_options options = {.store = parts->store,
                                        .context = &batch->context,
@@ -387,8 +481,23 @@ static coroutine_fn struct status begin(struct batch *batch) {
   return status_ok();
 }
 
+/* Handles all events, while there are more the next ones. */
+static coroutine_fn struct status handle_all(struct batch *batch) {
+  struct status status = status_ok();
+  bool stands;
+  while (status_is_ok(status) && batch->done < batch->count) {
+    if (batch->begun == batch->count && may_take_more(batch)) take_events(batch, TAKEN_EVENTS);
+    status = batch->begun < batch->count ? handle_unit(batch) : end_commit(batch, &stands);
+  }
+  bool notes_left = batch->count > 0 && crash_guard_has_notes(batch->parts->guard); /* if there were only runs */
+  if (status_is_ok(status) && notes_left) status = commit(batch, batch->count);
+  /* What is under way reads the batch, whatever has failed beside it. */
+  struct status last = end_commit(batch, &stands);
+  return status_is_ok(status) ? last : status;
+}
+
 static void finish(struct batch *batch) {
-  for (size_t i = 0; i < batch->count; i++) read_entry_release(&batch->events[i].read);
+  for (size_t i = 0; i < batch->count; i++) read_entry_release(&batch->events[i]->read);
   if (batch->alone) batch->parts->guard->alone_left -= batch->count;
   batch->parts->progress->events += batch->count;
 }
@@ -398,9 +507,7 @@ coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct 
   if (stream_reader_held(parts->reader) == 0) return status_ok();
   struct batch batch = {.parts = parts, .context = leader_context(parts->leader, arena_new(), UNIT_US)};
   struct status status = begin(&batch);
-  while (status_is_ok(status) && batch.done < batch.count) status = handle_unit(&batch);
-  bool notes_left = batch.count > 0 && crash_guard_has_notes(parts->guard); /* if there were only runs */
-  if (status_is_ok(status) && notes_left) status = commit(&batch, batch.count);
+  if (status_is_ok(status)) status = handle_all(&batch);
   if (status_is_ok(status)) finish(&batch);
   label_set(NULL); /* its texts are the batch's */
   if (status_is_ok(status)) *ret_events = batch.count;

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batch: the events that are taken from the reader at once, handled in log order and committed together.
+/* Batch: the events that are taken from the reader one after another while there are some, handled in log order and
+ * committed together.
  *
  * What the handlers of a batch give is one unit of work (work.h), committed by one transaction with the positions that
  * the events lead to. A batch is divided into several units where one would take too long for the lease, or would hold
  * up Redis; where an event's change needs what an earlier one of the batch has stored; and around runs
  * (event_run_handler), which store their effects and the positions of their streams themselves: `log` follows with the
  * next commit, or soon after (consumer.c).
+ *
+ * While a unit is committed the next events are read, and the next unit is handled on what that one has put. It is sent
+ * when the commit is known to be made, and forgotten if it is not: so nothing in Redis can tell this from one after the
+ * other.
  *
  * An event that its handler refuses for good is dead-lettered. What can't be committed because others were quicker is
  * handled again after a pause, and if that goes on, by the next term; what can't though nobody was quicker, and is
@@ -39,8 +44,8 @@ struct batch_parts {
   void *user;                       /* work_user */
 };
 
-/* Takes the next events that the reader has, as many as make a batch, handles them and commits. *ret_events says how
- * many these were. The error, which is put into the arena, is one of Redis; LEASE_LOST; what a handler has answered
- * that says nothing against its event; or ABORTED CONTENDED. Some of the events may have been committed then.
- * Yields. */
+/* Takes the next events that the reader has, and while there are more those, as many as make a batch, handles them and
+ * commits. *ret_events says how many these were. The error, which is put into the arena, is one of Redis; LEASE_LOST;
+ * what a handler has answered that says nothing against its event; or ABORTED CONTENDED. Some of the events may have
+ * been committed then. Yields. */
 coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct arena *arena, size_t *ret_events);

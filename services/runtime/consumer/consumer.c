@@ -245,7 +245,7 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
     status = batch_handle(&consumer->parts, consumer->arena, &events);
     if (!status_is_ok(status)) return status;
     handled += events;
-  } while (events > 0 && goes_on(consumer));
+  } while (events > 0 && !state->behind && goes_on(consumer));
   if (state->behind || !stream_reader_is_caught_up(consumer->parts.reader)) return keep_house(consumer, false);
 
   status = report_position(consumer, clock, asked && handled == 0);
@@ -285,6 +285,7 @@ static coroutine_fn void end_term(struct consumer *consumer, struct status statu
     trouble_tell(&consumer->trouble, status);
     back_off(consumer, backoff_us);
   }
+  stream_reader_await(consumer->parts.reader);
   stream_reader_free(consumer->parts.reader);
   consumer->parts.reader = NULL;
   arena_free(consumer->arena);

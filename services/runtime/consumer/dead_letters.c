@@ -212,12 +212,15 @@ void dead_letters_discard(struct dead_letters *letters) {
   }
 }
 
+bool dead_letters_holds_none(const struct dead_letters *letters) {
+  return key_table_count(letters->keys) == 0;
+}
+
+void dead_letters_require_none(const struct dead_letters *letters, struct transaction *transaction) {
+  transaction_require_absent(transaction, dead_letters_keys_key(letters->store, transaction->arena));
+}
+
 void dead_letters_require(const struct dead_letters *letters, struct transaction *transaction,
                           const struct redis_arguments *held, const struct redis_arguments *free) {
-  const char *set = dead_letters_keys_key(letters->store, transaction->arena);
-  if (key_table_count(letters->keys) == 0) {
-    transaction_require_absent(transaction, set); /* the usual case, without naming every key */
-  } else {
-    transaction_require_members(transaction, set, held, free);
-  }
+  transaction_require_members(transaction, dead_letters_keys_key(letters->store, transaction->arena), held, free);
 }

@@ -52,6 +52,11 @@ void dead_letters_add_line(struct transaction *transaction, const char *key, con
 void dead_letters_committed(struct dead_letters *letters);
 void dead_letters_discard(struct dead_letters *letters);
 
+/* Returns whether no key is held, which is the usual case, and makes a transaction require it, without naming the keys
+ * of its events. */
+bool dead_letters_holds_none(const struct dead_letters *letters);
+void dead_letters_require_none(const struct dead_letters *letters, struct transaction *transaction);
+
 /* Makes the transaction require that of these keys, those in `held` are held and those in `free` are not. */
 void dead_letters_require(const struct dead_letters *letters, struct transaction *transaction,
                           const struct redis_arguments *held, const struct redis_arguments *free);

@@ -79,7 +79,8 @@ void view_cache_want(struct view_cache *cache, const struct view *view, const ch
   record_at(cache, view_of(cache, view), key);
 }
 
-/* Asks for what is wanted of the view. Returns NULL if nothing is. */
+/* Asks for what is wanted of the view, beside the commit that may be under way: what that writes is known here. Returns
+ * NULL if nothing is wanted. */
 static struct redis_pending *ask_for_view(struct view_cache *cache, struct context *context, struct cached_view *view) {
   if (!view->wanted.first) return NULL;
   const char *hash = view_key(cache->store, cache->arena, view->view);
@@ -87,7 +88,7 @@ static struct redis_pending *ask_for_view(struct view_cache *cache, struct conte
   for (struct cached_record *record = view->wanted.first; record; record = record->next) {
     redis_add_text(&get, record->key);
   }
-  return redis_send(cache->store->commands, context, &get);
+  return redis_send(cache->store->reads, context, &get);
 }
 
 static coroutine_fn struct status take_view(struct redis_pending *asked, struct cached_view *view) {

@@ -17,14 +17,14 @@
 
 enum { BYTES_LIKE_A_CHANGE = 4096 };
 
-/* An event of the present unit. */
+/* An event of a unit. */
 struct work_event {
   const struct event *event;
   size_t guards, changes; /* how many the transaction had before it */
   struct work_event *before;
 };
 
-/* An entity that the present unit writes, to be named if that fails. */
+/* An entity that a unit writes, to be named if that fails. */
 struct work_entity {
   int guard;
   const struct entity_type *type;
@@ -33,17 +33,22 @@ struct work_entity {
   struct work_entity *before;
 };
 
-struct work {
-  struct work_options options;
-  struct view_cache cache;
+struct work_unit {
   struct transaction transaction;
   struct redis_arguments sends;
-  struct key_table *changed; /* keys of the entities that the present unit changes */
-  bool conflict;
-  struct work_event *current; /* the event whose work it is */
+  struct work_event *current; /* the latest event whose work it is */
   struct work_entity *entities;
-  struct key_table *derived; /* names of the types that it has derived ids for, as often as it has */
-  size_t bytes;              /* that the present unit puts into views and sends */
+  size_t bytes; /* that it puts into views and sends */
+  bool committed;
+};
+
+struct work {
+  struct work_options options;
+  struct view_cache cache;   /* as all units leave the views */
+  struct work_unit *unit;    /* the present one */
+  struct key_table *changed; /* by an entity's key, the latest unit that changes it */
+  bool conflict;
+  struct key_table *derived; /* names of the types that the event has derived ids for, as often as it has */
 };
 
 struct context *work_context(struct work *work) {
@@ -67,40 +72,40 @@ const char *work_epoch(struct work *work) {
 }
 
 struct transaction *work_transaction(struct work *work) {
-  return &work->transaction;
+  return &work->unit->transaction;
 }
 
 /* ---- units ------------------------------------------------------------------------------------------------------ */
 
 static void begin_unit(struct work *work) {
   struct arena *arena = work_arena(work);
-  work->transaction = transaction_of(work->options.store, arena);
-  work->transaction.checks_kinds = true; /* one event's mistake must not leave half of the others' effects */
-  transaction_require_value(&work->transaction, lease_epoch_key(work->options.store, arena), work->options.epoch);
-  work->sends = redis_arguments_empty(arena);
-  work->changed = key_table_new(arena);
+  struct work_unit *unit = arena_calloc(arena, 1, sizeof *unit);
+  unit->transaction = transaction_of(work->options.store, arena);
+  unit->transaction.checks_kinds = true; /* one event's mistake must not leave half of the others' effects */
+  transaction_require_value(&unit->transaction, lease_epoch_key(work->options.store, arena), work->options.epoch);
+  unit->sends = redis_arguments_empty(arena);
+  work->unit = unit;
   work->conflict = false;
-  work->current = NULL;
-  work->entities = NULL;
-  work->bytes = 0;
 }
 
 void work_begin(struct work *work, const struct event *event) {
   struct work_event *begun = arena_alloc(work_arena(work), sizeof *begun);
+  struct work_unit *unit = work->unit;
   *begun = (struct work_event){.event = event,
-                               .guards = work->transaction.guards.count,
-                               .changes = work->transaction.changes.count,
-                               .before = work->current};
-  work->current = begun;
+                               .guards = unit->transaction.guards.count,
+                               .changes = unit->transaction.changes.count,
+                               .before = unit->current};
+  unit->current = begun;
   work->derived = NULL;
 }
 
 const char *work_fault(const struct work *work) {
-  return work->transaction.fault;
+  return work->unit->transaction.fault;
 }
 
 void work_discard(struct work *work) {
   work->cache = view_cache_of(work->options.store, work_arena(work));
+  work->changed = key_table_new(work_arena(work));
   begin_unit(work);
 }
 
@@ -112,7 +117,8 @@ struct work *work_new(const struct work_options *options) {
 }
 
 size_t work_changes(const struct work *work) {
-  return work->transaction.changes.count + work->sends.count + work->bytes / BYTES_LIKE_A_CHANGE +
+  const struct work_unit *unit = work->unit;
+  return unit->transaction.changes.count + unit->sends.count + unit->bytes / BYTES_LIKE_A_CHANGE +
          view_cache_changes(&work->cache);
 }
 
@@ -120,17 +126,18 @@ bool work_conflicts(const struct work *work) {
   return work->conflict;
 }
 
-struct redis_arguments work_sends(const struct work *work) {
-  return work->sends;
+const struct redis_arguments *work_unit_sends(const struct work_unit *unit) {
+  return &unit->sends;
 }
 
 /* ---- records of views ------------------------------------------------------------------------------------------- */
 
 static bool check_key(struct work *work, const struct view *view, const char *key) {
   if (!view || !view->name || !view->record) {
-    transaction_refuse(&work->transaction, "a view without a name or the type of its records");
+    transaction_refuse(&work->unit->transaction, "a view without a name or the type of its records");
   } else if (!key || !*key) {
-    transaction_refuse(&work->transaction, "a record of %s with %s key", view->name, key ? "an empty" : "NULL for its");
+    transaction_refuse(&work->unit->transaction, "a record of %s with %s key", view->name,
+                       key ? "an empty" : "NULL for its");
   } else {
     return true;
   }
@@ -155,10 +162,10 @@ void work_put(struct work *work, const struct view *view, const char *key, const
   if (!check_key(work, view, key)) return;
   struct record packed = record_of(work_arena(work), view->record, record);
   if (packed.fault) {
-    transaction_refuse(&work->transaction, "a record of %s can't be put: %s", view->name, packed.fault);
+    transaction_refuse(&work->unit->transaction, "a record of %s can't be put: %s", view->name, packed.fault);
   } else {
     view_cache_put(&work->cache, view, key, packed.bytes, packed.size);
-    work->bytes += packed.size;
+    work->unit->bytes += packed.size;
   }
 }
 
@@ -169,7 +176,7 @@ void work_remove(struct work *work, const struct view *view, const char *key) {
 /* ---- entities and messages -------------------------------------------------------------------------------------- */
 
 static struct event_origin origin_of(struct work *work, const struct event *event) {
-  if (work->transaction.after < event->log_time) work->transaction.after = event->log_time;
+  if (work->unit->transaction.after < event->log_time) work->unit->transaction.after = event->log_time;
   return (struct event_origin){.cause = event->event_id, .traceparent = event->traceparent};
 }
 
@@ -187,23 +194,27 @@ static const char *derive_id(struct work *work, const struct entity_type *type, 
 static void note_guard(struct work *work, const struct entity_type *type, const void *entity, int64_t version,
                        int guard) {
   struct work_entity *written = arena_alloc(work_arena(work), sizeof *written);
-  *written = (struct work_entity){
-      .guard = guard, .type = type, .id = message_text(entity, "id"), .version = version, .before = work->entities};
-  work->entities = written;
+  *written = (struct work_entity){.guard = guard,
+                                  .type = type,
+                                  .id = message_text(entity, "id"),
+                                  .version = version,
+                                  .before = work->unit->entities};
+  work->unit->entities = written;
 }
 
 static void note_change(struct work *work, const struct entity_type *type, const void *entity) {
   const char *key = entity_key(work->options.store, work_arena(work), type, message_text(entity, "id"));
   void **place = key_table_at(work->changed, key);
-  if (*place) work->conflict = true;
-  *place = work;
+  const struct work_unit *before = *place;
+  if (before && !before->committed) work->conflict = true;
+  *place = work->unit;
 }
 
 /* Returns whether it is an entity of the type at all, whatever its content. */
 static bool check_entity(struct work *work, const struct entity_type *type, const void *entity) {
   const char *fault = entity_type_fault(work_arena(work), type);
   if (!fault) fault = record_type_fault(work_arena(work), type->descriptor, entity);
-  if (fault) transaction_refuse(&work->transaction, "an entity can't be written: %s", fault);
+  if (fault) transaction_refuse(&work->unit->transaction, "an entity can't be written: %s", fault);
   return !fault;
 }
 
@@ -212,7 +223,7 @@ void work_create(struct work *work, const struct entity_type *type, void *entity
   struct event_origin origin = origin_of(work, event);
   if (!*message_text(entity, "id")) message_set_text(entity, "id", derive_id(work, type, event));
   note_change(work, type, entity);
-  note_guard(work, type, entity, 0, entity_put_created(&work->transaction, type, entity, &origin));
+  note_guard(work, type, entity, 0, entity_put_created(&work->unit->transaction, type, entity, &origin));
 }
 
 void work_update(struct work *work, const struct entity_type *type, void *entity, const struct event *event) {
@@ -220,37 +231,37 @@ void work_update(struct work *work, const struct entity_type *type, void *entity
   struct event_origin origin = origin_of(work, event);
   note_change(work, type, entity);
   int64_t version = message_number(entity, "version");
-  note_guard(work, type, entity, version, entity_put_updated(&work->transaction, type, entity, &origin));
+  note_guard(work, type, entity, version, entity_put_updated(&work->unit->transaction, type, entity, &origin));
 }
 
 void work_send(struct work *work, const void *message) {
   if (!work->options.outbox) {
-    transaction_refuse(&work->transaction, "a message can't be sent: the service has no outbox");
+    transaction_refuse(&work->unit->transaction, "a message can't be sent: the service has no outbox");
     return;
   }
   struct record packed = record_of(work_arena(work), work->options.outbox->message, message);
   if (packed.fault) {
-    transaction_refuse(&work->transaction, "a message can't be sent: %s", packed.fault);
+    transaction_refuse(&work->unit->transaction, "a message can't be sent: %s", packed.fault);
     return;
   }
-  redis_add_bytes(&work->sends, packed.bytes, packed.size);
-  work->bytes += packed.size;
+  redis_add_bytes(&work->unit->sends, packed.bytes, packed.size);
+  work->unit->bytes += packed.size;
 }
 
 /* ---- commit ----------------------------------------------------------------------------------------------------- */
 
 /* Returns the event that has added the guard or the change; an event's are those from its begin to the next one's. */
-static const struct event *owner_of(const struct work *work, size_t guard, size_t change) {
-  const struct work_event *at = work->current;
+static const struct event *owner_of(const struct work_unit *unit, size_t guard, size_t change) {
+  const struct work_event *at = unit->current;
   while (at && guard <= at->guards && change <= at->changes) at = at->before;
   return at ? at->event : NULL;
 }
 
-static struct work_refusal refusal_of(struct work *work, const struct transaction_result *result) {
-  struct arena *arena = work_arena(work);
-  struct work_refusal refusal = {.event = owner_of(work, (size_t)result->refused_by, 0),
+static struct work_refusal refusal_of(const struct work_unit *unit, const struct transaction_result *result) {
+  struct arena *arena = unit->transaction.arena;
+  struct work_refusal refusal = {.event = owner_of(unit, (size_t)result->refused_by, 0),
                                  .why = "a guard of its own does not hold"};
-  const struct work_entity *at = work->entities;
+  const struct work_entity *at = unit->entities;
   while (at && at->guard != result->refused_by) at = at->before;
   if (!at) return refusal;
   refusal.entity = arena_printf(arena, "%s %s", at->type->name, at->id);
@@ -265,31 +276,39 @@ static struct work_refusal refusal_of(struct work *work, const struct transactio
   return refusal;
 }
 
-static struct status refused(struct work *work, struct work_refusal refusal, struct work_refusal *ret_refusal) {
+static struct status refused(const struct work_unit *unit, struct work_refusal refusal,
+                             struct work_refusal *ret_refusal) {
   *ret_refusal = refusal;
-  return status_error(work_arena(work), STATUS_FAILED_PRECONDITION, reason_work_refused, "%s", refusal.why);
+  return status_error(unit->transaction.arena, STATUS_FAILED_PRECONDITION, reason_work_refused, "%s", refusal.why);
 }
 
 bool work_writes_only_views(const struct work *work) {
-  return work->transaction.changes.count == 0 && work->sends.count == 0;
+  return work->unit->transaction.changes.count == 0 && work->unit->sends.count == 0;
 }
 
 void work_close(struct work *work) {
-  view_cache_write(&work->cache, &work->transaction);
-  if (work->sends.count == 0) return;
-  transaction_push(&work->transaction, outbox_key(work->options.store, work_arena(work)), &work->sends);
+  struct work_unit *unit = work->unit;
+  view_cache_write(&work->cache, &unit->transaction);
+  if (unit->sends.count == 0) return;
+  transaction_push(&unit->transaction, outbox_key(work->options.store, work_arena(work)), &unit->sends);
 }
 
-coroutine_fn struct status work_commit(struct work *work, struct work_refusal *ret_refusal) {
-  struct arena *arena = work_arena(work);
-  struct transaction_result result;
-  struct status status = transaction_run(&work->transaction, work->options.context, &result);
-  const struct event *wrong = owner_of(work, 0, work->transaction.wrong_change);
-  if (wrong) return refused(work, (struct work_refusal){.event = wrong, .why = status.message}, ret_refusal);
-  if (!status_is_ok(status)) return status;
-  if (result.outcome == TRANSACTION_REFUSED && result.refused_by == 1) return lease_lost(arena);
-  if (result.outcome != TRANSACTION_DONE) return refused(work, refusal_of(work, &result), ret_refusal);
+struct work_unit *work_end_unit(struct work *work) {
+  struct work_unit *ended = work->unit;
   view_cache_written(&work->cache);
   begin_unit(work);
+  return ended;
+}
+
+coroutine_fn struct status work_commit(struct work_unit *unit, struct context *context,
+                                       struct work_refusal *ret_refusal) {
+  struct transaction_result result;
+  struct status status = transaction_run(&unit->transaction, context, &result);
+  const struct event *wrong = owner_of(unit, 0, unit->transaction.wrong_change);
+  if (wrong) return refused(unit, (struct work_refusal){.event = wrong, .why = status.message}, ret_refusal);
+  if (!status_is_ok(status)) return status;
+  if (result.outcome == TRANSACTION_REFUSED && result.refused_by == 1) return lease_lost(unit->transaction.arena);
+  if (result.outcome != TRANSACTION_DONE) return refused(unit, refusal_of(unit, &result), ret_refusal);
+  unit->committed = true;
   return status_ok();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The consumer's side of a unit of work (work.h): makes it for a batch of events, and commits it.
  *
- * After a commit the next unit of the batch begins in the same struct: what was read or written before stays known to
+ * When a unit ends the next one of the batch begins in the same struct: what was read or written before stays known to
  * it, as long as nothing is discarded. */
 #pragma once
 
@@ -34,22 +34,29 @@ coroutine_fn struct status work_fetch(struct work *work);
 /* How much the present unit changes, counted in commands and fields; many bytes count as further ones. */
 size_t work_changes(const struct work *work);
 
-/* Returns true when the present unit changes an entity that it has changed already. One transaction can't: its guards
- * are all checked before its first change. The unit must end before the second change. */
+/* Returns true when the present unit changes an entity that it has changed already, or one that was ended before it and
+ * is not committed yet. One transaction can't: its guards are all checked before its first change. The unit must end
+ * before the second change. */
 bool work_conflicts(const struct work *work);
 
-/* The messages that the present unit sends, packed; they live in the work's arena. */
-struct redis_arguments work_sends(const struct work *work);
-
-/* Forgets what the present unit has put, and all that was read. */
+/* Forgets what the present unit has put, and all that was read or put before. To be called when no unit is being
+ * committed. */
 void work_discard(struct work *work);
 
 /* Returns whether the present unit changes nothing but records of views. To be asked before work_close. */
 bool work_writes_only_views(const struct work *work);
 
-/* Adds to the transaction the records and messages that handlers have put. To be called once before work_commit, when
+/* Adds to the transaction the records and messages that handlers have put. To be called once before work_end_unit, when
  * the work is nobody's (work_begin). */
 void work_close(struct work *work);
+
+/* Ends the present unit, which lives in the work's arena. The next one begins: it is made on what this one has put,
+ * while that is committed. */
+struct work_unit;
+struct work_unit *work_end_unit(struct work *work);
+
+/* The messages that the unit sends, packed. */
+const struct redis_arguments *work_unit_sends(const struct work_unit *unit);
 
 /* Why a unit was not written. */
 struct work_refusal {
@@ -60,7 +67,8 @@ struct work_refusal {
   int64_t actual;            /* the one that it has; 0 if there is none */
 };
 
-/* Writes the present unit, and what work_transaction was given, in one transaction; afterwards the next unit begins.
- * Yields. Errors: as transaction_run; FAILED_PRECONDITION LEASE_LOST (another holder's epoch), WORK_REFUSED (with
- * *ret_refusal). Nothing has been written then, or, when the answer was lost, all. */
-coroutine_fn struct status work_commit(struct work *work, struct work_refusal *ret_refusal);
+/* Writes the unit, and what work_transaction was given for it, in one transaction. Yields. Errors: as transaction_run;
+ * FAILED_PRECONDITION LEASE_LOST (another holder's epoch), WORK_REFUSED (with *ret_refusal). Nothing has been written
+ * then, or, when the answer was lost, all; and what was put since was put on what is not so. */
+coroutine_fn struct status work_commit(struct work_unit *unit, struct context *context,
+                                       struct work_refusal *ret_refusal);

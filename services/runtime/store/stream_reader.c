@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "loop/loop.h"
 #include "store/event_merge.h"
 #include "store/log_time.h"
 
@@ -25,13 +26,24 @@ struct read_page {
   struct read_page *next, **at;
 };
 
+/* A read in a coroutine of its own. */
+struct ahead {
+  struct redis *redis;
+  struct context context; /* its arena has the error; NULL means that nothing was begun since the owner read */
+  bool under_way;
+  struct condition over;
+  struct status status;
+};
+
 struct stream_reader {
   struct read_stream *streams;
   size_t stream_count, stream_capacity;
   struct event_merge *merge; /* of the first `merged` streams */
   size_t merged;
   size_t read_count; /* entries to ask of each stream */
+  bool more;         /* a stream may have more than the latest read has brought */
   struct read_page *pages;
+  struct ahead ahead;
 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
@@ -61,6 +73,7 @@ static void page_free(struct read_page *page) {
 
 void stream_reader_free(struct stream_reader *reader) {
   if (!reader) return;
+  arena_free(reader->ahead.context.arena);
   // page_free takes its page out of the list. NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
   while (reader->pages) page_free(reader->pages);
   event_merge_free(reader->merge);
@@ -137,7 +150,7 @@ static void adapt_count(struct stream_reader *reader, size_t bytes, size_t entri
 }
 
 static coroutine_fn struct status read_into(struct stream_reader *reader, struct read_page *page, struct redis *redis,
-                                            const struct context *context, bool *ret_more) {
+                                            const struct context *context) {
   struct context own = *context;
   own.arena = page->arena;
   bool *asked = arena_calloc(page->arena, reader->merged, sizeof *asked);
@@ -152,26 +165,78 @@ static coroutine_fn struct status read_into(struct stream_reader *reader, struct
   struct status status = redis_command(redis, &own, &command, &reply);
   if (!status_is_ok(status)) return status_copy(status, context->arena);
 
-  *ret_more = false;
+  reader->more = false;
   for (size_t i = 0; i < reply->count; i++) {
     const struct redis_reply *of_stream = redis_reply_at(reply, i), *entries = redis_reply_at(of_stream, 1);
     size_t stream = stream_of(reader, redis_reply_text(redis_reply_at(of_stream, 0)));
     add_entries(reader, stream, page, entries);
     full[stream] = entries->count >= reader->read_count;
-    *ret_more = *ret_more || full[stream];
+    reader->more = reader->more || full[stream];
   }
   event_merge_read_done(reader->merge, asked, full);
   adapt_count(reader, arena_used(page->arena) - before, page->waiting);
   return status_ok();
 }
 
-coroutine_fn struct status stream_reader_read(struct stream_reader *reader, struct redis *redis,
-                                              const struct context *context, bool *ret_more) {
+static coroutine_fn struct status read_page(struct stream_reader *reader, struct redis *redis,
+                                            const struct context *context) {
   take_in_streams(reader);
   struct read_page *page = page_new(reader);
-  struct status status = read_into(reader, page, redis, context, ret_more);
+  struct status status = read_into(reader, page, redis, context);
   if (page->waiting == 0) page_free(page);
   return status;
+}
+
+bool stream_reader_reads_ahead(const struct stream_reader *reader) {
+  return reader->ahead.under_way;
+}
+
+coroutine_fn void stream_reader_await(struct stream_reader *reader) {
+  while (reader->ahead.under_way) condition_wait(&reader->ahead.over, DEADLINE_NEVER);
+}
+
+static coroutine_fn struct status end_ahead(struct stream_reader *reader, struct arena *arena) {
+  struct ahead *ahead = &reader->ahead;
+  stream_reader_await(reader);
+  struct status status = status_copy(ahead->status, arena);
+  arena_free(ahead->context.arena);
+  ahead->context.arena = NULL;
+  return status;
+}
+
+coroutine_fn struct status stream_reader_read(struct stream_reader *reader, struct redis *redis,
+                                              const struct context *context, bool *ret_more) {
+  struct status status =
+      reader->ahead.context.arena ? end_ahead(reader, context->arena) : read_page(reader, redis, context);
+  *ret_more = reader->more;
+  return status;
+}
+
+static coroutine_fn void read_ahead(void *argument) {
+  struct stream_reader *reader = argument;
+  struct ahead *ahead = &reader->ahead;
+  ahead->status = read_page(reader, ahead->redis, &ahead->context);
+  ahead->under_way = false;
+  condition_signal_all(&ahead->over);
+}
+
+static bool wants_more(const struct stream_reader *reader) {
+  for (size_t i = 0; reader->more && i < reader->merged; i++) {
+    if (event_merge_wants(reader->merge, i)) return true;
+  }
+  return false;
+}
+
+void stream_reader_read_ahead(struct stream_reader *reader, struct redis *redis, const struct context *context) {
+  struct ahead *ahead = &reader->ahead;
+  bool has_failed = ahead->context.arena && !status_is_ok(ahead->status);
+  if (ahead->under_way || has_failed || !wants_more(reader)) return;
+  ahead->redis = redis;
+  arena_free(ahead->context.arena);
+  ahead->context = *context;
+  ahead->context.arena = arena_new();
+  ahead->status = status_ok();
+  ahead->under_way = loop_spawn(coroutine_loop(), read_ahead, reader);
 }
 
 bool stream_reader_next(struct stream_reader *reader, struct read_entry *ret_entry) {

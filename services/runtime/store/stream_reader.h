@@ -5,7 +5,8 @@
  * entry by entry; what it hands out lives until it is released. XREAD, not XREADGROUP: reading by a group takes entries
  * out of it, and nothing can refuse that to a reader that was stopped and wakes up too late.
  *
- * One owner, one loop. The functions that read yield; only one of them may run at a time. */
+ * While the owner handles what it has, the next entries can be read ahead. One owner, one loop. The functions that read
+ * yield; only one of them may run at a time. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,7 +29,8 @@ struct read_entry {
   struct read_page *page;          /* the reader's */
 };
 
-/* The caller owns it. stream_reader_free also releases what was not handed out or not released. NULL is allowed. */
+/* The caller owns it. stream_reader_free also releases what was not handed out or not released; nothing may be being
+ * read (stream_reader_await). NULL is allowed. */
 struct stream_reader *stream_reader_new(void);
 void stream_reader_free(struct stream_reader *reader);
 
@@ -40,10 +42,19 @@ size_t stream_reader_add(struct stream_reader *reader, const char *key, const ch
 /* Entries up to the id `after` will not be read any more; without effect if more has been read already. */
 void stream_reader_skip(struct stream_reader *reader, size_t stream, const char *after);
 
-/* Reads the next entries of all streams of which less than a page is held. *ret_more says whether a stream may have
- * more. The context's arena gets the error, if there is one: those of redis_command. Yields. */
+/* Reads the next entries of all streams of which less than a page is held; or tells what has come of reading ahead, if
+ * that was begun since the last call. *ret_more says whether a stream may have more. The context's arena gets the
+ * error, if there is one: those of redis_command. Yields. */
 coroutine_fn struct status stream_reader_read(struct stream_reader *reader, struct redis *redis,
                                               const struct context *context, bool *ret_more);
+
+/* Begins to read the next entries, in a coroutine of its own, if a stream may have more and less than a page of it is
+ * held. What comes is handed out as soon as it is there. */
+void stream_reader_read_ahead(struct stream_reader *reader, struct redis *redis, const struct context *context);
+
+/* The first returns whether that is under way, the second yields until it is over. */
+bool stream_reader_reads_ahead(const struct stream_reader *reader);
+coroutine_fn void stream_reader_await(struct stream_reader *reader);
 
 /* The next entry in log order; false if there is none until the next read. */
 bool stream_reader_next(struct stream_reader *reader, struct read_entry *ret_entry);
