@@ -123,6 +123,30 @@ static void test_groups_come_with_the_commit(void) {
   in_coroutine(commit_with_groups);
 }
 
+/* However quickly events follow each other, there is a commit in 5 ms at most; what is done once a second comes in
+ * addition. */
+static void commit_what_keeps_coming(struct context *context) {
+  enum { EVENTS = 300, REST_US = 1000, PACE_US = 5000 };
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  int64_t before = functions_called(), begin_us = clock_monotonic_us();
+  for (int i = 1; i <= EVENTS; i++) {
+    coroutine_sleep(REST_US, DEADLINE_NEVER);
+    watcher_append(watcher.store, context, "customer_created", "a", i, 1, "Ann");
+  }
+  CU_ASSERT_TRUE(watcher_handles(redis, context, EVENTS + 1));
+  int64_t commits = functions_called() - before - EVENTS, us = clock_monotonic_us() - begin_us;
+  CU_ASSERT(commits <= us / PACE_US + 4 * (us / 1000000 + 1));
+  watcher_stop(&watcher);
+}
+
+static void test_events_that_keep_coming_share_commits(void) {
+  begin();
+  in_coroutine(commit_what_keeps_coming);
+}
+
 /* Up to which entry everything has been applied, by the stream and by the whole log. */
 static bool log_is_at_the_stream(void *argument) {
   (void)argument;
@@ -404,6 +428,7 @@ int main(int argc, char **argv) {
       {"live events are handled once, in order", test_handles_live_events},
       {"consumer groups show what has been applied", test_groups_follow},
       {"groups move with the commit of a batch, not by a function of their own", test_groups_come_with_the_commit},
+      {"events that keep coming share commits", test_events_that_keep_coming_share_commits},
       {"the position of the log follows the runs of an idle consumer", test_log_follows_runs},
       {"groups are made before their streams exist", test_makes_groups_of_streams_to_come},
       {"an idle consumer handles an event at once", test_idle_consumer_handles_at_once},

@@ -16,8 +16,7 @@
 #include "loop/loop.h"
 
 enum {
-  LINGER_MS = 5,
-  LINGER_EVENTS = 16, /* a smaller page says that events are few: then each is handled as soon as it comes */
+  PACE_US = 5000, /* between the beginnings of pages, while events keep coming */
   READY_POLL_US = 20000,
   CALL_US = 5000000,
   BLOCK_US = 2000000, /* not longer: a reader that blocks may hang at a failover (docs/redis.md) */
@@ -147,12 +146,12 @@ static coroutine_fn struct status report_position(struct consumer *consumer, int
 
 /* ---- waiting for events ----------------------------------------------------------------------------------------- */
 
-/* Pauses after a full page so that the next one is fuller, unless somebody waits. */
-static coroutine_fn void linger(struct consumer *consumer) {
+/* Pauses after a page, unless somebody waits: while events keep coming, a page holds several of them, which share what
+ * a page costs. An event that comes later than that is handled at once. */
+static coroutine_fn void pace(struct consumer *consumer, int64_t page_begin_us) {
   struct waiters *waiters = &consumer->waiters;
   if (waiters->poked || waiters->count > 0 || consumer->stopping) return;
-  int64_t pause_ms = consumer->options.linger_ms ? consumer->options.linger_ms : LINGER_MS;
-  condition_wait(&waiters->wake, clock_monotonic_us() + pause_ms * 1000);
+  condition_wait(&waiters->wake, page_begin_us + PACE_US);
 }
 
 /* Returns how long a block may last at most: until the next thing is due. */
@@ -234,7 +233,7 @@ static bool goes_on(const struct consumer *consumer) {
 
 /* Reads, handles, and when there is nothing left waits for more. */
 static coroutine_fn struct status poll_once(struct consumer *consumer, struct poll_state *state) {
-  int64_t clock = 0;
+  int64_t clock = 0, begin_us = clock_monotonic_us();
   size_t handled = 0, events;
   bool asked = state->woken && !consumer->waiters.poked;
   consumer->waiters.poked = false;
@@ -252,8 +251,8 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   if (status_is_ok(status)) status = keep_house(consumer, true);
   if (!status_is_ok(status)) return status;
   if (consumer->housekeeping.wants_tick) return status_ok();
-  if (handled < LINGER_EVENTS) return block(consumer, &state->woken);
-  linger(consumer);
+  if (handled == 0) return block(consumer, &state->woken);
+  pace(consumer, begin_us);
   return status_ok();
 }
 

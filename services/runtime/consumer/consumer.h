@@ -54,8 +54,6 @@ struct consumer_options {
   coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
   int64_t lease_ms; /* 0 means 3,000 */
-  /* Pause after a batch of 16 events or more so that the next one is fuller; 0 means 5; skipped when somebody waits. */
-  int64_t linger_ms;
 };
 
 /* Starts its coroutines; they wait for Redis by themselves. */
