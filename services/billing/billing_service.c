@@ -19,6 +19,7 @@
 #include "shop_mail.h"
 #include "shop_reasons.h"
 #include "store/turn.h"
+#include "store/log_clock.h"
 
 enum { EXPIRED_CLAIMS_MAX = 3, RECORD_US = 1000 * 1000 };
 

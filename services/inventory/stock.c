@@ -7,6 +7,7 @@
 #include "consumer/consumer.h"
 #include "shop_reasons.h"
 #include "stock_change.h"
+#include "store/log_clock.h"
 
 struct stock *stock_new(struct event_store *store, struct arena *arena) {
   struct stock *stock = arena_calloc(arena, 1, sizeof *stock);
@@ -54,7 +55,7 @@ static coroutine_fn struct status reservation_expired(struct stock *stock, struc
   if (status_is_ok(status)) status = clock_read(stock->store, context, ret_position);
   if (!status_is_ok(status)) return status;
   if (applied.log_time > ret_position->log_time) ret_position->log_time = applied.log_time;
-  event_store_saw(stock->store, ret_position);
+  clock_saw(stock->store, ret_position);
   status = status_error(arena, STATUS_ABORTED, reason_reservation_expired,
                         "expire_log_time is behind the log, which is at %" PRId64, ret_position->log_time);
   return status_with_metadata(status, arena, "log_time", arena_printf(arena, "%" PRId64, ret_position->log_time));

@@ -9,6 +9,7 @@
 #include "base/uuid.h"
 #include "service/command_replay.h"
 #include "store/turn.h"
+#include "store/log_clock.h"
 
 enum { BODY_MAX = 1 << 20 };
 

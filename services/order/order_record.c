@@ -14,6 +14,7 @@
 #include "service/command_replay.h"
 #include "shop_reasons.h"
 #include "stock_calls.h"
+#include "store/log_clock.h"
 
 enum { ATTEMPTS = 3, RELEASE_US = 1000 * 1000 };
 

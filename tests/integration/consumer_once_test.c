@@ -13,6 +13,7 @@
 #include "shop_brand.h"
 #include "suite.h"
 #include "watcher.h"
+#include "store/log_clock.h"
 
 static struct private_redis *redis;
 

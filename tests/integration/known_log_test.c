@@ -8,6 +8,7 @@
 #include "private_redis.h"
 #include "shop_brand.h"
 #include "store/event_store.h"
+#include "store/log_clock.h"
 #include "suite.h"
 
 static struct private_redis *server;
@@ -53,7 +54,7 @@ static coroutine_fn void look(void *argument) {
 
 static coroutine_fn void tell_later(void *argument) {
   struct scene *scene = argument;
-  event_store_saw(scene->store, &scene->later);
+  clock_saw(scene->store, &scene->later);
   scene->is_told = true;
 }
 

@@ -17,6 +17,7 @@
 #include "shop_brand.h"
 #include "suite.h"
 #include "watcher.h"
+#include "store/log_clock.h"
 
 enum { US_PER_MS = 1000 };
 

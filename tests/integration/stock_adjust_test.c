@@ -10,6 +10,7 @@
 #include "inventory_id.h"
 #include "stock_fixture.h"
 #include "store/log_time.h"
+#include "store/log_clock.h"
 #include "suite.h"
 
 static const struct units TEN = {{10, 10, 10}};

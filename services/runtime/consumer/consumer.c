@@ -14,6 +14,7 @@
 #include "consumer/waiters.h"
 #include "loop/fail_point.h"
 #include "loop/loop.h"
+#include "store/log_clock.h"
 
 enum {
   PACE_US = 5000, /* between the beginnings of pages, while events keep coming */

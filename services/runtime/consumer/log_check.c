@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/known_log.h"
+#include "store/log_clock.h"
 
 /* ---- the log as a whole ----------------------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 
 #include "base/message.h"
 #include "base/uuid.h"
+#include "store/log_clock.h"
 
 static void *resource_essence(struct arena *arena, const struct resource *resource, const void *given,
                               bool with_identity) {

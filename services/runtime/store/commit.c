@@ -8,6 +8,7 @@
 #include "store/event_store.h"
 #include "store/known_log.h"
 #include "store/transaction.h"
+#include "store/log_clock.h"
 
 enum {
   COMMIT_STEPS = 300, /* guards, changes and what counts as them: a Redis of 2026 takes about 2 ms for it */
@@ -209,7 +210,7 @@ static struct status read_outcome(const struct commit *commit, struct member *me
 static void note_events(const struct commit *commit, const struct member *member) {
   const struct position *position = &member->result.position;
   if (!position->log_time) return;
-  event_store_saw(commit->store, position);
+  clock_saw(commit->store, position);
   known_log_appended(commit->store->known, member->transaction->last_stream, position->log_time);
 }
 

@@ -37,33 +37,10 @@ const char *event_store_loss(const struct event_store *store);
 /* Makes a library whose Lua source `source` may use the functions of store/lua/log_time.lua, which is put before it. */
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source);
 
-/* Makes a position of the replies in which functions tell a log time and an epoch; what is missing becomes zero. */
-void position_from_reply(const struct redis_reply *log_time, const struct redis_reply *epoch,
-                         struct position *ret_position);
-
-/* Moves the clock to max(TIME, last) and tells it. Makes the clock if there is none: anew in an empty Redis, rebuilt
- * from the streams' last ids with a new epoch otherwise. */
-coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now);
-
-/* Makes the clock if there is none, and tells it. Errors: as redis_command. */
-coroutine_fn struct status clock_make(struct event_store *store, struct context *context, struct position *ret_now);
-
-/* Ask for the clock on one of the store's connections, so that what is asked there next is read after it in the same
- * trip, and receive the answer (redis_receive). If there is no clock, *ret_last is all zero. */
-struct redis_pending *clock_ask(struct event_store *store, struct redis *redis, struct context *context);
-coroutine_fn struct status clock_told(struct event_store *store, struct redis_pending *asked,
-                                      struct position *ret_last);
-
-/* Reads the clock without moving it. */
-coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
-
 /* Checks that a position is one that this log has told. What the present connection has told of the log mostly decides
  * that; otherwise Redis is asked. Errors: FAILED_PRECONDITION (LOG_RESET), UNAVAILABLE (REDIS_UNREACHABLE). */
 coroutine_fn struct status event_store_check_position(struct event_store *store, struct context *context,
                                                       const struct position *position);
-
-/* Remembers what an answer told of the log. */
-void event_store_saw(struct event_store *store, const struct position *position);
 
 /* Reads `log` and `epoch` of the service's positions (position_key); both are empty if nothing is stored. */
 coroutine_fn struct status position_read(struct event_store *store, struct context *context,
