@@ -127,7 +127,7 @@ static void retry_or_finish(struct run *run, struct slot *slot, struct status st
 static void fail(struct run *run, struct slot *slot) {
   const struct peer_connections *peer = run->lanes[slot->lane].peer;
   arena_reset(run->scratch);
-  retry_or_finish(run, slot, call_status(run->scratch, &slot->call, peer_name(peer), peer_trouble(peer)));
+  retry_or_finish(run, slot, call_status(run->scratch, &slot->call, peer_name(peer), peer_failure(peer)));
 }
 
 static void done(void *argument, struct call *call) {

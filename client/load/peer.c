@@ -35,7 +35,7 @@ struct peer_connections {
   /* Those that serve their last calls; as many as places at most. */
   struct http2_connection **leaving;
   size_t leaving_count;
-  char trouble[256];
+  char failure[256];
 };
 
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
@@ -100,7 +100,7 @@ static void settle_place(struct peer_connections *peer, struct place *place) {
     peer->leaving[peer->leaving_count++] = connection;
     return;
   }
-  snprintf(peer->trouble, sizeof(peer->trouble), "%s", end);
+  snprintf(peer->failure, sizeof(peer->failure), "%s", end);
   http2_connection_close(connection);
 }
 
@@ -191,8 +191,8 @@ const char *peer_name(const struct peer_connections *peer) {
   return peer->options.name;
 }
 
-const char *peer_trouble(const struct peer_connections *peer) {
-  return peer->trouble;
+const char *peer_failure(const struct peer_connections *peer) {
+  return peer->failure;
 }
 
 bool peer_call(struct peer_connections *peer, struct call *call, int64_t timeout_us) {

@@ -31,7 +31,7 @@ void peer_close(struct peer_connections *peer);
 const char *peer_name(const struct peer_connections *peer);
 
 /* Why it can't be called at present, as a clause. */
-const char *peer_trouble(const struct peer_connections *peer);
+const char *peer_failure(const struct peer_connections *peer);
 
 /* Begins a call on the next connection that takes one. Returns false if none does. */
 bool peer_call(struct peer_connections *peer, struct call *call, int64_t timeout_us);

@@ -18,8 +18,8 @@
 #include "shop.h"
 #include "shop_mail.h"
 #include "shop_reasons.h"
-#include "store/turn.h"
 #include "store/log_clock.h"
+#include "store/turn.h"
 
 enum { EXPIRED_CLAIMS_MAX = 3, RECORD_US = 1000 * 1000 };
 

@@ -44,7 +44,7 @@ struct redis_pending *stock_precedence_ask(struct stock_precedence *precedence, 
   return redis_send(precedence->store->commands, context, &set);
 }
 
-/* What can't be asked holds nobody up: either what is read meets the same trouble, or there is none. */
+/* What can't be asked holds nobody up: either what is read fails likewise, or there is none. */
 coroutine_fn void stock_precedence_hear(struct stock_precedence *precedence, struct redis_pending *pending) {
   if (!pending) return;
   const struct redis_reply *reply = NULL;

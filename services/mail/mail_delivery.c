@@ -15,7 +15,7 @@ struct mail_delivery {
   struct mail_smtp *smtp; /* one of the two */
   struct mail_folder *folder;
   int64_t give_up_us;
-  bool in_trouble; /* the log says so */
+  bool alarmed; /* the log says that mails can't be delivered */
   struct deferral_log deferrals;
 };
 
@@ -185,10 +185,10 @@ void mail_delivery_close(struct mail_delivery *delivery) {
 }
 
 static void say(struct mail_delivery *delivery, struct status status) {
-  bool trouble = !status_is_ok(status);
-  if (trouble == delivery->in_trouble || status_is(status, reason_stopping)) return;
-  delivery->in_trouble = trouble;
-  if (trouble) {
+  bool failed = !status_is_ok(status);
+  if (failed == delivery->alarmed || status_is(status, reason_stopping)) return;
+  delivery->alarmed = failed;
+  if (failed) {
     log_event(LOG_WARN, "mails can't be delivered, they are tried again", "reason", status.message, NULL);
   } else {
     log_event(LOG_INFO, "mails are delivered again", NULL);

@@ -8,8 +8,8 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "service/command_replay.h"
-#include "store/turn.h"
 #include "store/log_clock.h"
+#include "store/turn.h"
 
 enum { BODY_MAX = 1 << 20 };
 

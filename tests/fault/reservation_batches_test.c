@@ -20,10 +20,10 @@ enum { ORDERS = 16, STOCK = 1000000 };
 
 /* ---- between order and inventory -------------------------------------------------------------------------------- */
 
-enum trouble {
-  TROUBLE_NONE,
-  TROUBLE_OLDER_INVENTORY, /* it knows no batches */
-  TROUBLE_ANSWERS_LOST,    /* of reservations, after these were made */
+enum disturbance {
+  UNDISTURBED,
+  OLDER_INVENTORY, /* it knows no batches */
+  ANSWERS_LOST,    /* of reservations, after these were made */
 };
 
 static struct between {
@@ -34,7 +34,7 @@ static struct between {
   struct rpc_channel *inventory;
   struct rpc_server *server;
   int port, inventory_port;
-  atomic_int trouble;
+  atomic_int disturbance;
   atomic_bool stopping;
   atomic_int alone, batches, batched; /* reservations that came alone, batches, reservations in these */
 } between;
@@ -43,7 +43,7 @@ static struct status pass_on(struct rpc_call *call, const void *request, const v
   struct rpc_reply reply =
       rpc_client_call(between.inventory, &call->context, call->descriptor, call->method->name, request);
   *ret_reply = reply.message;
-  bool lost = atomic_load(&between.trouble) == TROUBLE_ANSWERS_LOST && strcmp(call->method->name, "ReleaseStock") != 0;
+  bool lost = atomic_load(&between.disturbance) == ANSWERS_LOST && strcmp(call->method->name, "ReleaseStock") != 0;
   if (!lost || !status_is_ok(reply.status)) return reply.status;
   return status_error(call->context.arena, STATUS_UNAVAILABLE, reason_peer_unreachable, "the answer was lost");
 }
@@ -56,7 +56,7 @@ static struct status pass_on_one(struct rpc_call *call, const void *request, con
 static struct status pass_on_batch(struct rpc_call *call, const void *request, const void **ret_reply) {
   const Ordershop__Internal__V1__BatchReserveStockRequest *batch = request;
   atomic_fetch_add(&between.batches, 1);
-  if (atomic_load(&between.trouble) == TROUBLE_OLDER_INVENTORY) {
+  if (atomic_load(&between.disturbance) == OLDER_INVENTORY) {
     return status_error(call->context.arena, STATUS_UNIMPLEMENTED, reason_method_unknown, "unknown method");
   }
   atomic_fetch_add(&between.batched, (int)batch->n_reservations);
@@ -117,11 +117,11 @@ static void stop_between(void) {
 static const Ordershop__V1__Customer *customer;
 
 /* The order service is new: what it has learned of inventory is forgotten. */
-static void begin_with(enum trouble trouble) {
+static void begin_with(enum disturbance disturbance) {
   private_shop_stop_service(shop, ORDERSHOP_ORDER);
   start_service(ORDERSHOP_ORDER);
   customer = new_customer();
-  atomic_store(&between.trouble, (int)trouble);
+  atomic_store(&between.disturbance, (int)disturbance);
   atomic_store(&between.alone, 0);
   atomic_store(&between.batches, 0);
   atomic_store(&between.batched, 0);
@@ -146,7 +146,7 @@ static bool needs_another_round(int64_t end_us) {
 }
 
 static void orders_at_once_are_reserved_in_batches_each_with_its_own_outcome(void) {
-  begin_with(TROUBLE_NONE);
+  begin_with(UNDISTURBED);
   const Ordershop__V1__Product *plenty = new_stocked_product(STOCK), *scarce = new_stocked_product(0);
   int64_t ordered = 0, end_us = patience_end_us();
   do {
@@ -167,7 +167,7 @@ static void orders_at_once_are_reserved_in_batches_each_with_its_own_outcome(voi
 }
 
 static void an_order_that_comes_alone_is_reserved_without_a_batch(void) {
-  begin_with(TROUBLE_NONE);
+  begin_with(UNDISTURBED);
   const Ordershop__V1__Product *product = new_stocked_product(STOCK);
   for (int i = 0; i < 3; i++) new_order(customer->id, product->id, 1);
   CU_ASSERT_EQUAL(atomic_load(&between.alone), 3);
@@ -175,7 +175,7 @@ static void an_order_that_comes_alone_is_reserved_without_a_batch(void) {
 }
 
 static void an_older_inventory_without_batches_is_asked_one_by_one(void) {
-  begin_with(TROUBLE_OLDER_INVENTORY);
+  begin_with(OLDER_INVENTORY);
   const Ordershop__V1__Product *product = new_stocked_product(STOCK);
   int64_t ordered = 0, end_us = patience_end_us();
   do {
@@ -188,7 +188,7 @@ static void an_older_inventory_without_batches_is_asked_one_by_one(void) {
 }
 
 static void what_a_batch_has_reserved_is_given_back_when_its_answer_is_lost(void) {
-  begin_with(TROUBLE_ANSWERS_LOST);
+  begin_with(ANSWERS_LOST);
   const Ordershop__V1__Product *product = new_stocked_product(STOCK);
   int64_t end_us = patience_end_us();
   do {

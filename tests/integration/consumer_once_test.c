@@ -11,9 +11,9 @@
 #include "loop/coroutine.h"
 #include "patience.h"
 #include "shop_brand.h"
+#include "store/log_clock.h"
 #include "suite.h"
 #include "watcher.h"
-#include "store/log_clock.h"
 
 static struct private_redis *redis;
 

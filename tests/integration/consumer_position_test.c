@@ -14,9 +14,9 @@
 #include "loop/coroutine.h"
 #include "patience.h"
 #include "shop_brand.h"
+#include "store/log_clock.h"
 #include "suite.h"
 #include "watcher.h"
-#include "store/log_clock.h"
 
 enum { US_PER_MS = 1000, LONG_MS = 60000 };
 

@@ -648,7 +648,7 @@ int main(int argc, char **argv) {
       {"a message that is too big for the server is refused at MAIL", test_server_refuses_size},
       {"what is for now, or about the server, defers that mail, and others go on", test_server_defers},
       {"a 5xx about our name, address, rights or sender defers that mail, and others go on", test_server_refuses_us},
-      {"trouble that is not about a mail leaves all mails to be tried again", test_server_away},
+      {"a failure that is not about a mail leaves all mails to be tried again", test_server_away},
       {"mails wait while the server is down and are all delivered afterwards", test_server_down},
       {"a mail that ends its connection is deferred", test_server_killed},
       {"a server that does not answer costs the timeout, once", test_server_mute},

@@ -15,9 +15,9 @@
 #include "loop/coroutine.h"
 #include "rpc/rpc_server.h"
 #include "shop_brand.h"
+#include "store/log_clock.h"
 #include "suite.h"
 #include "watcher.h"
-#include "store/log_clock.h"
 
 enum { US_PER_MS = 1000 };
 

@@ -327,10 +327,10 @@ static void test_connections_per_address(void) {
   echo_server_stop(server);
 }
 
-static bool becomes_troubled(struct echo_server *server, bool wanted) {
+static bool comes_to_refuse(struct echo_server *server, bool wanted) {
   int64_t until = clock_monotonic_us() + PATIENCE_MS * US_PER_MS;
-  while (echo_server_is_troubled(server) != wanted && clock_monotonic_us() < until) usleep(US_PER_MS);
-  return echo_server_is_troubled(server) == wanted;
+  while (echo_server_refuses(server) != wanted && clock_monotonic_us() < until) usleep(US_PER_MS);
+  return echo_server_refuses(server) == wanted;
 }
 
 /* The client has its socket before: only the server's end lacks a descriptor. */
@@ -344,10 +344,10 @@ static void test_no_descriptors(void) {
   int waiting = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   setrlimit(RLIMIT_NOFILE, &none);
   CU_ASSERT_EQUAL(connect(waiting, (const struct sockaddr *)&address, sizeof(address)), 0);
-  CU_ASSERT(becomes_troubled(server, true));
+  CU_ASSERT(comes_to_refuse(server, true));
   setrlimit(RLIMIT_NOFILE, &limit);
   CU_ASSERT(is_taken(waiting));
-  CU_ASSERT(becomes_troubled(server, false));
+  CU_ASSERT(comes_to_refuse(server, false));
   close(waiting);
   echo_server_stop(server);
 }

@@ -9,8 +9,8 @@
 #include "in_coroutine.h"
 #include "inventory_id.h"
 #include "stock_fixture.h"
-#include "store/log_time.h"
 #include "store/log_clock.h"
+#include "store/log_time.h"
 #include "suite.h"
 
 static const struct units TEN = {{10, 10, 10}};

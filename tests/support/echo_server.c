@@ -24,7 +24,7 @@ struct echo_thread {
   struct rpc_server_options options;
   struct condition gate;
   bool gate_open;
-  bool troubled; /* when it was looked last */
+  bool refuses; /* when it was looked last */
   struct status status;
   sem_t opened;
   atomic_bool draining, drained;
@@ -234,14 +234,14 @@ void echo_server_set_ready(struct echo_server *server, bool ready) {
   on_loop(server, set_ready, ready);
 }
 
-static void look_for_trouble(struct echo_server *server, int64_t value) {
+static void look_for_refusal(struct echo_server *server, int64_t value) {
   (void)value;
-  server->thread->troubled = *rpc_server_trouble(server->rpc) != '\0';
+  server->thread->refuses = *rpc_server_refusal(server->rpc) != '\0';
 }
 
-bool echo_server_is_troubled(struct echo_server *server) {
-  on_loop(server, look_for_trouble, 0);
-  return server->thread->troubled;
+bool echo_server_refuses(struct echo_server *server) {
+  on_loop(server, look_for_refusal, 0);
+  return server->thread->refuses;
 }
 
 struct drain {

@@ -36,8 +36,8 @@ void echo_server_open_gate(struct echo_server *server);
 
 void echo_server_set_ready(struct echo_server *server, bool ready);
 
-/* Whether it takes no new connections (rpc_server_trouble). */
-bool echo_server_is_troubled(struct echo_server *server);
+/* Whether it takes no new connections (rpc_server_refusal). */
+bool echo_server_refuses(struct echo_server *server);
 
 /* Begins rpc_server_drain with this grace in the background. */
 void echo_server_drain(struct echo_server *server, int64_t grace_ms);

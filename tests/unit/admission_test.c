@@ -225,7 +225,7 @@ static void does_not_take_a_pause_for_overload(void) {
   traffic_free(traffic);
 }
 
-/* ---- trouble and its end ---------------------------------------------------------------------------------------- */
+/* ---- overload and its end --------------------------------------------------------------------------------------- */
 
 static void refuses_at_once_while_nothing_ends(void) {
   struct resource resource = {.each_us = 1000};
@@ -240,7 +240,7 @@ static void refuses_at_once_while_nothing_ends(void) {
   traffic_free(traffic);
 }
 
-static void is_back_a_second_after_the_trouble(void) {
+static void is_back_a_second_after_the_overload(void) {
   struct resource resource = {.each_us = 1000};
   struct traffic *traffic = traffic_new(&resource, 500, false);
   run(&traffic, 1, 5 * SECOND_US);
@@ -346,7 +346,7 @@ static const struct test tests[] = {
     {"calls that take long by nature are no overload", does_not_take_a_long_way_for_overload},
     {"a pause that deadlines leave time for is no overload", does_not_take_a_pause_for_overload},
     {"while nothing ends, what arrives is refused", refuses_at_once_while_nothing_ends},
-    {"a second after that, all is as before", is_back_a_second_after_the_trouble},
+    {"a second after that, all is as before", is_back_a_second_after_the_overload},
     {"when it becomes slower, less is worked on at once", follows_what_slows_down},
     {"work that has begun elsewhere comes before new work", work_begun_elsewhere_comes_before_new_work},
     {"calls wait in the order of arrival, and can leave", gives_out_in_the_order_of_arrival},

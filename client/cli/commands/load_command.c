@@ -12,7 +12,7 @@
 #include "client/cli/line/command_parts.h"
 #include "client/cli/line/failure.h"
 #include "client/cli/line/interrupt.h"
-#include "client/cli/output/progress.h"
+#include "client/cli/output/progress_bar.h"
 #include "client/load/fsync_probe.h"
 #include "shop_brand.h"
 
@@ -95,7 +95,7 @@ struct loading {
   struct load_shop shop;
   struct order_mails *mails; /* NULL if they are not followed */
   FILE *plot;                /* NULL if none is drawn */
-  struct progress progress;
+  struct progress_bar progress;
   struct load_report report;
 };
 
@@ -106,7 +106,7 @@ static void show_progress(void *argument, const struct load_progress *now) {
       arena_printf(arena, "%.0f of %.0f s, %llu calls, %llu failed, %llu under way", (double)now->elapsed_us / 1e6,
                    (double)now->total_us / 1e6, (unsigned long long)now->calls, (unsigned long long)now->failures,
                    (unsigned long long)now->under_way);
-  progress_show(&loading->progress, (uint64_t)now->elapsed_us, (uint64_t)now->total_us, text);
+  progress_bar_show(&loading->progress, (uint64_t)now->elapsed_us, (uint64_t)now->total_us, text);
   arena_free(arena);
 }
 
@@ -137,7 +137,7 @@ static struct status run_step(struct loading *loading, struct load_step *step) {
   const struct load_tally *tally = &step->tally;
   uint64_t calls = status_is_ok(status) ? tally->warm_up_calls + tally->latency.count + tally->failures : 0;
   if (calls > 0) step->cpu_us = (cpu_us() - before_us) / (double)calls;
-  progress_hide(&loading->progress);
+  progress_bar_hide(&loading->progress);
   if (loading->mails) {
     step->orders_without_mails =
         order_mails_collect(loading->mails, PATIENCE_MS, &step->mails, &step->mails_by_log_time);

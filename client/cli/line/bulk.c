@@ -76,7 +76,7 @@ static void show_progress(struct bulk *bulk, const struct line_reader *reader) {
   size_t refused = bulk->refused;
   const char *text = told(bulk->arena, bulk);
   if (refused > 0) text = arena_printf(bulk->arena, "%s, %zu refused", text, refused);
-  progress_show(&bulk->progress, line_reader_done(reader), line_reader_total(reader), text);
+  progress_bar_show(&bulk->progress, line_reader_done(reader), line_reader_total(reader), text);
 }
 
 /* Of one that is ended before its lines are, by a signal or an output that takes no more. */
@@ -95,7 +95,7 @@ static int end(struct bulk *bulk, struct status reading) {
   const struct session *session = bulk->session;
   bool json = session->invocation->json;
   size_t refused = bulk->refused;
-  progress_hide(&bulk->progress);
+  progress_bar_hide(&bulk->progress);
   bool failed = !status_is_ok(reading) || !status_is_ok(bulk->stop);
   if (output_error() != 0) say_farewell(bulk);
   bool tells = !json && !session->invocation->quiet && (bulk->done > 0 || !failed);

@@ -14,7 +14,7 @@
 
 void bulk_refuse(struct bulk *bulk, size_t line, struct status status) {
   bulk->refused++;
-  progress_hide(&bulk->progress);
+  progress_bar_hide(&bulk->progress);
   fflush(stdout);
   failure_of_line(bulk->session, status, line);
 }
@@ -40,7 +40,7 @@ static const char *derived_id(const struct bulk *bulk, const char *what, size_t 
 static void show_done(struct bulk *bulk, const void *answer) {
   const struct invocation *invocation = bulk->session->invocation;
   bool shows = invocation->json || invocation->quiet;
-  if (shows) progress_hide(&bulk->progress);
+  if (shows) progress_bar_hide(&bulk->progress);
   flockfile(stdout);
   if (invocation->quiet) show_id(answer);
   if (shows && !invocation->quiet) show_json_line(answer);

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "client/cli/line/session.h"
-#include "client/cli/output/progress.h"
+#include "client/cli/output/progress_bar.h"
 
 enum { BLOCK_LINES = 100, BLOCK_BYTES = 1000 * 1000 };
 
@@ -20,7 +20,7 @@ struct bulk {
   struct session *session;
   const char *seed;                       /* of request ids */
   const ProtobufCMethodDescriptor *batch; /* NULL if there is none */
-  struct progress progress;
+  struct progress_bar progress;
   _Atomic size_t lines, done, refused;
   _Atomic size_t unseen; /* of `done`: those that standard output should have had, but could not take */
   struct status stop;    /* not OK: an outage, or what every further line would meet; in the session's arena */

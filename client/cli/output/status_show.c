@@ -120,7 +120,7 @@ static const char *advice_without_answer(struct arena *arena, const struct servi
   }
 }
 
-static bool is_same_trouble(const struct service_report *left, const struct service_report *right) {
+static bool has_same_reason(const struct service_report *left, const struct service_report *right) {
   if (!left->status || !right->status || left->status->ready || right->status->ready) return false;
   return *left->status->reason && strcmp(left->status->reason, right->status->reason) == 0;
 }
@@ -130,7 +130,7 @@ static const char *names_of(struct arena *arena, const struct service_report *re
   const char *names = reports->name;
   *ret_many = false;
   for (size_t i = 1; i < count; i++) {
-    if (!is_same_trouble(reports, &reports[i])) continue;
+    if (!has_same_reason(reports, &reports[i])) continue;
     names = arena_printf(arena, "%s, %s", names, reports[i].name);
     *ret_many = true;
   }
@@ -162,7 +162,7 @@ static const char *advice_of_parked(struct arena *arena, const struct service_re
 
 static bool is_told_already(const struct service_report *reports, size_t index) {
   for (size_t i = 0; i < index; i++) {
-    if (is_same_trouble(&reports[i], &reports[index])) return true;
+    if (has_same_reason(&reports[i], &reports[index])) return true;
   }
   return false;
 }

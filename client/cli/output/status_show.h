@@ -20,7 +20,7 @@ void status_show_table(struct arena *arena, const struct service_report *reports
  * "ready" false and "reason". */
 void status_show_json(const struct service_report *reports, size_t count);
 
-/* Returns what is wrong with a service, and with the later ones that have the same trouble, and what to do next, in one
+/* Returns what is wrong with a service, and with the later ones that have the same reason, and what to do next, in one
  * sentence; returns NULL if nothing is wrong, or if an earlier one's sentence says it. */
 const char *status_advice(struct arena *arena, const struct service_report *reports, size_t count, size_t index);
 

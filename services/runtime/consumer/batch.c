@@ -263,19 +263,6 @@ static coroutine_fn struct status commit(struct batch *batch, size_t end) {
 
 /* ---- handling --------------------------------------------------------------------------------------------------- */
 
-/* Returns true for a status that says that the event is wrong, rather than that something is away or that Redis is in
- * trouble. */
-static bool blames_event(struct status status) {
-  if (status_is_ok(status) || status_is_transient(status)) return false;
-  return !redis_has_failed(status) && !status_is(status, reason_lease_lost);
-}
-
-static const char *fault_text(struct batch *batch, struct status status) {
-  const char *reason = status_reason(status);
-  if (!*reason) reason = status_code_name(status.code);
-  return arena_printf(batch->context.arena, "%s: %s", reason, status.message);
-}
-
 /* Returns what the service's code has given that can't be stored or sent, or NULL. */
 static const char *work_fault_text(struct batch *batch) {
   const char *fault = work_fault(batch->work);
@@ -356,8 +343,8 @@ static coroutine_fn struct status handle_run(struct batch *batch) {
   const struct event **events = arena_calloc(batch->context.arena, batch->count, sizeof *events);
   size_t count = run_of(batch, events);
   struct status status = call_handler(batch, *first, events, count);
-  if (!status_is_ok(status) && !blames_event(status)) return status;
-  const char *fault = status_is_ok(status) ? work_fault_text(batch) : fault_text(batch, status);
+  if (!status_is_ok(status) && !batch_event_is_blamed(status)) return status;
+  const char *fault = status_is_ok(status) ? work_fault_text(batch) : batch_event_fault(batch->context.arena, status);
   if (fault) {
     if (count == 1) (*first)->fault = fault;
     for (size_t i = 0; i < count; i++) first[i]->single = true;
@@ -408,8 +395,8 @@ static coroutine_fn struct status handle_single(struct batch *batch, size_t numb
   struct status status = call_handler(batch, slot, NULL, 0);
   *ret_done = false;
   if (work_conflicts(batch->work)) return end_before(batch, number);
-  if (!status_is_ok(status) && !blames_event(status)) return status;
-  slot->fault = status_is_ok(status) ? work_fault_text(batch) : fault_text(batch, status);
+  if (!status_is_ok(status) && !batch_event_is_blamed(status)) return status;
+  slot->fault = status_is_ok(status) ? work_fault_text(batch) : batch_event_fault(batch->context.arena, status);
   *ret_done = !slot->fault;
   return slot->fault ? begin_again(batch) : status_ok();
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/batch_event.h"
 
+#include "base/reason.h"
 #include "consumer/dead_letters.h"
 #include "loop/label.h"
+#include "redis/redis_reply.h"
 
 enum {
   REFUSALS_MAX = 10,
@@ -47,4 +49,15 @@ bool batch_event_is_contended(struct batch_event *slot, struct arena *arena, con
 
 void batch_event_count_refusal(struct batch_event *slot, struct arena *arena, const struct work_refusal *refusal) {
   if (++slot->refusals == REFUSALS_MAX) slot->fault = arena_printf(arena, "WORK_REFUSED: %s", refusal->why);
+}
+
+bool batch_event_is_blamed(struct status status) {
+  if (status_is_ok(status) || status_is_transient(status)) return false;
+  return !redis_has_failed(status) && !status_is(status, reason_lease_lost);
+}
+
+const char *batch_event_fault(struct arena *arena, struct status status) {
+  const char *reason = status_reason(status);
+  if (!*reason) reason = status_code_name(status.code);
+  return arena_printf(arena, "%s: %s", reason, status.message);
 }

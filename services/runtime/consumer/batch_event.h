@@ -37,3 +37,8 @@ bool batch_event_is_contended(struct batch_event *slot, struct arena *arena, con
 
 /* Counts any other refusal; after ten the event has a fault. */
 void batch_event_count_refusal(struct batch_event *slot, struct arena *arena, const struct work_refusal *refusal);
+
+/* Returns whether a handler's status says that the event is wrong, rather than that something is away or that Redis has
+ * failed; and the fault that the event has then. */
+bool batch_event_is_blamed(struct status status);
+const char *batch_event_fault(struct arena *arena, struct status status);

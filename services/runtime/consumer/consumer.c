@@ -7,12 +7,11 @@
 #include "base/log.h"
 #include "base/uuid.h"
 #include "consumer/batch.h"
+#include "consumer/consumer_alarm.h"
 #include "consumer/consumer_group.h"
 #include "consumer/housekeeping.h"
 #include "consumer/log_check.h"
-#include "consumer/trouble.h"
 #include "consumer/waiters.h"
-#include "loop/fail_point.h"
 #include "loop/loop.h"
 #include "store/log_clock.h"
 
@@ -40,7 +39,7 @@ struct consumer {
   struct outbox *outbox;    /* NULL if the service sends nothing */
   struct batch_parts parts; /* what batches need of them, and the term's reader */
   struct arena *arena;      /* of the term: its errors */
-  struct trouble trouble;
+  struct consumer_alarm alarm;
   bool stopping;
   int running; /* coroutines */
   struct condition ended;
@@ -48,35 +47,6 @@ struct consumer {
 
 static struct context term_context(const struct consumer *consumer, struct arena *arena) {
   return leader_context(&consumer->leader, arena, CALL_US);
-}
-
-/* ---- progress ---------------------------------------------------------------------------------------------------- */
-
-static struct status lost_answer(struct arena *arena, const char *where) {
-  return status_error(arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
-}
-
-/* Stores how far it has come, beyond what the commits of batches have told: the position, and where the groups are. At
- * the beginning of a term that has to work where Redis is out of memory, too. */
-static coroutine_fn struct status store_progress(struct consumer *consumer, struct context *context, bool begins) {
-  struct progress *progress = &consumer->progress;
-  struct event_store *store = progress->store;
-  int64_t log = progress->position.log_time;
-  struct transaction transaction = transaction_of(store, context->arena);
-  transaction.frees = begins;
-  transaction_require_value(&transaction, lease_epoch_key(store, context->arena), consumer->leader.term.epoch_text);
-  bool moves_log = log > progress->stored_log;
-  if (moves_log) progress_add(progress, &transaction, log, NULL);
-  consumer_group_add(&consumer->group, &transaction, NULL);
-  if (fail_point("consumer.before_store")) return lost_answer(context->arena, "consumer.before_store");
-  struct transaction_result result;
-  struct status status = transaction_run(&transaction, context, &result);
-  if (!status_is_ok(status)) return status;
-  if (fail_point("consumer.after_store")) return lost_answer(context->arena, "consumer.after_store");
-  if (result.outcome != TRANSACTION_DONE) return lease_lost(context->arena);
-  consumer_group_moved(&consumer->group);
-  if (moves_log) progress_stored(progress, log);
-  return status_ok();
 }
 
 /* ---- a term ----------------------------------------------------------------------------------------------------- */
@@ -92,7 +62,7 @@ static coroutine_fn struct status begin_term(struct consumer *consumer) {
   consumer_group_begin(&consumer->group);
   status = log_check(progress, &context);
   if (status_is_ok(status)) status = dead_letters_load(consumer->dead_letters, &context);
-  if (status_is_ok(status)) status = store_progress(consumer, &context, true);
+  if (status_is_ok(status)) status = consumer_group_store(&consumer->group, &context, true);
   if (!status_is_ok(status)) return status;
   for (size_t i = 0; i < progress->stream_count; i++) {
     stream_reader_add(consumer->parts.reader, progress->streams[i].key, progress->streams[i].applied);
@@ -122,7 +92,7 @@ static coroutine_fn struct status keep_house(struct consumer *consumer, bool cau
   if (!due && !group_due) return status_ok();
   struct context context = term_context(consumer, arena_new());
   struct status status = status_ok();
-  if (group_due) status = store_progress(consumer, &context, false);
+  if (group_due) status = consumer_group_store(&consumer->group, &context, false);
   if (due && caught_up && status_is_ok(status)) status = look_at_streams(consumer, &context);
   if (due && status_is_ok(status) && !dead_letters_is_empty(consumer->dead_letters)) {
     status = dead_letters_load(consumer->dead_letters, &context);
@@ -140,7 +110,7 @@ static coroutine_fn struct status report_position(struct consumer *consumer, int
   bool due = asked || clock_monotonic_us() - progress->stored_us >= STORE_US;
   if (!due || progress->stored_log >= progress->position.log_time) return status_ok();
   struct context context = term_context(consumer, arena_new());
-  struct status status = status_copy(store_progress(consumer, &context, false), consumer->arena);
+  struct status status = status_copy(consumer_group_store(&consumer->group, &context, false), consumer->arena);
   arena_free(context.arena);
   return status;
 }
@@ -282,7 +252,7 @@ static coroutine_fn void end_term(struct consumer *consumer, struct status statu
   if (status_is(status, reason_lease_lost)) {
     leader_lost_term(&consumer->leader);
   } else if (!status_is_ok(status)) {
-    trouble_tell(&consumer->trouble, status);
+    consumer_alarm_raise(&consumer->alarm, status);
     back_off(consumer, backoff_us);
   }
   stream_reader_await(consumer->parts.reader);
@@ -307,7 +277,7 @@ static coroutine_fn void handle_events(void *argument) {
     while (status_is_ok(status) && goes_on(consumer)) {
       status = poll_once(consumer, &state);
       if (!status_is_ok(status)) break;
-      trouble_over(&consumer->trouble);
+      consumer_alarm_clear(&consumer->alarm);
       backoff_us = BACKOFF_MIN_US;
     }
     end_term(consumer, status, &backoff_us);
@@ -348,7 +318,7 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
   leader->lease_ms = options->lease_ms ? options->lease_ms : LEASE_MS;
   *progress = progress_of(leader, arena, options->subscriptions, options->subscription_count);
   consumer->group = consumer_group_of(progress, arena);
-  consumer->trouble.progress = progress;
+  consumer->alarm.progress = progress;
   consumer->waiters.progress = progress;
   consumer->housekeeping =
       (struct housekeeping){.progress = progress, .housekeep = options->housekeep, .user = options->user};

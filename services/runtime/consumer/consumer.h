@@ -15,7 +15,7 @@
  * `<service>_alone` (crash_guard.h); List `<service>_parked:<key>` and Sets `<service>_parked_keys`,
  * `<service>_parked_lists` (dead_letters.h); List `<service>_outbox` (outbox.h).
  *
- * An event that can't be decoded, that its handler refuses for good (neither status_is_transient nor a trouble of
+ * An event that can't be decoded, that its handler refuses for good (neither status_is_transient nor an error of
  * Redis), or that ended the process three times while it ran alone, is dead-lettered: appended to
  * `<service>_parked:<key>` with the reason, and so are the later events of its key; other keys go on. Outages
  * dead-letter nothing.

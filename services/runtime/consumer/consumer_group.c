@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "consumer/lease.h"
+#include "loop/fail_point.h"
 
 enum { BEHIND_US = 100000 };
 
@@ -14,7 +16,7 @@ struct group_stream {
   bool moves;                      /* by the transaction that is under way */
 };
 
-struct consumer_group consumer_group_of(const struct progress *progress, struct arena *arena) {
+struct consumer_group consumer_group_of(struct progress *progress, struct arena *arena) {
   size_t count = progress->stream_count;
   return (struct consumer_group){.progress = progress,
                                  .streams = arena_calloc(arena, count, sizeof(struct group_stream)),
@@ -78,4 +80,31 @@ void consumer_group_moved(struct consumer_group *group) {
     group->streams[i].moves = false;
   }
   group->moved_us = clock_monotonic_us();
+}
+
+/* ---- alone ------------------------------------------------------------------------------------------------------ */
+
+static struct status lost_answer(struct arena *arena, const char *where) {
+  return status_error(arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
+}
+
+coroutine_fn struct status consumer_group_store(struct consumer_group *group, struct context *context, bool begins) {
+  struct progress *progress = group->progress;
+  struct event_store *store = progress->store;
+  int64_t log = progress->position.log_time;
+  struct transaction transaction = transaction_of(store, context->arena);
+  transaction.frees = begins;
+  transaction_require_value(&transaction, lease_epoch_key(store, context->arena), progress->leader->term.epoch_text);
+  bool moves_log = log > progress->stored_log;
+  if (moves_log) progress_add(progress, &transaction, log, NULL);
+  consumer_group_add(group, &transaction, NULL);
+  if (fail_point("consumer.before_store")) return lost_answer(context->arena, "consumer.before_store");
+  struct transaction_result result;
+  struct status status = transaction_run(&transaction, context, &result);
+  if (!status_is_ok(status)) return status;
+  if (fail_point("consumer.after_store")) return lost_answer(context->arena, "consumer.after_store");
+  if (result.outcome != TRANSACTION_DONE) return lease_lost(context->arena);
+  consumer_group_moved(group);
+  if (moves_log) progress_stored(progress, log);
+  return status_ok();
 }

@@ -13,13 +13,13 @@
 struct group_stream;
 
 struct consumer_group {
-  const struct progress *progress;
+  struct progress *progress;
   struct group_stream *streams; /* where the group is in each, as far as is known */
   struct group_stream *next;    /* where it will be once the transaction under way is done */
   int64_t moved_us;             /* when it was moved last (clock_monotonic_us) */
 };
 
-struct consumer_group consumer_group_of(const struct progress *progress, struct arena *arena);
+struct consumer_group consumer_group_of(struct progress *progress, struct arena *arena);
 
 /* Says that the positions have just been loaded: the next move looks at all streams, and makes groups that are
  * missing. */
@@ -38,3 +38,8 @@ void consumer_group_add(struct consumer_group *group, struct transaction *transa
 
 /* Says that this was done. Whoever does not say so adds it to a later transaction. */
 void consumer_group_moved(struct consumer_group *group);
+
+/* Stores the position, where commits of batches have not told it, and moves the group: a transaction for these alone.
+ * At the beginning of a term that has to work where Redis is out of memory, too. Errors: as transaction_run;
+ * LEASE_LOST. */
+coroutine_fn struct status consumer_group_store(struct consumer_group *group, struct context *context, bool begins);

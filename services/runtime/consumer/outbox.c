@@ -30,7 +30,7 @@ struct outbox {
   const ProtobufCFieldDescriptor *field; /* of the request: the messages */
   struct outbox_list list;
   size_t single_left; /* a batch was refused: so many go one by one, to find the one at fault */
-  bool stopping, in_trouble, woken;
+  bool stopping, alarmed, woken;
   struct condition wake;
 };
 
@@ -222,17 +222,17 @@ static coroutine_fn struct status deliver(struct outbox *outbox, struct delivery
 static void say(struct outbox *outbox, struct status status) {
   if (status_is(status, reason_lease_lost)) return;
   const char *method = outbox->options.route->method;
-  if (!status_is_ok(status) && !outbox->in_trouble) {
+  if (!status_is_ok(status) && !outbox->alarmed) {
     log_event(LOG_WARN, "messages can't be delivered, they wait", "method", method, "reason", status_reason(status),
               "detail", status.message, NULL);
-  } else if (status_is_ok(status) && outbox->in_trouble) {
+  } else if (status_is_ok(status) && outbox->alarmed) {
     log_event(LOG_INFO, "messages are delivered again", "method", method, NULL);
   }
-  outbox->in_trouble = !status_is_ok(status);
+  outbox->alarmed = !status_is_ok(status);
 }
 
 /* Makes one delivery. *ret_more is false if nothing waits. Returns false if it failed. A list that others have changed
- * is read again at once, which is no trouble. */
+ * is read again at once, which is no failure. */
 static coroutine_fn bool deliver_next(struct outbox *outbox, bool *ret_more) {
   struct outbox_list *list = &outbox->list;
   struct delivery delivery = {.context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US}};

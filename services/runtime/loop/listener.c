@@ -20,8 +20,8 @@
 enum {
   SOCKETS_MAX = 8,        /* addresses of one name */
   ACCEPTS_PER_TURN = 64,  /* before others have their turn */
-  LOOK_MS = 100,          /* how often the listener looks whether trouble is over */
-  QUIET_US = 1000 * 1000, /* trouble is over when nothing has been refused for so long */
+  LOOK_MS = 100,          /* how often the listener looks whether an alarm is over */
+  QUIET_US = 1000 * 1000, /* an alarm is over when nothing has been refused for so long */
   RECOUNT_US = 10 * 1000, /* connections are counted this often at most, since refusing must be cheap */
   TEXT_BYTES = 160,
 };
@@ -34,10 +34,10 @@ struct connection {
 };
 
 /* A reason why connections aren't taken: the log says when it begins and when it has ended. */
-struct trouble {
-  bool is;
+struct alarm {
+  bool raised;
   int64_t last_us;
-  char text[TEXT_BYTES]; /* for listener_trouble */
+  char text[TEXT_BYTES]; /* for listener_refusal */
 };
 
 struct listener {
@@ -46,14 +46,14 @@ struct listener {
   uv_poll_t polls[SOCKETS_MAX];
   int socket_count;
   int port;
-  uv_timer_t timer; /* runs while there is trouble */
+  uv_timer_t timer; /* runs while an alarm is raised */
   int closing;      /* handles that libuv has not let go of */
   struct connection *connections;
   size_t count;
   int64_t counted_us;
-  struct trouble full;    /* all connections are in use */
-  struct trouble crowded; /* one client's are: no trouble for others, so without a text */
-  struct trouble starved; /* the system gives no descriptors */
+  struct alarm full;    /* all connections are in use */
+  struct alarm crowded; /* one client's are, which is nothing to others, so without a text */
+  struct alarm starved; /* the system gives no descriptors */
 };
 
 /* ---- addresses -------------------------------------------------------------------------------------------------- */
@@ -162,8 +162,8 @@ static struct status bind_address(struct listener *listener, struct arena *arena
   } else {
     const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found;
-    int trouble = getaddrinfo(host, colon + 1, &wanted, &found);
-    if (trouble != 0) return unavailable(arena, address, gai_strerror(trouble));
+    int failure = getaddrinfo(host, colon + 1, &wanted, &found);
+    if (failure != 0) return unavailable(arena, address, gai_strerror(failure));
     done = add_addresses(listener, found);
     int error = errno;
     freeaddrinfo(found);
@@ -211,21 +211,21 @@ static size_t connections_of(const struct listener *listener, const struct in6_a
   return count;
 }
 
-/* ---- trouble ---------------------------------------------------------------------------------------------------- */
+/* ---- alarms ----------------------------------------------------------------------------------------------------- */
 
 static void look_for_end(uv_timer_t *timer);
 
 /* Returns true if it is the first of its kind for a while. */
-static bool begins(struct listener *listener, struct trouble *trouble) {
-  bool first = !trouble->is;
-  trouble->is = true;
-  trouble->last_us = clock_monotonic_us();
+static bool raise_alarm(struct listener *listener, struct alarm *alarm) {
+  bool first = !alarm->raised;
+  alarm->raised = true;
+  alarm->last_us = clock_monotonic_us();
   if (!uv_is_active((uv_handle_t *)&listener->timer)) uv_timer_start(&listener->timer, look_for_end, LOOK_MS, LOOK_MS);
   return first;
 }
 
 static void tell_full(struct listener *listener) {
-  if (!begins(listener, &listener->full)) return;
+  if (!raise_alarm(listener, &listener->full)) return;
   snprintf(listener->full.text, TEXT_BYTES, "new connections are refused: there are %zu, as many as there may be",
            listener->options.connections);
   log_event(LOG_WARN, "new connections are refused", "address", listener->options.address, "connections",
@@ -233,7 +233,7 @@ static void tell_full(struct listener *listener) {
 }
 
 static void tell_crowded(struct listener *listener, const struct in6_addr *client) {
-  if (!begins(listener, &listener->crowded)) return;
+  if (!raise_alarm(listener, &listener->crowded)) return;
   char text[INET6_ADDRSTRLEN];
   inet_ntop(AF_INET6, client, text, sizeof(text));
   log_event(LOG_WARN, "new connections of one client are refused", "address", listener->options.address, "client", text,
@@ -241,20 +241,20 @@ static void tell_crowded(struct listener *listener, const struct in6_addr *clien
 }
 
 static void tell_starved(struct listener *listener, const char *cause) {
-  if (!begins(listener, &listener->starved)) return;
+  if (!raise_alarm(listener, &listener->starved)) return;
   snprintf(listener->starved.text, TEXT_BYTES, "new connections can't be taken: %s", cause);
   log_event(LOG_ERROR, "new connections can't be taken", "address", listener->options.address, "error", cause, NULL);
 }
 
-static void end_if_over(struct listener *listener, struct trouble *trouble, const char *what) {
-  if (!trouble->is || clock_monotonic_us() - trouble->last_us < QUIET_US) return;
-  trouble->is = false;
+static void clear_if_over(struct listener *listener, struct alarm *alarm, const char *what) {
+  if (!alarm->raised || clock_monotonic_us() - alarm->last_us < QUIET_US) return;
+  alarm->raised = false;
   log_event(LOG_INFO, what, "address", listener->options.address, NULL);
 }
 
-const char *listener_trouble(const struct listener *listener) {
-  if (listener->starved.is) return listener->starved.text;
-  return listener->full.is ? listener->full.text : "";
+const char *listener_refusal(const struct listener *listener) {
+  if (listener->starved.raised) return listener->starved.text;
+  return listener->full.raised ? listener->full.text : "";
 }
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
@@ -338,14 +338,14 @@ static void start_polls(struct listener *listener) {
 
 static void look_for_end(uv_timer_t *timer) {
   struct listener *listener = timer->data;
-  if (listener->starved.is) start_polls(listener);
+  if (listener->starved.raised) start_polls(listener);
   recount(listener);
   if (listener->count < listener->options.connections) {
-    end_if_over(listener, &listener->full, "new connections are taken again");
+    clear_if_over(listener, &listener->full, "new connections are taken again");
   }
-  end_if_over(listener, &listener->crowded, "new connections of one client are no longer refused");
-  end_if_over(listener, &listener->starved, "new connections can be taken again");
-  if (!listener->full.is && !listener->crowded.is && !listener->starved.is) uv_timer_stop(timer);
+  clear_if_over(listener, &listener->crowded, "new connections of one client are no longer refused");
+  clear_if_over(listener, &listener->starved, "new connections can be taken again");
+  if (!listener->full.raised && !listener->crowded.raised && !listener->starved.raised) uv_timer_stop(timer);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */

@@ -43,4 +43,4 @@ void listener_start(struct listener *listener);
 void listener_close(struct listener *listener);
 
 /* Returns why connections aren't taken, for people; "" if they are. The text is static or the listener's. */
-const char *listener_trouble(const struct listener *listener);
+const char *listener_refusal(const struct listener *listener);

@@ -36,7 +36,7 @@ static void on_required(redisAsyncContext *hiredis, void *data, void *greeting) 
   if (reply && reply->type != REDIS_REPLY_STATUS) refuse(greeting, reply);
 }
 
-/* Errors that concern the connection as a whole. PING reports troubles that only some commands meet, too (MISCONF: no
+/* Errors that concern the connection as a whole. PING reports errors that only some commands meet, too (MISCONF: no
  * writes); those commands report them. */
 static bool is_unusable(const redisReply *reply) {
   static const char *const starts[] = {"LOADING ", "NOAUTH ", "DENIED ", "ERR max number of clients"};

@@ -232,8 +232,8 @@ size_t rpc_server_calls(const struct rpc_server *server) {
   return server->calls;
 }
 
-const char *rpc_server_trouble(const struct rpc_server *server) {
-  return server->listener ? listener_trouble(server->listener) : "";
+const char *rpc_server_refusal(const struct rpc_server *server) {
+  return server->listener ? listener_refusal(server->listener) : "";
 }
 
 void rpc_server_start(struct rpc_server *server) {

@@ -125,7 +125,7 @@ void rpc_server_free(struct rpc_server *server);
 size_t rpc_server_calls(const struct rpc_server *server);
 
 /* Returns why new connections aren't taken, for people; "" if they are. */
-const char *rpc_server_trouble(const struct rpc_server *server);
+const char *rpc_server_refusal(const struct rpc_server *server);
 
 /* Answers a unary call with a reply that is packed already: a message of the type that the proto names, which the
  * caller of this has checked. The bytes live in the call's arena. The handler returns OK then, without a reply. */

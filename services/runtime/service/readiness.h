@@ -5,7 +5,7 @@
 #include "service/service.h"
 
 /* Why it could not; "" when it could. Valid until the loop turns. */
-const char *readiness_trouble(const struct service *service);
+const char *readiness_reason(const struct service *service);
 
 /* Returns true if that is because Redis can't be reached, which the connection itself has logged. */
 bool readiness_is_outage(const struct service *service);

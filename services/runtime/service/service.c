@@ -233,19 +233,19 @@ static void start_consumer(struct life *life) {
   service->consumer = consumer_start(service->loop, service->arena, &options);
 }
 
-/* Returns whether another part logs the trouble, with one line when it begins and one when it ends: the connection logs
- * an outage of Redis, the listener that it can't take connections. */
+/* Returns whether another part logs why it is not ready, with one line when it begins and one when it ends: the
+ * connection logs an outage of Redis, the listener that it can't take connections. */
 static bool is_told_elsewhere(const struct life *life) {
-  const char *trouble = readiness_trouble(&life->service);
-  return *trouble && (readiness_is_outage(&life->service) || trouble == life->service.refusing);
+  const char *reason = readiness_reason(&life->service);
+  return *reason && (readiness_is_outage(&life->service) || reason == life->service.refusing);
 }
 
 static void tell_readiness(struct life *life, bool ready) {
   health_set_ready(life->health, ready);
-  const char *trouble = readiness_trouble(&life->service);
+  const char *reason = readiness_reason(&life->service);
   bool is_told = is_told_elsewhere(life);
   if (ready && !life->told_elsewhere) log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
-  if (!ready && !is_told) log_event(LOG_WARN, "not serving", "reason", trouble, NULL);
+  if (!ready && !is_told) log_event(LOG_WARN, "not serving", "reason", reason, NULL);
   life->told_elsewhere = is_told;
 }
 
@@ -261,8 +261,8 @@ static coroutine_fn void serve_until_stopped(struct life *life) {
       checked = generation;
       checked_us = clock_monotonic_us();
     }
-    life->service.refusing = rpc_server_trouble(life->server);
-    bool ready = !*readiness_trouble(&life->service);
+    life->service.refusing = rpc_server_refusal(life->server);
+    bool ready = !*readiness_reason(&life->service);
     bool has_another_reason = !ready && life->told_elsewhere && !is_told_elsewhere(life);
     if (ready != told || has_another_reason) tell_readiness(life, ready);
     told = ready;

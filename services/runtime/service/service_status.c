@@ -26,7 +26,7 @@ struct service_status {
   int64_t start_us; /* wall clock */
 
   struct consumer_backlog backlog;
-  char trouble[256]; /* why it is unknown; "" means it isn't */
+  char unknown[256]; /* why it is; "" means it isn't */
   int64_t read_us;   /* when it was read, or tried; 0 means never */
   bool reading;
   struct condition read_over;
@@ -45,7 +45,7 @@ static coroutine_fn void read_backlog(struct service_status *self) {
   struct consumer_backlog backlog = consumer_backlog_unread(consumer_progress(consumer));
   struct status status = consumer_backlog_read(consumer_progress(consumer), &context, &backlog);
   self->backlog = backlog;
-  snprintf(self->trouble, sizeof self->trouble, "%s", status_is_ok(status) ? "" : status.message);
+  snprintf(self->unknown, sizeof self->unknown, "%s", status_is_ok(status) ? "" : status.message);
   self->read_us = clock_monotonic_us();
   self->reading = false;
   condition_signal_all(&self->read_over);
@@ -63,7 +63,7 @@ static coroutine_fn void refresh_backlog(struct service_status *self, int64_t de
     return;
   }
   self->backlog = consumer_backlog_unread(consumer_progress(self->service->consumer));
-  self->trouble[0] = '\0';
+  self->unknown[0] = '\0';
 }
 
 static Ordershop__V1__ConsumerState state_of(const struct consumer *consumer) {
@@ -109,10 +109,10 @@ static coroutine_fn Ordershop__V1__ConsumerStatus *consumer_status(struct servic
 
 static char *reason_of(const struct service_status *self, struct arena *arena, bool ready) {
   const struct service *service = self->service;
-  const char *trouble = readiness_trouble(service);
-  if (readiness_is_outage(service)) return arena_printf(arena, "Redis is unreachable: %s", trouble);
-  if (ready) return arena_strdup(arena, self->trouble);
-  return arena_strdup(arena, *trouble ? trouble : "the process is starting or stopping");
+  const char *reason = readiness_reason(service);
+  if (readiness_is_outage(service)) return arena_printf(arena, "Redis is unreachable: %s", reason);
+  if (ready) return arena_strdup(arena, self->unknown);
+  return arena_strdup(arena, *reason ? reason : "the process is starting or stopping");
 }
 
 static coroutine_fn struct status get_service_status(struct rpc_call *call, const void *request,

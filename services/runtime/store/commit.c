@@ -5,10 +5,9 @@
 
 #include "base/clock.h"
 #include "redis/redis_reply.h"
-#include "store/event_store.h"
 #include "store/known_log.h"
-#include "store/transaction.h"
 #include "store/log_clock.h"
+#include "store/transaction.h"
 
 enum {
   COMMIT_STEPS = 300, /* guards, changes and what counts as them: a Redis of 2026 takes about 2 ms for it */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/message.h"
 #include "base/uuid.h"
+#include "store/event_store.h"
 #include "store/record.h"
 
 const char *entity_key(const struct event_store *store, struct arena *arena, const struct entity_type *type,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log clock: the clock of the shop's log, a key in Redis (log_time.h), and what this process has seen of it. Threads: the
- * loop's. */
+/* Log clock: the clock of the shop's log, a key in Redis (log_time.h), and what this process has seen of it. Threads:
+ * the loop's. */
 #pragma once
 
 #include "base/context.h"

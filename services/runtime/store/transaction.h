@@ -19,8 +19,8 @@
 #include "base/status.h"
 #include "loop/coroutine.h"
 #include "redis/redis_arguments.h"
-#include "store/event_store.h"
 #include "store/program.h"
+#include "store/store_connections.h"
 
 /* A guard or a change. */
 struct transaction_step {

@@ -7,14 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct progress {
+struct progress_bar {
   bool shown; /* there is a bar to wipe away */
   int64_t drawn_us;
 };
 
 /* Draws the bar anew, at most ten times a second. A `total` of 0 means that it is not known how much there is. `text`
  * stands behind the bar. */
-void progress_show(struct progress *progress, uint64_t done, uint64_t total, const char *text);
+void progress_bar_show(struct progress_bar *bar, uint64_t done, uint64_t total, const char *text);
 
 /* Wipes the bar away, before something else is written. */
-void progress_hide(struct progress *progress);
+void progress_bar_hide(struct progress_bar *bar);

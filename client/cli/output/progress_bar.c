@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/cli/output/progress.h"
+#include "client/cli/output/progress_bar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,22 +17,22 @@ static void draw_bar(uint64_t done, uint64_t total) {
   fprintf(stderr, "[%.*s%.*s] %3d%%  ", filled, full, WIDTH - filled, empty, (int)(done * 100 / total));
 }
 
-void progress_show(struct progress *progress, uint64_t done, uint64_t total, const char *text) {
+void progress_bar_show(struct progress_bar *bar, uint64_t done, uint64_t total, const char *text) {
   const char *term = getenv("TERM");
   if (!terminal_is_messages() || !term || strcmp(term, "dumb") == 0) return;
   int64_t now_us = clock_monotonic_us();
-  if (progress->shown && now_us - progress->drawn_us < INTERVAL_US) return;
-  progress->shown = true;
-  progress->drawn_us = now_us;
+  if (bar->shown && now_us - bar->drawn_us < INTERVAL_US) return;
+  bar->shown = true;
+  bar->drawn_us = now_us;
   fputc('\r', stderr);
   if (total > 0) draw_bar(done, total);
   fprintf(stderr, "%s\x1b[K", text);
   fflush(stderr);
 }
 
-void progress_hide(struct progress *progress) {
-  if (!progress->shown) return;
+void progress_bar_hide(struct progress_bar *bar) {
+  if (!bar->shown) return;
   fputs("\r\x1b[K", stderr);
   fflush(stderr);
-  *progress = (struct progress){.shown = false};
+  *bar = (struct progress_bar){.shown = false};
 }
