@@ -45,7 +45,7 @@ void mail_retry_remove(struct transaction *transaction, const char *id) {
 }
 
 /* The ids whose next try is due by `until`, at most `max`. */
-static coroutine_fn struct status load_ids(struct event_store *store, struct context *context, const char *until,
+static coroutine_fn struct status read_ids(struct event_store *store, struct context *context, const char *until,
                                            size_t max, const struct redis_reply **ret_ids) {
   struct redis_arguments range = redis_command_of(context->arena, "ZRANGEBYSCORE", next_key(store, context->arena),
                                                   "-inf", until, "LIMIT", "0", NULL);
@@ -72,7 +72,7 @@ coroutine_fn struct status mail_retry_load_due(struct event_store *store, struct
   const char *now = arena_printf(context->arena, "%" PRId64, clock_wall_us());
   const struct redis_reply *ids;
   *ret_count = 0;
-  struct status status = load_ids(store, context, now, max, &ids);
+  struct status status = read_ids(store, context, now, max, &ids);
   if (!status_is_ok(status) || ids->count == 0) return status;
   for (size_t i = 0; i < ids->count; i++) ret_retries[i].id = redis_reply_text(redis_reply_at(ids, i));
   *ret_count = ids->count;
@@ -81,7 +81,7 @@ coroutine_fn struct status mail_retry_load_due(struct event_store *store, struct
 
 coroutine_fn struct status mail_retry_any(struct event_store *store, struct context *context, bool *ret_any) {
   const struct redis_reply *ids;
-  struct status status = load_ids(store, context, "+inf", 1, &ids);
+  struct status status = read_ids(store, context, "+inf", 1, &ids);
   if (status_is_ok(status)) *ret_any = ids->count > 0;
   return status;
 }

@@ -121,7 +121,7 @@ shop_knows_no_service() { includes '[a-z]+_service\.h' services/common | nothing
 
 internal_contract_is_not_in_the_public_one() { ! grep -rn 'ordershop/internal' proto/ordershop/v1; }
 
-# A service of one file has its main there; one whose parts tests link has it apart.
+# A service of one file has its main there; one of several has it apart.
 every_service_has_the_same_face() {
   local service file
   for service in "${shop_services[@]}"; do

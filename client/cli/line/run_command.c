@@ -14,7 +14,7 @@ int command_run(struct arena *arena, const struct invocation *invocation) {
   if (noun->offline) return show(&session);
   struct status status = session_open(arena, invocation, &session);
   if (!status_is_ok(status)) return failure_of_usage(invocation->json, status);
-  int exit_status = invocation->watch_ms > 0 ? watch(&session, show) : show(&session);
+  int exit_status = invocation->watch_ms > 0 ? session_watch(&session, show) : show(&session);
   session_close(&session);
   return exit_status;
 }

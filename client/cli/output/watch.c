@@ -123,6 +123,6 @@ static int watch_in_lines(struct session *session, int (*show)(struct session *)
   return exit_status;
 }
 
-int watch(struct session *session, int (*show)(struct session *)) {
+int session_watch(struct session *session, int (*show)(struct session *)) {
   return terminal_moves_cursor() ? watch_on_screen(session, show) : watch_in_lines(session, show);
 }

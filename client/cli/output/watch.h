@@ -7,4 +7,4 @@
 /* Goes on until Ctrl-C, or until `show` returns EXIT_USAGE or the output has no reader any more. `show` writes to
  * stdout and stderr as if it were called once; its session has an arena of its own for each time. Returns the exit
  * status. */
-int watch(struct session *session, int (*show)(struct session *));
+int session_watch(struct session *session, int (*show)(struct session *));

@@ -224,10 +224,10 @@ static void resume(struct scheduler *scheduler, struct coroutine *coroutine) {
     scheduler->running = coroutine;
     switch_to_coroutine(scheduler, coroutine);
     scheduler->running = NULL;
-    void (*call)(void *argument) = scheduler->call;
-    if (!call) break;
+    void (*run)(void *argument) = scheduler->call;
+    if (!run) break;
     scheduler->call = NULL;
-    call(scheduler->call_argument);
+    run(scheduler->call_argument);
   }
   if (coroutine->state == COROUTINE_ENDED) coroutine_put_back(scheduler, coroutine);
   atomic_store_explicit(&scheduler->current, NULL, memory_order_release);
