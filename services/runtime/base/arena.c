@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/plain_format.h"
 #include "base/poison.h"
 
 enum {
@@ -191,7 +192,8 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list values) {
   char *at = arena->at;
   size_t room = (size_t)(arena->end - at);
   memory_unpoison(at, room);
-  int length = vsnprintf(at, room, format, values);
+  int length = (int)plain_format(at, room, format, values);
+  if (length < 0) length = vsnprintf(at, room, format, values);
   memory_poison(at, room);
   size_t size = length < 0 ? 1 : (size_t)length + 1;
   char *text = arena_alloc(arena, size);

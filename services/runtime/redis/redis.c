@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/plain_format.h"
 #include "redis/redis_private.h"
 #include "redis/redis_server_private.h"
 
@@ -169,7 +170,8 @@ const char *redis_key(const struct redis *redis, struct arena *arena, const char
   va_list values, again;
   va_start(values, format);
   va_copy(again, values);
-  size_t size = (size_t)vsnprintf(text, sizeof text, format, values);
+  long length = plain_format(text, sizeof text, format, values);
+  size_t size = (size_t)(length < 0 ? vsnprintf(text, sizeof text, format, values) : length);
   va_end(values);
 
   char *key = arena_alloc(arena, redis->key_prefix_size + size + 1);

@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { MIN_CAPACITY = 8 };
@@ -48,9 +47,7 @@ void redis_add_bytes(struct redis_arguments *arguments, const void *bytes, size_
 }
 
 void redis_add_number(struct redis_arguments *arguments, int64_t number) {
-  char text[24];
-  int size = snprintf(text, sizeof text, "%" PRId64, number);
-  redis_add_bytes(arguments, arena_memdup(arguments->arena, text, (size_t)size), (size_t)size);
+  redis_add_text(arguments, arena_printf(arguments->arena, "%" PRId64, number));
 }
 
 void redis_add_all(struct redis_arguments *arguments, const struct redis_arguments *more) {
