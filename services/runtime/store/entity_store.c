@@ -2,7 +2,6 @@
 #include "store/entity_store.h"
 
 #include <google/protobuf/timestamp.pb-c.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -83,7 +82,7 @@ const char *entity_type_fault(struct arena *arena, const struct entity_type *typ
 
 /* An entity on its way into a transaction. */
 struct stored {
-  const char *id, *key;
+  const char *id, *key, *what; /* what: is to be done with it, for a fault */
   struct record record;
 };
 
@@ -96,11 +95,12 @@ static bool check_entity(struct transaction *transaction, const struct entity_ty
     transaction_refuse(transaction, "an entity can't be %s: %s", what, fault);
     return false;
   }
-  struct stored stored = {.record = record_of(arena, type->descriptor, entity)};
-  if (stored.record.fault) {
-    transaction_refuse(transaction, "a %s can't be %s: %s", type->name, what, stored.record.fault);
+  fault = record_type_fault(arena, type->descriptor, entity);
+  if (fault) {
+    transaction_refuse(transaction, "a %s can't be %s: %s", type->name, what, fault);
     return false;
   }
+  struct stored stored = {.what = what};
   stored.id = uuid_canonical(arena, message_text(entity, "id"));
   if (!stored.id) {
     transaction_refuse(transaction, "a %s can't be %s: its id \"%s\" is no UUID", type->name, what,
@@ -126,9 +126,13 @@ static bool check_loaded(struct transaction *transaction, const struct entity_ty
   return false;
 }
 
-/* Packs it again, with what the store has set in it. */
-static void pack_again(struct transaction *transaction, const void *entity, struct stored *stored) {
-  stored->record.bytes = message_pack(transaction->arena, entity, &stored->record.size);
+/* Packs it, with what the store has set in it. What can't be packed is a fault of the transaction, of which nothing is
+ * stored then. */
+static void pack(struct transaction *transaction, const struct entity_type *type, const void *entity,
+                 struct stored *stored) {
+  stored->record = record_of(transaction->arena, type->descriptor, entity);
+  if (!stored->record.fault) return;
+  transaction_refuse(transaction, "a %s can't be %s: %s", type->name, stored->what, stored->record.fault);
 }
 
 /* ---- what is stored --------------------------------------------------------------------------------------------- */
@@ -203,7 +207,7 @@ int entity_put_created(struct transaction *transaction, const struct entity_type
   message_set_number(entity, "version", 1);
   message_set_time(arena, entity, "create_time", now);
   message_set_time(arena, entity, "update_time", now);
-  pack_again(transaction, entity, &stored);
+  pack(transaction, type, entity, &stored);
 
   int guard = 0;
   if (type->life != ENTITY_FINAL) {
@@ -217,9 +221,20 @@ int entity_put_created(struct transaction *transaction, const struct entity_type
   return guard;
 }
 
-static int require_version(struct transaction *transaction, const void *entity, const struct stored *stored) {
-  const char *version = arena_printf(transaction->arena, "%" PRId64, message_number(entity, "version"));
-  return transaction_require_field(transaction, stored->key, "version", version);
+/* Requires that the entity still is as it was loaded. One that was deleted and made anew since has the same versions
+ * again, but another time of creation. */
+static int require_loaded(struct transaction *transaction, const struct entity_type *type, const void *entity,
+                          const struct stored *stored) {
+  struct arena *arena = transaction->arena;
+  struct redis_arguments fields = redis_arguments_empty(arena);
+  redis_add_text(&fields, "version");
+  redis_add_number(&fields, message_number(entity, "version"));
+  const char *created = message_field_text(arena, entity, message_field(type->descriptor, "create_time"));
+  if (type->life == ENTITY_CHANGES && !type->packed_only && created) {
+    redis_add_text(&fields, "create_time");
+    redis_add_text(&fields, created);
+  }
+  return transaction_require_fields(transaction, stored->key, &fields);
 }
 
 /* The entity as its updated events tell it. */
@@ -234,12 +249,12 @@ int entity_put_updated_since(struct transaction *transaction, const struct entit
   struct arena *arena = transaction->arena;
   struct stored stored;
   if (!check_loaded(transaction, type, entity, "updated", ENTITY_FINAL, &stored)) return 0;
-  int guard = require_version(transaction, entity, &stored);
+  int guard = require_loaded(transaction, type, entity, &stored);
   message_set_number(entity, "version", message_number(entity, "version") + 1);
   message_set_time(arena, entity, "update_time", event_store_now(transaction->store));
-  pack_again(transaction, entity, &stored);
+  pack(transaction, type, entity, &stored);
   struct stored told = stored;
-  if (type->told_once) pack_again(transaction, without_told_once(arena, type, entity), &told);
+  if (type->told_once) pack(transaction, type, without_told_once(arena, type, entity), &told);
 
   put_hash(transaction, type, entity, created ? &told : &stored, created);
   if (type->list_field) {
@@ -260,7 +275,8 @@ int entity_put_deleted(struct transaction *transaction, const struct entity_type
   struct arena *arena = transaction->arena;
   struct stored stored;
   if (!check_loaded(transaction, type, entity, "deleted", ENTITY_REMAINS, &stored)) return 0;
-  int guard = require_version(transaction, entity, &stored);
+  pack(transaction, type, entity, &stored);
+  int guard = require_loaded(transaction, type, entity, &stored);
   transaction_delete(transaction, stored.key);
   if (type->ids_set) transaction_remove_member(transaction, entity_ids_key(transaction->store, arena, type), stored.id);
   if (type->list_field) transaction_delete(transaction, entity_list_key(transaction->store, arena, type, stored.id));

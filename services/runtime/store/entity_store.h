@@ -29,7 +29,7 @@
 
 /* What can happen to the entities of a type. What never happens needs no key in Redis. */
 enum entity_life {
-  ENTITY_CHANGES, /* they are changed and deleted */
+  ENTITY_CHANGES, /* they are changed and deleted, and perhaps made anew with the same id */
   ENTITY_REMAINS, /* never deleted: the stream of creations is the order of creation, there is no <entity>_by_creation
                    */
   ENTITY_FINAL,   /* never changed either: the created event is the entity; there is no hash, and no loading by id */
@@ -40,7 +40,7 @@ struct entity_type {
   const ProtobufCMessageDescriptor *descriptor;
   bool ids_set; /* keep <entity>_ids */
   enum entity_life life;
-  bool packed_only;       /* the hash holds `version` and `_entity`, no other readable fields */
+  bool packed_only; /* the hash holds `version` and `_entity`, no other readable fields: for what is not made anew */
   const char *list_field; /* repeated string field kept as a List; NULL if there is none */
   /* String field that never changes, but may be large, such as the text of a mail; NULL if there is none. Only the
    * created event tells it: updated events are without it, and so is the hash, once it says which entry that event is
@@ -75,8 +75,9 @@ const char *entity_type_fault(struct arena *arena, const struct entity_type *typ
 int entity_put_created(struct transaction *transaction, const struct entity_type *type, void *entity,
                        const struct event_origin *origin);
 
-/* Changes the entity that was loaded with the version that `entity` still has: requires that version, sets the next one
- * and update_time, and adds the event. Returns the guard's number. */
+/* Changes the entity that was loaded with the version that `entity` still has: requires that version, and the time of
+ * creation where it may have been made anew since; sets the next version and update_time, and adds the event. Returns
+ * the guard's number. */
 int entity_put_updated(struct transaction *transaction, const struct entity_type *type, void *entity,
                        const struct event_origin *origin);
 
@@ -85,7 +86,7 @@ int entity_put_updated(struct transaction *transaction, const struct entity_type
 int entity_put_updated_since(struct transaction *transaction, const struct entity_type *type, void *entity,
                              const char *created, const struct event_origin *origin);
 
-/* Deletes the entity as it was loaded: requires its version, removes all keys, and adds the event. Returns the guard's
+/* Deletes the entity as it was loaded: requires the same, removes all keys, and adds the event. Returns the guard's
  * number. */
 int entity_put_deleted(struct transaction *transaction, const struct entity_type *type, const void *entity,
                        const struct event_origin *origin);

@@ -25,6 +25,7 @@ enum guard {
   GUARD_BEFORE,
   GUARD_FIELD_BELOW,
   GUARD_BEGINNING,
+  GUARD_FIELDS,
 };
 enum change {
   CHANGE_SET = 1,
@@ -66,6 +67,13 @@ static const char *needed(struct transaction *transaction, const char *text, con
   if (text) return text;
   transaction_refuse(transaction, "%s is NULL", what);
   return "";
+}
+
+/* Fields alternate with their values. */
+static bool check_pairs(struct transaction *transaction, const struct redis_arguments *fields) {
+  if (fields->count % 2 == 0) return true;
+  transaction_refuse(transaction, "a field comes without its value");
+  return false;
 }
 
 /* ---- steps ------------------------------------------------------------------------------------------------------ */
@@ -111,6 +119,13 @@ int transaction_require_absent(struct transaction *transaction, const char *key)
 
 int transaction_require_field(struct transaction *transaction, const char *key, const char *field, const char *value) {
   return add_text_guard(transaction, GUARD_FIELD, key, 2, field, value);
+}
+
+int transaction_require_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields) {
+  if (!check_pairs(transaction, fields)) return 0;
+  redis_add_all(add_guard(transaction, GUARD_FIELDS, key, fields->count), fields);
+  transaction->lookups += fields->count / 2;
+  return (int)transaction->guards.count;
 }
 
 int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field) {
@@ -195,13 +210,6 @@ static void add_list_change(struct transaction *transaction, enum change change,
     struct redis_arguments *values = add_change(transaction, change, key, count);
     for (size_t i = at; i < at + count; i++) redis_add_bytes(values, list->values[i], list->sizes[i]);
   }
-}
-
-/* Fields alternate with their values. */
-static bool check_pairs(struct transaction *transaction, const struct redis_arguments *fields) {
-  if (fields->count % 2 == 0) return true;
-  transaction_refuse(transaction, "a field comes without its value");
-  return false;
 }
 
 void transaction_set_value(struct transaction *transaction, const char *key, const char *value) {

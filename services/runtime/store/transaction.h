@@ -66,6 +66,9 @@ void transaction_refuse(struct transaction *transaction, const char *format, ...
 /* Guards. Each returns its number, by which transaction_result.refused_by tells the one that failed. */
 int transaction_require_absent(struct transaction *transaction, const char *key);
 int transaction_require_field(struct transaction *transaction, const char *key, const char *field, const char *value);
+/* Requires that each field has its value; `fields` alternates field and value. A refusal tells what the first field
+ * has, whichever differs. */
+int transaction_require_fields(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
 int transaction_require_no_field(struct transaction *transaction, const char *key, const char *field);
 /* Requires that the string at `key` is `value`, such as a lease's epoch. */
 int transaction_require_value(struct transaction *transaction, const char *key, const char *value);

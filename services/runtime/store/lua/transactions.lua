@@ -72,6 +72,16 @@ local guards = {
     end
     return true
   end,
+  -- Fields with their values.
+  function(key, program, at, count)
+    local first
+    for n = at, at + count - 1, 2 do
+      local actual = call('HGET', key, program[n])
+      if n == at then first = actual end
+      if actual ~= program[n + 1] then return false, first end
+    end
+    return true
+  end,
 }
 
 -- Returns the first of the changes whose key holds something other than it can change, and what that is: an error in
