@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "forwarder.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
@@ -48,6 +49,54 @@ static void begin(void) {
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------ */
+
+/* The network on which a commit is stranded, and what has become of it. */
+static struct {
+  struct forwarder *forwarder;
+  int runs;
+  bool came_late;
+} network;
+
+/* The commit of the first run is stranded; it comes to Redis while the event is handled again, before that is
+ * committed. */
+static struct status strand_commit(struct work *work, const struct event *event, const char *name) {
+  (void)work, (void)event;
+  if (strcmp(name, "strand") != 0) return status_ok();
+  network.runs++;
+  if (network.runs == 1) forwarder_strand(network.forwarder);
+  if (network.runs == 2) network.came_late = forwarder_let_go(network.forwarder);
+  return status_ok();
+}
+
+static void outlive_a_late_commit(struct context *context) {
+  int port = private_redis_port(redis);
+  network.forwarder = forwarder_start(port);
+  network.runs = 0;
+  struct watcher_options watcher_options = options();
+  watcher_options.url = arena_printf(context->arena, "redis://127.0.0.1:%d/0", forwarder_port(network.forwarder));
+  watcher_options.lease_ms = 30000; /* so that nothing but the commit is on its way */
+  watcher_options.obey = strand_commit;
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  struct event_store *store = open_store(context);
+  watcher_append(store, context, "customer_created", "a", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  watcher_append(store, context, "customer_created", "b", 0, 1, "strand");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2));
+  watcher_append(store, context, "customer_created", "c", 0, 1, "Ann");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 3));
+  CU_ASSERT_TRUE(network.came_late);
+  CU_ASSERT_TRUE(network.runs >= 2);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 3);
+  CU_ASSERT_TRUE(effects_ascend());
+  event_store_close(store);
+  watcher_stop(&watcher);
+  forwarder_free(network.forwarder);
+}
+
+static void test_outlives_a_late_commit(void) {
+  begin();
+  in_coroutine(outlive_a_late_commit);
+}
 
 static void handle_live_events(struct context *context) {
   struct watcher_options watcher_options = options();
@@ -442,6 +491,7 @@ int main(int argc, char **argv) {
       {"200 restarts during an outage dead-letter nothing", test_restarts_during_an_outage_dead_letter_nothing},
       {"the consumer goes on when Redis is back", test_goes_on_when_redis_is_back},
       {"many changes of one entity follow each other", test_changes_of_one_entity_follow_each_other},
+      {"a commit that Redis carries out long after its answer was lost does nothing", test_outlives_a_late_commit},
       {"without Redis, waiting and stopping end at once", test_stops_without_redis},
   };
   return suite_main("consumer, exactly once", tests, SUITE_SIZE(tests), set_up, tear_down, argc, argv);

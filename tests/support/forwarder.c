@@ -16,17 +16,27 @@
 
 #include "base/memory.h"
 
-enum { MAX_CONNECTIONS = 256, BUFFER_BYTES = 64 * 1024, POLL_MS = 20 };
+enum { MAX_CONNECTIONS = 256, MAX_STRANDED = 16, BUFFER_BYTES = 64 * 1024, POLL_MS = 20, ANSWER_MS = 5000 };
 
 /* Two sockets whose bytes go to each other. */
 struct connection {
   int sockets[2];
+  bool strands; /* what comes from the first is kept */
+};
+
+/* What a client has sent on a connection that it has lost since. */
+struct stranded {
+  int server;
+  char bytes[BUFFER_BYTES];
+  ssize_t size;
 };
 
 struct forwarder {
   int listener, port;
   atomic_int target, cut; /* cut: every nth connection is to be closed; 0 if there is none */
-  atomic_bool stopping;
+  atomic_bool stopping, strands, lets_go;
+  struct stranded stranded[MAX_STRANDED];
+  atomic_int stranded_count;
   struct connection connections[MAX_CONNECTIONS];
   int count;
   pthread_t thread;
@@ -58,7 +68,7 @@ static void take_connection(struct forwarder *forwarder) {
     close(to);
     return;
   }
-  forwarder->connections[forwarder->count++] = (struct connection){{from, to}};
+  forwarder->connections[forwarder->count++] = (struct connection){.sockets = {from, to}};
 }
 
 /* Hands on what has come. Returns false if one side is gone. */
@@ -71,6 +81,39 @@ static bool hand_on(int from, int to) {
     done += sent;
   }
   return size > 0;
+}
+
+static void strand(struct forwarder *forwarder, int index) {
+  int number = atomic_load(&forwarder->stranded_count);
+  if (number == MAX_STRANDED) fail("too much is stranded");
+  struct stranded *stranded = &forwarder->stranded[number];
+  const int *sockets = forwarder->connections[index].sockets;
+  stranded->size = recv(sockets[0], stranded->bytes, sizeof stranded->bytes, 0);
+  if (stranded->size <= 0) {
+    close_connection(forwarder, index);
+    return;
+  }
+  stranded->server = sockets[1];
+  close(sockets[0]);
+  forwarder->connections[index] = forwarder->connections[--forwarder->count];
+  atomic_store(&forwarder->stranded_count, number + 1);
+}
+
+static void begin_stranding(struct forwarder *forwarder) {
+  if (!atomic_exchange(&forwarder->strands, false)) return;
+  for (int i = 0; i < forwarder->count; i++) forwarder->connections[i].strands = true;
+}
+
+static void let_go(struct forwarder *forwarder) {
+  if (!atomic_load(&forwarder->lets_go)) return;
+  for (int i = 0; i < atomic_load(&forwarder->stranded_count); i++) {
+    struct stranded *stranded = &forwarder->stranded[i];
+    struct pollfd answer = {.fd = stranded->server, .events = POLLIN};
+    if (send(stranded->server, stranded->bytes, (size_t)stranded->size, MSG_NOSIGNAL) > 0) poll(&answer, 1, ANSWER_MS);
+    close(stranded->server);
+  }
+  atomic_store(&forwarder->stranded_count, 0);
+  atomic_store(&forwarder->lets_go, false);
 }
 
 static void cut_connections(struct forwarder *forwarder) {
@@ -95,6 +138,10 @@ static void *run(void *argument) {
     /* From the last on: closing one moves the last to its place. */
     for (int i = count - 1; i >= 0; i--) {
       const int *sockets = forwarder->connections[i].sockets;
+      if (forwarder->connections[i].strands && waiting[2 * i].revents) {
+        strand(forwarder, i);
+        continue;
+      }
       bool lasts = true;
       for (int side = 0; side < 2 && lasts; side++) {
         if (waiting[2 * i + side].revents) lasts = hand_on(sockets[side], sockets[1 - side]);
@@ -103,6 +150,8 @@ static void *run(void *argument) {
     }
     if (waiting[2 * count].revents) take_connection(forwarder);
     cut_connections(forwarder);
+    begin_stranding(forwarder);
+    let_go(forwarder);
   }
   return NULL;
 }
@@ -126,6 +175,7 @@ void forwarder_free(struct forwarder *forwarder) {
   atomic_store(&forwarder->stopping, true);
   pthread_join(forwarder->thread, NULL);
   while (forwarder->count > 0) close_connection(forwarder, 0);
+  for (int i = 0; i < atomic_load(&forwarder->stranded_count); i++) close(forwarder->stranded[i].server);
   close(forwarder->listener);
   free(forwarder);
 }
@@ -136,6 +186,18 @@ int forwarder_port(const struct forwarder *forwarder) {
 
 void forwarder_lead_to(struct forwarder *forwarder, int port) {
   atomic_store(&forwarder->target, port);
+}
+
+void forwarder_strand(struct forwarder *forwarder) {
+  atomic_store(&forwarder->strands, true);
+  while (atomic_load(&forwarder->strands)) usleep(1000);
+}
+
+bool forwarder_let_go(struct forwarder *forwarder) {
+  if (atomic_load(&forwarder->stranded_count) == 0) return false;
+  atomic_store(&forwarder->lets_go, true);
+  while (atomic_load(&forwarder->lets_go)) usleep(1000);
+  return true;
 }
 
 void forwarder_cut(struct forwarder *forwarder, int nth) {

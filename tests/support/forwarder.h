@@ -5,6 +5,8 @@
  * port of 127.0.0.1. What can't be done ends the test program with a message. */
 #pragma once
 
+#include <stdbool.h>
+
 struct forwarder;
 
 struct forwarder *forwarder_start(int port);
@@ -14,6 +16,12 @@ int forwarder_port(const struct forwarder *forwarder);
 
 /* Where new connections are led from now on. Any thread. */
 void forwarder_lead_to(struct forwarder *forwarder, int port);
+
+/* Strands what clients send next on the connections that are up: each such connection is closed for its client, and
+ * what it has sent is kept. The second lets the servers have that, as a network may do long after, and returns when
+ * each has answered or hung up; it returns false if nothing was stranded. Any thread. */
+void forwarder_strand(struct forwarder *forwarder);
+bool forwarder_let_go(struct forwarder *forwarder);
 
 /* Closes every `nth` of the connections that are up, 1 being all of them. Any thread; returns when it is done. */
 void forwarder_cut(struct forwarder *forwarder, int nth);

@@ -53,10 +53,13 @@ static struct context term_context(const struct consumer *consumer, struct arena
 
 static coroutine_fn struct status begin_term(struct consumer *consumer) {
   struct progress *progress = &consumer->progress;
-  leader_begin_term(&consumer->leader);
   progress->loaded = false;
+  bool goes_on = leader_holds_term(&consumer->leader);
+  struct status status = leader_begin_term(&consumer->leader, consumer->arena);
+  if (!status_is_ok(status)) return status;
+  if (goes_on) crash_guard_trust(&consumer->guard, consumer->leader.term.epoch);
   struct context context = term_context(consumer, consumer->arena);
-  struct status status = crash_guard_load(&consumer->guard, &context);
+  status = crash_guard_load(&consumer->guard, &context);
   if (status_is_ok(status)) status = progress_load(progress, &context);
   if (!status_is_ok(status)) return status;
   consumer_group_begin(&consumer->group);

@@ -7,11 +7,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { READY_POLL_US = 20000, RELEASE_US = 5000000, RENEWALS = 3 };
+enum { READY_POLL_US = 20000, CALL_US = 5000000, RENEWALS = 3 };
 
 /* ---- the lease -------------------------------------------------------------------------------------------------- */
 
-coroutine_fn struct status leader_acquire(struct leader *leader, struct context *context) {
+static coroutine_fn struct status acquire(struct leader *leader, struct context *context, bool anew) {
   struct event_store *store = leader->store;
   struct arena *arena = context->arena;
   struct redis_arguments keys = redis_arguments_empty(arena), values = redis_arguments_empty(arena);
@@ -20,6 +20,7 @@ coroutine_fn struct status leader_acquire(struct leader *leader, struct context 
   redis_add_text(&values, leader->holder);
   redis_add_number(&values, store->blocking ? redis_client_id(store->blocking) : 0);
   redis_add_number(&values, leader->lease_ms);
+  redis_add_number(&values, anew);
   const struct redis_reply *reply;
   struct status status =
       redis_function_call(store->commands, context, store->library, "lease_acquire", &keys, &values, &reply);
@@ -28,6 +29,10 @@ coroutine_fn struct status leader_acquire(struct leader *leader, struct context 
   leader->follows = leader->epoch == 0;
   leader->leader_client = redis_reply_number(redis_reply_at(reply, 1), 0);
   return status_ok();
+}
+
+coroutine_fn struct status leader_acquire(struct leader *leader, struct context *context) {
+  return acquire(leader, context, false);
 }
 
 coroutine_fn struct status leader_release(struct leader *leader, struct context *context) {
@@ -57,7 +62,7 @@ static coroutine_fn void renew(struct leader *leader) {
 
 static coroutine_fn void give_back(struct leader *leader) {
   if (leader->epoch && redis_is_ready(leader->store->commands)) {
-    struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + RELEASE_US};
+    struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
     (void)leader_release(leader, &context);
     arena_free(context.arena);
   }
@@ -94,11 +99,20 @@ void leader_stop(struct leader *leader) {
 
 /* ---- terms ------------------------------------------------------------------------------------------------------ */
 
-void leader_begin_term(struct leader *leader) {
+static coroutine_fn struct status leave_epoch(struct leader *leader, struct arena *arena) {
+  struct context context = leader_context(leader, arena, CALL_US);
+  struct status status = acquire(leader, &context, true);
+  return status_is_ok(status) && leader->epoch == 0 ? lease_lost(arena) : status;
+}
+
+coroutine_fn struct status leader_begin_term(struct leader *leader, struct arena *arena) {
   struct term *term = &leader->term;
+  term->redis_era = redis_server_era(leader->store->server);
+  struct status status = leader_holds_term(leader) ? leave_epoch(leader, arena) : status_ok();
+  if (!status_is_ok(status)) return status;
   term->epoch = leader->epoch;
   snprintf(term->epoch_text, sizeof term->epoch_text, "%" PRId64, term->epoch);
-  term->redis_era = redis_server_era(leader->store->server);
+  return status;
 }
 
 bool leader_holds_term(const struct leader *leader) {

@@ -2,7 +2,8 @@
 /* Leader: the one replica of a service that handles its events, decided by a lease in Redis (lease.h).
  *
  * A term is what a leader does under one epoch of the lease on one server of Redis: from taking up the stored positions
- * to the next failure. Threads: the loop's. */
+ * to the next failure. Each has an epoch of its own, so that a commit whose answer was lost, and which Redis carries
+ * out only after the positions were read again, is refused (tests/model/consumer_terms.py). Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
@@ -49,8 +50,9 @@ void leader_retire(struct leader *leader);
 
 void leader_stop(struct leader *leader);
 
-/* Begins a term with the lease that is held now. */
-void leader_begin_term(struct leader *leader);
+/* Begins a term with the lease that is held now; if that has had one under its epoch, it gets a new epoch first. To be
+ * called before the positions are read. Yields. Errors: as redis_command; LEASE_LOST. */
+coroutine_fn struct status leader_begin_term(struct leader *leader, struct arena *arena);
 
 /* Returns whether the lease is still that of the term. */
 bool leader_holds_term(const struct leader *leader);

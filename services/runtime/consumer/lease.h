@@ -2,9 +2,10 @@
 /* Lease: the key in Redis that says which replica of a service is the leader (leader.h), and how long it lasts.
  *
  * `<service>_lease` ("<holder> <client id of its blocking connection>") lives LEASE_MS and is renewed by its holder
- * every third of it. `<service>_lease_epoch` is a number that grows with every new holder and is never used again; it
- * has nothing to do with the epoch of the log (store/log_time.h). Functions that make effects refuse an older epoch, so
- * a leader that was stopped and wakes up too late writes nothing. Any thread. */
+ * every third of it. `<service>_lease_epoch` is a number that grows with every new holder, and with every term of the
+ * same one (leader.h), and is never used again; it has nothing to do with the epoch of the log (store/log_time.h).
+ * Functions that make effects refuse an older epoch, so a leader that was stopped and wakes up too late writes nothing.
+ * Any thread. */
 #pragma once
 
 #include "base/status.h"

@@ -2,14 +2,15 @@
 -- Leases; see consumer/leader.h.
 
 -- Takes or renews the lease. KEYS: lease, its epoch. ARGV: holder, client id of the holder's blocking connection, life
--- in ms. Answers {epoch (0 if somebody else holds it), client id of the holder}. A new epoch is the time in ms, pushed
+-- in ms, 1 if the holder is to get a new epoch, too, otherwise 0. Answers {epoch (0 if somebody else holds it), client id
+-- of the holder}. A new epoch is the time in ms, pushed
 -- up to stay increasing, so no epoch ever comes again, not even when the key is lost or restored from a backup.
 local function lease_acquire(keys, argv)
   local value = redis.call('GET', keys[1])
   local holder, client = string.match(value or '', '^(%S+) (%d+)$')
   if value and holder ~= argv[1] then return {'0', client or '0'} end
   local epoch = redis.call('GET', keys[2])
-  if not value or not epoch then
+  if not value or not epoch or argv[4] == '1' then
     epoch = number_text(math.max(math.floor(time_now() / 1000), (tonumber(epoch) or 0) + 1))
     redis.call('SET', keys[2], epoch)
   end
