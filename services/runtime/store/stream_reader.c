@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "loop/loop.h"
 #include "store/event_merge.h"
@@ -227,7 +228,8 @@ static bool wants_more(const struct stream_reader *reader) {
   return false;
 }
 
-void stream_reader_read_ahead(struct stream_reader *reader, struct redis *redis, const struct context *context) {
+coroutine_fn void stream_reader_read_ahead(struct stream_reader *reader, struct redis *redis,
+                                           const struct context *context) {
   struct ahead *ahead = &reader->ahead;
   bool has_failed = ahead->context.arena && !status_is_ok(ahead->status);
   if (ahead->under_way || has_failed || !wants_more(reader)) return;
@@ -237,6 +239,7 @@ void stream_reader_read_ahead(struct stream_reader *reader, struct redis *redis,
   ahead->context.arena = arena_new();
   ahead->status = status_ok();
   ahead->under_way = loop_spawn(coroutine_loop(), read_ahead, reader);
+  if (ahead->under_way) coroutine_sleep(0, DEADLINE_NEVER);
 }
 
 bool stream_reader_next(struct stream_reader *reader, struct read_entry *ret_entry) {

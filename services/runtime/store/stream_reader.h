@@ -49,8 +49,9 @@ coroutine_fn struct status stream_reader_read(struct stream_reader *reader, stru
                                               const struct context *context, bool *ret_more);
 
 /* Begins to read the next entries, in a coroutine of its own, if a stream may have more and less than a page of it is
- * held. What comes is handed out as soon as it is there. */
-void stream_reader_read_ahead(struct stream_reader *reader, struct redis *redis, const struct context *context);
+ * held. What comes is handed out as soon as it is there. Yields until Redis has been asked. */
+coroutine_fn void stream_reader_read_ahead(struct stream_reader *reader, struct redis *redis,
+                                           const struct context *context);
 
 /* The first returns whether that is under way, the second yields until it is over. */
 bool stream_reader_reads_ahead(const struct stream_reader *reader);
