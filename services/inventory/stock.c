@@ -31,6 +31,7 @@ struct reserving {
   const struct stock_reservation *wanted;
   struct stock_items items;
   struct context *context;
+  bool presumes;        /* that nothing is reserved for the order: in the first run only */
   int in_time;          /* the guard */
   struct status answer; /* if it is certain that nothing else was in the way */
 };
@@ -88,6 +89,8 @@ static struct status decide_to_reserve(struct stock_change *change, void *subjec
   reserving->answer = status_ok();
   reserving->in_time = transaction_require_field_below(
       &change->transaction, consumer_position_key(change->stock->store, arena), "log", wanted->expire_log_time);
+  if (reserving->presumes) stock_change_presume_no_reservation(change, wanted->order_id);
+  reserving->presumes = false;
   const struct reservation *before = stock_change_reservation(change, wanted->order_id);
   struct stock_items held = before ? reservation_held(arena, before) : (struct stock_items){0};
   if (before && reservation_attempt(before, wanted->attempt_id)) return status_ok();
@@ -110,7 +113,8 @@ coroutine_fn struct status stock_reserve(struct stock *stock, struct context *co
   struct reserving reserving = {
       .wanted = reservation,
       .items = stock_items_of(context->arena, reservation->product_ids, reservation->product_count),
-      .context = context};
+      .context = context,
+      .presumes = reservation->order_is_new};
   struct stock_changed changed;
   struct status status = stock_change_run(stock, context, decide_to_reserve, &reserving, &changed);
   if (!status_is_ok(status)) return status;

@@ -31,6 +31,7 @@ struct stock_reservation {
   char *const *product_ids;          /* one per unit */
   size_t product_count;
   int64_t expire_log_time;
+  bool order_is_new; /* nothing was reserved for it before, as far as the caller knows: it need not be read */
 };
 
 /* Opens an attempt: holds what it needs beyond what the order holds already, all of it or nothing. One that is open

@@ -64,13 +64,23 @@ static void make(struct stock_thing *thing, const void *bytes, size_t size) {
   thing->changed = true;
 }
 
-static struct stock_thing *find_reservation(struct stock_change *change, const char *order_id) {
+static struct stock_thing *reservation_thing(struct stock_change *change, const char *order_id) {
   void **place = key_table_at(change->reservations, order_id);
   if (!*place) {
     const char *key = redis_key(change->stock->store->commands, change->arena, "inventory_reservation:%s", order_id);
     *place = add_thing(change, key, NULL, key);
   }
-  return ask(change, *place);
+  return *place;
+}
+
+static struct stock_thing *find_reservation(struct stock_change *change, const char *order_id) {
+  return ask(change, reservation_thing(change, order_id));
+}
+
+void stock_change_presume_no_reservation(struct stock_change *change, const char *order_id) {
+  struct newest_use *use = reservation_thing(change, order_id)->use;
+  struct newest_state state;
+  if (!newest_find(use, &state)) newest_take(use, (struct newest_state){0});
 }
 
 const struct reservation *stock_change_reservation(struct stock_change *change, const char *order_id) {
@@ -256,7 +266,8 @@ static coroutine_fn struct status decide_fully(struct stock_change *change, stru
     begin_run(change);
     struct status status = decide(change, subject);
     *ret_again = status_is_ok(status) && !newest_may_send(change->newest);
-    if (!status_is_ok(status) || *ret_again || !change->lacks) return status;
+    if (!status_is_ok(status) || *ret_again) return status;
+    if (!change->lacks && !stock_precedence_gives_way(change->stock->precedence)) return status;
     status = read_things(change, context);
     if (!status_is_ok(status)) return status;
   }
@@ -317,19 +328,25 @@ static struct stock_changed changed_of(struct arena *arena, const struct transac
   return changed;
 }
 
-/* What it tells is put into `arena`. *ret_again: something was not as it was found. */
+/* What it tells is put into `arena`. *ret_again: something was not as it was found. What was kept may even be of
+ * another kind by now, which reading it tells better. */
 static coroutine_fn struct status commit(struct stock_change *change, struct context *context,
                                          struct stock_changed *ret_changed, struct arena *arena, bool *ret_again) {
+  struct stock_precedence *precedence = change->stock->precedence;
   struct transaction_result result;
   int first = put_things(change);
+  bool kept = newest_has_kept(change->newest);
   newest_send(change->newest);
+  struct redis_pending *asked = stock_precedence_ask(precedence, context, false);
   struct status status = transaction_run(&change->transaction, context, &result);
+  stock_precedence_hear(precedence, asked);
   bool refused = status_is_ok(status) && result.outcome == TRANSACTION_REFUSED;
-  *ret_again = refused && first > 0 && result.refused_by >= first;
+  *ret_again =
+      (refused && first > 0 && result.refused_by >= first) || (kept && status_is(status, reason_redis_wrongtype));
   bool done = status_is_ok(status) && result.outcome == TRANSACTION_DONE;
   newest_answered(change->newest, done ? NEWEST_DONE : *ret_again ? NEWEST_REFUSED : NEWEST_GIVEN_UP);
   if (status_is_ok(status)) *ret_changed = changed_of(arena, &result);
-  return status;
+  return *ret_again ? status_ok() : status;
 }
 
 /* One try, whose memory goes with it. */

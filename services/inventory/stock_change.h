@@ -63,6 +63,10 @@ coroutine_fn struct status stock_change_run(struct stock *stock, struct context 
 /* An order's reservation, for reading; NULL if it is not known yet. */
 const struct reservation *stock_change_reservation(struct stock_change *change, const char *order_id);
 
+/* Takes it for granted, unless something is known of it, that nothing is reserved for the order: if it is not so, the
+ * change is refused and decided anew. */
+void stock_change_presume_no_reservation(struct stock_change *change, const char *order_id);
+
 /* Makes it another one, without moving any stock. */
 void stock_change_reserve(struct stock_change *change, const char *order_id, const struct reservation *reservation);
 

@@ -49,6 +49,7 @@ static coroutine_fn struct status reserve(struct rpc_call *call, struct context 
       .product_ids = reserve->product_ids,
       .product_count = reserve->n_product_ids,
       .expire_log_time = reserve->expire_log_time,
+      .order_is_new = reserve->order_is_new,
   };
   status = stock_reserve(stock_of(call), context, &reservation, ret_position);
   if (status_is_ok(status) && fail_point("inventory.after_reserve")) {

@@ -51,6 +51,7 @@ static coroutine_fn struct status reserve_stock(const struct attempt *attempt, b
   request.product_ids = attempt->change->order->product_ids;
   request.n_product_ids = attempt->change->order->n_product_ids;
   request.expire_log_time = attempt->expire;
+  request.order_is_new = strcmp(attempt->change->what, "created") == 0;
   struct context context = context_first_half(&attempt->call->context);
   struct status status =
       stock_calls_reserve(service_of(attempt->call)->user, attempt->call, &context, &request, ret_sent);

@@ -99,6 +99,38 @@ static void many_orders(struct context *context) {
   stock_fixture_close(fixture);
 }
 
+/* Of ONE each, and of any number of them, the log's clock and `inventory_precedence` are looked at, too. */
+static long reading_commands(struct stock_fixture *fixture, int first, bool new) {
+  const char *const read[] = {"cmdstat_get:calls=", "cmdstat_hget:calls="};
+  private_redis_command(stock_redis(), "CONFIG RESETSTAT");
+  for (int i = first; i < first + ORDERS; i++) {
+    CU_ASSERT(status_is_ok(new ? reserve_for_new(fixture, i, i, ONE) : reserve(fixture, i, i, ONE, later(fixture))));
+  }
+  const char *stats = private_redis_command(stock_redis(), "INFO commandstats");
+  long sum = 0;
+  for (size_t i = 0; i < SUITE_SIZE(read); i++) {
+    const char *calls = strstr(stats, read[i]);
+    if (calls) sum += atol(calls + strlen(read[i]));
+  }
+  return sum;
+}
+
+/* Guards compare what is stored: the position, three inventories, and whether there is a reservation (EXISTS); the
+ * function reads the clock. */
+static void new_orders(struct context *context) {
+  enum { GUARDS_AND_CLOCK = 5 };
+  struct stock_fixture *fixture = stock_fixture_open(context, MANY);
+  reserve_orders(fixture, 1, 1);
+  long known = reading_commands(fixture, ORDERS, false), fresh = reading_commands(fixture, 2 * ORDERS, true);
+  CU_ASSERT(fresh >= ORDERS * GUARDS_AND_CLOCK && fresh < ORDERS * GUARDS_AND_CLOCK + BY_THE_CLOCK);
+  CU_ASSERT(known >= ORDERS * (GUARDS_AND_CLOCK + 1) && known < ORDERS * (GUARDS_AND_CLOCK + 1) + BY_THE_CLOCK);
+  stock_fixture_close(fixture);
+}
+
+static void test_new_orders(void) {
+  in_coroutine(new_orders);
+}
+
 static void test_big_orders(void) {
   in_coroutine(big_orders);
 }
@@ -110,6 +142,7 @@ static void test_many_orders(void) {
 static const struct test tests[] = {
     {"an order of 1000 products costs ten times the commands of one of 100, no more", test_big_orders},
     {"an order costs no more commands among a thousand open ones than alone", test_many_orders},
+    {"for a new order of known products nothing is read", test_new_orders},
 };
 
 int main(int argc, char **argv) {

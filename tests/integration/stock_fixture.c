@@ -203,29 +203,38 @@ static char **product_list(struct arena *arena, struct units units, size_t *ret_
   return list;
 }
 
-static struct status reserve_list(struct stock_fixture *fixture, int order, int attempt, char *const *product_ids,
-                                  size_t product_count, int64_t expire) {
+static struct stock_reservation reservation_of(struct stock_fixture *fixture, int order, int attempt, int64_t expire) {
   struct arena *arena = fixture->context->arena;
-  struct stock_reservation reservation = {.order_id = order_id(arena, order),
-                                          .attempt_id = attempt_id(arena, attempt),
-                                          .product_ids = product_ids,
-                                          .product_count = product_count,
-                                          .expire_log_time = expire};
+  return (struct stock_reservation){
+      .order_id = order_id(arena, order), .attempt_id = attempt_id(arena, attempt), .expire_log_time = expire};
+}
+
+static struct status reserve_it(struct stock_fixture *fixture, const struct stock_reservation *reservation) {
   struct position position;
-  return stock_reserve(fixture->stock, fixture->context, &reservation, &position);
+  return stock_reserve(fixture->stock, fixture->context, reservation, &position);
 }
 
 struct status reserve(struct stock_fixture *fixture, int order, int attempt, struct units units, int64_t expire) {
-  size_t count;
-  char **product_ids = product_list(fixture->context->arena, units, &count);
-  return reserve_list(fixture, order, attempt, product_ids, count, expire);
+  struct stock_reservation reservation = reservation_of(fixture, order, attempt, expire);
+  reservation.product_ids = product_list(fixture->context->arena, units, &reservation.product_count);
+  return reserve_it(fixture, &reservation);
+}
+
+struct status reserve_for_new(struct stock_fixture *fixture, int order, int attempt, struct units units) {
+  struct stock_reservation reservation = reservation_of(fixture, order, attempt, later(fixture));
+  reservation.product_ids = product_list(fixture->context->arena, units, &reservation.product_count);
+  reservation.order_is_new = true;
+  return reserve_it(fixture, &reservation);
 }
 
 void reserve_of_each(struct stock_fixture *fixture, int order, int attempt, int products) {
   struct arena *arena = fixture->context->arena;
   char **product_ids = arena_calloc(arena, (size_t)products, sizeof *product_ids);
   for (int i = 0; i < products; i++) product_ids[i] = (char *)product_id(arena, i);
-  assert_ok(reserve_list(fixture, order, attempt, product_ids, (size_t)products, later(fixture)));
+  struct stock_reservation reservation = reservation_of(fixture, order, attempt, later(fixture));
+  reservation.product_ids = product_ids;
+  reservation.product_count = (size_t)products;
+  assert_ok(reserve_it(fixture, &reservation));
 }
 
 void release(struct stock_fixture *fixture, int order, int attempt) {

@@ -61,6 +61,8 @@ void assert_events(struct stock_fixture *fixture);
 int64_t later(const struct stock_fixture *fixture);
 
 struct status reserve(struct stock_fixture *fixture, int order, int attempt, struct units units, int64_t expire);
+/* Of an order of which nothing is believed to be reserved. */
+struct status reserve_for_new(struct stock_fixture *fixture, int order, int attempt, struct units units);
 void release(struct stock_fixture *fixture, int order, int attempt);
 
 /* Reserves one of each of the first `products` products, which must have been stocked up. */

@@ -128,6 +128,38 @@ static void short_product(struct context *context) {
   stock_fixture_close(fixture);
 }
 
+/* The order is not new: the request was sent before, or somebody else records it, too. */
+static void presumed_in_vain(struct context *context) {
+  struct stock_fixture *fixture = stock_fixture_open(context, TEN), *other = stock_fixture_join(context);
+  CU_ASSERT(status_is_ok(reserve(other, 1, 1, (struct units){{2, 0, 1}}, later(fixture))));
+  CU_ASSERT(status_is_ok(reserve_for_new(fixture, 1, 2, (struct units){{1, 3, 1}})));
+  assert_stock(fixture, (struct units){{8, 7, 9}}, (struct units){{2, 3, 1}});
+  CU_ASSERT(status_is_ok(reserve_for_new(fixture, 1, 2, (struct units){{1, 3, 1}})));
+  assert_stock(fixture, (struct units){{8, 7, 9}}, (struct units){{2, 3, 1}});
+  release(fixture, 1, 2);
+  assert_stock(fixture, (struct units){{8, 10, 9}}, (struct units){{2, 0, 1}});
+  assert_events(fixture);
+  stock_fixture_close(other);
+  stock_fixture_close(fixture);
+}
+
+/* What this process has kept of the stock is stored no more. */
+static void kept_in_vain(struct context *context) {
+  struct stock_fixture *fixture = stock_fixture_open(context, TEN), *other = stock_fixture_join(context);
+  for (int i = 1; i <= 9; i += 2) {
+    CU_ASSERT(status_is_ok(reserve_for_new(fixture, i, i, (struct units){{1, 0, 0}})));
+    CU_ASSERT(status_is_ok(reserve_for_new(other, i + 1, i + 1, (struct units){{1, 1, 0}})));
+  }
+  assert_reason(reserve_for_new(fixture, 11, 11, (struct units){{1, 0, 0}}), STATUS_FAILED_PRECONDITION,
+                "OUT_OF_STOCK");
+  release(other, 2, 2);
+  CU_ASSERT(status_is_ok(reserve_for_new(fixture, 12, 12, (struct units){{1, 0, 0}})));
+  assert_stock(fixture, (struct units){{0, 6, 10}}, (struct units){{10, 4, 0}});
+  assert_events(fixture);
+  stock_fixture_close(other);
+  stock_fixture_close(fixture);
+}
+
 static void no_stock(struct context *context) {
   struct stock_fixture *fixture = stock_fixture_open(context, TEN);
   struct stock_reservation reservation = {.order_id = order_id(context->arena, 1),
@@ -334,6 +366,8 @@ TEST(behind_those_who_are_late)
 TEST(same_attempt)
 TEST(largest_attempt)
 TEST(short_product)
+TEST(presumed_in_vain)
+TEST(kept_in_vain)
 TEST(no_stock)
 TEST(ids_in_any_form)
 TEST(clock_ahead)
@@ -353,6 +387,8 @@ static const struct test tests[] = {
     {"an attempt that is reserved again stays as it is", test_same_attempt},
     {"of each product the largest of an order's attempts is held", test_largest_attempt},
     {"a product that is short is told and nothing is held", test_short_product},
+    {"an order that was believed to be new holds what it held already, and no more", test_presumed_in_vain},
+    {"stock that another process has changed since is decided on as it is", test_kept_in_vain},
     {"a product without a stock has 0 available", test_no_stock},
     {"product ids count in any form", test_ids_in_any_form},
     {"log times go on from a clock that is ahead", test_clock_ahead},

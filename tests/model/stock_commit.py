@@ -2,7 +2,8 @@
 """How a change of stock is decided outside of Redis and committed there (services/inventory/stock_change.h), for one order, a
 second one, and their product's inventory.
 
-A command reads what it decides on, or takes it from a command of its own process that was sent and not answered yet. It then
+A command reads what it decides on, or takes it from a command of its own process that was sent and not answered yet, or for
+what was stored at some time before: its process has kept that, or it presumes that nothing was reserved yet. It then
 sends one transaction, which Redis carries out, at any time and in any order, only if everything that was decided on is stored
 just as it was when it was decided on. Otherwise nothing is changed, and the command begins again. A refusal for lack of stock
 is sent likewise, as a transaction without changes. Two consumers believe that they are to apply the events of orders: one of
@@ -36,8 +37,8 @@ ANY_INVENTORY, ANY_LIFE, ANY_RESERVATION, ANY_POSITION, REFUSE_AT_ONCE = WEAKENI
 
 # inventory: (version, amount, reserved, life) · reservation: (recorded, open attempts' quantities)
 # other: what the second order holds · total: amount and reserved amount together · position: events applied
-# actors: ("start", tries left), ("decided", tries left, change), or DONE
-State = namedtuple("State", "inventory reservation other total position wrong actors")
+# actors: ("start", tries left), ("decided", tries left, change), or DONE · past: inventories and reservations that were stored
+State = namedtuple("State", "inventory reservation other total position wrong actors past")
 # A transaction: what it expects, and what it makes of it. None: neither compared nor changed.
 Change = namedtuple("Change", "inventory reservation position next_inventory next_reservation next_position other total short",
                     defaults=(None, None, None, None, None, None, 0, 0, False))
@@ -45,7 +46,7 @@ START, DONE = ("start", TRIES), ("done",)
 
 
 def first(processes):
-    return State((1, STOCK, 0, 0), (0, ()), 0, STOCK, 0, None, (START,) * len(processes))
+    return State((1, STOCK, 0, 0), (0, ()), 0, STOCK, 0, None, (START,) * len(processes), frozenset())
 
 
 def step(s, process, actor, **changes):
@@ -62,10 +63,12 @@ def moved(inventory, need):
 
 
 def sights(s):
-    """What a command may take the inventory and the reservation for: what is stored, or what another has sent."""
+    """What a command may take the inventory and the reservation for: what is stored, or was, or what another has sent."""
     sent = [a[2] for a in s.actors if a[0] == "decided"]
     inventories = {s.inventory} | {c.next_inventory for c in sent if c.next_inventory}
     reservations = {s.reservation} | {c.next_reservation for c in sent if c.next_reservation}
+    inventories |= {past for kind, past in s.past if kind == "inventory"}
+    reservations |= {past for kind, past in s.past if kind == "reservation"}
     return [(i, r) for i in inventories for r in reservations]
 
 
@@ -119,9 +122,11 @@ def carry_out(s, process, tries, change, again, weakening):
     if not holds(s, change, weakening):
         return refused
     position = s.position if change.next_position is None else change.next_position
+    past = {("inventory", s.inventory)} if change.next_inventory else set()
+    past |= {("reservation", s.reservation)} if change.next_reservation else set()
     return step(s, process, DONE if again[0] != "settle" else START, other=s.other + change.other, total=s.total + change.total,
                 inventory=change.next_inventory or s.inventory, reservation=change.next_reservation or s.reservation,
-                position=position, wrong="an event was applied again" if position < s.position else None)
+                position=position, past=s.past | past, wrong="an event was applied again" if position < s.position else None)
 
 
 def next_states(s, processes, weakening):

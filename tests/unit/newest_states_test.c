@@ -58,26 +58,95 @@ static void begin_states(struct context *context) {
   states = newest_states_new(context->arena);
 }
 
+static void assert_unused(void) {
+  CU_ASSERT_EQUAL(newest_states_used(states), 0);
+}
+
 static void assert_empty(void) {
-  CU_ASSERT_EQUAL(newest_states_count(states), 0);
+  assert_unused();
+  CU_ASSERT_EQUAL(newest_states_kept(states), 0);
 }
 
 /* ---- what is known ---------------------------------------------------------------------------------------------- */
 
-static void what_was_sent_last_is_found_until_nobody_uses_it(struct context *context) {
+static void what_was_sent_last_is_found(struct context *context) {
   begin_states(context);
   struct newest_command first = sent("a", "1", "2"), second = sent("a", "2", "3"), third = begun();
   CU_ASSERT_TRUE(finds(&third, "a", "3"));
+  CU_ASSERT_FALSE(newest_has_kept(&third));
   CU_ASSERT_FALSE(knows(&third, "b"));
   end(&first, NEWEST_DONE);
   CU_ASSERT_TRUE(finds(&third, "a", "3"));
   end(&second, NEWEST_DONE);
   newest_end(&third);
-  assert_empty();
+  assert_unused();
+}
+
+static void a_state_is_kept_while_nobody_uses_it(struct context *context) {
+  begin_states(context);
+  struct newest_command first = sent("a", "1", "2");
+  end(&first, NEWEST_DONE);
+  assert_unused();
+  CU_ASSERT_EQUAL(newest_states_kept(states), 1);
   struct newest_command later = begun();
-  CU_ASSERT_FALSE(knows(&later, "a"));
+  CU_ASSERT_TRUE(finds(&later, "a", "2"));
+  CU_ASSERT_TRUE(newest_has_kept(&later));
+  CU_ASSERT_EQUAL(newest_states_kept(states), 0);
   newest_end(&later);
+}
+
+static void what_may_not_be_stored_is_not_kept(struct context *context) {
+  begin_states(context);
+  struct newest_command given_up = sent("a", "1", "2"), refused = sent("b", "1", "2"), without = begun();
+  CU_ASSERT_FALSE(knows(&without, "c"));
+  newest_end(&without);
+  end(&given_up, NEWEST_GIVEN_UP);
+  end(&refused, NEWEST_REFUSED);
   assert_empty();
+}
+
+static void keep_one(const char *name, const char *state) {
+  struct newest_command command = sent(name, "1", state);
+  end(&command, NEWEST_DONE);
+}
+
+static void after_a_kept_state_was_refused_none_are_kept_for_a_while(struct context *context) {
+  begin_states(context);
+  keep_one("a", "2");
+  keep_one("b", "2");
+  CU_ASSERT_EQUAL(newest_states_kept(states), 2);
+  struct newest_command refused = sent("a", "2", "3");
+  end(&refused, NEWEST_REFUSED);
+  assert_empty();
+  int64_t refused_us = clock_monotonic_us(), end_us = patience_end_us();
+  while (newest_states_kept(states) == 0 && clock_monotonic_us() < end_us) {
+    struct newest_command command = begun();
+    struct newest_use *use = newest_use(&command, "b");
+    if (!is_known(use)) newest_take(use, state_of("5"));
+    newest_end(&command);
+    coroutine_sleep(10000, DEADLINE_NEVER);
+  }
+  CU_ASSERT_EQUAL(newest_states_kept(states), 1);
+  CU_ASSERT(clock_monotonic_us() - refused_us >= 900000);
+}
+
+static void only_the_latest_and_small_states_are_kept(struct context *context) {
+  enum { MAX = 1024, MORE = 10, LARGE = 1025 };
+  begin_states(context);
+  for (int i = 0; i < MAX + MORE; i++) keep_one(arena_printf(context->arena, "%d", i), "2");
+  CU_ASSERT_EQUAL(newest_states_kept(states), MAX);
+  struct newest_command reader = begun();
+  CU_ASSERT_FALSE(knows(&reader, "9"));
+  CU_ASSERT_TRUE(finds(&reader, "10", "2"));
+  CU_ASSERT_TRUE(finds(&reader, "1033", "2"));
+  newest_end(&reader);
+  char large[LARGE + 1];
+  memset(large, 'x', LARGE);
+  large[LARGE] = '\0';
+  keep_one("large", large);
+  reader = begun();
+  CU_ASSERT_FALSE(knows(&reader, "large"));
+  newest_end(&reader);
 }
 
 static void nothing_is_a_state_too(struct context *context) {
@@ -87,7 +156,7 @@ static void nothing_is_a_state_too(struct context *context) {
   newest_end(&third);
   end(&first, NEWEST_DONE);
   end(&second, NEWEST_DONE);
-  assert_empty();
+  assert_unused();
 }
 
 static void what_was_read_does_not_replace_what_was_sent_since(struct context *context) {
@@ -100,7 +169,7 @@ static void what_was_read_does_not_replace_what_was_sent_since(struct context *c
   CU_ASSERT_TRUE(finds(&reader, "a", "2"));
   newest_end(&reader);
   end(&other, NEWEST_DONE);
-  assert_empty();
+  assert_unused();
 }
 
 static void what_was_read_before_something_was_forgotten_is_not_taken(struct context *context) {
@@ -116,7 +185,7 @@ static void what_was_read_before_something_was_forgotten_is_not_taken(struct con
   CU_ASSERT_TRUE(finds(&reader, "a", "7"));
   newest_end(&reader);
   newest_end(&other);
-  assert_empty();
+  assert_unused();
 }
 
 static void a_refusal_forgets_what_the_command_used_and_no_more(struct context *context) {
@@ -134,7 +203,7 @@ static void a_refusal_forgets_what_the_command_used_and_no_more(struct context *
   newest_end(&after);
   newest_end(&refused);
   end(&other, NEWEST_DONE);
-  assert_empty();
+  assert_unused();
 }
 
 /* ---- turns ------------------------------------------------------------------------------------------------------ */
@@ -211,7 +280,7 @@ static void of_those_that_were_refused_one_tries_again_until_it_is_through(struc
   answer(&waiters[1]);
   newest_end(&early);
   newest_end(&late);
-  assert_empty();
+  assert_unused();
 }
 
 static void who_uses_other_things_does_not_wait_behind_those_that_were_refused(struct context *context) {
@@ -227,7 +296,7 @@ static void who_uses_other_things_does_not_wait_behind_those_that_were_refused(s
   answer(&waiters[0]);
   wait_for(&waiters[1].begun);
   answer(&waiters[1]);
-  assert_empty();
+  assert_unused();
 }
 
 static void who_waits_beyond_his_deadline_holds_nobody_up(struct context *context) {
@@ -242,7 +311,7 @@ static void who_waits_beyond_his_deadline_holds_nobody_up(struct context *contex
   answer(&waiters[0]);
   wait_for(&waiters[2].begun);
   answer(&waiters[2]);
-  assert_empty();
+  assert_unused();
 }
 
 /* Begins commands until one has to wait. */
@@ -271,14 +340,18 @@ static void after_a_while_without_a_break_all_is_answered_and_read_anew(struct c
   answer(&waiters[0]);
   newest_end(&first);
   newest_end(&user);
-  assert_empty();
+  assert_unused();
 }
 
 #define TEST(function)                \
   static void test_##function(void) { \
     in_coroutine(function);           \
   }
-TEST(what_was_sent_last_is_found_until_nobody_uses_it)
+TEST(what_was_sent_last_is_found)
+TEST(a_state_is_kept_while_nobody_uses_it)
+TEST(what_may_not_be_stored_is_not_kept)
+TEST(after_a_kept_state_was_refused_none_are_kept_for_a_while)
+TEST(only_the_latest_and_small_states_are_kept)
 TEST(nothing_is_a_state_too)
 TEST(what_was_read_does_not_replace_what_was_sent_since)
 TEST(what_was_read_before_something_was_forgotten_is_not_taken)
@@ -289,7 +362,12 @@ TEST(who_waits_beyond_his_deadline_holds_nobody_up)
 TEST(after_a_while_without_a_break_all_is_answered_and_read_anew)
 
 static const struct test tests[] = {
-    {"what was sent last is found until nobody uses it", test_what_was_sent_last_is_found_until_nobody_uses_it},
+    {"what was sent last is found", test_what_was_sent_last_is_found},
+    {"a state is kept while nobody uses it", test_a_state_is_kept_while_nobody_uses_it},
+    {"what may not be stored is not kept", test_what_may_not_be_stored_is_not_kept},
+    {"after a kept state was refused none are kept for a while",
+     test_after_a_kept_state_was_refused_none_are_kept_for_a_while},
+    {"only the latest and small states are kept", test_only_the_latest_and_small_states_are_kept},
     {"nothing is a state, too", test_nothing_is_a_state_too},
     {"what was read does not replace what was sent since", test_what_was_read_does_not_replace_what_was_sent_since},
     {"what was read before something was forgotten is not taken",

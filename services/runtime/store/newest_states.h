@@ -2,15 +2,18 @@
 /* Newest states: what the commands of this process have last sent of things that many of them change at once.
  *
  * A command decides on the state of a thing (the value of a key, or of a hash's field) as it was read; or, while others
- * are under way, as the last of them leaves it, at once and without their answers. Its transaction requires that
- * exactly this is stored when it is carried out (tests/model/stock_commit.py), so a state that never came to be, or
- * that another process has changed, costs a second try and nothing else. A refusal forgets what the command used and
+ * are under way, as the last of them leaves it, at once and without their answers; or, if nobody has used it since, as
+ * the last one has left it. Its transaction requires that exactly this is stored when it is carried out
+ * (tests/model/stock_commit.py), so a state that never came to be, or that another process has changed, costs a second
+ * try and nothing else. A refusal forgets what the command used and
  * sent; it then tries again alone, in the order in which commands were refused, and those that use the same things wait
  * behind it; once one of them is through, all go on at once, building on each other.
  *
  * Commands of several processes that change the same things are all served: while one process goes on without a break,
  * the others are refused again and again, so every 100 ms it lets what is under way end, forgets all, and begins by
- * reading, as they do. States are kept only while commands use them. Threads: the loop's.
+ * reading, as they do. States that no command uses are kept, the latest 1024 of at most 1 KiB; when one of them turns
+ * out not to be stored any more, all are dropped, and for a second none are kept, since other processes are changing
+ * things. Threads: the loop's.
  *
  *   struct newest_command command = newest_command_of(states, context->deadline_us);
  *   do {
@@ -39,8 +42,9 @@ struct newest_states;
 /* Lives as long as the arena; it must outlive all commands. */
 struct newest_states *newest_states_new(struct arena *arena);
 
-/* How many states are kept. */
-size_t newest_states_count(const struct newest_states *states);
+/* How many things commands use, and of how many that nobody uses the state is kept. */
+size_t newest_states_used(const struct newest_states *states);
+size_t newest_states_kept(const struct newest_states *states);
 
 /* What a command uses. */
 struct newest_use;
@@ -80,6 +84,9 @@ bool newest_find(struct newest_use *use, struct newest_state *ret_state);
 /* Takes what was read after newest_find for what is stored, unless something newer is known, or was forgotten, since:
  * newest_find tells. The bytes are copied. */
 void newest_take(struct newest_use *use, struct newest_state state);
+
+/* Returns whether a state that the command has found was kept while nobody used it. */
+bool newest_has_kept(const struct newest_command *command);
 
 /* Returns false if others try to change again what the command uses: it is to begin anew, behind them. */
 bool newest_may_send(struct newest_command *command);

@@ -367,7 +367,7 @@ void   ordershop__internal__v1__release_stock_response__free_unpacked
   assert(message->base.descriptor == &ordershop__internal__v1__release_stock_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor ordershop__internal__v1__reserve_stock_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor ordershop__internal__v1__reserve_stock_request__field_descriptors[5] =
 {
   {
     "order_id",
@@ -417,17 +417,30 @@ static const ProtobufCFieldDescriptor ordershop__internal__v1__reserve_stock_req
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "order_is_new",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__Internal__V1__ReserveStockRequest, order_is_new),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned ordershop__internal__v1__reserve_stock_request__field_indices_by_name[] = {
   1,   /* field[1] = attempt_id */
   3,   /* field[3] = expire_log_time */
   0,   /* field[0] = order_id */
+  4,   /* field[4] = order_is_new */
   2,   /* field[2] = product_ids */
 };
 static const ProtobufCIntRange ordershop__internal__v1__reserve_stock_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor ordershop__internal__v1__reserve_stock_request__descriptor =
 {
@@ -437,7 +450,7 @@ const ProtobufCMessageDescriptor ordershop__internal__v1__reserve_stock_request_
   "Ordershop__Internal__V1__ReserveStockRequest",
   "ordershop.internal.v1",
   sizeof(Ordershop__Internal__V1__ReserveStockRequest),
-  4,
+  5,
   ordershop__internal__v1__reserve_stock_request__field_descriptors,
   ordershop__internal__v1__reserve_stock_request__field_indices_by_name,
   1,  ordershop__internal__v1__reserve_stock_request__number_ranges,
