@@ -15,7 +15,8 @@
 enum {
   FIRST_BYTES = 4096, /* of the block that the arena itself lies in */
   LARGEST_BLOCK_BYTES = 64 * 1024,
-  POOLED_MAX = 256, /* arenas that a thread keeps for later */
+  POOLED_MAX = 256,  /* arenas that a thread keeps for later */
+  PLAIN_BYTES = 256, /* texts up to here are made without printf, where that can be */
 };
 #define ALIGNMENT _Alignof(max_align_t)
 
@@ -187,13 +188,16 @@ char *arena_memdup(struct arena *arena, const void *bytes, size_t size) {
 
 /* Prints to where the text will be if it fits there, as it mostly does, and only otherwise once more. */
 char *arena_vprintf(struct arena *arena, const char *format, va_list values) {
+  char plain[PLAIN_BYTES];
+  long plain_length = plain_format(plain, sizeof plain, format, values);
+  if (plain_length >= 0) return arena_memdup(arena, plain, (size_t)plain_length);
+
   va_list again;
   va_copy(again, values);
   char *at = arena->at;
   size_t room = (size_t)(arena->end - at);
   memory_unpoison(at, room);
-  int length = (int)plain_format(at, room, format, values);
-  if (length < 0) length = vsnprintf(at, room, format, values);
+  int length = vsnprintf(at, room, format, values);
   memory_poison(at, room);
   size_t size = length < 0 ? 1 : (size_t)length + 1;
   char *text = arena_alloc(arena, size);

@@ -14,8 +14,8 @@ static void make_room(struct redis_arguments *arguments, size_t more) {
 
   size_t capacity = arguments->capacity * 2 > MIN_CAPACITY ? arguments->capacity * 2 : MIN_CAPACITY;
   if (capacity < wanted) capacity = wanted;
-  const char **values = arena_calloc(arguments->arena, capacity, sizeof *values);
-  size_t *sizes = arena_calloc(arguments->arena, capacity, sizeof *sizes);
+  const char **values = arena_alloc(arguments->arena, capacity * sizeof *values);
+  size_t *sizes = arena_alloc(arguments->arena, capacity * sizeof *sizes);
   if (arguments->count > 0) {
     memcpy(values, arguments->values, arguments->count * sizeof *values);
     memcpy(sizes, arguments->sizes, arguments->count * sizeof *sizes);

@@ -24,12 +24,9 @@ static const char *content_fault(struct arena *arena, const ProtobufCMessageDesc
 struct record record_of(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *message) {
   struct record record = {.fault = record_type_fault(arena, type, message)};
   if (record.fault) return record;
-  size_t size = protobuf_c_message_get_packed_size(message);
-  if (size > RECORD_BYTES_MAX) {
-    record.fault = arena_printf(arena, "a %s of %zu bytes; the max is %d", type->name, size, RECORD_BYTES_MAX);
-    return record;
-  }
   record.bytes = message_pack(arena, message, &record.size);
-  record.fault = content_fault(arena, type, &record);
+  record.fault = record.size > RECORD_BYTES_MAX ? arena_printf(arena, "a %s of %zu bytes; the max is %d", type->name,
+                                                               record.size, RECORD_BYTES_MAX)
+                                                : content_fault(arena, type, &record);
   return record;
 }

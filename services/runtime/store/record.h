@@ -16,7 +16,7 @@
 struct record {
   const void *bytes;
   size_t size;
-  const char *fault; /* NULL if it is packed; else why it can't be, for people */
+  const char *fault; /* NULL if it can be stored; else why it can't, for people */
 };
 
 /* Packs `message`, which must be of the type `type`, have no NULL where a value must be, at most RECORD_BYTES_MAX
