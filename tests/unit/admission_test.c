@@ -321,6 +321,25 @@ static void drops_what_cannot_be_answered_in_time(void) {
   CU_ASSERT_EQUAL(admission.working, 0);
 }
 
+/* Both are worked on for 100 ms; what waits is given out when the first of them has ended. */
+static bool is_begun_with(int64_t left_us) {
+  struct admission admission;
+  struct admission_entry both[2], waiting;
+  bool work = false;
+  admission_init(&admission, false);
+  admission.limit = 2;
+  for (int i = 0; i < 2; i++) admission_arrive(&admission, &both[i], 10 * SECOND_US, 0);
+  CU_ASSERT_EQUAL(admission_arrive(&admission, &waiting, SECOND_US / 10 + left_us, 0), ADMISSION_WAIT);
+  admission_end(&admission, &both[0], SECOND_US / 10);
+  CU_ASSERT_PTR_EQUAL(admission_next(&admission, SECOND_US / 10, &work), &waiting);
+  return work;
+}
+
+static void drops_what_has_less_than_twice_the_usual_time(void) {
+  CU_ASSERT_FALSE(is_begun_with(SECOND_US / 10 * 3 / 2));
+  CU_ASSERT_TRUE(is_begun_with(SECOND_US / 10 * 5 / 2));
+}
+
 static void a_call_that_rests_makes_room(void) {
   struct admission admission;
   struct admission_entry working, line[3];
@@ -351,6 +370,8 @@ static const struct test tests[] = {
     {"work that has begun elsewhere comes before new work", work_begun_elsewhere_comes_before_new_work},
     {"calls wait in the order of arrival, and can leave", gives_out_in_the_order_of_arrival},
     {"what can't be answered in time is dropped from the line", drops_what_cannot_be_answered_in_time},
+    {"so is what has less than twice the time that calls take: it could not give a peer half of its time",
+     drops_what_has_less_than_twice_the_usual_time},
     {"a call that rests makes room for another", a_call_that_rests_makes_room},
 };
 

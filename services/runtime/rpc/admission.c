@@ -54,10 +54,16 @@ static int64_t silence_us(const struct admission *admission, int64_t now_us) {
   return silence_us > 0 ? silence_us : 0;
 }
 
+/* What a call should have left when its work begins. Some take longer than others, and a call that asks a peer gives it
+ * half of its time only. */
+static int64_t needed_us(const struct admission *admission) {
+  return 2 * admission->service_us;
+}
+
 static bool is_worth_waiting(const struct admission *admission, int64_t deadline_us, int64_t now_us) {
   int64_t line_us = (int64_t)(admission->waiting + 1) * admission->interval_us;
   int64_t wait_us = line_us + silence_us(admission, now_us), left_us = deadline_us - now_us;
-  if (line_us > WAIT_MAX_US || wait_us + 2 * admission->service_us > left_us) return false;
+  if (line_us > WAIT_MAX_US || wait_us + needed_us(admission) > left_us) return false;
   return wait_us <= left_us / 4 || admission->begun_elsewhere;
 }
 
@@ -79,8 +85,8 @@ struct admission_entry *admission_next(struct admission *admission, int64_t now_
   if (!entry || admission->working >= admission->limit) return NULL;
   admission_leave(admission, entry);
   /* One call is tried, however long calls took before: else it would not show that they don't any more. */
-  int64_t needed_us = admission->working > 0 ? admission->service_us : 0;
-  *ret_work = entry->deadline_us - now_us > needed_us;
+  int64_t least_us = admission->working > 0 ? needed_us(admission) : 0;
+  *ret_work = entry->deadline_us - now_us > least_us;
   if (*ret_work) begin(admission, entry, now_us);
   return entry;
 }
