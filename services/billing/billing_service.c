@@ -9,6 +9,7 @@
 #include <ordershop/v1/billing.pb-c.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/message.h"
 #include "base/uuid.h"
 #include "known_orders.h"
@@ -102,13 +103,13 @@ static coroutine_fn struct status claim_order(const struct try *try, const Order
   request.billing_id = (char *)try->billing_id;
   request.expire_log_time = try->expire;
   struct context context = context_first_half(&try->call->context);
+  int64_t asked_us = clock_monotonic_us();
   struct rpc_reply reply = service_call(service_of(try->call), CLAIM_ORDER, &context, &request);
   if (status_is_ok(reply.status)) *ret_order = reply.message;
   if (reply.status.code != STATUS_DEADLINE_EXCEEDED) {
     return status_with_step(reply.status, context.arena, "claiming the order");
   }
-  return status_error(context.arena, STATUS_UNAVAILABLE, reason_peer_unreachable,
-                      "order does not answer soon enough to record the billing within the deadline");
+  return service_peer_too_slow(service_of(try->call), CLAIM_ORDER, context.arena, asked_us, "record the billing");
 }
 
 /* To be called after the record was refused because the claim had expired. If this fails, the claim still expires. */

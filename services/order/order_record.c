@@ -38,13 +38,16 @@ static struct status given_up(struct rpc_call *call) {
                       "the call was over before the order was recorded: nothing was done");
 }
 
-/* An inventory that takes more than its half of the time is as good as none; the call itself is not over yet. */
-static struct status too_slow(struct rpc_call *call) {
-  return status_error(call->context.arena, STATUS_UNAVAILABLE, reason_peer_unreachable,
-                      "inventory does not answer soon enough to record the order within the deadline");
+/* Returns whether stock may be reserved although the inventory, or what answers in its place, says something else. */
+static bool is_unclear(struct status status) {
+  return status.code == STATUS_UNAVAILABLE || status.code == STATUS_DEADLINE_EXCEEDED ||
+         status.code == STATUS_CANCELLED;
 }
 
-static coroutine_fn struct status reserve_stock(const struct attempt *attempt, bool *ret_sent) {
+/* An inventory that takes more than its half of the time is as good as none; the call itself is not over yet.
+ * *ret_may_hold says whether stock is, or may be, reserved. */
+static coroutine_fn struct status reserve_stock(const struct attempt *attempt, bool *ret_may_hold) {
+  struct rpc_call *call = attempt->call;
   Ordershop__Internal__V1__ReserveStockRequest request = ORDERSHOP__INTERNAL__V1__RESERVE_STOCK_REQUEST__INIT;
   request.order_id = attempt->change->order->id;
   request.attempt_id = (char *)attempt->id;
@@ -52,16 +55,15 @@ static coroutine_fn struct status reserve_stock(const struct attempt *attempt, b
   request.n_product_ids = attempt->change->order->n_product_ids;
   request.expire_log_time = attempt->expire;
   request.order_is_new = strcmp(attempt->change->what, "created") == 0;
-  struct context context = context_first_half(&attempt->call->context);
-  struct status status =
-      stock_calls_reserve(service_of(attempt->call)->user, attempt->call, &context, &request, ret_sent);
+  struct context context = context_first_half(&call->context);
+  int64_t asked_us = clock_monotonic_us();
+  bool sent;
+  struct status status = stock_calls_reserve(service_of(call)->user, call, &context, &request, &sent);
+  *ret_may_hold = sent && (status_is_ok(status) || is_unclear(status));
+  if (status.code == STATUS_DEADLINE_EXCEEDED) {
+    return service_peer_too_slow(service_of(call), RESERVE_STOCK, context.arena, asked_us, "record the order");
+  }
   return status_with_step(status, context.arena, "reserving the stock");
-}
-
-/* Returns whether stock may be reserved although the inventory, or what answers in its place, says something else. */
-static bool is_unclear(struct status status) {
-  return status.code == STATUS_UNAVAILABLE || status.code == STATUS_DEADLINE_EXCEEDED ||
-         status.code == STATUS_CANCELLED;
 }
 
 /* To be called only when the order is certain not to be recorded with this attempt: that was refused, or it has not
@@ -80,13 +82,12 @@ static coroutine_fn void release_stock(const struct attempt *attempt) {
 static coroutine_fn struct status hold_stock(const struct attempt *attempt) {
   struct rpc_call *call = attempt->call;
   if (is_given_up(call)) return given_up(call);
-  bool sent;
-  struct status status = reserve_stock(attempt, &sent);
+  bool may_hold;
+  struct status status = reserve_stock(attempt, &may_hold);
   if (status_is_ok(status)) fail_point("order.after_reserve");
   bool over = is_given_up(call);
-  if (sent && (over || is_unclear(status))) release_stock(attempt);
-  if (over) return given_up(call);
-  return status.code == STATUS_DEADLINE_EXCEEDED ? too_slow(call) : status;
+  if (may_hold && (over || !status_is_ok(status))) release_stock(attempt);
+  return over ? given_up(call) : status;
 }
 
 struct guards {

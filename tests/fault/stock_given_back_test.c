@@ -7,7 +7,7 @@
 #include "echo_call.h"
 #include "fault_shop.h"
 
-enum { IN_STOCK = 5, QUANTITY = 2 };
+enum { IN_STOCK = 5, QUANTITY = 2, BUSY_MS = 10000 };
 #define CREATE_PATH "/ordershop.v1.OrderService/CreateOrder"
 
 static const Ordershop__V1__Customer *customer;
@@ -96,6 +96,24 @@ static void stock_comes_back_when_the_inventory_leaves_no_time_for_the_record(vo
   assert_given_back(product, before);
 }
 
+/* The inventory is not away: it answers the order of another product while this one's reservation is held up. */
+static void an_order_that_a_busy_inventory_keeps_waiting_is_to_be_tried_again_later(void) {
+  const Ordershop__V1__Product *product = new_stocked_product(IN_STOCK), *other = new_stocked_product(IN_STOCK);
+  int64_t before = orders_created();
+  private_shop_arm(shop, ORDERSHOP_INVENTORY, "inventory.after_reserve", "pause");
+  struct echo_call *call = echo_call_open(private_shop_port(shop, ORDERSHOP_ORDER), CREATE_PATH, BUSY_MS, NULL, NULL);
+  echo_call_send(call, request_of(product));
+  echo_call_send_end(call);
+  CU_ASSERT_TRUE(private_shop_await_point(shop, ORDERSHOP_INVENTORY, "inventory.after_reserve"));
+  must(ORDERSHOP_ORDER, "CreateOrder", request_of(other));
+  ProtobufCMessage *order;
+  echo_call_receive(call, BUSY_MS, arena, &ordershop__v1__order__descriptor, &order);
+  CU_ASSERT_EQUAL(echo_call_finish(call), STATUS_RESOURCE_EXHAUSTED);
+  echo_call_free(call);
+  private_shop_release(shop, ORDERSHOP_INVENTORY, "inventory.after_reserve");
+  assert_given_back(product, before + 1);
+}
+
 static void the_same_request_makes_the_order_afterwards(void) {
   const Ordershop__V1__Product *product = new_stocked_product(IN_STOCK);
   const void *request = request_of(product);
@@ -126,6 +144,8 @@ static const struct test tests[] = {
     {"stock comes back when the inventory's answer is lost", stock_comes_back_when_the_inventorys_answer_is_lost},
     {"stock comes back when the inventory leaves no time for the record",
      stock_comes_back_when_the_inventory_leaves_no_time_for_the_record},
+    {"an order that a busy inventory keeps waiting is to be tried again later",
+     an_order_that_a_busy_inventory_keeps_waiting_is_to_be_tried_again_later},
     {"the same request makes the order afterwards", the_same_request_makes_the_order_afterwards},
 };
 

@@ -373,6 +373,12 @@ int service_main(const struct service_definition *definition, int argc, char **a
   return EXIT_SUCCESS;
 }
 
+/* A status of these codes may have been made on the way. */
+static bool is_answer(struct status status) {
+  return status.code != STATUS_UNAVAILABLE && status.code != STATUS_DEADLINE_EXCEEDED &&
+         status.code != STATUS_CANCELLED;
+}
+
 coroutine_fn struct rpc_reply service_call(struct service *service, size_t method, struct context *context,
                                            const void *request) {
   const struct service_definition *definition = service->definition;
@@ -384,5 +390,22 @@ coroutine_fn struct rpc_reply service_call(struct service *service, size_t metho
   }
   const struct peer_method *called = &definition->calls.rows[method];
   int peer = peer_index(definition, called->peer);
-  return rpc_client_call(service->peers[peer], context, definition->peers[peer].service, called->name, request);
+  struct rpc_reply reply =
+      rpc_client_call(service->peers[peer], context, definition->peers[peer].service, called->name, request);
+  if (is_answer(reply.status)) service->peers_answered_us[peer] = clock_monotonic_us();
+  return reply;
+}
+
+struct status service_peer_too_slow(const struct service *service, size_t method, struct arena *arena, int64_t since_us,
+                                    const char *purpose) {
+  enum { RETRY_MS = 200 };
+  const char *peer = service->definition->calls.rows[method].peer;
+  if (service->peers_answered_us[peer_index(service->definition, peer)] < since_us) {
+    return status_error(arena, STATUS_UNAVAILABLE, reason_peer_unreachable,
+                        "%s does not answer soon enough to %s within the deadline", peer, purpose);
+  }
+  struct status status =
+      status_error(arena, STATUS_RESOURCE_EXHAUSTED, reason_overloaded,
+                   "%s has too much to do to answer soon enough to %s within the deadline", peer, purpose);
+  return status_with_retry(status, arena, RETRY_MS);
 }

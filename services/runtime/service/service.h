@@ -103,8 +103,9 @@ struct service {
   struct event_store *store;
   struct consumer *consumer; /* NULL without subscriptions */
   struct rpc_channel *peers[SERVICE_PEERS];
-  const char *refusing; /* why no new connections are taken; "" if they are */
-  void *user;           /* the service's own; also for handlers of events: work_user is the struct service */
+  int64_t peers_answered_us[SERVICE_PEERS]; /* when service_call last had an answer of each; 0 means never */
+  const char *refusing;                     /* why no new connections are taken; "" if they are */
+  void *user; /* the service's own; also for handlers of events: work_user is the struct service */
 };
 
 /* Runs the service until it is told to stop. Returns the exit status for main, EXIT_SUCCESS, also for --help, --version
@@ -123,6 +124,13 @@ int service_main(const struct service_definition *definition, int argc, char **a
  * the method's is INTERNAL (CALL_INVALID). A handler says by status_with_step which of its steps has failed. */
 coroutine_fn struct rpc_reply service_call(struct service *service, size_t method, struct context *context,
                                            const void *request);
+
+/* What a handler answers whose peer has not answered within the part of the call's time that it was given, of which
+ * nothing is left for `purpose` ("record the order"); to be asked at once. UNAVAILABLE (PEER_UNREACHABLE) if the peer
+ * has answered nobody since `since_us` (clock_monotonic_us), when it was asked; RESOURCE_EXHAUSTED (OVERLOADED) with a
+ * RetryInfo if it has, since then it has too much to do. `method` is the row that service_call was given. */
+struct status service_peer_too_slow(const struct service *service, size_t method, struct arena *arena, int64_t since_us,
+                                    const char *purpose);
 
 /* The service of a call. */
 static inline struct service *service_of(const struct rpc_call *call) {
