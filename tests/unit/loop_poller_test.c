@@ -15,14 +15,15 @@
 #include "loop/loop.h"
 #include "suite.h"
 
-enum { US_PER_MS = 1000, ROUNDS = 200 };
+enum { US_PER_MS = 1000, ROUNDS = 200, LONG_US = 1000 * 1000 * 1000 };
 
 /* Sleeps in poll() on an eventfd. */
 struct sleeper {
   struct loop_poller poller; /* first */
   int fd;
   int polls, sleeps;
-  int longest_ms; /* that it was allowed to sleep; -1 means without limit */
+  int longest_ms;          /* that it was allowed to sleep; -1 means without limit */
+  struct coroutine *woken; /* by its event; NULL means nobody */
 };
 
 static void sleeper_poll(struct loop_poller *poller, int timeout_ms) {
@@ -32,7 +33,9 @@ static void sleeper_poll(struct loop_poller *poller, int timeout_ms) {
   sleeper->polls++;
   sleeper->sleeps += timeout_ms != 0;
   if (timeout_ms > sleeper->longest_ms) sleeper->longest_ms = timeout_ms;
-  if (poll(&fd, 1, timeout_ms) == 1) CU_ASSERT(read(sleeper->fd, &value, sizeof(value)) == sizeof(value));
+  if (poll(&fd, 1, timeout_ms) != 1) return;
+  CU_ASSERT(read(sleeper->fd, &value, sizeof(value)) == sizeof(value));
+  if (sleeper->woken) coroutine_wake(sleeper->woken);
 }
 
 static void sleeper_wake(struct loop_poller *poller) {
@@ -113,7 +116,7 @@ static void closed(uv_handle_t *handle) {
   coroutine_wake(handle->data);
 }
 
-static void test_descriptors(struct context *context) {
+static void exchange_bytes(struct context *context, int64_t gather_us) {
   struct sleeper sleeper = sleeper_start();
   int there[2], back[2];
   CU_ASSERT_FATAL(pipe(there) == 0 && pipe(back) == 0);
@@ -126,6 +129,7 @@ static void test_descriptors(struct context *context) {
   handle.data = coroutine_self();
   uv_poll_start(&handle, UV_READABLE, readable);
   for (int i = 0; i < ROUNDS; i++) {
+    if (gather_us > 0) loop_gather(coroutine_loop(), gather_us);
     CU_ASSERT(write(there[1], "x", 1) == 1);
     CU_ASSERT_FATAL(coroutine_yield_until(context->deadline_us));
   }
@@ -136,6 +140,39 @@ static void test_descriptors(struct context *context) {
   loop_set_poller(coroutine_loop(), NULL);
   int fds[] = {there[0], back[0], back[1], sleeper.fd};
   for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) close(fds[i]);
+}
+
+static void test_descriptors(struct context *context) {
+  exchange_bytes(context, 0);
+}
+
+static void test_gathering_and_descriptors(struct context *context) {
+  exchange_bytes(context, LONG_US);
+}
+
+static void test_gathering(struct context *context) {
+  struct sleeper sleeper = sleeper_start();
+  sleeper.woken = coroutine_self();
+  loop_set_poller(coroutine_loop(), &sleeper.poller);
+  coroutine_sleep(US_PER_MS, context->deadline_us); /* until libuv has nothing left of what came before */
+  sleeper_wake(&sleeper.poller);                    /* it is there before the sleep begins */
+  int64_t begin_us = clock_monotonic_us();
+  loop_gather(coroutine_loop(), 50 * US_PER_MS);
+  CU_ASSERT_TRUE(coroutine_yield_until(context->deadline_us));
+  CU_ASSERT(clock_monotonic_us() - begin_us >= 50 * US_PER_MS);
+  loop_set_poller(coroutine_loop(), NULL);
+  close(sleeper.fd);
+}
+
+static void test_gathering_and_deadlines(struct context *context) {
+  struct sleeper sleeper = sleeper_start();
+  loop_set_poller(coroutine_loop(), &sleeper.poller);
+  int64_t begin_us = clock_monotonic_us();
+  loop_gather(coroutine_loop(), LONG_US);
+  coroutine_sleep(20 * US_PER_MS, context->deadline_us);
+  CU_ASSERT(clock_monotonic_us() - begin_us < LONG_US);
+  loop_set_poller(coroutine_loop(), NULL);
+  close(sleeper.fd);
 }
 
 static void test_removed(struct context *context) {
@@ -158,6 +195,15 @@ static void test_posts_in_loop(void) {
 static void test_descriptors_in_loop(void) {
   in_coroutine(test_descriptors);
 }
+static void test_gathering_in_loop(void) {
+  in_coroutine(test_gathering);
+}
+static void test_gathering_and_deadlines_in_loop(void) {
+  in_coroutine(test_gathering_and_deadlines);
+}
+static void test_gathering_and_descriptors_in_loop(void) {
+  in_coroutine(test_gathering_and_descriptors);
+}
 static void test_removed_in_loop(void) {
   in_coroutine(test_removed);
 }
@@ -166,6 +212,9 @@ static const struct test tests[] = {
     {"a deadline ends the poller's sleep", test_deadlines_in_loop},
     {"a task of another thread ends it, every time", test_posts_in_loop},
     {"a descriptor of libuv ends it, every time", test_descriptors_in_loop},
+    {"what the poller waits for comes together where that is asked for", test_gathering_in_loop},
+    {"a deadline ends that", test_gathering_and_deadlines_in_loop},
+    {"a descriptor of libuv ends that, every time", test_gathering_and_descriptors_in_loop},
     {"a poller that is removed is not called again", test_removed_in_loop},
 };
 

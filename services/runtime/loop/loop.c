@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loop/loop.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ enum {
   MAX_COROUTINES = 10000,
   RUNS_PER_TURN = 512, /* of coroutines, before I/O has its turn */
   US_PER_MS = 1000,
+  US_PER_S = 1000 * 1000,
+  NS_PER_US = 1000,
 };
 
 struct loop {
@@ -42,6 +45,7 @@ struct loop {
   pthread_mutex_t poller_mutex;
   struct loop_poller *poller;
   struct fd_watch *watch; /* of libuv's descriptor, with a poller */
+  int64_t gather_us;      /* for the next sleep in the poller; 0 means that it ends with the first event */
   bool watched;
   struct watchdog *watchdog; /* while it runs */
 };
@@ -159,10 +163,28 @@ static void set_timer(struct loop *loop) {
   loop->timer_us = first->deadline_us > 0 ? first->deadline_us : 1;
 }
 
+void loop_gather(struct loop *loop, int64_t us) {
+  loop->gather_us = us;
+}
+
+/* Sleeps without the poller, whose events come together meanwhile. */
+static void gather(struct loop *loop) {
+  uv_idle_stop(&loop->busy);
+  uv_update_time(&loop->uv);
+  int64_t timer_us = (int64_t)uv_backend_timeout(&loop->uv) * US_PER_MS; /* negative means that there is none */
+  int64_t us = timer_us >= 0 && timer_us < loop->gather_us ? timer_us : loop->gather_us;
+  struct timespec time = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * NS_PER_US};
+  struct pollfd uv = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
+  loop->gather_us = 0;
+  ppoll(&uv, 1, &time, NULL);
+}
+
 /* Sleeps in the poller, or, if the loop is busy, lets it look; libuv only looks afterwards. */
 static void poll_elsewhere(struct loop *loop, bool busy) {
   int timeout_ms = 0;
-  if (!busy && !fd_watch_arm(loop->watch)) {
+  if (!busy && loop->gather_us > 0) {
+    gather(loop);
+  } else if (!busy && !fd_watch_arm(loop->watch)) {
     uv_idle_stop(&loop->busy);
     uv_update_time(&loop->uv);
     timeout_ms = uv_backend_timeout(&loop->uv);

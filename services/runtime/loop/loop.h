@@ -61,6 +61,11 @@ struct loop_poller {
  */
 void loop_set_poller(struct loop *loop, struct loop_poller *poller);
 
+/* Lets what the poller waits for, and what other threads post, come together: when the loop next sleeps, it looks at
+ * the poller `us` later, and handles in one turn what would have ended a sleep each. A timer, or anything else that
+ * libuv has to do, ends this sleep. A loop that is busy does not sleep, and loses no time. */
+void loop_gather(struct loop *loop, int64_t us);
+
 /* Starts a coroutine, which first runs when the caller next gives way. Returns false if max_coroutines live already. */
 bool loop_spawn(struct loop *loop, void (*run)(void *argument), void *argument);
 
