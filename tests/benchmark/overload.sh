@@ -11,6 +11,8 @@
 # and after each overload, and the ratio is to the mean of both.
 #
 #   overload.sh [BIN]     BIN: folder of the executables (default build/bin; not a test build: fail points cost time)
+#
+# OVERLOAD_SECONDS is how long each load lasts (default 20). OVERLOAD_TIMES is which multiples are tried (default "2 5").
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -26,6 +28,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=${1:-$root/build/bin}
 seconds=${OVERLOAD_SECONDS:-20}
+read -ra multiples <<<"${OVERLOAD_TIMES:-2 5}"
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$root/tests/lib/shop.sh"
 
@@ -57,7 +60,7 @@ sustain() { # sets `sustained`
 
 shop_start
 sustain
-for times in 2 5; do
+for times in "${multiples[@]}"; do
   before=$sustained
   load --rate $((before * times)) --deadline 1000 --seconds "$seconds" --warm-up 1
   report "$times times the sustained rate, deadlines of 1 s"
