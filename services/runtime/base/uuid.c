@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/uuid.h"
 
-#include <ctype.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
@@ -92,18 +91,25 @@ const char *uuid_derive_text(struct arena *arena, const char *purpose, const cha
   return uuid_derive(arena, purpose, text, strlen(text));
 }
 
+/* As isxdigit, which looks for the thread's locale first. */
+static bool is_hex_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
 bool uuid_is_valid(const char *text) {
   if (!text) return false;
   for (int i = 0; i < UUID_TEXT_SIZE - 1; i++) {
     bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-    if (hyphen ? text[i] != '-' : !isxdigit((unsigned char)text[i])) return false;
+    if (hyphen ? text[i] != '-' : !is_hex_digit(text[i])) return false;
   }
   return text[UUID_TEXT_SIZE - 1] == '\0';
 }
 
 const char *uuid_canonical(struct arena *arena, const char *text) {
   if (!uuid_is_valid(text)) return NULL;
-  char *canonical = arena_strdup(arena, text);
-  for (char *at = canonical; *at; at++) *at = (char)tolower((unsigned char)*at);
+  char *canonical = arena_memdup(arena, text, UUID_TEXT_SIZE - 1);
+  for (char *at = canonical; *at; at++) {
+    if (*at >= 'A' && *at <= 'F') *at += 'a' - 'A';
+  }
   return canonical;
 }
