@@ -46,6 +46,7 @@ install(
 # Units name the folders of this installation.
 foreach(
   unit ordershop@.service ordershop.target ordershop@mail.service.d/ordershop.conf
+       ordershop@event.service.d/ordershop.conf
        redis-server@ordershop.service.d/ordershop.conf)
   configure_file(deploy/systemd/${unit}.in systemd/${unit} @ONLY)
   get_filename_component(folder ${unit} DIRECTORY)

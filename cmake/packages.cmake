@@ -23,9 +23,10 @@ set(CPACK_DEBIAN_SERVICES_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_SERVICES_PACKAGE_RECOMMENDS "redis-server (>= 5:7.0), ordershop-client (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_SERVICES_PACKAGE_SUGGESTS openssl)
 set(CPACK_COMPONENT_SERVICES_DESCRIPTION
-    "back end of an online shop: its seven services
+    "back end of an online shop: its eight services
 Customers, products, stock, orders, billing, interactions with customers and
-mails, each a service of its own with a gRPC API. Every change is also an event
+mails, each a service of its own with a gRPC API, and one that tells all their
+events. Every change is an event
 in a Redis stream, and services react to each other's events, exactly once.
 
 Nothing is started: services need passwords for Redis first. See

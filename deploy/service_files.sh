@@ -14,7 +14,7 @@
 #
 #   service_files.sh shop
 #       makes the parts again that are made of services.txt in the files of the shop itself: docker/compose.yaml,
-#       docker/Dockerfile, kubernetes/base/*. Mail has parts that are written by hand, for what it alone has. The shop's
+#       docker/Dockerfile, kubernetes/base/*. Mail and event have parts that are written by hand, for their folders. The shop's
 #       services are those with a file in kubernetes/base; others in the list are services of one's own
 #
 # What is there already of a service of one's own is not overwritten: the files are yours to change. The comment at the top of each says how it is used.
@@ -322,11 +322,14 @@ ENTRYPOINT ["ordershop-$name"]
 END
 }
 
-# each FUNCTION: what it says of each service of the shop but mail, with name and port set, and a blank line between
+# Whose parts are written by hand.
+by_hand() { [ "$1" = mail ] || [ "$1" = event ]; }
+
+# each FUNCTION: what it says of each other service of the shop, with name and port set, and a blank line between
 each() {
   local between=''
   for name in $(shop_names); do
-    [ "$name" != mail ] || continue
+    ! by_hand "$name" || continue
     port=$(service_column "$name" 2)
     printf '%s' "$between"
     "$1"
@@ -359,7 +362,7 @@ shop_files() {
   shop_addresses '=' | replace kubernetes/base/shop.env addresses
   shop_policies | replace kubernetes/base/network-policies.yaml policies
   for name in $(shop_names); do
-    [ "$name" != mail ] || continue
+    ! by_hand "$name" || continue
     port=$(service_column "$name" 2)
     { echo "# Made of services.txt by service_files.sh shop." && deployment_file; } >"$here/kubernetes/base/$name.yaml"
   done

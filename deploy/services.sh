@@ -17,6 +17,7 @@ service_rows() {
       split("default operator replica probe users redis client ca common runtime template", taken, " ")
       for (i in taken) reserved[taken[i]] = 1
       owner["ordershop"] = "the log" # what a shop has no service for
+      owner["all"] = "every service" # as a word of the column reads
     }
     function mistake(what) { printf "%s: line %d: %s\n", FILENAME, FNR, what >"/dev/stderr"; wrong = 1 }
     function is_name(word) { return word ~ /^[a-z][a-z0-9]*$/ && length(word) <= 32 }
@@ -49,7 +50,8 @@ service_rows() {
       if ($1 in services) mistake("the service " $1 " stands here twice")
       services[$1] = 1
       ports[$2] = $1
-      if ($4 != "-") readers[$4] = $1
+      if ($4 != "-" && $4 != "all") readers[$4] = $1
+      if ($4 == "all" && $3 != "-") mistake($1 " reads all, so it may own nothing: \"-\", not \"" $3 "\"")
       if ($5 != "-") callers[$5] = $1
       claim($1, $1)
       if ($3 != "-") { count = split($3, parts, ","); for (i = 1; i <= count; i++) claim(parts[i], $1) }

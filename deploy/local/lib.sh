@@ -4,7 +4,7 @@
 # What up.sh, down.sh and status.sh share: the shop's parts, where they lie and listen, and what runs of them.
 #
 # Parts are `redis` and the services of deploy/services.txt. State lies under ORDERSHOP_HOME: run/<part>.pid,
-# log/<part>.log, redis/, mail/. A process counts as the shop's part only if it bears the part's name and stands in this
+# log/<part>.log, redis/, mail/, event/. A process counts as the shop's part only if it bears the part's name and stands in this
 # shop's folder: a pid file may be stale and its number somebody else's by now.
 set -euo pipefail
 
@@ -88,7 +88,7 @@ make_absolute() { # make_absolute VARIABLE...: exported ones, where they are set
 }
 
 make_absolute ORDERSHOP_HOME ORDERSHOP_BUILD ORDERSHOP_BIN ORDERSHOP_REDIS_USERS ORDERSHOP_REDIS_PASSWORD_FILE \
-  ORDERSHOP_MAIL_FOLDER
+  ORDERSHOP_MAIL_FOLDER ORDERSHOP_EVENT_FOLDER
 [[ $source_dir != *[[:cntrl:]]* ]] || misuse "the source tree's folder has a line break in its name"
 home=${ORDERSHOP_HOME:-$HOME/.local/state/ordershop}
 [[ $home == /* ]] || misuse "neither ORDERSHOP_HOME nor HOME is set"
@@ -106,7 +106,7 @@ make_home() {
   local folder
   (umask 077 && mkdir -p "$home") 2>/dev/null || fail "can't make the folder $home: set ORDERSHOP_HOME to one of yours"
   home=$(cd -- "$home" 2>/dev/null && pwd -P) || fail "can't look into the folder $home: set ORDERSHOP_HOME to one of yours"
-  for folder in "$home/run" "$home/log" "$home/redis" "$home/mail"; do
+  for folder in "$home/run" "$home/log" "$home/redis" "$home/mail" "$home/event"; do
     if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
       fail "can't write to the folder $folder: make it writable, or set ORDERSHOP_HOME to a folder of yours"
     fi

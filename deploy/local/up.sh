@@ -10,7 +10,7 @@
 # not ready though Redis answers, is started anew, and said why. If a part can't start, what this run started is stopped
 # again.
 #
-#   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/   (default ~/.local/state/ordershop)
+#   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/ event/ (default ~/.local/state/ordershop)
 #   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, one of your own beyond, on loopback   (default 50050)
 #   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380)
 #   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started. ORDERSHOP_REDIS_PASSWORD_FILE: with this
@@ -197,7 +197,8 @@ start_service() {
     ORDERSHOP_LISTEN="127.0.0.1:$(part_port "$service")" \
     ORDERSHOP_REDIS_URL="$(redis_url_of "$service")" \
     ORDERSHOP_REDIS_PASSWORD_FILE="$(redis_password_file_of "$service")" \
-    ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" -- "$bin/ordershop-$service" </dev/null
+    ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" \
+    ORDERSHOP_EVENT_FOLDER="${ORDERSHOP_EVENT_FOLDER:-$home/event}" -- "$bin/ordershop-$service" </dev/null
 }
 
 # --- What runs already ---

@@ -64,18 +64,19 @@ list_rules() {
     }'
 }
 
-# On standard input the rules, in which `user <service>` becomes a line for each row of the file SERVICES.
+# On standard input the rules, in which `user <service>` becomes a line for each row of the file SERVICES, and `user
+# <observer>` one for each that reads all.
 name_services() { # name_services SERVICES
   awk '
     FNR == NR { name[++services] = $1; owned[services] = $3; read[services] = $4; next }
-    $2 != "<service>" { print; next }
-    { for (i = 1; i <= services; i++) print rules_of(i) }
+    $2 != "<service>" && $2 != "<observer>" { print; next }
+    { for (i = 1; i <= services; i++) if ((read[i] == "all") == ($2 == "<observer>")) print rules_of(i) }
 
     function rules_of(service,   text, i, word) {
       for (i = 1; i <= NF; i++) {
         word = $i
         if (sub(/^reading:/, "", word) && read[service] == "-") continue
-        gsub(/<service>/, name[service], word)
+        gsub(/<service>|<observer>/, name[service], word)
         word = once_for_each(once_for_each(word, "<owned>", owned[service]), "<read>", read[service])
         text = text (word == ")" || i == 1 ? "" : " ") word
       }

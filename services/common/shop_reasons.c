@@ -4,6 +4,10 @@
 #include <stddef.h>
 
 const char reason_claim_expired[] = "CLAIM_EXPIRED";
+const char reason_event_folder_unwritable[] = "EVENT_FOLDER_UNWRITABLE";
+const char reason_index_damaged[] = "INDEX_DAMAGED";
+const char reason_index_incomplete[] = "INDEX_INCOMPLETE";
+const char reason_index_unwritable[] = "INDEX_UNWRITABLE";
 const char reason_mail_changed[] = "MAIL_CHANGED";
 const char reason_mail_folder_unwritable[] = "MAIL_FOLDER_UNWRITABLE";
 const char reason_mail_sender_invalid[] = "MAIL_SENDER_INVALID";
@@ -16,9 +20,14 @@ const char reason_smtp_unreachable[] = "SMTP_UNREACHABLE";
 const char reason_stock_out_of_range[] = "STOCK_OUT_OF_RANGE";
 const char reason_stock_reserved[] = "STOCK_RESERVED";
 const char reason_stopping[] = "STOPPING";
+const char reason_watch_too_slow[] = "WATCH_TOO_SLOW";
 
 const char *const shop_reasons[] = {
     reason_claim_expired,
+    reason_event_folder_unwritable,
+    reason_index_damaged,
+    reason_index_incomplete,
+    reason_index_unwritable,
     reason_mail_changed,
     reason_mail_folder_unwritable,
     reason_mail_sender_invalid,
@@ -31,5 +40,6 @@ const char *const shop_reasons[] = {
     reason_stock_out_of_range,
     reason_stock_reserved,
     reason_stopping,
+    reason_watch_too_slow,
     NULL,
 };

@@ -5,6 +5,10 @@
 extern const char *const shop_reasons[];
 
 extern const char reason_claim_expired[];
+extern const char reason_event_folder_unwritable[];
+extern const char reason_index_damaged[];
+extern const char reason_index_incomplete[];
+extern const char reason_index_unwritable[];
 extern const char reason_mail_changed[];
 extern const char reason_mail_folder_unwritable[];
 extern const char reason_mail_sender_invalid[];
@@ -17,3 +21,4 @@ extern const char reason_smtp_unreachable[];
 extern const char reason_stock_out_of_range[];
 extern const char reason_stock_reserved[];
 extern const char reason_stopping[];
+extern const char reason_watch_too_slow[];

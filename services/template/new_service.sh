@@ -85,7 +85,7 @@ reply request resource service services status subscription subscriptions title 
 
 # The first port that the list does not have.
 free_port() {
-  local port=50058
+  local port=50059
   while service_rows | cut -d ' ' -f 2 | grep -qx "$port"; do port=$((port + 1)); done
   printf '%s' "$port"
 }

@@ -24,7 +24,7 @@ static const char customer_path[] = "/ordershop.v1.CustomerService/CreateCustome
 
 /* One reading method of each service. */
 static const char *const readings[] = {"ListCustomers", "ListProducts",     "ListInventories", "ListOrders",
-                                       "ListBillings",  "ListInteractions", "ListMails"};
+                                       "ListBillings",  "ListInteractions", "ListMails",       "ReadEvents"};
 
 static void assert_all_serve(void) {
   for (enum ordershop_service i = 0; i < SHIPPED_SERVICE_COUNT; i++) must(readings[i], "page_size 1");

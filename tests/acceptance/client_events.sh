@@ -128,7 +128,7 @@ expect "one that hangs holds up nobody for long" ends_with 1 "billing took too l
 service_resume billing
 redis_kill
 expect "without Redis all are told in one sentence" wait_until 60 ends_with 1 \
-  'customer, product, inventory, order, billing, crm, mail.* are not ready: Redis is unreachable' client status
+  'customer, product, inventory, order, billing, crm, mail, event.* are not ready: Redis is unreachable' client status
 expect "the tail names Redis' address" ends_with 3 "127.0.0.1:$(port_of redis)" tail_as operator
 redis_start
 wait_for_serving "${shop_services[@]}"

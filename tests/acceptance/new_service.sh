@@ -177,7 +177,7 @@ expect "so do suites of the shop that go through the list of services" passes_ge
 passes_its_test_at_a_far_port() {
   local status=0 list=$tree/deploy/services.txt
   cp -p "$list" "$shop_folder/list"
-  sed -i 's/^\(note *\)50058/\150068/' "$list"
+  sed -i 's/^\(note *\)50059/\150068/' "$list"
   env ORDERSHOP_SOURCE="$tree" ORDERSHOP_BIN="$tree/build-tests/bin" "$tree/tests/acceptance/note.sh" || status=$?
   mv "$shop_folder/list" "$list"
   return "$status"
@@ -190,7 +190,7 @@ grpcurl_calls_it() {
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 shop_start note
 expect "the calls of the document are answered" "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run own-call \
-  --set "localhost:50058=$(address_of note)" "$ORDERSHOP_SOURCE/docs/own_service.md"
+  --set "localhost:50059=$(address_of note)" "$ORDERSHOP_SOURCE/docs/own_service.md"
 shop_done
 SCRIPT
   env PATH="$(dirname "$grpcurl"):$PATH" ORDERSHOP_SOURCE="$tree" ORDERSHOP_BIN="$tree/build-tests/bin" bash "$shop_folder/call.sh"

@@ -135,7 +135,7 @@ static void kill_somebody(void) {
   size_t more = atomic_load(&done) + 20;
   CU_ASSERT_TRUE(eventually(have_done, &more));
   usleep((useconds_t)(random() % MAX_PAUSE_US));
-  enum ordershop_service victim = (enum ordershop_service)(ORDERSHOP_INVENTORY + random() % 6);
+  enum ordershop_service victim = (enum ordershop_service)(ORDERSHOP_INVENTORY + random() % 7);
   if (victim == SHIPPED_SERVICE_COUNT) {
     private_redis_restart(redis);
     return;

@@ -126,7 +126,7 @@ static void the_shop_goes_on(void) {
 
 static int all_log_lines(const char *text) {
   int count = 0;
-  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
     count += private_shop_log_lines(shop, service, text);
   }
   return count;
@@ -340,10 +340,10 @@ static void a_demoted_master_that_nobody_writes_to_is_left_and_said_once(void) {
   int lines = all_log_lines("redis is away");
   fail_over();
   CU_ASSERT_TRUE(become_serving(false));
-  CU_ASSERT_EQUAL(all_log_lines("redis is away"), lines + SHIPPED_SERVICE_COUNT);
+  CU_ASSERT_EQUAL(all_log_lines("redis is away"), lines + SHIPPED_OWNER_COUNT);
   lead_to_master();
   CU_ASSERT_TRUE(become_serving(true));
-  CU_ASSERT_EQUAL(all_log_lines("redis is away"), lines + SHIPPED_SERVICE_COUNT);
+  CU_ASSERT_EQUAL(all_log_lines("redis is away"), lines + SHIPPED_OWNER_COUNT);
   the_shop_goes_on();
   CU_ASSERT_TRUE(eventually(follows, replica));
 }
@@ -400,11 +400,11 @@ static void a_server_that_refuses_writes_makes_services_not_ready_until_it_takes
   int begun = all_log_lines("not serving"), warnings = all_log_lines("level=warn");
   private_redis_command(redis, "CONFIG SET min-replicas-to-write 2");
   CU_ASSERT_TRUE(become_serving(false));
-  CU_ASSERT_EQUAL(all_log_lines("NOREPLICAS"), SHIPPED_SERVICE_COUNT);
+  CU_ASSERT_EQUAL(all_log_lines("NOREPLICAS"), SHIPPED_OWNER_COUNT);
   private_redis_command(redis, "CONFIG SET min-replicas-to-write 0");
   CU_ASSERT_TRUE(become_serving(true));
-  CU_ASSERT_EQUAL(all_log_lines("not serving"), begun + SHIPPED_SERVICE_COUNT);
-  CU_ASSERT_EQUAL(all_log_lines("level=warn"), warnings + SHIPPED_SERVICE_COUNT);
+  CU_ASSERT_EQUAL(all_log_lines("not serving"), begun + SHIPPED_OWNER_COUNT);
+  CU_ASSERT_EQUAL(all_log_lines("level=warn"), warnings + SHIPPED_OWNER_COUNT);
   the_shop_goes_on();
 }
 

@@ -14,7 +14,7 @@ enum { LOST_CUSTOMERS = 3 };
 
 static int all_log_lines(const char *text) {
   int count = 0;
-  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
     count += private_shop_log_lines(shop, service, text);
   }
   return count;
@@ -60,7 +60,7 @@ static bool says_reset(const void *service) {
 
 /* What the reason tells an operator to do: HSET <service>_position accepted <log time>, for every service. */
 static void accept_losses(void) {
-  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
     char key[64], log_time[64];
     const char *command = strstr(reason_of(service), "HSET ");
     CU_ASSERT_PTR_NOT_NULL_FATAL(command);
@@ -80,7 +80,7 @@ static void the_shop_goes_on(void) {
 
 /* Every service learns how far the log reaches: the client passes on the position that it was told last. */
 static void tell_everybody(void) {
-  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
     CU_ASSERT_TRUE_FATAL(status_is_ok(ask_for_a_list(client, 0, service).status));
   }
 }
@@ -95,11 +95,11 @@ static void nobody_serves_a_log_that_came_back_without_its_end_until_the_loss_is
   tell_everybody();
   int lines = all_log_lines("not serving");
   restart_with_files("older");
-  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
     CU_ASSERT_TRUE_FATAL(eventually(says_reset, &service));
   }
   CU_ASSERT_TRUE(become_serving(false));
-  CU_ASSERT_EQUAL(all_log_lines("not serving"), lines + SHIPPED_SERVICE_COUNT);
+  CU_ASSERT_EQUAL(all_log_lines("not serving"), lines + SHIPPED_OWNER_COUNT);
   assert_refused(ask(once, ORDERSHOP_CUSTOMER, "CreateCustomer", customer_request("Nobody", NULL)), STATUS_UNAVAILABLE,
                  "LOG_RESET");
   accept_losses();
@@ -114,7 +114,7 @@ static void all_serve_again_by_themselves_when_what_was_missing_is_there(void) {
   tell_everybody();
   keep_files("right");
   restart_with_files("older");
-  for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
+  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
     CU_ASSERT_TRUE_FATAL(eventually(says_reset, &service));
   }
   restart_with_files("right");
@@ -123,7 +123,7 @@ static void all_serve_again_by_themselves_when_what_was_missing_is_there(void) {
 }
 
 static bool all_have_said_so(const void *line) {
-  return all_log_lines(line) >= SHIPPED_SERVICE_COUNT;
+  return all_log_lines(line) >= SHIPPED_OWNER_COUNT;
 }
 
 static void a_shop_that_is_emptied_goes_on_afresh_and_every_service_says_so_once(void) {
@@ -133,7 +133,7 @@ static void a_shop_that_is_emptied_goes_on_afresh_and_every_service_says_so_once
   the_shop_goes_on();
   CU_ASSERT_TRUE(eventually(all_have_said_so, line));
   the_shop_goes_on();
-  CU_ASSERT_EQUAL(all_log_lines(line), SHIPPED_SERVICE_COUNT);
+  CU_ASSERT_EQUAL(all_log_lines(line), SHIPPED_OWNER_COUNT);
   CU_ASSERT_TRUE(become_serving(true));
 }
 

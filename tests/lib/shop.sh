@@ -23,9 +23,9 @@ while read -r shop_service _; do
   shop_services+=("$shop_service")
   shop_port[$shop_service]=${#shop_services[@]}
 done < <(service_rows)
-# The seven that the shop is shipped with are the first rows, up to mail; what was added to the tree comes after them.
+# The eight that the shop is shipped with are the first rows, up to event; what was added to the tree comes after them.
 # shellcheck disable=SC2034 # tests that source this read it
-mapfile -t shop_shipped < <(printf '%s\n' "${shop_services[@]}" | sed '/^mail$/q')
+mapfile -t shop_shipped < <(printf '%s\n' "${shop_services[@]}" | sed '/^event$/q')
 shop_slowness=${ORDERSHOP_TEST_SLOWNESS:-1}
 shop_folder=$(mktemp -d)
 shop_passed=0 shop_failed=0 shop_failures=()
@@ -196,7 +196,7 @@ service_start() {
   launch "$name" env -u ORDERSHOP_SOURCE -u ORDERSHOP_BIN -u ORDERSHOP_REQUIRE_TOOLS \
     ORDERSHOP_LISTEN="$(address_of "$name")" ORDERSHOP_REDIS_URL="redis://$name@127.0.0.1:$(port_of redis)/0" \
     ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/users/$name.password" \
-    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" FAIL_POINT_DIR="$shop_folder/fail_points/$name" \
+    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" ORDERSHOP_EVENT_FOLDER="$shop_folder/event" FAIL_POINT_DIR="$shop_folder/fail_points/$name" \
     "$@" "$ORDERSHOP_BIN/ordershop-$name"
 }
 

@@ -4,6 +4,7 @@
 #include <ordershop/v1/billing.pb-c.h>
 #include <ordershop/v1/crm.pb-c.h>
 #include <ordershop/v1/customer.pb-c.h>
+#include <ordershop/v1/event.pb-c.h>
 #include <ordershop/v1/inventory.pb-c.h>
 #include <ordershop/v1/mail.pb-c.h>
 #include <ordershop/v1/order.pb-c.h>
@@ -21,7 +22,7 @@
 #include "rpc/rpc_server.h"
 #include "shop_brand.h"
 
-enum { GRACE_MS = 2000, LOOK_US = 5000, SERVICES = 7 };
+enum { GRACE_MS = 2000, LOOK_US = 5000, SERVICES = 8 };
 
 struct fake_shop {
   pthread_t thread;
@@ -42,7 +43,7 @@ static const ProtobufCServiceDescriptor *const descriptors[SERVICES] = {
     &ordershop__v1__customer_service__descriptor,  &ordershop__v1__product_service__descriptor,
     &ordershop__v1__inventory_service__descriptor, &ordershop__v1__order_service__descriptor,
     &ordershop__v1__billing_service__descriptor,   &ordershop__v1__crm_service__descriptor,
-    &ordershop__v1__mail_service__descriptor,
+    &ordershop__v1__mail_service__descriptor,      &ordershop__v1__event_service__descriptor,
 };
 
 static void give_up(const char *what) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A shop for tests of the client: all seven services at one port, on a loop in a thread of its own. It answers what the
+/* A shop for tests of the client: all eight services at one port, on a loop in a thread of its own. It answers what the
  * test has scripted, and then OK; it notes every call.
  *
  * Functions are for the test's thread. */

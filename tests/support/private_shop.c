@@ -71,6 +71,7 @@ static const char *make_users(struct private_shop *shop, const struct private_sh
 static void set_variables(struct private_shop *shop, const struct private_shop_options *options) {
   struct arena *arena = shop->arena;
   add_variable(shop, arena_printf(arena, "ORDERSHOP_MAIL_FOLDER=%s", shop->mail_folder));
+  add_variable(shop, arena_printf(arena, "ORDERSHOP_EVENT_FOLDER=%s/event", shop->folder));
   if (options->key_prefix) add_variable(shop, arena_printf(arena, "ORDERSHOP_KEY_PREFIX=%s", options->key_prefix));
   for (int i = 0; options->variables && options->variables[i]; i++) add_variable(shop, options->variables[i]);
   for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {

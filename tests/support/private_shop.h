@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private shop: a Redis and the seven services of one test program, real processes on free ports of 127.0.0.1. A
+/* Private shop: a Redis and the eight services of one test program, real processes on free ports of 127.0.0.1. A
  * service that was added to the tree runs there, too, once the test has started it by private_shop_start_service.
  *
  * Each service logs in to Redis as its own user, with the rights of deploy/redis/users.acl; the test as one who may do
@@ -24,7 +24,7 @@ struct private_shop_options {
   const char *const *variables; /* further "NAME=value" for all services; ends with NULL; may be NULL */
 };
 
-/* Starts Redis and the seven services, and waits until they are SERVING. `options` may be NULL. */
+/* Starts Redis and the eight services, and waits until they are SERVING. `options` may be NULL. */
 struct private_shop *private_shop_start(const struct private_shop_options *options);
 
 /* Kills what runs and removes the folder. NULL is allowed. */

@@ -177,7 +177,7 @@ static void knows_every_command_of_the_shop(void) {
   size_t known = 0, methods = 0;
   for (; load_commands_all[known].method; known++) {
   }
-  for (int service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
+  for (int service = 0; service < SHIPPED_OWNER_COUNT; service++) {
     const ProtobufCServiceDescriptor *descriptor = ordershop_service_descriptor((enum ordershop_service)service);
     methods += descriptor->n_methods;
     for (unsigned i = 0; i < descriptor->n_methods; i++) {

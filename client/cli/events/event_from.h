@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Says where `events tail` begins, which is the value of --from. It has no side effects. Any thread. */
+/* Says where in the log something begins or ends, which is the value of --from and the like. It has no side effects.
+ * Any thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/events/event_text.h"
 
-#include <google/protobuf/empty.pb-c.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +10,7 @@
 #include "client/cli/output/show.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
-#include "loop/coroutine.h"
 #include "message/json_write.h"
-#include "store/event.h"
-#include "store/log_time.h"
 
 /* ---- decoding --------------------------------------------------------------------------------------------------- */
 
@@ -28,26 +23,22 @@ struct stream_name stream_name_of(struct arena *arena, const char *stream) {
 }
 
 /* Types come from outside, too: one may be within itself, deeper than the stack. */
-static bool fits(const ProtobufCMessageDescriptor *type, const struct redis_reply *entry) {
-  const struct redis_reply *entity = redis_reply_field(redis_reply_at(entry, 1), "entity");
-  return !redis_reply_text(entity) || message_fits(type, entity->text, entity->size, UNPACKED_MAX);
-}
-
-/* Any bytes that are a message at all are an Empty with unknown fields: so the rest of the event is told, too. */
-static struct status decode(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
-                            const struct redis_reply *entry, struct event *ret_event) {
-  const ProtobufCMessageDescriptor *empty = &google__protobuf__empty__descriptor;
-  bool decodable = type && fits(type, entry);
-  struct status status = event_decode(arena, stream, decodable ? type : empty, entry, ret_event);
-  if (decodable) return status;
+static struct status decode(struct arena *arena, const ProtobufCMessageDescriptor *type,
+                            const Ordershop__V1__Event *event, const void **ret_entity) {
+  const ProtobufCBinaryData *bytes = &event->entity_bytes;
+  bool fits = type && message_fits(type, bytes->data, bytes->len, UNPACKED_MAX);
+  *ret_entity = fits ? message_unpack(arena, type, bytes->data, bytes->len) : NULL;
   if (!type) return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "no type is known for the stream");
+  if (!*event->event_id) {
+    return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "it has no event_id");
+  }
+  if (*ret_entity && bytes->len > 0) return status_ok();
   return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "its entity is no %s, or too large",
                       type->name);
 }
 
-/* Log time promises order; as a time it is right unless the log's clock was pushed. */
-static const char *time_of(struct arena *arena, const char *entry_id) {
-  return timestamp_rfc3339(arena, timestamp_new(arena, log_time_of_entry(entry_id)));
+static const char *time_of(struct arena *arena, const Ordershop__V1__Event *event) {
+  return event->time ? timestamp_rfc3339(arena, event->time) : "";
 }
 
 /* ---- text ------------------------------------------------------------------------------------------------------- */
@@ -55,12 +46,12 @@ static const char *time_of(struct arena *arena, const char *entry_id) {
 enum { TEXT_MAX = 48 };
 
 /* What is in every entity, or is told elsewhere in the line. */
-static bool is_told_elsewhere(const struct event *event, const char *field) {
+static bool is_told_elsewhere(const Ordershop__V1__Event *event, const char *field) {
   static const char *const names[] = {"id", "version", "create_time", "update_time"};
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (strcmp(names[i], field) == 0) return true;
   }
-  return event->cause && strcmp(field, "cause") == 0;
+  return *event->cause && strcmp(field, "cause") == 0;
 }
 
 /* In quotes if it has blanks, and not longer than is of interest. */
@@ -82,8 +73,7 @@ static const char *label_of(struct arena *arena, const ProtobufCFieldDescriptor 
   return arena_memdup(arena, field->name, money ? size - tail : size);
 }
 
-static const char *fields_text(struct arena *arena, const struct event *event) {
-  const ProtobufCMessage *entity = event->entity;
+static const char *fields_text(struct arena *arena, const Ordershop__V1__Event *event, const ProtobufCMessage *entity) {
   const char *text = "";
   for (unsigned i = 0; i < entity->descriptor->n_fields; i++) {
     const ProtobufCFieldDescriptor *field = &entity->descriptor->fields[i];
@@ -103,33 +93,31 @@ static enum paint paint_of(const char *happening) {
   return PAINT_WARNING;
 }
 
-static const char *entity_text(struct arena *arena, const struct event *event) {
-  const ProtobufCMessage *entity = event->entity;
+static const char *entity_text(struct arena *arena, const Ordershop__V1__Event *event, const ProtobufCMessage *entity) {
   const char *text = terminal_line(arena, message_text(entity, "id"));
   int64_t version = message_number(entity, "version");
   if (version > 1) text = arena_printf(arena, "%s  v%lld", text, (long long)version);
-  return arena_printf(arena, "%s%s", text, fields_text(arena, event));
+  return arena_printf(arena, "%s%s", text, fields_text(arena, event, entity));
 }
 
-static const char *text_line(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
-                             const struct redis_reply *entry) {
-  struct stream_name name = stream_name_of(arena, stream);
-  struct event event;
-  struct status status = decode(arena, stream, type, entry, &event);
-  const char *time = terminal_paint(arena, PAINT_FAINT, time_of(arena, event.id));
+const char *event_text(struct arena *arena, const ProtobufCMessageDescriptor *type, const Ordershop__V1__Event *event) {
+  struct stream_name name = stream_name_of(arena, event->stream);
+  const void *entity;
+  struct status status = decode(arena, type, event, &entity);
+  const char *time = terminal_paint(arena, PAINT_FAINT, time_of(arena, event));
   const char *what =
       arena_printf(arena, "%-11s %-7s", terminal_line(arena, name.entity), terminal_line(arena, name.happening));
   what = terminal_paint(arena, paint_of(name.happening), what);
   const char *rest = NULL;
-  if (status_is_ok(status)) rest = entity_text(arena, &event);
+  if (status_is_ok(status)) rest = entity_text(arena, event, entity);
   if (!rest) {
     const char *why = arena_printf(arena, "can't be decoded: %s", terminal_line(arena, status.message));
-    rest = arena_printf(arena, "%s  %s", terminal_line(arena, event.id), terminal_paint(arena, PAINT_BAD, why));
+    rest = arena_printf(arena, "%s  %s", terminal_line(arena, event->entry), terminal_paint(arena, PAINT_BAD, why));
   }
   const char *cause = "";
-  if (event.cause) {
+  if (*event->cause) {
     cause =
-        arena_printf(arena, "  %s%s", terminal_paint(arena, PAINT_FAINT, "cause="), terminal_line(arena, event.cause));
+        arena_printf(arena, "  %s%s", terminal_paint(arena, PAINT_FAINT, "cause="), terminal_line(arena, event->cause));
   }
   return arena_printf(arena, "%s  %s  %s%s", time, what, rest, cause);
 }
@@ -142,55 +130,17 @@ static void set_text(struct arena *arena, json_t *object, const char *name, cons
   json_object_set_new(object, name, json ? json : json_string(terminal_line(arena, text)));
 }
 
-static const char *json_line(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
-                             const struct redis_reply *entry) {
-  struct stream_name name = stream_name_of(arena, stream);
-  struct event event;
-  struct status status = decode(arena, stream, type, entry, &event);
+json_t *event_json(struct arena *arena, const ProtobufCMessageDescriptor *type, const Ordershop__V1__Event *event) {
+  struct stream_name name = stream_name_of(arena, event->stream);
+  const void *entity;
+  struct status status = decode(arena, type, event, &entity);
   json_t *json = json_object();
-  set_text(arena, json, "id", event.id);
-  set_text(arena, json, "stream", stream);
-  set_text(arena, json, "time", time_of(arena, event.id));
-  if (event.event_id) set_text(arena, json, "eventId", event.event_id);
-  if (event.cause) set_text(arena, json, "cause", event.cause);
-  if (status_is_ok(status)) json_object_set_new(json, name.entity, json_of_message(event.entity));
+  set_text(arena, json, "id", event->entry);
+  set_text(arena, json, "stream", event->stream);
+  set_text(arena, json, "time", time_of(arena, event));
+  if (*event->event_id) set_text(arena, json, "eventId", event->event_id);
+  if (*event->cause) set_text(arena, json, "cause", event->cause);
+  if (status_is_ok(status)) json_object_set_new(json, name.entity, json_of_message(entity));
   if (!status_is_ok(status)) set_text(arena, json, "error", status.message);
-  char *text = json_dumps(json, JSON_COMPACT);
-  const char *line = arena_strdup(arena, text ? text : "{}");
-  free(text);
-  json_decref(json);
-  return line;
-}
-
-/* ---- both ------------------------------------------------------------------------------------------------------- */
-
-/* Decoding and JSON go as deep as the entity does, for which the stack of a coroutine, which the tail is, need not do.
- */
-struct showing {
-  const char *(*line_of)(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
-                         const struct redis_reply *entry);
-  struct arena *arena;
-  const char *stream;
-  const ProtobufCMessageDescriptor *type;
-  const struct redis_reply *entry;
-  const char *line;
-};
-
-static void show(void *argument) {
-  struct showing *showing = argument;
-  showing->line = showing->line_of(showing->arena, showing->stream, showing->type, showing->entry);
-}
-
-const char *event_text(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
-                       const struct redis_reply *entry) {
-  struct showing showing = {.line_of = text_line, .arena = arena, .stream = stream, .type = type, .entry = entry};
-  coroutine_on_loop_stack(show, &showing);
-  return showing.line;
-}
-
-const char *event_json(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *type,
-                       const struct redis_reply *entry) {
-  struct showing showing = {.line_of = json_line, .arena = arena, .stream = stream, .type = type, .entry = entry};
-  coroutine_on_loop_stack(show, &showing);
-  return showing.line;
+  return json;
 }

@@ -56,7 +56,28 @@ static grpc_call_error start_batch(struct client_call *call, grpc_metadata *meta
   ops[5].data.recv_status_on_client.trailing_metadata = &call->trailers;
   ops[5].data.recv_status_on_client.status = &call->code;
   ops[5].data.recv_status_on_client.status_details = &call->message;
-  return grpc_call_start_batch(call->grpc, ops, 6, tag, NULL);
+  return grpc_call_start_batch(call->grpc, ops, call->streams ? 4 : 6, tag, NULL);
+}
+
+void client_call_read(struct client_call *call, void *tag) {
+  grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
+  op.data.recv_message.recv_message = &call->received;
+  grpc_call_start_batch(call->grpc, &op, 1, tag, NULL);
+}
+
+void client_call_await_status(struct client_call *call, void *tag) {
+  grpc_op op = {.op = GRPC_OP_RECV_STATUS_ON_CLIENT};
+  op.data.recv_status_on_client.trailing_metadata = &call->trailers;
+  op.data.recv_status_on_client.status = &call->code;
+  op.data.recv_status_on_client.status_details = &call->message;
+  grpc_call_start_batch(call->grpc, &op, 1, tag, NULL);
+}
+
+const void *client_call_take(struct client_call *call, struct arena *arena) {
+  const void *message = rpc_wire_unpack(arena, call->method->output, call->received);
+  grpc_byte_buffer_destroy(call->received);
+  call->received = NULL;
+  return message;
 }
 
 static void release(struct client_call *call) {
@@ -140,6 +161,7 @@ static struct status error_of(const struct client_call *call) {
 static struct status result_of(struct client_call *call) {
   struct arena *arena = call->context->arena;
   if (call->code != GRPC_STATUS_OK) return error_of(call);
+  if (call->streams) return status_ok();
   const void *reply = call->received ? rpc_wire_unpack(arena, call->method->output, call->received) : NULL;
   if (!reply) {
     return status_error(arena, STATUS_INTERNAL, reason_reply_invalid, "%s answered with no %s.", call->channel->peer,

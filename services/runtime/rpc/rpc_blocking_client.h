@@ -20,3 +20,21 @@ void rpc_blocking_channel_rest(struct rpc_blocking_channel *channel, int64_t dur
 /* As rpc_client_call. */
 struct rpc_reply rpc_blocking_call(struct rpc_blocking_channel *channel, struct context *context,
                                    const ProtobufCServiceDescriptor *service, const char *method, const void *request);
+
+/* A call whose answer is a stream of messages; one thread reads it. */
+struct rpc_blocking_stream;
+
+/* Sends the request. The context's deadline is that of the whole stream; its arena must live as long as the stream.
+ * Errors, as far as they show at once: those of rpc_client_call. The caller closes the stream. */
+struct status rpc_blocking_stream_open(struct rpc_blocking_channel *channel, struct context *context,
+                                       const ProtobufCServiceDescriptor *service, const char *method,
+                                       const void *request, struct rpc_blocking_stream **ret_stream);
+
+/* Waits for the next message, at most until `deadline_us`, and decodes it into `arena`. *ret_message is NULL where none
+ * has come in time, or, with *ret_ended set, where the peer has ended the stream well. Errors: what it has ended with
+ * otherwise. */
+struct status rpc_blocking_stream_read(struct rpc_blocking_stream *stream, struct arena *arena, int64_t deadline_us,
+                                       const void **ret_message, bool *ret_ended);
+
+/* Ends it, whatever it is about. */
+void rpc_blocking_stream_close(struct rpc_blocking_stream *stream);

@@ -161,6 +161,12 @@ coroutine_fn struct status rpc_stream_read(struct rpc_stream *stream, const void
 /* Sends a message. Yields until gRPC has taken it. Errors: CANCELLED. */
 coroutine_fn struct status rpc_stream_write(struct rpc_stream *stream, const void *message);
 
+/* The same for a caller who may not read: if gRPC has not taken the message by `deadline_us`, since the caller takes
+ * nothing off the connection, the call is ended with the code and the message of `late`, without its details, and that
+ * is returned. */
+coroutine_fn struct status rpc_stream_write_until(struct rpc_stream *stream, const void *message, int64_t deadline_us,
+                                                  struct status late);
+
 /* Yields until the call is cancelled or the server drains (returns true), or `*condition` is signalled or the deadline
  * comes (returns false); wakes can be spurious. A call that is cancelled signals the condition: its other waiters look,
  * and wait again. */

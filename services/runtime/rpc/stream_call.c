@@ -151,15 +151,32 @@ static void end_write(void *argument) {
   grpc_byte_buffer_destroy(stream->outgoing);
 }
 
-coroutine_fn struct status rpc_stream_write(struct rpc_stream *stream, const void *message) {
+static void cut(void *argument) {
+  struct rpc_stream *stream = argument;
+  grpc_call_cancel_with_status(stream->call->grpc, (grpc_status_code)stream->status.code, stream->status.message, NULL);
+}
+
+coroutine_fn struct status rpc_stream_write_until(struct rpc_stream *stream, const void *message, int64_t deadline_us,
+                                                  struct status late) {
   if (stream->call->gone) return rpc_stream_end(stream);
   stream->message = message;
   coroutine_on_loop_stack(start_write, stream);
-  while (stream->writing) coroutine_yield();
+  while (stream->writing && clock_monotonic_us() < deadline_us) coroutine_yield_until(deadline_us);
+  bool is_late = stream->writing;
+  if (is_late) {
+    stream->status = late;
+    coroutine_on_loop_stack(cut, stream);
+    while (stream->writing) coroutine_yield();
+  }
   coroutine_on_loop_stack(end_write, stream);
+  if (is_late) return late;
   if (stream->written.ok) return status_ok();
   return status_error(stream->call->call.context.arena, STATUS_CANCELLED, reason_cancelled,
                       "The caller has gone away.");
+}
+
+coroutine_fn struct status rpc_stream_write(struct rpc_stream *stream, const void *message) {
+  return rpc_stream_write_until(stream, message, DEADLINE_NEVER, status_ok());
 }
 
 coroutine_fn bool rpc_stream_wait(struct rpc_stream *stream, struct condition *condition, int64_t deadline_us) {

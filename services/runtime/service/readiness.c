@@ -14,6 +14,7 @@ const char *readiness_reason(const struct service *service) {
   if (!*reason) reason = event_store_refusal(service->store);
   if (!*reason) reason = event_store_loss(service->store);
   if (!*reason) reason = service->refusing;
+  if (!*reason && service->definition->reason) reason = service->definition->reason(service);
   if (!*reason && service->consumer) reason = consumer_reason(service->consumer);
   return reason;
 }

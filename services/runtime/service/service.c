@@ -77,7 +77,8 @@ static struct status open_store(struct life *life) {
       .redis_password = settings->redis_password,
       .key_prefix = settings->key_prefix,
       .request_seconds = settings->request_hours * 3600,
-      .subscribes = life->service.definition->subscriptions.count > 0,
+      .subscribes = life->service.definition->subscriptions.count > 0 || life->service.definition->reads_only,
+      .reads_only = life->service.definition->reads_only,
   };
   return event_store_open(life->service.loop, life->service.arena, &options, &life->service.store);
 }

@@ -79,6 +79,7 @@ struct service_definition {
   } calls;
   const struct outbox_route *outbox; /* NULL if there is none */
   const char *outbox_peer;           /* name of a peer */
+  bool reads_only; /* it only reads in Redis, whose user may write nothing: it has no resources and no consumer */
   const char *internal_callers;      /* who calls its internal services, separated by commas; NULL if there is none */
   struct {
     const struct setting *rows; /* the service's own, beside those of all services */
@@ -89,11 +90,13 @@ struct service_definition {
   /* Optional: see consumer_options.housekeep; `user` is the struct service. */
   coroutine_fn struct status (*housekeep)(void *service, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
+  /* Optional: why the service is not ready, for its own reasons; "" if it is. Valid until the next call. */
+  const char *(*reason)(const struct service *service);
   /* Optional: called as soon as the service is to end, while calls and the consumer still run: it makes what may take
    * long give up, so that they can end. Does not yield. */
   void (*stopping)(struct service *service);
   /* Optional: called after everything has been stopped. */
-  void (*stop)(struct service *service);
+  coroutine_fn void (*stop)(struct service *service);
 };
 
 struct service {

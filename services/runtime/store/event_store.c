@@ -53,6 +53,7 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
   store->clock_key = options->brand->clock_key;
   store->service = options->service;
   store->request_seconds = options->request_seconds;
+  store->reads_only = options->reads_only;
   store->library = generic_library(arena, options->brand);
   store->server = redis_server_new(arena);
   store->known = known_log_new(store, arena);

@@ -23,6 +23,7 @@ struct event_store_options {
   const char *key_prefix;
   int64_t request_seconds;
   bool subscribes; /* opens the blocking connection */
+  bool reads_only; /* the user in Redis may write nothing: nothing is tried, nor is the clock made */
 };
 
 /* Opens the connections in the background. Errors: INVALID_ARGUMENT. */

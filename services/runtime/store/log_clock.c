@@ -89,7 +89,7 @@ coroutine_fn struct status clock_read(struct event_store *store, struct context 
   struct position last;
   struct status status = clock_told(store, clock_ask(store, store->commands, context), &last);
   if (!status_is_ok(status)) return status;
-  if (!*last.epoch) return clock_tick(store, context, ret_last);
+  if (!*last.epoch && !store->reads_only) return clock_tick(store, context, ret_last);
   *ret_last = last;
   return status_ok();
 }

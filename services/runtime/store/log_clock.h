@@ -25,7 +25,7 @@ struct redis_pending *clock_ask(struct event_store *store, struct redis *redis, 
 coroutine_fn struct status clock_told(struct event_store *store, struct redis_pending *asked,
                                       struct position *ret_last);
 
-/* Reads the clock without moving it. */
+/* Reads the clock without moving it. Makes it if there is none; a store that only reads tells all zero then. */
 coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
 
 /* Remembers what an answer told of the log. */

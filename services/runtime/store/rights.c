@@ -28,6 +28,7 @@ static void note(struct event_store *store, struct arena *arena, const struct re
 }
 
 coroutine_fn void rights_check(struct event_store *store) {
+  if (store->reads_only) return;
   struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CHECK_DEADLINE_US};
   const struct redis_reply *reply;
   if (status_is_ok(ask(store, &context, &reply)) && reply->count > 0) note(store, context.arena, reply);

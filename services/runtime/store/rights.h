@@ -9,7 +9,8 @@
 #include "store/event_store.h"
 
 /* Asks Redis, and notes what is missing (redis/redis_denial.h). Loads the functions where they are missing, so that the
- * first call needn't. Failures show again in the calls that follow. */
+ * first call needn't. Failures show again in the calls that follow. Of a store that only reads, nothing is asked: what
+ * it lacks shows at once. */
 coroutine_fn void rights_check(struct event_store *store);
 
 /* What Redis has refused of late on any of the connections; "" means nothing. */

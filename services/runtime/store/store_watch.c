@@ -96,8 +96,8 @@ struct store_watch *store_watch_start(struct loop *loop, struct arena *arena, st
   watch->loop = loop;
   watch->store = store;
   watch->connection = *connection;
-  watch->running = 2;
-  loop_spawn(loop, watch_server, watch);
+  watch->running = store->reads_only ? 1 : 2;
+  if (!store->reads_only) loop_spawn(loop, watch_server, watch);
   loop_spawn(loop, watch_address, watch);
   return watch;
 }

@@ -55,7 +55,7 @@ static const struct service_definition note_service = {
     .brand = &notebook_brand,
     .name = "note",
     .purpose = "keeps notes",
-    .port = 50058,
+    .port = 50059,
     .services = {{.descriptor = &notes__v1__note_service__descriptor, .methods = ROWS(methods)}},
     .descriptor_set = {notebook_note_descriptor_set, &notebook_note_descriptor_set_size},
     .views = {&counts},

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "event_index.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/uuid.h"
+#include "shop_reasons.h"
+
+/* The number changes with the tables: a file of another version is made anew. */
+#define VERSION "1"
+
+static const char tables[] = "PRAGMA user_version = " VERSION
+                             ";"
+                             "CREATE TABLE log (epoch TEXT NOT NULL, read_to INTEGER NOT NULL);"
+                             "INSERT INTO log VALUES ('', 0);"
+                             "CREATE TABLE stream (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+                             "CREATE TABLE entry (log_time INTEGER PRIMARY KEY, stream INTEGER NOT NULL, entity BLOB "
+                             "NOT NULL, event BLOB NOT NULL,"
+                             " cause BLOB, attempt BLOB);"
+                             "CREATE INDEX entry_by_stream ON entry (stream, log_time);"
+                             "CREATE INDEX entry_by_entity ON entry (entity, log_time);"
+                             "CREATE INDEX entry_by_event ON entry (event);"
+                             "CREATE INDEX entry_by_cause ON entry (cause, log_time) WHERE cause IS NOT NULL;"
+                             "CREATE INDEX entry_by_attempt ON entry (attempt, log_time) WHERE attempt IS NOT NULL;";
+
+/* Synced at checkpoints alone: what a power cut takes is read again. One connection has the file for itself. */
+static const char settings[] =
+    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+    "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT;";
+
+struct event_index {
+  const char *path;
+  sqlite3 *database; /* NULL after a failed event_index_clear */
+  pthread_mutex_t mutex;
+};
+
+/* ---- keys ------------------------------------------------------------------------------------------------------- */
+
+static unsigned digit(char c) {
+  return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+struct index_key index_key_of(const char *id) {
+  struct index_key key = {0};
+  if (!uuid_is_valid(id)) {
+    size_t length = strlen(id);
+    key.size = length < sizeof key.bytes ? length : sizeof key.bytes;
+    memcpy(key.bytes, id, key.size);
+    return key;
+  }
+  for (const char *c = id; *c; c++) {
+    if (*c == '-') continue;
+    key.bytes[key.size++] = (unsigned char)(digit(c[0]) << 4 | digit(c[1]));
+    c++;
+  }
+  return key;
+}
+
+/* ---- errors ----------------------------------------------------------------------------------------------------- */
+
+static bool is_passing(int code) {
+  int primary = code & 0xff;
+  return primary == SQLITE_FULL || primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN ||
+         primary == SQLITE_READONLY || primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_NOMEM ||
+         primary == SQLITE_PERM;
+}
+
+static struct status failure(const struct event_index *index, struct arena *arena) {
+  int code = index->database ? sqlite3_extended_errcode(index->database) : SQLITE_CANTOPEN;
+  const char *why = index->database ? sqlite3_errmsg(index->database) : sqlite3_errstr(code);
+  if (is_passing(code)) {
+    return status_error(arena, STATUS_UNAVAILABLE, reason_index_unwritable, "the index of events, %s: %s", index->path,
+                        why);
+  }
+  return status_error(arena, STATUS_DATA_LOSS, reason_index_damaged, "the index of events, %s: %s", index->path, why);
+}
+
+static bool run(struct event_index *index, const char *sql) {
+  return index->database && sqlite3_exec(index->database, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* Returns NULL if it fails. */
+static sqlite3_stmt *prepare(struct event_index *index, const char *sql) {
+  sqlite3_stmt *statement = NULL;
+  if (!index->database || sqlite3_prepare_v2(index->database, sql, -1, &statement, NULL) != SQLITE_OK) return NULL;
+  return statement;
+}
+
+/* Ends a statement and returns what became of it, after sqlite3_step's last answer. */
+static struct status finish(struct event_index *index, struct arena *arena, sqlite3_stmt *statement, int stepped) {
+  struct status status = stepped == SQLITE_DONE || stepped == SQLITE_ROW ? status_ok() : failure(index, arena);
+  sqlite3_finalize(statement);
+  return status;
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------- */
+
+static void remove_file(const char *path) {
+  static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+  char name[4200];
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    snprintf(name, sizeof name, "%s%s", path, ends[i]);
+    unlink(name);
+  }
+}
+
+static int version_of(struct event_index *index) {
+  sqlite3_stmt *statement = prepare(index, "PRAGMA user_version");
+  int version = statement && sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int(statement, 0) : -1;
+  sqlite3_finalize(statement);
+  return version;
+}
+
+static bool open_file(struct event_index *index) {
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  if (sqlite3_open_v2(index->path, &index->database, flags, NULL) != SQLITE_OK) return false;
+  return run(index, settings);
+}
+
+static void close_file(struct event_index *index) {
+  sqlite3_close(index->database);
+  index->database = NULL;
+}
+
+static struct status make_file(struct event_index *index, struct arena *arena) {
+  close_file(index);
+  remove_file(index->path);
+  if (open_file(index) && run(index, "BEGIN") && run(index, tables) && run(index, "COMMIT")) return status_ok();
+  return failure(index, arena);
+}
+
+/* mkdir -p. */
+static bool make_folder(const char *path) {
+  char part[4096];
+  size_t length = strlen(path);
+  if (length >= sizeof part) return false;
+  for (size_t i = 1; i <= length; i++) {
+    if (path[i] != '/' && path[i] != '\0') continue;
+    memcpy(part, path, i);
+    part[i] = '\0';
+    if (mkdir(part, 0700) != 0 && errno != EEXIST) return false;
+  }
+  return true;
+}
+
+static struct status unusable(struct arena *arena, const char *folder, const char *why) {
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_event_folder_unwritable,
+                      "ORDERSHOP_EVENT_FOLDER: can't keep the index of events in %s: %s", folder, why);
+}
+
+struct status event_index_open(struct arena *arena, const char *folder, struct event_index **ret_index) {
+  if (!make_folder(folder) || access(folder, W_OK | X_OK) != 0) return unusable(arena, folder, strerror(errno));
+  struct event_index *index = memory_calloc(1, sizeof *index);
+  char *path = memory_alloc(strlen(folder) + sizeof "/events.sqlite");
+  sprintf(path, "%s/events.sqlite", folder);
+  index->path = path;
+  pthread_mutex_init(&index->mutex, NULL);
+  bool opened = open_file(index);
+  if (!opened && is_passing(sqlite3_extended_errcode(index->database))) {
+    bool taken = (sqlite3_errcode(index->database) & 0xff) == SQLITE_BUSY;
+    struct status status = unusable(arena, folder, taken ? "another process has it" : sqlite3_errmsg(index->database));
+    event_index_close(index);
+    return status;
+  }
+  if (opened && version_of(index) == atoi(VERSION)) {
+    *ret_index = index;
+    return status_ok();
+  }
+  struct status status = make_file(index, arena);
+  if (status_is_ok(status)) {
+    *ret_index = index;
+    return status;
+  }
+  event_index_close(index);
+  return unusable(arena, folder, status.message);
+}
+
+void event_index_close(struct event_index *index) {
+  close_file(index);
+  pthread_mutex_destroy(&index->mutex);
+  free((char *)index->path);
+  free(index);
+}
+
+struct status event_index_clear(struct event_index *index, struct arena *arena) {
+  pthread_mutex_lock(&index->mutex);
+  struct status status = make_file(index, arena);
+  pthread_mutex_unlock(&index->mutex);
+  return status;
+}
+
+/* ---- what it has ------------------------------------------------------------------------------------------------ */
+
+static struct status read_position(struct event_index *index, struct arena *arena, struct position *ret_position) {
+  sqlite3_stmt *statement = prepare(index, "SELECT epoch, read_to FROM log");
+  if (!statement) return failure(index, arena);
+  int stepped = sqlite3_step(statement);
+  struct position position = {0};
+  if (stepped == SQLITE_ROW) {
+    snprintf(position.epoch, sizeof position.epoch, "%s", (const char *)sqlite3_column_text(statement, 0));
+    position.log_time = sqlite3_column_int64(statement, 1);
+    *ret_position = position;
+  }
+  return finish(index, arena, statement, stepped);
+}
+
+struct status event_index_position(struct event_index *index, struct arena *arena, struct position *ret_position) {
+  pthread_mutex_lock(&index->mutex);
+  struct status status = read_position(index, arena, ret_position);
+  pthread_mutex_unlock(&index->mutex);
+  return status;
+}
+
+static struct status read_streams(struct event_index *index, struct arena *arena, const char ***ret_names,
+                                  size_t *ret_count) {
+  enum { NAMES_MAX = 100000 };
+  sqlite3_stmt *statement = prepare(index, "SELECT name FROM stream ORDER BY number");
+  if (!statement) return failure(index, arena);
+  size_t count = 0, room = 64;
+  const char **names = arena_calloc(arena, room, sizeof *names);
+  int stepped;
+  while ((stepped = sqlite3_step(statement)) == SQLITE_ROW && count < NAMES_MAX) {
+    if (count == room) {
+      const char **more = arena_calloc(arena, 2 * room, sizeof *more);
+      memcpy(more, names, room * sizeof *names);
+      names = more;
+      room *= 2;
+    }
+    names[count++] = arena_strdup(arena, (const char *)sqlite3_column_text(statement, 0));
+  }
+  *ret_names = names;
+  *ret_count = count;
+  return finish(index, arena, statement, stepped);
+}
+
+struct status event_index_streams(struct event_index *index, struct arena *arena, const char ***ret_names,
+                                  size_t *ret_count) {
+  pthread_mutex_lock(&index->mutex);
+  struct status status = read_streams(index, arena, ret_names, ret_count);
+  pthread_mutex_unlock(&index->mutex);
+  return status;
+}
+
+static struct status write_stream(struct event_index *index, struct arena *arena, const char *name) {
+  sqlite3_stmt *statement = prepare(index, "INSERT INTO stream SELECT coalesce(max(number) + 1, 0), ?1 FROM stream");
+  if (!statement) return failure(index, arena);
+  sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+  return finish(index, arena, statement, sqlite3_step(statement));
+}
+
+struct status event_index_add_stream(struct event_index *index, struct arena *arena, const char *name) {
+  pthread_mutex_lock(&index->mutex);
+  struct status status = write_stream(index, arena, name);
+  pthread_mutex_unlock(&index->mutex);
+  return status;
+}
+
+/* ---- adding ----------------------------------------------------------------------------------------------------- */
+
+/* A key that there is none of is '' where there must be one, NULL otherwise. */
+static void bind_key(sqlite3_stmt *statement, int place, const struct index_key *key, bool required) {
+  if (key->size > 0 || required) {
+    sqlite3_bind_blob(statement, place, key->bytes, (int)key->size, SQLITE_STATIC);
+  } else {
+    sqlite3_bind_null(statement, place);
+  }
+}
+
+static bool insert_row(sqlite3_stmt *statement, const struct index_row *row) {
+  sqlite3_bind_int64(statement, 1, row->log_time);
+  sqlite3_bind_int64(statement, 2, (sqlite3_int64)row->stream);
+  bind_key(statement, 3, &row->entity, true);
+  bind_key(statement, 4, &row->event, true);
+  bind_key(statement, 5, &row->cause, false);
+  bind_key(statement, 6, &row->attempt, false);
+  bool done = sqlite3_step(statement) == SQLITE_DONE;
+  return sqlite3_reset(statement) == SQLITE_OK && done;
+}
+
+static bool insert_rows(struct event_index *index, const struct index_row *rows, size_t count) {
+  if (count == 0) return true;
+  sqlite3_stmt *statement = prepare(index, "INSERT OR IGNORE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+  bool done = statement != NULL;
+  for (size_t i = 0; i < count && done; i++) done = insert_row(statement, &rows[i]);
+  sqlite3_finalize(statement);
+  return done;
+}
+
+static bool move_position(struct event_index *index, const struct position *position) {
+  sqlite3_stmt *statement = prepare(index, "UPDATE log SET epoch = ?1, read_to = ?2");
+  if (!statement) return false;
+  sqlite3_bind_text(statement, 1, position->epoch, -1, SQLITE_STATIC);
+  sqlite3_bind_int64(statement, 2, position->log_time);
+  bool done = sqlite3_step(statement) == SQLITE_DONE;
+  return sqlite3_finalize(statement) == SQLITE_OK && done;
+}
+
+struct status event_index_add(struct event_index *index, struct arena *arena, const struct index_row *rows,
+                              size_t count, const struct position *position) {
+  pthread_mutex_lock(&index->mutex);
+  struct status status = status_ok();
+  if (!run(index, "BEGIN") || !insert_rows(index, rows, count) || !move_position(index, position) ||
+      !run(index, "COMMIT")) {
+    status = failure(index, arena);
+    run(index, "ROLLBACK");
+  }
+  pthread_mutex_unlock(&index->mutex);
+  return status;
+}
+
+/* ---- finding ---------------------------------------------------------------------------------------------------- */
+
+static const char *streams_text(struct arena *arena, const struct index_query *query) {
+  const char *text = "";
+  for (size_t i = 0; i < query->stream_count; i++) {
+    text = arena_printf(arena, "%s%s%zu", text, i ? "," : "", query->streams[i]);
+  }
+  return text;
+}
+
+static const char *marks(struct arena *arena, size_t count, int first) {
+  const char *text = "";
+  for (size_t i = 0; i < count; i++) text = arena_printf(arena, "%s%s?%d", text, i ? "," : "", first + (int)i);
+  return text;
+}
+
+enum { AFTER = 1, UNTIL, LIMIT, EVENT, CAUSE, ATTEMPT, ENTITIES };
+
+/* The conditions but for the streams. */
+static const char *conditions(struct arena *arena, const struct index_query *query) {
+  const char *text = "log_time > ?1 AND log_time <= ?2";
+  if (query->event.size > 0) text = arena_printf(arena, "%s AND event = ?4", text);
+  if (query->cause.size > 0) text = arena_printf(arena, "%s AND cause = ?5", text);
+  if (query->attempt.size > 0) text = arena_printf(arena, "%s AND attempt = ?6", text);
+  if (query->entity_count > 0) {
+    text = arena_printf(arena, "%s AND entity IN (%s)", text, marks(arena, query->entity_count, ENTITIES));
+  }
+  return text;
+}
+
+/* Where ids are asked for, few rows have them. Where only streams are, each is read in its order, up to the limit: a
+ * stream with few entries is found in a log that is long. */
+static const char *find_text(struct arena *arena, const struct index_query *query) {
+  const char *where = conditions(arena, query), *order = query->newest_first ? "DESC" : "ASC";
+  bool by_ids = query->event.size + query->cause.size + query->attempt.size + query->entity_count > 0;
+  const char *from = "entry";
+  if (query->stream_count > 0 && by_ids) {
+    /* the unary + keeps the index of streams out of it */
+    where = arena_printf(arena, "%s AND +stream IN (%s)", where, streams_text(arena, query));
+  }
+  if (query->stream_count > 0 && !by_ids) {
+    from = "";
+    for (size_t i = 0; i < query->stream_count; i++) {
+      from = arena_printf(arena,
+                          "%s%sSELECT * FROM (SELECT log_time, stream FROM entry WHERE stream = %zu AND %s"
+                          " ORDER BY log_time %s LIMIT ?3)",
+                          from, i ? " UNION ALL " : "", query->streams[i], where, order);
+    }
+    from = arena_printf(arena, "(%s)", from);
+  }
+  return arena_printf(arena, "SELECT log_time, stream FROM %s WHERE %s ORDER BY log_time %s LIMIT ?3", from, where,
+                      order);
+}
+
+static struct status find(struct event_index *index, struct arena *arena, const struct index_query *query,
+                          struct index_place **ret_places, size_t *ret_count) {
+  sqlite3_stmt *statement = prepare(index, find_text(arena, query));
+  if (!statement) return failure(index, arena);
+  sqlite3_bind_int64(statement, AFTER, query->after);
+  sqlite3_bind_int64(statement, UNTIL, query->until);
+  sqlite3_bind_int64(statement, LIMIT, (sqlite3_int64)query->limit);
+  if (query->event.size > 0) bind_key(statement, EVENT, &query->event, true);
+  if (query->cause.size > 0) bind_key(statement, CAUSE, &query->cause, true);
+  if (query->attempt.size > 0) bind_key(statement, ATTEMPT, &query->attempt, true);
+  for (size_t i = 0; i < query->entity_count; i++) bind_key(statement, ENTITIES + (int)i, &query->entities[i], true);
+  struct index_place *places = arena_calloc(arena, query->limit + 1, sizeof *places);
+  size_t count = 0;
+  int stepped;
+  while ((stepped = sqlite3_step(statement)) == SQLITE_ROW) {
+    places[count++] = (struct index_place){.log_time = sqlite3_column_int64(statement, 0),
+                                           .stream = (size_t)sqlite3_column_int64(statement, 1)};
+  }
+  *ret_places = places;
+  *ret_count = count;
+  return finish(index, arena, statement, stepped);
+}
+
+struct status event_index_find(struct event_index *index, struct arena *arena, const struct index_query *query,
+                               struct index_place **ret_places, size_t *ret_count) {
+  pthread_mutex_lock(&index->mutex);
+  struct status status = find(index, arena, query, ret_places, ret_count);
+  pthread_mutex_unlock(&index->mutex);
+  return status;
+}
+
+/* First and last are ends of the index, which min and max in one statement would not make use of. */
+static struct status measure(struct event_index *index, struct arena *arena, size_t stream, int64_t after, bool counted,
+                             struct index_extent *ret_extent) {
+  sqlite3_stmt *statement = prepare(index,
+                                    "SELECT (SELECT min(log_time) FROM entry WHERE stream = ?1 AND log_time > ?2),"
+                                    " (SELECT max(log_time) FROM entry WHERE stream = ?1 AND log_time > ?2),"
+                                    " (SELECT count(*) FROM entry WHERE ?3 AND stream = ?1 AND log_time > ?2)");
+  if (!statement) return failure(index, arena);
+  sqlite3_bind_int64(statement, 1, (sqlite3_int64)stream);
+  sqlite3_bind_int64(statement, 2, after);
+  sqlite3_bind_int(statement, 3, counted);
+  int stepped = sqlite3_step(statement);
+  if (stepped == SQLITE_ROW) {
+    *ret_extent = (struct index_extent){sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1),
+                                        sqlite3_column_int64(statement, 2)};
+  }
+  return finish(index, arena, statement, stepped);
+}
+
+struct status event_index_extent(struct event_index *index, struct arena *arena, size_t stream, int64_t after,
+                                 bool counted, struct index_extent *ret_extent) {
+  pthread_mutex_lock(&index->mutex);
+  struct status status = measure(index, arena, stream, after, counted, ret_extent);
+  pthread_mutex_unlock(&index->mutex);
+  return status;
+}

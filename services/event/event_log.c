@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "event_log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/message.h"
+#include "loop/blocking.h"
+#include "shop.h"
+#include "shop_reasons.h"
+#include "store/event.h"
+#include "store/log_clock.h"
+#include "store/stream_reader.h"
+
+enum {
+  BATCH = 1000, /* entries that the index gets at once */
+  FETCH = 50,   /* entries that Redis is asked for at once */
+  CALL_US = 5 * 1000 * 1000,
+  BLOCK_MS = 1000,
+  AGAIN_US = 100 * 1000,       /* after a failure */
+  SCAN_PAUSE_US = 1000 * 1000, /* between steps of the search for streams, once it has gone through all keys */
+  RETRY_MS = 1000,
+  STREAMS_MAX = 3000,
+};
+
+struct event_log {
+  struct service *service;
+  struct event_store *store;
+  struct event_index *index;
+  struct entity_types *types;
+
+  struct log_stream *streams[STREAMS_MAX];
+  int64_t last[STREAMS_MAX]; /* of each stream, the last entry that was read; 0 if there is none */
+  size_t stream_count;
+  size_t indexed_count; /* streams that the index knows */
+
+  struct stream_reader *reader;
+  struct position read_to;
+  bool complete;    /* it has been at the end of this log */
+  uint64_t checked; /* redis_generation of `commands` on which the log was found to be the one that was read */
+  uint64_t lives;
+  uint64_t rounds; /* reads by this reader that have succeeded */
+
+  struct log_entry *ring[EVENT_RING_ENTRIES];
+  size_t ring_sizes[EVENT_RING_ENTRIES];
+  uint64_t ring_first, ring_end; /* numbers of entries */
+  size_t ring_bytes;
+  int64_t ring_floor; /* it has all entries behind this log time */
+  int64_t ring_from;  /* it takes only entries behind this one: others have been told already */
+
+  char cursor[24]; /* of the search for streams */
+  bool searched;   /* it has gone through all keys once */
+  int64_t search_us;
+
+  struct condition moved, wake, read_over, ended;
+  bool dirty;   /* there may be something to read */
+  bool damaged; /* somebody who looked into the index has found that */
+  bool stopping;
+  int running;
+  char trouble[512];
+};
+
+/* ---- the ring --------------------------------------------------------------------------------------------------- */
+
+static void ring_drop(struct event_log *log) {
+  size_t place = log->ring_first++ % EVENT_RING_ENTRIES;
+  if (log->ring[place]->log_time > log->ring_floor) log->ring_floor = log->ring[place]->log_time;
+  log->ring_bytes -= log->ring_sizes[place];
+  free(log->ring[place]);
+}
+
+static void ring_add(struct event_log *log, const struct log_entry *entry) {
+  if (entry->log_time <= log->ring_from) return;
+  size_t size;
+  struct log_entry *copy = log_entry_copy(entry, &size);
+  bool is_full = log->ring_end - log->ring_first == EVENT_RING_ENTRIES;
+  while (log->ring_end > log->ring_first && (is_full || log->ring_bytes + size > EVENT_RING_BYTES)) {
+    ring_drop(log);
+    is_full = false;
+  }
+  size_t place = log->ring_end++ % EVENT_RING_ENTRIES;
+  log->ring[place] = copy;
+  log->ring_sizes[place] = size;
+  log->ring_bytes += size;
+}
+
+static void ring_clear(struct event_log *log, int64_t floor) {
+  while (log->ring_end > log->ring_first) ring_drop(log);
+  log->ring_floor = log->ring_from = floor;
+}
+
+bool event_log_ring_enter(const struct event_log *log, int64_t after, uint64_t *ret_number) {
+  if (after < log->ring_floor) return false;
+  uint64_t number = log->ring_first;
+  while (number < log->ring_end && log->ring[number % EVENT_RING_ENTRIES]->log_time <= after) number++;
+  *ret_number = number;
+  return true;
+}
+
+const struct log_entry *event_log_ring_at(const struct event_log *log, uint64_t number, bool *ret_gone) {
+  *ret_gone = number < log->ring_first;
+  if (*ret_gone || number >= log->ring_end) return NULL;
+  return log->ring[number % EVENT_RING_ENTRIES];
+}
+
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
+
+static bool is_happening(const char *word) {
+  return strcmp(word, "created") == 0 || strcmp(word, "updated") == 0 || strcmp(word, "deleted") == 0;
+}
+
+static unsigned cause_field(const ProtobufCMessageDescriptor *type) {
+  if (!type || !message_has_field(type, "cause", PROTOBUF_C_TYPE_STRING, false)) return 0;
+  return message_field(type, "cause")->id;
+}
+
+static struct log_stream *stream_new(const struct event_log *log, const char *name) {
+  struct arena *arena = log->service->arena;
+  struct log_stream *stream = arena_alloc(arena, sizeof *stream);
+  const char *end = strrchr(name, '_');
+  bool named = end && end > name && is_happening(end + 1);
+  *stream = (struct log_stream){.name = arena_strdup(arena, name),
+                                .key = event_stream_key(log->store, arena, name),
+                                .entity = named ? arena_memdup(arena, name, (size_t)(end - name)) : "",
+                                .happening = named ? arena_strdup(arena, end + 1) : ""};
+  stream->cause_field = cause_field(entity_types_find(log->types, stream->entity));
+  return stream;
+}
+
+static bool knows_stream(const struct event_log *log, const char *name) {
+  for (size_t i = 0; i < log->stream_count; i++) {
+    if (strcmp(log->streams[i]->name, name) == 0) return true;
+  }
+  return false;
+}
+
+static const char *id_after(struct arena *arena, int64_t log_time) {
+  return log_time > 0 ? log_time_text(arena, log_time) : "0-0";
+}
+
+/* Its entries behind `after` will be read. */
+static void add_stream(struct event_log *log, const char *name, int64_t after) {
+  if (knows_stream(log, name) || log->stream_count == STREAMS_MAX) return;
+  struct log_stream *stream = stream_new(log, name);
+  stream->number = log->stream_count++;
+  log->streams[stream->number] = stream;
+  log->last[stream->number] = after;
+  stream_reader_add(log->reader, stream->key, id_after(log->service->arena, after));
+}
+
+static void add_streams_of(struct event_log *log, const char *entity) {
+  static const char *const happenings[] = {"created", "updated", "deleted"};
+  char name[256];
+  for (size_t i = 0; i < sizeof happenings / sizeof *happenings; i++) {
+    snprintf(name, sizeof name, "%s_%s", entity, happenings[i]);
+    add_stream(log, name, 0);
+  }
+}
+
+static void add_known_streams(struct event_log *log) {
+  const char *entity;
+  for (size_t i = 0; (entity = entity_types_name(log->types, i)); i++) add_streams_of(log, entity);
+}
+
+const struct log_stream *event_log_stream(const struct event_log *log, size_t number) {
+  return number < log->stream_count ? log->streams[number] : NULL;
+}
+
+bool event_log_knows_entity(const struct event_log *log, const char *entity) {
+  for (size_t i = 0; *entity && i < log->stream_count; i++) {
+    if (strcmp(log->streams[i]->entity, entity) == 0) return true;
+  }
+  return false;
+}
+
+const ProtobufCMessageDescriptor *event_log_type(const struct event_log *log, const struct log_stream *stream) {
+  return *stream->entity ? entity_types_find(log->types, stream->entity) : NULL;
+}
+
+/* A step of the search for streams of services of one's own; each takes little of Redis' time, however many keys there
+ * are. */
+static coroutine_fn struct status search(struct event_log *log, struct context *context) {
+  if (clock_monotonic_us() < log->search_us) return status_ok();
+  struct redis *redis = log->store->commands;
+  const char *pattern = redis_key_pattern(redis, context->arena, "events:*");
+  struct redis_arguments scan = redis_command_of(context->arena, "SCAN", *log->cursor ? log->cursor : "0", "MATCH",
+                                                 pattern, "TYPE", "stream", "COUNT", "1000", NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(redis, context, &scan, &reply);
+  if (!status_is_ok(status)) return status;
+  size_t skip = strlen(redis_key_prefix(redis)) + strlen("events:");
+  const struct redis_reply *keys = redis_reply_at(reply, 1);
+  for (size_t i = 0; keys && i < keys->count; i++) {
+    const char *key = redis_reply_text(keys->elements[i]);
+    if (key && strlen(key) > skip) add_stream(log, key + skip, 0);
+  }
+  const char *next = redis_reply_text(redis_reply_at(reply, 0));
+  snprintf(log->cursor, sizeof log->cursor, "%s", next ? next : "0");
+  if (strcmp(log->cursor, "0") == 0) log->searched = true;
+  if (log->searched) log->search_us = clock_monotonic_us() + SCAN_PAUSE_US;
+  return status_ok();
+}
+
+/* ---- the index, on other threads -------------------------------------------------------------------------------- */
+
+/* What a thread does while the coroutine that made it waits. */
+struct index_work {
+  struct event_log *log;
+  struct arena *arena;
+  const struct index_row *rows;
+  size_t count;
+  struct position position;
+  const struct index_query *query;
+  struct index_place *places;
+  struct status status;
+};
+
+static void add_rows(void *argument) {
+  struct index_work *work = argument;
+  struct event_log *log = work->log;
+  work->status = status_ok();
+  for (; log->indexed_count < log->stream_count && status_is_ok(work->status); log->indexed_count++) {
+    work->status = event_index_add_stream(log->index, work->arena, log->streams[log->indexed_count]->name);
+    if (!status_is_ok(work->status)) return;
+  }
+  work->status = event_index_add(log->index, work->arena, work->rows, work->count, &work->position);
+}
+
+static void find_places(void *argument) {
+  struct index_work *work = argument;
+  work->status = event_index_find(work->log->index, work->arena, work->query, &work->places, &work->count);
+}
+
+static void clear_index(void *argument) {
+  struct index_work *work = argument;
+  work->status = event_index_clear(work->log->index, work->arena);
+}
+
+coroutine_fn struct status event_log_find(struct event_log *log, struct context *context,
+                                          const struct index_query *query, struct index_place **ret_places,
+                                          size_t *ret_count) {
+  struct index_work work = {.log = log, .arena = context->arena, .query = query};
+  blocking_run(find_places, &work);
+  if (status_is(work.status, reason_index_damaged)) log->damaged = true;
+  *ret_places = work.places;
+  *ret_count = work.count;
+  return work.status;
+}
+
+/* ---- whether it is the log that was read ------------------------------------------------------------------------ */
+
+static void start_reader(struct event_log *log) {
+  stream_reader_free(log->reader);
+  log->reader = stream_reader_new();
+  log->rounds = 0;
+  struct arena *arena = arena_new();
+  for (size_t i = 0; i < log->stream_count; i++) {
+    stream_reader_add(log->reader, log->streams[i]->key, id_after(arena, log->last[i]));
+  }
+  arena_free(arena);
+}
+
+/* Reads all anew; the ring goes on behind `ring_floor`. */
+static coroutine_fn struct status begin_again(struct event_log *log, struct context *context,
+                                              const struct position *end, int64_t ring_floor) {
+  struct index_work work = {.log = log, .arena = context->arena};
+  blocking_run(clear_index, &work);
+  if (!status_is_ok(work.status)) return work.status;
+  log->indexed_count = 0;
+  memset(log->last, 0, sizeof log->last);
+  start_reader(log);
+  ring_clear(log, ring_floor);
+  log->read_to = (struct position){0};
+  memcpy(log->read_to.epoch, end->epoch, sizeof log->read_to.epoch);
+  log->complete = log->damaged = false;
+  condition_signal_all(&log->moved);
+  return status_ok();
+}
+
+/* Whether each stream still has the last entry that was read of it. */
+static coroutine_fn struct status look_for_last(struct event_log *log, struct context *context, bool *ret_there) {
+  size_t count = log->stream_count;
+  struct redis_pending **asked = arena_calloc(context->arena, count, sizeof *asked);
+  for (size_t i = 0; i < count; i++) {
+    if (log->last[i] == 0) continue;
+    const char *id = log_time_text(context->arena, log->last[i]);
+    struct redis_arguments range =
+        redis_command_of(context->arena, "XRANGE", log->streams[i]->key, id, id, "COUNT", "1", NULL);
+    asked[i] = redis_send(log->store->commands, context, &range);
+  }
+  struct status result = status_ok();
+  *ret_there = true;
+  for (size_t i = 0; i < count; i++) {
+    const struct redis_reply *reply;
+    if (!asked[i]) continue;
+    struct status status = redis_receive(asked[i], &reply);
+    if (!status_is_ok(status)) result = status;
+    if (status_is_ok(status) && reply->count == 0) *ret_there = false;
+  }
+  return result;
+}
+
+static bool continues(const struct event_log *log, const struct position *end) {
+  return strcmp(log->read_to.epoch, end->epoch) == 0 && log->read_to.log_time <= end->log_time;
+}
+
+/* Whether what lies in Redis is the log that was read, with all of it. On each connection anew: behind it may be
+ * another server, or one with another file. */
+static coroutine_fn struct status check_log(struct event_log *log, struct context *context,
+                                            const struct position *end) {
+  uint64_t generation = redis_generation(log->store->commands);
+  bool there = continues(log, end);
+  struct status status = status_ok();
+  if (there && log->checked != generation) status = look_for_last(log, context, &there);
+  if (!status_is_ok(status)) return status;
+  bool is_new = !*log->read_to.epoch && log->read_to.log_time == 0;
+  if (!there && is_new) memcpy(log->read_to.epoch, end->epoch, sizeof log->read_to.epoch);
+  if (!there && !is_new) {
+    log_event(LOG_WARN, "the log is not the one that was read: its index is made anew", "epoch", end->epoch, "ends_at",
+              log_time_text(context->arena, end->log_time), "epoch_before", log->read_to.epoch, "read_to",
+              log_time_text(context->arena, log->read_to.log_time), NULL);
+    log->lives++;
+    status = begin_again(log, context, end, 0);
+  }
+  if (status_is_ok(status)) log->checked = generation;
+  return status;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------------- */
+
+static struct index_row row_of(const struct log_entry *entry) {
+  return (struct index_row){.log_time = entry->log_time,
+                            .stream = entry->stream->number,
+                            .entity = index_key_of(entry->entity_id),
+                            .event = index_key_of(entry->event_id),
+                            .cause = index_key_of(entry->cause),
+                            .attempt = index_key_of(entry->attempt_id)};
+}
+
+static size_t next_entries(struct event_log *log, struct arena *arena, struct read_entry *read,
+                           struct log_entry *entries) {
+  size_t count = 0;
+  while (count < BATCH && stream_reader_next(log->reader, &read[count])) {
+    entries[count] = log_entry_of(arena, log->streams[read[count].stream], read[count].entry);
+    count++;
+  }
+  return count;
+}
+
+/* How far the log has been read when these entries have been taken in. */
+static struct position position_behind(const struct event_log *log, const struct log_entry *entries, size_t count,
+                                       const struct position *end) {
+  struct position position = log->read_to;
+  int64_t last = count > 0 ? entries[count - 1].log_time : 0;
+  if (stream_reader_is_caught_up(log->reader) && end->log_time > last) last = end->log_time;
+  if (last > position.log_time) position.log_time = last;
+  return position;
+}
+
+/* First the index, then the ring and the position: whoever hears of an entry finds it. */
+static coroutine_fn struct status take_in(struct event_log *log, struct context *context, struct log_entry *entries,
+                                          size_t count, const struct position *end) {
+  struct index_row *rows = arena_calloc(context->arena, count, sizeof *rows);
+  for (size_t i = 0; i < count; i++) rows[i] = row_of(&entries[i]);
+  struct index_work work = {.log = log,
+                            .arena = context->arena,
+                            .rows = rows,
+                            .count = count,
+                            .position = position_behind(log, entries, count, end)};
+  blocking_run(add_rows, &work);
+  if (!status_is_ok(work.status)) return work.status;
+  for (size_t i = 0; i < count; i++) {
+    log->last[entries[i].stream->number] = entries[i].log_time;
+    ring_add(log, &entries[i]);
+  }
+  log->read_to = work.position;
+  condition_signal_all(&log->moved);
+  return status_ok();
+}
+
+/* Takes in what has been read. After a failure the streams are read again behind what was taken in. */
+static coroutine_fn struct status hand_out(struct event_log *log, struct context *context, const struct position *end) {
+  struct read_entry *read = arena_calloc(context->arena, BATCH, sizeof *read);
+  struct log_entry *entries = arena_calloc(context->arena, BATCH, sizeof *entries);
+  size_t count;
+  while ((count = next_entries(log, context->arena, read, entries)) > 0) {
+    struct status status = take_in(log, context, entries, count, end);
+    for (size_t i = 0; i < count; i++) read_entry_release(&read[i]);
+    if (status_is_ok(status)) continue;
+    start_reader(log);
+    return status;
+  }
+  return status_ok();
+}
+
+static void note_end(struct event_log *log, const struct position *end) {
+  if (!stream_reader_is_caught_up(log->reader) || !log->searched) return;
+  bool moved = end->log_time > log->read_to.log_time || !log->complete;
+  if (end->log_time > log->read_to.log_time) log->read_to.log_time = end->log_time;
+  if (!log->complete) {
+    log_event(LOG_INFO, "the index has the whole log", "read_to", log_time_text(log->service->arena, end->log_time),
+              NULL);
+  }
+  log->complete = true;
+  if (moved) condition_signal_all(&log->moved);
+}
+
+/* The clock is read before the streams: when they have nothing left, all up to there has been read. */
+static coroutine_fn struct status read_once(struct event_log *log, struct context *context, bool *ret_more) {
+  struct status status = search(log, context);
+  if (!status_is_ok(status)) return status;
+  struct redis *redis = log->store->commands;
+  struct position end;
+  log->dirty = false;
+  status = clock_told(log->store, clock_ask(log->store, redis, context), &end);
+  if (status_is_ok(status)) status = check_log(log, context, &end);
+  if (status_is_ok(status)) status = stream_reader_read(log->reader, redis, context, ret_more);
+  if (status_is_ok(status)) status = hand_out(log, context, &end);
+  if (!status_is_ok(status)) return status;
+  note_end(log, &end);
+  log->rounds++;
+  condition_signal_all(&log->read_over);
+  *ret_more = *ret_more || stream_reader_held(log->reader) > 0 || !log->searched;
+  return status_ok();
+}
+
+/* A damaged file is made anew. */
+static coroutine_fn void mend(struct event_log *log, struct context *context, struct status status) {
+  if (!status_is(status, reason_index_damaged) && !log->damaged) return;
+  log_event(LOG_ERROR, "the index of the log is damaged, and is made anew", NULL);
+  struct position same = log->read_to;
+  log->damaged = !status_is_ok(begin_again(log, context, &same, same.log_time));
+}
+
+static void note_trouble(struct event_log *log, struct status status) {
+  bool is_index = status_is(status, reason_index_unwritable);
+  if (is_index && !*log->trouble) log_event(LOG_ERROR, "the log can't be followed", "reason", status.message, NULL);
+  snprintf(log->trouble, sizeof log->trouble, "%s", is_index ? status.message : "");
+}
+
+static coroutine_fn void follow(void *argument) {
+  struct event_log *log = argument;
+  while (!log->stopping) {
+    struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
+    bool more = false;
+    struct status status = redis_wait_ready(log->store->commands, clock_monotonic_us() + CALL_US);
+    if (status_is_ok(status) && !log->stopping) status = read_once(log, &context, &more);
+    note_trouble(log, status);
+    mend(log, &context, status);
+    arena_free(context.arena);
+    int64_t until_us = clock_monotonic_us() + (status_is_ok(status) ? BLOCK_MS * 1000 : AGAIN_US);
+    while (!log->stopping && !more && !(log->dirty && status_is_ok(status))) {
+      if (!condition_wait(&log->wake, until_us)) break;
+    }
+  }
+  log->running--;
+  condition_signal_all(&log->ended);
+}
+
+/* Waits in Redis until a stream has more than was read, on a connection of its own, and wakes the reader. */
+static coroutine_fn void listen(void *argument) {
+  struct event_log *log = argument;
+  while (!log->stopping) {
+    struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + BLOCK_MS * 1000 + CALL_US};
+    uint64_t rounds = log->rounds;
+    struct status status = status_ok();
+    if (rounds > 0) status = stream_reader_wait(log->reader, log->store->blocking, &context, BLOCK_MS);
+    arena_free(context.arena);
+    log->dirty = true;
+    condition_signal_all(&log->wake);
+    int64_t until_us = clock_monotonic_us() + (status_is_ok(status) ? BLOCK_MS * 1000 : AGAIN_US);
+    while (!log->stopping && (!status_is_ok(status) || log->rounds == rounds)) {
+      if (!condition_wait(&log->read_over, until_us)) break;
+    }
+  }
+  log->running--;
+  condition_signal_all(&log->ended);
+}
+
+/* ---- how far it is ---------------------------------------------------------------------------------------------- */
+
+const struct position *event_log_read_to(const struct event_log *log) {
+  return &log->read_to;
+}
+
+uint64_t event_log_lives(const struct event_log *log) {
+  return log->lives;
+}
+
+struct condition *event_log_moved(struct event_log *log) {
+  return &log->moved;
+}
+
+struct event_index *event_log_index(struct event_log *log) {
+  return log->index;
+}
+
+const char *event_log_trouble(const struct event_log *log) {
+  if (*log->trouble) return log->trouble;
+  return log->complete ? "" : "the index of the log is being made";
+}
+
+static struct status incomplete(const struct event_log *log, struct arena *arena) {
+  if (*log->trouble) return status_error(arena, STATUS_UNAVAILABLE, reason_index_unwritable, "%s", log->trouble);
+  struct status status = status_error(arena, STATUS_UNAVAILABLE, reason_index_incomplete,
+                                      "the index of the log is being made: it has come to %s",
+                                      log_time_text(arena, log->read_to.log_time));
+  return status_with_retry(status, arena, RETRY_MS);
+}
+
+static struct status not_ready(const struct event_log *log, struct arena *arena) {
+  if (event_store_is_ready(log->store)) return incomplete(log, arena);
+  return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "%s", event_store_reason(log->store));
+}
+
+static coroutine_fn struct status await_position(struct event_log *log, struct context *context,
+                                                 const struct position *wanted, struct position *ret_read_to) {
+  while (!log->complete || (wanted && !position_has_seen(&log->read_to, wanted))) {
+    if (!log->complete || !event_store_is_ready(log->store)) return not_ready(log, context->arena);
+    log->dirty = true;
+    condition_signal_all(&log->wake);
+    if (condition_wait(&log->moved, context->deadline_us)) continue;
+    return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_position_not_reached,
+                        "the log has not been read up to the position in time");
+  }
+  *ret_read_to = log->read_to;
+  return status_ok();
+}
+
+coroutine_fn struct status event_log_await(struct event_log *log, struct rpc_call *call, struct position *ret_read_to) {
+  struct position wanted;
+  bool waits = call->context.after && position_parse(call->context.after, &wanted);
+  if (!waits || position_has_seen(&log->read_to, &wanted)) {
+    return await_position(log, &call->context, NULL, ret_read_to);
+  }
+  rpc_call_rest(call);
+  struct status status = await_position(log, &call->context, &wanted, ret_read_to);
+  rpc_call_resume(call);
+  return status;
+}
+
+coroutine_fn struct status event_log_await_end(struct event_log *log, struct context *context,
+                                               struct position *ret_read_to) {
+  struct position end;
+  struct status status = clock_read(log->store, context, &end);
+  if (!status_is_ok(status)) return status;
+  return await_position(log, context, *end.epoch ? &end : NULL, ret_read_to);
+}
+
+/* ---- entries ---------------------------------------------------------------------------------------------------- */
+
+static coroutine_fn struct status fetch_some(struct event_log *log, struct context *context,
+                                             const struct index_place *places, size_t count, struct log_page *page,
+                                             size_t *bytes) {
+  struct redis_pending *asked[FETCH];
+  for (size_t i = 0; i < count; i++) {
+    const char *id = log_time_text(context->arena, places[i].log_time);
+    struct redis_arguments range =
+        redis_command_of(context->arena, "XRANGE", log->streams[places[i].stream]->key, id, id, "COUNT", "1", NULL);
+    asked[i] = redis_send(log->store->reads, context, &range);
+  }
+  struct status result = status_ok();
+  for (size_t i = 0; i < count; i++) {
+    const struct redis_reply *reply;
+    struct status status = redis_receive(asked[i], &reply);
+    if (!status_is_ok(status)) result = status;
+    if (!status_is_ok(result) || reply->count == 0) continue;
+    struct log_entry *entry = &page->entries[page->count++];
+    *entry = log_entry_of(context->arena, log->streams[places[i].stream], reply->elements[0]);
+    *bytes += entry->entity_size + sizeof *entry;
+  }
+  return result;
+}
+
+/* How many to ask for next, when entries are as large as those before. */
+static size_t next_count(size_t left, size_t looked_at, size_t bytes, size_t max_bytes) {
+  size_t count = left < FETCH ? left : FETCH;
+  size_t each = looked_at > 0 ? bytes / looked_at + 1 : max_bytes / 16;
+  size_t fit = (max_bytes - bytes) / each + 1;
+  return count < fit ? count : fit;
+}
+
+coroutine_fn struct status event_log_fetch(struct event_log *log, struct context *context,
+                                           const struct index_place *places, size_t count, size_t max_bytes,
+                                           struct log_page *ret_page) {
+  struct log_page page = {.entries = arena_calloc(context->arena, count + 1, sizeof *page.entries)};
+  size_t bytes = 0;
+  while (page.looked_at < count && bytes < max_bytes) {
+    size_t some = next_count(count - page.looked_at, page.looked_at, bytes, max_bytes);
+    struct status status = fetch_some(log, context, places + page.looked_at, some, &page, &bytes);
+    if (!status_is_ok(status)) return status;
+    page.looked_at += some;
+  }
+  *ret_page = page;
+  return status_ok();
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+/* Takes over what the index has; what it lacks is read. It is checked against the log before anything is answered. */
+static struct status take_over(struct event_log *log, struct arena *arena) {
+  const char **names;
+  size_t count;
+  struct status status = event_index_position(log->index, arena, &log->read_to);
+  if (status_is_ok(status)) status = event_index_streams(log->index, arena, &names, &count);
+  for (size_t i = 0; status_is_ok(status) && i < count; i++) {
+    struct index_extent extent;
+    status = event_index_extent(log->index, arena, i, 0, false, &extent);
+    if (status_is_ok(status)) add_stream(log, names[i], extent.last);
+  }
+  log->indexed_count = log->stream_count;
+  log->ring_floor = log->ring_from = log->read_to.log_time;
+  return status;
+}
+
+static struct status take_over_or_clear(struct event_log *log, struct arena *arena) {
+  struct status status = take_over(log, arena);
+  if (!status_is(status, reason_index_damaged)) return status;
+  log_event(LOG_WARN, "the index of the log is damaged, and is made anew", "detail", status.message, NULL);
+  status = event_index_clear(log->index, arena);
+  log->stream_count = log->indexed_count = 0;
+  start_reader(log);
+  return status_is_ok(status) ? take_over(log, arena) : status;
+}
+
+struct status event_log_open(struct service *service, const char *folder, struct event_log **ret_log) {
+  struct event_log *log = memory_calloc(1, sizeof *log);
+  log->service = service;
+  log->store = service->store;
+  log->reader = stream_reader_new();
+  log->types = entity_types_new();
+  struct status status =
+      entity_types_add(log->types, service->arena, ordershop_descriptor_set, ordershop_descriptor_set_size);
+  if (status_is_ok(status)) status = event_index_open(service->arena, folder, &log->index);
+  if (status_is_ok(status)) status = take_over_or_clear(log, service->arena);
+  if (!status_is_ok(status)) {
+    if (log->index) event_index_close(log->index);
+    stream_reader_free(log->reader);
+    entity_types_free(log->types);
+    free(log);
+    return status;
+  }
+  add_known_streams(log);
+  log->running = 2;
+  loop_spawn(service->loop, follow, log);
+  loop_spawn(service->loop, listen, log);
+  *ret_log = log;
+  return status_ok();
+}
+
+coroutine_fn void event_log_close(struct event_log *log) {
+  log->stopping = true;
+  condition_signal_all(&log->wake);
+  condition_signal_all(&log->read_over);
+  while (log->running > 0) condition_wait(&log->ended, DEADLINE_NEVER);
+  ring_clear(log, 0);
+  event_index_close(log->index);
+  stream_reader_free(log->reader);
+  entity_types_free(log->types);
+  free(log);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Event log: what the service keeps of the shop's log. One reader follows all streams, merged in the order of the log;
+ * what it reads goes into the index (event_index.h), then into a ring of the latest entries, which all who watch share.
+ * So any number of readers of the ring cost Redis nothing, and who reads further back finds the places in the index and
+ * has Redis tell the entries in pages, on a connection of their own.
+ *
+ * Threads: the loop's. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "event_index.h"
+#include "log_entry.h"
+#include "message/entity_types.h"
+#include "service/service.h"
+
+#define EVENT_RING_ENTRIES 10000
+#define EVENT_RING_BYTES (32 * 1024 * 1024)
+
+struct event_log;
+
+/* Opens the index in `folder`, and begins to follow the log. Errors: those of event_index_open. */
+struct status event_log_open(struct service *service, const char *folder, struct event_log **ret_log);
+
+/* Yields until nothing of it runs any more. */
+coroutine_fn void event_log_close(struct event_log *log);
+
+/* Why it can't answer: the index is not complete, or can't be written; "" if it can. */
+const char *event_log_trouble(const struct event_log *log);
+
+/* ---- how far it is ---------------------------------------------------------------------------------------------- */
+
+/* Up to where the log has been read. */
+const struct position *event_log_read_to(const struct event_log *log);
+
+/* Grows each time that the log turns out to be another one than was read. */
+uint64_t event_log_lives(const struct event_log *log);
+
+/* Signalled when either of the two changes. */
+struct condition *event_log_moved(struct event_log *log);
+
+/* Yields until the index is complete and has all up to the call's `<brand>-after`; *ret_read_to is how far it is then.
+ * Errors: UNAVAILABLE (INDEX_INCOMPLETE, with RetryInfo; REDIS_UNREACHABLE), DEADLINE_EXCEEDED (POSITION_NOT_REACHED).
+ */
+coroutine_fn struct status event_log_await(struct event_log *log, struct rpc_call *call, struct position *ret_read_to);
+
+/* The same, for all that is in the log now. */
+coroutine_fn struct status event_log_await_end(struct event_log *log, struct context *context,
+                                               struct position *ret_read_to);
+
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
+
+/* Stream `number`, or NULL behind the last; it stays as long as the log. Those of the contract are there from the
+ * beginning on, whether or not they have entries. */
+const struct log_stream *event_log_stream(const struct event_log *log, size_t number);
+
+/* Returns whether there is a stream of such entities. */
+bool event_log_knows_entity(const struct event_log *log, const char *entity);
+
+/* The type of a stream's entities; NULL if it is not known. */
+const ProtobufCMessageDescriptor *event_log_type(const struct event_log *log, const struct log_stream *stream);
+
+/* ---- entries ---------------------------------------------------------------------------------------------------- */
+
+/* Finds places by the index, on another thread. Errors: those of event_index.h. */
+coroutine_fn struct status event_log_find(struct event_log *log, struct context *context,
+                                          const struct index_query *query, struct index_place **ret_places,
+                                          size_t *ret_count);
+
+struct log_page {
+  struct log_entry *entries;
+  size_t count;
+  size_t looked_at; /* how many of the places that is; those that hold no entry any more are left out */
+};
+
+/* Has Redis tell the entries at these places, until they make up `max_bytes` together, though at least one. Errors:
+ * those of redis_command. */
+coroutine_fn struct status event_log_fetch(struct event_log *log, struct context *context,
+                                           const struct index_place *places, size_t count, size_t max_bytes,
+                                           struct log_page *ret_page);
+
+/* ---- the ring --------------------------------------------------------------------------------------------------- */
+
+/* Entries of the ring are numbered as they came. Tells the number of the first one behind a log time. Returns false if
+ * the ring does not reach back that far. */
+bool event_log_ring_enter(const struct event_log *log, int64_t after, uint64_t *ret_number);
+
+/* Entry `number`, valid until the coroutine yields; NULL behind the last. *ret_gone says whether the ring has it no
+ * more. */
+const struct log_entry *event_log_ring_at(const struct event_log *log, uint64_t number, bool *ret_gone);
+
+/* ---- the index itself, for other threads ------------------------------------------------------------------------- */
+
+struct event_index *event_log_index(struct event_log *log);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Event: the log of the shop's events over gRPC (proto/ordershop/v1/event.proto). It owns nothing and writes nothing to
+ * Redis; what it keeps is an index of the log (event_index.h), which it can make again. */
+#include "event_service.h"
+
+#include <ordershop/v1/event.pb-c.h>
+
+#include "cause_tree.h"
+#include "event_log.h"
+#include "event_query.h"
+#include "event_watch.h"
+#include "shop.h"
+#include "stream_list.h"
+
+static const struct rpc_method methods[] = {
+    {.name = "ListStreams", .handler = list_streams},
+    {.name = "ReadEvents", .handler = read_events},
+    {.name = "WatchEvents", .stream_handler = watch_events},
+    {.name = "GetEntityHistory", .handler = get_entity_history},
+    {.name = "GetEntityAt", .handler = get_entity_at},
+    {.name = "TraceCause", .handler = trace_cause},
+};
+
+static const char *folder;
+
+static const struct setting event_settings[] = {
+    {.variable = "ORDERSHOP_EVENT_FOLDER",
+     .kind = SETTING_TEXT,
+     .target = &folder,
+     .fallback = "event",
+     .help = "folder for the index of the log, which is made anew where it is missing"},
+};
+
+static struct status start(struct service *service) {
+  struct event_log *log;
+  struct status status = event_log_open(service, folder, &log);
+  if (status_is_ok(status)) service->user = log;
+  return status;
+}
+
+static const char *reason(const struct service *service) {
+  return event_log_trouble(service->user);
+}
+
+static coroutine_fn void stop(struct service *service) {
+  event_log_close(service->user);
+}
+
+const struct service_definition event_service = {
+    .brand = &shop_brand,
+    .name = "event",
+    .purpose = "tells the events of the shop: their log, an entity's history, what led to what",
+    .port = SHOP_PORT_EVENT,
+    .services = {{.descriptor = &ordershop__v1__event_service__descriptor, .methods = ROWS(methods)}},
+    .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
+    .reads_only = true,
+    .settings = ROWS(event_settings),
+    .start = start,
+    .reason = reason,
+    .stop = stop,
+};
