@@ -1,6 +1,6 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
-# `ordershop events tail` and `ordershop status`: with a shop, with half of one, without.
+# `ordershop events` and `ordershop status`: with a shop, with half of one, without.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -17,17 +17,11 @@ set -euo pipefail
 
 client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
 
-url() { echo "redis://$1@127.0.0.1:$(port_of redis)/0"; }
-
-tail_as() { # tail_as USER ARGUMENT...
-  "$ORDERSHOP_BIN/ordershop" events tail --redis-url "$(url "$1")" \
-    --redis-password-file "$shop_folder/users/$1.password" "${@:2}"
-}
+tail_events() { "$ORDERSHOP_BIN/ordershop" events tail "$@"; }
 
 # Begins to follow in the background, as a child that Ctrl-C reaches; what it prints is in $shop_folder/followed.
 follow() {
-  env --default-signal=INT "$ORDERSHOP_BIN/ordershop" events tail --redis-url "$(url operator)" \
-    --redis-password-file "$shop_folder/users/operator.password" "$@" \
+  env --default-signal=INT "$ORDERSHOP_BIN/ordershop" events tail "$@" \
     >"$shop_folder/followed" 2>"$shop_folder/told" </dev/null 5>&- &
   shop_pid[follower]=$!
 }
@@ -49,7 +43,7 @@ entries() { # entries of all streams
 }
 
 all_events_come_in_order() {
-  tail_as operator --no-follow --json >"$shop_folder/all"
+  tail_events --no-follow --json >"$shop_folder/all"
   [ "$(wc -l <"$shop_folder/all")" = "$(entries)" ] &&
     sed 's/^{"id":"\([0-9]*\)-\([0-9]*\)".*/\1 \2/' "$shop_folder/all" | sort -c -u -k1,1n -k2,2n
 }
@@ -61,7 +55,7 @@ for line in open(sys.argv[1]): json.loads(line)["stream"]' "$shop_folder/all"; }
 goes_on_behind_an_entry() {
   local first
   first=$(sed -n '1s/^{"id":"\([^"]*\)".*/\1/p' "$shop_folder/all")
-  diff <(tail_as operator --no-follow --json --from "$first") <(sed 1d "$shop_folder/all")
+  diff <(tail_events --no-follow --json --from "$first") <(sed 1d "$shop_folder/all")
 }
 
 nothing_is_damaged() { # odd entries and streams beside the shop's
@@ -79,37 +73,34 @@ expect "a demo is played" client demo
 expect "the tail shows every event of all streams once, in log order" all_events_come_in_order
 expect "each as a line of JSON" lines_are_json
 expect "it goes on behind an entry" goes_on_behind_an_entry
-expect "it ends after as many events as are wanted" test "$(tail_as operator --from beginning --count 3 | wc -l)" = 3
-expect "it shows what happened lately" ends_with 0 'customer  *created .* name=' tail_as operator --from 10m --no-follow
-expect "and nothing from later on" test -z "$(tail_as operator --from 2999-01-01 --no-follow)"
-expect "one stream alone" test "$(tail_as operator --no-follow --json --stream mail_created | grep -vc '"mail_created"')" = 0
-expect "a reader that has seen enough ends it" test -n "$(tail_as operator --from BEGINNING | head -n 1)"
+expect "it ends after as many events as are wanted" test "$(tail_events --from beginning --count 3 | wc -l)" = 3
+expect "it shows what happened lately" ends_with 0 'customer  *created .* name=' tail_events --from 10m --no-follow
+expect "and nothing from later on" test -z "$(tail_events --from 2999-01-01 --no-follow)"
+expect "one stream alone" test "$(tail_events --no-follow --json --stream mail_created | grep -vc '"mail_created"')" = 0
+expect "a reader that has seen enough ends it" test -n "$(tail_events --from BEGINNING | head -n 1)"
 
 follow
 expect "it follows" eval 'wait_until 60 eval "create Follower >/dev/null; followed Follower"'
 expect "odd entries and new streams are shown, and nothing moves the cursor" nothing_is_damaged
+service_kill event
+expect "it says that the event service is away" wait_until 60 has_told 'event service is away'
+create Meanwhile >/dev/null
+service_start event
+expect "and that it is back" wait_until 60 has_told 'event service is back'
 redis_kill
-expect "it says that Redis is away" wait_until 60 has_told 'Redis is away'
 redis_start
-expect "and that it is back" wait_until 60 has_told 'Redis is back'
 wait_for_serving "${shop_services[@]}"
 create Returner >/dev/null
 expect "and goes on" wait_until 60 followed 'name=Returner'
-expect "having said so once" test "$(told 'Redis is away')" = 1
+expect "with what happened meanwhile" followed 'name=Meanwhile'
+expect "having shown nothing twice" test -z "$(sort "$shop_folder/followed" | uniq -d)"
 kill -INT "${shop_pid[follower]}"
 expect "Ctrl-C ends it well" follower_ends 0
 
 # --- bad days ---
 
-expect "a wrong place to begin is told" ends_with 2 'from: "yesterday" is not BEGINNING, NOW' tail_as operator --from yesterday
-expect "a wrong count is told" ends_with 2 'count: "0"' tail_as operator --count 0
-expect "a wrong URL is told" ends_with 2 'redis-url' "$ORDERSHOP_BIN/ordershop" events tail --redis-url somewhere
-expect "a user who may not read the events is told what to do" ends_with 3 'log in as one who may' tail_as customer --no-follow
-echo wrong >"$shop_folder/wrong.password"
-expect "a wrong password is told" ends_with 1 "refuses the login: .*WRONGPASS" tail_as operator --no-follow \
-  --redis-password-file "$shop_folder/wrong.password"
-expect "a missing password file is named" ends_with 2 "$shop_folder/users/nobody.password" tail_as nobody
-
+expect "a wrong place to begin is told" ends_with 2 'from: "yesterday" is not BEGINNING, NOW' tail_events --from yesterday
+expect "a wrong count is told" ends_with 2 'count: "0"' tail_events --count 0
 # --- status ---
 
 expect "events that were dead-lettered are told, with what to do" \
@@ -129,7 +120,7 @@ service_resume billing
 redis_kill
 expect "without Redis all are told in one sentence" wait_until 60 ends_with 1 \
   'customer, product, inventory, order, billing, crm, mail, event.* are not ready: Redis is unreachable' client status
-expect "the tail names Redis' address" ends_with 3 "127.0.0.1:$(port_of redis)" tail_as operator
+expect "so does the tail" ends_with 3 "REDIS_UNREACHABLE" tail_events
 redis_start
 wait_for_serving "${shop_services[@]}"
 shop_stop

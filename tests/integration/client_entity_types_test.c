@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Types of entities that the services are asked for, over real connections. */
-#include "client/cli/events/entity_types.h"
+#include "client/cli/events/type_search.h"
 
 #include <descriptor_set.h>
 #include <google/protobuf/descriptor.pb-c.h>
@@ -12,13 +12,13 @@
 #include "client/cli/events/event_text.h"
 #include "client/reflection_client.h"
 #include "echo_server.h"
-#include "in_coroutine.h"
 #include "suite.h"
 
 static struct arena *arena;
 static struct echo_server *server;
 static struct ordershop_client *client;
 static struct entity_types *types;
+static struct type_search *search;
 static const char *problem;
 
 /* A client of a shop that isn't there, and of one service more. */
@@ -28,17 +28,18 @@ static void open_client(int port) {
   snprintf(address, sizeof(address), "127.0.0.1:%d", port);
   struct ordershop_client_options options = {.port_base = 1, .own_services = &own, .own_service_count = 1};
   CU_ASSERT_TRUE_FATAL(status_is_ok(ordershop_client_open(arena, &options, &client)));
-  types = entity_types_new(client);
+  types = entity_types_new();
+  search = type_search_new(client, types);
 }
 
 static void close_client(void) {
+  type_search_free(search);
   entity_types_free(types);
   ordershop_client_close(client);
 }
 
-static coroutine_fn void ask_for_customer(struct context *context) {
-  (void)context;
-  const ProtobufCMessageDescriptor *type = entity_types_ask(types, "customer", &problem);
+static void ask_for_customer(void) {
+  const ProtobufCMessageDescriptor *type = type_search_find(search, "customer", &problem);
   CU_ASSERT_PTR_NOT_NULL_FATAL(type);
   CU_ASSERT_STRING_EQUAL(type->name, "ordershop.v1.Customer");
   CU_ASSERT_PTR_NULL(problem);
@@ -47,21 +48,20 @@ static coroutine_fn void ask_for_customer(struct context *context) {
 static void test_asked(void) {
   open_client(server->port);
   CU_ASSERT_PTR_NULL(entity_types_find(types, "customer"));
-  in_coroutine(ask_for_customer);
+  ask_for_customer();
   CU_ASSERT_PTR_NOT_NULL(entity_types_find(types, "customer"));
   close_client();
 }
 
-static coroutine_fn void ask_for_cart(struct context *context) {
-  (void)context;
-  CU_ASSERT_PTR_NULL(entity_types_ask(types, "cart", &problem));
+static void ask_for_cart(void) {
+  CU_ASSERT_PTR_NULL(type_search_find(search, "cart", &problem));
 }
 
 static void test_nobody_has(void) {
   open_client(server->port);
-  in_coroutine(ask_for_cart);
+  ask_for_cart();
   CU_ASSERT_PTR_NULL(problem);
-  in_coroutine(ask_for_customer); /* having missed one is no reason not to find another */
+  ask_for_customer(); /* having missed one is no reason not to find another */
   close_client();
 }
 
@@ -81,9 +81,9 @@ static void check_problem_is_told_once(bool listening) {
   int port;
   int silent = silent_socket(listening, &port);
   open_client(port);
-  in_coroutine(ask_for_cart);
+  ask_for_cart();
   CU_ASSERT_TRUE(problem && strstr(problem, "echo can't be asked for its types"));
-  in_coroutine(ask_for_cart);
+  ask_for_cart();
   CU_ASSERT_PTR_NULL(problem);
   close_client();
   close(silent);
@@ -123,7 +123,7 @@ static void test_known_stay(void) {
 }
 
 /* A message of protobuf's own that may be within itself, so many times: DescriptorProto.nested_type is field 3. */
-static struct redis_reply *nested_entity(size_t depth) {
+static ProtobufCBinaryData nested_entity(size_t depth) {
   uint8_t *bytes = arena_calloc(arena, depth, 3), *at = bytes + 3 * depth;
   size_t size = 0;
   for (size_t i = 0; i + 1 < depth; i++) {
@@ -132,40 +132,23 @@ static struct redis_reply *nested_entity(size_t depth) {
     *--at = 3 << 3 | 2;
     size += 3;
   }
-  struct redis_reply *text = arena_calloc(arena, 1, sizeof(*text));
-  *text = (struct redis_reply){.type = REDIS_TEXT, .text = (char *)at, .size = size};
-  return text;
-}
-
-static struct redis_reply *text_reply(const char *literal) {
-  struct redis_reply *text = arena_calloc(arena, 1, sizeof(*text));
-  *text = (struct redis_reply){.type = REDIS_TEXT, .text = arena_strdup(arena, literal), .size = strlen(literal)};
-  return text;
-}
-
-static struct redis_reply *list_reply(const struct redis_reply **elements, size_t count) {
-  struct redis_reply *list = arena_calloc(arena, 1, sizeof(*list));
-  *list = (struct redis_reply){.type = REDIS_LIST, .elements = elements, .count = count};
-  return list;
+  return (ProtobufCBinaryData){.len = size, .data = at};
 }
 
 static bool is_shown(size_t depth) {
-  const struct redis_reply *fields[] = {text_reply("event_id"), text_reply("e1"), text_reply("entity"),
-                                        nested_entity(depth)};
-  const struct redis_reply *entry[] = {text_reply("1-1"), list_reply(fields, 4)};
-  const char *line =
-      event_json(arena, "tree_created", &google__protobuf__descriptor_proto__descriptor, list_reply(entry, 2));
-  return strstr(line, "\"tree\":") && !strstr(line, "\"error\"");
-}
-
-static coroutine_fn void show_deep_entities(struct context *context) {
-  coroutine_sleep(1, context->deadline_us); /* on the coroutine's own stack */
-  CU_ASSERT_TRUE(is_shown(32));
-  CU_ASSERT_FALSE(is_shown(33));
+  Ordershop__V1__Event event = ORDERSHOP__V1__EVENT__INIT;
+  event.stream = arena_strdup(arena, "tree_created");
+  event.event_id = arena_strdup(arena, "e1");
+  event.entity_bytes = nested_entity(depth);
+  json_t *json = event_json(arena, &google__protobuf__descriptor_proto__descriptor, &event);
+  bool shown = json_object_get(json, "tree") && !json_object_get(json, "error");
+  json_decref(json);
+  return shown;
 }
 
 static void test_deep(void) {
-  in_coroutine(show_deep_entities);
+  CU_ASSERT_TRUE(is_shown(32));
+  CU_ASSERT_FALSE(is_shown(33));
 }
 
 static int set_up(void) {
@@ -186,7 +169,7 @@ static const struct test tests[] = {
     {"a service of one's own that is away is told, once", test_away},
     {"one that says nothing doesn't hold up for ever, and is told, too", test_silent},
     {"a service says no more than it may", test_too_large},
-    {"the deepest entity that is taken fits the stack of the tail", test_deep},
+    {"an entity that is too deep to be decoded is told as such", test_deep},
     {"types that are known stay as they are", test_known_stay},
 };
 

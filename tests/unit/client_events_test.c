@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events as text and JSON, whatever the entry holds; where a tail begins. */
+/* Events as text and JSON, whatever they hold; where a tail begins. */
 #include <descriptor_set.h>
 #include <jansson.h>
 #include <ordershop/v1/customer.pb-c.h>
@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/message.h"
-#include "client/cli/events/entity_types.h"
+#include "base/timestamp.h"
 #include "client/cli/events/event_from.h"
 #include "client/cli/events/event_text.h"
 #include "client/cli/output/status_show.h"
+#include "message/entity_types.h"
+#include "store/log_time.h"
 #include "suite.h"
 
 static struct arena *arena;
@@ -21,62 +23,52 @@ static const ProtobufCMessageDescriptor *type_of(const char *stream) {
   return entity_types_find(types, stream_name_of(arena, stream).entity);
 }
 
-static const char *text_of_event(const char *stream, const struct redis_reply *entry) {
-  return event_text(arena, stream, type_of(stream), entry);
+static const char *text_of_event(const char *stream, Ordershop__V1__Event *event) {
+  event->stream = arena_strdup(arena, stream);
+  return event_text(arena, type_of(stream), event);
 }
 
-static const char *json_of_event(const char *stream, const struct redis_reply *entry) {
-  return event_json(arena, stream, type_of(stream), entry);
+static json_t *json_of_event(const char *stream, Ordershop__V1__Event *event) {
+  event->stream = arena_strdup(arena, stream);
+  return event_json(arena, type_of(stream), event);
 }
 
-static struct redis_reply *text_of(const void *bytes, size_t size) {
-  struct redis_reply *reply = arena_calloc(arena, 1, sizeof(*reply));
-  *reply = (struct redis_reply){.type = REDIS_TEXT, .text = arena_memdup(arena, bytes, size), .size = size};
-  return reply;
+static Ordershop__V1__Event *event_of(const void *entity, size_t size) {
+  Ordershop__V1__Event *event = arena_alloc(arena, sizeof(*event));
+  ordershop__v1__event__init(event);
+  event->entry = arena_strdup(arena, "1548699678802-91");
+  event->event_id = arena_strdup(arena, "e1");
+  event->cause = arena_strdup(arena, "c1");
+  event->time = timestamp_new(arena, log_time_of_entry(event->entry));
+  event->entity_bytes = (ProtobufCBinaryData){.len = size, .data = (uint8_t *)arena_memdup(arena, entity, size)};
+  return event;
 }
 
-static struct redis_reply *list_of(const struct redis_reply **elements, size_t count) {
-  struct redis_reply *reply = arena_calloc(arena, 1, sizeof(*reply));
-  const struct redis_reply **copy = arena_calloc(arena, count + 1, sizeof(*copy));
-  memcpy(copy, elements, count * sizeof(*copy));
-  *reply = (struct redis_reply){.type = REDIS_LIST, .elements = copy, .count = count};
-  return reply;
-}
-
-#define TEXT(literal) text_of(literal, strlen(literal))
-
-static struct redis_reply *entry_of(const void *entity, size_t size) {
-  const struct redis_reply *fields[] = {TEXT("event_id"),      TEXT("e1"),    TEXT("entity"),
-                                        text_of(entity, size), TEXT("cause"), TEXT("c1")};
-  const struct redis_reply *entry[] = {TEXT("1548699678802-91"), list_of(fields, 6)};
-  return list_of(entry, 2);
-}
-
-static struct redis_reply *entry_of_customer(const char *name) {
+static Ordershop__V1__Event *event_of_customer(const char *name) {
   Ordershop__V1__Customer customer = ORDERSHOP__V1__CUSTOMER__INIT;
   customer.id = arena_strdup(arena, "76131f90-36f5-4ce4-8516-0685a3dccc54");
   customer.name = arena_strdup(arena, name);
   customer.version = 2;
   size_t size;
   void *bytes = message_pack(arena, &customer, &size);
-  return entry_of(bytes, size);
+  return event_of(bytes, size);
 }
 
 static void test_text(void) {
-  CU_ASSERT_STRING_EQUAL(text_of_event("customer_updated", entry_of_customer("Ada Lovelace")),
+  CU_ASSERT_STRING_EQUAL(text_of_event("customer_updated", event_of_customer("Ada Lovelace")),
                          "2019-01-28T18:21:18.802091Z  customer    updated  76131f90-36f5-4ce4-8516-0685a3dccc54  v2  "
                          "name=\"Ada Lovelace\"  cause=c1");
 }
 
 static void test_controls(void) {
-  const char *text = text_of_event("customer_updated", entry_of_customer("\x1b[2J\nfaked"));
+  const char *text = text_of_event("customer_updated", event_of_customer("\x1b[2J\nfaked"));
   CU_ASSERT_PTR_NULL(strchr(text, '\x1b'));
   CU_ASSERT_PTR_NULL(strchr(text, '\n'));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "faked"));
 }
 
 static void test_json(void) {
-  json_t *json = json_loads(json_of_event("customer_updated", entry_of_customer("Ada")), 0, NULL);
+  json_t *json = json_of_event("customer_updated", event_of_customer("Ada"));
   CU_ASSERT_PTR_NOT_NULL_FATAL(json);
   CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json, "id")), "1548699678802-91");
   CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(json, "stream")), "customer_updated");
@@ -111,16 +103,16 @@ static void test_entities(void) {
 }
 
 static void test_unknown(void) {
-  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("cart_created", entry_of("\xff", 1)), "no type is known"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("odd", entry_of("", 0)), "no type is known"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("customer_created", entry_of("\xff", 1)), "can't be decoded"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("cart_created", event_of("\xff", 1)), "no type is known"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("odd", event_of("", 0)), "no type is known"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text_of_event("customer_created", event_of("\xff", 1)), "can't be decoded"));
 }
 
-static void check_shown(const char *stream, const struct redis_reply *entry) {
-  const char *text = text_of_event(stream, entry);
+static void check_shown(const char *stream, Ordershop__V1__Event *event) {
+  const char *text = text_of_event(stream, event);
   CU_ASSERT_PTR_NULL(strchr(text, '\n'));
   CU_ASSERT_PTR_NULL(strchr(text, '\x1b'));
-  json_t *json = json_loads(json_of_event(stream, entry), 0, NULL);
+  json_t *json = json_of_event(stream, event);
   CU_ASSERT_PTR_NOT_NULL(json);
   json_decref(json);
 }
@@ -135,10 +127,9 @@ static void test_random(void) {
       char bytes[64];
       size_t size = (size_t)rand() % sizeof(bytes);
       for (size_t at = 0; at < size; at++) bytes[at] = (char)rand();
-      check_shown(stream, entry_of(bytes, size));
-      struct redis_reply *near = entry_of_customer("Ada Lovelace");
-      struct redis_reply *entity = (struct redis_reply *)near->elements[1]->elements[3];
-      ((char *)entity->text)[(size_t)rand() % entity->size] = (char)rand();
+      check_shown(stream, event_of(bytes, size));
+      Ordershop__V1__Event *near = event_of_customer("Ada Lovelace");
+      near->entity_bytes.data[(size_t)rand() % near->entity_bytes.len] = (uint8_t)rand();
       check_shown(stream, near);
     }
     arena_reset(arena);
@@ -146,11 +137,10 @@ static void test_random(void) {
 }
 
 static void test_shapes(void) {
-  const struct redis_reply *fields[] = {TEXT("event_id")};
-  const struct redis_reply *odd[] = {TEXT("1-1"), list_of(fields, 1)};
-  check_shown("customer_created", list_of(odd, 2));
-  check_shown("customer_created", list_of(odd, 1));
-  check_shown("", list_of(odd, 2));
+  Ordershop__V1__Event empty = ORDERSHOP__V1__EVENT__INIT;
+  check_shown("customer_created", &empty);
+  check_shown("", &empty);
+  check_shown("\x1b[2J", event_of("", 0));
 }
 
 static const char *begin_of(const char *text) {
@@ -196,7 +186,7 @@ static void test_durations(void) {
 
 static int set_up(void) {
   arena = arena_new();
-  types = entity_types_new(NULL);
+  types = entity_types_new();
   return !status_is_ok(entity_types_add(types, arena, ordershop_descriptor_set, ordershop_descriptor_set_size));
 }
 
