@@ -338,9 +338,9 @@ static struct index_row row_of(const struct log_entry *entry) {
 }
 
 static size_t next_entries(struct event_log *log, struct arena *arena, struct read_entry *read,
-                           struct log_entry *entries) {
+                           struct log_entry *entries, size_t room) {
   size_t count = 0;
-  while (count < BATCH && stream_reader_next(log->reader, &read[count])) {
+  while (count < room && stream_reader_next(log->reader, &read[count])) {
     entries[count] = log_entry_of(arena, log->streams[read[count].stream], read[count].entry);
     count++;
   }
@@ -380,10 +380,10 @@ static coroutine_fn struct status take_in(struct event_log *log, struct context 
 
 /* Takes in what has been read. After a failure the streams are read again behind what was taken in. */
 static coroutine_fn struct status hand_out(struct event_log *log, struct context *context, const struct position *end) {
-  struct read_entry *read = arena_calloc(context->arena, BATCH, sizeof *read);
-  struct log_entry *entries = arena_calloc(context->arena, BATCH, sizeof *entries);
-  size_t count;
-  while ((count = next_entries(log, context->arena, read, entries)) > 0) {
+  size_t held = stream_reader_held(log->reader), room = held < BATCH ? held : BATCH, count;
+  struct read_entry *read = arena_calloc(context->arena, room, sizeof *read);
+  struct log_entry *entries = arena_calloc(context->arena, room, sizeof *entries);
+  while ((count = next_entries(log, context->arena, read, entries, room)) > 0) {
     struct status status = take_in(log, context, entries, count, end);
     for (size_t i = 0; i < count; i++) read_entry_release(&read[i]);
     if (status_is_ok(status)) continue;

@@ -149,8 +149,26 @@ expect "and may nothing else" is_refused probe get x
 expect "a backup is made as user replica" "$ORDERSHOP_SOURCE/deploy/redis/backup.sh" --port "$(port_of redis)" \
   --password-file "$users/replica.password" "$shop_folder/backup.rdb"
 
+# What one who reads all streams may not: to see entities, and to write anything, its own name's keys included.
+forbidden_to_observers() {
+  local other
+  for other in "${shop_services[@]}"; do
+    printf '%s\n' "HGETALL ${other}_entity:1" "SMEMBERS ${other}_ids" "GET ${other}_request:1" "SET ${other}_lease x" \
+      "HSET ${other}_position log 0-0" "LRANGE ${other}_outbox 0 9" "LRANGE ${other}_parked:1 0 9" \
+      "XADD events:${other}_created * a b" "XDEL events:${other}_created 1-1" "XTRIM events:${other}_created MAXLEN 0" \
+      "DEL events:${other}_created" "XGROUP CREATE events:${other}_created event 0" \
+      "XREADGROUP GROUP ${other} c STREAMS events:${other}_created >"
+  done
+  printf '%s\n' "SET event_x 1" "DEL event_x" "SET ordershop_clock x" "FCALL trick 1 event_x" "FUNCTION LIST"
+}
+
 for service in "${shop_services[@]}"; do
   entity=$(service_column "$service" 3)
+  if [ "$(service_column "$service" 4)" = all ]; then
+    { forbidden_to_all && forbidden_to_observers; } >"$shop_folder/forbidden"
+    expect "$service is refused all but to read the log" all_are_refused "$service" "$shop_folder/forbidden"
+    continue
+  fi
   forbidden_to_all >"$shop_folder/forbidden"
   expect "$service is refused what is for operators" all_are_refused "$service" "$shop_folder/forbidden"
   forbidden_to "$service" "$entity" >"$shop_folder/forbidden"

@@ -157,7 +157,7 @@ static coroutine_fn void wait_for_redis(struct event_tail *tail, const char *rea
   options->tell(options->argument, "Redis is back");
 }
 
-static coroutine_fn void show_what_is_in_order(struct event_tail *tail) {
+static void show_what_is_in_order(struct event_tail *tail) {
   const struct event_tail_options *options = tail->options;
   struct read_entry next;
   while (!tail->ended && stream_reader_next(tail->reader, &next)) {
