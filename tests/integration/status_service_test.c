@@ -40,8 +40,7 @@ static bool crm_comes_to(int64_t lag, int64_t parked_keys) {
 static void test_all_tell(void) {
   for (enum ordershop_service service = 0; service < SHIPPED_SERVICE_COUNT; service++) {
     const Ordershop__V1__ServiceStatus *status = status_of(service);
-    bool listens =
-        service != ORDERSHOP_CUSTOMER && service != ORDERSHOP_PRODUCT && service != ORDERSHOP_EVENT;
+    bool listens = service != ORDERSHOP_CUSTOMER && service != ORDERSHOP_PRODUCT && service != ORDERSHOP_EVENT;
     CU_ASSERT_STRING_EQUAL(status->service, ordershop_service_name(service));
     CU_ASSERT_TRUE(status->ready);
     CU_ASSERT_STRING_EQUAL(status->reason, "");
