@@ -348,6 +348,10 @@ static struct status start(struct service *service) {
   return status_ok();
 }
 
+static void stopping(struct service *service) {
+  stock_stop(service->user);
+}
+
 const struct service_definition inventory_service = {
     .brand = &shop_brand,
     .name = "inventory",
@@ -362,5 +366,6 @@ const struct service_definition inventory_service = {
     .peers = {{.name = "product", .port = SHOP_PORT_PRODUCT, .service = &ordershop__v1__product_service__descriptor}},
     .calls = ROWS(calls),
     .start = start,
+    .stopping = stopping,
     .housekeep = reservations_housekeep,
 };

@@ -17,6 +17,10 @@ struct stock *stock_new(struct event_store *store, struct arena *arena) {
   return stock;
 }
 
+void stock_stop(struct stock *stock) {
+  newest_states_stop(stock->newest);
+}
+
 /* What a change has made ends at its position; what it has found ends at the log's at the latest. */
 static coroutine_fn struct status tell_position(struct stock *stock, struct context *context,
                                                 const struct stock_changed *changed, struct position *ret_position) {

@@ -26,6 +26,9 @@ struct stock;
 /* Lives as long as the arena. */
 struct stock *stock_new(struct event_store *store, struct arena *arena);
 
+/* To be called before the arena is freed. Changes may still be made. */
+void stock_stop(struct stock *stock);
+
 struct stock_reservation {
   const char *order_id, *attempt_id; /* canonical */
   char *const *product_ids;          /* one per unit */

@@ -71,6 +71,7 @@ struct stock_fixture *stock_fixture_open(struct context *context, struct units s
 }
 
 void stock_fixture_close(struct stock_fixture *fixture) {
+  stock_stop(fixture->stock);
   event_store_close(fixture->store);
 }
 

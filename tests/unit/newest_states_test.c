@@ -343,9 +343,13 @@ static void after_a_while_without_a_break_all_is_answered_and_read_anew(struct c
   assert_unused();
 }
 
-#define TEST(function)                \
-  static void test_##function(void) { \
-    in_coroutine(function);           \
+#define TEST(function)                                  \
+  static void run_##function(struct context *context) { \
+    function(context);                                  \
+    newest_states_stop(states);                         \
+  }                                                     \
+  static void test_##function(void) {                   \
+    in_coroutine(run_##function);                       \
   }
 TEST(what_was_sent_last_is_found)
 TEST(a_state_is_kept_while_nobody_uses_it)

@@ -256,9 +256,15 @@ bool newest_has_kept(const struct newest_command *command) {
   return use != NULL;
 }
 
+void newest_states_stop(struct newest_states *states) {
+  states->trust_us = INT64_MAX;
+  while (states->oldest) drop_oldest(states);
+}
+
 /* Another process changes the same things. */
 static void distrust(struct newest_states *states) {
-  states->trust_us = clock_monotonic_us() + DISTRUST_US;
+  int64_t trust_us = clock_monotonic_us() + DISTRUST_US;
+  if (states->trust_us < trust_us) states->trust_us = trust_us;
   while (states->oldest) drop_oldest(states);
 }
 

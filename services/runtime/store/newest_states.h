@@ -42,6 +42,9 @@ struct newest_states;
 /* Lives as long as the arena; it must outlive all commands. */
 struct newest_states *newest_states_new(struct arena *arena);
 
+/* To be called before the arena is freed: drops what is kept, and keeps nothing any more. */
+void newest_states_stop(struct newest_states *states);
+
 /* How many things commands use, and of how many that nobody uses the state is kept. */
 size_t newest_states_used(const struct newest_states *states);
 size_t newest_states_kept(const struct newest_states *states);
