@@ -6,7 +6,7 @@
 
 #include <openssl/ssl.h>
 
-#include "tls/tls_certificate.h"
+#include "tls/certificate_check.h"
 
 /* Returns a context for connections of a client with this identity. Without a CA the system's are trusted. If `texts`
  * is NULL, it trusts anyone. The caller frees it with SSL_CTX_free. */

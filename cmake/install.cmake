@@ -101,8 +101,8 @@ set(headers
     redis/redis redis/redis_arguments redis/redis_function redis/redis_reply
     rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server
     message/json_read message/json_write message/message_types
-    tls/tls_certificate tls/tls_files
-    store/entity_store store/event store/event_store store/log_time store/request_record store/transaction store/view
+    tls/certificate_check tls/tls_files
+    store/entity_store store/event store/event_store store/log_time store/page_token store/request_record store/transaction store/view
     consumer/consumer consumer/outbox consumer/projection consumer/work
     service/command_replay service/definition_check service/entity_command service/service)
 set(installed)

@@ -14,6 +14,7 @@
 #include "log_entry.h"
 #include "service/entity_query.h"
 #include "store/entity_store.h"
+#include "store/page_token.h"
 
 enum { PAGE_SIZE_DEFAULT = 50, PAGE_SIZE_MAX = 1000, TAG_SIZE = 13 };
 

@@ -20,6 +20,7 @@
 #include "shop.h"
 #include "shop_reasons.h"
 #include "stock.h"
+#include "store/page_token.h"
 
 static const int64_t AMOUNT_MAX = 1000000000;
 

@@ -50,7 +50,7 @@ static void on_watchdog_closed(uv_handle_t *watchdog) {
 
 static void flush(struct loop_flush *flush) {
   struct redis *redis = (struct redis *)((char *)flush - offsetof(struct redis, flush));
-  if (redis->connection.link) redis_link_flush(redis->connection.link);
+  if (redis->connection.socket) redis_socket_flush(redis->connection.socket);
 }
 
 /* hiredis writes with write(2): a peer that is gone would end the process. */

@@ -101,7 +101,7 @@ static void on_refused(void *owner, const char *reason) {
 
 static void on_connected(void *owner) {
   struct redis_connection *connection = owner;
-  redis_greeting_send(&connection->greeting, connection->link);
+  redis_greeting_send(&connection->greeting, connection->socket);
 }
 
 static void lose(struct redis_connection *connection) {
@@ -115,7 +115,7 @@ static void lose(struct redis_connection *connection) {
 static void on_closed(void *owner, const char *reason) {
   struct redis_connection *connection = owner;
   enum redis_connection_state state = connection->state;
-  connection->link = NULL;
+  connection->socket = NULL;
   if (state == REDIS_CONNECTION_STOPPED) return;
 
   uv_timer_stop(&connection->timer);
@@ -139,10 +139,10 @@ static bool open_link(struct redis_connection *connection, const struct addrinfo
     redis_connection_note(connection, gai_strerror(error));
     return false;
   }
-  struct redis_link_events events = {.connected = on_connected, .closed = on_closed, .owner = connection};
-  connection->link = redis_link_open(connection->loop, text, connection->url.port, &events, connection->reason,
-                                     sizeof connection->reason);
-  return connection->link != NULL;
+  struct redis_socket_events events = {.connected = on_connected, .closed = on_closed, .owner = connection};
+  connection->socket = redis_socket_open(connection->loop, text, connection->url.port, &events, connection->reason,
+                                         sizeof connection->reason);
+  return connection->socket != NULL;
 }
 
 static void try_next_address(struct redis_connection *connection) {
@@ -224,9 +224,9 @@ void redis_connection_start(struct redis_connection *connection) {
 }
 
 void redis_connection_fail(struct redis_connection *connection, const char *reason) {
-  if (!connection->link) return;
+  if (!connection->socket) return;
   redis_connection_note(connection, reason);
-  redis_link_close(connection->link);
+  redis_socket_close(connection->socket);
 }
 
 static void on_timer_closed(uv_handle_t *timer) {
@@ -241,6 +241,6 @@ void redis_connection_stop(struct redis_connection *connection) {
   redis_connection_note(connection, "the connection is closed");
   forget_addresses(connection);
   if (connection->resolving) uv_cancel((uv_req_t *)&connection->resolve);
-  if (connection->link) redis_link_close(connection->link);
+  if (connection->socket) redis_socket_close(connection->socket);
   uv_close((uv_handle_t *)&connection->timer, on_timer_closed);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Redis connection: keeps one link to a Redis server up; for this folder only.
+/* Redis connection: keeps one socket to a Redis server up; for this folder only.
  *
  * Resolves the name, tries its addresses in turn, greets (AUTH, SELECT, CLIENT SETNAME, CLIENT ID, PING) and tells that
- * it is ready. When the link is lost, or the attempt failed, it waits (50 ms doubling to 2 s, with jitter) and starts
+ * it is ready. When the socket is lost, or the attempt failed, it waits (50 ms doubling to 2 s, with jitter) and starts
  * again. One log line when Redis goes away, one when it is back.
  * Its owner embeds it, and keeps the memory until `stopped`. All events come on the loop's stack. */
 #pragma once
@@ -13,7 +13,7 @@
 
 #include "loop/loop.h"
 #include "redis/redis_greeting.h"
-#include "redis/redis_link.h"
+#include "redis/redis_socket.h"
 #include "redis/redis_url.h"
 
 enum redis_connection_state {
@@ -44,10 +44,10 @@ struct redis_connection {
 
   /* For the owner to read. */
   enum redis_connection_state state;
-  struct redis_link *link; /* NULL if there is none */
-  char reason[256];        /* why it isn't ready; "" when it is */
-  uint64_t generation;     /* times it became ready */
-  int64_t client_id;       /* CLIENT ID; 0 if there is none */
+  struct redis_socket *socket; /* NULL if there is none */
+  char reason[256];            /* why it isn't ready; "" when it is */
+  uint64_t generation;         /* times it became ready */
+  int64_t client_id;           /* CLIENT ID; 0 if there is none */
 
   /* Its own. */
   uv_timer_t timer; /* next attempt, or the end of this one */
@@ -65,7 +65,7 @@ struct redis_connection {
 
 void redis_connection_start(struct redis_connection *connection);
 
-/* Declares the link dead, for `reason`; the connection starts anew. Not from `ready`. */
+/* Declares the socket dead, for `reason`; the connection starts anew. Not from `ready`. */
 void redis_connection_fail(struct redis_connection *connection, const char *reason);
 
 /* Keeps `reason` as the connection's, unless it is empty. */

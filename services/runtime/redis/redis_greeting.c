@@ -29,7 +29,7 @@ static void refuse(struct redis_greeting *greeting, const redisReply *reply) {
   greeting->refused(greeting->owner, reason);
 }
 
-/* AUTH and SELECT. A NULL reply says that the link closes, in all of these. */
+/* AUTH and SELECT. A NULL reply says that the socket closes, in all of these. */
 static void on_required(redisAsyncContext *hiredis, void *data, void *greeting) {
   const redisReply *reply = data;
   (void)hiredis;
@@ -106,41 +106,41 @@ static void on_ping(redisAsyncContext *hiredis, void *data, void *owner) {
   greeting->welcomed(greeting->owner, greeting->client_id);
 }
 
-static void send_command(struct redis_greeting *greeting, struct redis_link *link,
+static void send_command(struct redis_greeting *greeting, struct redis_socket *socket,
                          const struct redis_arguments *arguments, redisCallbackFn *answered) {
   struct redis_buffer buffer = {0};
   redis_protocol_format(&buffer, arguments);
-  redis_link_send(link, buffer.bytes, buffer.size, answered, greeting);
+  redis_socket_send(socket, buffer.bytes, buffer.size, answered, greeting);
   redis_buffer_free(&buffer);
 }
 
-static void send_auth(struct redis_greeting *greeting, struct redis_link *link, struct arena *arena) {
+static void send_auth(struct redis_greeting *greeting, struct redis_socket *socket, struct arena *arena) {
   struct redis_arguments arguments = redis_arguments_of(arena, "AUTH");
   if (greeting->url->user) redis_add_text(&arguments, greeting->url->user);
   redis_add_text(&arguments, greeting->password);
-  send_command(greeting, link, &arguments, on_required);
+  send_command(greeting, socket, &arguments, on_required);
 }
 
-void redis_greeting_send(struct redis_greeting *greeting, struct redis_link *link) {
+void redis_greeting_send(struct redis_greeting *greeting, struct redis_socket *socket) {
   struct arena *arena = arena_new();
   greeting->client_id = 0;
   greeting->identity = (struct redis_identity){0};
   greeting->is_replica = false;
-  if (greeting->password) send_auth(greeting, link, arena);
+  if (greeting->password) send_auth(greeting, socket, arena);
   if (greeting->url->database != 0) {
     struct redis_arguments select = redis_arguments_of(arena, "SELECT");
     redis_add_number(&select, greeting->url->database);
-    send_command(greeting, link, &select, on_required);
+    send_command(greeting, socket, &select, on_required);
   }
   struct redis_arguments name = redis_command_of(arena, "CLIENT", "SETNAME", greeting->name, NULL);
   struct redis_arguments id = redis_command_of(arena, "CLIENT", "ID", NULL);
   struct redis_arguments info = redis_command_of(arena, "INFO", "server", "replication", NULL);
   struct redis_arguments role = redis_arguments_of(arena, "ROLE");
   struct redis_arguments ping = redis_arguments_of(arena, "PING");
-  send_command(greeting, link, &name, on_name);
-  send_command(greeting, link, &id, on_client_id);
-  if (greeting->identifies) send_command(greeting, link, &info, on_info);
-  send_command(greeting, link, &role, on_role);
-  send_command(greeting, link, &ping, on_ping);
+  send_command(greeting, socket, &name, on_name);
+  send_command(greeting, socket, &id, on_client_id);
+  if (greeting->identifies) send_command(greeting, socket, &info, on_info);
+  send_command(greeting, socket, &role, on_role);
+  send_command(greeting, socket, &ping, on_ping);
   arena_free(arena);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Redis greeting: what a fresh link says before it serves; for this folder only.
+/* Redis greeting: what a fresh socket says before it serves; for this folder only.
  *
  * It is RESP2, all in one write: AUTH where there is a password, SELECT where the database isn't 0, CLIENT SETNAME,
  * CLIENT ID, INFO where the server's identity matters, ROLE, and PING, which a server that is still loading its data
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "redis/redis_link.h"
+#include "redis/redis_socket.h"
 #include "redis/redis_url.h"
 
 enum { REDIS_ID_SIZE = 41 }; /* 40 hex digits and a NUL */
@@ -27,7 +27,7 @@ struct redis_greeting {
   const char *password; /* NULL if there is none */
   const char *name;
   bool identifies; /* asks for `identity` */
-  /* These are told the outcome, once per refused command or at the end, and nothing if the link closes before. */
+  /* These are told the outcome, once per refused command or at the end, and nothing if the socket closes before. */
   void (*welcomed)(void *owner, int64_t client_id);
   void (*refused)(void *owner, const char *reason);
   void *owner;
@@ -38,5 +38,5 @@ struct redis_greeting {
   bool is_replica;
 };
 
-/* `greeting` must live as long as the link. */
-void redis_greeting_send(struct redis_greeting *greeting, struct redis_link *link);
+/* `greeting` must live as long as the socket. */
+void redis_greeting_send(struct redis_greeting *greeting, struct redis_socket *socket);

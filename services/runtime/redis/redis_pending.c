@@ -85,7 +85,7 @@ static void answer(struct redis *redis, struct redis_pending *pending, const red
   if (pending->waiter) coroutine_wake(pending->waiter);
 }
 
-/* Answers come in the order of the commands; hiredis passes NULL when the link goes. */
+/* Answers come in the order of the commands; hiredis passes NULL when the socket closes. */
 static void on_answer(redisAsyncContext *hiredis, void *reply, void *owner) {
   struct redis *redis = owner;
   if (!reply && hiredis->err) redis_connection_note(&redis->connection, hiredis->errstr);
@@ -95,7 +95,7 @@ static void on_answer(redisAsyncContext *hiredis, void *reply, void *owner) {
 
 /* When the link counts as dead, unless bytes come before. */
 static int64_t silence_ends_us(const struct redis *redis) {
-  int64_t since_us = redis_link_last_read_us(redis->connection.link);
+  int64_t since_us = redis_socket_last_read_us(redis->connection.socket);
   if (since_us < redis->first->sent_us) since_us = redis->first->sent_us;
   return since_us + (redis->reply_timeout_ms + redis->first->extra_ms) * 1000;
 }
@@ -103,7 +103,7 @@ static int64_t silence_ends_us(const struct redis *redis) {
 /* One timer for all commands: it is not moved with each of them but looks, when it fires, how long it still has. */
 static void on_watchdog(uv_timer_t *timer) {
   struct redis *redis = timer->data;
-  if (!redis->first || !redis->connection.link) return;
+  if (!redis->first || !redis->connection.socket) return;
   int64_t left_us = silence_ends_us(redis) - clock_monotonic_us();
   if (left_us > 0) {
     redis->suspected = false;
@@ -161,7 +161,7 @@ static struct status may_send(const struct redis *redis, struct context *context
 
 static bool transmit(struct redis *redis, const struct redis_arguments *arguments) {
   redis_protocol_format(&redis->buffer, arguments);
-  bool sent = redis_link_send(redis->connection.link, redis->buffer.bytes, redis->buffer.size, on_answer, redis);
+  bool sent = redis_socket_send(redis->connection.socket, redis->buffer.bytes, redis->buffer.size, on_answer, redis);
   redis_buffer_shrink(&redis->buffer);
   return sent;
 }

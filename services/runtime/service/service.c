@@ -12,7 +12,7 @@
 #include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "base/standard_descriptors.h"
-#include "base/supervisor.h"
+#include "base/systemd_notify.h"
 #include "base/version.h"
 #include "loop/coroutine.h"
 #include "loop/crash.h"
@@ -289,10 +289,10 @@ static coroutine_fn void run(void *argument) {
   rpc_server_start(life->server);
   if (life->health_server) rpc_server_start(life->health_server);
   start_consumer(life);
-  supervisor_tell("READY=1"); /* it has started; health says whether it is ready for calls */
+  systemd_notify("READY=1"); /* it has started; health says whether it is ready for calls */
   serve_until_stopped(life);
 
-  supervisor_tell("STOPPING=1");
+  systemd_notify("STOPPING=1");
   health_set_ready(life->health, false);
   if (service->definition->stopping) service->definition->stopping(service);
   service->refusing = ""; /* the text is the listener's, which ends now */

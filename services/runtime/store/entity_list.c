@@ -1,46 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* entity_list: pages over entities in their order of creation (AIP-158). */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/message.h"
-#include "base/uuid.h"
-#include "base/violations.h"
 #include "store/entity_store.h"
+#include "store/page_token.h"
 
 enum { PAGE_SIZE_DEFAULT = 50, PAGE_SIZE_MAX = 1000, PAGE_CHUNK = 100 };
 static const size_t PAGE_BYTES = 1 << 20;
-
-/* A token is a tag of the scope and the log time of the last entity of the page before. */
-enum { SCOPE_TAG_SIZE = 13 };
-
-static const char *scope_tag(struct arena *arena, const char *scope) {
-  return arena_memdup(arena, uuid_derive_text(arena, "page", scope), SCOPE_TAG_SIZE);
-}
-
-static const char *page_token(struct arena *arena, const char *scope, int64_t last) {
-  return arena_printf(arena, "%s.%" PRIx64, scope_tag(arena, scope), last);
-}
-
-struct status page_token_invalid(struct arena *arena) {
-  return violation_status(arena, reason_page_token_invalid, "page_token",
-                          "is not one that this method gave for this filter");
-}
-
-static struct status parse_page_token(struct arena *arena, const char *scope, const char *token, int64_t *ret_last) {
-  if (!*token) {
-    *ret_last = 0;
-    return status_ok();
-  }
-  const char *tag = scope_tag(arena, scope);
-  size_t digits = strlen(token) > SCOPE_TAG_SIZE ? strspn(token + SCOPE_TAG_SIZE + 1, "0123456789abcdef") : 0;
-  bool ours = strncmp(token, tag, SCOPE_TAG_SIZE) == 0 && token[SCOPE_TAG_SIZE] == '.' && digits > 0 && digits < 16 &&
-              !token[SCOPE_TAG_SIZE + 1 + digits];
-  if (!ours) return page_token_invalid(arena);
-  *ret_last = strtoll(token + SCOPE_TAG_SIZE + 1, NULL, 16);
-  return status_ok();
-}
 
 struct listing {
   struct event_store *store;
@@ -180,7 +148,7 @@ coroutine_fn struct status entity_list(struct event_store *store, struct context
   if (!index_key && type->life == ENTITY_CHANGES) index_key = entity_creation_key(store, arena, type);
   struct listing listing = {.store = store, .context = context, .type = type, .index_key = index_key};
   listing.wanted = page_size == 0 ? PAGE_SIZE_DEFAULT : page_size > PAGE_SIZE_MAX ? PAGE_SIZE_MAX : (size_t)page_size;
-  struct status status = parse_page_token(arena, scope, token, &listing.last);
+  struct status status = page_token_parse(arena, scope, token, &listing.last);
   if (!status_is_ok(status)) return status;
 
   struct entity_page page = {.entities = arena_calloc(arena, listing.wanted, sizeof(void *)), .next_page_token = ""};
@@ -192,7 +160,7 @@ coroutine_fn struct status entity_list(struct event_store *store, struct context
     status = look_behind(&listing);
     if (!status_is_ok(status)) return status;
   }
-  if (!listing.complete) page.next_page_token = page_token(arena, scope, listing.last);
+  if (!listing.complete) page.next_page_token = page_token_make(arena, scope, listing.last);
   *ret_page = page;
   return status_ok();
 }

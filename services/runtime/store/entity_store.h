@@ -120,6 +120,3 @@ struct entity_page {
 coroutine_fn struct status entity_list(struct event_store *store, struct context *context,
                                        const struct entity_type *type, const char *index_key, const char *scope,
                                        int32_t page_size, const char *page_token, struct entity_page *ret_page);
-
-/* Returns INVALID_ARGUMENT PAGE_TOKEN_INVALID, for listings that don't use entity_list. */
-struct status page_token_invalid(struct arena *arena);

@@ -14,7 +14,7 @@
 
 #include "base/arena.h"
 #include "base/status.h"
-#include "tls/tls_certificate.h"
+#include "tls/certificate_check.h"
 
 struct tls_files;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the service manager hears, at a socket of the test's own. */
-#include "base/supervisor.h"
+#include "base/systemd_notify.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static void tells_the_socket_in_the_environment(void) {
   snprintf(path, sizeof path, "%.90s/notify.%d", folder ? folder : "/tmp", (int)getpid());
   int fd = listen_at(path);
   setenv("NOTIFY_SOCKET", path, 1);
-  supervisor_tell("READY=1");
+  systemd_notify("READY=1");
   check_heard(fd, "READY=1");
   close(fd);
   unlink(path);
@@ -48,7 +48,7 @@ static void tells_an_abstract_socket(void) {
   snprintf(name, sizeof name, "@ordershop-notify-%d", (int)getpid());
   int fd = listen_at(name);
   setenv("NOTIFY_SOCKET", name, 1);
-  supervisor_tell("STOPPING=1");
+  systemd_notify("STOPPING=1");
   check_heard(fd, "STOPPING=1");
   close(fd);
 }
@@ -58,11 +58,11 @@ static void survives_a_manager_that_is_not_there(void) {
   memset(path, 'x', sizeof path - 1);
   path[sizeof path - 1] = '\0';
   setenv("NOTIFY_SOCKET", path, 1);
-  supervisor_tell("READY=1");
+  systemd_notify("READY=1");
   setenv("NOTIFY_SOCKET", "/nowhere/notify", 1);
-  supervisor_tell("READY=1");
+  systemd_notify("READY=1");
   unsetenv("NOTIFY_SOCKET");
-  supervisor_tell("READY=1");
+  systemd_notify("READY=1");
 }
 
 int main(int argc, char **argv) {
@@ -71,5 +71,5 @@ int main(int argc, char **argv) {
       {"tells an abstract socket", tells_an_abstract_socket},
       {"goes on where no manager listens, or none can", survives_a_manager_that_is_not_there},
   };
-  return suite_main("supervisor", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);
+  return suite_main("systemd_notify", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);
 }

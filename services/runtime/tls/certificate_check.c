@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tls/tls_certificate.h"
+#include "tls/certificate_check.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/supervisor.h"
+#include "base/systemd_notify.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-void supervisor_tell(const char *state) {
+void systemd_notify(const char *state) {
   const char *name = getenv("NOTIFY_SOCKET");
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   size_t length = name ? strlen(name) : 0;
