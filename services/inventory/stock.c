@@ -108,8 +108,8 @@ static struct status decide_to_reserve(struct stock_change *change, void *subjec
   struct stock_items now = reservation_held(arena, &after), needs = stock_items_difference(arena, &held, &now);
   transaction_add_scored(&change->transaction, stock_attempts_key(change->stock, arena),
                          stock_attempt_member(arena, wanted->order_id, wanted->attempt_id), wanted->expire_log_time);
-  return stock_change_move(change, &needs, &(struct event_origin){.traceparent = reserving->context->traceparent},
-                           NULL);
+  const struct event_origin origin = {.attempt_id = wanted->attempt_id, .traceparent = reserving->context->traceparent};
+  return stock_change_move(change, &needs, &origin, NULL);
 }
 
 coroutine_fn struct status stock_reserve(struct stock *stock, struct context *context,

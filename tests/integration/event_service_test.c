@@ -289,6 +289,8 @@ static void what_an_order_led_to_is_one_tree(void) {
   CU_ASSERT_EQUAL(count_in_tree(trace->tree, "mail_created"), 2); /* thanks, and a request to pay */
   CU_ASSERT_EQUAL(count_in_tree(trace->tree, "mail_updated"), 2); /* that they were delivered */
   CU_ASSERT_EQUAL(count_in_tree(trace->tree, "interaction_created"), 1);
+  CU_ASSERT_EQUAL(count_in_tree(trace->tree, "inventory_updated"), 1); /* the stock was reserved just before */
+  CU_ASSERT_EQUAL(trace->tree->effects[0]->link, ORDERSHOP__V1__CAUSE_LINK__CAUSE_LINK_ATTEMPT);
   CU_ASSERT_FALSE(trace->truncated);
   const Ordershop__V1__ReadEventsResponse *last = must("ReadEvents", "streams 'mail_updated' order 2 page_size 1");
   const Ordershop__V1__TraceCauseResponse *same = must("TraceCause", "event_id $", last->events[0]->event_id);

@@ -11,7 +11,7 @@
 #include "store/log_time.h"
 #include "store/stream_reader.h"
 
-enum { BLOCK_MS = 1000, AWAY_US = 1000000, CALL_US = 5000000, SCAN_AGAIN_US = 2000000 };
+enum { BLOCK_MS = 1000, AWAY_US = 1000000, CALL_US = 5000000 };
 
 struct event_tail {
   const struct event_tail_options *options;
@@ -24,9 +24,7 @@ struct event_tail {
   struct stream_reader *reader;
   const char **streams; /* names of the reader's streams, by their numbers */
   size_t stream_count, stream_capacity;
-  const char *scan_cursor;
-  int64_t scanned_us; /* when the latest scan was over; 0 if none was */
-  bool ended;         /* `show_event` wants no more */
+  bool ended; /* `show_event` wants no more */
 };
 
 /* ---- the beginning ---------------------------------------------------------------------------------------------- */
@@ -75,15 +73,7 @@ static coroutine_fn struct status find_beginning(struct event_tail *tail) {
 
 /* ---- streams ---------------------------------------------------------------------------------------------------- */
 
-static bool is_known(const struct event_tail *tail, const char *name) {
-  for (size_t i = 0; i < tail->stream_count; i++) {
-    if (strcmp(tail->streams[i], name) == 0) return true;
-  }
-  return false;
-}
-
 static void add_stream(struct event_tail *tail, const char *name) {
-  if (is_known(tail, name)) return;
   if (tail->stream_count == tail->stream_capacity) {
     size_t capacity = tail->stream_capacity ? 2 * tail->stream_capacity : 32;
     const char **streams = arena_calloc(tail->arena, capacity, sizeof(*streams));
@@ -98,52 +88,6 @@ static void add_stream(struct event_tail *tail, const char *name) {
 static void name_streams(struct event_tail *tail) {
   const struct event_tail_options *options = tail->options;
   for (size_t i = 0; i < options->stream_count; i++) add_stream(tail, options->streams[i]);
-}
-
-/* The prefix may hold characters that mean something in a pattern. */
-static const char *pattern_of(const struct event_tail *tail, struct arena *arena) {
-  const char *prefix = redis_key_prefix(tail->redis);
-  char *pattern = arena_alloc(arena, 2 * strlen(prefix) + sizeof("events:*"));
-  char *end = pattern;
-  for (const char *at = prefix; *at; at++) {
-    if (strchr("*?[]\\", *at)) *end++ = '\\';
-    *end++ = *at;
-  }
-  memcpy(end, "events:*", sizeof("events:*"));
-  return pattern;
-}
-
-/* A step of the search for streams beyond those that were named. Each takes little of Redis' time, however many keys
- * there are.
- */
-static coroutine_fn struct status scan_step(struct event_tail *tail) {
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
-  const char *cursor = tail->scan_cursor ? tail->scan_cursor : "0";
-  struct redis_arguments scan = redis_command_of(
-      context.arena, "SCAN", cursor, "MATCH", pattern_of(tail, context.arena), "COUNT", "1000", "TYPE", "stream", NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(tail->redis, &context, &scan, &reply);
-  if (status_is_ok(status)) {
-    size_t skip = strlen(redis_key_prefix(tail->redis)) + strlen("events:");
-    const struct redis_reply *keys = redis_reply_at(reply, 1);
-    for (size_t i = 0; keys && i < keys->count; i++) {
-      const char *key = redis_reply_text(redis_reply_at(keys, i));
-      if (key && strlen(key) > skip) add_stream(tail, key + skip);
-    }
-    const char *next = redis_reply_text(redis_reply_at(reply, 0));
-    bool over = !next || strcmp(next, "0") == 0;
-    tail->scan_cursor = over ? NULL : arena_strdup(tail->arena, next);
-    if (over) tail->scanned_us = clock_monotonic_us();
-  }
-  status = status_copy(status, tail->arena);
-  arena_free(context.arena);
-  return status;
-}
-
-/* The search goes through all keys once at the beginning, then again and again with pauses. */
-static bool scan_is_due(const struct event_tail *tail) {
-  if (!tail->options->all_streams) return false;
-  return tail->scan_cursor || clock_monotonic_us() - tail->scanned_us >= SCAN_AGAIN_US;
 }
 
 /* ---- the course ------------------------------------------------------------------------------------------------- */
@@ -186,15 +130,8 @@ static coroutine_fn struct status wait_for_more(struct event_tail *tail) {
 }
 
 static coroutine_fn struct status poll_once(struct event_tail *tail) {
-  bool searching = tail->scanned_us == 0 && tail->options->all_streams;
-  struct status status = status_ok();
-  if (scan_is_due(tail)) status = scan_step(tail);
-  if (status_is_ok(status) && (!searching || tail->scanned_us)) status = catch_up(tail);
-  if (!status_is_ok(status) || tail->ended || scan_is_due(tail)) return status;
-  if (!tail->options->follow) {
-    tail->ended = true;
-    return status_ok();
-  }
+  struct status status = catch_up(tail);
+  if (!status_is_ok(status) || tail->ended) return status;
   return wait_for_more(tail);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tail follows all streams of a shop in Redis, merged by id, for `ordershop events tail`. It has a loop of its own
- * and blocks its thread. */
+/* The tail follows streams of a shop in Redis, merged by id, as they are appended to, for `ordershop load --mails`. It
+ * has a loop of its own and blocks its thread. */
 #pragma once
 
 #include "client/cli/events/event_from.h"
@@ -13,9 +13,7 @@ struct event_tail_options {
   const char *key_prefix;
   const char *const *streams; /* names without prefix; they need not exist yet */
   size_t stream_count;
-  bool all_streams; /* all others that there are, too, and those that come later */
   struct event_from from;
-  bool follow;        /* at the end of the log, wait for more */
   int64_t connect_ms; /* how long Redis may take to answer at the start */
   /* Shows an event; returns false if no more are wanted. The entry is an element of an XREAD answer. */
   coroutine_fn bool (*show_event)(void *argument, const char *stream, const struct redis_reply *entry);

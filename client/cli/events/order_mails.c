@@ -147,7 +147,6 @@ struct status order_mails_open(struct arena *arena, const struct invocation *inv
   mails->tail = (struct event_tail_options){.streams = streams,
                                             .stream_count = 2,
                                             .from.kind = EVENT_FROM_NOW,
-                                            .follow = true,
                                             .connect_ms = CONNECT_MS,
                                             .show_event = see_event,
                                             .flush = see_the_end,

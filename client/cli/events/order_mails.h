@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measures how long after an order's acknowledgement its mails are recorded, as this process sees both: the answer of
- * the call, and the mails' events, which a thread of its own reads from Redis as `ordershop events tail` does. Both
+ * the call, and the mails' events, which a thread of its own reads from Redis. Both
  * ends are of one clock, and one blocking read at a time costs the shop little. The event of an order tells its id, the
  * events of mails tell the event that led to them. */
 #pragma once

@@ -2,12 +2,14 @@
 #include "client/cli/output/show.h"
 
 #include <ctype.h>
+#include <google/protobuf/duration.pb-c.h>
 #include <google/protobuf/timestamp.pb-c.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/message.h"
+#include "client/cli/output/status_show.h"
 #include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
 #include "message/json_write.h"
@@ -47,6 +49,10 @@ const char *show_value_text(struct arena *arena, const void *message, const Prot
   if (field->descriptor == &google__protobuf__timestamp__descriptor) {
     const Google__Protobuf__Timestamp *timestamp = *(Google__Protobuf__Timestamp *const *)member;
     return timestamp ? timestamp_rfc3339(arena, timestamp) : "";
+  }
+  if (field->descriptor == &google__protobuf__duration__descriptor) {
+    const Google__Protobuf__Duration *duration = *(Google__Protobuf__Duration *const *)member;
+    return duration ? status_duration_text(arena, duration->seconds * 1000000 + duration->nanos / 1000) : "";
   }
   const char *text = message_field_text(arena, message, field);
   if (field->type == PROTOBUF_C_TYPE_ENUM) return enum_text(field->descriptor, text);
