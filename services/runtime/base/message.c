@@ -22,9 +22,24 @@ void *message_unpack(struct arena *arena, const ProtobufCMessageDescriptor *desc
   return protobuf_c_message_unpack(descriptor, arena_allocator(arena), size, bytes);
 }
 
+/* A type that was made at run time has no function for it. */
+static void init_generic(ProtobufCMessage *message, const ProtobufCMessageDescriptor *descriptor) {
+  memset(message, 0, descriptor->sizeof_message);
+  message->descriptor = descriptor;
+  for (unsigned i = 0; i < descriptor->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+    bool is_text = field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED;
+    if (is_text) *(const void **)((char *)message + field->offset) = field->default_value;
+  }
+}
+
 void *message_new(struct arena *arena, const ProtobufCMessageDescriptor *descriptor) {
   ProtobufCMessage *message = arena_alloc(arena, descriptor->sizeof_message);
-  protobuf_c_message_init(descriptor, message);
+  if (descriptor->message_init) {
+    protobuf_c_message_init(descriptor, message);
+  } else {
+    init_generic(message, descriptor);
+  }
   return message;
 }
 
@@ -215,6 +230,27 @@ size_t message_repeated_count(const void *message, const ProtobufCFieldDescripto
 
 void *const *message_repeated_values(const void *message, const ProtobufCFieldDescriptor *field) {
   return *(void **const *)message_member(message, field);
+}
+
+size_t message_value_size(const ProtobufCFieldDescriptor *field) {
+  switch (field->type) {
+    case PROTOBUF_C_TYPE_INT64:
+    case PROTOBUF_C_TYPE_SINT64:
+    case PROTOBUF_C_TYPE_SFIXED64:
+    case PROTOBUF_C_TYPE_UINT64:
+    case PROTOBUF_C_TYPE_FIXED64:
+    case PROTOBUF_C_TYPE_DOUBLE:
+      return 8;
+    case PROTOBUF_C_TYPE_STRING:
+    case PROTOBUF_C_TYPE_MESSAGE:
+      return sizeof(void *);
+    case PROTOBUF_C_TYPE_BYTES:
+      return sizeof(ProtobufCBinaryData);
+    case PROTOBUF_C_TYPE_BOOL:
+      return sizeof(protobuf_c_boolean);
+    default:
+      return 4;
+  }
 }
 
 void message_set_repeated(void *message, const ProtobufCFieldDescriptor *field, void **values, size_t count) {

@@ -62,7 +62,10 @@ void *message_share(struct arena *arena, const void *message);
 bool message_field_equal(struct arena *arena, const void *left, const void *right,
                          const ProtobufCFieldDescriptor *field);
 
-/* Get and set a repeated message or string field. */
+/* Returns the size of one value of a field, as it lies in the message or in a repeated field's array. */
+size_t message_value_size(const ProtobufCFieldDescriptor *field);
+
+/* Get and set a repeated field; the values of one that has neither messages nor texts are numbers in a row. */
 size_t message_repeated_count(const void *message, const ProtobufCFieldDescriptor *field);
 void *const *message_repeated_values(const void *message, const ProtobufCFieldDescriptor *field);
 void message_set_repeated(void *message, const ProtobufCFieldDescriptor *field, void **values, size_t count);

@@ -5,6 +5,7 @@
 #include <google/protobuf/duration.pb-c.h>
 #include <google/protobuf/field_mask.pb-c.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #include "base/message.h"
 #include "base/utf8.h"
+#include "message/json_kinds.h"
 
 static json_t *json_of_value(struct arena *arena, const ProtobufCFieldDescriptor *field, const void *value);
 
@@ -110,34 +112,14 @@ static const char *duration_text(struct arena *arena, const Google__Protobuf__Du
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
-/* A choice that was not made, or a message (in proto2, a text) that was not set. */
+/* A choice that was not made, or a message or what is optional that was not set. */
 static bool is_absent(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
   if (field->label == PROTOBUF_C_LABEL_REPEATED) return false;
   if (!message_is_chosen(message, field)) return true;
   bool is_pointer = field->type == PROTOBUF_C_TYPE_MESSAGE || field->type == PROTOBUF_C_TYPE_STRING;
-  return is_pointer && !*(void *const *)message_member(message, field);
-}
-
-/* The size of one element of a repeated field. */
-static size_t value_size(const ProtobufCFieldDescriptor *field) {
-  switch (field->type) {
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-      return 8;
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-      return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES:
-      return sizeof(ProtobufCBinaryData);
-    case PROTOBUF_C_TYPE_BOOL:
-      return sizeof(protobuf_c_boolean);
-    default:
-      return 4;
-  }
+  if (is_pointer) return !*(void *const *)message_member(message, field);
+  const void *quantifier = (const char *)message + field->quantifier_offset;
+  return field->label == PROTOBUF_C_LABEL_OPTIONAL && !*(const protobuf_c_boolean *)quantifier;
 }
 
 static json_t *json_of_list(struct arena *arena, const ProtobufCMessage *message,
@@ -147,9 +129,39 @@ static json_t *json_of_list(struct arena *arena, const ProtobufCMessage *message
   const char *values = *(const char *const *)(base + field->offset);
   json_t *list = json_array();
   for (size_t i = 0; i < count; i++) {
-    json_array_append_new(list, json_of_value(arena, field, values + i * value_size(field)));
+    json_array_append_new(list, json_of_value(arena, field, values + i * message_value_size(field)));
   }
   return list;
+}
+
+/* A key is a text in JSON, whatever it is in the message. */
+static const char *key_text(struct arena *arena, const ProtobufCMessage *entry) {
+  const ProtobufCFieldDescriptor *field = &entry->descriptor->fields[0];
+  if (field->type == PROTOBUF_C_TYPE_BOOL)
+    return *(protobuf_c_boolean *)message_member(entry, field) ? "true" : "false";
+  const char *text = message_field_text(arena, entry, field);
+  return text ? text : "";
+}
+
+static json_t *json_of_map(struct arena *arena, const ProtobufCMessage *message,
+                           const ProtobufCFieldDescriptor *field) {
+  json_t *object = json_object();
+  size_t count = message_repeated_count(message, field);
+  void *const *entries = message_repeated_values(message, field);
+  for (size_t i = 0; i < count; i++) {
+    const ProtobufCMessage *entry = entries[i];
+    const ProtobufCFieldDescriptor *value = &entry->descriptor->fields[1];
+    if (is_absent(entry, value)) continue;
+    json_object_set_new(object, key_text(arena, entry), json_of_value(arena, value, message_member(entry, value)));
+  }
+  return object;
+}
+
+static json_t *json_of_field(struct arena *arena, const ProtobufCMessage *message,
+                             const ProtobufCFieldDescriptor *field) {
+  if (json_is_map(field)) return json_of_map(arena, message, field);
+  if (field->label == PROTOBUF_C_LABEL_REPEATED) return json_of_list(arena, message, field);
+  return json_of_value(arena, field, message_member(message, field));
 }
 
 static json_t *json_of_fields(struct arena *arena, const ProtobufCMessage *message) {
@@ -157,25 +169,58 @@ static json_t *json_of_fields(struct arena *arena, const ProtobufCMessage *messa
   for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
     const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
     if (is_absent(message, field)) continue;
-    json_t *value = field->label == PROTOBUF_C_LABEL_REPEATED
-                        ? json_of_list(arena, message, field)
-                        : json_of_value(arena, field, (const char *)message + field->offset);
-    json_object_set_new(object, camel_case(arena, field->name), value);
+    json_object_set_new(object, camel_case(arena, field->name), json_of_field(arena, message, field));
   }
   return object;
 }
 
+/* The field of a google.protobuf.Value that is chosen, or null. */
+static json_t *json_of_chosen(struct arena *arena, const ProtobufCMessage *message) {
+  for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+    if (field->type == PROTOBUF_C_TYPE_ENUM || is_absent(message, field)) continue; /* the enum is null_value */
+    return json_of_field(arena, message, field);
+  }
+  return json_null();
+}
+
 static json_t *json_of_any_message(struct arena *arena, const ProtobufCMessage *message) {
-  if (message->descriptor == &google__protobuf__duration__descriptor) {
-    return json_string(duration_text(arena, (const Google__Protobuf__Duration *)message));
-  }
-  if (message->descriptor == &google__protobuf__timestamp__descriptor) {
-    return json_string(timestamp_rfc3339(arena, (const Google__Protobuf__Timestamp *)message));
-  }
-  if (message->descriptor == &google__protobuf__field_mask__descriptor) {
-    return json_of_field_mask(arena, (const Google__Protobuf__FieldMask *)message);
+  const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+  switch (json_kind_of(descriptor)) {
+    case JSON_KIND_DURATION:
+      return json_string(duration_text(arena, (const Google__Protobuf__Duration *)message));
+    case JSON_KIND_TIMESTAMP:
+      return json_string(timestamp_rfc3339(arena, (const Google__Protobuf__Timestamp *)message));
+    case JSON_KIND_FIELD_MASK:
+      return json_of_field_mask(arena, (const Google__Protobuf__FieldMask *)message);
+    case JSON_KIND_WRAPPER:
+      return json_of_field(arena, message, &descriptor->fields[0]);
+    case JSON_KIND_STRUCT:
+      return json_of_map(arena, message, message_field(descriptor, "fields"));
+    case JSON_KIND_LIST_VALUE:
+      return json_of_list(arena, message, message_field(descriptor, "values"));
+    case JSON_KIND_VALUE:
+      return json_of_chosen(arena, message);
+    case JSON_KIND_FIELDS:
+      break;
   }
   return json_of_fields(arena, message);
+}
+
+/* What JSON has no number for is a text. */
+static json_t *json_of_real(double number) {
+  if (isnan(number)) return json_string("NaN");
+  if (isinf(number)) return json_string(number > 0 ? "Infinity" : "-Infinity");
+  return json_real(number);
+}
+
+/* The shortest decimal that reads as the same float: 0.1, not 0.10000000149011612. */
+static json_t *json_of_float(struct arena *arena, float number) {
+  for (int digits = 6; digits < 9; digits++) {
+    double shortened = strtod(arena_printf(arena, "%.*g", digits, (double)number), NULL);
+    if ((float)shortened == number) return json_of_real(shortened);
+  }
+  return json_of_real((double)number);
 }
 
 static json_t *json_of_value(struct arena *arena, const ProtobufCFieldDescriptor *field, const void *value) {
@@ -201,9 +246,9 @@ static json_t *json_of_value(struct arena *arena, const ProtobufCFieldDescriptor
     case PROTOBUF_C_TYPE_FIXED32:
       return json_integer(*(const uint32_t *)value);
     case PROTOBUF_C_TYPE_FLOAT:
-      return json_real((double)*(const float *)value);
+      return json_of_float(arena, *(const float *)value);
     case PROTOBUF_C_TYPE_DOUBLE:
-      return json_real(*(const double *)value);
+      return json_of_real(*(const double *)value);
     default:
       return json_integer(*(const int32_t *)value);
   }

@@ -2,10 +2,10 @@
 /* Writes messages as JSON, by their descriptors, as protobuf's JSON mapping has it
  * (https://protobuf.dev/programming-guides/json/): lowerCamelCase names, 64 bit integers as strings, enum values by
  * name (unknown ones as numbers), bytes as base64, Timestamp as RFC 3339 in UTC, Duration as "1.5s", FieldMask as one
- * string.
+ * string, wrappers as their value, Struct, Value and ListValue as what they hold. An Any comes as its type and bytes.
  *
- * Fields that are empty or 0 are written too, so that a script need not know the defaults; messages that are not set
- * are left out. Maps come as lists of {key, value}, since protobuf-c does not tell them apart. Any thread. */
+ * Fields that are empty or 0 are written too, so that a script need not know the defaults; messages, and what is
+ * optional, are left out if they are not set. Any thread. */
 #pragma once
 
 #include <google/protobuf/timestamp.pb-c.h>

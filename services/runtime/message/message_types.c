@@ -27,6 +27,7 @@ struct type {
 
 struct message_types {
   struct arena *arena;
+  const Google__Protobuf__FileDescriptorSet *files;
   struct type *types; /* sorted by name */
   size_t count;
   struct type *queue; /* descriptors that were asked for, but are not filled yet */
@@ -125,6 +126,7 @@ struct status message_types_new(struct arena *arena, const void *set, size_t siz
   types->arena = arena;
   const Google__Protobuf__FileDescriptorSet *files = unpack_set(arena, set, size);
   if (!files) return invalid(types, "bytes", "are no FileDescriptorSet, or are more than 2 MiB or 1,000 files");
+  types->files = files;
   types->types = arena_calloc(arena, TYPES_MAX, sizeof(*types->types));
   for (size_t i = 0; i < files->n_file; i++) {
     if (!add_file(types, files->file[i])) return invalid(types, "names", "are none, or are more than 10,000");
@@ -177,6 +179,24 @@ static unsigned sort_values(ProtobufCEnumValue *values, size_t count) {
   return kept;
 }
 
+static int compare_value_names(const void *left, const void *right) {
+  return strcmp(((const ProtobufCEnumValueIndex *)left)->name, ((const ProtobufCEnumValueIndex *)right)->name);
+}
+
+/* By all their names, also several of a number, protobuf-c finds where the values are. */
+static void index_names(struct message_types *types, const Google__Protobuf__EnumDescriptorProto *enumeration,
+                        ProtobufCEnumDescriptor *made) {
+  ProtobufCEnumValueIndex *names = arena_calloc(types->arena, enumeration->n_value, sizeof(*names));
+  for (size_t i = 0; i < enumeration->n_value; i++) {
+    const Google__Protobuf__EnumValueDescriptorProto *value = enumeration->value[i];
+    const ProtobufCEnumValue *place = protobuf_c_enum_descriptor_get_value(made, value->number);
+    names[i] = (ProtobufCEnumValueIndex){.name = value->name, .index = (unsigned)(place - made->values)};
+  }
+  if (enumeration->n_value > 0) qsort(names, enumeration->n_value, sizeof(*names), compare_value_names);
+  made->values_by_name = names;
+  made->n_value_names = (unsigned)enumeration->n_value;
+}
+
 static struct status make_enum(struct message_types *types, struct type *type) {
   const Google__Protobuf__EnumDescriptorProto *enumeration = type->enumeration;
   if (enumeration->n_value > MEMBERS_MAX) return invalid(types, type->name, "has more than 1,000 values");
@@ -197,6 +217,7 @@ static struct status make_enum(struct message_types *types, struct type *type) {
   int *numbers = arena_calloc(types->arena, made->n_values, sizeof(*numbers));
   for (unsigned i = 0; i < made->n_values; i++) numbers[i] = values[i].value;
   made->value_ranges = ranges_of(types->arena, numbers, made->n_values, &made->n_value_ranges);
+  index_names(types, enumeration, made);
   type->enum_descriptor = made;
   return status_ok();
 }
@@ -293,8 +314,10 @@ static void place_field(struct layout *layout, const Google__Protobuf__FieldDesc
     field->quantifier_offset = *oneof;
     field->offset = *oneof + WORD;
   } else {
+    bool optional = field->label == PROTOBUF_C_LABEL_OPTIONAL;
+    if (optional) field->quantifier_offset = take_room(layout, WORD);
     field->offset = take_room(layout, VALUE_MAX);
-    if (field->type == PROTOBUF_C_TYPE_STRING) field->default_value = protobuf_c_empty_string;
+    if (field->type == PROTOBUF_C_TYPE_STRING && !optional) field->default_value = protobuf_c_empty_string;
   }
 }
 
@@ -311,7 +334,9 @@ static struct status make_field(struct message_types *types, const struct type *
   }
   *field = (ProtobufCFieldDescriptor){.name = proto->name,
                                       .id = (uint32_t)proto->number,
-                                      .label = repeated ? PROTOBUF_C_LABEL_REPEATED : PROTOBUF_C_LABEL_NONE,
+                                      .label = repeated                 ? PROTOBUF_C_LABEL_REPEATED
+                                               : proto->proto3_optional ? PROTOBUF_C_LABEL_OPTIONAL
+                                                                        : PROTOBUF_C_LABEL_NONE,
                                       .flags = one_of ? PROTOBUF_C_FIELD_FLAG_ONEOF : 0};
   if (!field_type(proto->type, &field->type)) return invalid(types, type->name, "has a group");
   place_field(layout, proto, field);
@@ -384,4 +409,12 @@ struct status message_types_make(struct message_types *types, const char *name,
   }
   *ret_descriptor = made;
   return types->status;
+}
+
+const Google__Protobuf__FileDescriptorSet *message_types_files(const struct message_types *types) {
+  return types->files;
+}
+
+struct arena *message_types_arena(const struct message_types *types) {
+  return types->arena;
 }

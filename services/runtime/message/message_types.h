@@ -29,8 +29,15 @@ struct status message_types_new(struct arena *arena, const void *set, size_t siz
 bool message_types_at(const struct message_types *types, size_t index, struct message_type *ret_type);
 
 /* Makes the descriptor of a message, by its full name. Timestamp, Duration and FieldMask are those that the program was
- * compiled with; all of a oneof's members are kept in one place; `optional` and `required` make no difference. After an
- * error, nothing more is made of this set. Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID: no such message, a type
- * that is missing, or what protobuf-c can't have, as groups). */
+ * compiled with; all of a oneof's members are kept in one place; what is `optional` in proto3 tells whether it is set,
+ * in proto2 `optional` and `required` make no difference. After an error, nothing more is made of this set. Errors:
+ * INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID: no such message, a type that is missing, or what protobuf-c can't have, as
+ * groups). */
 struct status message_types_make(struct message_types *types, const char *name,
                                  const ProtobufCMessageDescriptor **ret_descriptor);
+
+/* Returns the set itself, for what is no message: services, options, comments. */
+const struct Google__Protobuf__FileDescriptorSet *message_types_files(const struct message_types *types);
+
+/* Returns the arena in which all of it lives. */
+struct arena *message_types_arena(const struct message_types *types);
