@@ -4,7 +4,8 @@
 #   - a descriptor set of them and all that they import, by protoc, for service_definition.descriptor_set:
 #     const unsigned char <target>_descriptor_set[] and const size_t <target>_descriptor_set_size, where characters of
 #     the target's name that C doesn't allow are underscores
-# Protos may import the shop's ("ordershop/v1/order.proto") and protobuf's own.
+# Protos may import the shop's ("ordershop/v1/order.proto"; these import google/api/annotations.proto, which Debian has in
+# golang-github-gogo-googleapis-dev) and protobuf's own.
 include(${CMAKE_CURRENT_LIST_DIR}/embed.cmake)
 
 function(ordershop_generate target folder)
@@ -15,6 +16,10 @@ function(ordershop_generate target folder)
   set(made ${CMAKE_CURRENT_BINARY_DIR}/${name}_protos)
   file(MAKE_DIRECTORY ${made})
   set(paths -I${folder} -I${OrderShop_PROTO_DIR})
+  find_path(ORDERSHOP_GOOGLEAPIS google/api/annotations.proto PATHS /usr/share/gocode/src/github.com/gogo/googleapis)
+  if(ORDERSHOP_GOOGLEAPIS)
+    list(APPEND paths -I${ORDERSHOP_GOOGLEAPIS})
+  endif()
   list(TRANSFORM ARGN PREPEND ${folder}/ OUTPUT_VARIABLE protos)
   list(TRANSFORM ARGN REPLACE "\\.proto$" ".pb-c.c" OUTPUT_VARIABLE sources)
   list(TRANSFORM ARGN REPLACE "\\.proto$" ".pb-c.h" OUTPUT_VARIABLE headers)

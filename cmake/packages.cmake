@@ -25,8 +25,8 @@ set(CPACK_DEBIAN_SERVICES_PACKAGE_SUGGESTS openssl)
 set(CPACK_COMPONENT_SERVICES_DESCRIPTION
     "back end of an online shop: its eight services
 Customers, products, stock, orders, billing, interactions with customers and
-mails, each a service of its own with a gRPC API, and one that tells all their
-events. Every change is an event
+mails, each a service of its own with a gRPC API, one that tells all their
+events, and a gateway for HTTP. Every change is also an event
 in a Redis stream, and services react to each other's events, exactly once.
 
 Nothing is started: services need passwords for Redis first. See
@@ -50,7 +50,7 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "ordershop-services (= ${PROJECT_VERSION}), libboost-context-dev, libc6-dev, libgrpc-dev, libhiredis-dev, libjansson-dev, libprotobuf-c-dev (>= 1.4), libssl-dev, \
 libuv1-dev, uuid-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS
-    "pkgconf, protobuf-c-compiler, protobuf-compiler, libprotobuf-dev")
+    "pkgconf, protobuf-c-compiler, protobuf-compiler, libprotobuf-dev, golang-github-gogo-googleapis-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS cmake)
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
     "runtime for event-driven services on gRPC and Redis streams
@@ -81,7 +81,7 @@ foreach(pair services:ordershop-services client:ordershop-client development:lib
     COMPONENT ${component})
 endforeach()
 
-set(conffiles common.env redis/redis.conf)
+set(conffiles common.env gateway.env redis/redis.conf)
 foreach(service ${ORDERSHOP_SERVICES})
   list(APPEND conffiles ${service}.env)
 endforeach()

@@ -50,7 +50,7 @@ if [ "$out" = --version ]; then
 fi
 
 well_known=/usr/include
-google_rpc=/usr/share/gocode/src/github.com/gogo/googleapis
+googleapis=/usr/share/gocode/src/github.com/gogo/googleapis
 grpc=/usr/share/grpc-proto
 
 missing=()
@@ -60,7 +60,8 @@ need() { # need FILE_OR_COMMAND DEBIAN_PACKAGE
 need protoc protobuf-compiler
 need protoc-c protobuf-c-compiler
 need "$well_known/google/protobuf/descriptor.proto" libprotobuf-dev
-need "$google_rpc/google/rpc/error_details.proto" golang-github-gogo-googleapis-dev
+need "$googleapis/google/api/annotations.proto" golang-github-gogo-googleapis-dev
+need "$googleapis/google/rpc/error_details.proto" golang-github-gogo-googleapis-dev
 need "$grpc/grpc/reflection/v1/reflection.proto" grpc-proto
 if [ ${#missing[@]} -gt 0 ]; then
   printf 'generate.sh: missing: %s\n' "${missing[@]}" >&2
@@ -75,8 +76,11 @@ runtime=( # served by every service, also by one outside this tree
   grpc/reflection/{v1,v1alpha}/reflection.proto
 )
 served=("${services[@]}" "${runtime[@]}")
-imported=(google/protobuf/{any,descriptor,duration,empty,field_mask,timestamp}.proto)
-paths=(-Iproto "-I$grpc" "-I$google_rpc" "-I$well_known")
+imported=(
+  google/protobuf/{any,descriptor,duration,empty,field_mask,timestamp}.proto
+  google/api/{http,annotations}.proto # the methods' resources, for HTTP
+)
+paths=(-Iproto "-I$grpc" "-I$googleapis" "-I$well_known")
 mkdir -p -- "$out"
 out=$(cd -- "$out" && pwd -P)
 

@@ -52,8 +52,24 @@ base_ref() {
   echo "${base:-$before}"
 }
 
+# The protos import google.api.http, which has to lie beside them: a folder with both, as buf wants it.
+# make_workspace FOLDER: adds that to a FOLDER/proto
+googleapis=/usr/share/gocode/src/github.com/gogo/googleapis
+make_workspace() {
+  mkdir -p "$1/googleapis/google/api"
+  cp "$googleapis"/google/api/{http,annotations}.proto "$1/googleapis/google/api"
+  awk '{ print } /path: proto/ { print "  - path: googleapis" }' buf.yaml >"$1/buf.yaml"
+}
+
 find_buf
-"$buf" lint
+[ -e "$googleapis/google/api/annotations.proto" ] || skip "no google/api/annotations.proto (Debian package golang-github-gogo-googleapis-dev)"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+now=$scratch/now landed=$scratch/landed
+mkdir "$now" "$landed"
+cp -r proto "$now"
+make_workspace "$now"
+"$buf" lint "$now/proto"
 echo "buf: lint: fine"
 
 base=$(base_ref)
@@ -61,9 +77,7 @@ if ! git cat-file -e "$base:proto" 2>/dev/null; then
   echo "buf: breaking: skipped: no proto/ in $base, or no such ref"
   exit 0
 fi
-landed=$(mktemp -d)
-trap 'rm -rf "$landed"' EXIT
 git archive "$base" -- proto | tar -x -C "$landed"
-cp buf.yaml "$landed"
-"$buf" breaking --against "$landed"
+make_workspace "$landed"
+"$buf" breaking "$now/proto" --against "$landed/proto"
 echo "buf: breaking: fine, compared with $base ($(git rev-parse --short "$base"))"
