@@ -19,6 +19,7 @@ set(units lib/systemd/system)
 
 set(ORDERSHOP_UNITS ${ORDERSHOP_SERVICES})
 list(TRANSFORM ORDERSHOP_UNITS REPLACE "(.+)" "Wants=ordershop@\\1.service")
+list(APPEND ORDERSHOP_UNITS Wants=ordershop-gateway.service)
 list(JOIN ORDERSHOP_UNITS "\n" ORDERSHOP_UNITS)
 foreach(service ${ORDERSHOP_SERVICES})
   install(TARGETS ordershop-${service} RUNTIME COMPONENT services)
@@ -34,8 +35,9 @@ foreach(service ${ORDERSHOP_SERVICES})
     DESTINATION ${configuration}
     COMPONENT services)
 endforeach()
+install(TARGETS ordershop-gateway RUNTIME COMPONENT services)
 install(
-  FILES deploy/systemd/environment/common.env
+  FILES deploy/systemd/environment/gateway.env deploy/systemd/environment/common.env
   DESTINATION ${configuration}
   COMPONENT services)
 install(
@@ -45,7 +47,7 @@ install(
 
 # Units name the folders of this installation.
 foreach(
-  unit ordershop@.service ordershop.target ordershop@mail.service.d/ordershop.conf
+  unit ordershop@.service ordershop-gateway.service ordershop.target ordershop@mail.service.d/ordershop.conf
        ordershop@event.service.d/ordershop.conf
        redis-server@ordershop.service.d/ordershop.conf)
   configure_file(deploy/systemd/${unit}.in systemd/${unit} @ONLY)

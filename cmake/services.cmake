@@ -14,10 +14,13 @@ endforeach()
 
 # For C: <shop_ports.h>.
 set(ORDERSHOP_PORTS_TEXT)
+set(ORDERSHOP_PORT_ROWS)
 foreach(service ${ORDERSHOP_SERVICES})
   string(TOUPPER ${service} constant)
   string(APPEND ORDERSHOP_PORTS_TEXT "  SHOP_PORT_${constant} = ${ORDERSHOP_PORT_${service}},\n")
+  list(APPEND ORDERSHOP_PORT_ROWS "{\"${service}\", ${ORDERSHOP_PORT_${service}}}")
 endforeach()
+list(JOIN ORDERSHOP_PORT_ROWS ", \\\n  " ORDERSHOP_PORT_ROWS)
 
 # For the client library: <client/ordershop_services.h>.
 set(ORDERSHOP_CLIENT_ENUMERATORS)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stops the shop that up.sh started: all of it, or the named parts only; the others stay up.
 #
-#   down.sh [redis|SERVICE ...]
+#   down.sh [redis|SERVICE|gateway ...]
 #
 # Services end gracefully (SIGTERM): calls in flight are answered first. Which shop: ORDERSHOP_HOME, as with up.sh.
 # Exit status: 0 all that was named is down; 1 something had to be killed; 2 misuse.

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2034 # some of the variables are for those who source this
 # What up.sh, down.sh and status.sh share: the shop's parts, where they lie and listen, and what runs of them.
 #
-# Parts are `redis` and the services of deploy/services.txt. State lies under ORDERSHOP_HOME: run/<part>.pid,
+# Parts are `redis`, the services of deploy/services.txt, and `gateway`. State lies under ORDERSHOP_HOME: run/<part>.pid,
 # log/<part>.log, redis/, mail/, event/. A process counts as the shop's part only if it bears the part's name and stands in this
 # shop's folder: a pid file may be stale and its number somebody else's by now.
 set -euo pipefail
@@ -35,7 +35,7 @@ read_services() {
     ports+=($((port - 50050)))
     [ "${ports[-1]}" -lt "$last_port" ] || last_port=${ports[-1]}
   done <<<"$list"
-  parts=(redis "${services[@]}")
+  parts=(redis "${services[@]}" gateway)
 }
 read_services
 
@@ -94,6 +94,10 @@ home=${ORDERSHOP_HOME:-$HOME/.local/state/ordershop}
 [[ $home == /* ]] || misuse "neither ORDERSHOP_HOME nor HOME is set"
 port_base=$(read_port ORDERSHOP_PORT_BASE 50050 $((65535 - last_port)))
 redis_port=$(read_port ORDERSHOP_REDIS_PORT 6380 65535)
+# A second shop has another port base, and so another place for its gateway.
+default_gateway_port=5000
+[ "$port_base" -eq 50050 ] || default_gateway_port=$port_base
+gateway_port=$(read_port ORDERSHOP_GATEWAY_PORT "$default_gateway_port" 65535)
 build_dir=${ORDERSHOP_BUILD:-$source_dir/build}
 bin=${ORDERSHOP_BIN:-$build_dir/bin}
 
@@ -129,10 +133,10 @@ lock_home() {
 
 part_port() {
   local i
-  if [ "$1" = redis ]; then
-    printf '%s' "$redis_port"
-    return
-  fi
+  case $1 in
+  redis) printf '%s' "$redis_port" && return ;;
+  gateway) printf '%s' "$gateway_port" && return ;;
+  esac
   for i in "${!services[@]}"; do
     [ "${services[i]}" != "$1" ] || printf '%s' "$((port_base + ports[i]))"
   done
@@ -220,10 +224,18 @@ export_addresses() {
 # The variables of this run that say which shop is meant, as one pastes them before a command.
 shop_settings() {
   local variable
-  for variable in ORDERSHOP_HOME ORDERSHOP_PORT_BASE ORDERSHOP_REDIS_PORT ORDERSHOP_REDIS_URL ORDERSHOP_REDIS_USERS \
+  for variable in ORDERSHOP_HOME ORDERSHOP_PORT_BASE ORDERSHOP_GATEWAY_PORT ORDERSHOP_REDIS_PORT ORDERSHOP_REDIS_URL ORDERSHOP_REDIS_USERS \
     ORDERSHOP_REDIS_PASSWORD_FILE ORDERSHOP_KEY_PREFIX ORDERSHOP_BUILD ORDERSHOP_BIN; do
     [ -z "${!variable:-}" ] || printf '%s=%q ' "$variable" "${!variable}"
   done
+}
+
+# Does the gateway of this shop take requests? What it says if it doesn't goes to standard error.
+gateway_health() {
+  (
+    unset ORDERSHOP_LISTEN
+    ORDERSHOP_GATEWAY_PORT=$gateway_port exec "$bin/ordershop-gateway" --check-health
+  )
 }
 
 # Runs a command that calls the shop, with the shop's TLS files where it has some.

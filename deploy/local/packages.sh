@@ -14,14 +14,14 @@ run_packages=('redis-server|valkey-server' 'redis-tools|valkey-tools' util-linux
 build_packages=(
   build-essential cmake ninja-build 'pkg-config|pkgconf'
   libgrpc-dev libssl-dev libprotobuf-c-dev libhiredis-dev libuv1-dev libboost-context-dev uuid-dev libjansson-dev
-  'libcurl4-openssl-dev|libcurl4-gnutls-dev' libgmime-3.0-dev libnghttp2-dev libsqlite3-dev
+  'libcurl4-openssl-dev|libcurl4-gnutls-dev' libgmime-3.0-dev libnghttp2-dev libsqlite3-dev libmicrohttpd-dev
 )
 
 # To test it: CUnit, valgrind, what renders the reference, what makes gen/ anew, and foreign clients in Python and Go.
 test_packages=(
   libcunit1-dev valgrind doxygen
   protobuf-compiler protobuf-c-compiler libprotobuf-dev golang-github-gogo-googleapis-dev 'grpc-proto?'
-  python3 python3-grpcio python3-protobuf python3-venv jq
+  python3 python3-grpcio python3-protobuf python3-venv jq curl
   'golang-go|command:go' git ca-certificates
 )
 

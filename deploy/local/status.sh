@@ -115,6 +115,8 @@ fi
 find_home || true
 export_addresses
 status=0 unready=()
+health[gateway]=UNREACHABLE
+if runs_awake gateway && gateway_health >/dev/null 2>&1; then health[gateway]=SERVING; fi
 if redis_answers; then
   health[redis]=answers
   read_lags

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # Mutual TLS of a local shop (ORDERSHOP_TLS=mutual), sourced by lib.sh: a private CA and certificates in the shop's folder
-# tls/, those of the services and client/local, which the scripts here and people on this machine call with. Whether the
+# tls/, those of the services, client/gateway, and client/local, which the scripts here and people on this machine call with. Whether the
 # shop speaks TLS is remembered in run/tls: whoever comes later needs no variable.
 # shellcheck disable=SC2154 # home, services and source_dir are of lib.sh
 
@@ -37,6 +37,7 @@ make_certificates() {
     [ -e "$home/tls/ca.crt" ] || tls_script ca
     [ -e "$home/tls/mail.crt" ] || tls_script issue-all
     [ -e "$home/tls/client/local.crt" ] || tls_script issue client/local
+    [ -e "$home/tls/client/gateway.crt" ] || tls_script issue client/gateway
   ) >"$log" 2>&1 || fail "no certificates: $(tail -n 1 "$log")"
   renewed=$(tls_script renew 2>>"$log") || fail "no certificates: $(tail -n 1 "$log")"
   [ -z "$renewed" ] || say "Certificates were near their end and are renewed: $(cut -d : -f 1 <<<"$renewed" | paste -sd ' ')"

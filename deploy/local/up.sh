@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # Starts the shop on this machine: all of it, or the named parts only.
 #
-#   up.sh [--no-install] [redis|SERVICE ...]
+#   up.sh [--no-install] [--no-demo] [redis|SERVICE|gateway ...]
 #
-# Installs missing Debian packages (as root or with sudo; --no-install: doesn't), builds, starts a private Redis and the
-# services, waits until all that was named is SERVING, plays the demo the first time, and says what to try. What runs
+# Installs missing Debian packages (as root or with sudo; --no-install: doesn't), builds, starts a private Redis, the
+# services and the gateway, waits until all that was named is SERVING, plays the demo the first time (--no-demo: doesn't,
+# so the shop is empty), and says what to try. What runs
 # already is left as it is, so a second run is harmless; but what runs from another build, is stopped by a signal, or is
 # not ready though Redis answers, is started anew, and said why. If a part can't start, what this run started is stopped
 # again.
 #
 #   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/ event/ (default ~/.local/state/ordershop)
 #   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, one of your own beyond, on loopback   (default 50050)
+#   ORDERSHOP_GATEWAY_PORT  where the gateway listens, on loopback   (default 5000; with another port base, that itself)
 #   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380)
 #   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started. ORDERSHOP_REDIS_PASSWORD_FILE: with this
 #                         password; or ORDERSHOP_REDIS_USERS: each service as its own user, by the password files in this
@@ -85,7 +87,9 @@ run_build() {
 
 check_executables() {
   local program
-  for program in ordershop "${wanted_services[@]/#/ordershop-}"; do
+  local programs=(ordershop "${wanted_services[@]/#/ordershop-}")
+  ! contains gateway "${chosen[@]}" || programs+=(ordershop-gateway)
+  for program in "${programs[@]}"; do
     [ -x "$bin/$program" ] || fail "there is no $program in $bin: set ORDERSHOP_BIN to the folder of the executables, or unset it"
   done
 }
@@ -101,7 +105,7 @@ check_ports() {
   for part in "$@"; do
     if owner=$(port_owner "$(part_port "$part")"); then
       fail "port $(part_port "$part"), which $part needs, is taken by $owner: stop that," \
-        "or choose other ports with ORDERSHOP_PORT_BASE and ORDERSHOP_REDIS_PORT"
+        "or choose other ports with ORDERSHOP_PORT_BASE, ORDERSHOP_REDIS_PORT and ORDERSHOP_GATEWAY_PORT"
     fi
   done
 }
@@ -201,6 +205,14 @@ start_service() {
     ORDERSHOP_EVENT_FOLDER="${ORDERSHOP_EVENT_FOLDER:-$home/event}" -- "$bin/ordershop-$service" </dev/null
 }
 
+# It listens at 127.0.0.1 and ::1, and calls the services as a client of its own.
+start_gateway() {
+  local files
+  mapfile -t files < <(tls_variables client/gateway)
+  say "Starting gateway at localhost:$gateway_port"
+  launch gateway "${files[@]}" ORDERSHOP_LISTEN= ORDERSHOP_GATEWAY_PORT="$gateway_port" -- "$bin/ordershop-gateway" </dev/null
+}
+
 # --- What runs already ---
 
 # Prints why a part that runs is to be started anew; fails if it isn't.
@@ -213,6 +225,8 @@ why_anew() { # why_anew PART
     return 1
   elif ! [ "/proc/$pid/exe" -ef "$bin/ordershop-$part" ]; then
     say "$part runs from another build"
+  elif [ "$part" = gateway ]; then
+    ! gateway_health >/dev/null 2>&1 || return 1
   elif redis_answers && ! shop_health "$part" >/dev/null 2>&1; then
     explain_services "$part"
   else
@@ -280,10 +294,18 @@ await_services() {
   fail "not all are SERVING within $serving_seconds seconds; see the logs in $home/log"
 }
 
+gateway_is_settled() { gateway_health >/dev/null 2>&1 || ! part_pid gateway >/dev/null; }
+
+await_gateway() {
+  wait_until $serving_seconds gateway_is_settled || true
+  part_pid gateway >/dev/null || give_up_on gateway "has ended"
+  gateway_health || fail "the gateway is not SERVING; see $home/log/gateway.log"
+}
+
 # --- Demo and last words ---
 
 play_demo() {
-  [ ! -e "$home/demo-played" ] || return 0
+  if [ $demo = no ] || [ -e "$home/demo-played" ]; then return; fi
   say ""
   say "Playing the demo (the first time only): ordershop demo"
   if ! as_client "$bin/ordershop" demo; then
@@ -297,6 +319,8 @@ print_what_to_try() {
   local settings base='' grpcurl=-plaintext files here
   settings=$(shop_settings)
   [ "$port_base" -eq 50050 ] || base="ORDERSHOP_PORT_BASE=$port_base "
+  say ""
+  say "The shop over HTTP (docs/gateway.md): http://localhost:$gateway_port"
   say ""
   say "Three things to try:"
   if shop_has_tls; then
@@ -318,7 +342,7 @@ print_what_to_try() {
 
 # --- Main ---
 
-install=yes
+install=yes demo=yes
 names=()
 for argument in "$@"; do
   case $argument in
@@ -327,6 +351,7 @@ for argument in "$@"; do
     exit 0
     ;;
   --no-install) install=no ;;
+  --no-demo) demo=no ;;
   -*) misuse "unknown option '$argument'; see up.sh --help" ;;
   *) names+=("$argument") ;;
   esac
@@ -334,7 +359,7 @@ done
 choose_parts "${names[@]}"
 wanted_services=()
 for part in "${chosen[@]}"; do
-  [ "$part" = redis ] || wanted_services+=("$part")
+  [[ $part == redis || $part == gateway ]] || wanted_services+=("$part")
 done
 
 if [ $install = yes ]; then
@@ -366,13 +391,18 @@ else
   require_redis
 fi
 for part in "${to_start[@]}"; do
-  [ "$part" = redis ] || start_service "$part"
+  [[ $part == redis || $part == gateway ]] || start_service "$part"
 done
+! contains gateway "${to_start[@]}" || start_gateway
 if [ ${#wanted_services[@]} -gt 0 ]; then
   await_services
   say ""
   redis_is_ours && contains redis "${chosen[@]}" && say "redis answers 127.0.0.1:$redis_port"
   cat "$scratch"
+fi
+if contains gateway "${chosen[@]}"; then
+  await_gateway
+  say "gateway SERVING http://localhost:$gateway_port"
 fi
 if [ ${#wanted_services[@]} -eq ${#services[@]} ]; then
   play_demo

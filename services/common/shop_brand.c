@@ -7,6 +7,7 @@
 
 static const char *const variables[] = {
     "ORDERSHOP_*_ADDRESS",
+    "ORDERSHOP_GATEWAY_*",
     "ORDERSHOP_HOME",
     "ORDERSHOP_HOST",
     "ORDERSHOP_PORT_BASE",

@@ -33,7 +33,7 @@ shop_at_end+=(all_down)
 cd "$ORDERSHOP_SOURCE"
 # shellcheck disable=SC2016,SC2088 # likewise
 "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run local \
-  --set "5005=${shop_port_base%0}" --set "6380=$ORDERSHOP_REDIS_PORT" --set '$PWD/build/bin=$ORDERSHOP_BIN' \
+  --set "5005=${shop_port_base%0}" --set "localhost:5000=localhost:$shop_port_base" --set "6380=$ORDERSHOP_REDIS_PORT" --set '$PWD/build/bin=$ORDERSHOP_BIN' \
   --set "-B build=-B $shop_folder/build" --set "--build build=--build $shop_folder/build" \
   --set '~/.local/state/ordershop=$ORDERSHOP_HOME' \
-  README.md docs/operating.md docs/redis.md docs/performance.md docs/certificates.md client/README.md
+  README.md docs/gateway.md docs/operating.md docs/redis.md docs/performance.md docs/certificates.md client/README.md

@@ -48,7 +48,7 @@ variables_are_documented() {
   [ -z "$missing" ] || { say "docs/configuration.md does not name: $missing" && return 1; }
 }
 
-programs() { printf 'ordershop-%s\n' "${shop_shipped[@]}" && echo ordershop; }
+programs() { printf 'ordershop-%s\n' "${shop_shipped[@]}" gateway && echo ordershop; }
 
 # What the table names must be read by something.
 documented_variables_exist() {

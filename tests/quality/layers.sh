@@ -34,6 +34,8 @@ includes() {
 grpc_stays_in_rpc() { includes 'grpc/' services client | but_not '\.pb-c\.h>$\|^services/runtime/rpc/' | nothing; }
 hiredis_stays_in_redis() { includes 'hiredis' services client | but_not '^services/runtime/redis/' | nothing; }
 # Not only included: a header could hand it on.
+jansson_stays_where_json_is() { includes 'jansson' services | but_not '^services/runtime/message/\|^services/gateway/' | nothing; }
+microhttpd_stays_in_http() { includes 'microhttpd' services client | but_not '^services/runtime/http/' | nothing; }
 libuv_stays_low() {
   grep -rnE '(^ *# *include *[<"]uv\.h|(^|[^a-zA-Z_])(uv_[a-z_]+|UV_[A-Z_]+|loop_uv)([^a-zA-Z_]|$))' --include='*.[ch]' \
     services client | but_not '^services/runtime/\(loop\|redis\)/' | nothing
@@ -41,7 +43,7 @@ libuv_stays_low() {
 
 # The layers that each one may include beside itself. redis and rpc don't know each other; rpc knows nothing of events;
 # the store (commands) knows nothing of the consumer (events).
-declare -A below=([base]='' [message]='base' [loop]='base' [redis]='base loop' [tls]='base' [rpc]='base loop tls'
+declare -A below=([base]='' [message]='base' [http]='base loop' [loop]='base' [redis]='base loop' [tls]='base' [rpc]='base loop tls'
   [store]='base loop redis' [consumer]='base loop redis rpc store' [service]='base loop redis tls rpc store consumer')
 
 layer_includes_what_is_below() { # LAYER
@@ -137,9 +139,11 @@ every_service_has_the_same_face() {
 
 expect "only the rpc layer includes gRPC" grpc_stays_in_rpc
 expect "only the redis layer includes hiredis" hiredis_stays_in_redis
+expect "only the http layer includes libmicrohttpd" microhttpd_stays_in_http
+expect "of services and runtime, only the message layer and the gateway include jansson" jansson_stays_where_json_is
 expect "above the loop, only the redis layer uses libuv" libuv_stays_low
 expect "every layer is known" layers_are_all_known
-for layer in base loop redis tls rpc store consumer service; do
+for layer in base message loop http redis tls rpc store consumer service; do
   expect "the $layer layer includes ${below[$layer]:-nothing} beside itself" layer_includes_what_is_below $layer
 done
 expect "the runtime includes nothing of the shop's contract" runtime_includes_no_contract_of_the_shop

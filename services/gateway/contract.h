@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Contract: every method that the gateway offers, from descriptors: how to call it, and the resources that its
+ * google.api.http option gives it. Made once at the start; any number of requests read it. */
+#pragma once
+
+#include <google/api/http.pb-c.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "message/message_types.h"
+#include "message/service_types.h"
+#include "path_template.h"
+#include "rpc/rpc_client.h"
+
+struct api_method {
+  const char *path; /* "/ordershop.v1.OrderService/CreateOrder" */
+  struct service_type service;
+  const ProtobufCMethodDescriptor *method;
+  const Google__Protobuf__MethodDescriptorProto *proto;
+  struct rpc_channel *channel;
+  bool streams; /* in one direction or both: not to be called by unary requests */
+  bool reads;   /* changes nothing: it can be had by GET */
+};
+
+/* A resource and what is done with it: one HTTP method and path. */
+struct route {
+  const char *http_method; /* "GET" */
+  struct path_template template;
+  const struct api_method *method;
+  const char *body;                               /* "*", or NULL if there is none, or what follows is not */
+  const ProtobufCFieldDescriptor *body_field;     /* the field of the request that is the body */
+  const ProtobufCFieldDescriptor *response_field; /* the field of the reply that is the answer; NULL means all of it */
+};
+
+struct contract;
+
+struct contract *contract_new(struct arena *arena);
+
+/* Adds the services of a file of the set, or, if `file` is NULL, all of them but those that any server has (grpc.*) and
+ * internal ones. Errors: INVALID_ARGUMENT (DEFINITION_INVALID): an option that doesn't fit its method, or two methods
+ * of one resource; the message names them. */
+struct status contract_add(struct contract *contract, struct message_types *types, const char *file,
+                           struct rpc_channel *channel);
+
+/* Returns the method of a path as gRPC has it, or NULL. */
+const struct api_method *contract_method(const struct contract *contract, const char *path);
+
+/* Return method or route `index`, or NULL behind the last. */
+const struct api_method *contract_method_at(const struct contract *contract, size_t index);
+const struct route *contract_route_at(const struct contract *contract, size_t index);
+
+/* What a path leads to. */
+struct found_route {
+  const struct route *route; /* NULL if there is none for that HTTP method */
+  const char **values;       /* of the template's variables */
+  const char *allowed;       /* the HTTP methods that there are: "GET, HEAD, DELETE"; "" if there is no such resource */
+};
+
+/* HEAD is looked for as GET. */
+struct found_route contract_find(const struct contract *contract, struct arena *arena, const char *http_method,
+                                 const struct request_path *path);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What becomes of a request. */
+#include <string.h>
+
+#include "answer.h"
+#include "connect_call.h"
+#include "gatekeeper.h"
+#include "gateway.h"
+#include "resource_call.h"
+
+/* ---- probes ----------------------------------------------------------------------------------------------------- */
+
+/* /healthz: the process lives. /readyz: it takes requests, too. Probes call by an address, so Host is not looked at. */
+static bool answer_probe(const struct gateway *gateway, struct http_request *request) {
+  bool is_health = strcmp(request->path, "/healthz") == 0, is_ready = strcmp(request->path, "/readyz") == 0;
+  if (!is_health && !is_ready) return false;
+  if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
+    http_answer_header(request, "Allow", "GET, HEAD");
+    answer_error(request, 405, "Probes are asked by GET.");
+  } else if (is_ready && gateway->stopping) {
+    answer_error(request, 503, "The gateway is stopping.");
+  } else {
+    answer_json(request, 200, json_pack("{s:s}", "status", "SERVING"));
+  }
+  return true;
+}
+
+void gateway_admit(struct http_request *request) {
+  const struct gateway *gateway = request->user;
+  if (!answer_probe(gateway, request)) gatekeeper_admit(gateway, request);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------------ */
+
+struct search {
+  const struct gateway *gateway;
+  struct http_request *request;
+  struct found_route found;
+  struct status status;
+};
+
+static void find_route(void *argument) {
+  struct search *search = argument;
+  struct request_path path;
+  search->status = request_path_read(search->request->arena, search->request->path, &path);
+  if (!status_is_ok(search->status)) {
+    answer_status(search->request, search->status);
+    return;
+  }
+  search->found = contract_find(search->gateway->contract, search->request->arena, search->request->method, &path);
+}
+
+coroutine_fn void gateway_handle(struct http_request *request) {
+  const struct gateway *gateway = request->user;
+  const struct api_method *method = contract_method(gateway->contract, request->path);
+  if (method || connect_is_path(request->path)) {
+    connect_call(gateway, request, method);
+    return;
+  }
+  struct search search = {.gateway = gateway, .request = request};
+  coroutine_on_loop_stack(find_route, &search);
+  if (status_is_ok(search.status)) resource_call(gateway, request, &search.found);
+}

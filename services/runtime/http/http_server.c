@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/http_server.h"
+
+#include <ctype.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "loop/listener.h"
+#include "loop/readable_watch.h"
+
+enum {
+  RUNS_PER_TURN = 64,
+  TICK_US = 250 * 1000,          /* how exactly the limits of time are kept */
+  DISCARDED_BYTES = 1024 * 1024, /* of a body that is too large are read all the same, so that the client reads why */
+  UNACKNOWLEDGED_MS = 20 * 1000,
+  HEADERS_MAX = 100,
+  CODE_FAILED = 500,
+};
+
+/* What a connection is doing, which says how long it may take. */
+enum phase { PHASE_NEW, PHASE_IDLE, PHASE_ARRIVING, PHASE_HANDLED, PHASE_ANSWERING };
+
+struct peer {
+  struct http_server *server;
+  int descriptor;
+  enum phase phase;
+  int64_t since_us;
+  struct peer *next, **link;
+};
+
+struct header {
+  const char *name, *value;
+  struct header *next;
+};
+
+/* A request and its answer. */
+struct exchange {
+  struct http_request request; /* first: users have a pointer to it */
+  struct http_server *server;
+  struct MHD_Connection *connection;
+  struct peer *peer;
+  struct header *headers, *answer_headers;
+  char *body;
+  size_t body_room;
+  bool begun, has_body, too_large, handled;
+  /* the answer; code 0: there is none yet */
+  int code;
+  const void *bytes;
+  size_t size;
+  bool last;
+};
+
+struct http_server {
+  struct http_server_options options;
+  struct loop *loop;
+  struct listener *listener;
+  struct MHD_Daemon *daemon;
+  struct readable_watch *watch;
+  struct condition change;
+  struct peer *peers;
+  size_t requests; /* being handled */
+  size_t body_bytes;
+  bool behind; /* libmicrohttpd has more to do than fitted into the turn */
+  bool draining, closing, ticks;
+};
+
+/* ---- phases of a connection ------------------------------------------------------------------------------------- */
+
+static void enter(struct peer *peer, enum phase phase) {
+  peer->phase = phase;
+  peer->since_us = clock_monotonic_us();
+}
+
+static int64_t limit_us(const struct peer *peer) {
+  const struct http_server_options *options = &peer->server->options;
+  switch (peer->phase) {
+    case PHASE_NEW:
+    case PHASE_ARRIVING:
+      return options->arrival_ms * 1000;
+    case PHASE_IDLE:
+      return peer->server->draining ? 0 : options->idle_ms * 1000;
+    case PHASE_ANSWERING:
+      return options->answer_ms * 1000;
+    case PHASE_HANDLED:
+      break; /* whoever handles it has a deadline */
+  }
+  return INT64_MAX;
+}
+
+/* libmicrohttpd then finds the connection ended by its peer. */
+static void end_what_is_late(struct http_server *server) {
+  int64_t now_us = clock_monotonic_us();
+  for (struct peer *peer = server->peers; peer; peer = peer->next) {
+    if (now_us - peer->since_us >= limit_us(peer)) shutdown(peer->descriptor, SHUT_RDWR);
+  }
+}
+
+static void peer_begins(struct http_server *server, struct MHD_Connection *connection, void **ret_peer) {
+  struct peer *peer = memory_calloc(1, sizeof *peer);
+  peer->server = server;
+  peer->descriptor = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  enter(peer, PHASE_NEW);
+  peer->next = server->peers;
+  peer->link = &server->peers;
+  if (peer->next) peer->next->link = &peer->next;
+  server->peers = peer;
+  *ret_peer = peer;
+}
+
+static void peer_ends(struct peer *peer) {
+  *peer->link = peer->next;
+  if (peer->next) peer->next->link = peer->link;
+  condition_signal_all(&peer->server->change);
+  free(peer);
+}
+
+static void on_connection(void *argument, struct MHD_Connection *connection, void **peer,
+                          enum MHD_ConnectionNotificationCode code) {
+  if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+    peer_begins(argument, connection, peer);
+  } else if (*peer) {
+    peer_ends(*peer);
+    *peer = NULL;
+  }
+}
+
+/* ---- requests --------------------------------------------------------------------------------------------------- */
+
+const char *http_request_header(const struct http_request *request, const char *name) {
+  const struct exchange *exchange = (const struct exchange *)request;
+  const char *value = NULL;
+  for (const struct header *header = exchange->headers; header; header = header->next) {
+    if (strcasecmp(header->name, name) != 0) continue;
+    value = value ? arena_printf(request->arena, "%s, %s", value, header->value) : header->value;
+  }
+  return value;
+}
+
+/* The first that is called for a request, with its target as it was sent. */
+static void *on_target(void *argument, const char *target, struct MHD_Connection *connection) {
+  struct http_server *server = argument;
+  struct arena *arena = arena_new();
+  struct exchange *exchange = arena_calloc(arena, 1, sizeof *exchange);
+  size_t path = strcspn(target, "?");
+  exchange->request = (struct http_request){.arena = arena,
+                                            .path = arena_memdup(arena, target, path),
+                                            .query = target[path] ? arena_strdup(arena, target + path + 1) : "",
+                                            .body = "",
+                                            .user = server->options.user};
+  exchange->server = server;
+  exchange->connection = connection;
+  exchange->peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+  enter(exchange->peer, PHASE_ARRIVING);
+  return exchange;
+}
+
+static void on_completed(void *argument, struct MHD_Connection *connection, void **at,
+                         enum MHD_RequestTerminationCode code) {
+  struct http_server *server = argument;
+  struct exchange *exchange = *at;
+  (void)connection, (void)code;
+  if (!exchange) return;
+  *at = NULL;
+  server->body_bytes -= exchange->body_room;
+  enter(exchange->peer, PHASE_IDLE);
+  free(exchange->body);
+  arena_free(exchange->request.arena);
+}
+
+struct collecting {
+  struct exchange *exchange;
+  struct header **end;
+  size_t count;
+  bool misnamed;
+};
+
+/* RFC 9110, 5.6.2 */
+static bool is_token(const char *name, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (!isalnum((unsigned char)name[i]) && !memchr("!#$%&'*+-.^_`|~", name[i], 15)) return false;
+  }
+  return size > 0;
+}
+
+static enum MHD_Result collect_header(void *argument, enum MHD_ValueKind kind, const char *name, size_t name_size,
+                                      const char *value, size_t value_size) {
+  struct collecting *collecting = argument;
+  struct arena *arena = collecting->exchange->request.arena;
+  (void)kind;
+  if (!is_token(name, name_size)) collecting->misnamed = true;
+  struct header *header = arena_calloc(arena, 1, sizeof *header);
+  header->name = arena_memdup(arena, name, name_size);
+  header->value = value ? arena_memdup(arena, value, value_size) : "";
+  *collecting->end = header;
+  collecting->end = &header->next;
+  collecting->count++;
+  return MHD_YES;
+}
+
+static size_t header_count(const struct exchange *exchange, const char *name) {
+  size_t count = 0;
+  for (const struct header *header = exchange->headers; header; header = header->next) {
+    if (strcasecmp(header->name, name) == 0) count++;
+  }
+  return count;
+}
+
+static bool is_number(const char *text) {
+  size_t digits = strspn(text, "0123456789");
+  return digits > 0 && digits < 19 && !text[digits];
+}
+
+/* RFC 9112, 6.3: where a request ends must be beyond doubt, or another server on the way may see two of them. Returns
+ * what is wrong, or NULL. */
+static const char *framing_mistake(const struct exchange *exchange) {
+  size_t lengths = header_count(exchange, "Content-Length"), codings = header_count(exchange, "Transfer-Encoding");
+  if (lengths > 1) return "there is more than one Content-Length";
+  if (codings > 1) return "there is more than one Transfer-Encoding";
+  if (lengths && codings) return "there are both Content-Length and Transfer-Encoding";
+  if (lengths && !is_number(http_request_header(&exchange->request, "Content-Length"))) {
+    return "Content-Length is no number";
+  }
+  if (codings && strcasecmp(http_request_header(&exchange->request, "Transfer-Encoding"), "chunked") != 0) {
+    return "Transfer-Encoding is not chunked";
+  }
+  if (header_count(exchange, "Host") != 1) return "there must be one Host";
+  if (*exchange->request.path != '/') return "the target must be a path that begins with /";
+  return NULL;
+}
+
+static void refuse(struct exchange *exchange, int code, const char *message) {
+  exchange->server->options.refuse(&exchange->request, code, message);
+}
+
+/* Looks at what has come before the body. What it refuses is answered at once. */
+static void begin(struct exchange *exchange) {
+  struct collecting collecting = {.exchange = exchange, .end = &exchange->headers};
+  MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, collect_header, &collecting);
+  exchange->has_body = http_request_header(&exchange->request, "Transfer-Encoding") != NULL;
+  const char *mistake = framing_mistake(exchange);
+  if (collecting.misnamed) mistake = "a header has a name that is none";
+  if (collecting.count > HEADERS_MAX) mistake = "there are more than 100 headers";
+  if (mistake) {
+    refuse(exchange, MHD_HTTP_BAD_REQUEST, mistake);
+    exchange->last = true;
+    return;
+  }
+  const char *length = http_request_header(&exchange->request, "Content-Length");
+  long long size = length ? atoll(length) : 0;
+  if (size > 0) exchange->has_body = true;
+  if (size > (long long)exchange->server->options.body_bytes + DISCARDED_BYTES) {
+    refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+  } else if (exchange->server->options.admit) {
+    exchange->server->options.admit(&exchange->request);
+  }
+  /* the body of what is refused isn't read, so nothing can follow */
+  if (exchange->code && exchange->has_body) exchange->last = true;
+}
+
+static bool make_room(struct exchange *exchange, size_t size) {
+  struct http_server *server = exchange->server;
+  size_t needed = exchange->request.body_size + size + 1, room = exchange->body_room ? exchange->body_room : 1024;
+  if (needed <= exchange->body_room) return true;
+  while (room < needed) room *= 2;
+  if (server->body_bytes + room - exchange->body_room > server->options.all_body_bytes) return false;
+  exchange->body = memory_realloc(exchange->body, room);
+  server->body_bytes += room - exchange->body_room;
+  exchange->body_room = room;
+  return true;
+}
+
+/* Returns false if the connection is to be closed: too much has come, and an answer can't be given before its end. */
+static bool take_body(struct exchange *exchange, const char *bytes, size_t size) {
+  struct http_request *request = &exchange->request;
+  size_t most = exchange->server->options.body_bytes;
+  if (request->body_size + size > most) exchange->too_large = true;
+  if (exchange->too_large) {
+    request->body_size += size;
+    return request->body_size <= most + DISCARDED_BYTES;
+  }
+  if (!make_room(exchange, size)) return false;
+  memcpy(exchange->body + request->body_size, bytes, size);
+  request->body_size += size;
+  exchange->body[request->body_size] = '\0';
+  request->body = exchange->body;
+  return true;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+
+void http_answer_header(struct http_request *request, const char *name, const char *value) {
+  struct exchange *exchange = (struct exchange *)request;
+  for (const char *c = value; *c; c++) {
+    if ((unsigned char)*c < ' ' || *c == 0x7f) return;
+  }
+  struct header *header = arena_calloc(request->arena, 1, sizeof *header);
+  *header = (struct header){.name = name, .value = arena_strdup(request->arena, value)};
+  struct header **end = &exchange->answer_headers;
+  while (*end) end = &(*end)->next;
+  *end = header;
+}
+
+void http_answer(struct http_request *request, int code, const char *content_type, const void *bytes, size_t size) {
+  struct exchange *exchange = (struct exchange *)request;
+  exchange->code = code;
+  exchange->bytes = bytes;
+  exchange->size = size;
+  if (content_type) http_answer_header(request, "Content-Type", content_type);
+}
+
+void http_answer_last(struct http_request *request) {
+  ((struct exchange *)request)->last = true;
+}
+
+static enum MHD_Result send_answer(struct exchange *exchange) {
+  struct MHD_Response *response =
+      MHD_create_response_from_buffer(exchange->size, (void *)exchange->bytes, MHD_RESPMEM_PERSISTENT);
+  if (!response) return MHD_NO;
+  for (const struct header *header = exchange->answer_headers; header; header = header->next) {
+    MHD_add_response_header(response, header->name, header->value);
+  }
+  if (exchange->last || exchange->server->draining) MHD_add_response_header(response, "Connection", "close");
+  enter(exchange->peer, PHASE_ANSWERING);
+  enum MHD_Result result = MHD_queue_response(exchange->connection, (unsigned)exchange->code, response);
+  MHD_destroy_response(response);
+  return result;
+}
+
+/* ---- handling --------------------------------------------------------------------------------------------------- */
+
+static void serve(void *argument);
+
+static void resume(void *argument) {
+  struct exchange *exchange = argument;
+  struct http_server *server = exchange->server;
+  MHD_resume_connection(exchange->connection);
+  serve(server);
+}
+
+static void handle(void *argument) {
+  struct exchange *exchange = argument;
+  struct http_server *server = exchange->server;
+  server->options.handle(&exchange->request);
+  if (!exchange->code) refuse(exchange, CODE_FAILED, "there is no answer");
+  server->requests--;
+  condition_signal_all(&server->change);
+  coroutine_on_loop_stack(resume, exchange);
+}
+
+/* The whole request is there. */
+static enum MHD_Result start_handling(struct exchange *exchange) {
+  struct http_server *server = exchange->server;
+  exchange->handled = true;
+  if (exchange->too_large) {
+    refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+  } else if (server->requests >= server->options.requests || !loop_spawn(server->loop, handle, exchange)) {
+    refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests are being handled");
+  }
+  if (exchange->code) return send_answer(exchange);
+  server->requests++;
+  enter(exchange->peer, PHASE_HANDLED);
+  MHD_suspend_connection(exchange->connection);
+  return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *argument, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *bytes, size_t *size, void **at) {
+  struct exchange *exchange = *at;
+  (void)argument, (void)connection, (void)path, (void)version;
+  if (!exchange) return MHD_NO;
+  if (!exchange->begun) {
+    exchange->begun = true;
+    exchange->request.method = arena_strdup(exchange->request.arena, method);
+    begin(exchange);
+    return exchange->code ? send_answer(exchange) : MHD_YES;
+  }
+  if (*size > 0) {
+    bool taken = take_body(exchange, bytes, *size);
+    *size = 0;
+    return taken ? MHD_YES : MHD_NO;
+  }
+  return exchange->handled ? send_answer(exchange) : start_handling(exchange);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------------------ */
+
+/* Lets libmicrohttpd do what there is to do. */
+static void serve(void *argument) {
+  struct http_server *server = argument;
+  for (int i = 0; i < RUNS_PER_TURN; i++) {
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    MHD_run(server->daemon);
+    if (MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES || wait_ms > 0) return;
+  }
+  server->behind = true;
+  condition_signal_all(&server->change);
+}
+
+static void tick(void *argument) {
+  struct http_server *server = argument;
+  server->behind = false;
+  end_what_is_late(server);
+  serve(server);
+}
+
+/* Keeps the limits of time while there are connections. */
+static coroutine_fn void run_ticks(void *argument) {
+  struct http_server *server = argument;
+  while (!server->closing) {
+    bool busy = server->peers != NULL;
+    if (!server->behind) condition_wait(&server->change, busy ? clock_monotonic_us() + TICK_US : DEADLINE_NEVER);
+    if (!server->closing) coroutine_on_loop_stack(tick, server);
+  }
+  server->ticks = false;
+  condition_signal_all(&server->change);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------- */
+
+static void take_connection(void *argument, int descriptor) {
+  struct http_server *server = argument;
+  struct sockaddr_storage address = {0};
+  socklen_t size = sizeof address;
+  getpeername(descriptor, (struct sockaddr *)&address, &size);
+  MHD_add_connection(server->daemon, descriptor, (struct sockaddr *)&address, size);
+  condition_signal_all(&server->change);
+  serve(server);
+}
+
+/* Paths and queries are decoded by those who know their parts. */
+static size_t keep_encoded(void *argument, struct MHD_Connection *connection, char *text) {
+  (void)argument, (void)connection;
+  return strlen(text);
+}
+
+static void log_complaint(void *argument, const char *format, va_list values) {
+  struct arena *arena = arena_new();
+  (void)argument;
+  log_event(LOG_DEBUG, "HTTP", "text", arena_vprintf(arena, format, values), NULL);
+  arena_free(arena);
+}
+
+#if MHD_VERSION >= 0x00097706
+#define STRICTNESS MHD_OPTION_CLIENT_DISCIPLINE_LVL
+#else
+#define STRICTNESS MHD_OPTION_STRICT_FOR_CLIENT
+#endif
+
+static struct MHD_Daemon *start_daemon(struct http_server *server) {
+  const struct http_server_options *options = &server->options;
+  const struct MHD_OptionItem items[] = {
+      {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_complaint, server}, /* first: it is told of the others' mistakes */
+      {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->connections + 1, NULL},
+      {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)options->header_bytes, NULL},
+      {STRICTNESS, 1, NULL},
+      {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, server},
+      {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)keep_encoded, server},
+      {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, server},
+      {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
+      {MHD_OPTION_END, 0, NULL},
+  };
+  const struct MHD_OptionItem tls[] = {
+      {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)options->certificate},
+      {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)options->key},
+      {MHD_OPTION_END, 0, NULL},
+  };
+  unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+  bool has_tls = options->certificate != NULL;
+  return MHD_start_daemon(has_tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY,
+                          items, MHD_OPTION_ARRAY, has_tls ? tls : &tls[2], MHD_OPTION_END);
+}
+
+struct status http_server_open(struct loop *loop, struct arena *arena, const struct http_server_options *options,
+                               struct http_server **ret_server) {
+  struct http_server *server = memory_calloc(1, sizeof *server);
+  server->options = *options;
+  server->loop = loop;
+  server->daemon = start_daemon(server);
+  if (!server->daemon) {
+    free(server);
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_certificate_unfit, "the HTTP server can't start: %s",
+                        options->certificate ? "certificate and key are unfit" : "no memory or descriptors");
+  }
+  const struct listener_options listening = {.address = options->listen,
+                                             .connections = options->connections,
+                                             .connections_per_address = options->connections_per_address,
+                                             .unacknowledged_ms = UNACKNOWLEDGED_MS,
+                                             .take = take_connection,
+                                             .user = server};
+  struct status status = listener_open(loop, arena, &listening, &server->listener);
+  if (!status_is_ok(status)) {
+    MHD_stop_daemon(server->daemon);
+    free(server);
+    return status;
+  }
+  int descriptor = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  server->watch = readable_watch_open(loop, descriptor, serve, server);
+  *ret_server = server;
+  return status;
+}
+
+int http_server_port(const struct http_server *server) {
+  return listener_port(server->listener);
+}
+
+static void start_listening(void *argument) {
+  listener_start(((struct http_server *)argument)->listener);
+}
+
+coroutine_fn void http_server_start(struct http_server *server) {
+  server->ticks = true;
+  loop_spawn(server->loop, run_ticks, server);
+  coroutine_on_loop_stack(start_listening, server);
+}
+
+size_t http_server_requests(const struct http_server *server) {
+  return server->requests;
+}
+
+static void stop_listening(void *argument) {
+  struct http_server *server = argument;
+  listener_close(server->listener);
+  server->listener = NULL;
+}
+
+coroutine_fn void http_server_drain(struct http_server *server, int64_t grace_ms) {
+  int64_t end_us = clock_monotonic_us() + grace_ms * 1000;
+  server->draining = true;
+  coroutine_on_loop_stack(stop_listening, server);
+  coroutine_on_loop_stack(tick, server);
+  while (server->peers && condition_wait(&server->change, end_us)) continue;
+}
+
+static void stop_serving(void *argument) {
+  struct http_server *server = argument;
+  listener_close(server->listener);
+  readable_watch_close(server->watch);
+  MHD_stop_daemon(server->daemon);
+}
+
+coroutine_fn void http_server_free(struct http_server *server) {
+  if (!server) return;
+  server->closing = true;
+  condition_signal_all(&server->change);
+  while (server->ticks) condition_wait(&server->change, DEADLINE_NEVER);
+  coroutine_on_loop_stack(stop_serving, server);
+  free(server);
+}
