@@ -23,13 +23,43 @@ struct status api_timeout(const struct gateway *gateway, const struct http_reque
   return status_ok();
 }
 
-coroutine_fn struct rpc_reply api_call(struct http_request *request, const struct api_method *method,
-                                       const void *message, int64_t timeout_ms) {
+/* What is later counts, or of another log. */
+static void advance(struct gateway *gateway, const char *text) {
+  struct position seen;
+  if (!text || !position_parse(text, &seen)) return;
+  bool same_log = strcmp(gateway->position.epoch, seen.epoch) == 0;
+  if (!same_log || seen.log_time > gateway->position.log_time) gateway->position = seen;
+}
+
+static coroutine_fn struct rpc_reply call_after(struct gateway *gateway, struct http_request *request,
+                                                const struct api_method *method, const void *message,
+                                                int64_t deadline_us, const char *after) {
   struct context context = {
       .arena = request->arena,
-      .deadline_us = clock_monotonic_us() + timeout_ms * 1000,
-      .after = http_request_header(request, shop_brand.after_metadata),
+      .deadline_us = deadline_us,
+      .after = after,
       .traceparent = http_request_header(request, "traceparent"),
   };
-  return rpc_client_call(method->channel, &context, method->service.descriptor, method->method->name, message);
+  struct rpc_reply reply =
+      rpc_client_call(method->channel, &context, method->service.descriptor, method->method->name, message);
+  advance(gateway, reply.position);
+  return reply;
+}
+
+coroutine_fn struct rpc_reply api_call(struct gateway *gateway, struct http_request *request,
+                                       const struct api_method *method, const void *message, int64_t timeout_ms) {
+  return call_after(gateway, request, method, message, clock_monotonic_us() + timeout_ms * 1000,
+                    http_request_header(request, shop_brand.after_metadata));
+}
+
+coroutine_fn struct rpc_reply api_call_behind_all(struct gateway *gateway, struct http_request *request,
+                                                  const struct api_method *method, const void *message,
+                                                  int64_t timeout_ms) {
+  int64_t deadline_us = clock_monotonic_us() + timeout_ms * 1000;
+  const struct position asked = gateway->position;
+  const char *after = asked.log_time > 0 ? position_text(request->arena, &asked) : NULL;
+  struct rpc_reply reply = call_after(gateway, request, method, message, deadline_us, after);
+  if (!after || !status_is(reply.status, reason_log_reset)) return reply;
+  if (strcmp(gateway->position.epoch, asked.epoch) == 0) gateway->position.log_time = 0;
+  return call_after(gateway, request, method, message, deadline_us, NULL);
 }

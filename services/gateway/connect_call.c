@@ -142,8 +142,7 @@ static struct status check_headers(struct http_request *request, const struct ap
                       method->method->name);
 }
 
-coroutine_fn void connect_call(const struct gateway *gateway, struct http_request *request,
-                               const struct api_method *method) {
+coroutine_fn void connect_call(struct gateway *gateway, struct http_request *request, const struct api_method *method) {
   struct connect_step step = {.request = request, .method = method, .in_json = body_is(request, of_json)};
   int64_t timeout_ms;
   if (strcmp(request->method, "POST") != 0) {
@@ -170,6 +169,6 @@ coroutine_fn void connect_call(const struct gateway *gateway, struct http_reques
   }
   coroutine_on_loop_stack(read_request, &step);
   if (!status_is_ok(step.status)) return;
-  step.reply = api_call(request, method, step.message, timeout_ms);
+  step.reply = api_call(gateway, request, method, step.message, timeout_ms);
   coroutine_on_loop_stack(write_answer, &step);
 }

@@ -9,5 +9,4 @@
 bool connect_is_path(const char *path);
 
 /* Answers a request to such a path. `method` is NULL if there is none. */
-coroutine_fn void connect_call(const struct gateway *gateway, struct http_request *request,
-                               const struct api_method *method);
+coroutine_fn void connect_call(struct gateway *gateway, struct http_request *request, const struct api_method *method);

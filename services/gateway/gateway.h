@@ -7,6 +7,7 @@
 #include "gateway_settings.h"
 #include "http/http_server.h"
 #include "loop/loop.h"
+#include "store/log_time.h"
 
 struct gateway {
   struct gateway_settings settings;
@@ -15,6 +16,7 @@ struct gateway {
   struct contract *contract;
   struct http_server *server;
   struct rpc_channel **channels; /* of settings.peers, in their order */
+  struct position position;      /* of the latest command that went through here; log_time 0: none yet */
   bool stopping;
 };
 

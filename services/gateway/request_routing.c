@@ -7,6 +7,7 @@
 #include "gatekeeper.h"
 #include "gateway.h"
 #include "resource_call.h"
+#include "v1_dialect.h"
 
 /* ---- probes ----------------------------------------------------------------------------------------------------- */
 
@@ -35,23 +36,24 @@ void gateway_admit(struct http_request *request) {
 struct search {
   const struct gateway *gateway;
   struct http_request *request;
+  struct request_path path;
   struct found_route found;
   struct status status;
 };
 
 static void find_route(void *argument) {
   struct search *search = argument;
-  struct request_path path;
-  search->status = request_path_read(search->request->arena, search->request->path, &path);
+  search->status = request_path_read(search->request->arena, search->request->path, &search->path);
   if (!status_is_ok(search->status)) {
     answer_status(search->request, search->status);
     return;
   }
-  search->found = contract_find(search->gateway->contract, search->request->arena, search->request->method, &path);
+  search->found =
+      contract_find(search->gateway->contract, search->request->arena, search->request->method, &search->path);
 }
 
 coroutine_fn void gateway_handle(struct http_request *request) {
-  const struct gateway *gateway = request->user;
+  struct gateway *gateway = request->user;
   const struct api_method *method = contract_method(gateway->contract, request->path);
   if (method || connect_is_path(request->path)) {
     connect_call(gateway, request, method);
@@ -59,5 +61,10 @@ coroutine_fn void gateway_handle(struct http_request *request) {
   }
   struct search search = {.gateway = gateway, .request = request};
   coroutine_on_loop_stack(find_route, &search);
-  if (status_is_ok(search.status)) resource_call(gateway, request, &search.found);
+  if (!status_is_ok(search.status)) return;
+  if (!*search.found.allowed && v1_is_path(&search.path)) {
+    v1_handle(gateway, request, &search.path);
+  } else {
+    resource_call(gateway, request, &search.found);
+  }
 }

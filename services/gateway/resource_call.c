@@ -60,8 +60,7 @@ static void write_answer(void *argument) {
   answer_status_as(request, unmet ? 412 : http_code(reply->status.code), reply->status);
 }
 
-static coroutine_fn void call(const struct gateway *gateway, struct http_request *request,
-                              const struct found_route *found) {
+static coroutine_fn void call(struct gateway *gateway, struct http_request *request, const struct found_route *found) {
   struct resource_step step = {.request = request, .found = found};
   int64_t timeout_ms;
   struct status status = api_timeout(gateway, request, &timeout_ms);
@@ -71,11 +70,11 @@ static coroutine_fn void call(const struct gateway *gateway, struct http_request
   }
   coroutine_on_loop_stack(read_request, &step);
   if (!status_is_ok(step.status)) return;
-  step.reply = api_call(request, found->route->method, step.message, timeout_ms);
+  step.reply = api_call(gateway, request, found->route->method, step.message, timeout_ms);
   coroutine_on_loop_stack(write_answer, &step);
 }
 
-coroutine_fn void resource_call(const struct gateway *gateway, struct http_request *request,
+coroutine_fn void resource_call(struct gateway *gateway, struct http_request *request,
                                 const struct found_route *found) {
   if (!*found->allowed) {
     answer_error(request, 404, "There is no such resource.");

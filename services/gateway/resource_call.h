@@ -5,5 +5,4 @@
 #include "gateway.h"
 
 /* Answers a request that a route was looked for; without one with 404 or 405, or, to OPTIONS, with what is allowed. */
-coroutine_fn void resource_call(const struct gateway *gateway, struct http_request *request,
-                                const struct found_route *found);
+coroutine_fn void resource_call(struct gateway *gateway, struct http_request *request, const struct found_route *found);
