@@ -11,7 +11,7 @@
 #include "base/descriptor_limit.h"
 #include "base/log.h"
 #include "base/standard_descriptors.h"
-#include "base/supervisor.h"
+#include "base/systemd_notify.h"
 #include "base/version.h"
 #include "gateway_health.h"
 #include "loop/crash.h"
@@ -108,9 +108,9 @@ static coroutine_fn void run(void *argument) {
   http_server_start(gateway->server);
   log_event(LOG_INFO, "serving", "listen", gateway->settings.listen, "scheme",
             gateway->settings.certificate ? "https" : "http", NULL);
-  supervisor_tell("READY=1");
+  systemd_notify("READY=1");
   while (!gateway->stopping) condition_wait(&life->change, DEADLINE_NEVER);
-  supervisor_tell("STOPPING=1");
+  systemd_notify("STOPPING=1");
   http_server_drain(gateway->server, gateway->settings.grace_seconds * 1000);
   if (http_server_requests(gateway->server) > 0) abandon_requests(gateway);
   http_server_free(gateway->server);
