@@ -16,6 +16,7 @@
 #include "gateway_health.h"
 #include "loop/crash.h"
 #include "loop/signal_watch.h"
+#include "openapi.h"
 #include "shop.h"
 #include "tls/tls_openssl.h"
 
@@ -58,6 +59,7 @@ static struct status open_contract(struct gateway *gateway) {
     const char *file = arena_printf(arena, "ordershop/v1/%s.proto", peer->name);
     status = contract_add(gateway->contract, types, file, gateway->channels[i]);
   }
+  if (status_is_ok(status)) gateway->openapi = openapi_document(arena, gateway->contract);
   return status;
 }
 

@@ -14,6 +14,7 @@ struct gateway {
   struct arena *arena; /* lives as long as the process */
   struct loop *loop;
   struct contract *contract;
+  const char *openapi; /* the document, in JSON */
   struct http_server *server;
   struct rpc_channel **channels; /* of settings.peers, in their order */
   struct position position;      /* of the latest command that went through here; log_time 0: none yet */

@@ -52,8 +52,21 @@ static void find_route(void *argument) {
       contract_find(search->gateway->contract, search->request->arena, search->request->method, &search->path);
 }
 
+/* What the gateway has to tell of itself. */
+static bool answer_document(const struct gateway *gateway, struct http_request *request) {
+  if (strcmp(request->path, "/openapi.json") != 0) return false;
+  if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0) {
+    http_answer(request, 200, "application/json", gateway->openapi, strlen(gateway->openapi));
+  } else {
+    http_answer_header(request, "Allow", "GET, HEAD");
+    answer_error(request, 405, "The document is had by GET.");
+  }
+  return true;
+}
+
 coroutine_fn void gateway_handle(struct http_request *request) {
   struct gateway *gateway = request->user;
+  if (answer_document(gateway, request)) return;
   const struct api_method *method = contract_method(gateway->contract, request->path);
   if (method || connect_is_path(request->path)) {
     connect_call(gateway, request, method);
