@@ -138,8 +138,10 @@ static coroutine_fn struct status grow(struct tracing *tracing, const struct log
 
 /* ---- the method ------------------------------------------------------------------------------------------------- */
 
+/* *ret_entry is NULL unless the status is OK. */
 static coroutine_fn struct status find_start(struct tracing *tracing, const Ordershop__V1__TraceCauseRequest *trace,
-                                             struct log_entry *ret_entry) {
+                                             struct log_entry **ret_entry) {
+  *ret_entry = NULL;
   struct arena *arena = tracing->context->arena;
   struct log_page page;
   struct status status;
@@ -154,7 +156,7 @@ static coroutine_fn struct status find_start(struct tracing *tracing, const Orde
   if (!status_is_ok(status)) return status;
   if (page.count == 0 && trace->entity) return status_not_found(arena, trace->entity->entity_type, trace->entity->id);
   if (page.count == 0) return status_not_found(arena, "event", trace->event_id);
-  *ret_entry = page.entries[0];
+  *ret_entry = &page.entries[0];
   return status;
 }
 
@@ -180,11 +182,12 @@ coroutine_fn struct status trace_cause(struct rpc_call *call, const void *reques
   check_trace(&violations, tracing->log, trace);
   struct status status = violations_status(&violations);
   struct position read_to;
-  struct log_entry root = {0};
+  struct log_entry *root = NULL;
   if (status_is_ok(status)) status = event_log_await(tracing->log, call, &read_to);
   if (status_is_ok(status)) status = find_start(tracing, trace, &root);
-  if (status_is_ok(status)) status = climb(tracing, &root);
-  if (status_is_ok(status)) status = grow(tracing, &root);
+  if (!root) return status;
+  status = climb(tracing, root);
+  if (status_is_ok(status)) status = grow(tracing, root);
   if (!status_is_ok(status)) return status;
 
   struct log_entry *entries = arena_calloc(arena, tracing->count, sizeof *entries);

@@ -214,16 +214,18 @@ static coroutine_fn struct status complete(struct event_log *log, struct context
   return status;
 }
 
+/* *ret_entry is NULL unless it was found. */
 static coroutine_fn struct status find_as_of(struct event_log *log, struct context *context,
                                              const Ordershop__V1__GetEntityAtRequest *get, struct index_query *query,
-                                             struct log_entry *ret_entry) {
+                                             struct log_entry **ret_entry) {
+  *ret_entry = NULL;
   struct log_page page;
   query->newest_first = true;
   struct status status = find_one(log, context, query, &page);
   if (!status_is_ok(status)) return status;
   if (page.count == 0) return status_not_found(context->arena, get->entity_type, get->id);
-  *ret_entry = page.entries[0];
-  return complete(log, context, ret_entry, query);
+  *ret_entry = &page.entries[0];
+  return complete(log, context, *ret_entry, query);
 }
 
 coroutine_fn struct status get_entity_at(struct rpc_call *call, const void *request, const void **ret_response) {
@@ -244,13 +246,13 @@ coroutine_fn struct status get_entity_at(struct rpc_call *call, const void *requ
 
   struct index_query query = query_of_entity(log, arena, get->entity_type, get->id);
   query.until = get->at_time ? timestamp_unix_us(get->at_time) : at;
-  struct log_entry entry;
+  struct log_entry *entry;
   status = find_as_of(log, &call->context, get, &query, &entry);
-  if (!status_is_ok(status)) return status;
+  if (!entry || !status_is_ok(status)) return status;
   Ordershop__V1__GetEntityAtResponse *response = arena_alloc(arena, sizeof *response);
   ordershop__v1__get_entity_at_response__init(response);
-  response->event = event_messages(log, &call->context, &entry, 1, get->view)[0];
-  response->deleted = strcmp(entry.stream->happening, "deleted") == 0;
+  response->event = event_messages(log, &call->context, entry, 1, get->view)[0];
+  response->deleted = strcmp(entry->stream->happening, "deleted") == 0;
   response->read_to = read_to_entry(arena, &read_to);
   response->position = read_to_position(arena, &read_to);
   *ret_response = response;
