@@ -136,6 +136,21 @@ own_service_is_not_overwritten() {
     ends_with 1 "order is one of the shop" "$shop_folder/deploy/service_files.sh" kubernetes order
 }
 
+# The component of the gateway, and the example of its Ingress.
+gateway_builds() {
+  mkdir "$manifests/overlays/gateway"
+  cp "$manifests/components/gateway/ingress.example.yaml" "$manifests/overlays/gateway"
+  cat >"$manifests/overlays/gateway/kustomization.yaml" <<END
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: ordershop
+resources: [../production, ingress.example.yaml]
+components: [../../components/gateway, ../../components/release]
+END
+  builds gateway && agrees "$shop_folder/gateway.yaml" "every object fits" && agrees "$shop_folder/gateway.yaml" "every pod has" &&
+    agrees "$shop_folder/gateway.yaml" "every image" && grep -q 'kind: Ingress' "$shop_folder/gateway.yaml"
+}
+
 # Compose takes it together with the shop's file; here without Docker, so only names are compared.
 own_compose_file_fits() {
   "$shop_folder/deploy/service_files.sh" compose guestbook || return 1
@@ -240,6 +255,7 @@ expect "a policy of another port is found" finds "policies allow" "port: grpc" "
 expect "a policy for other callers is found" finds "policies allow" "^          - billing$" "          - crm"
 expect "a service of one's own is a component that fits the shop" own_service_builds
 expect "with certificates it has one of its own" own_service_has_a_certificate
+expect "the gateway is a component that fits the shop" gateway_builds
 expect "made once, and of services that there are" own_service_is_not_overwritten
 expect "for compose it has all that the shop's services have" own_compose_file_fits
 expect "one from outside of the tree is a component, too" outside_service_builds
