@@ -1,10 +1,11 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
-# Measures a shop of its own, all services running: CreateOrder of three products with 1 and with 64 in flight,
+# Measures a shop of its own, with all services that own something: CreateOrder of three products with 1 and with 64 in flight,
 # CreateCustomer and GetCustomer with 64; the fsync latency of the disk beside them; what an order costs in CPU and in
 # Redis' memory until everything that follows from it is done; and the memory of each service.
 #
 #   orders.sh [BIN]     BIN: folder of the executables (default build/bin; not a test build: fail points cost time)
+#   ORDERS_WITH=event   variable: one more service that runs meanwhile
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -22,6 +23,7 @@ export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=${1:-$root/build/bin}
 seconds=${ORDERS_SECONDS:-10}
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$root/tests/lib/shop.sh"
+shop_services=("${shop_owners[@]}" ${ORDERS_WITH:+"$ORDERS_WITH"})
 
 load() { "$ORDERSHOP_BIN/ordershop" load --port-base "$shop_port_base" --disk "$shop_folder" "$@"; }
 

@@ -31,6 +31,7 @@ seconds=${OVERLOAD_SECONDS:-20}
 read -ra multiples <<<"${OVERLOAD_TIMES:-2 5}"
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$root/tests/lib/shop.sh"
+shop_services=("${shop_owners[@]}")
 
 cores=$(nproc)
 load_core=(taskset -c 0)

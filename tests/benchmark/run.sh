@@ -74,6 +74,7 @@ for program in "$ORDERSHOP_BIN/ordershop" "$tools/grpc_echo_benchmark" "$tools/s
 done
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$root/tests/lib/shop.sh"
+shop_services=("${shop_owners[@]}")
 keep=${keep:-$shop_folder/cells}
 mkdir -p "$keep"
 keep=$(cd "$keep" && pwd -P)

@@ -16,11 +16,13 @@ set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/deploy/services.sh"
 shop_services=()
+shop_owners=() # of them, those that own entities: they take orders and do what follows from them; the others only read
 declare -A shop_port=([redis]=18)
 # In the order of the list, so that there is room for a service that was added, whatever its port; the shipped ones are
 # where --port-base looks for them.
-while read -r shop_service _; do
+while read -r shop_service _ shop_owned _; do
   shop_services+=("$shop_service")
+  [ "$shop_owned" = - ] || shop_owners+=("$shop_service")
   shop_port[$shop_service]=${#shop_services[@]}
 done < <(service_rows)
 # The eight that the shop is shipped with are the first rows, up to event; what was added to the tree comes after them.
