@@ -176,11 +176,11 @@ static coroutine_fn void report(const struct v1_request *v1) {
 /* ---- one -------------------------------------------------------------------------------------------------------- */
 
 static coroutine_fn void get(const struct v1_request *v1, const struct v1_kind *kind, const char *id) {
-  json_t *answer;
+  json_t *answer = NULL;
   struct status status = ask(v1, kind, "Get", kind->type, json_pack("{s:s}", "id", id), &answer);
   if (status.code == STATUS_NOT_FOUND) {
     answer_text(v1, "null");
-  } else if (!status_is_ok(status)) {
+  } else if (!answer) {
     answer_failure(v1, status);
   } else {
     answer_text(v1, v1_object(v1->arena, kind, answer));

@@ -26,7 +26,7 @@ static const char *skip_digits(const char *at, const char **ret_digits, int *ret
 }
 
 static bool read_decimal(const char *at, struct decimal *decimal) {
-  *decimal = (struct decimal){.negative = *at == '-'};
+  *decimal = (struct decimal){.negative = *at == '-', .whole = "", .fraction = ""};
   if (*at == '-') at++;
   at = skip_digits(at, &decimal->whole, &decimal->whole_count);
   if (decimal->whole_count == 0 || (decimal->whole_count > 1 && *decimal->whole == '0')) return false;

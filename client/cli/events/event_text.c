@@ -23,16 +23,18 @@ struct stream_name stream_name_of(struct arena *arena, const char *stream) {
 }
 
 /* Types come from outside, too: one may be within itself, deeper than the stack. */
+/* *ret_entity is NULL unless it returns OK. */
 static struct status decode(struct arena *arena, const ProtobufCMessageDescriptor *type,
                             const Ordershop__V1__Event *event, const void **ret_entity) {
   const ProtobufCBinaryData *bytes = &event->entity_bytes;
-  bool fits = type && message_fits(type, bytes->data, bytes->len, UNPACKED_MAX);
-  *ret_entity = fits ? message_unpack(arena, type, bytes->data, bytes->len) : NULL;
+  *ret_entity = NULL;
   if (!type) return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "no type is known for the stream");
   if (!*event->event_id) {
     return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "it has no event_id");
   }
-  if (*ret_entity && bytes->len > 0) return status_ok();
+  bool fits = bytes->len > 0 && message_fits(type, bytes->data, bytes->len, UNPACKED_MAX);
+  if (fits) *ret_entity = message_unpack(arena, type, bytes->data, bytes->len);
+  if (*ret_entity) return status_ok();
   return status_error(arena, STATUS_DATA_LOSS, reason_event_undecodable, "its entity is no %s, or too large",
                       type->name);
 }
@@ -102,14 +104,13 @@ static const char *entity_text(struct arena *arena, const Ordershop__V1__Event *
 
 const char *event_text(struct arena *arena, const ProtobufCMessageDescriptor *type, const Ordershop__V1__Event *event) {
   struct stream_name name = stream_name_of(arena, event->stream);
-  const void *entity;
+  const void *entity = NULL;
   struct status status = decode(arena, type, event, &entity);
   const char *time = terminal_paint(arena, PAINT_FAINT, time_of(arena, event));
   const char *what =
       arena_printf(arena, "%-11s %-7s", terminal_line(arena, name.entity), terminal_line(arena, name.happening));
   what = terminal_paint(arena, paint_of(name.happening), what);
-  const char *rest = NULL;
-  if (status_is_ok(status)) rest = entity_text(arena, event, entity);
+  const char *rest = entity ? entity_text(arena, event, entity) : NULL;
   if (!rest) {
     const char *why = arena_printf(arena, "can't be decoded: %s", terminal_line(arena, status.message));
     rest = arena_printf(arena, "%s  %s", terminal_line(arena, event->entry), terminal_paint(arena, PAINT_BAD, why));
@@ -132,7 +133,7 @@ static void set_text(struct arena *arena, json_t *object, const char *name, cons
 
 json_t *event_json(struct arena *arena, const ProtobufCMessageDescriptor *type, const Ordershop__V1__Event *event) {
   struct stream_name name = stream_name_of(arena, event->stream);
-  const void *entity;
+  const void *entity = NULL;
   struct status status = decode(arena, type, event, &entity);
   json_t *json = json_object();
   set_text(arena, json, "id", event->entry);
@@ -140,7 +141,7 @@ json_t *event_json(struct arena *arena, const ProtobufCMessageDescriptor *type, 
   set_text(arena, json, "time", time_of(arena, event));
   if (*event->event_id) set_text(arena, json, "eventId", event->event_id);
   if (*event->cause) set_text(arena, json, "cause", event->cause);
-  if (status_is_ok(status)) json_object_set_new(json, name.entity, json_of_message(entity));
-  if (!status_is_ok(status)) set_text(arena, json, "error", status.message);
+  if (entity) json_object_set_new(json, name.entity, json_of_message(entity));
+  if (!entity) set_text(arena, json, "error", status.message);
   return json;
 }
