@@ -23,6 +23,20 @@ static const char *new_entity_id(struct rpc_call *call, const struct request_rec
   return command_entity_id(call, resource, record, index);
 }
 
+/* Looks for an earlier answer before the precondition is asked: what that says may have changed since. *ret_answered
+ * says whether the call ends here. */
+static coroutine_fn struct status meet_precondition(struct rpc_call *call, const struct request_record *record,
+                                                    const void *entity, bool *ret_answered, const void **ret_reply) {
+  const struct resource *resource = call->method->resource;
+  if (!resource->precondition) return status_ok();
+  struct status status = command_replay(call, resource, record, "created", ret_answered, ret_reply);
+  if (!status_is_ok(status) || *ret_answered) return status;
+  status = resource->precondition(call, entity);
+  if (status_is_ok(status)) return status;
+  *ret_answered = true;
+  return command_replay_refused(call, resource, record, "created", status, ret_reply);
+}
+
 coroutine_fn struct status entity_create(struct rpc_call *call, const void *request, const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
@@ -34,6 +48,9 @@ coroutine_fn struct status entity_create(struct rpc_call *call, const void *requ
   void *entity = entity_of_input(arena, resource, request_resource(request, resource));
   const char *id = new_entity_id(call, &record, entity, 0);
   message_set_text(entity, "id", id);
+  bool answered = false;
+  status = meet_precondition(call, &record, entity, &answered, ret_reply);
+  if (!status_is_ok(status) || answered) return status;
   struct transaction transaction = transaction_of(service_of(call)->store, arena);
   entity_put_created(&transaction, resource->type, entity, &origin);
   request_record_add(&record, &transaction, NULL);
@@ -70,25 +87,42 @@ static const void *batch_reply(struct rpc_call *call, void **entities, size_t co
   return reply;
 }
 
-static coroutine_fn struct status replay_batch(struct rpc_call *call, const struct request_record *record,
-                                               const struct transaction_result *result, size_t count,
+static coroutine_fn struct status replay_batch(struct rpc_call *call, const struct request_trace *trace, size_t count,
                                                const void **ret_reply) {
   struct arena *arena = call->context.arena;
   const struct resource *resource = call->method->resource;
   struct event_store *store = service_of(call)->store;
-  struct request_trace trace;
-  struct status status = request_record_read(record, arena, result->record, result->record_size, &trace);
-  if (!status_is_ok(status)) return status;
   const char *stream = entity_created_stream(arena, resource->type);
   void **entities = arena_calloc(arena, count, sizeof *entities);
-  status = request_trace_entities(&trace, store, &call->context, stream, resource->type->descriptor, count,
-                                  (const void **)entities);
+  struct status status = request_trace_entities(trace, store, &call->context, stream, resource->type->descriptor, count,
+                                                (const void **)entities);
   if (!status_is_ok(status)) return status;
   struct position position = store->latest;
-  position.log_time = trace.first + (int64_t)count - 1;
+  position.log_time = trace->first + (int64_t)count - 1;
   command_tell_position(call, &position);
   *ret_reply = batch_reply(call, entities, count);
   return status_ok();
+}
+
+static coroutine_fn struct status find_batch(struct rpc_call *call, const struct request_record *record, size_t count,
+                                             bool *ret_found, const void **ret_reply) {
+  struct request_trace trace;
+  struct status status = request_record_find(record, service_of(call)->store, &call->context, ret_found, &trace);
+  return status_is_ok(status) && *ret_found ? replay_batch(call, &trace, count, ret_reply) : status;
+}
+
+/* As meet_precondition. */
+static coroutine_fn struct status meet_preconditions(struct rpc_call *call, const struct request_record *record,
+                                                     void *const *entities, size_t count, bool *ret_answered,
+                                                     const void **ret_reply) {
+  const struct resource *resource = call->method->resource;
+  if (!resource->precondition) return status_ok();
+  struct status status = find_batch(call, record, count, ret_answered, ret_reply);
+  if (!status_is_ok(status) || *ret_answered) return status;
+  for (size_t i = 0; i < count && status_is_ok(status); i++) status = resource->precondition(call, entities[i]);
+  if (status_is_ok(status)) return status;
+  struct status again = find_batch(call, record, count, ret_answered, ret_reply);
+  return status_is_ok(again) && *ret_answered ? again : status;
 }
 
 coroutine_fn struct status entity_batch_create(struct rpc_call *call, const void *request, const void **ret_reply) {
@@ -106,8 +140,11 @@ coroutine_fn struct status entity_batch_create(struct rpc_call *call, const void
   for (size_t i = 0; i < count; i++) {
     entities[i] = entity_of_input(arena, resource, message_repeated_values(request, field)[i]);
     message_set_text(entities[i], "id", new_entity_id(call, &record, entities[i], i));
-    entity_put_created(&transaction, resource->type, entities[i], &origin);
   }
+  bool answered = false;
+  status = meet_preconditions(call, &record, entities, count, &answered, ret_reply);
+  if (!status_is_ok(status) || answered) return status;
+  for (size_t i = 0; i < count; i++) entity_put_created(&transaction, resource->type, entities[i], &origin);
   request_record_add(&record, &transaction, NULL);
 
   struct transaction_result result;
@@ -117,7 +154,11 @@ coroutine_fn struct status entity_batch_create(struct rpc_call *call, const void
     const void *refused = entities[result.refused_by - 1]; /* the only guards are those of the creations, in order */
     return status_already_exists(arena, resource->type->name, message_text(refused, "id"));
   }
-  if (result.outcome == TRANSACTION_REPLAYED) return replay_batch(call, &record, &result, count, ret_reply);
+  if (result.outcome == TRANSACTION_REPLAYED) {
+    struct request_trace trace;
+    status = request_record_read(&record, arena, result.record, result.record_size, &trace);
+    return status_is_ok(status) ? replay_batch(call, &trace, count, ret_reply) : status;
+  }
   command_tell_position(call, &result.position);
   *ret_reply = batch_reply(call, entities, count);
   return status_ok();
@@ -148,6 +189,8 @@ static coroutine_fn struct status try_update(struct rpc_call *call, const void *
   if (!status_is_ok(status)) return status;
   if (message_equal(arena, current, changed))
     return command_answer_unchanged(call, resource, record, current, ret_reply);
+  if (resource->precondition) status = resource->precondition(call, changed);
+  if (!status_is_ok(status)) return status;
 
   struct transaction transaction = transaction_of(store, arena);
   struct event_origin origin = command_origin(call);

@@ -27,6 +27,11 @@ struct resource {
   const char *reference_fields[RESOURCE_FIELDS + 1];
   /* Checks one field of `entity`; `path` is how the request names it ("customer.email"). */
   void (*check)(struct violations *violations, const char *path, const void *entity, const char *field);
+  /* Optional: what has to hold elsewhere before `entity` may be created or changed, e.g. that the customer whose id it
+   * has is known. It looks into views (then the method has METHOD_READS_VIEWS) or asks other services, and may yield.
+   * The entity is as it will be stored: its fields have passed their checks, references are in canonical form. It is
+   * not called for a request that was answered before. What it refuses changes nothing. */
+  coroutine_fn struct status (*precondition)(struct rpc_call *call, const void *entity);
   /* Optional: the id of a new entity, from its fields. NULL if it is derived from the request_id, or random. */
   const char *(*entity_id)(struct arena *arena, const void *entity);
   /* Optional: the field by which a List request narrows its answer down, an id; if it is empty, the answer has all. One
