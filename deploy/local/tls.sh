@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # Mutual TLS of a local shop (ORDERSHOP_TLS=mutual), sourced by lib.sh: a private CA and certificates in the shop's folder
-# tls/, those of the services, client/gateway, and client/local, which the scripts here and people on this machine call with. Whether the
-# shop speaks TLS is remembered in run/tls: whoever comes later needs no variable.
+# tls/, those of the services, that of the gateway as a client, and client/local, which the scripts here and people on this
+# machine call with. Whether the shop speaks TLS is remembered in run/tls: whoever comes later needs no variable.
 # shellcheck disable=SC2154 # home, services and source_dir are of lib.sh
 
 shop_has_tls() { [ -e "$home/run/tls" ]; }

@@ -23,7 +23,7 @@ set -euo pipefail
 [ "$shop_slowness" -eq 1 ] || skip "not applicable: a sanitized build is not what images are made of"
 if obstacle=$(containers_obstacle); then skip "$obstacle"; fi
 
-readonly megabytes_most=120 targets=("${shop_shipped[@]}" client redis)
+readonly megabytes_most=120 targets=("${shop_shipped[@]}" gateway client redis)
 version=$(sed -n 's/^project(ordershop VERSION \([0-9.]*\).*/\1/p' "$ORDERSHOP_SOURCE/CMakeLists.txt")
 compose_file=$ORDERSHOP_SOURCE/deploy/docker/compose.yaml
 
@@ -129,7 +129,7 @@ comes_up() { compose up --detach >"$containers_folder/up.log" 2>&1 && wait_until
 
 all_are_healthy() {
   local service
-  for service in "${shop_shipped[@]}" redis; do
+  for service in "${shop_shipped[@]}" gateway redis; do
     [ "$(state_of "$service" '{{.State.Health.Status}}')" = healthy ] || return 1
   done
 }
@@ -144,7 +144,7 @@ publishes_on_loopback_only() {
   local ports
   ports=$(docker ps --format '{{.Ports}}' | grep -o '[^ ,]*->' | sort)
   echo "$ports"
-  [ "$(wc -l <<<"$ports")" -eq ${#shop_shipped[@]} ] && ! grep -v '^127\.0\.0\.1:5005[1-7]->$' <<<"$ports"
+  [ "$(wc -l <<<"$ports")" -eq $((${#shop_shipped[@]} + 1)) ] && ! grep -vE '^127\.0\.0\.1:(5005[1-8]|5000)->$' <<<"$ports"
 }
 
 keeps_passwords_apart() {
@@ -217,7 +217,7 @@ for target in "${targets[@]}"; do
 done
 docker images --format '{{.Repository}} {{.Size}}' | grep '^ordershop' | sort
 say "images: $SECONDS s"
-for service in "${shop_shipped[@]}"; do
+for service in "${shop_shipped[@]}" gateway; do
   expect "the image $service says its version" says_its_version "$service"
 done
 expect "any user id does, with nothing writable but volumes" runs_as_any_user
@@ -236,7 +236,7 @@ expect "data outlives containers" keeps_the_data
 expect "what a power cut left half-written is mended before Redis starts" mends_a_torn_log
 expect "the documented commands do what they say" documented_commands_work
 expect "and the shop comes up again" comes_up
-for service in "${shop_shipped[@]}" redis; do
+for service in "${shop_shipped[@]}" gateway redis; do
   expect "$service ends in time with status 0" ends_with_status_0 "$service"
 done
 expect "nothing is left behind" leaves_nothing_behind
