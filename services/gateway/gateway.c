@@ -84,7 +84,7 @@ static struct status open_server(struct gateway *gateway) {
       .certificate = settings->certificate,
       .key = settings->key,
       .admit = gateway_admit,
-      .handle = gateway_handle,
+      .handle_request = gateway_handle,
       .refuse = answer_error,
       .user = gateway,
   };

@@ -216,7 +216,7 @@ static void read_body(void *argument) {
 }
 
 /* Returns NULL if the body is unfit, which is answered then. */
-static coroutine_fn json_t *take_body(const struct v1_request *v1) {
+static json_t *take_body(const struct v1_request *v1) {
   struct body body = {.v1 = v1};
   if (!body_is(v1->http, "application/json") || http_request_header(v1->http, "Content-Encoding")) {
     answer_error(v1->http, 415, "The body must be application/json, in UTF-8, and not compressed.");

@@ -94,30 +94,10 @@ redis_has_nothing_of_the_shop() {
   ! grep -i ordershop "$shop_folder/redis-names"
 }
 
-# The shop's command line knows neither the service nor its types. tail_notes ADDRESS ARGUMENT...
-tail_notes() {
-  env ${1:+"ORDERSHOP_NOTE_ADDRESS=$1"} ORDERSHOP_PORT_BASE=1 "$ORDERSHOP_BIN/ordershop" events tail --no-follow \
-    --redis-url "redis://127.0.0.1:$(port_of redis)/0" "${@:2}" >"$shop_folder/tail" 2>&1
-}
-shows() { grep -q -- "$1" "$shop_folder/tail"; }
-service_is_asked_for_its_types() {
-  tail_notes "127.0.0.1:$(spare_port)" && shows 'note *created  .* text=hello' &&
-    tail_notes "127.0.0.1:$(spare_port)" --json && shows '"note":{"id":"[-0-9a-f]*","text":"hello",'
-}
-without_its_address_nothing_is_known() { tail_notes '' && shows 'note *created .*no type is known'; }
-its_absence_is_told_once() {
-  tail_notes 127.0.0.1:1 && shows 'no type is known' &&
-    [ "$(grep -c "note can't be asked for its types: .*127.0.0.1:1" "$shop_folder/tail")" = 1 ]
-}
-a_set_has_its_types() {
-  protoc -I "$ORDERSHOP_SOURCE/tests/packages/outside/proto" --include_imports \
-    --descriptor_set_out="$shop_folder/notes.pb" notes/v1/note.proto &&
-    tail_notes '' --descriptor-set "$shop_folder/notes.pb" && shows 'text=hello'
-}
 set_is_refused() { # set_is_refused FILE PATTERN
   local status=0
-  tail_notes '' --descriptor-set "$1" || status=$?
-  [ "$status" -eq 2 ] && shows "descriptor-set: $1: $2"
+  "$ORDERSHOP_BIN/ordershop" events tail --no-follow --descriptor-set "$1" >"$shop_folder/tail" 2>&1 || status=$?
+  [ "$status" -eq 2 ] && grep -q -- "descriptor-set: $1: $2" "$shop_folder/tail"
 }
 
 help_names_its_own_variables() {
@@ -147,11 +127,7 @@ expect "the position of a command is told under its own key" tells_its_position
 expect "an error is of its own domain" error_is_of_its_domain
 expect "a position is awaited under its own key alone" position_is_read_under_its_key
 expect "its Redis has no key, function or client of the shop's name" redis_has_nothing_of_the_shop
-expect "the shop's command line asks it for the types of its events" service_is_asked_for_its_types
-expect "where it isn't known its events are shown as such" without_its_address_nothing_is_known
-expect "when it can't be asked that is told, once" its_absence_is_told_once
-expect "a descriptor set names its types, too" a_set_has_its_types
-expect "a file that is none is refused" set_is_refused "$ORDERSHOP_SOURCE/services/common/shop.h" "The descriptor set"
+expect "a file that is no descriptor set is refused" set_is_refused "$ORDERSHOP_SOURCE/services/common/shop.h" "The descriptor set"
 expect "a file that isn't there is named" set_is_refused /nowhere "No such file"
 expect "nor is a folder a set" set_is_refused /tmp "Is a directory"
 expect "its help names its own variables" help_names_its_own_variables

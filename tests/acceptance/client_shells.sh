@@ -75,7 +75,7 @@ manual_has_every_command() {
     for verb in $(ordershop __complete -- "$noun" '' | cut -f 1); do
       grep -F ".SS ordershop $noun $verb" "$shop_folder/ordershop.1" >/dev/null || { say "no $noun $verb" && return 1; }
     done
-  done < <(ordershop __complete -- '' | cut -f 1 | grep -vx 'stock\|help\|health\|completion\|status\|demo')
+  done < <(ordershop __complete -- '' | cut -f 1 | grep -vx 'stock\|event\|help\|health\|completion\|status\|demo')
 }
 
 # All that a formatter has to say about a page; nothing is what is wanted.

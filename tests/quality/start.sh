@@ -34,7 +34,7 @@ configured() {
   done
   exec env -i PATH="$PATH" ${ASAN_OPTIONS:+ASAN_OPTIONS="$ASAN_OPTIONS"} ${LSAN_OPTIONS:+LSAN_OPTIONS="$LSAN_OPTIONS"} \
     ORDERSHOP_LISTEN="127.0.0.1:$(spare_port)" ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
-    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" "${variables[@]}" \
+    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" ORDERSHOP_EVENT_FOLDER="$shop_folder/event" "${variables[@]}" \
     "$ORDERSHOP_BIN/ordershop-$service" "${flags[@]}"
 }
 
@@ -102,7 +102,7 @@ readonly own_bad_values=(
   mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=0 mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=5d
   mail:ORDERSHOP_SMTP_TLS=maybe mail:ORDERSHOP_SMTP_TIMEOUT=0 mail:ORDERSHOP_SMTP_TIMEOUT=x
   mail:ORDERSHOP_SMTP_PASSWORD_FILE=/nowhere/at/all mail:ORDERSHOP_SMTP_CA_FILE=/nowhere/at/all
-  mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail
+  mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail event:ORDERSHOP_EVENT_FOLDER=/dev/null/event
 )
 
 refuses_all_of() { # SERVICE VARIABLE=VALUE...
@@ -141,7 +141,7 @@ every_variable_is_tried() {
 empty_variables_are_unset() { # SERVICE
   local variable empty=()
   while read -r variable; do
-    case $variable in ORDERSHOP_LISTEN | ORDERSHOP_MAIL_FOLDER | ORDERSHOP_REDIS_URL) continue ;; esac
+    case $variable in ORDERSHOP_LISTEN | ORDERSHOP_MAIL_FOLDER | ORDERSHOP_EVENT_FOLDER | ORDERSHOP_REDIS_URL) continue ;; esac
     empty+=("$variable=")
   done < <("$ORDERSHOP_BIN/ordershop-$1" --help | grep -o 'ORDERSHOP_[A-Z_]*' | sort -u)
   starts "$1" "${empty[@]}"

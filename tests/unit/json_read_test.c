@@ -210,40 +210,40 @@ static const char *member_of(const char *text, const char *name) {
 
 static void integers_are_numbers_or_texts_of_their_range(void) {
   BECOMES("{\"int32One\": -2147483648}", "int32One", "-2147483648");
-  BECOMES("{\"int32One\": 2147483648}", "int32One", "int32_one is not a whole number of 32 bits");
-  BECOMES("{\"int32One\": 1.5}", "int32One", "int32_one is not a whole number of 32 bits");
+  BECOMES("{\"int32One\": 2147483648}", "int32One", "int32One is not a whole number of 32 bits");
+  BECOMES("{\"int32One\": 1.5}", "int32One", "int32One is not a whole number of 32 bits");
   BECOMES("{\"int32One\": 1e2}", "int32One", "100");
-  BECOMES("{\"int32One\": \" 1\"}", "int32One", "int32_one is not a whole number of 32 bits");
-  BECOMES("{\"int32One\": \"\"}", "int32One", "int32_one is not a whole number of 32 bits");
-  BECOMES("{\"int32One\": true}", "int32One", "int32_one is not a whole number of 32 bits");
+  BECOMES("{\"int32One\": \" 1\"}", "int32One", "int32One is not a whole number of 32 bits");
+  BECOMES("{\"int32One\": \"\"}", "int32One", "int32One is not a whole number of 32 bits");
+  BECOMES("{\"int32One\": true}", "int32One", "int32One is not a whole number of 32 bits");
   BECOMES("{\"int64One\": \"9223372036854775807\"}", "int64One", "\"9223372036854775807\"");
-  BECOMES("{\"int64One\": \"9223372036854775808\"}", "int64One", "int64_one is not a whole number of 64 bits");
+  BECOMES("{\"int64One\": \"9223372036854775808\"}", "int64One", "int64One is not a whole number of 64 bits");
   BECOMES("{\"int64One\": 9223372036854775807}", "int64One", "\"9223372036854775807\"");
-  BECOMES("{\"int64One\": 1e19}", "int64One", "int64_one is not a whole number of 64 bits");
+  BECOMES("{\"int64One\": 1e19}", "int64One", "int64One is not a whole number of 64 bits");
   BECOMES("{\"uint32One\": 4294967295}", "uint32One", "4294967295");
-  BECOMES("{\"uint32One\": -1}", "uint32One", "uint32_one is not a number from 0 to 2^32 - 1");
+  BECOMES("{\"uint32One\": -1}", "uint32One", "uint32One is not a number from 0 to 2^32 - 1");
   BECOMES("{\"uint64One\": \"18446744073709551615\"}", "uint64One", "\"18446744073709551615\"");
-  BECOMES("{\"uint64One\": \"-1\"}", "uint64One", "uint64_one is not a number from 0 to 2^64 - 1");
+  BECOMES("{\"uint64One\": \"-1\"}", "uint64One", "uint64One is not a number from 0 to 2^64 - 1");
 }
 
 static void reals_are_numbers_or_texts_that_stand_for_them(void) {
   BECOMES("{\"doubleOne\": \"NaN\"}", "doubleOne", "\"NaN\"");
   BECOMES("{\"doubleOne\": \"-Infinity\"}", "doubleOne", "\"-Infinity\"");
   BECOMES("{\"doubleOne\": \"1.25\"}", "doubleOne", "1.25");
-  BECOMES("{\"doubleOne\": \"inf\"}", "doubleOne", "double_one is not a number");
-  BECOMES("{\"doubleOne\": \"0x10\"}", "doubleOne", "double_one is not a number");
-  BECOMES("{\"doubleOne\": \"1e999\"}", "doubleOne", "double_one is not a number");
+  BECOMES("{\"doubleOne\": \"inf\"}", "doubleOne", "doubleOne is not a number");
+  BECOMES("{\"doubleOne\": \"0x10\"}", "doubleOne", "doubleOne is not a number");
+  BECOMES("{\"doubleOne\": \"1e999\"}", "doubleOne", "doubleOne is not a number");
   BECOMES("{\"floatOne\": 0.1}", "floatOne", "0.10000000000000001");
-  BECOMES("{\"floatOne\": 1e39}", "floatOne", "float_one is too large a number");
+  BECOMES("{\"floatOne\": 1e39}", "floatOne", "floatOne is too large a number");
 }
 
 static void bytes_are_base64_of_either_alphabet(void) {
   BECOMES("{\"bytesOne\": \"+/8=\"}", "bytesOne", "\"+/8=\"");
   BECOMES("{\"bytesOne\": \"-_8\"}", "bytesOne", "\"+/8=\"");
   BECOMES("{\"bytesOne\": \"\"}", "bytesOne", "\"\"");
-  BECOMES("{\"bytesOne\": \"A\"}", "bytesOne", "bytes_one is not base64");
-  BECOMES("{\"bytesOne\": \"AA=\"}", "bytesOne", "bytes_one is not base64");
-  BECOMES("{\"bytesOne\": \"A A=\"}", "bytesOne", "bytes_one is not base64");
+  BECOMES("{\"bytesOne\": \"A\"}", "bytesOne", "bytesOne is not base64");
+  BECOMES("{\"bytesOne\": \"AA=\"}", "bytesOne", "bytesOne is not base64");
+  BECOMES("{\"bytesOne\": \"A A=\"}", "bytesOne", "bytesOne is not base64");
 }
 
 static void enums_are_names_or_numbers(void) {
@@ -268,8 +268,8 @@ static void lists_have_elements_of_any_type(void) {
 
 static void maps_are_objects(void) {
   BECOMES("{\"priceList\": {\"b\": 2, \"a\": \"1\"}}", "priceList", "{\"b\":\"2\",\"a\":\"1\"}");
-  BECOMES("{\"priceList\": []}", "priceList", "price_list is not an object");
-  BECOMES("{\"priceList\": {\"a\": null}}", "priceList", "price_list[\"a\"] is null");
+  BECOMES("{\"priceList\": []}", "priceList", "priceList is not an object");
+  BECOMES("{\"priceList\": {\"a\": null}}", "priceList", "priceList[\"a\"] is null");
 }
 
 static void times_are_of_rfc_3339(void) {
@@ -313,7 +313,7 @@ static void what_is_optional_tells_whether_it_is_set(void) {
 static void of_a_oneof_one_is_set(void) {
   BECOMES("{\"byNumber\": 0}", "byNumber", "0");
   BECOMES("{\"byNumber\": 0}", "byText", "(absent)");
-  BECOMES("{\"byNumber\": 0, \"byText\": \"x\"}", "byText", "by_text can't be set beside another one of its kind");
+  BECOMES("{\"byNumber\": 0, \"byText\": \"x\"}", "byText", "byText can't be set beside another one of its kind");
   BECOMES("{\"byNumber\": null, \"byText\": \"x\"}", "byText", "\"x\"");
 }
 

@@ -257,9 +257,12 @@ struct  Ordershop__V1__Stream
    */
   int64_t length;
   /*
-   * Ids of its first and last entry; empty if it has none.
+   * Id of its first entry; empty if it has none.
    */
   char *first_entry;
+  /*
+   * Id of its last entry; empty if it has none.
+   */
   char *last_entry;
   /*
    * Names of the services that read it.

@@ -343,10 +343,10 @@ static void resume(void *argument) {
   serve(server);
 }
 
-static void handle(void *argument) {
+static coroutine_fn void handle(void *argument) {
   struct exchange *exchange = argument;
   struct http_server *server = exchange->server;
-  server->options.handle(&exchange->request);
+  server->options.handle_request(&exchange->request);
   if (!exchange->code) refuse(exchange, CODE_FAILED, "there is no answer");
   server->requests--;
   condition_signal_all(&server->change);
@@ -513,7 +513,7 @@ static void start_listening(void *argument) {
   listener_start(((struct http_server *)argument)->listener);
 }
 
-coroutine_fn void http_server_start(struct http_server *server) {
+void http_server_start(struct http_server *server) {
   server->ticks = true;
   loop_spawn(server->loop, run_ticks, server);
   coroutine_on_loop_stack(start_listening, server);

@@ -4,7 +4,8 @@
  *   static coroutine_fn void greet(struct http_request *request) {
  *     http_answer(request, 200, "text/plain", "hello", 5);
  *   }
- *   const struct http_server_options options = {.listen = "localhost:8080", .handle = greet, .refuse = refuse, ...};
+ *   const struct http_server_options options = {.listen = "localhost:8080", .handle_request = greet, .refuse = refuse,
+ * ...};
  *
  * Everything that comes from outside has a limit: connections, also of one address (loop/listener.h), the bytes of
  * headers and of a body, the bytes of all bodies together, requests at once, the time that a request takes to arrive,
@@ -51,7 +52,7 @@ struct http_server_options {
   /* Optional: looks at a request before its body is read. If it answers, the request isn't handled. Loop's stack. */
   void (*admit)(struct http_request *request);
   /* Answers. What it leaves unanswered is answered with 500. */
-  coroutine_fn void (*handle)(struct http_request *request);
+  coroutine_fn void (*handle_request)(struct http_request *request);
   /* Answers in place of the server, so that all errors look alike. Must not yield; loop's stack. */
   void (*refuse)(struct http_request *request, int code, const char *message);
   void *user;
@@ -66,7 +67,7 @@ struct status http_server_open(struct loop *loop, struct arena *arena, const str
 int http_server_port(const struct http_server *server);
 
 /* Takes connections from now on. For coroutines. */
-coroutine_fn void http_server_start(struct http_server *server);
+void http_server_start(struct http_server *server);
 
 /* Takes no more connections; returns when the requests that are there have been answered and read, at the latest after
  * `grace_ms`. */
