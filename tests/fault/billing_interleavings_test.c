@@ -115,7 +115,7 @@ static void another_billing_of_an_order_being_billed_waits_for_what_becomes_of_t
   const Ordershop__V1__Order *order = an_order(3);
   struct asking *billing = begin_billing_and_pause(billing_request(order->id, NULL), "billing.after_claim");
   struct ordershop_answer early =
-      ask_within(once, 200, ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
+      ask_within(once, 2000, ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
   CU_ASSERT_EQUAL(early.status.code, STATUS_DEADLINE_EXCEEDED);
   struct asking *other = ask_begin(once, ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
   assert_billed(release_and_end(billing, "billing.after_claim"), order, 300);
