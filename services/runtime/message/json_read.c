@@ -450,7 +450,7 @@ static struct status read_fields(struct reader *reader, const json_t *json, cons
     const ProtobufCFieldDescriptor *field = json_field(message->descriptor, key);
     if (!field && (reader->unknown == JSON_UNKNOWN_IGNORED || (tolerated && json_field(tolerated, key)))) continue;
     if (!field) return refuse_name(reader, message->descriptor, key);
-    const char *place = *name ? arena_printf(reader->arena, "%s.%s", name, key) : key;
+    const char *place = arena_printf(reader->arena, "%s%s%s", name, *name ? "." : "", key); /* outlives the JSON */
     struct status status = set_field(reader, value, message, field, place);
     if (!status_is_ok(status)) return status;
   }
