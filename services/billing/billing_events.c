@@ -71,16 +71,12 @@ static const char *order_customer(const struct event *event) {
 }
 
 const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS] = {
-    {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &billing_customers},
+    {.entity = &ordershop__v1__customer__descriptor, .projection = &billing_customers},
     {.entity = &ordershop__v1__order__descriptor,
-     .source = "order",
      .created = request_payment,
      .updated = keep_order,
      .deleted = keep_order,
      .key = order_customer,
      .want = want_customer},
-    {.entity = &ordershop__v1__billing__descriptor,
-     .source = "billing",
-     .created = acknowledge_payment,
-     .want = want_order},
+    {.entity = &ordershop__v1__billing__descriptor, .created = acknowledge_payment, .want = want_order},
 };

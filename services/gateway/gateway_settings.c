@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "shop_brand.h"
 #include "shop_ports.h"
-
-static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
-static const char *const log_formats[] = {"logfmt", "json", NULL};
 
 static const char purpose[] =
     "offers the shop over HTTP and JSON\n\nWith --check-health as the first argument: only asks the one that runs with "
@@ -21,13 +19,6 @@ struct texts {
   int64_t port;
   struct tls_texts identity, server;
 };
-
-static const char *check_listen(const char *value) {
-  const char *colon = strrchr(value, ':');
-  size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
-  bool fits = colon && colon > value && digits > 0 && digits <= 5 && !colon[1 + digits] && atoi(colon + 1) <= 65535;
-  return fits ? NULL : "an address and a port as in 127.0.0.1:5000 or [::]:5000";
-}
 
 static const char *check_hosts(const char *value) {
   return value[strcspn(value, " /@:")] ? "names or IPv4 addresses without ports, separated by commas" : NULL;
@@ -83,7 +74,8 @@ static size_t add_peers(struct arena *arena, struct setting *settings, struct ga
   return COUNT;
 }
 
-static size_t add_own(struct setting *settings, struct gateway_settings *values, struct texts *texts) {
+/* Where it serves, whom, and for how long. */
+static size_t add_serving(struct setting *settings, struct gateway_settings *values, struct texts *texts) {
   const struct setting own[] = {
       {.variable = "ORDERSHOP_GATEWAY_PORT",
        .kind = SETTING_INTEGER,
@@ -96,7 +88,7 @@ static size_t add_own(struct setting *settings, struct gateway_settings *values,
        .kind = SETTING_TEXT,
        .target = &texts->listen,
        .help = "address and port to serve on instead, e.g. [::]:5000",
-       .check = check_listen},
+       .check = config_check_listen},
       {.variable = "ORDERSHOP_GATEWAY_HOSTS",
        .kind = SETTING_TEXT,
        .target = &texts->hosts,
@@ -139,6 +131,14 @@ static size_t add_own(struct setting *settings, struct gateway_settings *values,
        .help = "the most that one may ask for",
        .min = 1,
        .max = 3600000},
+  };
+  memcpy(settings, own, sizeof own);
+  return sizeof own / sizeof *own;
+}
+
+/* What it has in common with the services. */
+static size_t add_common(struct setting *settings, struct gateway_settings *values, struct texts *texts) {
+  const struct setting own[] = {
       {.variable = "ORDERSHOP_TLS_CERTIFICATE_FILE",
        .kind = SETTING_TEXT,
        .target = &texts->identity.certificate,
@@ -178,13 +178,13 @@ static size_t add_own(struct setting *settings, struct gateway_settings *values,
        .target = &values->log_level,
        .fallback = "info",
        .help = "what to log at least",
-       .choices = log_levels},
+       .choices = log_level_names},
       {.variable = "ORDERSHOP_LOG_FORMAT",
        .kind = SETTING_CHOICE,
        .target = &values->log_format,
        .fallback = "logfmt",
        .help = "how to log",
-       .choices = log_formats},
+       .choices = log_format_names},
   };
   memcpy(settings, own, sizeof own);
   return sizeof own / sizeof *own;
@@ -208,7 +208,8 @@ struct status gateway_settings_read(struct arena *arena, int argc, char **argv, 
   enum { SETTINGS_MAX = 256 };
   struct setting *settings = arena_calloc(arena, SETTINGS_MAX, sizeof *settings);
   struct texts texts = {0};
-  size_t count = add_own(settings, ret_settings, &texts);
+  size_t count = add_serving(settings, ret_settings, &texts);
+  count += add_common(settings + count, ret_settings, &texts);
   count += add_peers(arena, settings + count, ret_settings);
   struct status status = config_read(arena, shop_brand.environment_prefix, "ordershop-gateway", purpose, settings,
                                      count, argc, argv, ret_outcome);

@@ -312,7 +312,7 @@ static coroutine_fn struct status deliver_created(struct work *work, const struc
 }
 
 const struct subscription mail_subscriptions[MAIL_SUBSCRIPTIONS] = {
-    {.entity = &ordershop__v1__mail__descriptor, .source = "mail", .created_run = deliver_created},
+    {.entity = &ordershop__v1__mail__descriptor, .created_run = deliver_created},
 };
 
 /* ---- mails that were deferred ----------------------------------------------------------------------------------- */

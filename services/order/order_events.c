@@ -16,10 +16,9 @@ static const char *billed_order(const struct event *event) {
 }
 
 const struct subscription order_subscriptions[ORDER_SUBSCRIPTIONS] = {
-    {.entity = &ordershop__v1__product__descriptor, .source = "product", .projection = &order_products},
-    {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &order_customers},
+    {.entity = &ordershop__v1__product__descriptor, .projection = &order_products},
+    {.entity = &ordershop__v1__customer__descriptor, .projection = &order_customers},
     {.entity = &ordershop__v1__billing__descriptor,
-     .source = "billing",
      .created = order_claim_settle,
      .deleted = order_claim_free,
      .key = billed_order},

@@ -50,7 +50,10 @@ memory_is_below() { [ "$(memory_kib "$1")" -lt "$2" ]; }
 # What a sanitizer keeps for itself says nothing.
 memory_becomes() { [ "$shop_slowness" -gt 1 ] || wait_until 180 memory_is_below "$1" "$2"; }
 
-nothing_is_reserved() { [ "$(redis ZCARD inventory_attempts)" -eq 0 ]; }
+nothing_is_reserved() {
+  local attempts
+  attempts=$(redis ZCARD inventory_attempts) && echo "$attempts attempts" && [ "$attempts" -eq 0 ]
+}
 
 # Thousands of calls are refused; where they are in two or three bouts, so are the lines.
 tells_of_it_in_few_lines() {

@@ -65,8 +65,7 @@ static struct event_store *open_store(struct context *context) {
 
 /* Of a service that was added to a running shop, before it has handled anything. */
 static void measure_without_a_position(struct context *context) {
-  static const struct subscription all = {
-      .entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &watcher_seen};
+  static const struct subscription all = {.entity = &ordershop__v1__customer__descriptor, .projection = &watcher_seen};
   struct event_store *store = open_store(context);
   const struct leader leader = {.store = store};
   const struct progress progress = progress_of(&leader, context->arena, &all, 1);
@@ -126,7 +125,7 @@ static void test_wait_on_an_idle_log_is_short(void) {
 
 static const struct view keeper_customers = {.name = "customers", .record = &ordershop__v1__customer__descriptor};
 static const struct subscription keeper_subscriptions[] = {
-    {.entity = &ordershop__v1__customer__descriptor, .source = "customer", .projection = &keeper_customers}};
+    {.entity = &ordershop__v1__customer__descriptor, .projection = &keeper_customers}};
 
 static bool is_active(void *consumer) {
   return consumer_state(consumer) == CONSUMER_ACTIVE;

@@ -9,11 +9,10 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "private_redis.h"
-#include "shop_brand.h"
+#include "private_store.h"
 #include "store/entity_store.h"
 #include "store/event_store.h"
 #include "suite.h"
-#include "watcher.h"
 
 #define ID "5f1b1c6e-0c4e-4f0e-9a63-6f2f3a1d7c10"
 
@@ -30,23 +29,6 @@ static int start_server(void) {
 static int stop_server(void) {
   private_redis_free(server);
   return 0;
-}
-
-static bool store_is_ready(void *store) {
-  return event_store_is_ready(store);
-}
-
-static struct event_store *open_store(struct context *context) {
-  private_redis_command(server, "FLUSHALL");
-  const struct event_store_options options = {.brand = &shop_brand,
-                                              .service = "customer",
-                                              .redis_url = private_redis_url(server),
-                                              .key_prefix = "",
-                                              .request_seconds = 100};
-  struct event_store *store;
-  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
-  CU_ASSERT_TRUE_FATAL(eventually(context, store_is_ready, store));
-  return store;
 }
 
 static enum transaction_outcome outcome_of(struct transaction *transaction, struct context *context) {
@@ -95,7 +77,7 @@ static Ordershop__V1__Customer *make_anew(struct event_store *store, struct cont
 }
 
 static void keep_the_second(struct context *context) {
-  struct event_store *store = open_store(context);
+  struct event_store *store = private_store_open(context, server, "customer");
   const Ordershop__V1__Customer *first = make_anew(store, context);
   CU_ASSERT_EQUAL(delete_as_loaded(store, context, first), TRANSACTION_REFUSED);
   CU_ASSERT_STRING_EQUAL(load(store, context)->name, "Second");
@@ -105,7 +87,7 @@ static void keep_the_second(struct context *context) {
 }
 
 static void leave_the_second(struct context *context) {
-  struct event_store *store = open_store(context);
+  struct event_store *store = private_store_open(context, server, "customer");
   Ordershop__V1__Customer *first = make_anew(store, context);
   CU_ASSERT_EQUAL(update_as_loaded(store, context, first), TRANSACTION_REFUSED);
   CU_ASSERT_STRING_EQUAL(load(store, context)->name, "Second");

@@ -10,11 +10,10 @@
 #include "loop/coroutine.h"
 #include "patience.h"
 #include "private_redis.h"
-#include "shop_brand.h"
+#include "private_store.h"
 #include "store/event_store.h"
 #include "store/transaction.h"
 #include "suite.h"
-#include "watcher.h"
 
 enum { MANY_KEYS = 300, MANY_VALUES = 9001, CALLS = 3 };
 
@@ -28,23 +27,6 @@ static int start_server(void) {
 static int stop_server(void) {
   private_redis_free(server);
   return 0;
-}
-
-static bool store_is_ready(void *store) {
-  return event_store_is_ready(store);
-}
-
-static struct event_store *open_store(struct context *context) {
-  private_redis_command(server, "FLUSHALL");
-  const struct event_store_options options = {.brand = &shop_brand,
-                                              .service = "tester",
-                                              .redis_url = private_redis_url(server),
-                                              .key_prefix = "",
-                                              .request_seconds = 100};
-  struct event_store *store;
-  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
-  CU_ASSERT_TRUE_FATAL(eventually(context, store_is_ready, store));
-  return store;
 }
 
 static bool is_done(struct transaction *transaction, struct context *context) {
@@ -63,7 +45,7 @@ static unsigned char *bytes_of_size(struct arena *arena, size_t size) {
 
 static void store_texts(struct context *context) {
   static const size_t sizes[] = {0, 1, 31, 32, 127, 128, 255, 256, 257, 65535, 65536, 100000};
-  struct event_store *store = open_store(context);
+  struct event_store *store = private_store_open(context, server, "tester");
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     const void *bytes = bytes_of_size(context->arena, sizes[i]);
     struct transaction set = transaction_of(store, context->arena), same = set, other = set;
@@ -92,7 +74,7 @@ static const char *key_of(struct arena *arena, int number) {
 
 /* More than one byte can tell, each named three times by other pointers. */
 static void name_many_keys(struct context *context) {
-  struct event_store *store = open_store(context);
+  struct event_store *store = private_store_open(context, server, "tester");
   struct transaction transaction = transaction_of(store, context->arena);
   for (int i = 0; i < MANY_KEYS; i++) transaction_require_absent(&transaction, key_of(context->arena, i));
   for (int i = 0; i < MANY_KEYS; i++) {
@@ -130,7 +112,7 @@ static void push_values(void *item) {
 }
 
 static void push_many_values(struct context *context) {
-  struct event_store *store = open_store(context);
+  struct event_store *store = private_store_open(context, server, "tester");
   struct call calls[CALLS];
   void *items[CALLS];
   for (int i = 0; i < CALLS; i++) {

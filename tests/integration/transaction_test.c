@@ -15,6 +15,7 @@
 #include "loop/loop.h"
 #include "patience.h"
 #include "private_redis.h"
+#include "private_store.h"
 #include "shop_brand.h"
 #include "store/commit.h"
 #include "store/event_store.h"
@@ -37,29 +38,11 @@ static int stop_server(void) {
 
 /* ---- many at once ----------------------------------------------------------------------------------------------- */
 
-static bool store_is_ready(void *store) {
-  return event_store_is_ready(store);
-}
-
-static struct event_store *open_store_at(struct context *context, const char *url) {
-  const struct event_store_options options = {.brand = &shop_brand,
-                                              .service = "tester",
-                                              .redis_url = url,
-                                              .redis_password = strchr(url, '@') ? "secret" : NULL,
-                                              .key_prefix = "",
-                                              .request_seconds = 100};
-  struct event_store *store;
-  CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
-  CU_ASSERT_TRUE_FATAL(eventually(context, store_is_ready, store));
-  return store;
-}
-
 static void run_once(struct event_store *store, struct context *context);
 
 /* On an empty Redis, which has the functions and a clock. */
 static struct event_store *open_store(struct context *context) {
-  private_redis_command(server, "FLUSHALL");
-  struct event_store *store = open_store_at(context, private_redis_url(server));
+  struct event_store *store = private_store_open(context, server, "tester");
   run_once(store, context);
   private_redis_command(server, "CONFIG RESETSTAT");
   return store;
@@ -507,8 +490,8 @@ static void be_later_than_their_causes(struct context *context) {
 static struct event_store *open_as_user(struct context *context, const char *rules) {
   event_store_close(open_store(context));
   private_redis_command(server, arena_printf(context->arena, "ACL SETUSER tester reset on >secret &* +@all %s", rules));
-  struct event_store *store =
-      open_store_at(context, arena_printf(context->arena, "redis://tester@127.0.0.1:%d/0", private_redis_port(server)));
+  struct event_store *store = private_store_open_at(
+      context, arena_printf(context->arena, "redis://tester@127.0.0.1:%d/0", private_redis_port(server)), "tester");
   private_redis_command(server, "CONFIG RESETSTAT");
   return store;
 }
@@ -764,7 +747,7 @@ static void tell_all_when_the_connection_goes(struct context *context) {
   }
   private_redis_restart(server);
   /* All of them: the last connection that meets the new server takes the others with it. */
-  CU_ASSERT_TRUE(eventually(context, store_is_ready, store));
+  CU_ASSERT_TRUE(eventually(context, private_store_is_ready, store));
   struct call *again = calls_of(context, 4, build_good);
   run_calls(store, again, 4);
   assert_all_done(again, 4);
@@ -875,7 +858,7 @@ static void count_many(void *item) {
 }
 
 static void count_as_a_process(struct context *context) {
-  struct event_store *store = open_store_at(context, private_redis_url(server));
+  struct event_store *store = private_store_open_at(context, private_redis_url(server), "tester");
   void *items[CALLERS];
   for (int i = 0; i < CALLERS; i++) items[i] = store;
   coroutine_for_each(count_many, items, CALLERS, CALLERS);

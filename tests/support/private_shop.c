@@ -415,6 +415,25 @@ void private_shop_release(struct private_shop *shop, enum ordershop_service serv
   unlink(point_path(shop, service, name, ".hit"));
 }
 
+/* The consumer has handled all that the log tells, and its outbox is empty: no call of its is under way. */
+static bool has_followed(struct private_redis *redis, const char *service) {
+  char clock[128];
+  const char *told = private_redis_command(redis, "GET ordershop_clock");
+  if (!told) return true; /* nothing has happened yet */
+  snprintf(clock, sizeof clock, "%.*s", (int)strcspn(told, " "), told);
+  const char *position = private_redis_command(redis, "HGET %s_position log", service);
+  return position && strcmp(position, clock) == 0 && private_redis_number(redis, "LLEN %s_outbox", service) == 0;
+}
+
+bool private_shop_is_quiet(struct private_shop *shop) {
+  static const char *const consumers[] = {"inventory", "order", "billing", "crm", "mail"};
+  for (size_t i = 0; i < sizeof consumers / sizeof consumers[0]; i++) {
+    if (!has_followed(shop->redis, consumers[i])) return false;
+  }
+  return private_redis_number(shop->redis, "XLEN events:mail_created") ==
+         private_redis_number(shop->redis, "XLEN events:mail_updated");
+}
+
 /* ---- logs ------------------------------------------------------------------------------------------------------- */
 
 int private_shop_log_lines(struct private_shop *shop, enum ordershop_service service, const char *text) {

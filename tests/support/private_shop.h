@@ -88,5 +88,9 @@ bool private_shop_await_point(struct private_shop *shop, enum ordershop_service 
 /* Lets what paused there go on, or takes the action back. */
 void private_shop_release(struct private_shop *shop, enum ordershop_service service, const char *name);
 
+/* Whether nothing is under way: all consumers have handled what the log tells, outboxes are empty, and each mail is
+ * delivered. */
+bool private_shop_is_quiet(struct private_shop *shop);
+
 /* How many lines of a service's log contain `text`. */
 int private_shop_log_lines(struct private_shop *shop, enum ordershop_service service, const char *text);

@@ -158,7 +158,7 @@ static struct status apply_run(struct work *work, const struct event *const *eve
   return reply->number == 1 ? status_ok() : lease_lost(work_arena(work));
 }
 
-#define CUSTOMER .entity = &ordershop__v1__customer__descriptor, .source = "customer"
+#define CUSTOMER .entity = &ordershop__v1__customer__descriptor
 
 static const struct subscription by_events[] = {
     {CUSTOMER, .created = apply, .updated = apply, .want = want},

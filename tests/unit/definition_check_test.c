@@ -92,10 +92,8 @@ static void make(struct parts *parts) {
                    .check = check},
       .other_resource = {.type = &parts->type},
       .view = {.name = "points", .record = &ordershop__v1__customer__descriptor},
-      .subscriptions = {{.entity = &ordershop__v1__order__descriptor, .source = "order", .created = apply},
-                        {.entity = &ordershop__v1__customer__descriptor,
-                         .source = "customer",
-                         .projection = &parts->view}},
+      .subscriptions = {{.entity = &ordershop__v1__order__descriptor, .created = apply},
+                        {.entity = &ordershop__v1__customer__descriptor, .projection = &parts->view}},
       .calls = {{.peer = "order", .name = "GetOrder"}, {.peer = "order", .name = "UpdateOrder"}},
       .outbox = {.service = &ordershop__v1__mail_service__descriptor,
                  .method = "BatchSendMails",
@@ -247,7 +245,6 @@ SPOIL(handler_and_projection, parts->subscriptions[1].updated = apply)
 SPOIL(other_projection, parts->view.record = &ordershop__v1__mail__descriptor)
 SPOIL(unlisted_projection, parts->definition.views[0] = NULL)
 SPOIL(key, parts->subscriptions[0].entity = &ordershop__v1__order_item__descriptor)
-SPOIL(source, parts->subscriptions[0].source = NULL)
 SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subscriptions.rows = NULL;
       parts->definition.subscriptions.count = 0)
 SPOIL(peer_name, parts->definition.peers[0].name = "Mail")
@@ -370,7 +367,6 @@ static const struct {
     {spoil_other_projection, "subscription to ordershop.v1.Customer: its projection, points, has other records"},
     {spoil_unlisted_projection, "subscription to ordershop.v1.Customer: its projection, points, is none of the"},
     {spoil_key, "subscription to ordershop.v1.OrderItem: has no key, and the entity no id"},
-    {spoil_source, "subscription to ordershop.v1.Order: its source, NULL, must be the name"},
     {spoil_housekeep, "housekeep: is never called"},
     {spoil_peer_name, "peer Mail: its name must be of a-z"},
     {spoil_peer_port, "peer mail: its port, -1, is none"},

@@ -291,3 +291,14 @@ struct status config_read_secret(struct arena *arena, const char *name, const ch
   const char *wrong = read_first_line(arena, path, ret_secret);
   return wrong ? refuse(arena, name, arena_printf(arena, "%s: %s", path, wrong)) : status_ok();
 }
+
+const char *config_check_listen(const char *value) {
+  const char *allowed = "an address and a port as in 127.0.0.1:50051 or [::]:50051";
+  const char *colon = strrchr(value, ':');
+  if (!colon || colon == value) return allowed;
+  bool bracketed = *value == '[' && colon[-1] == ']';
+  if (!bracketed && memchr(value, ':', (size_t)(colon - value))) return allowed;
+  size_t digits = strspn(colon + 1, "0123456789");
+  if (digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535) return allowed;
+  return NULL;
+}

@@ -48,6 +48,9 @@ struct status config_read(struct arena *arena, const char *prefix, const char *p
                           const struct setting *settings, size_t count, int argc, char **argv,
                           enum config_outcome *ret_outcome);
 
+/* A rule for addresses to serve on: host:port, with an IPv6 host in brackets. For `check`. */
+const char *config_check_listen(const char *value);
+
 /* Logs one warning for each variable of the environment that begins with `prefix` and is neither among `settings` nor
  * matches one of `known` (shell patterns, ends with NULL): a typo would otherwise go unnoticed. */
 void config_warn_of_unknown(const char *prefix, const struct setting *settings, size_t count, const char *const *known);

@@ -17,6 +17,9 @@
 #include "base/clock.h"
 #include "base/log_line.h"
 
+const char *const log_level_names[] = {"debug", "info", "warn", "error", NULL};
+const char *const log_format_names[] = {"logfmt", "json", NULL};
+
 enum {
   RING_BYTES = 256 * 1024,
   STOP_MAX_MS = 1000, /* what log_stop waits for a stopped reader */
@@ -162,11 +165,6 @@ static const char *time_text(void) {
   return text;
 }
 
-static const char *level_name(enum log_level level) {
-  static const char *const names[] = {"debug", "info", "warn", "error"};
-  return names[level];
-}
-
 static void add_pairs(struct log_line *line, va_list pairs) {
   const char *key;
   while ((key = va_arg(pairs, const char *))) {
@@ -192,7 +190,7 @@ static void line_write(const struct log_line *line, uint64_t missing) {
 static void line_begin(struct log_line *line, enum log_level level, const char *message) {
   log_line_begin(line, atomic_load_explicit(&line_format, memory_order_relaxed));
   log_line_add(line, "time", time_text());
-  log_line_add(line, "level", level_name(level));
+  log_line_add(line, "level", log_level_names[level]);
   if (service[0]) log_line_add(line, "service", service);
   log_line_add(line, "message", message);
 }

@@ -11,6 +11,9 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
+/* What settings call them, in the order of the enums; each ends with NULL. */
+extern const char *const log_level_names[], *const log_format_names[];
+
 /* Starts the writer thread. `name` is the service's name, on every line. Before that, and after log_stop, lines are
  * written directly. */
 void log_start(const char *name, enum log_level min, enum log_format format);

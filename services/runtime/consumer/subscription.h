@@ -2,8 +2,8 @@
 /* Subscription: which events of an entity a service listens to, and what it does with them.
  *
  *   static const struct subscription subscriptions[] = {
- *       {.entity = &notes__v1__note__descriptor, .source = "note", .created = add_count, .deleted = subtract_count},
- *       {.entity = &notes__v1__author__descriptor, .source = "author", .projection = &authors},
+ *       {.entity = &notes__v1__note__descriptor, .created = add_count, .deleted = subtract_count},
+ *       {.entity = &notes__v1__author__descriptor, .projection = &authors},
  *   };
  *
  * An entity has three streams: `<entity>_created`, `_updated` and `_deleted`, where <entity> is the message's name in
@@ -33,7 +33,6 @@ typedef coroutine_fn struct status event_run_handler(struct work *work, const st
 
 struct subscription {
   const ProtobufCMessageDescriptor *entity;
-  const char *source; /* the service that owns the entity: "customer" */
   /* For each stream at most one of the two is set; with neither, the service does not subscribe to that stream. */
   event_handler *created, *updated, *deleted;
   event_run_handler *created_run, *updated_run, *deleted_run;

@@ -92,10 +92,6 @@ static void check_subscription(struct mistakes *mistakes, size_t index) {
   if (!subscription->key && !message_has_field(subscription->entity, "id", PROTOBUF_C_TYPE_STRING, false)) {
     mistake(mistakes, where, "has no key, and the entity no id");
   }
-  if (!mistakes_is_name(subscription->source)) {
-    mistake(mistakes, where, "its source, %s, must be the name of the service that owns it",
-            mistakes_shown(subscription->source));
-  }
   struct arena *arena = mistakes->arena;
   size_t count;
   const struct subscribed_stream *streams = subscription_streams(arena, subscription, 1, &count);

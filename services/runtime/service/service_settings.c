@@ -8,21 +8,7 @@
 #include "base/log.h"
 #include "redis/redis_url.h"
 
-static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL};
 static const char *const tls_clients[] = {[RPC_CLIENTS_CERTIFIED] = "certified", [RPC_CLIENTS_ANY] = "any", NULL};
-static const char *const log_formats[] = {"logfmt", "json", NULL};
-
-/* host:port, with an IPv6 host in brackets. */
-static const char *check_listen(const char *value) {
-  const char *allowed = "an address and a port as in 127.0.0.1:50051 or [::]:50051";
-  const char *colon = strrchr(value, ':');
-  if (!colon || colon == value) return allowed;
-  bool bracketed = *value == '[' && colon[-1] == ']';
-  if (!bracketed && memchr(value, ':', (size_t)(colon - value))) return allowed;
-  size_t digits = strspn(colon + 1, "0123456789");
-  if (digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535) return allowed;
-  return NULL;
-}
 
 /* In a Redis Cluster all keys of a shop need one slot, hence `{shop1}:`; blanks and line breaks make keys unreadable.
  */
@@ -106,7 +92,7 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .target = &settings->listen,
        .fallback = arena_printf(arena, "127.0.0.1:%d", definition->port),
        .help = "address and port to serve on",
-       .check = check_listen},
+       .check = config_check_listen},
       {.variable = "REDIS_URL",
        .kind = SETTING_TEXT,
        .target = &settings->redis_url,
@@ -128,13 +114,13 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .target = &settings->log_level,
        .fallback = "info",
        .help = "what to log at least",
-       .choices = log_levels},
+       .choices = log_level_names},
       {.variable = "LOG_FORMAT",
        .kind = SETTING_CHOICE,
        .target = &settings->log_format,
        .fallback = "logfmt",
        .help = "how to log",
-       .choices = log_formats},
+       .choices = log_format_names},
       {.variable = "REQUEST_HOURS",
        .kind = SETTING_INTEGER,
        .target = &settings->request_hours,
@@ -181,7 +167,7 @@ static void add_connections(struct setting_list *list, const struct service_defi
        .kind = SETTING_TEXT,
        .target = &settings->health_listen,
        .help = "further address and port, plain text, that serves grpc.health.v1.Health alone, for probes",
-       .check = check_listen},
+       .check = config_check_listen},
       {.variable = "CONNECTION_MINUTES",
        .kind = SETTING_INTEGER,
        .target = &settings->connection_minutes,

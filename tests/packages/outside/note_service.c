@@ -48,7 +48,7 @@ static struct status add_count(struct work *work, const struct event *event) {
 }
 
 static const struct subscription subscriptions[] = {
-    {.entity = &notes__v1__note__descriptor, .source = "note", .created = add_count, .want = want_count},
+    {.entity = &notes__v1__note__descriptor, .created = add_count, .want = want_count},
 };
 
 static const struct service_definition note_service = {
