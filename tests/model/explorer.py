@@ -4,6 +4,7 @@
 A model is a module with SCENARIOS (name -> processes), WEAKENINGS (names of rules that can be left out), first(processes),
 next_states(state, processes, weakening) and violation(state), which tells what is wrong or None. States are hashable.
 """
+import os
 import sys
 from collections import deque
 
@@ -38,6 +39,9 @@ def find_violation(model, weakening, tell):
 
 def check(model):
     """The test: the protocol holds, and without any one of its rules it doesn't. Exits."""
+    if os.environ.get("ORDERSHOP_TEST_SLOWNESS", "1") != "1":
+        print("not applicable: a model has nothing that sanitizers see")
+        sys.exit(77)
     failed = 0
     for weakening in [None] + model.WEAKENINGS:
         print(f"without {weakening}:" if weakening else "the protocol:", flush=True)
