@@ -137,6 +137,7 @@ outside_service_works() { # FOLDER
     export NOTEBOOK_REDIS_URL=redis://127.0.0.1:7000/0
     $1/notebook-note >note.log 2>&1 & service=\$!
     trap 'kill \$service; wait \$service; redis-cli -p 7000 shutdown nosave' EXIT
+    for try in \$(seq 1200); do $1/notebook-note --check-health >/dev/null 2>&1 && break; sleep 0.05; done
     [ \"\$($1/notebook-note_client 127.0.0.1:50059 hello)\" = 'hello 1' ]
     for try in \$(seq 1200); do [ \"\$(redis-cli -p 7000 hexists note_counts hello)\" = 1 ] && exit 0; sleep 0.05; done
     cat note.log; exit 1"

@@ -28,7 +28,7 @@ readonly error_status=99
 start_checked() {
   launch "$1" env -u ORDERSHOP_SOURCE -u ORDERSHOP_BIN -u ORDERSHOP_REQUIRE_TOOLS -u MALLOC_PERTURB_ \
     ORDERSHOP_LISTEN="$(address_of "$1")" ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
-    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" \
+    ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" ORDERSHOP_EVENT_FOLDER="$shop_folder/event" \
     valgrind --quiet --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
     --error-exitcode=$error_status --num-callers=30 "$ORDERSHOP_BIN/ordershop-$1"
 }
