@@ -132,15 +132,18 @@ headers_stand_alone() {
     echo "#include \"$header\"" | gcc -x c -std=gnu11 -fsyntax-only $flags - || exit 1; done'
 }
 outside_service_works() { # FOLDER
-  on_machine "redis-server --port 7000 --save '' --daemonize yes >/dev/null
-    for try in \$(seq 1200); do [ \"\$(redis-cli -p 7000 ping 2>&1)\" != PONG ] || break; sleep 0.05; done
+  on_machine "within_a_minute() { for try in \$(seq 1200); do \"\$@\" && return; sleep 0.05; done; return 1; }
+    redis_answers() { [ \"\$(redis-cli -p 7000 ping 2>&1)\" = PONG ]; }
+    service_is_ready() { $1/notebook-note --check-health >/dev/null 2>&1; }
+    event_is_handled() { [ \"\$(redis-cli -p 7000 hexists note_counts hello)\" = 1 ]; }
+    redis-server --port 7000 --save '' --daemonize yes >/dev/null
+    within_a_minute redis_answers
     export NOTEBOOK_REDIS_URL=redis://127.0.0.1:7000/0
     $1/notebook-note >note.log 2>&1 & service=\$!
     trap 'kill \$service; wait \$service; redis-cli -p 7000 shutdown nosave' EXIT
-    for try in \$(seq 1200); do $1/notebook-note --check-health >/dev/null 2>&1 && break; sleep 0.05; done
+    within_a_minute service_is_ready
     [ \"\$($1/notebook-note_client 127.0.0.1:50059 hello)\" = 'hello 1' ]
-    for try in \$(seq 1200); do [ \"\$(redis-cli -p 7000 hexists note_counts hello)\" = 1 ] && exit 0; sleep 0.05; done
-    cat note.log; exit 1"
+    within_a_minute event_is_handled || { cat note.log; exit 1; }"
 }
 
 # --- An upgrade ---

@@ -64,13 +64,15 @@ tells_of_it_in_few_lines() {
   [ "$lines" -le 3 ]
 }
 
+readonly flood_seconds=6
+
 # Measures what orders a second are possible, then asks for five times as many, with deadlines of a second.
 flood() {
   load --in-flight 16 --seconds 4
   possible=$(jq '.perSecond | floor' "$shop_folder/load.json")
   memory=$(memory_kib order)
-  asked=$((possible * 5 * 6))
-  load --rate $((possible * 5)) --deadline 1000 --seconds 6
+  asked=$((possible * 5 * flood_seconds))
+  load --rate $((possible * 5)) --deadline 1000 --seconds $flood_seconds
 }
 
 # Nearly all of it, where the machine has nothing else to do; a busy one has bad seconds. Without admission it is nothing.

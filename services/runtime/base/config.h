@@ -48,7 +48,8 @@ struct status config_read(struct arena *arena, const char *prefix, const char *p
                           const struct setting *settings, size_t count, int argc, char **argv,
                           enum config_outcome *ret_outcome);
 
-/* A rule for addresses to serve on: host:port, with an IPv6 host in brackets. For `check`. */
+/* For `check` of a setting: returns NULL if `value` is an address to serve on, which is host:port with an IPv6 host in
+ * brackets, else what is allowed. */
 const char *config_check_listen(const char *value);
 
 /* Logs one warning for each variable of the environment that begins with `prefix` and is neither among `settings` nor
