@@ -68,19 +68,22 @@ void answer_retry_after(struct http_request *request, struct status status) {
   http_answer_header(request, "Retry-After", arena_printf(request->arena, "%lld", (long long)seconds));
 }
 
-static json_t *error_json(int code, const char *message, const char *status, json_t *details) {
+static json_t *error_object(int code, const char *message, const char *status, json_t *details) {
   return json_pack("{s:{s:i,s:s%,s:s,s:o}}", "error", "code", code, "message", message, strlen(message), "status",
                    status, "details", details);
 }
 
-void answer_status_as(struct http_request *request, int code, struct status status) {
-  answer_retry_after(request, status);
+json_t *error_json(struct arena *arena, int code, struct status status) {
   const char *message = status.message ? status.message : "";
   json_t *text = json_string(message); /* NULL if a peer's is no UTF-8 */
   if (!text) message = "(the message is no text)";
   json_decref(text);
-  answer_json(request, code,
-              error_json(code, message, status_code_name(status.code), details_json(request->arena, status)));
+  return error_object(code, message, status_code_name(status.code), details_json(arena, status));
+}
+
+void answer_status_as(struct http_request *request, int code, struct status status) {
+  answer_retry_after(request, status);
+  answer_json(request, code, error_json(request->arena, code, status));
 }
 
 void answer_status(struct http_request *request, struct status status) {
@@ -111,5 +114,5 @@ static const char *status_of(int code) {
 
 void answer_error(struct http_request *request, int code, const char *message) {
   if (code == 503) http_answer_header(request, "Retry-After", "1");
-  answer_json(request, code, error_json(code, message, status_of(code), json_array()));
+  answer_json(request, code, error_object(code, message, status_of(code), json_array()));
 }

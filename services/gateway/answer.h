@@ -24,6 +24,9 @@ void answer_error(struct http_request *request, int code, const char *message);
 /* Returns the code of HTTP that stands for a status (google/rpc/code.proto). */
 int http_code(enum status_code code);
 
+/* Returns the body of an error's answer. The caller owns it. */
+json_t *error_json(struct arena *arena, int code, struct status status);
+
 /* Returns the details, each {"@type": "type.googleapis.com/google.rpc.ErrorInfo", ...}. The caller owns the list. */
 json_t *details_json(struct arena *arena, struct status status);
 

@@ -72,7 +72,7 @@ static bool answer_origin(const struct gateway *gateway, struct http_request *re
   http_answer_header(request, "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
   http_answer_header(request, "Access-Control-Allow-Headers",
                      "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, Idempotency-Key, "
-                     "If-Match, ordershop-after, traceparent");
+                     "If-Match, Last-Event-ID, ordershop-after, traceparent");
   http_answer_header(request, "Access-Control-Max-Age", "7200");
   http_answer(request, 204, NULL, "", 0);
   return true;

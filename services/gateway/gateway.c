@@ -13,6 +13,7 @@
 #include "base/standard_descriptors.h"
 #include "base/systemd_notify.h"
 #include "base/version.h"
+#include "event_stream.h"
 #include "gateway_health.h"
 #include "loop/crash.h"
 #include "loop/signal_watch.h"
@@ -116,6 +117,7 @@ static coroutine_fn void run(void *argument) {
   http_server_drain(gateway->server, gateway->settings.grace_seconds * 1000);
   if (http_server_requests(gateway->server) > 0) abandon_requests(gateway);
   http_server_free(gateway->server);
+  event_streams_close(gateway->event_streams);
   for (size_t i = 0; i < gateway->settings.peer_count; i++) rpc_channel_close(gateway->channels[i]);
   signal_watch_close(life->terminate);
   signal_watch_close(life->interrupt);
@@ -142,6 +144,7 @@ static void serve(struct life *life) {
   gateway->loop = loop_new(NULL);
   watch_signals(life);
   struct status status = open_contract(gateway);
+  gateway->event_streams = event_streams_new(gateway);
   if (status_is_ok(status)) status = open_server(gateway);
   if (!status_is_ok(status)) fail(status);
   loop_spawn(gateway->loop, run, life);

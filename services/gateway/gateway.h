@@ -17,7 +17,8 @@ struct gateway {
   const char *openapi; /* the document, in JSON */
   struct http_server *server;
   struct rpc_channel **channels; /* of settings.peers, in their order */
-  struct position position;      /* of the latest command that went through here; log_time 0: none yet */
+  struct event_streams *event_streams;
+  struct position position; /* of the latest command that went through here; log_time 0: none yet */
   bool stopping;
 };
 

@@ -17,6 +17,7 @@ struct gateway_settings {
   int log_level, log_format;
   int64_t grace_seconds;
   int64_t connections, connections_per_address;
+  int64_t event_streams, event_streams_per_address;
   int64_t deadline_ms, deadline_max_ms;
   const char **hosts, **origins;        /* end with NULL */
   const char *write_token, *read_token; /* NULL if there is none */

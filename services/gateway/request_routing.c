@@ -4,6 +4,7 @@
 
 #include "answer.h"
 #include "connect_call.h"
+#include "event_stream.h"
 #include "gatekeeper.h"
 #include "gateway.h"
 #include "resource_call.h"
@@ -67,6 +68,10 @@ static bool answer_document(const struct gateway *gateway, struct http_request *
 coroutine_fn void gateway_handle(struct http_request *request) {
   struct gateway *gateway = request->user;
   if (answer_document(gateway, request)) return;
+  if (strcmp(request->path, EVENT_STREAM_PATH) == 0) {
+    event_stream(gateway, request);
+    return;
+  }
   const struct api_method *method = contract_method(gateway->contract, request->path);
   if (method || connect_is_path(request->path)) {
     connect_call(gateway, request, method);

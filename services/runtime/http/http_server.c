@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/http_server.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,22 +23,39 @@ enum {
   UNACKNOWLEDGED_MS = 20 * 1000,
   HEADERS_MAX = 100,
   CODE_FAILED = 500,
+  WAITING_BYTES = 64 * 1024, /* of a stream, after which its handler waits for the peer */
+  BLOCK_BYTES = 16 * 1024,   /* that libmicrohttpd takes of a stream at once */
 };
 
 /* What a connection is doing, which says how long it may take. */
-enum phase { PHASE_NEW, PHASE_IDLE, PHASE_ARRIVING, PHASE_HANDLED, PHASE_ANSWERING };
+enum phase { PHASE_NEW, PHASE_IDLE, PHASE_ARRIVING, PHASE_HANDLED, PHASE_STREAMING, PHASE_ANSWERING };
+
+struct exchange;
 
 struct peer {
   struct http_server *server;
   int descriptor;
   enum phase phase;
   int64_t since_us;
+  struct exchange *exchange; /* NULL between two */
   struct peer *next, **link;
 };
 
 struct header {
   const char *name, *value;
   struct header *next;
+};
+
+/* What a stream has still to send. libmicrohttpd takes it when the peer has room; meanwhile, and while there is
+ * nothing, the connection is suspended, and so does not notice that its peer leaves. */
+struct outflow {
+  bool is_open;   /* it is a stream */
+  bool suspended; /* libmicrohttpd waits to be told that there is more */
+  bool over;      /* no more will follow */
+  bool gone;      /* nobody takes it */
+  char *bytes;
+  size_t size, room;
+  int64_t taken_us; /* when the peer last took something */
 };
 
 /* A request and its answer. */
@@ -49,6 +68,9 @@ struct exchange {
   char *body;
   size_t body_room;
   bool begun, has_body, too_large, handled;
+  struct coroutine *handler; /* while it runs */
+  bool completed;            /* libmicrohttpd knows it no more; its handler ends it */
+  struct outflow outflow;
   /* the answer; code 0: there is none yet */
   int code;
   const void *bytes;
@@ -65,6 +87,7 @@ struct http_server {
   struct condition change;
   struct peer *peers;
   size_t requests; /* being handled */
+  size_t streams;  /* of them, those whose answers go on */
   size_t body_bytes;
   bool behind; /* libmicrohttpd has more to do than fitted into the turn */
   bool draining, closing, ticks;
@@ -88,6 +111,7 @@ static int64_t limit_us(const struct peer *peer) {
     case PHASE_ANSWERING:
       return options->answer_ms * 1000;
     case PHASE_HANDLED:
+    case PHASE_STREAMING:
       break; /* whoever handles it has a deadline */
   }
   return INT64_MAX;
@@ -142,6 +166,17 @@ const char *http_request_header(const struct http_request *request, const char *
   return value;
 }
 
+static const char *address_of(struct arena *arena, struct MHD_Connection *connection) {
+  const struct sockaddr *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+  char *text = arena_calloc(arena, INET6_ADDRSTRLEN, 1);
+  if (address->sa_family == AF_INET) {
+    inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text, INET6_ADDRSTRLEN);
+  } else if (address->sa_family == AF_INET6) {
+    inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text, INET6_ADDRSTRLEN);
+  }
+  return text;
+}
+
 /* The first that is called for a request, with its target as it was sent. */
 static void *on_target(void *argument, const char *target, struct MHD_Connection *connection) {
   struct http_server *server = argument;
@@ -152,12 +187,26 @@ static void *on_target(void *argument, const char *target, struct MHD_Connection
                                             .path = arena_memdup(arena, target, path),
                                             .query = target[path] ? arena_strdup(arena, target + path + 1) : "",
                                             .body = "",
+                                            .address = address_of(arena, connection),
                                             .user = server->options.user};
   exchange->server = server;
   exchange->connection = connection;
   exchange->peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+  exchange->peer->exchange = exchange;
   enter(exchange->peer, PHASE_ARRIVING);
   return exchange;
+}
+
+static void exchange_free(struct exchange *exchange) {
+  free(exchange->body);
+  free(exchange->outflow.bytes);
+  arena_free(exchange->request.arena);
+}
+
+/* Its handler is to end. */
+static void nobody_takes_it(struct exchange *exchange) {
+  exchange->outflow.gone = true;
+  coroutine_wake(exchange->handler);
 }
 
 static void on_completed(void *argument, struct MHD_Connection *connection, void **at,
@@ -169,8 +218,13 @@ static void on_completed(void *argument, struct MHD_Connection *connection, void
   *at = NULL;
   server->body_bytes -= exchange->body_room;
   enter(exchange->peer, PHASE_IDLE);
-  free(exchange->body);
-  arena_free(exchange->request.arena);
+  exchange->peer->exchange = NULL;
+  exchange->completed = true;
+  if (exchange->handler) {
+    nobody_takes_it(exchange);
+  } else {
+    exchange_free(exchange);
+  }
 }
 
 struct collecting {
@@ -318,15 +372,42 @@ void http_answer_last(struct http_request *request) {
   ((struct exchange *)request)->last = true;
 }
 
+/* Gives libmicrohttpd what waits. */
+static ssize_t give_outflow(void *argument, uint64_t place, char *bytes, size_t room) {
+  struct exchange *exchange = argument;
+  struct outflow *outflow = &exchange->outflow;
+  (void)place;
+  if (outflow->gone) return MHD_CONTENT_READER_END_WITH_ERROR;
+  if (outflow->size == 0) {
+    if (outflow->over) return MHD_CONTENT_READER_END_OF_STREAM;
+    outflow->suspended = true;
+    MHD_suspend_connection(exchange->connection);
+    return 0;
+  }
+  size_t size = outflow->size < room ? outflow->size : room;
+  memcpy(bytes, outflow->bytes, size);
+  memmove(outflow->bytes, outflow->bytes + size, outflow->size - size);
+  outflow->size -= size;
+  outflow->taken_us = clock_monotonic_us();
+  if (exchange->handler) coroutine_wake(exchange->handler);
+  return (ssize_t)size;
+}
+
+static struct MHD_Response *response_of(struct exchange *exchange) {
+  if (exchange->outflow.is_open) {
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, give_outflow, exchange, NULL);
+  }
+  return MHD_create_response_from_buffer(exchange->size, (void *)exchange->bytes, MHD_RESPMEM_PERSISTENT);
+}
+
 static enum MHD_Result send_answer(struct exchange *exchange) {
-  struct MHD_Response *response =
-      MHD_create_response_from_buffer(exchange->size, (void *)exchange->bytes, MHD_RESPMEM_PERSISTENT);
+  struct MHD_Response *response = response_of(exchange);
   if (!response) return MHD_NO;
   for (const struct header *header = exchange->answer_headers; header; header = header->next) {
     MHD_add_response_header(response, header->name, header->value);
   }
   if (exchange->last || exchange->server->draining) MHD_add_response_header(response, "Connection", "close");
-  enter(exchange->peer, PHASE_ANSWERING);
+  enter(exchange->peer, exchange->outflow.is_open && !exchange->outflow.over ? PHASE_STREAMING : PHASE_ANSWERING);
   enum MHD_Result result = MHD_queue_response(exchange->connection, (unsigned)exchange->code, response);
   MHD_destroy_response(response);
   return result;
@@ -343,14 +424,97 @@ static void resume(void *argument) {
   serve(server);
 }
 
+/* ---- streams ---------------------------------------------------------------------------------------------------- */
+
+void http_stream_begin(struct http_request *request, int code, const char *content_type) {
+  struct exchange *exchange = (struct exchange *)request;
+  exchange->code = code;
+  exchange->outflow.is_open = true;
+  exchange->outflow.taken_us = clock_monotonic_us();
+  exchange->server->streams++;
+  http_answer_header(request, "Content-Type", content_type);
+  coroutine_on_loop_stack(resume, exchange);
+}
+
+bool http_stream_is_wanted(const struct http_request *request) {
+  const struct exchange *exchange = (const struct exchange *)request;
+  return !exchange->outflow.gone && !exchange->server->draining;
+}
+
+/* Has libmicrohttpd go on, if it waits. */
+static void go_on(struct exchange *exchange) {
+  if (!exchange->outflow.suspended) return;
+  exchange->outflow.suspended = false;
+  coroutine_on_loop_stack(resume, exchange);
+}
+
+void http_stream_write_last(struct http_request *request, const void *bytes, size_t size) {
+  struct exchange *exchange = (struct exchange *)request;
+  struct outflow *outflow = &exchange->outflow;
+  if (outflow->gone || size == 0) return;
+  if (outflow->size == 0) outflow->taken_us = clock_monotonic_us();
+  if (outflow->size + size > outflow->room) {
+    outflow->room = 2 * (outflow->size + size);
+    outflow->bytes = memory_realloc(outflow->bytes, outflow->room);
+  }
+  memcpy(outflow->bytes + outflow->size, bytes, size);
+  outflow->size += size;
+  go_on(exchange);
+}
+
+coroutine_fn bool http_stream_write(struct http_request *request, const void *bytes, size_t size) {
+  const struct exchange *exchange = (const struct exchange *)request;
+  const struct outflow *outflow = &exchange->outflow;
+  http_stream_write_last(request, bytes, size);
+  while (http_stream_is_wanted(request) && outflow->size > WAITING_BYTES) {
+    int64_t until_us = outflow->taken_us + exchange->server->options.answer_ms * 1000;
+    if (!coroutine_yield_until(until_us) && clock_monotonic_us() >= until_us) return false;
+  }
+  return http_stream_is_wanted(request);
+}
+
+/* The handler has ended; what it has left is sent. */
+static void stream_end(struct exchange *exchange) {
+  exchange->server->streams--;
+  exchange->outflow.over = true;
+  if (exchange->completed) {
+    exchange_free(exchange);
+    return;
+  }
+  enter(exchange->peer, PHASE_ANSWERING);
+  go_on(exchange);
+}
+
+/* Whether the other side has closed its half. */
+static bool has_left(const struct peer *peer) {
+  struct pollfd look = {.fd = peer->descriptor, .events = POLLRDHUP};
+  return poll(&look, 1, 0) > 0;
+}
+
+static void look_for_those_who_left(struct http_server *server) {
+  for (struct peer *peer = server->peers; peer; peer = peer->next) {
+    bool streams = peer->phase == PHASE_STREAMING && peer->exchange->handler && !peer->exchange->outflow.gone;
+    if (streams && (server->draining || has_left(peer))) {
+      peer->exchange->outflow.gone = !server->draining;
+      coroutine_wake(peer->exchange->handler);
+    }
+  }
+}
+
 static coroutine_fn void handle(void *argument) {
   struct exchange *exchange = argument;
   struct http_server *server = exchange->server;
+  exchange->handler = coroutine_self();
   server->options.handle_request(&exchange->request);
   if (!exchange->code) refuse(exchange, CODE_FAILED, "there is no answer");
+  exchange->handler = NULL;
   server->requests--;
   condition_signal_all(&server->change);
-  coroutine_on_loop_stack(resume, exchange);
+  if (exchange->outflow.is_open) {
+    stream_end(exchange);
+  } else {
+    coroutine_on_loop_stack(resume, exchange);
+  }
 }
 
 /* The whole request is there. */
@@ -359,7 +523,8 @@ static enum MHD_Result start_handling(struct exchange *exchange) {
   exchange->handled = true;
   if (exchange->too_large) {
     refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
-  } else if (server->requests >= server->options.requests || !loop_spawn(server->loop, handle, exchange)) {
+  } else if (server->requests - server->streams >= server->options.requests ||
+             !loop_spawn(server->loop, handle, exchange)) {
     refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests are being handled");
   }
   if (exchange->code) return send_answer(exchange);
@@ -406,6 +571,7 @@ static void tick(void *argument) {
   struct http_server *server = argument;
   server->behind = false;
   end_what_is_late(server);
+  look_for_those_who_left(server);
   serve(server);
 }
 

@@ -34,7 +34,8 @@ struct http_request {
   const char *query;  /* behind the "?", likewise; "" if there is none */
   const char *body;   /* `body_size` bytes and a NUL */
   size_t body_size;
-  void *user; /* of the options */
+  const char *address; /* the peer's, without a port: "127.0.0.1", "::1" */
+  void *user;          /* of the options */
 };
 
 struct http_server_options {
@@ -91,3 +92,29 @@ void http_answer(struct http_request *request, int code, const char *content_typ
 
 /* Closes the connection behind the answer. */
 void http_answer_last(struct http_request *request);
+
+/* An answer that goes on, as long as its handler wants:
+ *
+ *   http_stream_begin(request, 200, "text/event-stream");
+ *   while (http_stream_is_wanted(request)) {
+ *     ... wait for what there is to send; a wake may be for the end ...
+ *     if (!http_stream_write(request, bytes, size)) break;
+ *   }
+ *
+ * It ends with the handler. While it lasts, it doesn't count among requests.
+ *
+ * http_stream_begin takes the place of http_answer. */
+void http_stream_begin(struct http_request *request, int code, const char *content_type);
+
+/* Returns whether there is still somebody to send to: false if the peer has closed its connection, or only its sending
+ * side, which is looked at every 250 ms, or if the server drains. The handler's coroutine is woken when it becomes so.
+ */
+bool http_stream_is_wanted(const struct http_request *request);
+
+/* Copies the bytes, to be sent in order. Waits while more than 64 KiB wait to be taken by the peer. Returns false if
+ * there is nobody to send to, or that takes longer than `answer_ms` of the options, or the peer has taken nothing for
+ * that long: http_stream_is_wanted tells these apart. */
+coroutine_fn bool http_stream_write(struct http_request *request, const void *bytes, size_t size);
+
+/* Adds bytes without waiting, to be the last: those of a peer that reads too slowly. */
+void http_stream_write_last(struct http_request *request, const void *bytes, size_t size);

@@ -59,3 +59,22 @@ struct rpc_reply {
 coroutine_fn struct rpc_reply rpc_client_call(struct rpc_channel *channel, struct context *context,
                                               const ProtobufCServiceDescriptor *service, const char *method,
                                               const void *request);
+
+/* A call whose answer is a stream of messages. One coroutine reads it. */
+struct rpc_client_stream;
+
+/* Sends the request, which is needed only now. The context's deadline is that of the whole stream; its arena must live
+ * as long as the stream. Errors, as far as they show at once: those of rpc_client_call. The caller closes the stream.
+ */
+struct status rpc_client_stream_open(struct rpc_channel *channel, struct context *context,
+                                     const ProtobufCServiceDescriptor *service, const char *method, const void *request,
+                                     struct rpc_client_stream **ret_stream);
+
+/* Waits for the next message, at most until `deadline_us`, and decodes it into `arena`. *ret_message is NULL where none
+ * has come in time, where the coroutine was woken for something else, or, with *ret_ended set, where the peer has ended
+ * the stream well. Errors: what it has ended with otherwise, in the context's arena. */
+coroutine_fn struct status rpc_client_stream_read(struct rpc_client_stream *stream, struct arena *arena,
+                                                  int64_t deadline_us, const void **ret_message, bool *ret_ended);
+
+/* Ends it, whatever it is about. NULL is allowed. */
+coroutine_fn void rpc_client_stream_close(struct rpc_client_stream *stream);
