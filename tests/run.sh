@@ -24,6 +24,8 @@
 # ORDERSHOP_TEST_BUILD is the build folder (default build-tests or build-tests-sanitize in the tree). Runs at the same
 # time share it: one that has to rebuild waits for those that test.
 #
+# On a terminal (standard error) a last line says how many suites are done and which ones run.
+#
 # Exit status: 0 all passed or were skipped; 1 not; 2 misuse.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
@@ -206,11 +208,29 @@ count_results() { # count_results LOG STATUS
   esac
 }
 
+# --- Progress, on a terminal: a line below the results. To be called by who holds the lock of printing. ---
+
+progress=no
+if [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; then progress=yes; fi
+
+clear_progress() { [ "$progress" = no ] || printf '\r\e[K' >&2; }
+
+show_progress() {
+  local finished now line
+  [ "$progress" = yes ] || return 0
+  finished=$(find "$scratch/results" -type f | wc -l)
+  now=$(find "$scratch/running" -type f -exec cat {} + | paste -sd ' ')
+  line="$finished of ${#suites[@]} suites done${now:+, running: $now}"
+  printf '\r\e[K%s' "${line:0:79}" >&2
+}
+
 # Runs one suite; prints its line, and its output if it failed; notes the counts for the sum.
 run_suite() { # run_suite NAME PROGRAM
   local name=$1 program=$2 file=${1//\//-} status=0 begin=$EPOCHREALTIME seconds passed failed skipped why verdict
   local log=$logs/$file.log temp=$scratch/$file
   mkdir "$temp"
+  printf '%s\n' "$name" >"$scratch/running/$file"
+  { flock 7 && show_progress; } 7>>"$scratch/print.lock"
   env -C "$root" TMPDIR="$temp" /usr/bin/python3 "$root/tests/lib/supervise.py" "$(suite_seconds "$program")" "$program" \
     >"$log" 2>&1 9>&- </dev/null || status=$?
   chmod -R u+rwX "$temp" 2>/dev/null || true
@@ -221,14 +241,17 @@ run_suite() { # run_suite NAME PROGRAM
   [ "$skipped" -eq 0 ] || [ "$passed" -ne 0 ] || verdict=skipped
   [ "$failed" -eq 0 ] || verdict=FAILED
   printf '%s %s %s %s\n' "$passed" "$failed" "$skipped" "$verdict" >"$scratch/results/$file"
+  rm "$scratch/running/$file"
   {
     flock 7
+    clear_progress
     [ "$verdict" != FAILED ] || printf '%s\n' "$name" >>"$scratch/failed"
     printf '%-8s %-44s %4s passed %6s s  %s\n' "$verdict" "$name" "$passed" "$seconds" "$why"
     if [ "$verdict" = FAILED ]; then
       printf '  exit status %s; the end of %s:\n' "$status" "$log"
       tail -n 150 "$log" | sed 's/^/  | /'
     fi
+    show_progress
   } 7>>"$scratch/print.lock"
 }
 
@@ -244,6 +267,7 @@ run_suites() {
     running=$((running + 1))
   done
   wait
+  clear_progress
 }
 
 prepare_environment() {
@@ -320,7 +344,7 @@ scratch=$(cd -- "${TMPDIR:-/tmp}" && mktemp -d "$PWD/ordershop-tests.XXXXXX")
 trap end_run EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-mkdir "$scratch/results"
+mkdir "$scratch/results" "$scratch/running"
 choose_redis
 prepare_environment
 run_suites
