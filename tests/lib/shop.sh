@@ -50,7 +50,9 @@ skip() {
   exit 77
 }
 
-# expect SENTENCE COMMAND...: one test. What the command prints is shown if it fails; the test goes on then.
+# expect SENTENCE COMMAND...: one test. What the command prints is shown if it fails; the test goes on then. Its standard input
+# is empty, so that no command waits for a terminal or takes what is meant for the test: one that reads something is given it
+# by a pipe or a here-document in a function of the test.
 expect() {
   local sentence=$1 status=0
   shift
