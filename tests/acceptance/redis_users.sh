@@ -284,6 +284,7 @@ expect "and does its work" create_a_customer
 
 take_right crm +xread
 expect "a consumer that may not read says so" wait_until 60 grep -q 'redis refuses a right.*XREAD' "$(log_of crm)"
+expect "and where it is given the right" grep -q 'redis refuses a right.*services.txt.*make_users.sh --reads' "$(log_of crm)"
 expect "and does not serve" wait_until 60 does_not_serve crm
 give_back
 expect "it goes on when the rights were mended" wait_until 60 serve crm

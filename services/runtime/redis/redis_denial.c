@@ -10,7 +10,9 @@
 /* This is longer than it takes those that try again to do so: a consumer 2 s, the check of rights 1 s. */
 enum { DENIAL_COUNTS_US = 4 * 1000 * 1000 };
 
-static const char advice[] = "ACL LOG tells command and key; load rules that allow it (ACL LOAD)";
+static const char advice[] =
+    "ACL LOG tells command and key; name a stream that is to be read in the service's row of "
+    "services.txt, or by make_users.sh --reads; make the users again, then ACL LOAD";
 
 const char *redis_denial(const struct redis *redis) {
   bool counts = redis->denied_us && clock_monotonic_us() - redis->denied_us < DENIAL_COUNTS_US;

@@ -42,7 +42,7 @@ struct redis {
   bool suspected;      /* the watchdog has found the link silent once */
 
   /* See redis_denial.h. */
-  char denial[256];
+  char denial[512];
   int64_t denied_us; /* 0 means never */
 };
 
