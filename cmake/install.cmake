@@ -104,7 +104,7 @@ set(headers
     rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server
     message/json_read message/json_write message/message_types
     tls/certificate_check tls/tls_files
-    store/entity_store store/event store/event_store store/log_time store/page_token store/request_record store/transaction store/view
+    store/entity_store store/event store/event_store store/log_time store/page_token store/request_record store/transaction store/turn store/view
     consumer/consumer consumer/outbox consumer/projection consumer/work
     service/command_replay service/definition_check service/entity_command service/service)
 set(installed)
@@ -188,7 +188,7 @@ install(
 configure_package_config_file(
   cmake/OrderShopConfig.cmake.in ${CMAKE_BINARY_DIR}/OrderShopConfig.cmake
   INSTALL_DESTINATION ${config}
-  PATH_VARS CMAKE_INSTALL_DATADIR
+  PATH_VARS CMAKE_INSTALL_DATADIR CMAKE_INSTALL_BINDIR
   NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 # Before 1.0 a minor version may change anything.
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/OrderShopConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -129,7 +129,7 @@ case $name in
 esac
 if [ -n "$folder" ]; then
   package=$name.v1 proto=$name/v1 type=${name}__v1 Type=${name^}__V1
-  license=/SPDX-License-Identifier/d # it is its author's
+  license=/SPDX-License-Identifier/d # its author says under which one it is
   product=${brand:-ordershop} brand_object=${brand:-shop}_brand
   shop_header="#include \"$brand_object.h\"\n"
   port_text=$port descriptor_set=${product}_${name}_descriptor_set
@@ -141,13 +141,28 @@ else
   declarations='' license='' shop_header='#include "shop.h"\n'
 fi
 
+# Where an include stands depends on the names, too: sorts those of each block.
+sort_includes() {
+  awk '
+    /^#include/ {
+      for (i = count++; i > 0 && includes[i - 1] > $0; i--) includes[i] = includes[i - 1]
+      includes[i] = $0
+      next
+    }
+    {
+      for (i = 0; i < count; i++) print includes[i]
+      count = 0
+      print
+    }'
+}
+
 fill() { # fill TEMPLATE FILE
   mkdir -p "$(dirname "$2")"
   sed -e "s/@name@/$name/g; s/@Name@/${name^}/g; s/@NAME@/${name^^}/g; s/@plural@/$plural/g; s/@Plural@/${plural^}/g" \
     -e "s/@package@/$package/g; s|@folder@|$proto|g; s/@type@/$type/g; s/@Type@/$Type/g; s/@TYPE@/${type^^}/g" \
     -e "s/@port@/$port_text/g; s/@shop_header@/$shop_header/" -e "s|@descriptor_set_declarations@|$declarations|; s/@descriptor_set@/$descriptor_set/g" \
     -e "s/@product@/$product/g; s/@PRODUCT@/${product^^}/g; s/@brand_object@/$brand_object/g" \
-    -e "$license" "$templates/$1" >"$2"
+    -e "$license" "$templates/$1" | sort_includes >"$2"
   case $2 in
   *.sh) chmod +x "$2" ;;
   # where lines break depends on the length of the name
@@ -177,7 +192,7 @@ if [ -n "$folder" ]; then
   mv -nT "$folder.making.$$" "$folder"
   [ ! -e "$folder.making.$$" ] || fail "$folder has come to be meanwhile: nothing is overwritten"
   cat <<END
-$folder has a service now. Build and test it:
+The folder $folder has the service $name now. Build and test it:
 
   cmake -S $folder -B $folder/build -G Ninja && cmake --build $folder/build && ctest --test-dir $folder/build
 END

@@ -40,7 +40,7 @@ new() { (cd "$place" && "$prefix/bin/ordershop-new-service" "$@"); }
 ordershop_new() { (cd "$place" && "$prefix/bin/ordershop" new service "$@"); }
 
 no_name_of_the_shop() { # no_name_of_the_shop FOLDER: but for the library's
-  grep -Eir 'ordershop|shop_' "$1" --exclude-dir=build | grep -v 'OrderShop\(::\|_SCRIPTS\| REQUIRED\|.s scripts\| whole\|\.$\)\|ordershop_generate\|share/ordershop' >"$shop_folder/names"
+  grep -Eir 'ordershop|shop_' "$1" --exclude-dir=build | grep -v 'OrderShop\(::\|_SCRIPTS\|_PROGRAMS\| REQUIRED\|.s scripts\| whole\|\.$\)\|ordershop_generate\|share/ordershop' >"$shop_folder/names"
   [ ! -s "$shop_folder/names" ] || { cat "$shop_folder/names" && return 1; }
 }
 
@@ -72,6 +72,9 @@ pkg_config_names_the_prefix() {
   [ -x "$(pkg-config --variable=embed_file ordershop)" ] && [ -d "$(pkg-config --variable=protodir ordershop)/ordershop/v1" ]
 }
 
+# add tree|outside|command FOLDER: what the document adds
+add() { "$ORDERSHOP_SOURCE/tests/lib/own_service.py" "$@"; }
+
 expect "the library is installed as the document says" documented own-install "$place"
 expect "its configuration is where it was installed, too" test -e "$prefix/etc/ordershop/common.env"
 expect "pkg-config finds it where it was installed" pkg_config_names_the_prefix
@@ -83,6 +86,9 @@ expect "one of another brand is made by the command line" ordershop_new note --f
 expect "it builds" builds "$place/coupon"
 expect "it passes its test, with its own variables and clock" passes_its_test "$place/coupon"
 expect "and has no name of the shop" no_name_of_the_shop "$place/coupon"
+expect "what the document adds is added to one of another brand" add outside "$place/coupon"
+expect "it builds" builds "$place/coupon"
+expect "it follows the shop's customers and writes to them, in a test that starts the shop's services" passes_its_test "$place/coupon"
 expect "a folder that is there is not overwritten" refuses 1 "note is there already" note
 expect "nor is anything made where there is no folder" refuses 1 "there is no folder" note --folder nowhere/note
 expect "a name with a capital is refused" refuses 1 '"Note" is no name' Note
@@ -211,25 +217,6 @@ expect "its files for compose and Kubernetes are made as the document says, and 
 
 # --- What the document makes of it: an entity for each customer, and a mail ---
 
-add_what_the_document_says() {
-  python3 - "$ORDERSHOP_SOURCE/docs/own_service.md" "$tree" <<'PYTHON'
-import re, sys
-document, tree = open(sys.argv[1]).read(), sys.argv[2]
-part = dict(re.findall(r"<!-- own: (\w+) -->\n```\w*\n(.*?)```", document, re.S))
-def edit(path, *edits):
-    text = open(path).read()
-    for pattern, replacement in edits:
-        text, count = re.subn(pattern, lambda match: replacement + match.group(0), text, count=1, flags=re.M)
-        assert count == 1, (path, pattern)
-    open(path, "w").write(text)
-edit(f"{tree}/services/note/note_service.c", ("^#include <ordershop/v1/note", part["headers"]),
-     ("^/\\* --- the service --- ", part["handler"] + "\n"), ("^};\n\nstatic const struct service_definition", part["subscription"]),
-     ("^    .descriptor_set = ", part["definition"]))
-path = f"{tree}/deploy/services.txt"
-text = open(path).read()
-open(path, "w").write(re.sub("^note .*\n", lambda match: part["row"], text, flags=re.M))
-PYTHON
-}
 made_by_the_program() {
   (cd / && "$tree/build-tests/bin/ordershop" new service remark) && [ -e "$tree/services/remark/remark_service.c" ] &&
     grep -q '^remark ' "$tree/deploy/services.txt"
@@ -237,6 +224,8 @@ made_by_the_program() {
 program_says_what_is_missing() {
   cp "$tree/build-tests/bin/ordershop" "$shop_folder/alone" && PATH=/usr/bin:/bin ends_with 1 'libordershop-dev' "$shop_folder/alone" new service note3
 }
+
+add_command() { add command "$tree" && "$tree/gen/generate.sh"; }
 
 short_enough() { [ "$(cat "$tree"/services/note/*.[ch] | wc -l)" -le 135 ]; }
 
@@ -258,6 +247,40 @@ expect "and the position of the stream that it is made of" may HDEL note_positio
 expect "both are gone" view_is_forgotten
 service_start note
 expect "the view is made anew, and nothing else is done again" wait_until 60 is_counted
+
+export ORDERSHOP_GATEWAY_PORT
+ORDERSHOP_GATEWAY_PORT=$(spare_port)
+at_gateway() { # at_gateway METHOD JSON: the answer, or the error
+  curl -s "http://localhost:$ORDERSHOP_GATEWAY_PORT/ordershop.v1.$1" -H 'Content-Type: application/json' -d "$2"
+}
+field() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }
+documented_gateway() {
+  "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run own-gateway --set "localhost:5000=localhost:$ORDERSHOP_GATEWAY_PORT" \
+    "$ORDERSHOP_SOURCE/docs/own_service.md"
+}
+titles() { at_gateway NoteService/TitleNote "{\"id\":\"$note\",\"customerId\":\"$1\",\"requestId\":\"$request\"}"; }
+is_titled_once() { titles "$customer" | grep '"title":"Ada".*"version":"2"' && [ "$(redis xlen events:note_updated)" = 1 ]; }
+launch gateway "$ORDERSHOP_BIN/ordershop-gateway"
+wait_until 60 "$ORDERSHOP_BIN/ordershop-gateway" --check-health || fail "the gateway does not serve"
+expect "the gateway has its methods as the document says" documented_gateway
+customer=$("$ORDERSHOP_BIN/ordershop" customer list --json | field id)
+note=$(at_gateway NoteService/CreateNote '{"note":{"title":"none"}}' | field id)
+request=6a1c1b7e-52a5-4d52-9ab2-0a6d5d4c7e11
+expect "a command of its own asks a peer and changes the note" is_titled_once
+expect "when it is called again with the same request_id it answers the same, and has no further effect" is_titled_once
+expect "with another request it is refused" eval "titles $note | grep REQUEST_ID_REUSED"
+request=6a1c1b7e-52a5-4d52-9ab2-0a6d5d4c7e12
+expect "an error of the peer comes with the step" eval "titles $note | grep 'CUSTOMER_NOT_FOUND'"
+many_at_once() {
+  local calls=() i
+  for i in {20..39}; do
+    request=6a1c1b7e-52a5-4d52-9ab2-0a6d5d4c7e$i titles "$customer" >"$shop_folder/title$i" &
+    calls+=($!)
+  done
+  wait "${calls[@]}"
+  at_gateway NoteService/GetNote "{\"id\":\"$note\"}" | grep '"version":"22"'
+}
+expect "of twenty at once each has its turn" many_at_once
 expect "nothing was refused" test -z "$(redis acl log)"
 shop_done
 SCRIPT
@@ -265,13 +288,14 @@ SCRIPT
 }
 
 builds_all_that_it_needs() {
-  cmake --build "$tree/build-tests" --target ordershop-note note_client ordershop ordershop-customer ordershop-mail
+  cmake --build "$tree/build-tests" --target ordershop-note note_client ordershop ordershop-customer ordershop-mail ordershop-gateway
 }
 
-expect "what the document adds is added" add_what_the_document_says
+expect "what the document adds is added" add tree "$tree"
+expect "the service with its test is clearly below 150 lines" short_enough
+expect "the document's command of one's own is added, too" add_command
 expect "it builds without a warning, too" builds_all_that_it_needs
 expect "a new customer is noted, counted and written to" a_customer_is_noted
 expect "the command line of the tree makes another one there, from anywhere" made_by_the_program
 expect "where the script is missing the command line names its package" program_says_what_is_missing
-expect "the service with its test is clearly below 150 lines" short_enough
 shop_done

@@ -40,7 +40,8 @@ struct subscription {
    * streams. */
   const struct view *projection;
   /* Optional: the ordering key of an event: a dead letter holds up later events of the same key only. NULL means the
-   * entity's id. */
+   * entity's id. Keys are one space of names within the service: events with equal keys share their order and their
+   * dead letters, whichever subscriptions they belong to. */
   const char *(*key)(const struct event *event);
   /* Optional: work_want for each record that the handlers will read. */
   void (*want)(struct work *work, const struct event *event);
