@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "consumer/batch_event.h"
 #include "consumer/projection.h"
+#include "consumer/unit_commit.h"
 #include "consumer/work_commit.h"
 #include "loop/fail_point.h"
 #include "loop/label.h"
-#include "loop/loop.h"
 #include "store/turn.h"
 
 enum {
@@ -30,18 +30,6 @@ enum {
 };
 static const size_t BATCH_BYTES = 4 << 20; /* a batch that has used so much memory takes no more events */
 
-/* The commit of a unit, in a coroutine of its own while the next unit is handled. */
-struct unit_commit {
-  struct work_unit *unit; /* NULL means that none is under way */
-  struct context context;
-  size_t end; /* of its events */
-  bool moves_group;
-  bool over;
-  struct condition ended;
-  struct status status;
-  struct work_refusal refusal;
-};
-
 /* Of the events those before `done` are committed, and those from there to `begun` are in the commit under way. The
  * present unit begins with `begun`, and ends before `end` at the latest. */
 struct batch {
@@ -51,6 +39,7 @@ struct batch {
   struct batch_event **events;
   size_t count, done, begun, end;
   struct unit_commit commit;
+  bool commit_moves_group;
   int64_t unit_end_us; /* when the present unit has taken long enough */
   bool alone;          /* one event, around whose handler notes are made */
   int contended;       /* commits of the same unit that others were quicker than */
@@ -126,7 +115,7 @@ static void applied(struct batch *batch, const struct batch_event *slot) {
 
 static void committed(struct batch *batch) {
   struct progress *progress = batch->parts->progress;
-  size_t end = batch->commit.end;
+  size_t end = batch->begun;
   dead_letters_committed(batch->parts->dead_letters);
   for (size_t i = batch->done; i < end; i++) {
     const struct batch_event *slot = batch->events[i];
@@ -136,7 +125,7 @@ static void committed(struct batch *batch) {
               slot->key, "reason", slot->fault, NULL);
   }
   crash_guard_committed(batch->parts->guard, batch->alone);
-  if (batch->commit.moves_group) consumer_group_moved(batch->parts->group);
+  if (batch->commit_moves_group) consumer_group_moved(batch->parts->group);
   batch->done = end;
   batch->contended = 0;
   progress_moved_to(progress, batch->events[end - 1]->event.log_time);
@@ -182,44 +171,15 @@ static coroutine_fn struct status commit_refused(struct batch *batch, const stru
   return status_ok();
 }
 
-static coroutine_fn struct status run(struct batch *batch) {
-  struct unit_commit *commit = &batch->commit;
-  if (fail_point("consumer.before_commit")) return lost_answer(batch, "consumer.before_commit");
-  struct status status = work_commit(commit->unit, &commit->context, &commit->refusal);
-  if (!status_is_ok(status)) return status;
-  return fail_point("consumer.after_commit") ? lost_answer(batch, "consumer.after_commit") : status;
-}
-
-/* Runs the unit's transaction; what it sends is then told to the outbox, which need not read it. */
-static coroutine_fn struct status run_and_hand_over(struct batch *batch) {
-  const struct redis_arguments *sends = work_unit_sends(batch->commit.unit);
-  if (sends->count == 0) return run(batch);
-  struct outbox_list *list = outbox_known(batch->parts->outbox);
-  uint64_t knowledge = outbox_list_push(list);
-  struct status status = run(batch);
-  outbox_list_pushed(list, knowledge, status_is_ok(status), sends);
-  outbox_wake(batch->parts->outbox);
-  return status;
-}
-
-static coroutine_fn void carry_out(void *argument) {
-  struct batch *batch = argument;
-  batch->commit.status = run_and_hand_over(batch);
-  batch->commit.over = true;
-  condition_signal_all(&batch->commit.ended);
-}
-
 /* Waits for the commit under way, if there is one. *ret_stands is false if it has not been made: then the present unit,
  * which was made on it, is forgotten with it. */
 static coroutine_fn struct status end_commit(struct batch *batch, bool *ret_stands) {
-  struct unit_commit *commit = &batch->commit;
   *ret_stands = true;
-  if (!commit->unit) return status_ok();
-  while (!commit->over) condition_wait(&commit->ended, DEADLINE_NEVER);
-  commit->unit = NULL;
-  *ret_stands = status_is_ok(commit->status);
+  if (!batch->commit.unit) return status_ok();
+  struct status status = unit_commit_end(&batch->commit);
+  *ret_stands = status_is_ok(status);
   if (*ret_stands) committed(batch);
-  return status_is(commit->status, reason_work_refused) ? commit_refused(batch, &commit->refusal) : commit->status;
+  return status_is(status, reason_work_refused) ? commit_refused(batch, &batch->commit.refusal) : status;
 }
 
 /* Begins the present unit again, once it is known what it is made on. */
@@ -246,18 +206,12 @@ static coroutine_fn struct status commit(struct batch *batch, size_t end) {
   if (!status_is_ok(status) || !stands) return status;
   crash_guard_add_good_start(batch->parts->guard, work_transaction(batch->work));
   require_held_keys(batch, end);
-  bool moves_group = add_positions(batch, end);
+  batch->commit_moves_group = add_positions(batch, end);
   batch->commit = (struct unit_commit){.unit = work_end_unit(batch->work),
                                        .context = leader_context(batch->parts->leader, batch->context.arena, UNIT_US),
-                                       .end = end,
-                                       .moves_group = moves_group};
+                                       .outbox = batch->parts->outbox};
   batch->begun = end;
-  bool is_last = end == batch->count && !may_take_more(batch);
-  if (is_last || !loop_spawn(coroutine_loop(), carry_out, batch)) {
-    carry_out(batch);
-  } else {
-    coroutine_sleep(0, DEADLINE_NEVER); /* so that it is sent before the next unit keeps the loop busy */
-  }
+  unit_commit_begin(&batch->commit, end == batch->count && !may_take_more(batch));
   return status_ok();
 }
 
