@@ -6,6 +6,8 @@ import json
 import os
 import random
 import signal
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -25,13 +27,17 @@ class Stream:
     """A reader as EventSource is one: an event counts when the line behind it has come."""
 
     def __init__(self, query="", last=None, **headers):
-        self.link = http.client.HTTPConnection("127.0.0.1", PORT, timeout=shop.SECONDS)
+        self.link = self.connection()
         try:
             self.link.request("GET", "/events" + query, headers={**({"Last-Event-ID": last} if last else {}), **headers})
             self.response = self.link.getresponse()
         except BaseException:
             self.link.close()
             raise
+
+    @staticmethod
+    def connection():
+        return http.client.HTTPConnection("127.0.0.1", PORT, timeout=shop.SECONDS)
 
     def next(self):
         """The next event, heartbeats included; None at the end."""
@@ -275,6 +281,87 @@ class PlacesOfAnAddress(unittest.TestCase):
         self.assertTrue(streams[3].response.headers["Retry-After"])
         for each in streams:
             each.close()
+
+
+class StreamOfFewBytes(Stream):
+    """One that the kernel holds little of, so that whoever does not read is soon noticed."""
+
+    @staticmethod
+    def connection():
+        link = Stream.connection()
+        link.sock = socket.socket()
+        link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+        link.sock.settimeout(shop.SECONDS)
+        link.sock.connect(("127.0.0.1", PORT))
+        return link
+
+
+class Slow(unittest.TestCase):
+    BATCHES = 25  # of 1,000: more than the event service keeps for all, and buffers on the way take
+
+    def test_who_does_not_read_is_ended_and_told_so_and_costs_nobody_else_anything(self):
+        large = {"name": "x" * 256, "email": "y" * 64 + "@example.com"}
+        with StreamOfFewBytes("?stream=customer_created") as slow, Stream("?stream=customer_created") as other:
+            slow.next_of("heartbeat"), other.next_of("heartbeat")
+            all = []
+            for _ in range(self.BATCHES):
+                shop.call("Customer", "BatchCreateCustomers", customers=[large] * 1000)
+                all += [other.next_of("customer_created").data["entry"] for _ in range(1000)]
+                self.assertEqual(ask("GET", "/v1/customers?page_size=1")[0], 200)
+            last, seen = None, []
+            event = slow.next_of("customer_created")
+            while event.name == "customer_created":
+                last = event.id
+                seen.append(event.data["entry"])
+                event = slow.next()
+                while event.name == "heartbeat":
+                    event = slow.next()
+            self.assertEqual((event.name, event.id, event.data["error"]["code"], event.data["error"]["details"][0]["reason"]),
+                             ("end", None, 409, "WATCH_TOO_SLOW"))
+            self.assertIsNone(slow.next())
+        self.assertLess(len(seen), len(all))
+        with Stream("?stream=customer_created", last) as again:
+            seen += [again.next_of("customer_created").data["entry"] for _ in range(len(all) - len(seen))]
+        self.assertEqual(seen, all)
+
+
+class Tokens(unittest.TestCase):
+    def test_the_events_need_the_token_of_reading(self):
+        for token, code in ((None, 401), ("reading-secre", 401), ("reading-secret", 200), ("writing-secret", 200)):
+            with Stream(**({"Authorization": "Bearer " + token} if token else {})) as stream:
+                self.assertEqual(stream.response.status, code, token)
+                if code == 200:
+                    stream.next_of("heartbeat")
+                else:
+                    self.assertEqual(stream.response.headers["WWW-Authenticate"], "Bearer")
+        with Stream("?token=reading-secret&access_token=reading-secret", Cookie="token=reading-secret") as stream:
+            self.assertEqual(stream.response.status, 401)  # not from where others could send it, or read it
+
+
+class StreamByTls(Stream):
+    @staticmethod
+    def connection():
+        context = ssl.create_default_context(cafile=os.environ["GATEWAY_CA"])
+        return http.client.HTTPSConnection("localhost", PORT, timeout=shop.SECONDS, context=context)
+
+
+class Https(unittest.TestCase):
+    def test_events_come_over_tls_too(self):
+        with StreamByTls("?stream=customer_created&heartbeat=1") as stream:
+            stream.next_of("heartbeat")
+            ids = [create(f"No. {i}") for i in range(200)]
+            events = [stream.next_of("customer_created") for _ in ids]
+            self.assertEqual([each.data["entityId"] for each in events], ids)
+            stream.next_of("heartbeat")
+        with StreamByTls("?stream=customer_created", events[99].id) as stream:
+            self.assertEqual([stream.next_of("customer_created") for _ in range(100)], events[100:])
+
+    def test_who_vanishes_gives_back_its_place(self):
+        for _ in range(20):  # of 3 places
+            def has_place():
+                with StreamByTls() as stream:
+                    return stream.response.status == 200
+            shop.poll(has_place)
 
 
 class Drain(unittest.TestCase):

@@ -1,7 +1,7 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
 # The shop's events as server-sent events (gateway_events.py): what they are, that reconnecting loses and repeats nothing
-# whatever restarts meanwhile, and that places are bounded and come back.
+# whatever restarts meanwhile, that places are bounded and come back, and who may have them.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -21,7 +21,7 @@ python=/usr/bin/python3
 
 gateway_start() { # gateway_start VARIABLE=VALUE...
   launch gateway env "$@" "$ORDERSHOP_BIN/ordershop-gateway"
-  wait_until 60 "$ORDERSHOP_BIN/ordershop-gateway" --check-health || fail "the gateway does not serve"
+  wait_until 60 env "$@" "$ORDERSHOP_BIN/ordershop-gateway" --check-health || fail "the gateway does not serve"
   export GATEWAY_PID=${shop_pid[gateway]}
 }
 
@@ -80,6 +80,23 @@ places_are_bounded() {
   cases Places
 }
 
+needs_tokens() {
+  printf 'reading-secret\n' >"$shop_folder/read"
+  printf 'writing-secret\n' >"$shop_folder/write"
+  gateway_stop
+  gateway_start ORDERSHOP_GATEWAY_READ_TOKEN_FILE="$shop_folder/read" ORDERSHOP_GATEWAY_WRITE_TOKEN_FILE="$shop_folder/write"
+  cases Tokens
+}
+
+comes_by_https() {
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "$shop_folder/https.key" \
+    -out "$shop_folder/https.crt" -addext subjectAltName=DNS:localhost 2>/dev/null
+  gateway_stop
+  gateway_start ORDERSHOP_GATEWAY_TLS_CERTIFICATE_FILE="$shop_folder/https.crt" ORDERSHOP_GATEWAY_TLS_KEY_FILE="$shop_folder/https.key" \
+    ORDERSHOP_GATEWAY_EVENT_STREAMS_PER_ADDRESS=3
+  GATEWAY_CA=$shop_folder/https.crt cases Https
+}
+
 places_of_an_address_are_bounded() {
   gateway_stop
   gateway_start ORDERSHOP_GATEWAY_EVENT_STREAMS_PER_ADDRESS=3
@@ -95,9 +112,12 @@ gateway_start
 expect "events come as they happen, and a stream can be resumed anywhere" cases Events
 expect "what is asked wrongly is refused before the stream begins" cases Refusals
 expect "1,000 reconnects neither lose nor repeat an event, whatever restarts meanwhile" thousand_reconnects
+expect "who reads too slowly is ended, and costs nobody else anything" cases Slow
 expect "an event service that is away at the beginning is 503" away_at_the_beginning
 expect "an event service that restarts ends no stream" away_in_the_middle
 expect "there is a bound on streams, and who vanishes gives back its place" places_are_bounded
+expect "with tokens, events need that of reading" needs_tokens
+expect "with a certificate, events come by HTTPS" comes_by_https
 expect "there is a bound on streams of one address" places_of_an_address_are_bounded
 expect "a stream ends well when the gateway stops" cases Drain
 await_end gateway 60

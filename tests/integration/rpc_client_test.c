@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The clients: on the loop and blocking. */
 #include <arpa/inet.h>
+#include <grpc/health/v1/health.pb-c.h>
+#include <grpc/reflection/v1/reflection.pb-c.h>
 #include <ordershop/v1/customer.pb-c.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,6 +12,7 @@
 
 #include "base/clock.h"
 #include "echo_server.h"
+#include "forwarder.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
@@ -193,6 +196,203 @@ static void test_crowd(struct context *context) {
   echo_server_stop(server);
 }
 
+/* ---- streams on the loop ---------------------------------------------------------------------------------------- */
+
+typedef Grpc__Health__V1__HealthCheckResponse health_response;
+
+#define HEALTH(name) GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__##name
+
+static struct rpc_client_stream *watch_health(struct rpc_channel *channel, struct context *context) {
+  Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+  struct rpc_client_stream *stream = NULL;
+  struct status status =
+      rpc_client_stream_open(channel, context, &grpc__health__v1__health__descriptor, "Watch", &request, &stream);
+  CU_ASSERT_TRUE_FATAL(status_is_ok(status));
+  return stream;
+}
+
+/* What a read that waits as long as it takes has had. */
+struct reading {
+  const void *message;
+  bool ended;
+  struct status status;
+};
+
+static struct reading read_next(struct rpc_client_stream *stream, struct context *context) {
+  struct reading reading = {0};
+  int64_t end_us = patience_end_us();
+  do {
+    reading.status = rpc_client_stream_read(stream, context->arena, end_us, &reading.message, &reading.ended);
+  } while (status_is_ok(reading.status) && !reading.message && !reading.ended && clock_monotonic_us() < end_us);
+  return reading;
+}
+
+static int next_health(struct rpc_client_stream *stream, struct context *context) {
+  struct reading reading = read_next(stream, context);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(reading.message);
+  return ((const health_response *)reading.message)->status;
+}
+
+/* Returns whether the server has no call any more. */
+static bool is_forgotten(struct echo_server *server) {
+  int64_t end_us = patience_end_us();
+  while (echo_server_calls(server) > 0) {
+    if (clock_monotonic_us() > end_us) return false;
+    coroutine_sleep(5 * US_PER_MS, DEADLINE_NEVER);
+  }
+  return true;
+}
+
+static void test_stream(struct context *context) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct rpc_channel *channel = open_channel(context, server->port);
+  struct rpc_client_stream *stream = watch_health(channel, context);
+  CU_ASSERT_EQUAL(next_health(stream, context), HEALTH(NOT_SERVING));
+  for (int i = 0; i < 10; i++) {
+    echo_server_set_ready(server, i % 2 == 0);
+    CU_ASSERT_EQUAL(next_health(stream, context), i % 2 == 0 ? HEALTH(SERVING) : HEALTH(NOT_SERVING));
+  }
+  CU_ASSERT_EQUAL(get_once(channel, context, "it").code, STATUS_OK);
+  rpc_client_stream_close(stream);
+  CU_ASSERT(is_forgotten(server));
+  rpc_client_stream_close(NULL);
+  rpc_channel_close(channel);
+  echo_server_stop(server);
+}
+
+static void wake(void *argument) {
+  coroutine_wake(argument);
+}
+
+/* A read that had nothing goes on where it was. */
+static void test_stream_without_news(struct context *context) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct rpc_channel *channel = open_channel(context, server->port);
+  struct rpc_client_stream *stream = watch_health(channel, context);
+  const void *message;
+  bool ended;
+  CU_ASSERT_EQUAL(next_health(stream, context), HEALTH(NOT_SERVING));
+  int64_t soon_us = clock_monotonic_us() + 50 * US_PER_MS;
+  do { /* gRPC may tell of what was sent only now, which is a wake, too */
+    CU_ASSERT(status_is_ok(rpc_client_stream_read(stream, context->arena, soon_us, &message, &ended)));
+    CU_ASSERT(!message && !ended);
+  } while (clock_monotonic_us() < soon_us);
+  loop_spawn(coroutine_loop(), wake, coroutine_self());
+  CU_ASSERT(status_is_ok(rpc_client_stream_read(stream, context->arena, patience_end_us(), &message, &ended)));
+  CU_ASSERT(!message && !ended);
+  echo_server_set_ready(server, true);
+  CU_ASSERT_EQUAL(next_health(stream, context), HEALTH(SERVING));
+  rpc_client_stream_close(stream);
+  rpc_channel_close(channel);
+  echo_server_stop(server);
+}
+
+/* The server has all questions, and ends the stream behind its answer. */
+static void test_stream_that_ends_well(struct context *context) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct rpc_channel *channel = open_channel(context, server->port);
+  Grpc__Reflection__V1__ServerReflectionRequest request = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__INIT;
+  struct rpc_client_stream *stream;
+  request.message_request_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES;
+  request.list_services = (char *)"";
+  CU_ASSERT_TRUE_FATAL(
+      status_is_ok(rpc_client_stream_open(channel, context, &grpc__reflection__v1__server_reflection__descriptor,
+                                          "ServerReflectionInfo", &request, &stream)));
+  const Grpc__Reflection__V1__ServerReflectionResponse *response = read_next(stream, context).message;
+  CU_ASSERT_PTR_NOT_NULL_FATAL(response);
+  CU_ASSERT_EQUAL(response->list_services_response->n_service, 4);
+  for (int i = 0; i < 3; i++) { /* nor does it change when it is asked again */
+    struct reading end = read_next(stream, context);
+    CU_ASSERT(status_is_ok(end.status) && end.ended && !end.message);
+  }
+  rpc_client_stream_close(stream);
+  rpc_channel_close(channel);
+  echo_server_stop(server);
+}
+
+static void test_stream_of_a_server_that_drains(struct context *context) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct rpc_channel *channel = open_channel(context, server->port);
+  struct rpc_client_stream *stream = watch_health(channel, context);
+  CU_ASSERT_EQUAL(next_health(stream, context), HEALTH(NOT_SERVING));
+  echo_server_drain(server, 1000);
+  struct reading end = read_next(stream, context);
+  CU_ASSERT_EQUAL(end.status.code, STATUS_UNAVAILABLE);
+  CU_ASSERT_STRING_EQUAL(status_reason(end.status), "SHUTTING_DOWN");
+  CU_ASSERT(end.ended && !end.message);
+  rpc_client_stream_close(stream);
+  rpc_channel_close(channel);
+  echo_server_stop(server);
+}
+
+static void test_stream_deadline(struct context *context) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct rpc_channel *channel = open_channel(context, server->port);
+  CU_ASSERT(recovers(channel, context)); /* it is connected */
+  struct context soon = {.arena = context->arena, .deadline_us = clock_monotonic_us() + 300 * US_PER_MS};
+  struct rpc_client_stream *stream = watch_health(channel, &soon);
+  struct reading reading = read_next(stream, context);
+  if (reading.message) reading = read_next(stream, context); /* else it was late even for the first */
+  CU_ASSERT_EQUAL(reading.status.code, STATUS_DEADLINE_EXCEEDED);
+  CU_ASSERT(clock_monotonic_us() >= soon.deadline_us - 5 * US_PER_MS); /* gRPC counts in milliseconds */
+  rpc_client_stream_close(stream);
+  CU_ASSERT(is_forgotten(server));
+  rpc_channel_close(channel);
+  echo_server_stop(server);
+}
+
+static void test_stream_of_a_peer_that_dies(struct context *context) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct forwarder *between = forwarder_start(server->port);
+  struct rpc_channel *channel = open_channel(context, forwarder_port(between));
+  for (int i = 0; i < 3; i++) {
+    CU_ASSERT(recovers(channel, context));
+    struct rpc_client_stream *stream = watch_health(channel, context);
+    CU_ASSERT_EQUAL(next_health(stream, context), HEALTH(NOT_SERVING));
+    forwarder_cut(between, 1);
+    struct reading end = read_next(stream, context);
+    CU_ASSERT_EQUAL(end.status.code, STATUS_UNAVAILABLE);
+    CU_ASSERT_STRING_EQUAL(status_reason(end.status), "PEER_UNREACHABLE");
+    CU_ASSERT_PTR_NOT_NULL(strstr(end.status.message, "customer"));
+    CU_ASSERT(end.ended && !end.message);
+    rpc_client_stream_close(stream);
+  }
+  rpc_channel_close(channel);
+  forwarder_free(between);
+  echo_server_stop(server);
+}
+
+static void test_stream_of_a_dead_peer(struct context *context) {
+  struct rpc_channel *channel = open_channel(context, free_port());
+  struct rpc_client_stream *stream = watch_health(channel, context);
+  CU_ASSERT_STRING_EQUAL(status_reason(read_next(stream, context).status), "PEER_UNREACHABLE");
+  rpc_client_stream_close(stream);
+  struct rpc_client_stream *none = NULL;
+  Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
+  struct status misspelt =
+      rpc_client_stream_open(channel, context, &grpc__health__v1__health__descriptor, "Wtch", &request, &none);
+  CU_ASSERT_STRING_EQUAL(status_reason(misspelt), "CALL_INVALID");
+  CU_ASSERT_PTR_NULL(none);
+  rpc_channel_close(channel);
+}
+
+/* Wherever a stream is: begun, waiting for its first message, with one that nobody has read. */
+static void test_streams_that_are_closed_early(struct context *context) {
+  struct echo_server *server = echo_server_start(NULL, NULL);
+  struct rpc_channel *channel = open_channel(context, server->port);
+  const void *message;
+  bool ended;
+  for (int i = 0; i < 300; i++) {
+    struct rpc_client_stream *stream = watch_health(channel, context);
+    if (i % 3 == 1) rpc_client_stream_read(stream, context->arena, clock_monotonic_us(), &message, &ended);
+    if (i % 3 == 2) next_health(stream, context);
+    rpc_client_stream_close(stream);
+  }
+  CU_ASSERT(is_forgotten(server));
+  rpc_channel_close(channel);
+  echo_server_stop(server);
+}
+
 /* ---- blocking --------------------------------------------------------------------------------------------------- */
 
 static void *blocking_calls(void *argument) {
@@ -270,6 +470,14 @@ ON_LOOP(test_unknown_host)
 ON_LOOP(test_recovery)
 ON_LOOP(test_deadline)
 ON_LOOP(test_crowd)
+ON_LOOP(test_stream)
+ON_LOOP(test_stream_without_news)
+ON_LOOP(test_stream_that_ends_well)
+ON_LOOP(test_stream_of_a_server_that_drains)
+ON_LOOP(test_stream_deadline)
+ON_LOOP(test_stream_of_a_peer_that_dies)
+ON_LOOP(test_stream_of_a_dead_peer)
+ON_LOOP(test_streams_that_are_closed_early)
 
 static const struct test tests[] = {
     {"a call by name yields and returns message or status", test_call_on_loop},
@@ -280,6 +488,15 @@ static const struct test tests[] = {
     {"a peer that comes back is called again, many times over", test_recovery_on_loop},
     {"a call ends at its deadline", test_deadline_on_loop},
     {"a thousand calls are made at once and all succeed", test_crowd_on_loop},
+    {"a stream's messages come as the server sends them, until it is closed", test_stream_on_loop},
+    {"a read of a stream without news ends in time or at a wake, and loses nothing", test_stream_without_news_on_loop},
+    {"a stream that the server has ended well says so, however often", test_stream_that_ends_well_on_loop},
+    {"a stream ends with UNAVAILABLE when the server drains", test_stream_of_a_server_that_drains_on_loop},
+    {"a stream ends at its deadline", test_stream_deadline_on_loop},
+    {"a stream whose peer dies midway is UNAVAILABLE, and another one can be opened",
+     test_stream_of_a_peer_that_dies_on_loop},
+    {"a stream of a peer that is down, or of no such method, says so", test_stream_of_a_dead_peer_on_loop},
+    {"streams can be closed at any time", test_streams_that_are_closed_early_on_loop},
     {"many threads share a blocking client", test_blocking_threads},
     {"a blocking client waits for the server only if it is told to", test_wait_for_ready},
 };

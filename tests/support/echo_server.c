@@ -25,6 +25,7 @@ struct echo_thread {
   struct condition gate;
   bool gate_open;
   bool refuses; /* when it was looked last */
+  size_t calls; /* likewise */
   struct status status;
   sem_t opened;
   atomic_bool draining, drained;
@@ -242,6 +243,16 @@ static void look_for_refusal(struct echo_server *server, int64_t value) {
 bool echo_server_refuses(struct echo_server *server) {
   on_loop(server, look_for_refusal, 0);
   return server->thread->refuses;
+}
+
+static void count_calls(struct echo_server *server, int64_t value) {
+  (void)value;
+  server->thread->calls = rpc_server_calls(server->rpc);
+}
+
+size_t echo_server_calls(struct echo_server *server) {
+  on_loop(server, count_calls, 0);
+  return server->thread->calls;
 }
 
 struct drain {

@@ -36,6 +36,9 @@ void echo_server_open_gate(struct echo_server *server);
 
 void echo_server_set_ready(struct echo_server *server, bool ready);
 
+/* How many calls are in flight there, streams included. */
+size_t echo_server_calls(struct echo_server *server);
+
 /* Whether it takes no new connections (rpc_server_refusal). */
 bool echo_server_refuses(struct echo_server *server);
 

@@ -133,8 +133,8 @@ bool client_call_start(struct client_call *call, grpc_completion_queue *queue, v
   return false;
 }
 
-/* No call is cancelled on this side, so without details it was gRPC that said CANCELLED: a server that shuts down drops
- * calls that have just arrived. */
+/* Nobody asks for the status of a call that was cancelled on this side, so without details it was gRPC that said
+ * CANCELLED: a server that shuts down drops calls that have just arrived. */
 static bool is_unreachable(enum status_code code) {
   return code == STATUS_UNAVAILABLE || code == STATUS_CANCELLED;
 }
