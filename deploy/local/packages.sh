@@ -17,12 +17,14 @@ build_packages=(
   'libcurl4-openssl-dev|libcurl4-gnutls-dev' libgmime-3.0-dev libnghttp2-dev libsqlite3-dev libmicrohttpd-dev
 )
 
-# To test it: CUnit, valgrind, what renders the reference, what makes gen/ anew, and foreign clients in Python and Go.
+# To test it: CUnit, valgrind, what renders the reference, what makes gen/ anew, foreign clients in Python and Go, and a
+# browser.
 test_packages=(
   libcunit1-dev valgrind doxygen
   protobuf-compiler protobuf-c-compiler libprotobuf-dev golang-github-gogo-googleapis-dev 'grpc-proto?'
   python3 python3-grpcio python3-protobuf python3-venv jq curl
   'golang-go|command:go' git ca-certificates
+  chromium chromium-driver python3-selenium
 )
 
 # For .ci/run: what judges the sources, and a second compiler.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "console.h"
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
@@ -80,11 +81,13 @@ static bool answer_origin(const struct gateway *gateway, struct http_request *re
 
 void gatekeeper_admit(const struct gateway *gateway, struct http_request *request) {
   http_answer_header(request, "X-Content-Type-Options", "nosniff");
-  http_answer_header(request, "Cache-Control", "no-store");
+  bool is_console = console_is_path(request->path);
+  http_answer_header(request, "Cache-Control", is_console ? "no-cache" : "no-store");
   if (!is_own_name(gateway, request)) {
     answer_error(request, 421, "The gateway is not known by the name in Host: set ORDERSHOP_GATEWAY_HOSTS.");
     return;
   }
+  if (is_console) return;
   if (answer_origin(gateway, request) || has_token(gateway, request)) return;
   http_answer_header(request, "WWW-Authenticate", "Bearer");
   answer_error(request, 401, "A bearer token is needed: Authorization: Bearer ...");

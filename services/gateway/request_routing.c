@@ -4,10 +4,12 @@
 
 #include "answer.h"
 #include "connect_call.h"
+#include "console.h"
 #include "event_stream.h"
 #include "gatekeeper.h"
 #include "gateway.h"
 #include "resource_call.h"
+#include "shop_status.h"
 #include "v1_dialect.h"
 
 /* ---- probes ----------------------------------------------------------------------------------------------------- */
@@ -67,6 +69,14 @@ static bool answer_document(const struct gateway *gateway, struct http_request *
 
 coroutine_fn void gateway_handle(struct http_request *request) {
   struct gateway *gateway = request->user;
+  if (console_is_path(request->path)) {
+    console_answer(request);
+    return;
+  }
+  if (strcmp(request->path, "/status") == 0) {
+    shop_status_answer(gateway, request);
+    return;
+  }
   if (answer_document(gateway, request)) return;
   if (strcmp(request->path, EVENT_STREAM_PATH) == 0) {
     event_stream(gateway, request);

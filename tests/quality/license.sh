@@ -27,9 +27,10 @@ find_files() {
 comment_of() {
   case $1 in
   gen/*.pb-c.[ch]) ;; # generated
-  *.[ch]) echo "/* $identifier */" ;;
+  *.[ch] | *.css) echo "/* $identifier */" ;;
   *.lua) echo "-- $identifier" ;;
-  *.proto) echo "// $identifier" ;;
+  *.proto | *.js | *.mjs) echo "// $identifier" ;;
+  *.html | *.svg) echo "<!-- $identifier -->" ;;
   *.sh | *.py | *.pl | *.cmake | CMakeLists.txt | */CMakeLists.txt | */Makefile | */Dockerfile) echo "# $identifier" ;;
   *) [[ $2 != '#!'* ]] || echo "# $identifier" ;;
   esac

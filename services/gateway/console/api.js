@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shop's resources over HTTP (docs/gateway.md): JSON, errors with what is wrong at which field, idempotency keys,
+// and the token, where the gateway asks for one.
+import {askForToken, token} from './token.js';
+
+const TIMEOUT_MS = 10000;
+
+// An error that the shop has answered with, or that there was no answer.
+export class ApiError extends Error {
+  constructor(httpCode, error) {
+    super(error.message || 'There is no answer.');
+    this.httpCode = httpCode; // 0: no answer
+    this.status = error.status ?? 'UNAVAILABLE';
+    const details = error.details ?? [];
+    const info = details.find((detail) => detail['@type']?.endsWith('/google.rpc.ErrorInfo'));
+    this.reason = info?.reason ?? '';
+    // [{field: 'customer.email', description}]
+    this.violations = details.flatMap((detail) => detail.fieldViolations ?? []);
+  }
+}
+
+// A UUID by which a command that is sent again is the same command. (crypto.randomUUID needs HTTPS or localhost.)
+export function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function urlOf(path, query) {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value].flat()) {
+      if (one !== '' && one !== null && one !== undefined) search.append(name, one);
+    }
+  }
+  return search.size > 0 ? `${path}?${search}` : path;
+}
+
+async function send(method, url, {body, key, version, after}) {
+  const headers = {Accept: 'application/json'};
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (key) headers['Idempotency-Key'] = key;
+  if (version) headers['If-Match'] = `"${version}"`;
+  if (after) headers['ordershop-after'] = after;
+  if (token()) headers.Authorization = `Bearer ${token()}`;
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  try {
+    return await fetch(url, {method, headers, body: text, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS)});
+  } catch {
+    throw new ApiError(0, {message: 'The gateway does not answer.', status: 'UNAVAILABLE'});
+  }
+}
+
+// Options: query, body, key (of a command), version (a change only of this one), after (a position that must be seen).
+// Returns {value, position}. Throws ApiError.
+export async function request(method, path, options = {}) {
+  const url = urlOf(path, options.query ?? {});
+  let response = await send(method, url, options);
+  while (response.status === 401 && (await askForToken(method))) response = await send(method, url, options);
+  const json = await response.json().catch(() => ({}));
+  if (!response.ok) throw new ApiError(response.status, json.error ?? {});
+  return {value: json, position: response.headers.get('ordershop-position')};
+}
+
+export const get = async (path, query, after) => (await request('GET', path, {query, after})).value;

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Overview: the services around the log, as the reference's figure has them, alive. Each service is a card; an event
+// travels from the service that wrote it into the log, and on to those that read it.
+import {get} from './api.js';
+import {kinds} from './contract.js';
+import {h, setText, svg} from './dom.js';
+import {feed, subscribe} from './events.js';
+import {formatNumber, formatSeconds, label, secondsOf} from './format.js';
+
+const STATUS_MS = 1000;
+const RATE_MS = 5000; // over so long is a rate
+const TRAVELLERS = 24; // events in motion at once; further ones don't move
+const TRAVEL_MS = 1400;
+
+/* ---- a service's card ---- */
+
+function makeCard(name) {
+  const figures = Object.fromEntries(['rate', 'lag', 'letters'].map((key) => [key, h('dd', {}, '–')]));
+  const state = h('p', {class: 'state'}, 'asking …');
+  const element = h('section', {class: 'card', 'data-service': name, 'aria-label': `Service ${name}`},
+    h('h2', {}, name), state,
+    h('dl', {},
+      h('div', {}, h('dt', {}, 'writes'), figures.rate),
+      h('div', {}, h('dt', {}, 'lag'), figures.lag),
+      h('div', {}, h('dt', {}, 'dead letters'), figures.letters)));
+  return {name, element, state, figures};
+}
+
+function showState(card, service) {
+  const {status, error} = service;
+  const ready = Boolean(status?.ready);
+  card.element.classList.toggle('away', !status);
+  card.element.classList.toggle('unready', Boolean(status) && !ready);
+  const text = error ? `away: ${error.message}` : ready ? 'ready' : `not ready: ${status.reason}`;
+  setText(card.state, text);
+}
+
+function showFigures(card, rate) {
+  const reader = feed.readers.find((one) => one.service === card.name);
+  setText(card.figures.rate, rate === null ? '–' : `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`);
+  if (!reader) return;
+  const lag = Number(reader.lagEntries);
+  card.element.classList.toggle('behind', lag > 0);
+  setText(card.figures.lag, lag > 0 ? `${formatNumber(lag)}, ${formatSeconds(secondsOf(reader.lagTime))}` : '0');
+  const letters = Number(reader.deadLetters);
+  card.figures.letters.classList.toggle('bad', letters !== 0);
+  setText(card.figures.letters, letters < 0 ? 'over 1,000 keys' : formatNumber(letters));
+}
+
+/* ---- rates, by the lengths of streams: all events count, also those that the feed leaves out ---- */
+
+class Rates {
+  constructor() {
+    this.samples = [];
+  }
+
+  add(lengths) {
+    const now = performance.now();
+    this.samples.push({now, lengths});
+    while (this.samples.length > 2 && now - this.samples[1].now > RATE_MS) this.samples.shift();
+  }
+
+  // Events a second of the types, or null while it isn't known.
+  of(types) {
+    const first = this.samples[0];
+    const latest = this.samples.at(-1);
+    if (!first || first === latest) return null;
+    const grown = types.reduce((sum, type) => sum + Math.max(0, (latest.lengths[type] ?? 0) - (first.lengths[type] ?? 0)), 0);
+    return (grown * 1000) / (latest.now - first.now);
+  }
+}
+
+function lengthsByType() {
+  const lengths = {};
+  for (const stream of feed.streams) {
+    lengths[stream.entityType] = (lengths[stream.entityType] ?? 0) + Number(stream.length);
+  }
+  return lengths;
+}
+
+/* ---- arrows, and events that travel along them ---- */
+
+class Arrows {
+  constructor(figure, log) {
+    this.figure = figure;
+    this.log = log;
+    this.canvas = svg('svg', {class: 'arrows', 'aria-hidden': 'true', focusable: 'false'});
+    this.moving = 0;
+    figure.prepend(this.canvas);
+  }
+
+  // Where a card's arrow begins, and where it meets the log; `shift` puts the two directions beside each other.
+  ends(card, shift) {
+    const whole = this.figure.getBoundingClientRect();
+    const box = card.element.getBoundingClientRect();
+    const log = this.log.getBoundingClientRect();
+    const above = box.top < log.top;
+    const x = box.left + box.width / 2 - whole.left + shift;
+    return {x, from: (above ? box.bottom : box.top) - whole.top, to: (above ? log.top : log.bottom) - whole.top};
+  }
+
+  line(card, shift, into) {
+    const {x, from, to} = this.ends(card, shift);
+    const [start, tip] = into ? [from, to] : [to, from];
+    const back = Math.sign(start - tip) * 6;
+    return svg('path', {class: into ? 'writes' : 'reads', d: `M${x} ${start}V${tip}m-4 ${back}L${x} ${tip}l4 ${back}`});
+  }
+
+  draw(writers, readers) {
+    this.canvas.replaceChildren(
+      ...writers.map((card) => this.line(card, -8, true)), ...readers.map((card) => this.line(card, 8, false)));
+  }
+
+  travel(writer, readers) {
+    for (const reader of readers.length > 0 ? readers : [null]) this.travelTo(writer, reader);
+  }
+
+  travelTo(writer, reader) {
+    if (this.moving >= TRAVELLERS || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    const start = this.ends(writer, -8);
+    const points = [[start.x, start.from], [start.x, start.to]];
+    if (reader) {
+      const goal = this.ends(reader, 8);
+      points.push([goal.x, goal.to], [goal.x, goal.from]);
+    }
+    const dot = this.canvas.appendChild(svg('circle', {class: 'traveller', r: 5}));
+    this.moving++;
+    const frames = points.map(([x, y]) => ({transform: `translate(${x}px, ${y}px)`}));
+    dot.animate(frames, {duration: TRAVEL_MS, easing: 'ease-in-out'}).onfinish = () => {
+      this.moving--;
+      dot.remove();
+    };
+  }
+}
+
+/* ---- the view ---- */
+
+export async function showOverview(page) {
+  const [known, first] = await Promise.all([kinds(), get('/status')]);
+  const cards = first.services.map((service) => makeCard(service.name));
+  const logFigures = h('p', {}, '–');
+  const log = h('section', {class: 'log', 'aria-label': 'The log'}, h('h2', {}, 'Redis Streams: the log of events'), logFigures);
+  const half = Math.ceil(cards.length / 2);
+  const figure = h('div', {class: 'figure'},
+    h('div', {class: 'cards'}, cards.slice(0, half).map((card) => card.element)), log,
+    h('div', {class: 'cards'}, cards.slice(half).map((card) => card.element)));
+  const news = h('p', {class: 'visually-hidden', role: 'status'});
+  page.append(h('h1', {}, 'Overview'),
+    h('p', {class: 'lead'}, 'Commands reach a service, which writes what happened into the log; the services that listen react to it, whenever they can.'),
+    figure, news);
+
+  const arrows = new Arrows(figure, log);
+  const rates = new Rates();
+  const typesOf = (name) => known.filter((kind) => kind.service === name).map((kind) => kind.type);
+  const writerOf = (type) => {
+    const owner = known.find((kind) => kind.type === type)?.service ?? type;
+    return cards.find((card) => card.name === owner);
+  };
+  const readersOf = (streamName) => {
+    const readers = feed.streams.find((stream) => stream.name === streamName)?.readers ?? [];
+    return cards.filter((card) => readers.includes(card.name));
+  };
+
+  const drawArrows = () => {
+    const reading = new Set(feed.streams.flatMap((stream) => stream.readers));
+    arrows.draw(cards.filter((card) => typesOf(card.name).length > 0), cards.filter((card) => reading.has(card.name)));
+  };
+  const showLog = () => {
+    if (feed.streams.length > 0) rates.add(lengthsByType());
+    const all = rates.of([...new Set(feed.streams.map((stream) => stream.entityType))]);
+    for (const card of cards) {
+      const types = typesOf(card.name);
+      showFigures(card, types.length > 0 ? rates.of(types) : null);
+    }
+    const sampled = feed.sampling ? '; too many to show: the latest are' : '';
+    setText(logFigures, `${formatNumber(feed.total)} events${all === null ? '' : `, ${all.toFixed(1)}/s`}${sampled}`);
+  };
+  const takeIn = (events) => {
+    if (events.length === 0) {
+      showLog();
+      if (arrowsDrawnFor !== feed.streams.length) drawArrows();
+      arrowsDrawnFor = feed.streams.length;
+    }
+    for (const event of events.slice(-TRAVELLERS)) {
+      const writer = writerOf(event.entityType);
+      if (writer && Date.now() - Date.parse(event.time) < 10000) arrows.travel(writer, readersOf(event.stream));
+    }
+  };
+
+  const showStatus = (reply) => {
+    for (const service of reply.services) {
+      const card = cards.find((one) => one.name === service.name);
+      const before = card.element.classList.contains('away');
+      showState(card, service);
+      const away = card.element.classList.contains('away');
+      if (before !== away) setText(news, `${label(card.name)} is ${away ? 'away' : 'back'}`);
+    }
+  };
+  const ask = async () => {
+    const reply = await get('/status').catch((error) => ({services: cards.map((card) => ({name: card.name, error}))}));
+    showStatus(reply);
+  };
+
+  let arrowsDrawnFor = -1;
+  showStatus(first);
+  takeIn([]);
+  const endFeed = subscribe(takeIn);
+  const resizing = new ResizeObserver(drawArrows);
+  resizing.observe(figure);
+  const timer = setInterval(ask, STATUS_MS);
+  return () => {
+    endFeed();
+    resizing.disconnect();
+    clearInterval(timer);
+  };
+}
