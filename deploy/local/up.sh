@@ -320,7 +320,7 @@ print_what_to_try() {
   settings=$(shop_settings)
   [ "$port_base" -eq 50050 ] || base="ORDERSHOP_PORT_BASE=$port_base "
   say ""
-  say "The shop over HTTP (docs/gateway.md): http://localhost:$gateway_port"
+  say "The shop over HTTP (docs/gateway.md), and its console for a browser: http://localhost:$gateway_port"
   say ""
   say "Three things to try:"
   if shop_has_tls; then

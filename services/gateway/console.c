@@ -33,9 +33,13 @@ static const struct console_file files[] = {
 #undef ROW
 };
 
+static const char *name_of(const char *path) {
+  if (strcmp(path, "/") == 0) return "index.html";
+  return strncmp(path, folder, strlen(folder)) == 0 ? path + strlen(folder) : "";
+}
+
 static const struct console_file *file_of(const char *path) {
-  const char *name = strcmp(path, "/") == 0 ? "index.html" : path + strlen(folder);
-  if (*path != '/' || (path[1] && strncmp(path, folder, strlen(folder)) != 0)) return NULL;
+  const char *name = name_of(path);
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     if (strcmp(files[i].name, name) == 0) return &files[i];
   }

@@ -55,8 +55,16 @@ static void find_route(void *argument) {
       contract_find(search->gateway->contract, search->request->arena, search->request->method, &search->path);
 }
 
-/* What the gateway has to tell of itself. */
-static bool answer_document(const struct gateway *gateway, struct http_request *request) {
+/* What the gateway has to tell of itself and the shop. */
+static coroutine_fn bool answer_document(const struct gateway *gateway, struct http_request *request) {
+  if (console_is_path(request->path)) {
+    console_answer(request);
+    return true;
+  }
+  if (strcmp(request->path, "/status") == 0) {
+    shop_status_answer(gateway, request);
+    return true;
+  }
   if (strcmp(request->path, "/openapi.json") != 0) return false;
   if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0) {
     http_answer(request, 200, "application/json", gateway->openapi, strlen(gateway->openapi));
@@ -69,14 +77,6 @@ static bool answer_document(const struct gateway *gateway, struct http_request *
 
 coroutine_fn void gateway_handle(struct http_request *request) {
   struct gateway *gateway = request->user;
-  if (console_is_path(request->path)) {
-    console_answer(request);
-    return;
-  }
-  if (strcmp(request->path, "/status") == 0) {
-    shop_status_answer(gateway, request);
-    return;
-  }
   if (answer_document(gateway, request)) return;
   if (strcmp(request->path, EVENT_STREAM_PATH) == 0) {
     event_stream(gateway, request);

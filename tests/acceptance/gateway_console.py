@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The console in a real Chromium: gateway_console.sh calls this for each group of tests, with a shop that runs.
 

@@ -56,7 +56,9 @@ browser_folder=$(mktemp -d /tmp/ordershop-browser.XXXXXX)
 remove_browser_folder() { rm -rf "$browser_folder"; }
 shop_at_end+=(remove_browser_folder)
 
+# Sanitizers find as much in what curl asks for: a browser would only take their time.
 cases() {
+  [ "$shop_slowness" -eq 1 ] || return 0
   env HOME="$browser_folder" TMPDIR="$browser_folder" XDG_CACHE_HOME="$browser_folder" XDG_CONFIG_HOME="$browser_folder" \
     "$python" "$ORDERSHOP_SOURCE/tests/acceptance/gateway_console.py" "$@"
 }

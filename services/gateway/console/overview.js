@@ -11,6 +11,7 @@ const STATUS_MS = 1000;
 const RATE_MS = 5000; // over so long is a rate
 const TRAVELLERS = 24; // events in motion at once; further ones don't move
 const TRAVEL_MS = 1400;
+const APART_MS = 40; // between two that were read at once
 
 /* ---- a service's card ---- */
 
@@ -86,7 +87,7 @@ class Arrows {
     this.log = log;
     this.canvas = svg('svg', {class: 'arrows', 'aria-hidden': 'true', focusable: 'false'});
     this.moving = 0;
-    figure.prepend(this.canvas);
+    figure.append(this.canvas);
   }
 
   // Where a card's arrow begins, and where it meets the log; `shift` puts the two directions beside each other.
@@ -126,7 +127,7 @@ class Arrows {
     const dot = this.canvas.appendChild(svg('circle', {class: 'traveller', r: 5}));
     this.moving++;
     const frames = points.map(([x, y]) => ({transform: `translate(${x}px, ${y}px)`}));
-    dot.animate(frames, {duration: TRAVEL_MS, easing: 'ease-in-out'}).onfinish = () => {
+    dot.animate(frames, {duration: TRAVEL_MS, delay: this.moving * APART_MS, fill: 'backwards'}).onfinish = () => {
       this.moving--;
       dot.remove();
     };
