@@ -395,7 +395,7 @@ class Protocol(unittest.TestCase):
                       b"GET v1/customers HTTP/1.1\r\nHost: localhost\r\n",
                       b"GET http://localhost/v1/customers HTTP/1.1\r\nHost: localhost\r\n", b"G\x00T / HTTP/1.1\r\nHost: localhost\r\n",
                       b"GET /v1/customers\x00 HTTP/1.1\r\nHost: evil\r\n", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/9.9\r\nHost: localhost\r\n"):
-            self.refused(raw(lines + b"Connection: close\r\n\r\n"), 400, 404, 421, 501, 505)
+            self.refused(raw(lines + b"Connection: close\r\n\r\n"), 400, 404, 405, 421, 501, 505)
 
     def test_headers_have_a_limit(self):
         self.refused(raw(b"GET /v1/customers HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 70000 + b"\r\n\r\n"), 431)
