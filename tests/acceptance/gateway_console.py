@@ -63,7 +63,8 @@ class Console(unittest.TestCase):
 
     # An answer that is an error is logged by the browser, however well the page handles it.
     def is_expected(self, message):
-        return "Failed to load resource: the server responded with a status of 4" in message
+        return any(text in message for text in ["Failed to load resource: the server responded with a status of 4",
+                                                "net::ERR_INTERNET_DISCONNECTED"])
 
     def width(self, pixels):
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
@@ -190,6 +191,47 @@ class Views(Console):
         self.script("document.querySelector('.virtual-list').scrollTop = 1e9")
         self.until(lambda: any("id-0" in row.text for row in self.all(".virtual-row")))
         self.assertLess(len(self.all(".virtual-row")), 60)
+
+    def test_events_of_a_time_without_network_arrive_once_afterwards(self):
+        self.open("events")
+        self.until(lambda: self.all(".virtual-row"))
+        self.network(False)
+        self.until(lambda: "away" in self.one("#connection").get_attribute("class").split(), "the break is not told")
+        made = ask("POST", "/v1/customers", {"name": "Unseen", "email": "unseen@example.com"})
+        self.network(True)
+        self.one("#filter-entity").send_keys(made["id"])
+        self.until(lambda: self.all(".virtual-row"), "what happened meanwhile did not arrive")
+        later = ask("POST", "/v1/customers", {"name": "Seen", "email": "seen@example.com"})
+        self.filter_text("@example.com")
+        self.until(lambda: any(later["id"] == self.entity(row) for row in self.all(".virtual-row")))
+        created = [row for row in self.all(".virtual-row") if self.entity(row) == made["id"] and "customer_created" in row.text]
+        self.assertEqual(len(created), 1)
+
+    def test_ten_tabs_are_not_too_many_for_the_browsers_connections(self):
+        first = self.browser.current_window_handle
+        for _ in range(9):
+            self.browser.switch_to.new_window("tab")
+            self.open("events")
+        made = ask("POST", "/v1/customers", {"name": "Tenth", "email": "tenth@example.com"})
+        self.one("#filter-entity").send_keys(made["id"])
+        self.until(lambda: self.all(".virtual-row"), "the last tab gets no events")
+        for handle in self.browser.window_handles:
+            if handle != first:
+                self.browser.switch_to.window(handle)
+                self.browser.close()
+        self.browser.switch_to.window(first)
+
+    def filter_text(self, text):
+        self.script("document.querySelector('#filter-entity').value = ''")
+        self.one("#filter-text").send_keys(text)
+
+    def entity(self, row):
+        return row.find_element(By.TAG_NAME, "a").get_attribute("title")
+
+    def network(self, there):
+        self.browser.execute_cdp_cmd("Network.enable", {})
+        self.browser.execute_cdp_cmd("Network.emulateNetworkConditions", {
+            "offline": not there, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
 
     def test_what_an_order_led_to_is_a_tree(self):
         order = ask("GET", "/v1/orders?page_size=1")["orders"][0]

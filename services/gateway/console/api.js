@@ -38,8 +38,8 @@ function urlOf(path, query) {
   return search.size > 0 ? `${path}?${search}` : path;
 }
 
-async function send(method, url, {body, key, version, after}) {
-  const headers = {Accept: 'application/json'};
+async function send(method, url, {body, key, version, after, accept = 'application/json', signal}) {
+  const headers = {Accept: accept};
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (key) headers['Idempotency-Key'] = key;
   if (version) headers['If-Match'] = `"${version}"`;
@@ -47,21 +47,30 @@ async function send(method, url, {body, key, version, after}) {
   if (token()) headers.Authorization = `Bearer ${token()}`;
   const text = body === undefined ? undefined : JSON.stringify(body);
   try {
-    return await fetch(url, {method, headers, body: text, cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT_MS)});
+    return await fetch(url, {method, headers, body: text, cache: 'no-store', signal: signal ?? AbortSignal.timeout(TIMEOUT_MS)});
   } catch {
     throw new ApiError(0, {message: 'The gateway does not answer.', status: 'UNAVAILABLE'});
   }
 }
 
+// Asks for the token where one is needed. Throws ApiError if the answer is an error.
+async function exchange(method, url, options) {
+  let response = await send(method, url, options);
+  while (response.status === 401 && (await askForToken(method))) response = await send(method, url, options);
+  if (response.ok) return response;
+  const json = await response.json().catch(() => ({}));
+  throw new ApiError(response.status, json.error ?? {});
+}
+
 // Options: query, body, key (of a command), version (a change only of this one), after (a position that must be seen).
 // Returns {value, position}. Throws ApiError.
 export async function request(method, path, options = {}) {
-  const url = urlOf(path, options.query ?? {});
-  let response = await send(method, url, options);
-  while (response.status === 401 && (await askForToken(method))) response = await send(method, url, options);
-  const json = await response.json().catch(() => ({}));
-  if (!response.ok) throw new ApiError(response.status, json.error ?? {});
-  return {value: json, position: response.headers.get('ordershop-position')};
+  const response = await exchange(method, urlOf(path, options.query ?? {}), options);
+  const value = await response.json().catch(() => ({}));
+  return {value, position: response.headers.get('ordershop-position')};
 }
+
+// Returns a response whose body goes on until `signal` aborts it. Throws ApiError.
+export const openStream = (path, query, signal) => exchange('GET', urlOf(path, query), {accept: 'text/event-stream', signal});
 
 export const get = async (path, query, after) => (await request('GET', path, {query, after})).value;

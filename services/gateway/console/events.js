@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The feed: what happens in the shop, read from the log by one reader for all views. It shows all events as long as the
+// The feed: what happens in the shop, read from the log as one stream for all views. It shows all events as long as the
 // browser can follow; when more come than one page a turn, it goes on with the latest ones, and says how many it left
 // out (`seen` of `total`).
 import {get} from './api.js';
+import {readStream} from './event_stream.js';
 
 const KEPT = 5000;
-const PAGE = 1000;
+const PAGE = 1000; // of a turn's events, the most that are shown
 const TURN_MS = 300;
-const HIDDEN_TURN_MS = 5000;
 const SAMPLE = 200; // of a turn's events that are too many
+const COUNT_MS = 1000;
+const RETRY_MS = 1000;
+const RETRY_MAX_MS = 10000;
+const RESUMED_MS = 60000; // after a longer break the feed begins anew with the latest events
 
 export const feed = {
   recent: [], // oldest first; the latest KEPT
@@ -22,7 +26,9 @@ export const feed = {
 };
 
 const listeners = new Set();
-let last = null; // entry id up to which the log has been read
+let last = null; // the place up to which the log has been read; null: begin with the latest events
+let arrived = []; // this turn's events, as they came
+let left = 0; // of them, those that were too many
 
 // `listener(events)` is called with new events, oldest first, and with [] when only figures have changed. Returns a
 // function that ends it.
@@ -35,13 +41,6 @@ function publish(events) {
   for (const listener of listeners) listener(events);
 }
 
-// The order of entry ids, "milliseconds-count".
-function isBehind(entry, other) {
-  const [ms, count] = entry.split('-').map(Number);
-  const [otherMs, otherCount] = other.split('-').map(Number);
-  return ms > otherMs || (ms === otherMs && count > otherCount);
-}
-
 // Takes in events that are new, oldest first. Tests call it, too, to push many.
 export function take(events) {
   feed.seen += events.length;
@@ -50,30 +49,31 @@ export function take(events) {
   publish(events);
 }
 
-const readNewest = (size) =>
-  get('/v1/events', {order: 'EVENT_ORDER_NEWEST_FIRST', view: 'EVENT_VIEW_JSON', page_size: size});
-
 async function begin() {
-  const page = await readNewest(SAMPLE);
+  const page = await get('/v1/events', {order: 'EVENT_ORDER_NEWEST_FIRST', view: 'EVENT_VIEW_JSON', page_size: SAMPLE});
   feed.recent = [];
+  arrived = [];
   last = page.readTo;
   take((page.events ?? []).reverse());
   feed.seen = 0;
   feed.startTotal = null;
 }
 
-async function follow() {
-  const page = await get('/v1/events', {after_entry: last, view: 'EVENT_VIEW_JSON', page_size: PAGE});
-  let events = page.events ?? [];
-  let readTo = page.readTo;
-  feed.sampling = Boolean(page.nextPageToken);
-  if (feed.sampling) {
-    const newest = await readNewest(SAMPLE);
-    readTo = newest.readTo;
-    events = newest.events.filter((event) => isBehind(event.entry, last)).reverse();
-  }
-  last = readTo;
-  if (events.length > 0) take(events);
+// A turn keeps no more than it may show, however fast events come; they are parsed only when they are shown.
+function keep(frame) {
+  feed.failure = null;
+  last = frame.name === 'end' ? null : frame.id; // the end: too slow, or another log
+  if (frame.name !== 'message') return;
+  arrived.push(frame.data);
+  if (arrived.length > PAGE) left += arrived.splice(0, PAGE - SAMPLE).length;
+}
+
+function endTurn() {
+  const events = left > 0 ? arrived.slice(-SAMPLE) : arrived;
+  feed.sampling = left > 0;
+  arrived = [];
+  left = 0;
+  if (events.length > 0) take(events.map((data) => JSON.parse(data)));
 }
 
 async function count() {
@@ -85,26 +85,55 @@ async function count() {
   publish([]);
 }
 
-async function attempt(step) {
-  try {
-    await step();
-    feed.failure = null;
-  } catch (error) {
-    feed.failure = error.message;
-    if (error.reason === 'LOG_RESET') last = null;
-    publish([]);
-  }
+function fail(error) {
+  feed.failure = error.message;
+  if (error.reason === 'LOG_RESET') last = null;
+  publish([]);
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-// Goes on for as long as the page is there.
-export async function startFeed() {
-  for (let turn = 0; ; turn++) {
-    await attempt(async () => {
-      await (last === null ? begin() : follow());
-      if (turn % 3 === 0) await count();
-    });
-    await pause(document.hidden ? HIDDEN_TURN_MS : TURN_MS);
+// A page that nobody sees has no stream: browsers open six connections to one host, for all its pages together.
+async function untilSeen() {
+  while (document.hidden) await new Promise((resolve) => addEventListener('visibilitychange', resolve, {once: true}));
+}
+
+function whileSeen() {
+  const ending = new AbortController();
+  for (const name of ['visibilitychange', 'pagehide']) addEventListener(name, () => ending.abort(), {once: true});
+  return ending.signal;
+}
+
+async function follow() {
+  let heard = Date.now();
+  for (let wait = RETRY_MS; ; wait = Math.min(2 * wait, RETRY_MAX_MS)) {
+    await untilSeen();
+    const seen = whileSeen();
+    try {
+      if (last === null || Date.now() - heard > RESUMED_MS) await begin();
+      await readStream(last, seen, (frame) => {
+        keep(frame);
+        wait = RETRY_MS / 2;
+        heard = Date.now();
+      });
+    } catch (error) {
+      fail(error);
+    }
+    if (!seen.aborted) await pause(wait);
   }
+}
+
+async function repeat(milliseconds, step) {
+  for (;;) {
+    await untilSeen();
+    await step();
+    await pause(milliseconds);
+  }
+}
+
+// Goes on for as long as the page is there.
+export function startFeed() {
+  follow();
+  repeat(TURN_MS, endTurn);
+  repeat(COUNT_MS, () => count().catch(fail));
 }

@@ -10,6 +10,12 @@ const ROW_HEIGHT = 34;
 
 export const entityLink = (type, id) => h('a', {href: `#/entity/${type}/${encodeURIComponent(id)}`, title: id}, `${type} ${shortId(id)}`);
 
+// All that can be searched in an event, in lower case.
+function textOf(event) {
+  event.text ??= `${event.stream} ${JSON.stringify(parseEntity(event))}`.toLowerCase();
+  return event.text;
+}
+
 // What is asked for must all hold.
 function makeFilter({stream, entity, text}) {
   const needle = text.trim().toLowerCase();
@@ -17,7 +23,7 @@ function makeFilter({stream, entity, text}) {
   return (event) =>
     (!stream || event.stream === stream) &&
     (!id || event.entityId.startsWith(id) || event.entityType === id) &&
-    (!needle || event.entityJson.toLowerCase().includes(needle) || event.stream.includes(needle) || event.eventId === needle);
+    (!needle || textOf(event).includes(needle) || event.eventId === needle);
 }
 
 // One line of what an entity is, for a row.

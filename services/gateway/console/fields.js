@@ -4,10 +4,9 @@ import {kinds, referredType} from './contract.js';
 import {h} from './dom.js';
 import {formatField, isEmpty, label} from './format.js';
 
-// The entity that an event has, or {} if it can't be decoded.
+// The entity that an event has, or {} if it can't be decoded. A stream has it as it is, a page as a text.
 export function parseEntity(event) {
-  if (!event.entityJson) return {};
-  event.entity ??= JSON.parse(event.entityJson);
+  event.entity ??= event.entityJson ? JSON.parse(event.entityJson) : {};
   return event.entity;
 }
 
