@@ -35,5 +35,5 @@ cd "$ORDERSHOP_SOURCE"
 "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run local \
   --set "5005=${shop_port_base%0}" --set "localhost:5000=localhost:$shop_port_base" --set "6380=$ORDERSHOP_REDIS_PORT" --set '$PWD/build/bin=$ORDERSHOP_BIN' \
   --set "-B build=-B $shop_folder/build" --set "--build build=--build $shop_folder/build" \
-  --set '~/.local/state/ordershop=$ORDERSHOP_HOME' \
+  --set '~/.local/state/ordershop=$ORDERSHOP_HOME' --set "latency.svg=$shop_folder/latency.svg" \
   README.md docs/gateway.md docs/operating.md docs/redis.md docs/performance.md docs/certificates.md client/README.md
