@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console in a real Chromium: gateway_console.sh calls this for each group of tests, with a shop that runs.
 
-    gateway_console.py GROUP [OPTION...]     GROUP: Views, Act, Tokens, Away, Back
+    gateway_console.py GROUP [OPTION...]     GROUP: Views, Act, Tokens, Away, Back, Breaks, Flood
 
 The environment tells CONSOLE_URL, CONSOLE_PICTURES (a folder for screenshots), CONSOLE_AXE (axe.min.js; may be empty) and
 ORDERSHOP_TEST_SLOWNESS."""
 
 import json
 import os
+import socket
 import sys
+import threading
 import time
 import unittest
+import urllib.parse
 import urllib.request
 
 from selenium import webdriver
@@ -63,8 +66,7 @@ class Console(unittest.TestCase):
 
     # An answer that is an error is logged by the browser, however well the page handles it.
     def is_expected(self, message):
-        return any(text in message for text in ["Failed to load resource: the server responded with a status of 4",
-                                                "net::ERR_INTERNET_DISCONNECTED"])
+        return "Failed to load resource: the server responded with a status of 4" in message
 
     def width(self, pixels):
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
@@ -123,13 +125,14 @@ class Console(unittest.TestCase):
     def check_no_sideways_scroll(self):
         self.assertLessEqual(self.script("return document.documentElement.scrollWidth"), 360)
 
-    def check_axe(self, what):
+    # `options` are those of axe.run.
+    def check_axe(self, what, **options):
         if not AXE:
             return
         with open(AXE, encoding="utf-8") as file:
             self.script(file.read())  # by the driver: the page's policy lets no other script in
         result = self.browser.execute_async_script(
-            "const done = arguments[0]; axe.run(document).then((r) => done(r.violations), (e) => done([{id: String(e), nodes: []}]))")
+            "const done = arguments[1]; axe.run(document, arguments[0]).then((r) => done(r.violations), (e) => done([{id: String(e), nodes: []}]))", options)
         said = [f"{one['id']}: {[node['target'] for node in one['nodes']][:3]}" for one in result]
         self.assertEqual(said, [], what)
 
@@ -180,39 +183,12 @@ class Views(Console):
         self.one("#pause").click()
         self.until(lambda: "Paused" not in self.text("#events-said"))
 
-    def test_five_thousand_events_are_few_rows_in_the_page(self):
-        self.open("events")
-        self.until(lambda: self.all(".virtual-row"))
-        self.script("""return import('/console/events.js').then(({take}) => take(Array.from({length: 5000}, (_, i) => ({
-            entry: `${i}-0`, stream: 'pushed_created', eventId: '', cause: '', entityType: 'pushed', entityId: `id-${i}`,
-            time: new Date().toISOString(), entityJson: '{}'}))))""")
-        self.until(lambda: "id-4999" in self.all(".virtual-row")[0].text)
-        self.assertLess(len(self.all(".virtual-row")), 60)
-        self.script("document.querySelector('.virtual-list').scrollTop = 1e9")
-        self.until(lambda: any("id-0" in row.text for row in self.all(".virtual-row")))
-        self.assertLess(len(self.all(".virtual-row")), 60)
-
-    def test_events_of_a_time_without_network_arrive_once_afterwards(self):
-        self.open("events")
-        self.until(lambda: self.all(".virtual-row"))
-        self.network(False)
-        self.until(lambda: "away" in self.one("#connection").get_attribute("class").split(), "the break is not told")
-        made = ask("POST", "/v1/customers", {"name": "Unseen", "email": "unseen@example.com"})
-        self.network(True)
-        self.one("#filter-entity").send_keys(made["id"])
-        self.until(lambda: self.all(".virtual-row"), "what happened meanwhile did not arrive")
-        later = ask("POST", "/v1/customers", {"name": "Seen", "email": "seen@example.com"})
-        self.filter_text("@example.com")
-        self.until(lambda: any(later["id"] == self.entity(row) for row in self.all(".virtual-row")))
-        created = [row for row in self.all(".virtual-row") if self.entity(row) == made["id"] and "customer_created" in row.text]
-        self.assertEqual(len(created), 1)
-
-    def test_ten_tabs_are_not_too_many_for_the_browsers_connections(self):
+    def test_seven_tabs_are_not_too_many_for_the_browsers_six_connections(self):
         first = self.browser.current_window_handle
-        for _ in range(9):
+        for _ in range(7):
             self.browser.switch_to.new_window("tab")
             self.open("events")
-        made = ask("POST", "/v1/customers", {"name": "Tenth", "email": "tenth@example.com"})
+        made = ask("POST", "/v1/customers", {"name": "Seventh", "email": "seventh@example.com"})
         self.one("#filter-entity").send_keys(made["id"])
         self.until(lambda: self.all(".virtual-row"), "the last tab gets no events")
         for handle in self.browser.window_handles:
@@ -220,18 +196,6 @@ class Views(Console):
                 self.browser.switch_to.window(handle)
                 self.browser.close()
         self.browser.switch_to.window(first)
-
-    def filter_text(self, text):
-        self.script("document.querySelector('#filter-entity').value = ''")
-        self.one("#filter-text").send_keys(text)
-
-    def entity(self, row):
-        return row.find_element(By.TAG_NAME, "a").get_attribute("title")
-
-    def network(self, there):
-        self.browser.execute_cdp_cmd("Network.enable", {})
-        self.browser.execute_cdp_cmd("Network.emulateNetworkConditions", {
-            "offline": not there, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1})
 
     def test_what_an_order_led_to_is_a_tree(self):
         order = ask("GET", "/v1/orders?page_size=1")["orders"][0]
@@ -278,7 +242,7 @@ class Views(Console):
         for page in self.pages + [f"entity/order/{order}", f"cause/order/{order}"]:
             self.open(page)
             self.check_no_sideways_scroll()
-            self.browser.save_screenshot(os.path.join(PICTURES, f"360 {page.replace('/', ' ')}.png"))
+            self.picture("360", page)
 
     def test_axe_finds_no_violation_in_light_and_dark(self):
         order = ask("GET", "/v1/orders?page_size=1")["orders"][0]["id"]
@@ -286,9 +250,28 @@ class Views(Console):
             self.theme(theme)
             for page in self.pages + [f"entity/order/{order}", f"cause/order/{order}"]:
                 self.open(page)
-                self.check_axe(f"{page}, {theme}")
-                self.browser.save_screenshot(os.path.join(PICTURES, f"{theme} {page.replace('/', ' ')}.png"))
+                self.check_axe(f"{page}, {theme}", **({"runOnly": ["color-contrast"]} if theme == "dark" else {}))
+                self.picture(theme, page)
         self.theme("light")
+
+    def picture(self, theme, page):
+        self.browser.save_screenshot(os.path.join(PICTURES, f"{theme} {' '.join(page.split('/')[:2])}.png"))
+
+    def test_the_first_link_skips_to_the_content_of_the_same_view(self):
+        self.open("events")
+        self.one("a.skip").send_keys(Keys.ENTER)
+        self.until(lambda: self.script("return document.activeElement.id") == "main")
+        self.assertEqual(self.script("return location.hash"), "#/events")
+
+    def test_the_demo_is_played_beside_the_figure(self):
+        self.open("overview")
+        self.button("Play the demo").click()
+        self.until(lambda: len(self.all(".story li")) == 6)
+
+    def test_a_click_beside_the_links_of_a_row_shows_the_event(self):
+        self.open("events")
+        self.until(lambda: self.one(".virtual-row span:nth-child(2)")).click()
+        self.until(lambda: "Event id" in self.text(".details"))
 
     def test_every_view_is_reached_by_the_keyboard(self):
         self.open("overview")
@@ -324,8 +307,8 @@ class Act(Console):
         self.field(form, "priceCents").send_keys("12,34")
         self.send(form)
         self.until(lambda: "It is there" in form.text)
-        self.open("act")
         form = self.form("Take a product into stock")
+        self.until(lambda: "Console kettle" in self.field(form, "productId").text)
         self.choose_last(form, "productId")
         self.field(form, "amount").send_keys("5")
         self.send(form)
@@ -362,6 +345,15 @@ class Act(Console):
         self.script("arguments[0].value = 1", count)
         self.send(form)
         self.until(lambda: "€12.34" in form.text)
+
+    def test_what_was_just_created_can_be_chosen_in_the_other_forms(self):
+        self.open("act")
+        form = self.form("Create a customer")
+        self.field(form, "name").send_keys("Newcomer")
+        self.field(form, "email").send_keys("newcomer@example.com")
+        choice = self.field(self.form("Place an order"), "customerId")
+        self.send(form)
+        self.until(lambda: "newcomer@example.com" in choice.text)
 
     def test_an_edit_of_a_version_that_is_no_longer_there_is_refused(self):
         made = ask("POST", "/v1/customers", {"name": "Mine", "email": "mine@example.com"})
@@ -414,6 +406,129 @@ class Back(Console):
         self.open("overview")
         self.until(lambda: "away" not in self.card("crm").get_attribute("class").split())
         self.until(lambda: "behind" not in self.card("crm").get_attribute("class").split(), "the lag does not drain")
+
+
+class Wire:
+    """A way to the gateway that can be cut: what goes through it is passed on as it is."""
+
+    def __init__(self):
+        self.goal = urllib.parse.urlsplit(URL)
+        self.ends = []
+        self.is_cut = False
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.accept, daemon=True).start()
+        self.url = f"http://localhost:{self.socket.getsockname()[1]}"
+
+    def accept(self):
+        while True:
+            near = self.socket.accept()[0]
+            if self.is_cut:
+                near.close()
+                continue
+            far = socket.create_connection((self.goal.hostname, self.goal.port))
+            self.ends += [near, far]
+            for one, other in [(near, far), (far, near)]:
+                threading.Thread(target=self.pass_on, args=(one, other), daemon=True).start()
+
+    def pass_on(self, one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+        except OSError:
+            pass
+        for end in (one, other):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self.is_cut = True
+        for end in self.ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class Breaks(Console):
+    def is_expected(self, message):
+        return "net::ERR_" in message or super().is_expected(message)
+
+    def test_events_of_a_break_come_once_each_when_it_is_over(self):
+        wire = Wire()
+        self.browser.get(f"{wire.url}/#/events")
+        self.until(lambda: self.all(".virtual-row") and self.text("#connection") == "Live")
+        self.one("#filter-stream").send_keys("customer_created")
+        self.one("#filter-text").send_keys("@break.example")
+        ask("POST", "/v1/customers", {"name": "Before", "email": "before@break.example"})
+        self.until(lambda: self.names() == ["Before"])
+        wire.cut()
+        self.until(lambda: "away" in self.one("#connection").get_attribute("class").split())
+        for name in ["First", "Second", "Third"]:
+            ask("POST", "/v1/customers", {"name": name, "email": f"{name.lower()}@break.example"})
+        # more than a page begins with, so that it must go on where it was
+        ask("POST", "/v1/products:batchCreate", {"products": [{"name": "Meanwhile", "priceCents": "1"}] * 500})
+        self.assertEqual(self.names(), ["Before"])
+        wire.is_cut = False
+        self.until(lambda: self.text("#connection") == "Live")
+        self.until(lambda: self.names() == ["Third", "Second", "First", "Before"])
+        ask("POST", "/v1/customers", {"name": "After", "email": "after@break.example"})
+        self.until(lambda: self.names() == ["After", "Third", "Second", "First", "Before"])
+
+    def names(self):
+        return [row.find_element(By.CSS_SELECTOR, "span:nth-child(4)").text for row in self.all(".virtual-row")]
+
+
+class Flood(Console):
+    SECONDS = 3
+    BATCH = 500  # twice a second
+
+    def test_a_thousand_events_a_second_are_a_sample_that_says_so_and_the_page_goes_on_moving(self):
+        self.open("events")
+        self.until(lambda: self.all(".virtual-row"))
+        self.script("""
+            window.flood = {frames: 0, longest: 0, isSampled: false, begin: performance.now()};
+            new PerformanceObserver((list) => list.getEntries().forEach((task) => {
+              flood.longest = Math.max(flood.longest, task.duration);
+            })).observe({type: 'longtask'});
+            const said = document.getElementById('events-said');
+            const count = () => {
+              flood.frames++;
+              flood.isSampled ||= said.textContent.includes('A sample');
+              flood.end = performance.now();
+              requestAnimationFrame(count);
+            };
+            requestAnimationFrame(count);""")
+        self.pour()
+        self.until(lambda: "product_created" in self.all(".virtual-row")[0].text)
+        flood = self.script("return flood")
+        rate = flood["frames"] * 1000 / (flood["end"] - flood["begin"])
+        with open(os.path.join(PICTURES, "flood.txt"), "w", encoding="utf-8") as file:
+            print(f"{rate:.0f} frames a second, longest task {flood['longest']:.0f} ms", file=file)
+        self.assertTrue(flood["isSampled"])
+        self.assertRegex(self.text("#events-said"), r"[\d,]+ were left out")
+        self.assertLess(len(self.all(".virtual-row")), 60)
+        # A page that draws all of them stands still for seconds; other work on this machine costs it some frames.
+        self.assertGreater(rate, 5)
+        self.assertLess(flood["longest"], 1000)
+        self.script("document.querySelector('.virtual-list').scrollTop = 1e9")
+        self.until(lambda: int(self.all(".virtual-row")[0].get_attribute("aria-rowindex")) > 100)
+        self.assertLess(len(self.all(".virtual-row")), 60)
+
+    def pour(self):
+        begin = time.monotonic()
+        for turn in range(2 * self.SECONDS):
+            ask("POST", "/v1/products:batchCreate",
+                {"products": [{"name": f"Flood {turn}", "priceCents": "1"}] * self.BATCH})
+            time.sleep(max(0, begin + (turn + 1) / 2 - time.monotonic()))  # so that they are as many a second
+
+    def test_an_event_that_is_asked_for_is_in_the_sample(self):
+        self.open("events")
+        self.one("#filter-text").send_keys("needle")
+        ask("POST", "/v1/products:batchCreate",
+            {"products": [{"name": "Needle" if i == 0 else "Hay", "priceCents": "1"} for i in range(1000)]})
+        self.until(lambda: "Needle" in self.text(".virtual-body"))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Act: the shop's commands as forms. Each is one request; what it leads to is to be seen in the other views.
 import {get, request} from './api.js';
-import {playDemo} from './demo.js';
+import {makeDemo} from './demo.js';
 import {h} from './dom.js';
-import {centsOf, makeForm} from './form.js';
+import {centsOf, makeForm, makeSelect} from './form.js';
 import {formatMoney, shortId} from './format.js';
 
 const CHOICES = 1000; // in a selection; the most that a page has
@@ -11,11 +11,15 @@ const CHOICES = 1000; // in a selection; the most that a page has
 const linkTo = (type, id) => h('a', {href: `#/entity/${type}/${id}`}, `${type} ${shortId(id)}`);
 const done = (what, type, id) => [`${what}: `, linkTo(type, id), ' · ', h('a', {href: `#/cause/${type}/${id}`}, 'what it led to')];
 
-const choicesOf = async (path, key, text) =>
-  ((await get(path, {page_size: CHOICES}))[key] ?? []).map((item) => [item.id, text(item)]);
+async function choicesOf(path, key, text) {
+  const page = await get(path, {page_size: CHOICES});
+  const choices = (page[key] ?? []).map((item) => [item.id, text(item)]);
+  return page.nextPageToken ? [...choices, ['', `(only the first ${choices.length} are here)`]] : choices;
+}
+
 const customers = () => choicesOf('/v1/customers', 'customers', (customer) => `${customer.name} <${customer.email}>`);
 const products = () => choicesOf('/v1/products', 'products', (product) => `${product.name}, ${formatMoney(product.priceCents)}`);
-const orders = (path) => choicesOf(path, 'orders', (order) => `${shortId(order.id)}, ${formatMoney(order.totalCents)}`);
+const unbilled = () => choicesOf('/v1/orders:listUnbilled', 'orders', (order) => `${shortId(order.id)}, ${formatMoney(order.totalCents)}`);
 
 const create = async (type, path, body, key) => {
   const {value} = await request('POST', path, {body, key});
@@ -61,15 +65,17 @@ function editor(type, path, fieldsOf, bodyOf) {
 
 /* ---- stock ---- */
 
+const chooseProduct = async () => ({name: 'productId', label: 'Product', options: await products(), reload: products});
+
 const newStock = async () => makeForm({
   title: 'Take a product into stock',
-  fields: [{name: 'productId', label: 'Product', options: await products()}, {name: 'amount', label: 'Amount', inputmode: 'numeric'}],
+  fields: [await chooseProduct(), {name: 'amount', label: 'Amount', inputmode: 'numeric'}],
   send: (values, key) => create('inventory', '/v1/inventories', values, key),
 });
 
 const adjustStock = async () => makeForm({
   title: 'Adjust a stock',
-  fields: [{name: 'productId', label: 'Product', options: await products()}, {name: 'delta', label: 'Add (or take away: -3)', inputmode: 'numeric'}],
+  fields: [await chooseProduct(), {name: 'delta', label: 'Add (or take away: -3)', inputmode: 'numeric'}],
   send: async ({productId, delta}, key) => {
     const {value} = await request('POST', `/v1/products/${encodeURIComponent(productId || '-')}/stock:adjust`, {body: {delta}, key});
     return done(`There are ${value.amount} now`, 'inventory', value.id);
@@ -82,11 +88,11 @@ const MOST_OF_A_PRODUCT = 100;
 
 // Lines of a product and how many of it; what is read is each product's id as often as it is ordered.
 async function orderLines(chosen = []) {
-  const offered = await products();
+  let offered = await products();
+  const reload = async () => (offered = await products());
   const lines = [];
   const makeLine = (id, count) => {
-    const select = h('select', {'aria-label': 'Product'}, h('option', {value: ''}, 'choose …'),
-      offered.map(([value, text]) => h('option', {value, selected: value === id}, text)));
+    const select = makeSelect({'aria-label': 'Product', options: offered, reload, value: id});
     const input = h('input', {type: 'number', 'aria-label': 'How many', min: 0, max: MOST_OF_A_PRODUCT, value: count});
     lines.push({select, input});
     return h('div', {class: 'line'}, select, input);
@@ -103,7 +109,7 @@ async function orderLines(chosen = []) {
 
 const newOrder = async () => makeForm({
   title: 'Place an order',
-  fields: [{name: 'customerId', label: 'Customer', options: await customers()}, await orderLines()],
+  fields: [{name: 'customerId', label: 'Customer', options: await customers(), reload: customers}, await orderLines()],
   send: (values, key) => create('order', '/v1/orders', values, key),
 });
 
@@ -118,7 +124,7 @@ async function changeOrder(id) {
   });
 }
 
-const chooseOrder = async (id) => ({name: 'orderId', label: 'Order', value: id, options: await orders('/v1/orders:listUnbilled')});
+const chooseOrder = async (id) => ({name: 'orderId', label: 'Order', value: id, options: await unbilled(), reload: unbilled});
 
 const payOrder = async (id) => makeForm({
   title: 'Pay an order', fields: [await chooseOrder(id)],
@@ -133,24 +139,6 @@ const cancelOrder = async (id) => makeForm({
   },
 });
 
-/* ---- the demo ---- */
-
-function demo() {
-  const told = h('ol', {class: 'story', 'aria-live': 'polite'});
-  const button = h('button', {type: 'button', onclick: async () => {
-    button.disabled = true;
-    told.replaceChildren();
-    try {
-      await playDemo((text) => told.append(h('li', {}, text)));
-    } catch (error) {
-      told.append(h('li', {class: 'error'}, error.message));
-    }
-    button.disabled = false;
-  }}, 'Play the demo');
-  return h('section', {class: 'command', 'aria-label': 'Play the demo'}, h('h2', {}, 'Play the demo'),
-    h('p', {}, 'Customers and products come; there are orders, one is changed, one cancelled, one paid.'), button, told);
-}
-
 /* ---- the view ---- */
 
 const editors = {
@@ -164,6 +152,11 @@ const editors = {
 // What can be done with an entity of a kind: [{title, action}].
 export const editable = (type) =>
   Object.entries(editors).filter(([, one]) => one.type === type).map(([action, {title}]) => ({title, action}));
+
+// What one form changes is there to be chosen in the others.
+function reloadChoices({currentTarget}) {
+  for (const select of currentTarget.querySelectorAll('select')) select.dispatchEvent(new Event('reload'));
+}
 
 export async function showAct(page, [action], query) {
   const id = query.get('id');
@@ -182,5 +175,5 @@ export async function showAct(page, [action], query) {
     }
   }));
   page.append(h('h1', {}, 'Act'), h('p', {class: 'lead'}, 'To edit a customer or product, or change an order, open it in ', h('a', {href: '#/state'}, 'State'), '.'),
-    h('div', {class: 'commands'}, demo(), made));
+    h('div', {class: 'commands', onchanged: reloadChoices}, makeDemo(), made));
 }

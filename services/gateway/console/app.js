@@ -67,6 +67,11 @@ function showConnection() {
   setText(element, feed.failure === null ? 'Live' : `Events can’t be read: ${feed.failure}`);
 }
 
+// The fragment is the route: the link must not change it.
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  main.focus();
+});
 subscribe(showConnection);
 addEventListener('hashchange', show);
 show();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The demo: a short story of the shop, told as it happens.
 import {newKey, request} from './api.js';
+import {h} from './dom.js';
 import {formatMoney} from './format.js';
 
 const names = ['Ada', 'Grace', 'Alan', 'Barbara', 'Edsger', 'Margaret', 'Niklaus', 'Hedy'];
@@ -45,4 +46,22 @@ export async function playDemo(tell) {
   tell(`${people[2].name} cancels`);
   await command('POST', '/v1/billings', {orderId: orders[0].id});
   tell(`${people[0].name} pays`);
+}
+
+// A button that plays it, and what it tells. It sends an event `changed` at its end.
+export function makeDemo() {
+  const told = h('ol', {class: 'story', 'aria-live': 'polite'});
+  const button = h('button', {type: 'button', onclick: async () => {
+    button.disabled = true;
+    told.replaceChildren();
+    try {
+      await playDemo((text) => told.append(h('li', {}, text)));
+    } catch (error) {
+      told.append(h('li', {class: 'error'}, error.message));
+    }
+    button.disabled = false;
+    button.dispatchEvent(new Event('changed', {bubbles: true}));
+  }}, 'Play the demo');
+  return h('section', {class: 'command', 'aria-label': 'Play the demo'}, h('h2', {}, 'Play the demo'),
+    h('p', {}, 'Customers and products come; there are orders, one is changed, one cancelled, one paid.'), button, told);
 }

@@ -78,14 +78,16 @@ export async function showEntity(page, [type, id]) {
   const [known, events] = await Promise.all([kinds(), readHistory(type, id)]);
   const history = versions(type, id, events);
   const latest = parseEntity(events.at(-1));
+  const isDeleted = events.at(-1).stream.endsWith('_deleted');
   page.append(h('h1', {}, `${label(type)} ${latest.name ?? latest.subject ?? ''}`), h('p', {class: 'id'}, id),
     h('p', {class: 'actions'}, h('a', {href: `#/cause/${type}/${encodeURIComponent(id)}`}, 'What led to what'),
-      editable(type).map(({title, action}) => [' · ', h('a', {href: `#/act/${action}?id=${encodeURIComponent(id)}`}, title)])),
+      (isDeleted ? [] : editable(type)).map(({title, action}) => [' · ', h('a', {href: `#/act/${action}?id=${encodeURIComponent(id)}`}, title)])),
     history.element);
   await history.show();
   page.append(...(await related(type, id, known)));
+  const isOfIt = (event) => event.entityType === type && event.entityId === id;
   return subscribe((more) => {
-    const own = more.filter((event) => event.entityType === type && event.entityId === id && !events.some((one) => one.entry === event.entry));
+    const own = more.filter((event) => isOfIt(event) && !events.some((one) => one.entry === event.entry));
     if (own.length > 0) history.add(own);
-  });
+  }, isOfIt);
 }

@@ -2,17 +2,17 @@
 // Events: what happens, as it happens, the newest at the top.
 import {h, setText} from './dom.js';
 import {feed, subscribe} from './events.js';
-import {formatClock, formatField, formatNumber, shortId} from './format.js';
-import {fieldList, parseEntity} from './fields.js';
+import {formatClock, formatNumber, shortId} from './format.js';
+import {fieldList, parseEntity, summary} from './fields.js';
 import {VirtualList} from './virtual_list.js';
 
 const ROW_HEIGHT = 34;
 
 export const entityLink = (type, id) => h('a', {href: `#/entity/${type}/${encodeURIComponent(id)}`, title: id}, `${type} ${shortId(id)}`);
 
-// All that can be searched in an event, in lower case.
-function textOf(event) {
-  event.text ??= `${event.stream} ${JSON.stringify(parseEntity(event))}`.toLowerCase();
+// All that a text can be found in; written once for each event.
+function searchable(event) {
+  event.text ??= `${event.stream} ${event.eventId} ${JSON.stringify(parseEntity(event))}`.toLowerCase();
   return event.text;
 }
 
@@ -23,14 +23,7 @@ function makeFilter({stream, entity, text}) {
   return (event) =>
     (!stream || event.stream === stream) &&
     (!id || event.entityId.startsWith(id) || event.entityType === id) &&
-    (!needle || textOf(event).includes(needle) || event.eventId === needle);
-}
-
-// One line of what an entity is, for a row.
-function summary(event) {
-  const entity = parseEntity(event);
-  const name = ['name', 'subject', 'totalCents', 'amountCents', 'amount', 'status', 'kind'].find((one) => entity[one] !== undefined);
-  return name ? formatField(name, entity[name]) : '';
+    (!needle || searchable(event).includes(needle));
 }
 
 function details(event) {
@@ -66,31 +59,36 @@ export function showEvents(page, parts, query) {
   let paused = false;
   let waiting = 0;
   let matches = () => true;
+  let isFiltered = false;
   let shown = [];
 
   const panel = h('aside', {class: 'details', 'aria-label': 'The chosen event', 'aria-live': 'polite'},
     h('p', {class: 'hint'}, 'Choose an event to see its fields.'));
   const list = new VirtualList({
     name: 'Events', rowHeight: ROW_HEIGHT, columns: ['Time', 'Stream', 'Entity', 'What'],
+    choose: (event) => panel.replaceChildren(...details(event)),
     renderRow: (row, event) => row.append(
-      h('span', {role: 'cell'}, h('button', {type: 'button', class: 'plain', 'aria-label': `${formatClock(event.time)}: show the fields`,
-        onclick: () => panel.replaceChildren(...details(event))}, formatClock(event.time))),
+      h('span', {role: 'cell'}, h('button', {type: 'button', class: 'plain', 'aria-label': `${formatClock(event.time)}: show the fields`},
+        formatClock(event.time))),
       h('span', {role: 'cell'}, event.stream),
       h('span', {role: 'cell'}, entityLink(event.entityType, event.entityId)),
-      h('span', {role: 'cell'}, summary(event))),
+      h('span', {role: 'cell'}, summary(parseEntity(event)))),
   });
   const said = h('p', {class: 'hint', id: 'events-said'});
   const button = h('button', {type: 'button', 'aria-pressed': 'false', id: 'pause', onclick: () => pause(!paused)}, 'Pause');
   const filter = controls(query, () => feed.streams.map((stream) => stream.name), () => refilter());
 
   const say = () => {
-    const held = paused ? `Paused; ${formatNumber(waiting)} more since. ` : '';
-    const missed = Math.max(0, feed.total - (feed.startTotal ?? feed.total) - feed.seen);
-    const sampled = missed > 0 && feed.sampling ? `Too many to show all: a sample, ${formatNumber(missed)} left out. ` : '';
-    setText(said, `${held}${sampled}${formatNumber(shown.length)} of the latest ${formatNumber(feed.recent.length)} events; ${formatNumber(feed.total)} in the log.`);
+    const still = paused ? 'Paused' : list.isHeld ? 'Still while the focus is in a row' : '';
+    const held = still ? `${still}; ${formatNumber(waiting)} more since. ` : '';
+    const sampled = feed.sampling ? 'A sample: more events come than can be shown. ' : '';
+    const missed = feed.leftOut > 0 ? ` ${formatNumber(feed.leftOut)} were left out of it.` : '';
+    setText(said, `${held}${sampled}${formatNumber(shown.length)} of the latest ${formatNumber(feed.recent.length)} events; ${formatNumber(feed.total)} in the log.${missed}`);
   };
   const refilter = () => {
-    matches = makeFilter(filter.values());
+    const values = filter.values();
+    matches = makeFilter(values);
+    isFiltered = Object.values(values).some((value) => value.trim() !== '');
     shown = feed.recent.filter(matches);
     waiting = 0;
     list.setItems(shown);
@@ -118,7 +116,7 @@ export function showEvents(page, parts, query) {
   page.append(h('h1', {}, 'Events'), h('div', {class: 'bar'}, filter.element, button), said,
     h('div', {class: 'split'}, list.element, panel));
   refilter();
-  const endFeed = subscribe(takeIn);
+  const endFeed = subscribe(takeIn, (event) => isFiltered && matches(event));
   const resizing = new ResizeObserver(() => list.schedule());
   resizing.observe(list.element);
   return () => {

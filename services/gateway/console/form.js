@@ -18,15 +18,25 @@ function fieldNameOf(path) {
   return last.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
 }
 
+// A selection of `options`, [[value, text]]. An event `reload` has it ask for them anew.
+export function makeSelect({options, reload, value, ...attributes}) {
+  const select = h('select', attributes);
+  const fill = (choices, chosen) =>
+    select.replaceChildren(h('option', {value: ''}, 'choose …'),
+      ...choices.map(([one, text]) => h('option', {value: one, selected: one === chosen}, text)));
+  select.addEventListener('reload', () => reload().then((choices) => fill(choices, select.value), () => {}));
+  fill(options, value);
+  return select;
+}
+
 function inputOf(field, id) {
   if (field.element) return field.element;
   if (!field.options) return h('input', {id, name: field.name, type: field.type ?? 'text', inputmode: field.inputmode, value: field.value ?? ''});
-  return h('select', {id, name: field.name}, h('option', {value: ''}, 'choose …'),
-    field.options.map(([value, text]) => h('option', {value, selected: value === field.value}, text)));
+  return makeSelect({id, name: field.name, options: field.options, reload: field.reload, value: field.value});
 }
 
-// A field: {name, label, hint, and either `type`, `inputmode` and `value` of an input, `options` [[value, text]] of a
-// selection, or `element` with its `read`}.
+// A field: {name, label, and either `type`, `inputmode` and `value` of an input, `options` and `reload` of a selection,
+// or `element` with its `read`}.
 function makeField(field) {
   const id = `field-${++made}`;
   const input = inputOf(field, id);
@@ -49,7 +59,8 @@ function makeField(field) {
     element: h('div', {class: 'field', 'data-field': field.name}, caption, input, error)};
 }
 
-// `send(values, key)` carries the command out and returns what to say of it: a text, or nodes.
+// `send(values, key)` carries the command out and returns what to say of it: a text, or nodes. Then the form sends an
+// event `changed`, for what around it shows the shop.
 export function makeForm({title, fields, button, danger, send}) {
   const parts = fields.map(makeField);
   const said = h('div', {role: 'status', class: 'said'});
@@ -88,12 +99,14 @@ export function makeForm({title, fields, button, danger, send}) {
       said.replaceChildren(...[await send(given, key)].flat());
       key = newKey();
       sent = null;
+      form.dispatchEvent(new Event('changed', {bubbles: true}));
     } catch (error) {
       explain(error);
     } finally {
       submit.disabled = false;
     }
   };
-  return h('form', {class: 'command', novalidate: true, onsubmit: act, 'aria-label': title}, h('h2', {}, title),
+  const form = h('form', {class: 'command', novalidate: true, onsubmit: act, 'aria-label': title}, h('h2', {}, title),
     parts.map((part) => part.element), failure, h('p', {class: 'buttons'}, submit), said);
+  return form;
 }

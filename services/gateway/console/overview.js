@@ -3,6 +3,7 @@
 // travels from the service that wrote it into the log, and on to those that read it.
 import {get} from './api.js';
 import {kinds} from './contract.js';
+import {makeDemo} from './demo.js';
 import {h, setText, svg} from './dom.js';
 import {feed, subscribe} from './events.js';
 import {formatNumber, formatSeconds, label, secondsOf} from './format.js';
@@ -15,11 +16,12 @@ const APART_MS = 40; // between two that were read at once
 
 /* ---- a service's card ---- */
 
-function makeCard(name) {
+// `ownKinds`: of the entities that it keeps
+function makeCard(name, ownKinds) {
   const figures = Object.fromEntries(['rate', 'lag', 'letters'].map((key) => [key, h('dd', {}, '–')]));
   const state = h('p', {class: 'state'}, 'asking …');
   const element = h('section', {class: 'card', 'data-service': name, 'aria-label': `Service ${name}`},
-    h('h2', {}, name), state,
+    h('h2', {}, name), h('p', {class: 'kinds'}, ownKinds.map((kind, i) => [i > 0 ? ', ' : '', h('a', {href: `#/state/${kind.itemsKey}`}, kind.title)])), state,
     h('dl', {},
       h('div', {}, h('dt', {}, 'writes'), figures.rate),
       h('div', {}, h('dt', {}, 'lag'), figures.lag),
@@ -27,13 +29,16 @@ function makeCard(name) {
   return {name, element, state, figures};
 }
 
+// The innermost of "Can't reach crm at ...: ...: Connection refused", which says why; all of it is the card's title.
+const lastCause = (message) => message.split(': ').at(-1);
+
 function showState(card, service) {
   const {status, error} = service;
   const ready = Boolean(status?.ready);
   card.element.classList.toggle('away', !status);
   card.element.classList.toggle('unready', Boolean(status) && !ready);
-  const text = error ? `away: ${error.message}` : ready ? 'ready' : `not ready: ${status.reason}`;
-  setText(card.state, text);
+  setText(card.state, error ? `away: ${lastCause(error.message)}` : ready ? 'ready' : `not ready: ${status.reason}`);
+  card.state.title = error?.message ?? '';
 }
 
 function showFigures(card, rate) {
@@ -136,9 +141,15 @@ class Arrows {
 
 /* ---- the view ---- */
 
+const howToStop = () => h('section', {class: 'command', 'aria-label': 'Stop a service'}, h('h2', {}, 'Stop a service'),
+  h('p', {}, h('code', {}, 'deploy/local/down.sh crm'), ' in a terminal: its box greys and its lag counts up. ',
+    h('code', {}, 'deploy/local/up.sh crm'), ': it catches up with what it missed.'));
+
+
 export async function showOverview(page) {
   const [known, first] = await Promise.all([kinds(), get('/status')]);
-  const cards = first.services.map((service) => makeCard(service.name));
+  const kindsOf = (name) => known.filter((kind) => kind.service === name);
+  const cards = first.services.map((service) => makeCard(service.name, kindsOf(service.name)));
   const logFigures = h('p', {}, '–');
   const log = h('section', {class: 'log', 'aria-label': 'The log'}, h('h2', {}, 'Redis Streams: the log of events'), logFigures);
   const half = Math.ceil(cards.length / 2);
@@ -148,11 +159,11 @@ export async function showOverview(page) {
   const news = h('p', {class: 'visually-hidden', role: 'status'});
   page.append(h('h1', {}, 'Overview'),
     h('p', {class: 'lead'}, 'Commands reach a service, which writes what happened into the log; the services that listen react to it, whenever they can.'),
-    figure, news);
+    figure, news, h('div', {class: 'commands'}, makeDemo(), howToStop()));
 
   const arrows = new Arrows(figure, log);
   const rates = new Rates();
-  const typesOf = (name) => known.filter((kind) => kind.service === name).map((kind) => kind.type);
+  const typesOf = (name) => kindsOf(name).map((kind) => kind.type);
   const writerOf = (type) => {
     const owner = known.find((kind) => kind.type === type)?.service ?? type;
     return cards.find((card) => card.name === owner);
@@ -173,7 +184,7 @@ export async function showOverview(page) {
       const types = typesOf(card.name);
       showFigures(card, types.length > 0 ? rates.of(types) : null);
     }
-    const sampled = feed.sampling ? '; too many to show: the latest are' : '';
+    const sampled = feed.sampling ? '; a sample of them is shown' : '';
     setText(logFigures, `${formatNumber(feed.total)} events${all === null ? '' : `, ${all.toFixed(1)}/s`}${sampled}`);
   };
   const takeIn = (events) => {

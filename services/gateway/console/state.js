@@ -7,10 +7,12 @@ import {formatField, isEmpty, label, shortId} from './format.js';
 const PAGE_SIZE = 50;
 const hidden = new Set(['createTime', 'body', 'items', 'cause']); // the entity's page has them
 
+const isNumeric = (name) => /Cents$|^amount$|Amount$|^version$/.test(name);
+
 function cell(kind, known, name, item) {
   const value = item[name];
   const type = name === 'id' ? kind.type : referredType(name, known);
-  if (!type || isEmpty(value)) return h('td', {class: /Cents$|^amount$|Amount$|^version$/.test(name) ? 'number' : null}, formatField(name, value));
+  if (!type || isEmpty(value)) return h('td', {class: isNumeric(name) ? 'number' : null}, formatField(name, value));
   const ids = [value].flat();
   const links = ids.slice(0, 3).flatMap((id, i) => [i > 0 ? ', ' : '', h('a', {href: `#/entity/${type}/${encodeURIComponent(id)}`, title: id}, shortId(id))]);
   return h('td', {}, links, ids.length > 3 ? ` and ${ids.length - 3} more` : '');
@@ -34,7 +36,7 @@ export async function entityTable(kind, known, query = {}) {
   let sort = {name: null, down: false};
 
   const search = h('input', {type: 'search', 'aria-label': `Filter this page of ${kind.title}`, placeholder: 'Filter this page', oninput: () => draw()});
-  const heads = columns.map((name) => h('th', {scope: 'col', 'data-column': name},
+  const heads = columns.map((name) => h('th', {scope: 'col', 'data-column': name, class: isNumeric(name) ? 'number' : null},
     h('button', {type: 'button', class: 'plain', onclick: () => sortBy(name)}, label(name))));
   const body = h('tbody');
   const said = h('p', {class: 'hint', role: 'status'});

@@ -6,13 +6,17 @@ import {h} from './dom.js';
 const BEYOND = 4; // rows above and below those in sight
 
 export class VirtualList {
-  // `renderRow(row, item)` fills a row, an element that is used again and again; `name` is for screen readers.
-  constructor({name, rowHeight, columns, renderRow}) {
+  // `renderRow(row, item)` fills a row, an element that is used again and again; `choose(item)` is called when a row is
+  // clicked, or a button in it pressed, but for links; `name` is for screen readers.
+  constructor({name, rowHeight, columns, renderRow, choose}) {
     this.rowHeight = rowHeight;
     this.renderRow = renderRow;
     this.items = [];
     this.rows = [];
-    this.body = h('div', {role: 'rowgroup', class: 'virtual-body'});
+    this.body = h('div', {role: 'rowgroup', class: 'virtual-body', onclick: ({target}) => {
+      const row = this.rows.find((one) => one.contains(target));
+      if (row && !target.closest('a')) choose(row.item);
+    }});
     this.head = h('div', {role: 'row', class: 'virtual-head'}, columns.map((column) => h('span', {role: 'columnheader'}, column)));
     this.table = h('div', {role: 'table', 'aria-label': name, class: 'virtual-table'},
       h('div', {role: 'rowgroup'}, this.head), this.body);
