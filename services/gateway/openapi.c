@@ -190,13 +190,33 @@ static const struct template_variable *variable_of(const struct route *route, co
   return NULL;
 }
 
-static void add_path_parameters(struct openapi *openapi, const struct route *route, json_t *parameters) {
+/* Whether another variable of the template has a field that ends in the same name. */
+static bool is_ambiguous(const struct path_template *template, size_t index, const char *name) {
+  for (size_t i = 0; i < template->variable_count; i++) {
+    const char *field = template->variables[i].field, *dot = strrchr(field, '.');
+    if (i != index && strcmp(dot ? dot + 1 : field, name) == 0) return true;
+  }
+  return false;
+}
+
+/* "id" for customer.id, or customer_id where there is another id: names with dots are not what clients expect. */
+static const char **variable_names(struct arena *arena, const struct path_template *template) {
+  const char **names = arena_calloc(arena, template->variable_count + 1, sizeof *names);
+  for (size_t i = 0; i < template->variable_count; i++) {
+    char *whole = arena_strdup(arena, template->variables[i].field), *dot = strrchr(whole, '.');
+    names[i] = dot ? dot + 1 : whole;
+    if (!dot || !is_ambiguous(template, i, names[i])) continue;
+    names[i] = whole;
+    for (char *c = whole; *c; c++) *c = (char)(*c == '.' ? '_' : *c);
+  }
+  return names;
+}
+
+static void add_path_parameters(const struct route *route, const char *const *names, json_t *parameters) {
   for (size_t i = 0; i < route->template.variable_count; i++) {
-    const char *name = route->template.variables[i].field;
-    json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:o}", "name", name, "in", "path", "required", 1,
+    json_array_append_new(parameters, json_pack("{s:s,s:s,s:b,s:o}", "name", names[i], "in", "path", "required", 1,
                                                 "schema", typed("string", NULL)));
   }
-  (void)openapi;
 }
 
 static void add_query_parameters(struct openapi *openapi, const struct route *route,
@@ -226,11 +246,12 @@ static json_t *in_json(json_t *schema) {
   return json_pack("{s:{s:o}}", "application/json", "schema", schema);
 }
 
-static json_t *operation_of(struct openapi *openapi, const struct route *route, size_t index) {
+static json_t *operation_of(struct openapi *openapi, const struct route *route, const char *const *names,
+                            size_t index) {
   const struct api_method *method = route->method;
   const ProtobufCMessageDescriptor *input = method->method->input;
   json_t *parameters = json_array();
-  add_path_parameters(openapi, route, parameters);
+  add_path_parameters(route, names, parameters);
   if (!route->body || route->body_field) add_query_parameters(openapi, route, input, "", 0, parameters);
   json_t *reply = route->response_field ? field_schema(openapi, method, route->response_field)
                                         : message_schema(openapi, method, method->method->output);
@@ -247,32 +268,41 @@ static json_t *operation_of(struct openapi *openapi, const struct route *route, 
   return operation;
 }
 
-/* "/v1/{name=shelves/<any>}:verb" -> "/v1/{name}:verb" */
-static const char *path_of(struct arena *arena, const struct path_template *template) {
-  char *path = arena_strdup(arena, template->text), *out = path;
-  bool in_pattern = false;
-  for (const char *at = path; *at; at++) {
-    if (*at == '=') in_pattern = true;
-    if (*at == '}') in_pattern = false;
-    if (!in_pattern) *out++ = *at;
+/* "/v1/{name=shelves/<any>}:verb" -> "/v1/{name}:verb", or "/v1/{}:verb" without names */
+static const char *path_of(struct arena *arena, const struct path_template *template, const char *const *names) {
+  const char *path = "", *at = template->text;
+  for (size_t i = 0; *at; i++) {
+    size_t before = strcspn(at, "{");
+    path = arena_printf(arena, "%s%.*s", path, (int)before, at);
+    at += before;
+    if (!*at) break;
+    path = arena_printf(arena, "%s{%s}", path, names ? names[i] : "");
+    at += strcspn(at, "}") + 1;
   }
-  *out = '\0';
   return path;
+}
+
+/* Paths that differ in the names of their variables alone are one path, which may be in a document but once. */
+static const char *const *names_of(struct arena *arena, struct key_table *known, const struct path_template *template) {
+  void **names = key_table_at(known, path_of(arena, template, NULL));
+  if (!*names) *names = variable_names(arena, template);
+  return *names;
 }
 
 static json_t *paths_of(struct openapi *openapi) {
   json_t *paths = json_object();
-  struct key_table *seen = key_table_new(openapi->arena);
+  struct key_table *seen = key_table_new(openapi->arena), *known = key_table_new(openapi->arena);
   const struct route *route;
   for (size_t i = 0; (route = contract_route_at(openapi->contract, i)); i++) {
     char *verb = arena_strdup(openapi->arena, route->http_method);
     for (char *c = verb; *c; c++) *c = (char)tolower((unsigned char)*c);
     if (!strstr(" get put post delete patch ", arena_printf(openapi->arena, " %s ", verb))) continue;
     void **times = key_table_at(seen, route->method->path);
-    const char *path = path_of(openapi->arena, &route->template);
+    const char *const *names = names_of(openapi->arena, known, &route->template);
+    const char *path = path_of(openapi->arena, &route->template, names);
     json_t *item = json_object_get(paths, path);
     if (!item) json_object_set_new(paths, path, item = json_object());
-    json_object_set_new(item, verb, operation_of(openapi, route, (size_t)(uintptr_t)*times));
+    json_object_set_new(item, verb, operation_of(openapi, route, names, (size_t)(uintptr_t)*times));
     *times = (void *)((uintptr_t)*times + 1);
   }
   return paths;

@@ -14,23 +14,10 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
-
-readonly connect_version=2.1.2
-
-# Sets `modules` to a folder that has the client.
-find_client() {
-  modules=${XDG_CACHE_HOME:-$HOME/.cache}/ordershop-tools/connect-$connect_version
-  [ ! -e "$modules/complete" ] || return 0
-  mkdir -p "$modules"
-  exec 6>"$modules.lock"
-  flock 6
-  [ ! -e "$modules/complete" ] || return 0
-  npm install --prefix "$modules" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error \
-    "@connectrpc/connect@$connect_version" "@connectrpc/connect-node@$connect_version" @bufbuild/protobuf@2 \
-    >"$shop_folder/why" 2>&1 && : >"$modules/complete"
-}
-if ! command -v npm >/dev/null || ! command -v node >/dev/null; then skip "no npm on this machine"; fi
-find_client || skip "no @connectrpc/connect: $(tail -n 1 "$shop_folder/why")"
+. "$ORDERSHOP_SOURCE/tests/lib/npm_packages.sh"
+version=2.1.2
+modules=$(find_npm_packages connect-$version "@connectrpc/connect@$version" "@connectrpc/connect-node@$version" @bufbuild/protobuf@2 \
+  2>"$shop_folder/why") || skip "no @connectrpc/connect: $(tail -n 1 "$shop_folder/why")"
 
 client_is_content() {
   cp "$ORDERSHOP_SOURCE/tests/acceptance/gateway_connect.mjs" "$shop_folder"

@@ -15,6 +15,7 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+. "$ORDERSHOP_SOURCE/tests/lib/npm_packages.sh"
 
 readonly axe_version=4.10.3
 python=/usr/bin/python3
@@ -23,15 +24,9 @@ if ! [ -x /usr/bin/chromium ] || ! [ -x /usr/bin/chromedriver ]; then skip "no c
 
 # Sets CONSOLE_AXE to axe's script, or to nothing where npm doesn't bring it; then that part is left out, and it is said.
 find_axe() {
-  local modules=${XDG_CACHE_HOME:-$HOME/.cache}/ordershop-tools/axe-$axe_version
+  local modules
   CONSOLE_AXE=
-  mkdir -p "$modules"
-  exec 6>"$modules.lock"
-  flock 6
-  [ -e "$modules/complete" ] || { command -v npm >/dev/null && npm install --prefix "$modules" --no-save --no-audit --no-fund \
-    --ignore-scripts --loglevel=error "axe-core@$axe_version" >"$shop_folder/why" 2>&1 && : >"$modules/complete"; } || true
-  exec 6>&-
-  if [ -e "$modules/complete" ]; then
+  if modules=$(find_npm_packages "axe-$axe_version" "axe-core@$axe_version" 2>"$shop_folder/why"); then
     CONSOLE_AXE=$modules/node_modules/axe-core/axe.min.js
   elif [ "${ORDERSHOP_REQUIRE_TOOLS:-0}" = 1 ]; then
     fail "no axe-core: $(tail -n 1 "$shop_folder/why")"

@@ -53,7 +53,9 @@ for file in glob.glob(sys.argv[2] + "/*.proto"):
     with open(file) as proto:
         for rpc in re.findall(r"  rpc .*?\n  }\n", proto.read(), re.DOTALL):
             if "returns (stream" not in rpc:
-                wanted.update(re.findall(r'(get|post|patch|delete): "(.*?)"', rpc))
+                wanted.update((verb, re.sub(r"{\w+\.", "{", path)) for verb, path in re.findall(r'(get|post|patch|delete): "(.*?)"', rpc))
+alike = [re.sub("{.*?}", "{}", path) for path in document["paths"]]
+assert len(alike) == len(set(alike)), "paths that differ in names of variables alone"
 assert there == wanted and len(there) > 36, there ^ wanted
 PYTHON
 }
