@@ -6,5 +6,4 @@ extern const char reason_disk[];
 extern const char reason_line_invalid[];
 extern const char reason_peer_refused[];
 extern const char reason_redis_login_refused[];
-extern const char reason_reflection_too_large[];
 extern const char reason_script_missing[];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asks a service by gRPC server reflection (grpc.reflection.v1) for the descriptors of what it serves. */
+/* Asks a service by gRPC server reflection for the descriptors of what it serves (rpc/reflection_inquiry.h). */
 #pragma once
 
 #include "client/ordershop_client.h"

@@ -42,7 +42,7 @@ static coroutine_fn struct rpc_reply call_after(struct gateway *gateway, struct 
   };
   struct rpc_reply reply =
       rpc_client_call(method->channel, &context, method->service.descriptor, method->method->name, message);
-  advance(gateway, reply.position);
+  if (!method->is_own) advance(gateway, reply.position);
   return reply;
 }
 

@@ -155,8 +155,8 @@ static struct status add_routes(struct contract *contract, struct api_method *me
 
 /* ---- methods ---------------------------------------------------------------------------------------------------- */
 
-static struct status add_service(struct contract *contract, const struct service_type *service,
-                                 struct rpc_channel *channel) {
+static struct status add_service(struct contract *contract, const struct contract_part *part,
+                                 const struct service_type *service) {
   struct status status = status_ok();
   for (unsigned i = 0; i < service->descriptor->n_methods && status_is_ok(status); i++) {
     const Google__Protobuf__MethodDescriptorProto *proto = service->proto->method[i];
@@ -166,7 +166,8 @@ static struct status add_service(struct contract *contract, const struct service
         .service = *service,
         .method = &service->descriptor->methods[i],
         .proto = proto,
-        .channel = channel,
+        .channel = part->channel,
+        .is_own = !part->file,
         .streams = proto->client_streaming || proto->server_streaming,
     };
     if (contract->method_count == METHODS_MAX) return unfit(contract, method, "there are too many methods", "");
@@ -186,14 +187,24 @@ static bool is_offered(const struct service_type *service) {
          strcmp(service->descriptor->name, "ordershop.v1.StatusService") != 0;
 }
 
-struct status contract_add(struct contract *contract, struct message_types *types, const char *file,
-                           struct rpc_channel *channel) {
+static bool is_named(const char *const *names, const char *name) {
+  for (; *names; names++) {
+    if (strcmp(*names, name) == 0) return true;
+  }
+  return false;
+}
+
+static bool is_added(const struct contract_part *part, const struct service_type *service) {
+  if (part->file) return strcmp(service->file->name, part->file) == 0;
+  return is_named(part->services, service->descriptor->name) && is_offered(service);
+}
+
+struct status contract_add(struct contract *contract, const struct contract_part *part) {
   for (size_t i = 0;; i++) {
     struct service_type service;
-    struct status status = service_types_at(types, i, &service);
+    struct status status = service_types_at(part->types, i, &service);
     if (!status_is_ok(status) || !service.descriptor) return status;
-    if (file ? strcmp(service.file->name, file) != 0 : !is_offered(&service)) continue;
-    status = add_service(contract, &service, channel);
+    if (is_added(part, &service)) status = add_service(contract, part, &service);
     if (!status_is_ok(status)) return status;
   }
 }

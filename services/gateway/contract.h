@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Contract: every method that the gateway offers, from descriptors: how to call it, and the resources that its
- * google.api.http option gives it. Made once at the start; any number of requests read it. */
+ * google.api.http option gives it. Once it is made (offer.h), any number of requests read it. */
 #pragma once
 
 #include <google/api/http.pb-c.h>
@@ -20,6 +20,7 @@ struct api_method {
   struct rpc_channel *channel;
   bool streams; /* in one direction or both: not to be called by unary requests */
   bool reads;   /* changes nothing: it can be had by GET */
+  bool is_own;  /* of a service outside the tree, whose log may be another one */
 };
 
 /* A resource and what is done with it: one HTTP method and path. */
@@ -36,11 +37,19 @@ struct contract;
 
 struct contract *contract_new(struct arena *arena);
 
-/* Adds the services of a file of the set, or, if `file` is NULL, all of them but those that any server has (grpc.*) and
- * internal ones. Errors: INVALID_ARGUMENT (DEFINITION_INVALID): an option that doesn't fit its method, or two methods
- * of one resource; the message names them. */
-struct status contract_add(struct contract *contract, struct message_types *types, const char *file,
-                           struct rpc_channel *channel);
+/* What a server adds to a contract. */
+struct contract_part {
+  struct message_types *types;
+  const char *file;            /* of the types: all of its services are added; NULL: */
+  const char *const *services; /* those of these names are, up to NULL, but for those that any server has (grpc.*, the
+                                  StatusService) and internal ones */
+  struct rpc_channel *channel; /* to the server */
+};
+
+/* Adds a part. Types and channel must live as long as the contract. Errors: INVALID_ARGUMENT (DEFINITION_INVALID,
+ * DESCRIPTOR_SET_INVALID): an option that doesn't fit its method, a method or a resource that there is already; the
+ * message names them, and the contract is of no use any more. */
+struct status contract_add(struct contract *contract, const struct contract_part *part);
 
 /* Returns the method of a path as gRPC has it, or NULL. */
 const struct api_method *contract_method(const struct contract *contract, const char *path);

@@ -38,7 +38,7 @@ static bool is_read(const struct gateway *gateway, const struct http_request *re
     return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0 ||
            strcmp(request->method, "OPTIONS") == 0;
   }
-  const struct api_method *method = contract_method(gateway->contract, request->path);
+  const struct api_method *method = contract_method(gateway->offer->contract, request->path);
   return method && method->reads;
 }
 

@@ -17,8 +17,8 @@
 #include "gateway_health.h"
 #include "loop/crash.h"
 #include "loop/signal_watch.h"
-#include "openapi.h"
-#include "shop.h"
+#include "own_contract.h"
+#include "shop_brand.h"
 #include "tls/tls_openssl.h"
 
 enum {
@@ -46,21 +46,14 @@ static void on_signal(void *argument, int number) {
   condition_signal_all(&life->change);
 }
 
-static struct status open_contract(struct gateway *gateway) {
-  struct message_types *types;
-  struct arena *arena = gateway->arena;
-  struct status status = message_types_new(arena, ordershop_descriptor_set, ordershop_descriptor_set_size, &types);
-  gateway->contract = contract_new(arena);
-  gateway->channels = arena_calloc(arena, gateway->settings.peer_count, sizeof *gateway->channels);
+static struct status open_channels(struct gateway *gateway) {
+  struct status status = status_ok();
+  gateway->channels = arena_calloc(gateway->arena, gateway->settings.peer_count, sizeof *gateway->channels);
   for (size_t i = 0; i < gateway->settings.peer_count && status_is_ok(status); i++) {
     const struct gateway_peer *peer = &gateway->settings.peers[i];
     const struct rpc_channel_options options = {.brand = &shop_brand, .peer = peer->name, .tls = gateway->settings.tls};
-    status = rpc_channel_open(gateway->loop, arena, peer->address, &options, &gateway->channels[i]);
-    if (!status_is_ok(status)) break;
-    const char *file = arena_printf(arena, "ordershop/v1/%s.proto", peer->name);
-    status = contract_add(gateway->contract, types, file, gateway->channels[i]);
+    status = rpc_channel_open(gateway->loop, gateway->arena, peer->address, &options, &gateway->channels[i]);
   }
-  if (status_is_ok(status)) gateway->openapi = openapi_document(arena, gateway->contract);
   return status;
 }
 
@@ -109,6 +102,7 @@ static coroutine_fn void run(void *argument) {
   struct life *life = argument;
   struct gateway *gateway = &life->gateway;
   http_server_start(gateway->server);
+  own_contracts_start(gateway->own_contracts);
   log_event(LOG_INFO, "serving", "listen", gateway->settings.listen, "scheme",
             gateway->settings.certificate ? "https" : "http", NULL);
   systemd_notify("READY=1");
@@ -118,6 +112,8 @@ static coroutine_fn void run(void *argument) {
   if (http_server_requests(gateway->server) > 0) abandon_requests(gateway);
   http_server_free(gateway->server);
   event_streams_close(gateway->event_streams);
+  own_contracts_close(gateway->own_contracts);
+  offer_release(gateway->offer);
   for (size_t i = 0; i < gateway->settings.peer_count; i++) rpc_channel_close(gateway->channels[i]);
   signal_watch_close(life->terminate);
   signal_watch_close(life->interrupt);
@@ -143,7 +139,9 @@ static void serve(struct life *life) {
   crash_watch();
   gateway->loop = loop_new(NULL);
   watch_signals(life);
-  struct status status = open_contract(gateway);
+  struct status status = open_channels(gateway);
+  if (status_is_ok(status)) status = own_contracts_open(gateway);
+  if (status_is_ok(status)) status = offer_make(gateway, &gateway->offer);
   gateway->event_streams = event_streams_new(gateway);
   if (status_is_ok(status)) status = open_server(gateway);
   if (!status_is_ok(status)) fail(status);

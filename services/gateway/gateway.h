@@ -3,18 +3,18 @@
  * each request becomes one call of a service, by descriptors. */
 #pragma once
 
-#include "contract.h"
 #include "gateway_settings.h"
 #include "http/http_server.h"
 #include "loop/loop.h"
+#include "offer.h"
 #include "store/log_time.h"
 
 struct gateway {
   struct gateway_settings settings;
   struct arena *arena; /* lives as long as the process */
   struct loop *loop;
-  struct contract *contract;
-  const char *openapi; /* the document, in JSON */
+  struct offer *offer; /* the present one: a request holds it for as long as it needs it */
+  struct own_contracts *own_contracts;
   struct http_server *server;
   struct rpc_channel **channels; /* of settings.peers, in their order */
   struct event_streams *event_streams;

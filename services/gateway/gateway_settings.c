@@ -230,6 +230,7 @@ struct status gateway_settings_read(struct arena *arena, int argc, char **argv, 
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
   config_warn_of_unknown(shop_brand.environment_prefix, settings, count, shop_brand.known_variables);
   ret_settings->listen = texts.listen ? texts.listen : arena_printf(arena, "localhost:%lld", (long long)texts.port);
+  ret_settings->own_services = own_services(arena, &ret_settings->own_service_count);
   ret_settings->hosts = split(arena, texts.hosts);
   ret_settings->origins = split(arena, texts.origins);
   return open_identities(arena, &texts, ret_settings);

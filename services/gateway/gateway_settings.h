@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/config.h"
+#include "own_services.h"
 #include "tls/tls_files.h"
 
 /* A service that the gateway calls. */
@@ -23,8 +24,10 @@ struct gateway_settings {
   const char *write_token, *read_token; /* NULL if there is none */
   struct tls_files *tls;                /* as a client of the services; NULL: plain text */
   const char *certificate, *key;        /* PEM texts, as a server; NULL: plain text */
-  struct gateway_peer *peers;
+  struct gateway_peer *peers;           /* the shop's services */
   size_t peer_count;
+  const struct own_service *own_services;
+  size_t own_service_count;
 };
 
 /* Errors: INVALID_ARGUMENT for the terminal. */

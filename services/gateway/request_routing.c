@@ -37,7 +37,7 @@ void gateway_admit(struct http_request *request) {
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
 
 struct search {
-  const struct gateway *gateway;
+  const struct contract *contract;
   struct http_request *request;
   struct request_path path;
   struct found_route found;
@@ -46,17 +46,18 @@ struct search {
 
 static void find_route(void *argument) {
   struct search *search = argument;
-  search->status = request_path_read(search->request->arena, search->request->path, &search->path);
+  struct arena *arena = search->request->arena;
+  search->status = request_path_read(arena, search->request->path, &search->path);
   if (!status_is_ok(search->status)) {
     answer_status(search->request, search->status);
     return;
   }
-  search->found =
-      contract_find(search->gateway->contract, search->request->arena, search->request->method, &search->path);
+  search->found = contract_find(search->contract, arena, search->request->method, &search->path);
 }
 
-/* What the gateway has to tell of itself and the shop. */
-static coroutine_fn bool answer_document(const struct gateway *gateway, struct http_request *request) {
+/* What the gateway has to tell of itself and the shop. The answer outlives the offer. */
+static coroutine_fn bool answer_document(const struct gateway *gateway, const struct offer *offer,
+                                         struct http_request *request) {
   if (console_is_path(request->path)) {
     console_answer(request);
     return true;
@@ -67,7 +68,8 @@ static coroutine_fn bool answer_document(const struct gateway *gateway, struct h
   }
   if (strcmp(request->path, "/openapi.json") != 0) return false;
   if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0) {
-    http_answer(request, 200, "application/json", gateway->openapi, strlen(gateway->openapi));
+    const char *document = arena_strdup(request->arena, offer->openapi);
+    http_answer(request, 200, "application/json", document, strlen(document));
   } else {
     http_answer_header(request, "Allow", "GET, HEAD");
     answer_error(request, 405, "The document is had by GET.");
@@ -75,24 +77,30 @@ static coroutine_fn bool answer_document(const struct gateway *gateway, struct h
   return true;
 }
 
-coroutine_fn void gateway_handle(struct http_request *request) {
-  struct gateway *gateway = request->user;
-  if (answer_document(gateway, request)) return;
-  if (strcmp(request->path, EVENT_STREAM_PATH) == 0) {
-    event_stream(gateway, request);
-    return;
-  }
-  const struct api_method *method = contract_method(gateway->contract, request->path);
+/* The dialect's paths are its own, whatever contracts from outside the tree have. */
+static coroutine_fn void call(struct gateway *gateway, const struct offer *offer, struct http_request *request) {
+  const struct api_method *method = contract_method(offer->contract, request->path);
   if (method || connect_is_path(request->path)) {
     connect_call(gateway, request, method);
     return;
   }
-  struct search search = {.gateway = gateway, .request = request};
+  struct search search = {.contract = offer->contract, .request = request};
   coroutine_on_loop_stack(find_route, &search);
   if (!status_is_ok(search.status)) return;
-  if (!*search.found.allowed && v1_is_path(&search.path)) {
-    v1_handle(gateway, request, &search.path);
+  if (v1_is_path(&search.path)) {
+    v1_handle(gateway, offer->contract, request, &search.path);
   } else {
     resource_call(gateway, request, &search.found);
   }
+}
+
+coroutine_fn void gateway_handle(struct http_request *request) {
+  struct gateway *gateway = request->user;
+  if (strcmp(request->path, EVENT_STREAM_PATH) == 0) {
+    event_stream(gateway, request);
+    return;
+  }
+  struct offer *offer = offer_hold(gateway->offer);
+  if (!answer_document(gateway, offer, request)) call(gateway, offer, request);
+  offer_release(offer);
 }

@@ -20,6 +20,7 @@ enum { PAGE_SIZE = 1000, PAGES_MAX = 100 };
 /* A request of the dialect on its way. */
 struct v1_request {
   struct gateway *gateway;
+  const struct contract *contract;
   struct http_request *http;
   struct arena *arena;
   int64_t end_us;
@@ -54,8 +55,7 @@ static void read_answer(void *argument) {
 static coroutine_fn struct status ask(const struct v1_request *v1, const struct v1_kind *kind, const char *verb,
                                       const char *what, json_t *request, json_t **ret_answer) {
   const char *path = arena_printf(v1->arena, "/ordershop.v1.%s/%s%s", kind->service, verb, what);
-  struct v1_call call = {
-      .arena = v1->arena, .method = contract_method(v1->gateway->contract, path), .request = request};
+  struct v1_call call = {.arena = v1->arena, .method = contract_method(v1->contract, path), .request = request};
   coroutine_on_loop_stack(write_message, &call);
   if (!status_is_ok(call.status)) return call.status;
   int64_t left_ms = (v1->end_us - clock_monotonic_us()) / 1000;
@@ -386,9 +386,10 @@ static coroutine_fn void handle_all(const struct v1_request *v1, const char *nam
   }
 }
 
-coroutine_fn void v1_handle(struct gateway *gateway, struct http_request *request, const struct request_path *path) {
+coroutine_fn void v1_handle(struct gateway *gateway, const struct contract *contract, struct http_request *request,
+                            const struct request_path *path) {
   int64_t timeout_ms;
-  struct v1_request v1 = {.gateway = gateway, .http = request, .arena = request->arena};
+  struct v1_request v1 = {.gateway = gateway, .contract = contract, .http = request, .arena = request->arena};
   struct status status = api_timeout(gateway, request, &timeout_ms);
   v1.end_us = clock_monotonic_us() + timeout_ms * 1000;
   if (!status_is_ok(status)) {

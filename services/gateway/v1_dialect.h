@@ -8,5 +8,6 @@
 /* Returns whether the path is one of the dialect: /customers, /customer/{id}, /orders/unbilled, /report ... */
 bool v1_is_path(const struct request_path *path);
 
-/* Answers a request to such a path. */
-coroutine_fn void v1_handle(struct gateway *gateway, struct http_request *request, const struct request_path *path);
+/* Answers a request to such a path by methods of the contract. */
+coroutine_fn void v1_handle(struct gateway *gateway, const struct contract *contract, struct http_request *request,
+                            const struct request_path *path);

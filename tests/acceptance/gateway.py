@@ -526,6 +526,21 @@ def refuses_connections():
     return False
 
 
+class Patience(unittest.TestCase):
+    PAUSE = 25  # beyond what the kernel waits for elsewhere (20 s), and below what docs/gateway.md grants (60 s)
+
+    def test_an_answer_may_be_taken_late(self):
+        whole = ask("GET", "/openapi.json").bytes
+        with socket.socket() as link:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            link.settimeout(shop.SECONDS)
+            link.connect(("127.0.0.1", PORT))
+            link.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            time.sleep(self.PAUSE)  # nothing is awaited: this is what is tested
+            late = b"".join(iter(lambda: link.recv(65536), b""))
+        self.assertEqual(late.partition(b"\r\n\r\n")[2], whole)
+
+
 class Tokens(unittest.TestCase):
     def code(self, method, path, token, body=None):
         return ask(method, path, body, **({"Authorization": "Bearer " + token} if token else {})).code

@@ -80,12 +80,16 @@ export ORDERSHOP_GATEWAY_PORT
 for service in "${shop_services[@]}"; do export "SHOP_${service^^}_PID=${shop_pid[$service]}"; done
 gateway_start
 export GATEWAY_PID=${shop_pid[gateway]}
+cases Patience >"$shop_folder/patience" 2>&1 &
+patient=$!
+is_patient() { wait "$patient" || { cat "$shop_folder/patience" && return 1; }; }
 for group in Resources Connect Everything Errors Protocol; do
   expect "$group: what gateway.py says of them" cases $group
 done
 expect "a second gateway at that port ends, and says why" second_gateway_ends
 expect "it listens at all addresses of localhost" answers_on_all_addresses
 expect "after all of that it is ready" gateway_runs_as_before
+expect "an answer may be taken late" is_patient
 expect "it ends by itself at SIGTERM, and calls under way are answered first" cases Drain
 await_end gateway 60
 expect "with tokens, reading and writing need them" needs_tokens

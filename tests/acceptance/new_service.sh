@@ -75,10 +75,33 @@ pkg_config_names_the_prefix() {
 # add tree|outside|command FOLDER: what the document adds
 add() { "$ORDERSHOP_SOURCE/tests/lib/own_service.py" "$@"; }
 
+# A Redis and a gateway of its own, so a script of its own. The gateway knows nothing of the service but its address.
+gateway_offers_it() {
+  cat >"$shop_folder/offered.sh" <<'SCRIPT'
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+shop_prepare
+redis_start
+export ORDERSHOP_GATEWAY_PORT ORDERSHOP_NOTE_ADDRESS
+ORDERSHOP_GATEWAY_PORT=$(spare_port) ORDERSHOP_NOTE_ADDRESS=127.0.0.1:$(($(spare_port) - 2))
+url=http://127.0.0.1:$ORDERSHOP_GATEWAY_PORT
+answers() { curl --silent --show-error --max-time 30 --header 'Content-Type: application/json' "${@:2}" | tee /dev/stderr | grep -q "$1"; }
+launch gateway "$ORDERSHOP_BIN/ordershop-gateway"
+launch note env ORDERSHOP_LISTEN="$ORDERSHOP_NOTE_ADDRESS" ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" "$1"
+expect "it is in the document" wait_until 60 answers '"/v1/notes/{id}"' "$url/openapi.json"
+expect "the calls of the guide are answered" "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run own-gateway \
+  --set ordershop.v1=note.v1 --set "localhost:5000=127.0.0.1:$ORDERSHOP_GATEWAY_PORT" "$ORDERSHOP_SOURCE/docs/own_service.md"
+expect "what is made of its events can be read" wait_until 30 answers '"count":"2"' "$url/v1/note_counts/hello"
+expect "its errors are answers" answers '"reason":"FIELD_INVALID"' "$url/v1/notes" --data '{"title": ""}'
+shop_done
+SCRIPT
+  bash "$shop_folder/offered.sh" "$place/note/build/ordershop-note"
+}
+
 expect "the library is installed as the document says" documented own-install "$place"
 expect "its configuration is where it was installed, too" test -e "$prefix/etc/ordershop/common.env"
 expect "pkg-config finds it where it was installed" pkg_config_names_the_prefix
 expect "a service is made outside the tree, builds and passes its test as the document says" documented own-outside "$place"
+expect "the gateway offers it over HTTP where its address is configured" gateway_offers_it
 expect "one with another port and an awkward plural is made" new category --port 7001 --folder "$place/folder"
 expect "it builds, too" builds "$place/folder"
 expect "and passes its test" passes_its_test "$place/folder"

@@ -3,34 +3,19 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/config.h"
+#include "own_services.h"
 #include "shop_brand.h"
 
-/* ---- services of the user's own: ORDERSHOP_<NAME>_ADDRESS for a name that the shop does not have ---- */
-
-/* "note" of "ORDERSHOP_NOTE_ADDRESS=..."; NULL means another variable, an empty one, or a service of the shop. */
-static const char *own_service_of(struct arena *arena, const char *entry) {
-  static const char prefix[] = "ORDERSHOP_", suffix[] = "_ADDRESS=";
-  const char *name = entry + strlen(prefix), *end = strstr(entry, suffix);
-  if (strncmp(entry, prefix, strlen(prefix)) != 0 || !end || end <= name || !end[strlen(suffix)]) return NULL;
-  char *service = arena_memdup(arena, name, (size_t)(end - name));
-  for (char *at = service; *at; at++) {
-    if (!isupper((unsigned char)*at) && !isdigit((unsigned char)*at)) return NULL;
-    *at = (char)tolower((unsigned char)*at);
-  }
-  enum ordershop_service of_the_shop;
-  return ordershop_service_find(service, &of_the_shop) ? NULL : service;
-}
+/* ---- services of the user's own --------------------------------------------------------------------------------- */
 
 static void add_own_services(struct arena *arena, struct ordershop_client_options *options) {
-  size_t entries = 0, count = 0;
-  while (environ[entries]) entries++;
-  struct ordershop_own_service *own = arena_calloc(arena, entries + 1, sizeof(*own));
-  for (size_t i = 0; i < entries; i++) {
-    const char *name = own_service_of(arena, environ[i]);
-    if (name) own[count++] = (struct ordershop_own_service){.name = name, .address = strchr(environ[i], '=') + 1};
+  size_t count;
+  const struct own_service *services = own_services(arena, &count);
+  struct ordershop_own_service *own = arena_calloc(arena, count + 1, sizeof(*own));
+  for (size_t i = 0; i < count; i++) {
+    own[i] = (struct ordershop_own_service){.name = services[i].name, .address = services[i].address};
   }
   options->own_services = own;
   options->own_service_count = count;

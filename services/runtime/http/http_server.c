@@ -20,7 +20,8 @@ enum {
   RUNS_PER_TURN = 64,
   TICK_US = 250 * 1000,          /* how exactly the limits of time are kept */
   DISCARDED_BYTES = 1024 * 1024, /* of a body that is too large are read all the same, so that the client reads why */
-  UNACKNOWLEDGED_MS = 20 * 1000,
+  /* Beyond answer_ms, since the kernel can't tell one who takes nothing for a while from one who has gone. */
+  UNACKNOWLEDGED_MS = 15 * 1000,
   HEADERS_MAX = 100,
   CODE_FAILED = 500,
   WAITING_BYTES = 64 * 1024, /* of a stream, after which its handler waits for the peer */
@@ -656,7 +657,7 @@ struct status http_server_open(struct loop *loop, struct arena *arena, const str
   const struct listener_options listening = {.address = options->listen,
                                              .connections = options->connections,
                                              .connections_per_address = options->connections_per_address,
-                                             .unacknowledged_ms = UNACKNOWLEDGED_MS,
+                                             .unacknowledged_ms = (int)options->answer_ms + UNACKNOWLEDGED_MS,
                                              .take = take_connection,
                                              .user = server};
   struct status status = listener_open(loop, arena, &listening, &server->listener);
