@@ -32,14 +32,17 @@ static const char tables[] = "PRAGMA user_version = " VERSION
                              "CREATE INDEX entry_by_cause ON entry (cause, log_time) WHERE cause IS NOT NULL;"
                              "CREATE INDEX entry_by_attempt ON entry (attempt, log_time) WHERE attempt IS NOT NULL;";
 
-/* Synced at checkpoints alone: what a power cut takes is read again. One connection has the file for itself. */
+/* Synced at checkpoints alone: what a power cut takes is read again. Those are seldom, since ids lie everywhere in the
+ * file and a page is changed many times until then. One connection has the file for itself. */
 static const char settings[] =
     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-    "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; COMMIT;";
+    "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; "
+    "COMMIT;";
 
 struct event_index {
   const char *path;
-  sqlite3 *database; /* NULL after a failed event_index_clear */
+  sqlite3 *database;           /* NULL after a failed event_index_clear */
+  sqlite3_stmt *insert, *move; /* prepared once they are needed */
   pthread_mutex_t mutex;
 };
 
@@ -95,6 +98,17 @@ static sqlite3_stmt *prepare(struct event_index *index, const char *sql) {
   return statement;
 }
 
+/* A statement that is kept until the file is closed. Returns NULL if it fails. */
+static sqlite3_stmt *prepare_once(struct event_index *index, sqlite3_stmt **place, const char *sql) {
+  if (!*place) *place = prepare(index, sql);
+  return *place;
+}
+
+static bool run_once(sqlite3_stmt *statement) {
+  bool done = sqlite3_step(statement) == SQLITE_DONE;
+  return sqlite3_reset(statement) == SQLITE_OK && done;
+}
+
 /* Ends a statement and returns what became of it, after sqlite3_step's last answer. */
 static struct status finish(struct event_index *index, struct arena *arena, sqlite3_stmt *statement, int stepped) {
   struct status status = stepped == SQLITE_DONE || stepped == SQLITE_ROW ? status_ok() : failure(index, arena);
@@ -127,6 +141,9 @@ static bool open_file(struct event_index *index) {
 }
 
 static void close_file(struct event_index *index) {
+  sqlite3_finalize(index->insert);
+  sqlite3_finalize(index->move);
+  index->insert = index->move = NULL;
   sqlite3_close(index->database);
   index->database = NULL;
 }
@@ -282,26 +299,23 @@ static bool insert_row(sqlite3_stmt *statement, const struct index_row *row) {
   bind_key(statement, 4, &row->event, true);
   bind_key(statement, 5, &row->cause, false);
   bind_key(statement, 6, &row->attempt, false);
-  bool done = sqlite3_step(statement) == SQLITE_DONE;
-  return sqlite3_reset(statement) == SQLITE_OK && done;
+  return run_once(statement);
 }
 
 static bool insert_rows(struct event_index *index, const struct index_row *rows, size_t count) {
-  if (count == 0) return true;
-  sqlite3_stmt *statement = prepare(index, "INSERT OR IGNORE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+  sqlite3_stmt *statement =
+      prepare_once(index, &index->insert, "INSERT OR IGNORE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
   bool done = statement != NULL;
   for (size_t i = 0; i < count && done; i++) done = insert_row(statement, &rows[i]);
-  sqlite3_finalize(statement);
   return done;
 }
 
 static bool move_position(struct event_index *index, const struct position *position) {
-  sqlite3_stmt *statement = prepare(index, "UPDATE log SET epoch = ?1, read_to = ?2");
+  sqlite3_stmt *statement = prepare_once(index, &index->move, "UPDATE log SET epoch = ?1, read_to = ?2");
   if (!statement) return false;
   sqlite3_bind_text(statement, 1, position->epoch, -1, SQLITE_STATIC);
   sqlite3_bind_int64(statement, 2, position->log_time);
-  bool done = sqlite3_step(statement) == SQLITE_DONE;
-  return sqlite3_finalize(statement) == SQLITE_OK && done;
+  return run_once(statement);
 }
 
 struct status event_index_add(struct event_index *index, struct arena *arena, const struct index_row *rows,

@@ -22,6 +22,8 @@ enum {
   CALL_US = 5 * 1000 * 1000,
   BLOCK_MS = 1000,
   AGAIN_US = 100 * 1000,       /* after a failure */
+  PACE_US = 100 * 1000,        /* between two reads while entries keep coming, */
+  WATCHED_PACE_US = 10 * 1000, /* and while somebody watches */
   SCAN_PAUSE_US = 1000 * 1000, /* between steps of the search for streams, once it has gone through all keys */
   RETRY_MS = 1000,
   STREAMS_MAX = 3000,
@@ -44,6 +46,11 @@ struct event_log {
   uint64_t checked; /* redis_generation of `commands` on which the log was found to be the one that was read */
   uint64_t lives;
   uint64_t rounds; /* reads by this reader that have succeeded */
+  uint64_t tries;  /* reads, also those that have failed */
+  int64_t read_us; /* when the latest one began */
+  bool resting;    /* it lets entries gather before it reads again */
+  bool hurried;    /* somebody waits for what it has not read yet */
+  size_t watchers;
 
   struct log_entry *ring[EVENT_RING_ENTRIES];
   size_t ring_sizes[EVENT_RING_ENTRIES];
@@ -91,6 +98,19 @@ static void ring_add(struct event_log *log, const struct log_entry *entry) {
 static void ring_clear(struct event_log *log, int64_t floor) {
   while (log->ring_end > log->ring_first) ring_drop(log);
   log->ring_floor = log->ring_from = floor;
+}
+
+static void ring_begin(struct event_log *log) {
+  ring_clear(log, log->read_to.log_time > log->ring_from ? log->read_to.log_time : log->ring_from);
+}
+
+void event_log_watch_begin(struct event_log *log) {
+  if (log->watchers++ == 0) ring_begin(log);
+  condition_signal_all(&log->wake);
+}
+
+void event_log_watch_end(struct event_log *log) {
+  if (--log->watchers == 0) ring_begin(log);
 }
 
 bool event_log_ring_enter(const struct event_log *log, int64_t after, uint64_t *ret_number) {
@@ -371,7 +391,7 @@ static coroutine_fn struct status take_in(struct event_log *log, struct context 
   if (!status_is_ok(work.status)) return work.status;
   for (size_t i = 0; i < count; i++) {
     log->last[entries[i].stream->number] = entries[i].log_time;
-    ring_add(log, &entries[i]);
+    if (log->watchers > 0) ring_add(log, &entries[i]);
   }
   log->read_to = work.position;
   condition_signal_all(&log->moved);
@@ -411,7 +431,8 @@ static coroutine_fn struct status read_once(struct event_log *log, struct contex
   if (!status_is_ok(status)) return status;
   struct redis *redis = log->store->commands;
   struct position end;
-  log->dirty = false;
+  log->dirty = log->hurried = false;
+  log->read_us = clock_monotonic_us();
   status = clock_told(log->store, clock_ask(log->store, redis, context), &end);
   if (status_is_ok(status)) status = check_log(log, context, &end);
   if (status_is_ok(status)) status = stream_reader_read(log->reader, redis, context, ret_more);
@@ -419,7 +440,6 @@ static coroutine_fn struct status read_once(struct event_log *log, struct contex
   if (!status_is_ok(status)) return status;
   note_end(log, &end);
   log->rounds++;
-  condition_signal_all(&log->read_over);
   *ret_more = *ret_more || stream_reader_held(log->reader) > 0 || !log->searched;
   return status_ok();
 }
@@ -438,6 +458,16 @@ static void note_trouble(struct event_log *log, struct status status) {
   snprintf(log->trouble, sizeof log->trouble, "%s", is_index ? status.message : "");
 }
 
+/* Lets entries gather, unless somebody waits for them: one page and one transaction of many cost little more than those
+ * of one. An entry that comes after a while of none is read at once. */
+static coroutine_fn void rest(struct event_log *log) {
+  log->resting = true;
+  while (!log->stopping && !log->hurried) {
+    if (!condition_wait(&log->wake, log->read_us + (log->watchers > 0 ? WATCHED_PACE_US : PACE_US))) break;
+  }
+  log->resting = false;
+}
+
 static coroutine_fn void follow(void *argument) {
   struct event_log *log = argument;
   while (!log->stopping) {
@@ -448,10 +478,13 @@ static coroutine_fn void follow(void *argument) {
     note_trouble(log, status);
     mend(log, &context, status);
     arena_free(context.arena);
+    log->tries++;
+    condition_signal_all(&log->read_over);
     int64_t until_us = clock_monotonic_us() + (status_is_ok(status) ? BLOCK_MS * 1000 : AGAIN_US);
     while (!log->stopping && !more && !(log->dirty && status_is_ok(status))) {
       if (!condition_wait(&log->wake, until_us)) break;
     }
+    if (!more && status_is_ok(status)) rest(log);
   }
   log->running--;
   condition_signal_all(&log->ended);
@@ -513,12 +546,27 @@ static struct status not_ready(const struct event_log *log, struct arena *arena)
   return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "%s", event_store_reason(log->store));
 }
 
+static void hurry(struct event_log *log) {
+  log->dirty = log->hurried = true;
+  condition_signal_all(&log->wake);
+}
+
+/* Has what gathered read, for a call that names no position: it sees no less because the reader rests. */
+static coroutine_fn void await_rest(struct event_log *log, const struct context *context) {
+  if (!log->resting) return;
+  int64_t until_us = clock_monotonic_us() + PACE_US;
+  uint64_t tries = log->tries;
+  hurry(log);
+  while (log->tries == tries && clock_monotonic_us() < until_us) {
+    if (!condition_wait(&log->read_over, context->deadline_us < until_us ? context->deadline_us : until_us)) return;
+  }
+}
+
 static coroutine_fn struct status await_position(struct event_log *log, struct context *context,
                                                  const struct position *wanted, struct position *ret_read_to) {
   while (!log->complete || (wanted && !position_has_seen(&log->read_to, wanted))) {
     if (!log->complete || !event_store_is_ready(log->store)) return not_ready(log, context->arena);
-    log->dirty = true;
-    condition_signal_all(&log->wake);
+    hurry(log);
     if (condition_wait(&log->moved, context->deadline_us)) continue;
     return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_position_not_reached,
                         "the log has not been read up to the position in time");
@@ -530,6 +578,7 @@ static coroutine_fn struct status await_position(struct event_log *log, struct c
 coroutine_fn struct status event_log_await(struct event_log *log, struct rpc_call *call, struct position *ret_read_to) {
   struct position wanted;
   bool waits = call->context.after && position_parse(call->context.after, &wanted);
+  if (!waits) await_rest(log, &call->context);
   if (!waits || position_has_seen(&log->read_to, &wanted)) {
     return await_position(log, &call->context, NULL, ret_read_to);
   }

@@ -83,6 +83,12 @@ coroutine_fn struct status event_log_fetch(struct event_log *log, struct context
 
 /* ---- the ring --------------------------------------------------------------------------------------------------- */
 
+/* The ring is kept between these two, by whoever reads it. Meanwhile entries are read within 10 ms of each other, and
+ * otherwise within 100 ms, so that many share what a read costs; a call that awaits a position has them read at once.
+ */
+void event_log_watch_begin(struct event_log *log);
+void event_log_watch_end(struct event_log *log);
+
 /* Entries of the ring are numbered as they came. Tells the number of the first one behind a log time. Returns false if
  * the ring does not reach back that far. */
 bool event_log_ring_enter(const struct event_log *log, int64_t after, uint64_t *ret_number);

@@ -285,10 +285,14 @@ coroutine_fn struct status watch_events(struct rpc_call *call, struct rpc_stream
       .log = service_of(call)->user, .call = call, .stream = stream, .request = request, .context = &call->context};
   int64_t after = 0;
   status = check(&watch, &after);
-  if (status_is_ok(status)) status = find_beginning(&watch, after);
   if (!status_is_ok(status)) return status;
-  watch.arena = arena_new();
-  status = run(&watch);
-  arena_free(watch.arena);
+  event_log_watch_begin(watch.log);
+  status = find_beginning(&watch, after);
+  if (status_is_ok(status)) {
+    watch.arena = arena_new();
+    status = run(&watch);
+    arena_free(watch.arena);
+  }
+  event_log_watch_end(watch.log);
   return status;
 }
