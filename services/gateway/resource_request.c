@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "base/violations.h"
 #include "body_json.h"
 #include "message/json_kinds.h"
 #include "message/json_read.h"
@@ -21,6 +22,27 @@ struct assembly {
 
 static struct status refuse(const struct assembly *assembly, const char *field, const char *what) {
   return status_error(assembly->arena, STATUS_INVALID_ARGUMENT, reason_field_invalid, "%s %s", field, what);
+}
+
+/* The path by the names of the proto, as far as there are such fields. */
+static const char *proto_path(const struct assembly *assembly, const char *path) {
+  const ProtobufCMessageDescriptor *descriptor = assembly->route->method->method->input;
+  const char *made = "";
+  while (true) {
+    size_t size = strcspn(path, ".");
+    const char *name = arena_memdup(assembly->arena, path, size);
+    const ProtobufCFieldDescriptor *field = descriptor ? json_field(descriptor, name) : NULL;
+    made = arena_printf(assembly->arena, "%s%s%s", made, *made ? "." : "", field ? field->name : name);
+    if (!path[size]) return made;
+    descriptor = field && field->type == PROTOBUF_C_TYPE_MESSAGE ? field->descriptor : NULL;
+    path += size + 1;
+  }
+}
+
+static struct status refuse_field(const struct assembly *assembly, const char *path, const char *what) {
+  struct violations violations = violations_of(assembly->arena);
+  violation_add(&violations, proto_path(assembly, path), "%s", what);
+  return violations_status(&violations);
 }
 
 /* ---- putting values --------------------------------------------------------------------------------------------- */
@@ -79,9 +101,9 @@ static struct status put_text(const struct assembly *assembly, const char *path,
   const ProtobufCMessageDescriptor *descriptor = assembly->route->method->method->input;
   const ProtobufCFieldDescriptor *field = NULL;
   json_t *object = object_of(assembly, path, &descriptor, &field);
-  if (!object) return refuse(assembly, path, "is not a field of the request");
+  if (!object) return refuse_field(assembly, path, "is not a field of the request");
   json_t *value = text_json(field, text), *there = value_in(object, descriptor, field);
-  if (!value) return refuse(assembly, path, "can't be given as a text");
+  if (!value) return refuse_field(assembly, path, "can't be given as a text");
   if (field->label == PROTOBUF_C_LABEL_REPEATED) {
     if (!there) json_object_set_new(object, field->name, there = json_array());
     json_array_append_new(there, value);
@@ -94,7 +116,7 @@ static struct status put_text(const struct assembly *assembly, const char *path,
   } else {
     json_object_set_new(object, field->name, value);
   }
-  return differs ? refuse(assembly, path, "is given twice, and not as the same") : status_ok();
+  return differs ? refuse_field(assembly, path, "is given twice, and not as the same") : status_ok();
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------------ */
@@ -148,7 +170,8 @@ static struct status put_parameter(const struct assembly *assembly, const char *
   const char *name = percent_decode(assembly->arena, text, of_name, true, 0);
   const char *value = equals ? percent_decode(assembly->arena, equals + 1, size - of_name - 1, true, 0) : "";
   if (!name || !value) return refuse(assembly, "the query", "has a percent-encoding that is none, or not of UTF-8");
-  if (is_bound(assembly, name)) return refuse(assembly, name, "is not for the query: the path or the body has it");
+  if (is_bound(assembly, name))
+    return refuse_field(assembly, name, "is not for the query: the path or the body has it");
   return put_text(assembly, name, value, true);
 }
 
@@ -174,7 +197,7 @@ static struct status put_request_id(const struct assembly *assembly) {
   const ProtobufCFieldDescriptor *field = message_field(input, "request_id");
   const char *given = json_string_value(value_in(assembly->object, input, field));
   if (given && *given && strcmp(given, id) != 0) {
-    return refuse(assembly, "request_id", "is another one than the header Idempotency-Key");
+    return refuse_field(assembly, "request_id", "is another one than the header Idempotency-Key");
   }
   if (!given || !*given) json_object_set_new(assembly->object, "request_id", json_string(id));
   return status_ok();
@@ -210,7 +233,8 @@ static struct status put_version(const struct assembly *assembly) {
   if (!object) return refuse(assembly, "the body", "is not an object");
   json_t *there = value_in(object, descriptor, field);
   long long given = json_is_string(there) ? atoll(json_string_value(there)) : json_integer_value(there);
-  if (given != 0 && given != atoll(version)) return refuse(assembly, path, "is another one than the header If-Match");
+  if (given != 0 && given != atoll(version))
+    return refuse_field(assembly, path, "is another one than the header If-Match");
   json_object_set_new(object, field->name, json_string(version)); /* "version" is its only name */
   return status_ok();
 }

@@ -311,6 +311,24 @@ class Errors(unittest.TestCase):
         fields = [each["field"] for each in kinds["google.rpc.BadRequest"]["fieldViolations"]]
         self.assertEqual(fields, ["customer.name", "customer.email"])
 
+    def test_fields_are_named_as_in_the_proto_however_they_were_sent(self):
+        def fields(answer):
+            error = answer.json if "code" in answer.json else answer.error
+            lists = [each.get("fieldViolations") or each.get("debug", {}).get("fieldViolations") or [] for each in error["details"]]
+            return answer.code, [each["field"] for each in sum(lists, [])]
+        for path, body, field in (("/v1/products", {"name": "Lamp", "priceCents": "1.5"}, "product.price_cents"),
+                                  ("/v1/products", {"name": "Lamp", "price_cents": "1.5"}, "product.price_cents"),
+                                  ("/v1/products", {"name": "Lamp", "priceCents": -1}, "product.price_cents"),
+                                  ("/v1/products", {"nmae": "Lamp"}, "product.nmae"),
+                                  ("/v1/orders", {"customerId": "x", "productIds": [7]}, "order.product_ids[0]"),
+                                  ("/ordershop.v1.ProductService/CreateProduct", {"product": {"priceCents": "1.5"}}, "product.price_cents"),
+                                  ("/v1/products?requestId=x&requestId=y", {"name": "Lamp"}, "request_id"),
+                                  ("/v1/products?product.priceCents=7", {"name": "Lamp"}, "product.price_cents"),
+                                  ("/v1/products?no.priceCents=7", {"name": "Lamp"}, "no.priceCents")):
+            self.assertEqual(fields(ask("POST", path, body)), (400, [field]), (path, body))
+        for query, field in (("pageSize=x", "page_size"), ("page_size=x", "page_size"), ("pageSize=-1", "page_size"), ("ids[]=1", "ids[]")):
+            self.assertEqual(fields(ask("GET", "/v1/products?" + query)), (400, [field]), query)
+
     def test_a_conflict_is_409(self):
         _, goods, _ = shop.make_order_ready()
         answer = ask("POST", "/v1/inventories", {"productId": goods, "amount": 1})

@@ -325,11 +325,21 @@ static void unknown_names_are_refused_or_ignored(void) {
   CU_ASSERT_FALSE(status_is_ok(read_as("{\"int32One\": \"x\"}", JSON_UNKNOWN_IGNORED, &message)));
 }
 
-static void an_error_names_the_place(void) {
+static const char *violated(const char *text) {
   ProtobufCMessage *message;
-  struct status status = read_as("{\"inner\": {\"inner\": {\"numbers\": [1, \"x\"]}}}", JSON_UNKNOWN_REFUSED, &message);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(status.details);
-  CU_ASSERT_STRING_EQUAL(status.details->violations->field, "inner.inner.numbers[1]");
+  struct status status = read_as(text, JSON_UNKNOWN_REFUSED, &message);
+  return status.details && status.details->violations ? status.details->violations->field : "nothing";
+}
+
+/* In words as it is written, and as the proto has it. */
+static void an_error_names_the_place(void) {
+  CU_ASSERT_STRING_EQUAL(violated("{\"inner\": {\"inner\": {\"numbers\": [1, \"x\"]}}}"), "inner.inner.numbers[1]");
+  CU_ASSERT_STRING_EQUAL(violated("{\"inner\": {\"int32One\": \"x\"}}"), "inner.int32_one");
+  CU_ASSERT_STRING_EQUAL(violated("{\"inner\": {\"int32_one\": \"x\"}}"), "inner.int32_one");
+  CU_ASSERT_STRING_EQUAL(violated("{\"priceList\": {\"a\": \"x\"}}"), "price_list[\"a\"]");
+  CU_ASSERT_STRING_EQUAL(violated("{\"inner\": {\"int32On\": 1}}"), "inner.int32On");
+  CU_ASSERT_STRING_EQUAL(violated("{\"int32One\": 1}"), "nothing");
+  BECOMES("{\"inner\": {\"int32One\": \"x\"}}", "inner", "inner.int32One is not a whole number of 32 bits");
   BECOMES("[]", "inner", "the message is not an object");
 }
 

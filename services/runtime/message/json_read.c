@@ -27,12 +27,20 @@ struct reader {
   int depth;
 };
 
-static struct status refuse(struct reader *reader, const char *name, const char *what) {
-  struct status status = status_error(reader->arena, STATUS_INVALID_ARGUMENT, reason_json_invalid, "%s %s", name, what);
+/* Where a value is: as whoever wrote it calls it, for people, and by the names of the proto, for programs. */
+struct place {
+  const char *written, *field; /* "product.priceCents", "product.price_cents"; "" of the whole message */
+};
+
+static const struct place root = {.written = "", .field = ""};
+
+static struct status refuse(struct reader *reader, const struct place *place, const char *what) {
+  struct status status =
+      status_error(reader->arena, STATUS_INVALID_ARGUMENT, reason_json_invalid, "%s %s", place->written, what);
   struct error_details *details = arena_alloc(reader->arena, sizeof *details);
   *details = *status.details;
   struct field_violation *violation = arena_calloc(reader->arena, 1, sizeof *violation);
-  *violation = (struct field_violation){.field = name, .description = what};
+  *violation = (struct field_violation){.field = place->field, .description = what};
   details->violations = violation;
   status.details = details;
   return status;
@@ -58,13 +66,28 @@ const ProtobufCFieldDescriptor *json_field(const ProtobufCMessageDescriptor *des
   return NULL;
 }
 
-static struct status refuse_name(struct reader *reader, const ProtobufCMessageDescriptor *descriptor,
-                                 const char *name) {
+/* Of a list or a map. The text outlives the JSON. */
+static struct place place_of_item(struct reader *reader, const struct place *place, const char *item) {
+  return (struct place){.written = arena_printf(reader->arena, "%s%s", place->written, item),
+                        .field = arena_printf(reader->arena, "%s%s", place->field, item)};
+}
+
+static struct place place_of_member(struct reader *reader, const struct place *place, const char *written,
+                                    const char *field) {
+  const char *dot = *place->field ? "." : "";
+  return (struct place){.written = arena_printf(reader->arena, "%s%s%s", place->written, dot, written),
+                        .field = arena_printf(reader->arena, "%s%s%s", place->field, dot, field)};
+}
+
+static struct status refuse_name(struct reader *reader, const struct place *place,
+                                 const ProtobufCMessageDescriptor *descriptor, const char *name) {
   struct arena *arena = reader->arena;
   const char **names = arena_calloc(arena, descriptor->n_fields + 1, sizeof(*names));
   for (unsigned i = 0; i < descriptor->n_fields; i++) names[i] = descriptor->fields[i].name;
   const char *near = similar_word(arena, name, names);
-  return refuse(reader, arena_printf(arena, "\"%s\"", name),
+  const struct place unknown = {.written = arena_printf(arena, "\"%s\"", name),
+                                .field = place_of_member(reader, place, name, name).field};
+  return refuse(reader, &unknown,
                 near ? arena_printf(arena, "is not a field here; did you mean \"%s\"?", near) : "is not a field here");
 }
 
@@ -125,16 +148,16 @@ static bool read_real(const json_t *json, double *ret_number) {
   return !*end && (is_special || isfinite(*ret_number));
 }
 
-static struct status set_float(struct reader *reader, const json_t *json, const char *name, void *ret_value) {
+static struct status set_float(struct reader *reader, const json_t *json, const struct place *place, void *ret_value) {
   double number;
-  if (!read_real(json, &number)) return refuse(reader, name, "is not a number");
-  if (isfinite(number) && fabs(number) > (double)FLT_MAX) return refuse(reader, name, "is too large a number");
+  if (!read_real(json, &number)) return refuse(reader, place, "is not a number");
+  if (isfinite(number) && fabs(number) > (double)FLT_MAX) return refuse(reader, place, "is too large a number");
   *(float *)ret_value = (float)number;
   return status_ok();
 }
 
 static struct status set_number(struct reader *reader, const json_t *json, const ProtobufCFieldDescriptor *field,
-                                const char *name, void *ret_value) {
+                                const struct place *place, void *ret_value) {
   int64_t number;
   uint64_t natural;
   switch (field->type) {
@@ -142,22 +165,24 @@ static struct status set_number(struct reader *reader, const json_t *json, const
     case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_SFIXED64:
       if (!read_signed(json, INT64_MIN, INT64_MAX, &number))
-        return refuse(reader, name, "is not a whole number of 64 bits");
+        return refuse(reader, place, "is not a whole number of 64 bits");
       *(int64_t *)ret_value = number;
       return status_ok();
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
-      if (!read_unsigned(json, UINT64_MAX, &natural)) return refuse(reader, name, "is not a number from 0 to 2^64 - 1");
+      if (!read_unsigned(json, UINT64_MAX, &natural))
+        return refuse(reader, place, "is not a number from 0 to 2^64 - 1");
       *(uint64_t *)ret_value = natural;
       return status_ok();
     case PROTOBUF_C_TYPE_UINT32:
     case PROTOBUF_C_TYPE_FIXED32:
-      if (!read_unsigned(json, UINT32_MAX, &natural)) return refuse(reader, name, "is not a number from 0 to 2^32 - 1");
+      if (!read_unsigned(json, UINT32_MAX, &natural))
+        return refuse(reader, place, "is not a number from 0 to 2^32 - 1");
       *(uint32_t *)ret_value = (uint32_t)natural;
       return status_ok();
     default:
       if (!read_signed(json, INT32_MIN, INT32_MAX, &number))
-        return refuse(reader, name, "is not a whole number of 32 bits");
+        return refuse(reader, place, "is not a whole number of 32 bits");
       *(int32_t *)ret_value = (int32_t)number;
       return status_ok();
   }
@@ -165,26 +190,26 @@ static struct status set_number(struct reader *reader, const json_t *json, const
 
 /* Enums are open: a number that has no name is kept. */
 static struct status set_enum(struct reader *reader, const json_t *json, const ProtobufCFieldDescriptor *field,
-                              const char *name, void *ret_value) {
+                              const struct place *place, void *ret_value) {
   const char *text = json_string_value(json);
   const ProtobufCEnumValue *value = text ? protobuf_c_enum_descriptor_get_value_by_name(field->descriptor, text) : NULL;
   int64_t number = value ? value->value : 0;
   bool is_left_out = text && !value && !is_integral(text) && reader->unknown == JSON_UNKNOWN_IGNORED;
   if (!value && !is_left_out && !read_signed(json, INT32_MIN, INT32_MAX, &number)) {
-    return refuse(reader, name, "has no such value");
+    return refuse(reader, place, "has no such value");
   }
   *(int *)ret_value = (int)number;
   return status_ok();
 }
 
-static struct status set_text(struct reader *reader, const json_t *json, const char *name, void *ret_value) {
-  if (!json_is_string(json)) return refuse(reader, name, "is not a text");
+static struct status set_text(struct reader *reader, const json_t *json, const struct place *place, void *ret_value) {
+  if (!json_is_string(json)) return refuse(reader, place, "is not a text");
   *(const char **)ret_value = arena_strdup(reader->arena, json_string_value(json)); /* jansson refuses NULs */
   return status_ok();
 }
 
-static struct status set_bool(struct reader *reader, const json_t *json, const char *name, void *ret_value) {
-  if (!json_is_boolean(json)) return refuse(reader, name, "is neither true nor false");
+static struct status set_bool(struct reader *reader, const json_t *json, const struct place *place, void *ret_value) {
+  if (!json_is_boolean(json)) return refuse(reader, place, "is neither true nor false");
   *(protobuf_c_boolean *)ret_value = json_is_true(json);
   return status_ok();
 }
@@ -198,19 +223,19 @@ static int base64_digit(char c) {
 }
 
 /* Both alphabets, with or without padding. */
-static struct status set_bytes(struct reader *reader, const json_t *json, const char *name, void *ret_value) {
+static struct status set_bytes(struct reader *reader, const json_t *json, const struct place *place, void *ret_value) {
   ProtobufCBinaryData *bytes = ret_value;
   const char *text = json_string_value(json);
   size_t size = text ? strlen(text) : 0, padding = 0;
   while (padding < 2 && size > 0 && text[size - 1] == '=') size--, padding++;
   if (!text || size % 4 == 1 || (padding > 0 && (size + padding) % 4 != 0))
-    return refuse(reader, name, "is not base64");
+    return refuse(reader, place, "is not base64");
   bytes->data = arena_alloc(reader->arena, size / 4 * 3 + 3);
   bytes->len = 0;
   uint32_t group = 0;
   for (size_t i = 0; i < size; i++) {
     int digit = base64_digit(text[i]);
-    if (digit < 0) return refuse(reader, name, "is not base64");
+    if (digit < 0) return refuse(reader, place, "is not base64");
     group = group << 6 | (uint32_t)digit;
     if (i % 4 != 0) bytes->data[bytes->len++] = (uint8_t)(group >> (6 - 2 * (i % 4)));
   }
@@ -271,14 +296,15 @@ static bool read_time(const char *at, Google__Protobuf__Timestamp *timestamp) {
   return utc.tm_mday == wanted.tm_mday && utc.tm_mon == wanted.tm_mon;
 }
 
-static struct status set_time(struct reader *reader, const json_t *json, const char *name, ProtobufCMessage *message) {
+static struct status set_time(struct reader *reader, const json_t *json, const struct place *place,
+                              ProtobufCMessage *message) {
   const char *text = json_string_value(json);
   if (text && read_time(text, (Google__Protobuf__Timestamp *)message)) return status_ok();
-  return refuse(reader, name, "is not a time such as 2019-01-28T18:21:18Z");
+  return refuse(reader, place, "is not a time such as 2019-01-28T18:21:18Z");
 }
 
 /* "-1.5s" */
-static struct status set_duration(struct reader *reader, const json_t *json, const char *name,
+static struct status set_duration(struct reader *reader, const json_t *json, const struct place *place,
                                   ProtobufCMessage *message) {
   Google__Protobuf__Duration *duration = (Google__Protobuf__Duration *)message;
   const char *at = json_string_value(json);
@@ -291,7 +317,7 @@ static struct status set_duration(struct reader *reader, const json_t *json, con
     fits = seconds <= duration_seconds_max;
   }
   if (!fits || !read_fraction(&at, &nanos) || strcmp(at, "s") != 0) {
-    return refuse(reader, name, "is not a duration such as 1.5s");
+    return refuse(reader, place, "is not a duration such as 1.5s");
   }
   duration->seconds = negative ? -seconds : seconds;
   duration->nanos = negative ? -nanos : nanos;
@@ -299,11 +325,11 @@ static struct status set_duration(struct reader *reader, const json_t *json, con
 }
 
 /* "priceCents,user.name": paths separated by commas; those of the proto are taken as they are. */
-static struct status set_field_mask(struct reader *reader, const json_t *json, const char *name,
+static struct status set_field_mask(struct reader *reader, const json_t *json, const struct place *place,
                                     ProtobufCMessage *message) {
   Google__Protobuf__FieldMask *mask = (Google__Protobuf__FieldMask *)message;
   const char *text = json_string_value(json);
-  if (!text) return refuse(reader, name, "is not a text of paths separated by commas");
+  if (!text) return refuse(reader, place, "is not a text of paths separated by commas");
   size_t size = strlen(text), count = 1;
   for (size_t i = 0; i < size; i++) count += text[i] == ',';
   mask->paths = arena_calloc(reader->arena, count, sizeof *mask->paths);
@@ -325,39 +351,39 @@ static struct status set_field_mask(struct reader *reader, const json_t *json, c
 
 /* ---- fields ----------------------------------------------------------------------------------------------------- */
 
-static struct status read_message(struct reader *reader, const json_t *json, const char *name,
+static struct status read_message(struct reader *reader, const json_t *json, const struct place *place,
                                   ProtobufCMessage *message);
 
 static struct status set_message(struct reader *reader, const json_t *json, const ProtobufCFieldDescriptor *field,
-                                 const char *name, void *ret_value) {
+                                 const struct place *place, void *ret_value) {
   ProtobufCMessage *message = message_new(reader->arena, field->descriptor);
   *(ProtobufCMessage **)ret_value = message;
-  if (reader->depth == DEPTH_MAX) return refuse(reader, name, "is too deep");
+  if (reader->depth == DEPTH_MAX) return refuse(reader, place, "is too deep");
   reader->depth++;
-  struct status status = read_message(reader, json, name, message);
+  struct status status = read_message(reader, json, place, message);
   reader->depth--;
   return status;
 }
 
 static struct status set_value(struct reader *reader, const json_t *json, const ProtobufCFieldDescriptor *field,
-                               const char *name, void *ret_value) {
+                               const struct place *place, void *ret_value) {
   switch (field->type) {
     case PROTOBUF_C_TYPE_STRING:
-      return set_text(reader, json, name, ret_value);
+      return set_text(reader, json, place, ret_value);
     case PROTOBUF_C_TYPE_MESSAGE:
-      return set_message(reader, json, field, name, ret_value);
+      return set_message(reader, json, field, place, ret_value);
     case PROTOBUF_C_TYPE_ENUM:
-      return set_enum(reader, json, field, name, ret_value);
+      return set_enum(reader, json, field, place, ret_value);
     case PROTOBUF_C_TYPE_BOOL:
-      return set_bool(reader, json, name, ret_value);
+      return set_bool(reader, json, place, ret_value);
     case PROTOBUF_C_TYPE_BYTES:
-      return set_bytes(reader, json, name, ret_value);
+      return set_bytes(reader, json, place, ret_value);
     case PROTOBUF_C_TYPE_FLOAT:
-      return set_float(reader, json, name, ret_value);
+      return set_float(reader, json, place, ret_value);
     case PROTOBUF_C_TYPE_DOUBLE:
-      return read_real(json, ret_value) ? status_ok() : refuse(reader, name, "is not a number");
+      return read_real(json, ret_value) ? status_ok() : refuse(reader, place, "is not a number");
     default:
-      return set_number(reader, json, field, name, ret_value);
+      return set_number(reader, json, field, place, ret_value);
   }
 }
 
@@ -366,15 +392,15 @@ static bool takes_null(const ProtobufCFieldDescriptor *field) {
 }
 
 static struct status set_list(struct reader *reader, const json_t *json, ProtobufCMessage *message,
-                              const ProtobufCFieldDescriptor *field, const char *name) {
-  if (!json_is_array(json)) return refuse(reader, name, "is not a list");
+                              const ProtobufCFieldDescriptor *field, const struct place *place) {
+  if (!json_is_array(json)) return refuse(reader, place, "is not a list");
   size_t count = json_array_size(json), size = message_value_size(field);
   char *values = arena_calloc(reader->arena, count, size);
   for (size_t i = 0; i < count; i++) {
     const json_t *value = json_array_get(json, i);
-    const char *place = arena_printf(reader->arena, "%s[%zu]", name, i);
-    if (json_is_null(value) && !takes_null(field)) return refuse(reader, place, "is null");
-    struct status status = set_value(reader, value, field, place, values + i * size);
+    struct place item = place_of_item(reader, place, arena_printf(reader->arena, "[%zu]", i));
+    if (json_is_null(value) && !takes_null(field)) return refuse(reader, &item, "is null");
+    struct status status = set_value(reader, value, field, &item, values + i * size);
     if (!status_is_ok(status)) return status;
   }
   message_set_repeated(message, field, (void **)values, count);
@@ -383,32 +409,32 @@ static struct status set_list(struct reader *reader, const json_t *json, Protobu
 
 /* Keys are texts in JSON, whatever they are in the message. */
 static struct status set_key(struct reader *reader, const char *key, const ProtobufCFieldDescriptor *field,
-                             const char *name, void *ret_value) {
+                             const struct place *place, void *ret_value) {
   json_t *json = json_string(key);
   if (field->type == PROTOBUF_C_TYPE_BOOL && (strcmp(key, "true") == 0 || strcmp(key, "false") == 0)) {
     json_decref(json);
     json = json_boolean(*key == 't');
   }
-  struct status status = set_value(reader, json, field, name, ret_value);
+  struct status status = set_value(reader, json, field, place, ret_value);
   json_decref(json);
   return status;
 }
 
 static struct status set_map(struct reader *reader, const json_t *json, ProtobufCMessage *message,
-                             const ProtobufCFieldDescriptor *field, const char *name) {
-  if (!json_is_object(json)) return refuse(reader, name, "is not an object");
+                             const ProtobufCFieldDescriptor *field, const struct place *place) {
+  if (!json_is_object(json)) return refuse(reader, place, "is not an object");
   const ProtobufCMessageDescriptor *entry = field->descriptor;
   ProtobufCMessage **entries = arena_calloc(reader->arena, json_object_size(json), sizeof *entries);
   size_t count = 0;
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)json, key, value) {
-    const char *place = arena_printf(reader->arena, "%s[\"%s\"]", name, key);
+    struct place item = place_of_item(reader, place, arena_printf(reader->arena, "[\"%s\"]", key));
     ProtobufCMessage *made = message_new(reader->arena, entry);
-    if (json_is_null(value) && !takes_null(&entry->fields[1])) return refuse(reader, place, "is null");
-    struct status status = set_key(reader, key, &entry->fields[0], place, message_member(made, &entry->fields[0]));
+    if (json_is_null(value) && !takes_null(&entry->fields[1])) return refuse(reader, &item, "is null");
+    struct status status = set_key(reader, key, &entry->fields[0], &item, message_member(made, &entry->fields[0]));
     if (!status_is_ok(status)) return status;
-    status = set_value(reader, value, &entry->fields[1], place, message_member(made, &entry->fields[1]));
+    status = set_value(reader, value, &entry->fields[1], &item, message_member(made, &entry->fields[1]));
     if (!status_is_ok(status)) return status;
     entries[count++] = made;
   }
@@ -418,10 +444,10 @@ static struct status set_map(struct reader *reader, const json_t *json, Protobuf
 
 /* Of a oneof, one is set; an optional number notes that it is. */
 static struct status note_presence(struct reader *reader, ProtobufCMessage *message,
-                                   const ProtobufCFieldDescriptor *field, const char *name) {
+                                   const ProtobufCFieldDescriptor *field, const struct place *place) {
   char *quantifier = (char *)message + field->quantifier_offset;
   if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
-    if (*(uint32_t *)quantifier != 0) return refuse(reader, name, "can't be set beside another one of its kind");
+    if (*(uint32_t *)quantifier != 0) return refuse(reader, place, "can't be set beside another one of its kind");
     *(uint32_t *)quantifier = field->id;
     return status_ok();
   }
@@ -431,77 +457,80 @@ static struct status note_presence(struct reader *reader, ProtobufCMessage *mess
 }
 
 static struct status set_field(struct reader *reader, const json_t *json, ProtobufCMessage *message,
-                               const ProtobufCFieldDescriptor *field, const char *name) {
+                               const ProtobufCFieldDescriptor *field, const struct place *place) {
   if (json_is_null(json) && !takes_null(field)) return status_ok();
-  if (json_is_map(field)) return set_map(reader, json, message, field, name);
-  if (field->label == PROTOBUF_C_LABEL_REPEATED) return set_list(reader, json, message, field, name);
-  struct status status = note_presence(reader, message, field, name);
-  return status_is_ok(status) ? set_value(reader, json, field, name, message_member(message, field)) : status;
+  if (json_is_map(field)) return set_map(reader, json, message, field, place);
+  if (field->label == PROTOBUF_C_LABEL_REPEATED) return set_list(reader, json, message, field, place);
+  struct status status = note_presence(reader, message, field, place);
+  return status_is_ok(status) ? set_value(reader, json, field, place, message_member(message, field)) : status;
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
 
-static struct status read_fields(struct reader *reader, const json_t *json, const char *name, ProtobufCMessage *message,
-                                 const ProtobufCMessageDescriptor *tolerated) {
-  if (!json_is_object(json)) return refuse(reader, *name ? name : "the message", "is not an object");
+static struct status read_fields(struct reader *reader, const json_t *json, const struct place *place,
+                                 ProtobufCMessage *message, const ProtobufCMessageDescriptor *tolerated) {
+  if (!json_is_object(json)) {
+    const struct place whole = {.written = "the message", .field = ""};
+    return refuse(reader, *place->field ? place : &whole, "is not an object");
+  }
   const char *key;
   json_t *value;
   json_object_foreach((json_t *)json, key, value) {
     const ProtobufCFieldDescriptor *field = json_field(message->descriptor, key);
     if (!field && (reader->unknown == JSON_UNKNOWN_IGNORED || (tolerated && json_field(tolerated, key)))) continue;
-    if (!field) return refuse_name(reader, message->descriptor, key);
-    const char *place = arena_printf(reader->arena, "%s%s%s", name, *name ? "." : "", key); /* outlives the JSON */
-    struct status status = set_field(reader, value, message, field, place);
+    if (!field) return refuse_name(reader, place, message->descriptor, key);
+    struct place member = place_of_member(reader, place, key, field->name);
+    struct status status = set_field(reader, value, message, field, &member);
     if (!status_is_ok(status)) return status;
   }
   return status_ok();
 }
 
 /* The one of a Value's fields that fits. */
-static struct status read_value(struct reader *reader, const json_t *json, const char *name,
+static struct status read_value(struct reader *reader, const json_t *json, const struct place *place,
                                 ProtobufCMessage *message) {
   static const char *const fields[] = {
       [JSON_OBJECT] = "struct_value",  [JSON_ARRAY] = "list_value",  [JSON_STRING] = "string_value",
       [JSON_INTEGER] = "number_value", [JSON_REAL] = "number_value", [JSON_TRUE] = "bool_value",
       [JSON_FALSE] = "bool_value",     [JSON_NULL] = "null_value"};
   const ProtobufCFieldDescriptor *field = message_field(message->descriptor, fields[json_typeof(json)]);
-  struct status status = note_presence(reader, message, field, name);
+  struct status status = note_presence(reader, message, field, place);
   if (!status_is_ok(status) || json_is_null(json)) return status;
-  return set_value(reader, json, field, name, message_member(message, field));
+  return set_value(reader, json, field, place, message_member(message, field));
 }
 
-static struct status read_message(struct reader *reader, const json_t *json, const char *name,
+static struct status read_message(struct reader *reader, const json_t *json, const struct place *place,
                                   ProtobufCMessage *message) {
   const ProtobufCMessageDescriptor *descriptor = message->descriptor;
   switch (json_kind_of(descriptor)) {
     case JSON_KIND_TIMESTAMP:
-      return set_time(reader, json, name, message);
+      return set_time(reader, json, place, message);
     case JSON_KIND_DURATION:
-      return set_duration(reader, json, name, message);
+      return set_duration(reader, json, place, message);
     case JSON_KIND_FIELD_MASK:
-      return set_field_mask(reader, json, name, message);
+      return set_field_mask(reader, json, place, message);
     case JSON_KIND_WRAPPER:
-      return set_field(reader, json, message, &descriptor->fields[0], name);
+      return set_field(reader, json, message, &descriptor->fields[0], place);
     case JSON_KIND_STRUCT:
-      return set_map(reader, json, message, message_field(descriptor, "fields"), name);
+      return set_map(reader, json, message, message_field(descriptor, "fields"), place);
     case JSON_KIND_LIST_VALUE:
-      return set_list(reader, json, message, message_field(descriptor, "values"), name);
+      return set_list(reader, json, message, message_field(descriptor, "values"), place);
     case JSON_KIND_VALUE:
-      return read_value(reader, json, name, message);
+      return read_value(reader, json, place, message);
     case JSON_KIND_FIELDS:
       break;
   }
-  return read_fields(reader, json, name, message, NULL);
+  return read_fields(reader, json, place, message, NULL);
 }
 
 struct status json_read_message(struct arena *arena, const json_t *json, enum json_unknown unknown,
                                 ProtobufCMessage *message) {
   struct reader reader = {.arena = arena, .unknown = unknown};
-  return read_message(&reader, json, "", message);
+  return read_message(&reader, json, &root, message);
 }
 
 struct status json_to_message(struct arena *arena, const json_t *object, ProtobufCMessage *message,
                               const ProtobufCMessageDescriptor *tolerated) {
   struct reader reader = {.arena = arena};
-  return read_fields(&reader, object, "", message, tolerated);
+  return read_fields(&reader, object, &root, message, tolerated);
 }

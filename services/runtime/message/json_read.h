@@ -15,7 +15,8 @@
 enum json_unknown { JSON_UNKNOWN_REFUSED, JSON_UNKNOWN_IGNORED };
 
 /* Sets the fields of `message`, an empty one of its type. Texts live in the arena. Errors: INVALID_ARGUMENT
- * (JSON_INVALID) with a sentence that names the field, and a BadRequest for its path. */
+ * (JSON_INVALID) with a sentence that names the field as it is written, and a BadRequest with its path in the proto
+ * ("product.price_cents"). */
 struct status json_read_message(struct arena *arena, const json_t *json, enum json_unknown unknown,
                                 ProtobufCMessage *message);
 
