@@ -52,6 +52,10 @@ struct status reflection_new(struct arena *arena, const struct descriptor_set *s
   return status;
 }
 
+const struct descriptor_index *reflection_index(const struct reflection *reflection) {
+  return reflection->index;
+}
+
 /* ---- answers ---------------------------------------------------------------------------------------------------- */
 
 static void answer_error(struct session *session, response *reply, enum status_code code, const char *text) {

@@ -14,5 +14,8 @@ struct reflection;
 struct status reflection_new(struct arena *arena, const struct descriptor_set *sets, size_t set_count,
                              const char *const *names, struct reflection **ret_reflection);
 
+/* Returns what it knows of the sets. */
+const struct descriptor_index *reflection_index(const struct reflection *reflection);
+
 /* Gives the two services to add to a server: v1, then v1alpha. */
 void reflection_services(struct reflection *reflection, struct rpc_service ret_services[2]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/readiness.h"
 
+#include "service/event_types.h"
 #include "store/rights.h"
 
 bool readiness_is_outage(const struct service *service) {
@@ -13,6 +14,7 @@ const char *readiness_reason(const struct service *service) {
   if (!*reason) reason = rights_denied(service->store);
   if (!*reason) reason = event_store_refusal(service->store);
   if (!*reason) reason = event_store_loss(service->store);
+  if (!*reason) reason = event_types_reason(service->event_types);
   if (!*reason) reason = service->refusing;
   if (!*reason && service->definition->reason) reason = service->definition->reason(service);
   if (!*reason && service->consumer) reason = consumer_reason(service->consumer);

@@ -21,6 +21,7 @@
 #include "rpc/reflection.h"
 #include "service/caller_gate.h"
 #include "service/definition_check.h"
+#include "service/event_types.h"
 #include "service/health_check.h"
 #include "service/memory_watch.h"
 #include "service/position_gate.h"
@@ -29,7 +30,13 @@
 #include "service/service_status.h"
 #include "store/rights.h"
 
-enum { DESCRIPTORS_MIN = 48, ADDED_SERVICES = 4, READINESS_INTERVAL_US = 20 * 1000, RIGHTS_INTERVAL_US = 1000 * 1000 };
+enum {
+  DESCRIPTORS_MIN = 48,
+  ADDED_SERVICES = 4,
+  READINESS_INTERVAL_US = 20 * 1000,
+  RIGHTS_INTERVAL_US = 1000 * 1000,
+  RECORD_DEADLINE_US = 5 * 1000 * 1000
+};
 
 /* The service and what only its life cycle needs. */
 struct life {
@@ -132,7 +139,10 @@ static struct status list_services(struct life *life) {
   listed[count++] = "grpc.reflection.v1alpha.ServerReflection";
   struct reflection *reflection;
   struct status status = open_reflection(life, listed, &reflection);
+  if (status_is_ok(status)) status = event_types_new(service, reflection_index(reflection), &service->event_types);
   if (!status_is_ok(status)) return status;
+  service->store->before_commit = event_types_record;
+  service->store->before_commit_argument = service->event_types;
   reflection_services(reflection, life->rpc_services + life->rpc_service_count);
   life->rpc_service_count += 2;
   return status_ok();
@@ -250,6 +260,34 @@ static void tell_readiness(struct life *life, bool ready) {
   life->told_elsewhere = is_told;
 }
 
+/* "coupon-note"; a definition that is wrong may lack a name. */
+static const char *program_name(struct arena *arena, const struct service_definition *definition) {
+  const char *brand = definition->brand && definition->brand->name ? definition->brand->name : "";
+  return arena_printf(arena, "%s-%s", brand, definition->name ? definition->name : "");
+}
+
+/* One line for the terminal; the log may be machine-read. Nothing has been changed: what was opened ends with the
+ * process. */
+static _Noreturn void fail(struct arena *arena, const struct service_definition *definition, struct status status) {
+  log_stop();
+  fprintf(stderr, "%s: %s\n", program_name(arena, definition), status.message);
+  bool misused = status_is(status, reason_usage); /* the same status in all programs of the shop */
+  _exit(misused ? 2 : EXIT_FAILURE);
+}
+
+/* One whose descriptors break stored events ends, before it has changed anything. */
+static coroutine_fn void record_event_types(struct life *life) {
+  struct service *service = &life->service;
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + RECORD_DEADLINE_US};
+  struct status status = event_types_record(service->event_types, &context);
+  const char *broken = event_types_broken(service->event_types);
+  if (broken) {
+    systemd_notify("STOPPING=1");
+    fail(service->arena, service->definition, status_with_message(status, service->arena, "%s", broken));
+  }
+  arena_free(context.arena);
+}
+
 static coroutine_fn void serve_until_stopped(struct life *life) {
   uint64_t checked = 0;
   int64_t checked_us = 0;
@@ -261,6 +299,9 @@ static coroutine_fn void serve_until_stopped(struct life *life) {
       rights_check(life->service.store);
       checked = generation;
       checked_us = clock_monotonic_us();
+    }
+    if (redis_is_ready(life->service.store->commands) && event_types_are_due(life->service.event_types)) {
+      record_event_types(life);
     }
     life->service.refusing = rpc_server_refusal(life->server);
     bool ready = !*readiness_reason(&life->service);
@@ -316,21 +357,6 @@ static struct status open_all(struct life *life) {
   if (status_is_ok(status) && service->definition->start) status = service->definition->start(service);
   if (status_is_ok(status)) status = open_server(life);
   return status;
-}
-
-/* "coupon-note"; a definition that is wrong may lack a name. */
-static const char *program_name(struct arena *arena, const struct service_definition *definition) {
-  const char *brand = definition->brand && definition->brand->name ? definition->brand->name : "";
-  return arena_printf(arena, "%s-%s", brand, definition->name ? definition->name : "");
-}
-
-/* One line for the terminal; the log may be machine-read. Nothing has been served: what was opened ends with the
- * process. */
-static _Noreturn void fail(struct arena *arena, const struct service_definition *definition, struct status status) {
-  log_stop();
-  fprintf(stderr, "%s: %s\n", program_name(arena, definition), status.message);
-  bool misused = status_is(status, reason_usage); /* the same status in all programs of the shop */
-  _exit(misused ? 2 : EXIT_FAILURE);
 }
 
 int service_main(const struct service_definition *definition, int argc, char **argv) {

@@ -6,8 +6,9 @@
  *
  * service_main reads the configuration, opens Redis and the peers, serves the RPCs with health and reflection, runs the
  * consumer, and ends gracefully on SIGTERM or SIGINT: health NOT_SERVING, calls in flight finish, consumers stop, exit
- * status 0. A definition with mistakes (definition_check.h) ends it at once, with a line for each and status 1. It is
- * ready (health) while Redis is reachable and the consumer runs or stands by. */
+ * status 0. A definition with mistakes (definition_check.h) ends it at once, with a line for each and status 1; so does
+ * one whose descriptors would break stored events (event_types.h), as soon as Redis is there. It is ready (health)
+ * while Redis is reachable and the consumer runs or stands by. */
 #pragma once
 
 #include <stddef.h>
@@ -104,7 +105,8 @@ struct service {
   struct loop *loop;
   struct arena *arena; /* lives as long as the process */
   struct event_store *store;
-  struct consumer *consumer; /* NULL without subscriptions */
+  struct consumer *consumer;       /* NULL without subscriptions */
+  struct event_types *event_types; /* with which it writes its events (event_types.h); NULL if it writes none */
   struct rpc_channel *peers[SERVICE_PEERS];
   int64_t peers_answered_us[SERVICE_PEERS]; /* when service_call last had an answer of each; 0 means never */
   const char *refusing;                     /* why no new connections are taken; "" if they are */

@@ -266,9 +266,16 @@ static coroutine_fn void carry_out(struct commit *commit) {
   }
 }
 
+/* Asks Redis only where the connection is a fresh one. */
+static coroutine_fn struct status check(struct event_store *store, struct context *context) {
+  struct status status = known_log_check(store->known, context);
+  if (!status_is_ok(status) || !store->before_commit) return status;
+  return store->before_commit(store->before_commit_argument, context);
+}
+
 static coroutine_fn void commit_next(struct committer *committer) {
   struct commit commit = {.store = committer->store, .context = {.arena = arena_new(), .deadline_us = DEADLINE_NEVER}};
-  struct status status = known_log_check(committer->store->known, &commit.context);
+  struct status status = check(committer->store, &commit.context);
   take_members(committer, &commit);
   if (!status_is_ok(status)) {
     answer_all(&commit, status);

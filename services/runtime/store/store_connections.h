@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/context.h"
+#include "base/status.h"
+#include "loop/coroutine.h"
 #include "loop/keyed_lock.h"
 #include "redis/redis.h"
 #include "redis/redis_function.h"
@@ -23,6 +26,9 @@ struct event_store {
   struct redis *blocking;      /* XREAD with BLOCK; NULL in services without subscriptions */
   struct redis_server *server; /* the one that they all talk to */
   struct committer *committer; /* of its transactions (store/commit.h) */
+  /* Called before each commit, which is made if it returns OK; NULL if nobody wants to know. */
+  coroutine_fn struct status (*before_commit)(void *argument, struct context *context);
+  void *before_commit_argument;
   struct store_watch *watch;
   struct known_log *known;       /* of the shop's log, by this process */
   struct redis_library *library; /* the generic functions (store/lua) */
