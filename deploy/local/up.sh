@@ -320,8 +320,6 @@ print_what_to_try() {
   settings=$(shop_settings)
   [ "$port_base" -eq 50050 ] || base="ORDERSHOP_PORT_BASE=$port_base "
   say ""
-  say "The shop over HTTP (docs/gateway.md), and its console for a browser: http://localhost:$gateway_port"
-  say ""
   say "Three things to try:"
   if shop_has_tls; then
     mapfile -t files < <(tls_variables client/local)
@@ -338,6 +336,9 @@ print_what_to_try() {
   say "Logs are in $home/log. To see how it does, and to stop it:"
   say "  $settings$here/status.sh"
   say "  $settings$here/down.sh"
+  say ""
+  say "To see it at work, open its console in a browser (it is the shop over HTTP, too: docs/gateway.md):"
+  say "  http://localhost:$gateway_port"
 }
 
 # --- Main ---

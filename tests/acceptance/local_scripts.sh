@@ -69,6 +69,13 @@ expect "Redis listens on loopback only" redis_says bind 127.0.0.1
 expect "its password for replicas is for its owner only" test "$(stat -c %a "$ORDERSHOP_HOME/redis/redis.conf")" = 600
 
 before=$(all_pids)
+console_is_at_the_last_line() {
+  local address
+  address=$(up 2>&1 | tail -n 1)
+  [[ $address == '  http://localhost:'* ]] && curl -sSf "${address#  }/" | grep '<title>OrderShop</title>' &&
+    curl -sSf "${address#  }/status" | jq -e '[.services[].status.ready] | length == 8 and all'
+}
+expect "its last line is the console's address, where it is" console_is_at_the_last_line
 expect "a second start is harmless" ends_with 0 "redis runs already" up
 expect "and has started nothing anew" test "$(all_pids)" = "$before"
 expect "nor played the demo again" test "$(grep -c 'Playing the demo' <(up 2>&1))" = 0
