@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Takes the picture of the console that README.md shows, of a shop that runs and in which the demo is played meanwhile.
 
@@ -20,11 +20,11 @@ PATIENCE = 30
 def open_browser():
     options = Options()
     options.binary_location = "/usr/bin/chromium"
-    for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1100,800"]:
+    for argument in ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1100,800"]:
         options.add_argument(argument)
     browser = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                            {"width": 1100, "height": 640, "deviceScaleFactor": 1, "mobile": False})
+                            {"width": 1100, "height": 672, "deviceScaleFactor": 1, "mobile": False})
     return browser
 
 

@@ -346,6 +346,17 @@ class Act(Console):
         self.send(form)
         self.until(lambda: "€12.34" in form.text)
 
+    def test_what_is_not_of_a_fields_kind_is_refused_in_its_words(self):
+        self.open("act")
+        form = self.form("Create a product")
+        self.field(form, "name").send_keys("Kettle")
+        self.field(form, "priceCents").send_keys("abc")
+        self.send(form)
+        self.until(lambda: "must be an amount such as 12.34" in form.text)
+        form = self.form("Place an order")
+        self.send(form)
+        self.until(lambda: "must be chosen" in form.text and "at least one product" in form.text)
+
     def test_what_was_just_created_can_be_chosen_in_the_other_forms(self):
         self.open("act")
         form = self.form("Create a customer")

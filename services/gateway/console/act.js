@@ -3,7 +3,7 @@
 import {get, request} from './api.js';
 import {makeDemo} from './demo.js';
 import {h} from './dom.js';
-import {centsOf, makeForm, makeSelect} from './form.js';
+import {centsOf, explainMoney, explainNumber, makeForm, makeSelect} from './form.js';
 import {formatMoney, shortId} from './format.js';
 
 const CHOICES = 1000; // in a selection; the most that a page has
@@ -35,7 +35,7 @@ const customerFields = (customer = {}) => [
 
 const productFields = (product = {}) => [
   {name: 'name', label: 'Name', value: product.name},
-  {name: 'priceCents', label: 'Price in euros', inputmode: 'decimal', value: product.priceCents ? (Number(product.priceCents) / 100).toFixed(2) : ''},
+  {name: 'priceCents', label: 'Price in euros', inputmode: 'decimal', explain: explainMoney, value: product.priceCents ? (Number(product.priceCents) / 100).toFixed(2) : ''},
 ];
 const productOf = (values) => ({name: values.name, priceCents: centsOf(values.priceCents)});
 
@@ -69,13 +69,13 @@ const chooseProduct = async () => ({name: 'productId', label: 'Product', options
 
 const newStock = async () => makeForm({
   title: 'Take a product into stock',
-  fields: [await chooseProduct(), {name: 'amount', label: 'Amount', inputmode: 'numeric'}],
+  fields: [await chooseProduct(), {name: 'amount', label: 'Amount', inputmode: 'numeric', explain: explainNumber}],
   send: (values, key) => create('inventory', '/v1/inventories', values, key),
 });
 
 const adjustStock = async () => makeForm({
   title: 'Adjust a stock',
-  fields: [await chooseProduct(), {name: 'delta', label: 'Add (or take away: -3)', inputmode: 'numeric'}],
+  fields: [await chooseProduct(), {name: 'delta', label: 'Add (or take away: -3)', inputmode: 'numeric', explain: explainNumber}],
   send: async ({productId, delta}, key) => {
     const {value} = await request('POST', `/v1/products/${encodeURIComponent(productId || '-')}/stock:adjust`, {body: {delta}, key});
     return done(`There are ${value.amount} now`, 'inventory', value.id);

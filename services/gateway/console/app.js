@@ -50,7 +50,8 @@ async function show(event) {
   try {
     ending = await views[name](page, parts, query);
   } catch (error) {
-    page.append(h('h1', {}, 'This can’t be shown'), h('p', {role: 'alert', class: 'error'}, error.message));
+    page.append(h('h1', {}, 'This can’t be shown'), h('p', {role: 'alert', class: 'error'}, error.message),
+      h('p', {}, h('a', {href: '#/overview'}, 'Overview'), ' · ', h('a', {href: '#/state'}, 'State')));
   }
   if (turn !== shown) {
     ending?.();

@@ -71,7 +71,7 @@ function versions(type, id, events) {
 async function related(type, id, known) {
   const kindsOfIt = known.filter((kind) => kind.filters.includes(`${type}_id`));
   return Promise.all(kindsOfIt.map(async (kind) =>
-    h('section', {}, h('h2', {}, `${kind.title} of it`), await entityTable(kind, known, {[`${type}_id`]: id}).catch((error) => h('p', {class: 'error'}, error.message)))));
+    h('section', {}, h('h2', {}, `${kind.title} of this ${label(type).toLowerCase()}`), await entityTable(kind, known, {[`${type}_id`]: id}).catch((error) => h('p', {class: 'error'}, error.message)))));
 }
 
 export async function showEntity(page, [type, id]) {

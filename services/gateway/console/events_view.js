@@ -66,7 +66,10 @@ export function showEvents(page, parts, query) {
     h('p', {class: 'hint'}, 'Choose an event to see its fields.'));
   const list = new VirtualList({
     name: 'Events', rowHeight: ROW_HEIGHT, columns: ['Time', 'Stream', 'Entity', 'What'],
-    choose: (event) => panel.replaceChildren(...details(event)),
+    choose: (event) => {
+      panel.replaceChildren(...details(event));
+      panel.scrollIntoView({block: 'nearest'});
+    },
     renderRow: (row, event) => row.append(
       h('span', {role: 'cell'}, h('button', {type: 'button', class: 'plain', 'aria-label': `${formatClock(event.time)}: show the fields`},
         formatClock(event.time))),

@@ -6,11 +6,18 @@ import {h} from './dom.js';
 
 let made = 0;
 
+const MONEY = /^\s*(\d+)(?:[.,](\d{1,2}))?\s*$/;
+
 // Cents of "12.34"; what is no amount of money is left to the shop to refuse.
 export function centsOf(text) {
-  const parts = /^\s*(\d+)(?:[.,](\d{1,2}))?\s*$/.exec(text);
+  const parts = MONEY.exec(text);
   return parts ? `${BigInt(parts[1]) * 100n + BigInt((parts[2] ?? '').padEnd(2, '0') || 0)}` : text.trim();
 }
+
+// How a refusal reads where what was filled in isn't even of the field's kind: the shop speaks of what it was sent.
+export const explainMoney = (text, refusal) => (MONEY.test(text) ? refusal : 'must be an amount such as 12.34');
+export const explainNumber = (text, refusal) => (/^\s*-?\d+\s*$/.test(text) ? refusal : 'must be a whole number');
+const explainChoice = (value, refusal) => (value ? refusal : 'must be chosen');
 
 // "order.product_ids[0]" -> "productIds"
 function fieldNameOf(path) {
@@ -36,7 +43,7 @@ function inputOf(field, id) {
 }
 
 // A field: {name, label, and either `type`, `inputmode` and `value` of an input, `options` and `reload` of a selection,
-// or `element` with its `read`}.
+// or `element` with its `read`}; `explain(value, refusal)` may put a refusal in other words.
 function makeField(field) {
   const id = `field-${++made}`;
   const input = inputOf(field, id);
@@ -54,8 +61,9 @@ function makeField(field) {
       input.removeAttribute('aria-invalid');
     }
   };
+  const explain = field.explain ?? (field.options ? explainChoice : (_, refusal) => refusal);
   const focusable = () => (input.matches('input, select') ? input : input.querySelector('input, select'));
-  return {name: field.name, say, focus: () => focusable()?.focus(), read: field.read ?? (() => input.value),
+  return {name: field.name, say, refuse: (refusal) => say(explain(input.value, refusal)), focus: () => focusable()?.focus(), read: field.read ?? (() => input.value),
     element: h('div', {class: 'field', 'data-field': field.name}, caption, input, error)};
 }
 
@@ -79,7 +87,7 @@ export function makeForm({title, fields, button, danger, send}) {
     const elsewhere = [];
     for (const {field, description} of error.violations ?? []) {
       const part = parts.find((one) => one.name === fieldNameOf(field));
-      if (part) part.say(description);
+      if (part) part.refuse(description);
       else elsewhere.push(`${field} ${description}`);
     }
     const atFields = error.violations?.length > 0 && elsewhere.length === 0;

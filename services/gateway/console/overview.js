@@ -16,12 +16,17 @@ const APART_MS = 40; // between two that were read at once
 
 /* ---- a service's card ---- */
 
+function whatItKeeps(name, ownKinds) {
+  if (name === 'event') return 'an index of the log';
+  return ownKinds.map((kind, i) => [i > 0 ? ', ' : '', h('a', {href: `#/state/${kind.itemsKey}`}, kind.title)]);
+}
+
 // `ownKinds`: of the entities that it keeps
 function makeCard(name, ownKinds) {
   const figures = Object.fromEntries(['rate', 'lag', 'letters'].map((key) => [key, h('dd', {}, '–')]));
   const state = h('p', {class: 'state'}, 'asking …');
   const element = h('section', {class: 'card', 'data-service': name, 'aria-label': `Service ${name}`},
-    h('h2', {}, name), h('p', {class: 'kinds'}, ownKinds.map((kind, i) => [i > 0 ? ', ' : '', h('a', {href: `#/state/${kind.itemsKey}`}, kind.title)])), state,
+    h('h2', {}, name), h('p', {class: 'kinds'}, whatItKeeps(name, ownKinds)), state,
     h('dl', {},
       h('div', {}, h('dt', {}, 'writes'), figures.rate),
       h('div', {}, h('dt', {}, 'lag'), figures.lag),

@@ -9,10 +9,15 @@ const hidden = new Set(['createTime', 'body', 'items', 'cause']); // the entity'
 
 const isNumeric = (name) => /Cents$|^amount$|Amount$|^version$/.test(name);
 
+// An id that names something elsewhere is as short as those with links.
+function shorten(name, value) {
+  return /Id$/.test(name) && !isEmpty(value) ? h('span', {title: value}, shortId(value)) : formatField(name, value);
+}
+
 function cell(kind, known, name, item) {
   const value = item[name];
   const type = name === 'id' ? kind.type : referredType(name, known);
-  if (!type || isEmpty(value)) return h('td', {class: isNumeric(name) ? 'number' : null}, formatField(name, value));
+  if (!type || isEmpty(value)) return h('td', {class: isNumeric(name) ? 'number' : null}, shorten(name, value));
   const ids = [value].flat();
   const links = ids.slice(0, 3).flatMap((id, i) => [i > 0 ? ', ' : '', h('a', {href: `#/entity/${type}/${encodeURIComponent(id)}`, title: id}, shortId(id))]);
   return h('td', {}, links, ids.length > 3 ? ` and ${ids.length - 3} more` : '');
