@@ -126,9 +126,12 @@ $(for peer in $calls; do echo "      ORDERSHOP_${peer^^}_ADDRESS: dns:///$peer:$
     networks: [shop, store]
     volumes: ['users:/etc/ordershop/users:ro']
 
-  client:
-    environment:
+  gateway:
+    environment: &address
       ORDERSHOP_${name^^}_ADDRESS: dns:///$name:$port
+
+  client:
+    environment: *address
 $(compose_user)
 END
 }

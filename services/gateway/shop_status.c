@@ -7,12 +7,13 @@
 #include "answer.h"
 #include "base/clock.h"
 #include "message/json_write.h"
+#include "own_contract.h"
 
 enum { DEADLINE_MS = 1000 }; /* one that is slower does badly, which is what is asked */
 
 /* A service that is asked. */
 struct inquiry {
-  const struct gateway_peer *peer;
+  const char *name;
   struct rpc_channel *channel;
   struct context context;
   struct rpc_reply reply;
@@ -34,10 +35,10 @@ struct writing {
 static json_t *inquiry_json(struct arena *arena, const struct inquiry *inquiry) {
   const struct status *status = &inquiry->reply.status;
   if (status_is_ok(*status)) {
-    return json_pack("{s:s,s:o}", "name", inquiry->peer->name, "status", json_of_message(inquiry->reply.message));
+    return json_pack("{s:s,s:o}", "name", inquiry->name, "status", json_of_message(inquiry->reply.message));
   }
   json_t *json = error_json(arena, http_code(status->code), *status);
-  json_object_set_new(json, "name", json_string(inquiry->peer->name));
+  json_object_set_new(json, "name", json_string(inquiry->name));
   return json;
 }
 
@@ -50,23 +51,41 @@ static void write_answer(void *argument) {
   answer_json(writing->request, 200, json_pack("{s:o}", "services", list));
 }
 
+static bool has_status(const struct own_contract *own) {
+  for (const char *const *name = own->set ? own->services : NULL; name && *name; name++) {
+    if (strcmp(*name, ordershop__v1__status_service__descriptor.name) == 0) return true;
+  }
+  return !own->set; /* it has told nothing yet */
+}
+
+static void add(struct writing *writing, const char *name, struct rpc_channel *channel) {
+  writing->inquiries[writing->count++] = (struct inquiry){
+      .name = name,
+      .channel = channel,
+      .context = {.arena = writing->request->arena, .deadline_us = clock_monotonic_us() + DEADLINE_MS * 1000}};
+}
+
+static void add_all(const struct gateway *gateway, struct writing *writing) {
+  const struct gateway_settings *settings = &gateway->settings;
+  writing->inquiries = arena_calloc(writing->request->arena, settings->peer_count + settings->own_service_count,
+                                    sizeof *writing->inquiries);
+  for (size_t i = 0; i < settings->peer_count; i++) add(writing, settings->peers[i].name, gateway->channels[i]);
+  const struct own_contract *own;
+  for (size_t i = 0; (own = own_contract_at(gateway->own_contracts, i)); i++) {
+    if (has_status(own)) add(writing, own->name, own->channel);
+  }
+}
+
 coroutine_fn void shop_status_answer(const struct gateway *gateway, struct http_request *request) {
   if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
     http_answer_header(request, "Allow", "GET, HEAD");
     answer_error(request, 405, "The status is had by GET.");
     return;
   }
-  size_t count = gateway->settings.peer_count;
-  struct inquiry *inquiries = arena_calloc(request->arena, count, sizeof *inquiries);
-  void **items = arena_calloc(request->arena, count, sizeof *items);
-  for (size_t i = 0; i < count; i++) {
-    inquiries[i] = (struct inquiry){
-        .peer = &gateway->settings.peers[i],
-        .channel = gateway->channels[i],
-        .context = {.arena = request->arena, .deadline_us = clock_monotonic_us() + DEADLINE_MS * 1000}};
-    items[i] = &inquiries[i];
-  }
-  coroutine_for_each(ask, items, (int)count, (int)count);
-  struct writing writing = {.request = request, .inquiries = inquiries, .count = count};
+  struct writing writing = {.request = request};
+  add_all(gateway, &writing);
+  void **items = arena_calloc(request->arena, writing.count, sizeof *items);
+  for (size_t i = 0; i < writing.count; i++) items[i] = &writing.inquiries[i];
+  coroutine_for_each(ask, items, (int)writing.count, (int)writing.count);
   coroutine_on_loop_stack(write_answer, &writing);
 }

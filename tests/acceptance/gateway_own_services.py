@@ -38,6 +38,10 @@ def paths():
     return ask("GET", "/openapi.json")[1]["paths"]
 
 
+def status_of(service):
+    return next((each for each in ask("GET", "/status")[1]["services"] if each["name"] == service), None)
+
+
 def log_lines(text):
     with open(LOG, encoding="utf-8") as file:
         return [line for line in file if text in line]
@@ -160,6 +164,7 @@ class OwnServices(unittest.TestCase):
 
     def test_one_that_starts_later_is_offered_and_is_503_while_it_is_away(self):
         self.assertEqual(ask("GET", "/v1/coupons/a")[0], 404)
+        self.assertEqual([status_of(name)["error"]["status"] for name in ("coupon", "voucher")], ["UNAVAILABLE", "UNAVAILABLE"])
         self.assertEqual(len(log_lines("can't be asked for its contract")), 2)  # each service, once
         with Service(COUPONS, coupons(GET, CREATE)):
             self.await_path("/v1/coupons/{id}")
@@ -168,6 +173,8 @@ class OwnServices(unittest.TestCase):
             self.assertEqual(ask("POST", "/coupon.v1.CouponService/CreateCoupon", {"coupon": {"text": "x"}}), (200, {"id": "made", "text": "x"}))
             code, answer = ask("POST", "/v1/coupons", {"txt": "ten"})
             self.assertEqual((code, answer["error"]["details"][1]["fieldViolations"][0]["field"]), (400, "coupon.txt"))
+            self.assertIsNone(status_of("coupon"))  # it has no StatusService
+            self.assertTrue(status_of("customer")["status"]["ready"])
             self.assertIn("coupon.v1.Coupon", ask("GET", "/openapi.json")[1]["components"]["schemas"])
             self.assertEqual(ask("GET", "/v1/customers?page_size=1")[0], 200)
         code, answer = ask("GET", "/v1/coupons/a")

@@ -91,6 +91,7 @@ expect "it is in the document" wait_until 60 answers '"/v1/notes/{id}"' "$url/op
 expect "the calls of the guide are answered" "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run own-gateway \
   --set ordershop.v1=note.v1 --set "localhost:5000=127.0.0.1:$ORDERSHOP_GATEWAY_PORT" "$ORDERSHOP_SOURCE/docs/own_service.md"
 expect "what is made of its events can be read" wait_until 30 answers '"count":"2"' "$url/v1/note_counts/hello"
+expect "its status is among those of the shop" answers '{"name":"note","status":{' "$url/status"
 expect "its errors are answers" answers '"reason":"FIELD_INVALID"' "$url/v1/notes" --data '{"title": ""}'
 shop_done
 SCRIPT

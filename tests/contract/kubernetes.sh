@@ -198,6 +198,8 @@ user = own["services"]["diary-user"]
 assert "--service diary --owns diary --reads diary,customer" in user["command"][0] and "chown 7000 diary.password" in user["command"][0]
 assert user["image"] == shop["services"]["users"]["image"] and user["volumes"] == shop["services"]["users"]["volumes"]
 assert own["services"]["redis"]["depends_on"] == {"diary-user": {"condition": "service_completed_successfully"}}
+for caller in ("gateway", "client"):
+    assert own["services"][caller]["environment"] == {"ORDERSHOP_DIARY_ADDRESS": "dns:///diary:7000"}, caller
 PYTHON
 }
 
