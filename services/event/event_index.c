@@ -11,38 +11,62 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/uuid.h"
 #include "shop_reasons.h"
 
 /* The number changes with the tables: a file of another version is made anew. */
-#define VERSION "1"
+#define VERSION "2"
 
-static const char tables[] = "PRAGMA user_version = " VERSION
-                             ";"
-                             "CREATE TABLE log (epoch TEXT NOT NULL, read_to INTEGER NOT NULL);"
-                             "INSERT INTO log VALUES ('', 0);"
-                             "CREATE TABLE stream (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-                             "CREATE TABLE entry (log_time INTEGER PRIMARY KEY, stream INTEGER NOT NULL, entity BLOB "
-                             "NOT NULL, event BLOB NOT NULL,"
-                             " cause BLOB, attempt BLOB);"
-                             "CREATE INDEX entry_by_stream ON entry (stream, log_time);"
-                             "CREATE INDEX entry_by_entity ON entry (entity, log_time);"
-                             "CREATE INDEX entry_by_event ON entry (event);"
-                             "CREATE INDEX entry_by_cause ON entry (cause, log_time) WHERE cause IS NOT NULL;"
-                             "CREATE INDEX entry_by_attempt ON entry (attempt, log_time) WHERE attempt IS NOT NULL;";
+/* Ids are UUIDs: an index of all of them would be changed anywhere by every entry, and the longer the log, the more
+ * pages a transaction would write. So the table `key` has them by periods of the log, and what is added changes only
+ * the pages of the latest one. A period has the log times from its `first` up to the next one's; `size` is how many
+ * rows were added to it, about. Of an id, `key` has a hash: the entry tells whether it is the one. */
+static const char tables[] =
+    "PRAGMA user_version = " VERSION
+    ";"
+    "CREATE TABLE log (epoch TEXT NOT NULL, read_to INTEGER NOT NULL);"
+    "INSERT INTO log VALUES ('', 0);"
+    "CREATE TABLE stream (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE entry (log_time INTEGER PRIMARY KEY, stream INTEGER NOT NULL, entity BLOB NOT NULL, event BLOB NOT "
+    "NULL,"
+    " cause BLOB, attempt BLOB);"
+    "CREATE INDEX entry_by_stream ON entry (stream, log_time);"
+    "CREATE TABLE period (number INTEGER PRIMARY KEY, first INTEGER NOT NULL UNIQUE, size INTEGER NOT NULL);"
+    "INSERT INTO period VALUES (0, 0, 0);"
+    "CREATE TABLE key (period INTEGER NOT NULL, id INTEGER NOT NULL, log_time INTEGER NOT NULL,"
+    " PRIMARY KEY (period, id, log_time)) WITHOUT ROWID;";
 
-/* Synced at checkpoints alone: what a power cut takes is read again. Those are seldom, since ids lie everywhere in the
- * file and a page is changed many times until then. One connection has the file for itself. */
+/* So many that a search for an id in a log of millions looks into some hundred periods. */
+enum { PERIOD_ROWS = 16384 };
+
+/* Synced at checkpoints alone: what a power cut takes is read again. Those are seldom, since a page of
+ * the latest period is changed many times until then. One connection has the file for itself. */
 static const char settings[] =
     "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
     "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192; PRAGMA temp_store = MEMORY; BEGIN EXCLUSIVE; "
     "COMMIT;";
 
+/* What adds rows is prepared once. */
+enum kept { BEGIN, INSERT_ENTRY, INSERT_KEY, LATEST_PERIOD, PERIOD_AT, BEGIN_PERIOD, GROW_PERIOD, MOVE, COMMIT, KEPT };
+
+static const char *const kept_texts[KEPT] = {
+    [BEGIN] = "BEGIN",
+    [INSERT_ENTRY] = "INSERT OR IGNORE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [INSERT_KEY] = "INSERT OR IGNORE INTO key VALUES (?1, ?2, ?3)",
+    [LATEST_PERIOD] = "SELECT number, first, size FROM period ORDER BY number DESC LIMIT 1",
+    [PERIOD_AT] = "SELECT number, first, size FROM period WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
+    [BEGIN_PERIOD] = "INSERT INTO period SELECT ?1, max(log_time) + 1, 0 FROM entry",
+    [GROW_PERIOD] = "UPDATE period SET size = size + ?1 WHERE number = ?2",
+    [MOVE] = "UPDATE log SET epoch = ?1, read_to = ?2",
+    [COMMIT] = "COMMIT",
+};
+
 struct event_index {
   const char *path;
-  sqlite3 *database;           /* NULL after a failed event_index_clear */
-  sqlite3_stmt *insert, *move; /* prepared once they are needed */
+  sqlite3 *database;        /* NULL after a failed event_index_clear */
+  sqlite3_stmt *kept[KEPT]; /* NULL until it is needed */
   pthread_mutex_t mutex;
 };
 
@@ -98,14 +122,15 @@ static sqlite3_stmt *prepare(struct event_index *index, const char *sql) {
   return statement;
 }
 
-/* A statement that is kept until the file is closed. Returns NULL if it fails. */
-static sqlite3_stmt *prepare_once(struct event_index *index, sqlite3_stmt **place, const char *sql) {
-  if (!*place) *place = prepare(index, sql);
-  return *place;
+/* Returns a statement that is kept until the file is closed; NULL if it fails. */
+static sqlite3_stmt *keep(struct event_index *index, enum kept kept) {
+  if (!index->kept[kept]) index->kept[kept] = prepare(index, kept_texts[kept]);
+  return index->kept[kept];
 }
 
-static bool run_once(sqlite3_stmt *statement) {
-  bool done = sqlite3_step(statement) == SQLITE_DONE;
+/* Runs one whose parameters are set, if it is there. */
+static bool run_kept(sqlite3_stmt *statement) {
+  bool done = statement && sqlite3_step(statement) == SQLITE_DONE;
   return sqlite3_reset(statement) == SQLITE_OK && done;
 }
 
@@ -141,9 +166,8 @@ static bool open_file(struct event_index *index) {
 }
 
 static void close_file(struct event_index *index) {
-  sqlite3_finalize(index->insert);
-  sqlite3_finalize(index->move);
-  index->insert = index->move = NULL;
+  for (size_t i = 0; i < KEPT; i++) sqlite3_finalize(index->kept[i]);
+  memset(index->kept, 0, sizeof index->kept);
   sqlite3_close(index->database);
   index->database = NULL;
 }
@@ -292,38 +316,103 @@ static void bind_key(sqlite3_stmt *statement, int place, const struct index_key 
   }
 }
 
-static bool insert_row(sqlite3_stmt *statement, const struct index_row *row) {
-  sqlite3_bind_int64(statement, 1, row->log_time);
-  sqlite3_bind_int64(statement, 2, (sqlite3_int64)row->stream);
-  bind_key(statement, 3, &row->entity, true);
-  bind_key(statement, 4, &row->event, true);
-  bind_key(statement, 5, &row->cause, false);
-  bind_key(statement, 6, &row->attempt, false);
-  return run_once(statement);
+/* What an id is of an entry: the same one may be two things. */
+enum role { ENTITY_ID, EVENT_ID, CAUSE_ID, ATTEMPT_ID };
+
+static uint32_t id_of(enum role role, const struct index_key *key) {
+  struct {
+    unsigned char bytes[sizeof key->bytes], role;
+  } salted = {.role = (unsigned char)role};
+  memcpy(salted.bytes, key->bytes, key->size);
+  return (uint32_t)hash_bytes(&salted, sizeof salted);
+}
+
+struct period {
+  int64_t number, first, size;
+};
+
+static bool read_period(sqlite3_stmt *statement, struct period *ret_period) {
+  bool found = statement && sqlite3_step(statement) == SQLITE_ROW;
+  if (found) {
+    *ret_period = (struct period){sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1),
+                                  sqlite3_column_int64(statement, 2)};
+  }
+  return sqlite3_reset(statement) == SQLITE_OK && found;
+}
+
+/* Tells the period that is added to; one that is full is followed by another one. */
+static bool open_period(struct event_index *index, struct period *ret_period) {
+  if (!read_period(keep(index, LATEST_PERIOD), ret_period)) return false;
+  if (ret_period->size < PERIOD_ROWS) return true;
+  sqlite3_stmt *begin = keep(index, BEGIN_PERIOD);
+  sqlite3_bind_int64(begin, 1, ret_period->number + 1);
+  return run_kept(begin) && read_period(keep(index, LATEST_PERIOD), ret_period);
+}
+
+static bool grow_period(struct event_index *index, const struct period *period, size_t count) {
+  sqlite3_stmt *grow = keep(index, GROW_PERIOD);
+  sqlite3_bind_int64(grow, 1, (sqlite3_int64)count);
+  sqlite3_bind_int64(grow, 2, period->number);
+  return run_kept(grow);
+}
+
+static bool insert_entry(struct event_index *index, const struct index_row *row) {
+  sqlite3_stmt *insert = keep(index, INSERT_ENTRY);
+  sqlite3_bind_int64(insert, 1, row->log_time);
+  sqlite3_bind_int64(insert, 2, (sqlite3_int64)row->stream);
+  bind_key(insert, 3, &row->entity, true);
+  bind_key(insert, 4, &row->event, true);
+  bind_key(insert, 5, &row->cause, false);
+  bind_key(insert, 6, &row->attempt, false);
+  return run_kept(insert);
+}
+
+static bool insert_key(struct event_index *index, int64_t period, int64_t log_time, enum role role,
+                       const struct index_key *key) {
+  if (key->size == 0) return true;
+  sqlite3_stmt *insert = keep(index, INSERT_KEY);
+  sqlite3_bind_int64(insert, 1, period);
+  sqlite3_bind_int64(insert, 2, id_of(role, key));
+  sqlite3_bind_int64(insert, 3, log_time);
+  return run_kept(insert);
+}
+
+/* An entry may be older than the latest period: a stream that was found late is read from its beginning. */
+static bool insert_row(struct event_index *index, struct period period, const struct index_row *row) {
+  if (row->log_time < period.first) {
+    sqlite3_stmt *at = keep(index, PERIOD_AT);
+    sqlite3_bind_int64(at, 1, row->log_time);
+    if (!read_period(at, &period)) return false;
+  }
+  return insert_entry(index, row) && insert_key(index, period.number, row->log_time, ENTITY_ID, &row->entity) &&
+         insert_key(index, period.number, row->log_time, EVENT_ID, &row->event) &&
+         insert_key(index, period.number, row->log_time, CAUSE_ID, &row->cause) &&
+         insert_key(index, period.number, row->log_time, ATTEMPT_ID, &row->attempt);
 }
 
 static bool insert_rows(struct event_index *index, const struct index_row *rows, size_t count) {
-  sqlite3_stmt *statement =
-      prepare_once(index, &index->insert, "INSERT OR IGNORE INTO entry VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-  bool done = statement != NULL;
-  for (size_t i = 0; i < count && done; i++) done = insert_row(statement, &rows[i]);
-  return done;
+  struct period period;
+  if (count == 0) return true;
+  if (!open_period(index, &period)) return false;
+  for (size_t i = 0; i < count; i++) {
+    if (!insert_row(index, period, &rows[i])) return false;
+  }
+  return grow_period(index, &period, count);
 }
 
 static bool move_position(struct event_index *index, const struct position *position) {
-  sqlite3_stmt *statement = prepare_once(index, &index->move, "UPDATE log SET epoch = ?1, read_to = ?2");
-  if (!statement) return false;
-  sqlite3_bind_text(statement, 1, position->epoch, -1, SQLITE_STATIC);
-  sqlite3_bind_int64(statement, 2, position->log_time);
-  return run_once(statement);
+  sqlite3_stmt *move = keep(index, MOVE);
+  sqlite3_bind_text(move, 1, position->epoch, -1, SQLITE_STATIC);
+  sqlite3_bind_int64(move, 2, position->log_time);
+  return run_kept(move);
 }
 
 struct status event_index_add(struct event_index *index, struct arena *arena, const struct index_row *rows,
                               size_t count, const struct position *position) {
   pthread_mutex_lock(&index->mutex);
   struct status status = status_ok();
-  if (!run(index, "BEGIN") || !insert_rows(index, rows, count) || !move_position(index, position) ||
-      !run(index, "COMMIT")) {
+  if (!run_kept(keep(index, BEGIN)) || !insert_rows(index, rows, count) || !move_position(index, position) ||
+      !run_kept(keep(index, COMMIT))) {
     status = failure(index, arena);
     run(index, "ROLLBACK");
   }
@@ -349,40 +438,64 @@ static const char *marks(struct arena *arena, size_t count, int first) {
 
 enum { AFTER = 1, UNTIL, LIMIT, EVENT, CAUSE, ATTEMPT, ENTITIES };
 
-/* The conditions but for the streams. */
+/* All conditions, for the table `entry`. */
 static const char *conditions(struct arena *arena, const struct index_query *query) {
-  const char *text = "log_time > ?1 AND log_time <= ?2";
+  const char *text = "entry.log_time > ?1 AND entry.log_time <= ?2";
   if (query->event.size > 0) text = arena_printf(arena, "%s AND event = ?4", text);
   if (query->cause.size > 0) text = arena_printf(arena, "%s AND cause = ?5", text);
   if (query->attempt.size > 0) text = arena_printf(arena, "%s AND attempt = ?6", text);
   if (query->entity_count > 0) {
     text = arena_printf(arena, "%s AND entity IN (%s)", text, marks(arena, query->entity_count, ENTITIES));
   }
+  if (query->stream_count > 0) text = arena_printf(arena, "%s AND stream IN (%s)", text, streams_text(arena, query));
   return text;
 }
 
-/* Where ids are asked for, few rows have them. Where only streams are, each is read in its order, up to the limit: a
- * stream with few entries is found in a log that is long. */
+/* Where several ids are asked for, they are those that the fewest entries have. "" if none is. */
+static const char *ids_text(struct arena *arena, const struct index_query *query) {
+  if (query->event.size > 0) return arena_printf(arena, "= %" PRIu32, id_of(EVENT_ID, &query->event));
+  if (query->cause.size > 0) return arena_printf(arena, "= %" PRIu32, id_of(CAUSE_ID, &query->cause));
+  if (query->attempt.size > 0) return arena_printf(arena, "= %" PRIu32, id_of(ATTEMPT_ID, &query->attempt));
+  if (query->entity_count == 1) return arena_printf(arena, "= %" PRIu32, id_of(ENTITY_ID, query->entities));
+  const char *text = "";
+  for (size_t i = 0; i < query->entity_count; i++) {
+    text = arena_printf(arena, "%s%s%" PRIu32, text, i ? "," : "IN (", id_of(ENTITY_ID, &query->entities[i]));
+  }
+  return *text ? arena_printf(arena, "%s)", text) : "";
+}
+
+/* Period after period, so that what is found first comes first and nothing more is read than the limit says. The joins
+ * are done in the order in which they are written. */
+static const char *find_by_ids(struct arena *arena, const struct index_query *query, const char *ids,
+                               const char *order) {
+  return arena_printf(
+      arena,
+      "SELECT entry.log_time, entry.stream FROM period CROSS JOIN key CROSS JOIN entry WHERE period.number"
+      " BETWEEN coalesce((SELECT number FROM period WHERE first <= ?1 ORDER BY first DESC LIMIT 1), 0)"
+      " AND coalesce((SELECT number FROM period WHERE first <= ?2 ORDER BY first DESC LIMIT 1), 0)"
+      " AND key.period = period.number AND key.id %s AND key.log_time > ?1 AND key.log_time <= ?2"
+      " AND entry.log_time = key.log_time AND %s ORDER BY period.number %s, key.log_time %s LIMIT ?3",
+      ids, conditions(arena, query), order, order);
+}
+
+/* Each stream in its order, up to the limit: one with few entries is found in a log that is long. */
+static const char *find_by_streams(struct arena *arena, const struct index_query *query, const char *order) {
+  const char *from = "";
+  for (size_t i = 0; i < query->stream_count; i++) {
+    from = arena_printf(arena,
+                        "%s%sSELECT * FROM (SELECT log_time, stream FROM entry WHERE stream = %zu AND log_time > ?1"
+                        " AND log_time <= ?2 ORDER BY log_time %s LIMIT ?3)",
+                        from, i ? " UNION ALL " : "", query->streams[i], order);
+  }
+  return arena_printf(arena, "SELECT log_time, stream FROM (%s) ORDER BY log_time %s LIMIT ?3", from, order);
+}
+
 static const char *find_text(struct arena *arena, const struct index_query *query) {
-  const char *where = conditions(arena, query), *order = query->newest_first ? "DESC" : "ASC";
-  bool by_ids = query->event.size + query->cause.size + query->attempt.size + query->entity_count > 0;
-  const char *from = "entry";
-  if (query->stream_count > 0 && by_ids) {
-    /* the unary + keeps the index of streams out of it */
-    where = arena_printf(arena, "%s AND +stream IN (%s)", where, streams_text(arena, query));
-  }
-  if (query->stream_count > 0 && !by_ids) {
-    from = "";
-    for (size_t i = 0; i < query->stream_count; i++) {
-      from = arena_printf(arena,
-                          "%s%sSELECT * FROM (SELECT log_time, stream FROM entry WHERE stream = %zu AND %s"
-                          " ORDER BY log_time %s LIMIT ?3)",
-                          from, i ? " UNION ALL " : "", query->streams[i], where, order);
-    }
-    from = arena_printf(arena, "(%s)", from);
-  }
-  return arena_printf(arena, "SELECT log_time, stream FROM %s WHERE %s ORDER BY log_time %s LIMIT ?3", from, where,
-                      order);
+  const char *order = query->newest_first ? "DESC" : "ASC", *ids = ids_text(arena, query);
+  if (*ids) return find_by_ids(arena, query, ids, order);
+  if (query->stream_count > 0) return find_by_streams(arena, query, order);
+  return arena_printf(arena, "SELECT log_time, stream FROM entry WHERE %s ORDER BY log_time %s LIMIT ?3",
+                      conditions(arena, query), order);
 }
 
 static struct status find(struct event_index *index, struct arena *arena, const struct index_query *query,

@@ -52,10 +52,8 @@ static const char *found(struct index_query query) {
   if (query.until == 0) query.until = INT64_MAX;
   struct status status = event_index_find(index_, arena, &query, &places, &count);
   if (!status_is_ok(status)) return status.message;
-  const char *text = "";
-  for (size_t i = 0; i < count; i++) {
-    text = arena_printf(arena, "%s%s%lld", text, i ? " " : "", (long long)places[i].log_time);
-  }
+  char *text = arena_calloc(arena, count + 1, 8), *at = text;
+  for (size_t i = 0; i < count; i++) at += sprintf(at, "%s%lld", i ? " " : "", (long long)places[i].log_time);
   return text;
 }
 
@@ -121,6 +119,90 @@ static void test_reopened(void) {
   event_index_close(index_);
 }
 
+/* ---- a log of several periods ----------------------------------------------------------------------------------- */
+
+enum { ROWS = 60000, IDS = 300, LATE = 5000 };
+
+static const char *some_id(int number) {
+  return arena_printf(arena, "%08x-0000-4000-8000-000000000000", (unsigned)number * 2654435761U);
+}
+
+/* The same ids are entities, events, causes and attempts. */
+static struct index_row some_row(int64_t log_time) {
+  bool has_cause = rand() % 2;
+  return (struct index_row){.log_time = log_time,
+                            .stream = (size_t)rand() % 2,
+                            .entity = index_key_of(some_id(rand() % IDS)),
+                            .event = index_key_of(some_id(rand() % IDS)),
+                            .cause = index_key_of(has_cause ? some_id(rand() % IDS) : ""),
+                            .attempt = index_key_of(has_cause ? "" : some_id(rand() % IDS))};
+}
+
+static void add_rows(const struct index_row *rows, size_t count) {
+  const struct position position = {.epoch = "0123456789abcdef", .log_time = ROWS};
+  CU_ASSERT_TRUE_FATAL(status_is_ok(event_index_add(index_, arena, rows, count, &position)));
+}
+
+/* Most rows come in the order of the log. The odd ones up to LATE come last, as those of a stream that was found late,
+ * and the rest comes twice. Returns all of them, by their log time. */
+static const struct index_row *add_many(void) {
+  struct index_row *rows = arena_calloc(arena, ROWS + 1, sizeof *rows);
+  for (int i = 1; i <= ROWS; i++) rows[i] = some_row(i);
+  for (int i = 1; i <= LATE; i += 2) add_rows(&rows[i + 1], 1);
+  for (int i = LATE + 1; i <= ROWS; i += 1000) add_rows(&rows[i], ROWS + 1 - i < 1000 ? (size_t)(ROWS + 1 - i) : 1000);
+  add_rows(&rows[1], LATE);
+  return rows;
+}
+
+static bool same_key(const struct index_key *key, const struct index_key *asked) {
+  return asked->size == 0 || (key->size == asked->size && memcmp(key->bytes, asked->bytes, key->size) == 0);
+}
+
+static bool is_asked_for(const struct index_row *row, const struct index_query *query) {
+  bool stream = query->stream_count == 0, entity = query->entity_count == 0;
+  for (size_t i = 0; i < query->stream_count; i++) stream = stream || row->stream == query->streams[i];
+  for (size_t i = 0; i < query->entity_count; i++) entity = entity || same_key(&row->entity, &query->entities[i]);
+  return stream && entity && row->log_time > query->after && row->log_time <= query->until &&
+         same_key(&row->event, &query->event) && same_key(&row->cause, &query->cause) &&
+         same_key(&row->attempt, &query->attempt);
+}
+
+/* As found() tells it, by looking at each row. */
+static const char *wanted(const struct index_row *rows, const struct index_query *query) {
+  char *text = arena_calloc(arena, query->limit + 1, 8), *at = text;
+  size_t count = 0;
+  for (int i = 1; i <= ROWS && count < query->limit; i++) {
+    const struct index_row *row = &rows[query->newest_first ? ROWS + 1 - i : i];
+    if (is_asked_for(row, query)) at += sprintf(at, "%s%lld", count++ ? " " : "", (long long)row->log_time);
+  }
+  return text;
+}
+
+static void test_periods(void) {
+  begin();
+  srand(20190128);
+  const struct index_row *rows = add_many();
+  static const size_t streams[] = {0, 1};
+  for (int i = 0; i < 400; i++) {
+    const struct index_row *like = &rows[rand() % ROWS + 1];
+    const struct index_key entities[] = {like->entity, index_key_of(some_id(rand() % IDS)), like->entity};
+    struct index_query query = {.after = i % 5 ? 0 : rand() % ROWS,
+                                .until = i % 7 ? ROWS : rand() % ROWS,
+                                .limit = i % 3 ? 500 : 3,
+                                .newest_first = rand() % 2,
+                                .streams = &streams[like->stream],
+                                .stream_count = (size_t)rand() % 2,
+                                .entities = entities};
+    if (i % 4 == 0) query.entity_count = (size_t)rand() % 4;
+    if (i % 4 == 1) query.event = like->event;
+    if (i % 4 == 2) query.cause = like->cause;
+    if (i % 4 == 3) query.attempt = like->attempt;
+    if (i % 11 == 0) query.event = like->event;
+    CU_ASSERT_STRING_EQUAL(found(query), wanted(rows, &query));
+  }
+  event_index_close(index_);
+}
+
 /* Whatever is there, the index opens, works, and has either all of the rows or says that it has none. */
 static void check_damage(off_t keep, size_t noise) {
   add_five();
@@ -151,6 +233,21 @@ static void test_damaged(void) {
   check_damage(100, 0);
   check_damage(5000, 0);
   for (int i = 0; i < 30; i++) check_damage(-1, 50);
+}
+
+/* SQLite keeps a file's version in its header, at 60 (https://www.sqlite.org/fileformat.html). */
+static void test_version(void) {
+  add_five();
+  event_index_close(index_);
+  int other = open(file(), O_RDWR | O_CLOEXEC);
+  CU_ASSERT_EQUAL_FATAL(pwrite(other, "\0\0\0\1", 4, 60), 4);
+  close(other);
+  open_index();
+  struct position position = {.log_time = 1};
+  CU_ASSERT_TRUE(status_is_ok(event_index_position(index_, arena, &position)));
+  CU_ASSERT_EQUAL(position.log_time, 0);
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){0}), "");
+  event_index_close(index_);
 }
 
 static void test_taken(void) {
@@ -227,8 +324,10 @@ int main(int argc, char **argv) {
       {"entries are found in the order of the log, or against it", test_order},
       {"by stream, entity, event and cause", test_filters},
       {"what is added twice is there once", test_again},
+      {"a long log is searched as each of its entries would be, also for those that came late", test_periods},
       {"a file that is opened again has all, and says up to where", test_reopened},
       {"a file that is damaged can be opened, and made anew", test_damaged},
+      {"a file of another version is made anew", test_version},
       {"a file that another process has is refused", test_taken},
       {"a folder that can't be made is named", test_no_folder},
       {"a UUID is kept in 16 bytes, however it is written", test_keys},
