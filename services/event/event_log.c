@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "loop/blocking.h"
-#include "shop.h"
 #include "shop_reasons.h"
 #include "store/event.h"
 #include "store/log_clock.h"
@@ -33,11 +32,13 @@ struct event_log {
   struct service *service;
   struct event_store *store;
   struct event_index *index;
-  struct entity_types *types;
+  struct stored_types *types;
 
   struct log_stream *streams[STREAMS_MAX];
   int64_t last[STREAMS_MAX]; /* of each stream, the last entry that was read; 0 if there is none */
   size_t stream_count;
+  const char *entities[STREAMS_MAX]; /* of the streams, each once */
+  size_t entity_count;
   size_t indexed_count; /* streams that the index knows */
 
   struct stream_reader *reader;
@@ -147,7 +148,7 @@ static struct log_stream *stream_new(const struct event_log *log, const char *na
                                 .key = event_stream_key(log->store, arena, name),
                                 .entity = named ? arena_memdup(arena, name, (size_t)(end - name)) : "",
                                 .happening = named ? arena_strdup(arena, end + 1) : ""};
-  stream->cause_field = cause_field(entity_types_find(log->types, stream->entity));
+  stream->cause_field = cause_field(stored_types_at(log->types, stream->entity, INT64_MAX));
   return stream;
 }
 
@@ -162,10 +163,15 @@ static const char *id_after(struct arena *arena, int64_t log_time) {
   return log_time > 0 ? log_time_text(arena, log_time) : "0-0";
 }
 
+static void add_entity(struct event_log *log, const char *entity) {
+  if (*entity && !event_log_knows_entity(log, entity)) log->entities[log->entity_count++] = entity;
+}
+
 /* Its entries behind `after` will be read. */
 static void add_stream(struct event_log *log, const char *name, int64_t after) {
   if (knows_stream(log, name) || log->stream_count == STREAMS_MAX) return;
   struct log_stream *stream = stream_new(log, name);
+  add_entity(log, stream->entity);
   stream->number = log->stream_count++;
   log->streams[stream->number] = stream;
   log->last[stream->number] = after;
@@ -183,7 +189,7 @@ static void add_streams_of(struct event_log *log, const char *entity) {
 
 static void add_known_streams(struct event_log *log) {
   const char *entity;
-  for (size_t i = 0; (entity = entity_types_name(log->types, i)); i++) add_streams_of(log, entity);
+  for (size_t i = 0; (entity = stored_types_contract(log->types, i)); i++) add_streams_of(log, entity);
 }
 
 const struct log_stream *event_log_stream(const struct event_log *log, size_t number) {
@@ -191,14 +197,33 @@ const struct log_stream *event_log_stream(const struct event_log *log, size_t nu
 }
 
 bool event_log_knows_entity(const struct event_log *log, const char *entity) {
-  for (size_t i = 0; *entity && i < log->stream_count; i++) {
-    if (strcmp(log->streams[i]->entity, entity) == 0) return true;
+  for (size_t i = 0; i < log->entity_count; i++) {
+    if (strcmp(log->entities[i], entity) == 0) return true;
   }
   return false;
 }
 
-const ProtobufCMessageDescriptor *event_log_type(const struct event_log *log, const struct log_stream *stream) {
-  return *stream->entity ? entity_types_find(log->types, stream->entity) : NULL;
+const char *event_log_entity(const struct event_log *log, size_t index) {
+  return index < log->entity_count ? log->entities[index] : NULL;
+}
+
+const ProtobufCMessageDescriptor *event_log_type(const struct event_log *log, const struct log_stream *stream,
+                                                 int64_t log_time) {
+  return *stream->entity ? stored_types_at(log->types, stream->entity, log_time) : NULL;
+}
+
+const struct stored_types *event_log_types(const struct event_log *log) {
+  return log->types;
+}
+
+/* The types of a stream are looked for before its first entries are read. */
+static coroutine_fn struct status look_for_types(struct event_log *log, struct context *context) {
+  struct status status = stored_types_look(log->types, context, log->entities, log->entity_count);
+  for (size_t i = 0; i < log->stream_count; i++) {
+    struct log_stream *stream = log->streams[i];
+    if (stream->cause_field == 0) stream->cause_field = cause_field(event_log_type(log, stream, INT64_MAX));
+  }
+  return status;
 }
 
 /* A step of the search for streams of services of one's own; each takes little of Redis' time, however many keys there
@@ -222,7 +247,7 @@ static coroutine_fn struct status search(struct event_log *log, struct context *
   snprintf(log->cursor, sizeof log->cursor, "%s", next ? next : "0");
   if (strcmp(log->cursor, "0") == 0) log->searched = true;
   if (log->searched) log->search_us = clock_monotonic_us() + SCAN_PAUSE_US;
-  return status_ok();
+  return look_for_types(log, context);
 }
 
 /* ---- the index, on other threads -------------------------------------------------------------------------------- */
@@ -677,15 +702,13 @@ struct status event_log_open(struct service *service, const char *folder, struct
   log->service = service;
   log->store = service->store;
   log->reader = stream_reader_new();
-  log->types = entity_types_new();
-  struct status status =
-      entity_types_add(log->types, service->arena, ordershop_descriptor_set, ordershop_descriptor_set_size);
+  struct status status = stored_types_new(log->store, service->arena, &log->types);
   if (status_is_ok(status)) status = event_index_open(service->arena, folder, &log->index);
   if (status_is_ok(status)) status = take_over_or_clear(log, service->arena);
   if (!status_is_ok(status)) {
     if (log->index) event_index_close(log->index);
     stream_reader_free(log->reader);
-    entity_types_free(log->types);
+    if (log->types) stored_types_free(log->types);
     free(log);
     return status;
   }
@@ -705,6 +728,6 @@ coroutine_fn void event_log_close(struct event_log *log) {
   ring_clear(log, 0);
   event_index_close(log->index);
   stream_reader_free(log->reader);
-  entity_types_free(log->types);
+  stored_types_free(log->types);
   free(log);
 }

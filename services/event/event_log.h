@@ -13,8 +13,8 @@
 
 #include "event_index.h"
 #include "log_entry.h"
-#include "message/entity_types.h"
 #include "service/service.h"
+#include "stored_types.h"
 
 #define EVENT_RING_ENTRIES 10000
 #define EVENT_RING_BYTES (32 * 1024 * 1024)
@@ -59,8 +59,16 @@ const struct log_stream *event_log_stream(const struct event_log *log, size_t nu
 /* Returns whether there is a stream of such entities. */
 bool event_log_knows_entity(const struct event_log *log, const char *entity);
 
-/* The type of a stream's entities; NULL if it is not known. */
-const ProtobufCMessageDescriptor *event_log_type(const struct event_log *log, const struct log_stream *stream);
+/* The type with which a stream's entry of that log time is read, INT64_MAX for the latest one; NULL if it is not known.
+ */
+const ProtobufCMessageDescriptor *event_log_type(const struct event_log *log, const struct log_stream *stream,
+                                                 int64_t log_time);
+
+/* What is known of the types. */
+const struct stored_types *event_log_types(const struct event_log *log);
+
+/* Entity `index` of those that have streams, or NULL behind the last. */
+const char *event_log_entity(const struct event_log *log, size_t index);
 
 /* ---- entries ---------------------------------------------------------------------------------------------------- */
 

@@ -47,7 +47,7 @@ static Google__Protobuf__Any *any_of(struct arena *arena, const ProtobufCMessage
 
 static Ordershop__V1__Event *message_of(const struct event_log *log, struct arena *arena, const struct log_entry *entry,
                                         Ordershop__V1__EventView view) {
-  const ProtobufCMessageDescriptor *type = event_log_type(log, entry->stream);
+  const ProtobufCMessageDescriptor *type = event_log_type(log, entry->stream, entry->log_time);
   Ordershop__V1__Event *event = arena_alloc(arena, sizeof *event);
   ordershop__v1__event__init(event);
   event->entry = (char *)entry->id;
@@ -102,7 +102,7 @@ coroutine_fn Ordershop__V1__Event **event_messages(struct event_log *log, struct
   for (size_t i = 0; i < count; i++) events[i] = message_of(log, arena, &entries[i], view);
   if (!has_json(view) || count == 0) return events;
   const ProtobufCMessageDescriptor **types = arena_calloc(arena, count, sizeof *types);
-  for (size_t i = 0; i < count; i++) types[i] = event_log_type(log, entries[i].stream);
+  for (size_t i = 0; i < count; i++) types[i] = event_log_type(log, entries[i].stream, entries[i].log_time);
   struct json_work work = {.arena = arena, .entries = entries, .types = types, .events = events, .count = count};
   blocking_run(make_json, &work);
   return events;

@@ -202,8 +202,9 @@ static coroutine_fn struct status complete(struct event_log *log, struct context
                                            struct index_query *query) {
   struct arena *arena = context->arena;
   const char *name = told_once(entry->stream->entity);
-  const ProtobufCMessageDescriptor *type = event_log_type(log, entry->stream);
-  if (!name || strcmp(entry->stream->happening, "updated") != 0) return status_ok();
+  const ProtobufCMessageDescriptor *type = event_log_type(log, entry->stream, entry->log_time);
+  if (!name || !type || !message_has_field(type, name, PROTOBUF_C_TYPE_STRING, false)) return status_ok();
+  if (strcmp(entry->stream->happening, "updated") != 0) return status_ok();
   struct log_page page;
   query->newest_first = false;
   struct status status = find_one(log, context, query, &page);

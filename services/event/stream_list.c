@@ -10,7 +10,7 @@
 #include "event_message.h"
 #include "loop/blocking.h"
 
-enum { READERS_MAX = 200, PARKED_KEYS_MAX = 1000 };
+enum { READERS_MAX = 200, PARKED_KEYS_MAX = 1000, TYPES_BYTES = 2 * 1024 * 1024 };
 
 /* A service that reads streams. */
 struct reader {
@@ -177,7 +177,7 @@ static int by_name(const void *left, const void *right) {
 static Ordershop__V1__Stream *stream_message(const struct listing *listing, size_t number) {
   struct arena *arena = listing->context->arena;
   const struct log_stream *stream = event_log_stream(listing->log, number);
-  const ProtobufCMessageDescriptor *type = event_log_type(listing->log, stream);
+  const ProtobufCMessageDescriptor *type = event_log_type(listing->log, stream, INT64_MAX);
   const struct index_extent *extent = &listing->extents[number];
   Ordershop__V1__Stream *message = arena_alloc(arena, sizeof *message);
   ordershop__v1__stream__init(message);
@@ -210,6 +210,27 @@ static Ordershop__V1__StreamReader *reader_message(const struct listing *listing
   message->lag_time->nanos = (int32_t)(lag_us % 1000000) * 1000;
   message->dead_letters = reader->dead_letters;
   return message;
+}
+
+/* Those that lie beside the log. */
+static void tell_types(const struct listing *listing, Ordershop__V1__ListStreamsResponse *response) {
+  struct arena *arena = listing->context->arena;
+  const struct stored_types *types = event_log_types(listing->log);
+  size_t count = 0;
+  while (event_log_entity(listing->log, count)) count++;
+  response->types = arena_calloc(arena, count, sizeof *response->types);
+  for (size_t i = 0, bytes = 0; i < count; i++) {
+    const char *entity = event_log_entity(listing->log, i);
+    ProtobufCBinaryData set = stored_types_set(types, entity);
+    bytes += set.len;
+    if (set.len == 0 || bytes > TYPES_BYTES) continue;
+    Ordershop__V1__EntityType *type = arena_alloc(arena, sizeof *type);
+    ordershop__v1__entity_type__init(type);
+    type->entity_type = (char *)entity;
+    type->message_type = (char *)stored_types_at(types, entity, INT64_MAX)->name;
+    type->descriptor_set = set;
+    response->types[response->n_types++] = type;
+  }
 }
 
 static void answer(struct listing *listing, const struct position *read_to,
@@ -247,7 +268,6 @@ static struct listing *listing_new(struct rpc_call *call) {
 /* Positions are read before the index is asked what lies behind them: a lag may be told too large by what is just being
  * applied, never too small. */
 coroutine_fn struct status list_streams(struct rpc_call *call, const void *request, const void **ret_response) {
-  (void)request;
   struct position read_to;
   struct event_log *log = service_of(call)->user;
   struct status status = event_log_await(log, call, &read_to);
@@ -264,6 +284,7 @@ coroutine_fn struct status list_streams(struct rpc_call *call, const void *reque
   Ordershop__V1__ListStreamsResponse *response = arena_alloc(call->context.arena, sizeof *response);
   ordershop__v1__list_streams_response__init(response);
   answer(listing, event_log_read_to(log), response);
+  if (((const Ordershop__V1__ListStreamsRequest *)request)->types) tell_types(listing, response);
   *ret_response = response;
   return status_ok();
 }

@@ -187,6 +187,51 @@ void   ordershop__v1__list_streams_response__free_unpacked
   assert(message->base.descriptor == &ordershop__v1__list_streams_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   ordershop__v1__entity_type__init
+                     (Ordershop__V1__EntityType         *message)
+{
+  static const Ordershop__V1__EntityType init_value = ORDERSHOP__V1__ENTITY_TYPE__INIT;
+  *message = init_value;
+}
+size_t ordershop__v1__entity_type__get_packed_size
+                     (const Ordershop__V1__EntityType *message)
+{
+  assert(message->base.descriptor == &ordershop__v1__entity_type__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t ordershop__v1__entity_type__pack
+                     (const Ordershop__V1__EntityType *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &ordershop__v1__entity_type__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t ordershop__v1__entity_type__pack_to_buffer
+                     (const Ordershop__V1__EntityType *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &ordershop__v1__entity_type__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Ordershop__V1__EntityType *
+       ordershop__v1__entity_type__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Ordershop__V1__EntityType *)
+     protobuf_c_message_unpack (&ordershop__v1__entity_type__descriptor,
+                                allocator, len, data);
+}
+void   ordershop__v1__entity_type__free_unpacked
+                     (Ordershop__V1__EntityType *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &ordershop__v1__entity_type__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   ordershop__v1__stream__init
                      (Ordershop__V1__Stream         *message)
 {
@@ -1004,9 +1049,29 @@ const ProtobufCMessageDescriptor ordershop__v1__entity_name__descriptor =
   (ProtobufCMessageInit) ordershop__v1__entity_name__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-#define ordershop__v1__list_streams_request__field_descriptors NULL
-#define ordershop__v1__list_streams_request__field_indices_by_name NULL
-#define ordershop__v1__list_streams_request__number_ranges NULL
+static const ProtobufCFieldDescriptor ordershop__v1__list_streams_request__field_descriptors[1] =
+{
+  {
+    "types",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__ListStreamsRequest, types),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__v1__list_streams_request__field_indices_by_name[] = {
+  0,   /* field[0] = types */
+};
+static const ProtobufCIntRange ordershop__v1__list_streams_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
 const ProtobufCMessageDescriptor ordershop__v1__list_streams_request__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
@@ -1015,14 +1080,14 @@ const ProtobufCMessageDescriptor ordershop__v1__list_streams_request__descriptor
   "Ordershop__V1__ListStreamsRequest",
   "ordershop.v1",
   sizeof(Ordershop__V1__ListStreamsRequest),
-  0,
+  1,
   ordershop__v1__list_streams_request__field_descriptors,
   ordershop__v1__list_streams_request__field_indices_by_name,
-  0,  ordershop__v1__list_streams_request__number_ranges,
+  1,  ordershop__v1__list_streams_request__number_ranges,
   (ProtobufCMessageInit) ordershop__v1__list_streams_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor ordershop__v1__list_streams_response__field_descriptors[4] =
+static const ProtobufCFieldDescriptor ordershop__v1__list_streams_response__field_descriptors[5] =
 {
   {
     "streams",
@@ -1072,17 +1137,30 @@ static const ProtobufCFieldDescriptor ordershop__v1__list_streams_response__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "types",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Ordershop__V1__ListStreamsResponse, n_types),
+    offsetof(Ordershop__V1__ListStreamsResponse, types),
+    &ordershop__v1__entity_type__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned ordershop__v1__list_streams_response__field_indices_by_name[] = {
   3,   /* field[3] = position */
   2,   /* field[2] = read_to */
   1,   /* field[1] = readers */
   0,   /* field[0] = streams */
+  4,   /* field[4] = types */
 };
 static const ProtobufCIntRange ordershop__v1__list_streams_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor ordershop__v1__list_streams_response__descriptor =
 {
@@ -1092,11 +1170,75 @@ const ProtobufCMessageDescriptor ordershop__v1__list_streams_response__descripto
   "Ordershop__V1__ListStreamsResponse",
   "ordershop.v1",
   sizeof(Ordershop__V1__ListStreamsResponse),
-  4,
+  5,
   ordershop__v1__list_streams_response__field_descriptors,
   ordershop__v1__list_streams_response__field_indices_by_name,
   1,  ordershop__v1__list_streams_response__number_ranges,
   (ProtobufCMessageInit) ordershop__v1__list_streams_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor ordershop__v1__entity_type__field_descriptors[3] =
+{
+  {
+    "entity_type",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__EntityType, entity_type),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message_type",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__EntityType, message_type),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "descriptor_set",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__EntityType, descriptor_set),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__v1__entity_type__field_indices_by_name[] = {
+  2,   /* field[2] = descriptor_set */
+  0,   /* field[0] = entity_type */
+  1,   /* field[1] = message_type */
+};
+static const ProtobufCIntRange ordershop__v1__entity_type__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor ordershop__v1__entity_type__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "ordershop.v1.EntityType",
+  "EntityType",
+  "Ordershop__V1__EntityType",
+  "ordershop.v1",
+  sizeof(Ordershop__V1__EntityType),
+  3,
+  ordershop__v1__entity_type__field_descriptors,
+  ordershop__v1__entity_type__field_indices_by_name,
+  1,  ordershop__v1__entity_type__number_ranges,
+  (ProtobufCMessageInit) ordershop__v1__entity_type__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor ordershop__v1__stream__field_descriptors[7] =

@@ -23,6 +23,7 @@ typedef struct Ordershop__V1__Event Ordershop__V1__Event;
 typedef struct Ordershop__V1__EntityName Ordershop__V1__EntityName;
 typedef struct Ordershop__V1__ListStreamsRequest Ordershop__V1__ListStreamsRequest;
 typedef struct Ordershop__V1__ListStreamsResponse Ordershop__V1__ListStreamsResponse;
+typedef struct Ordershop__V1__EntityType Ordershop__V1__EntityType;
 typedef struct Ordershop__V1__Stream Ordershop__V1__Stream;
 typedef struct Ordershop__V1__StreamReader Ordershop__V1__StreamReader;
 typedef struct Ordershop__V1__ReadEventsRequest Ordershop__V1__ReadEventsRequest;
@@ -198,10 +199,14 @@ struct  Ordershop__V1__EntityName
 struct  Ordershop__V1__ListStreamsRequest
 {
   ProtobufCMessage base;
+  /*
+   * Tell the types of the entities, too, as their services have put them beside the log.
+   */
+  protobuf_c_boolean types;
 };
 #define ORDERSHOP__V1__LIST_STREAMS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__list_streams_request__descriptor) \
-     }
+    , 0 }
 
 
 /*
@@ -228,10 +233,41 @@ struct  Ordershop__V1__ListStreamsResponse
    * The same as a position.
    */
   char *position;
+  /*
+   * If the request asks for them: what is known of the entities' types, of all entities that have streams. Those that would
+   * make the response larger than 2 MiB are left out.
+   */
+  size_t n_types;
+  Ordershop__V1__EntityType **types;
 };
 #define ORDERSHOP__V1__LIST_STREAMS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__list_streams_response__descriptor) \
-    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL }
+
+
+/*
+ * The type of an entity, which may be one of a service that is not the shop's. All fields are output only.
+ */
+struct  Ordershop__V1__EntityType
+{
+  ProtobufCMessage base;
+  /*
+   * Kind of the entities, e.g. `order`.
+   */
+  char *entity_type;
+  /*
+   * Full name of their message type, e.g. `ordershop.v1.Order`.
+   */
+  char *message_type;
+  /*
+   * The message and all that it is made of, in the latest version that has written events: a packed
+   * google.protobuf.FileDescriptorSet. It reads all events of theirs, unless docs/redis.md says otherwise ("anew").
+   */
+  ProtobufCBinaryData descriptor_set;
+};
+#define ORDERSHOP__V1__ENTITY_TYPE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__entity_type__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL} }
 
 
 /*
@@ -743,6 +779,25 @@ Ordershop__V1__ListStreamsResponse *
 void   ordershop__v1__list_streams_response__free_unpacked
                      (Ordershop__V1__ListStreamsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Ordershop__V1__EntityType methods */
+void   ordershop__v1__entity_type__init
+                     (Ordershop__V1__EntityType         *message);
+size_t ordershop__v1__entity_type__get_packed_size
+                     (const Ordershop__V1__EntityType   *message);
+size_t ordershop__v1__entity_type__pack
+                     (const Ordershop__V1__EntityType   *message,
+                      uint8_t             *out);
+size_t ordershop__v1__entity_type__pack_to_buffer
+                     (const Ordershop__V1__EntityType   *message,
+                      ProtobufCBuffer     *buffer);
+Ordershop__V1__EntityType *
+       ordershop__v1__entity_type__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   ordershop__v1__entity_type__free_unpacked
+                     (Ordershop__V1__EntityType *message,
+                      ProtobufCAllocator *allocator);
 /* Ordershop__V1__Stream methods */
 void   ordershop__v1__stream__init
                      (Ordershop__V1__Stream         *message);
@@ -1004,6 +1059,9 @@ typedef void (*Ordershop__V1__ListStreamsRequest_Closure)
 typedef void (*Ordershop__V1__ListStreamsResponse_Closure)
                  (const Ordershop__V1__ListStreamsResponse *message,
                   void *closure_data);
+typedef void (*Ordershop__V1__EntityType_Closure)
+                 (const Ordershop__V1__EntityType *message,
+                  void *closure_data);
 typedef void (*Ordershop__V1__Stream_Closure)
                  (const Ordershop__V1__Stream *message,
                   void *closure_data);
@@ -1122,6 +1180,7 @@ extern const ProtobufCMessageDescriptor ordershop__v1__event__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__entity_name__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__list_streams_request__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__list_streams_response__descriptor;
+extern const ProtobufCMessageDescriptor ordershop__v1__entity_type__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__stream__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__stream_reader__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__read_events_request__descriptor;

@@ -116,34 +116,27 @@ static bool has_line(struct arena *arena, const char *text, const char *wanted) 
   return false;
 }
 
-/* A line of `written`. */
-struct row {
-  const char *hash, *message;
-  bool anew;
-};
-
-static struct row row_of(struct arena *arena, const char *line) {
-  char *from = arena_strdup(arena, line), *rest = from;
-  (void)strsep(&rest, " ");
-  struct row row = {.hash = strsep(&rest, " "), .message = strsep(&rest, " ")};
-  row.anew = rest && strcmp(rest, "anew") == 0;
-  if (!row.hash) row.hash = "";
-  if (!row.message) row.message = "";
-  return row;
+bool event_types_next_row(struct arena *arena, const char **text, struct event_types_row *ret_row) {
+  const char *line;
+  if (!next_line(arena, text, &line)) return false;
+  char *rest = arena_strdup(arena, line);
+  const char *words[] = {"", "", "", ""};
+  for (size_t i = 0; i < sizeof words / sizeof *words && rest; i++) words[i] = strsep(&rest, " ");
+  *ret_row = (struct event_types_row){
+      .from = words[0], .hash = words[1], .message = words[2], .anew = strcmp(words[3], "anew") == 0};
+  return true;
 }
 
 /* What is written of an entity. */
 struct written {
-  const char *text;  /* "" means nothing */
-  struct row newest; /* of which all but `anew` is NULL then */
-  bool has_own;      /* the service's own set is among those that the newest one can read */
+  const char *text;              /* "" means nothing */
+  struct event_types_row newest; /* all empty then */
+  bool has_own;                  /* the service's own set is among those that the newest one can read */
 };
 
 static struct written written_of(struct arena *arena, const char *text, const char *own_hash) {
   struct written written = {.text = text};
-  const char *line;
-  while (next_line(arena, &text, &line)) {
-    written.newest = row_of(arena, line);
+  while (event_types_next_row(arena, &text, &written.newest)) {
     written.has_own = (written.has_own && !written.newest.anew) || strcmp(written.newest.hash, own_hash) == 0;
   }
   return written;
@@ -232,7 +225,7 @@ static coroutine_fn struct status has_events(struct look *look, const char *enti
 struct comparison {
   struct arena *arena;
   const struct event_type *type;
-  const struct row *newest;
+  const struct event_types_row *newest;
   const struct redis_reply *set;
   const char *changes;
 };
@@ -241,7 +234,7 @@ static void compare_sets(void *argument) {
   struct comparison *comparison = argument;
   struct arena *arena = comparison->arena;
   const struct event_type *type = comparison->type;
-  const struct row *newest = comparison->newest;
+  const struct event_types_row *newest = comparison->newest;
   const char *bytes = redis_reply_text(comparison->set);
   const Google__Protobuf__FileDescriptorSet *before =
                                                 bytes ? type_set_unpack(arena, bytes, comparison->set->size) : NULL,

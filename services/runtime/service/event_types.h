@@ -27,6 +27,15 @@
 
 struct event_types;
 
+/* A line of `written`; its texts live in the arena that it was taken apart in, and are "" where it lacks them. */
+struct event_types_row {
+  const char *from, *hash, *message;
+  bool anew;
+};
+
+/* Takes the first line of *text apart, and moves *text behind it. Returns false if there is none. Any thread. */
+bool event_types_next_row(struct arena *arena, const char **text, struct event_types_row *ret_row);
+
 /* Makes the sets of what the definition's methods are about. Nothing is recorded for a definition without a descriptor
  * set: *ret_types is NULL then, which the functions below take. Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID). */
 struct status event_types_new(struct service *service, const struct descriptor_index *index,
