@@ -87,6 +87,26 @@ starts_and_marks_it() {
   written customer | tail -n 2 | grep -qE '^[0-9]+-[0-9]+ [0-9a-f-]{36} ordershop\.v1\.Customer anew$'
 }
 
+# An event of a service that the shop knows nothing of, and that doesn't run: its entity is a customer by another name.
+another_service_wrote_an_event() {
+  redis eval "local hash = string.match(redis.call('HGET', KEYS[1], 'written'), '^%S+ (%S+)')
+    local set = string.gsub(redis.call('HGET', KEYS[1], hash), 'Customer', 'Giftcard')
+    set = string.gsub(set, 'email', 'owner')
+    redis.call('HSET', KEYS[2], 'one', set, 'written', '0-0 one ordershop.v1.Giftcard\n')
+    local entry = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
+    local ms, epoch = string.match(redis.call('GET', KEYS[5]), '^(%d+)%-%d+ (%x+)$')
+    local id = string.format('%.0f-0', ms + 1)
+    redis.call('SET', KEYS[5], id .. ' ' .. epoch)
+    return redis.call('XADD', KEYS[4], id, unpack(entry[2]))" \
+    5 customer_descriptors giftcard_descriptors events:customer_created events:giftcard_created ordershop_clock
+}
+
+tail_shows_it() { # tail_shows_it [--json]: since nobody else can tell of the type, by what lies beside the log
+  "$ORDERSHOP_BIN/ordershop" events tail --from 1h --no-follow --stream giftcard_created "$@" | tee "$shop_folder/tail"
+}
+tail_shows_text() { tail_shows_it && grep -q 'giftcard .*owner=.*ada@example.com' "$shop_folder/tail"; }
+tail_shows_json() { tail_shows_it --json && grep -q '"giftcard":{.*"owner":"ada@example.com"' "$shop_folder/tail"; }
+
 shop_start
 expect "a customer is created" create ada@example.com
 expect "every entity of the shop has its descriptors" every_entity_is_described
@@ -95,6 +115,9 @@ expect "the event service may read them" may_read_them event
 expect "so may the operator" may_read_them operator
 expect "a restart changes nothing" stays_as_it_is
 expect "one that was killed on the way completes them" killed_on_the_way_it_starts_again
+expect "there is an event of a service that is elsewhere" another_service_wrote_an_event
+expect "the command line shows it as text" wait_until 60 tail_shows_text
+expect "and as JSON" tail_shows_json
 service_stop customer
 expect "an earlier version had another field of that number" had_another_field
 expect "a version that would break its events ends with 1, and says message, field and what to do" refuses_to_start

@@ -47,8 +47,8 @@ static struct ids *ids_new(void) {
 }
 
 static struct ids *ids_in_redis(void) {
-  static const char *const entities[] = {"customer", "product",     "inventory", "order",
-                                         "billing",  "interaction", "mail",      "parcel"};
+  static const char *const entities[] = {"customer", "product", "inventory", "order",    "billing", "interaction",
+                                         "mail",     "parcel",  "giftcard",  "discount", "rubbish", "wrongkind"};
   static const char *const happenings[] = {"created", "updated", "deleted"};
   struct ids *ids = ids_new();
   for (size_t i = 0; i < 3 * sizeof entities / sizeof *entities; i++) {
@@ -559,6 +559,104 @@ static void a_stream_of_ones_own_is_found(void) {
   CU_ASSERT_EQUAL(count, 1);
 }
 
+/* ---- types beside the log --------------------------------------------------------------------------------------- */
+
+/* A set of descriptors like that of the customers, with one word in place of another that is as long. */
+static ProtobufCBinaryData customers_set_with(const char *word, const char *other) {
+  const char *written = private_redis_command(redis, "HGET customer_descriptors written");
+  char hash[64];
+  CU_ASSERT_EQUAL_FATAL(sscanf(written, "%*s %63s", hash), 1);
+  const struct redis_reply *set = private_redis_reply(redis, arena, "HGET customer_descriptors %s", hash);
+  ProtobufCBinaryData bytes = {.len = set->size, .data = (uint8_t *)arena_memdup(arena, set->text, set->size)};
+  size_t size = strlen(word);
+  for (size_t i = 0; i + size <= bytes.len; i++) {
+    if (memcmp(bytes.data + i, word, size) == 0) memcpy(bytes.data + i, other, size);
+  }
+  return bytes;
+}
+
+/* Adds an event of that stream with the entity of the customer, right behind the end of the log. */
+static void append_customer(const char *stream, const Ordershop__V1__Customer *customer) {
+  size_t size;
+  const void *packed = message_pack(arena, customer, &size);
+  let_it_become_quiet();
+  const char *clock = arena_strdup(arena, private_redis_command(redis, "GET ordershop_clock"));
+  int64_t last = log_time_of_entry(arena_memdup(arena, clock, strcspn(clock, " ")));
+  private_redis_command(redis, "XADD events:%s %s event_id %s entity %b", stream, log_time_text(arena, last + 1),
+                        new_id(), packed, size);
+}
+
+/* "" while the stream has not been found. */
+static const char *newest_json(const char *stream) {
+  const Ordershop__V1__ReadEventsResponse *page =
+      ask("ReadEvents", "streams $ view 5 page_size 1 order 2", stream).message;
+  return page && page->n_events > 0 ? page->events[0]->entity_json : "";
+}
+
+static bool has_text_soon(const char *stream, const char *text) {
+  int64_t end_us = patience_end_us();
+  bool found = false;
+  while (!found && clock_monotonic_us() < end_us) found = strstr(newest_json(stream), text);
+  return found;
+}
+
+static void an_unknown_type_is_read_by_the_descriptors_beside_the_log(void) {
+  ProtobufCBinaryData set = customers_set_with("Customer", "Giftcard");
+  private_redis_command(redis, "HSET giftcard_descriptors one %b written %s", set.data, set.len,
+                        "0-0 one ordershop.v1.Giftcard\n");
+  append_customer("giftcard_created", new_customer());
+  CU_ASSERT_TRUE(has_text_soon("giftcard_created", "\"email\":\""));
+  const Ordershop__V1__ListStreamsResponse *list = must("ListStreams", "types 1");
+  CU_ASSERT_TRUE(list->n_types >= 8);
+  for (size_t i = 0; i < list->n_types; i++) {
+    if (strcmp(list->types[i]->entity_type, "giftcard") != 0) continue;
+    CU_ASSERT_STRING_EQUAL(list->types[i]->message_type, "ordershop.v1.Giftcard");
+    CU_ASSERT_EQUAL(list->types[i]->descriptor_set.len, set.len);
+  }
+  CU_ASSERT_EQUAL(((const Ordershop__V1__ListStreamsResponse *)must("ListStreams", ""))->n_types, 0);
+}
+
+/* What comes behind the line is read by the newer set, what came before by the older one. */
+static void a_line_anew_divides_what_is_read_by_which_set(void) {
+  ProtobufCBinaryData older = customers_set_with("Customer", "Discount"), newer = customers_set_with("email", "phone");
+  for (size_t i = 0; i + 8 <= newer.len; i++) {
+    if (memcmp(newer.data + i, "Customer", 8) == 0) memcpy(newer.data + i, "Discount", 8);
+  }
+  private_redis_command(redis, "HSET discount_descriptors one %b written %s", older.data, older.len,
+                        "0-0 one ordershop.v1.Discount\n");
+  append_customer("discount_created", new_customer());
+  CU_ASSERT_TRUE(has_text_soon("discount_created", "\"email\":\""));
+  const char *clock = arena_strdup(arena, private_redis_command(redis, "GET ordershop_clock"));
+  int64_t last = log_time_of_entry(arena_memdup(arena, clock, strcspn(clock, " ")));
+  private_redis_command(redis, "HSET discount_descriptors two %b written %s", newer.data, newer.len,
+                        arena_printf(arena, "0-0 one ordershop.v1.Discount\n%s two ordershop.v1.Discount anew\n",
+                                     log_time_text(arena, last + 1)));
+  append_customer("discount_updated", new_customer());
+  CU_ASSERT_TRUE(has_text_soon("discount_updated", "\"phone\":\""));
+  CU_ASSERT_PTR_NOT_NULL(strstr(newest_json("discount_created"), "\"email\":\""));
+}
+
+static void descriptors_that_cant_be_used_leave_the_bytes(void) {
+  private_redis_command(redis, "HSET rubbish_descriptors one rubbish written %s", "0-0 one ordershop.v1.Rubbish\n");
+  private_redis_command(redis, "SET wrongkind_descriptors text");
+  append_customer("rubbish_created", new_customer());
+  append_customer("wrongkind_created", new_customer());
+  int64_t end_us = patience_end_us();
+  size_t count = 0;
+  const Ordershop__V1__ReadEventsResponse *page = NULL;
+  while (count < 2 && clock_monotonic_us() < end_us) {
+    struct answer answer = ask("ReadEvents", "streams 'rubbish_created' streams 'wrongkind_created' view 5");
+    page = answer.message;
+    count = page ? page->n_events : 0;
+  }
+  CU_ASSERT_EQUAL_FATAL(count, 2);
+  for (size_t i = 0; i < count; i++) {
+    CU_ASSERT_STRING_EQUAL(page->events[i]->entity_json, "");
+    CU_ASSERT_PTR_NULL(page->events[i]->entity);
+    CU_ASSERT_TRUE(page->events[i]->entity_bytes.len > 0);
+  }
+}
+
 static void it_is_refused_nothing_and_writes_nothing(void) {
   CU_ASSERT_FALSE(private_redis_has_denied(redis));
   CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS event_position event_lease event_ids"), 0);
@@ -600,6 +698,10 @@ int main(int argc, char **argv) {
       {"when Redis comes back nothing is missing, and a watch goes on",
        when_redis_comes_back_nothing_is_missing_and_a_watch_goes_on},
       {"a stream of one's own is found", a_stream_of_ones_own_is_found},
+      {"an unknown type is read by the descriptors beside the log",
+       an_unknown_type_is_read_by_the_descriptors_beside_the_log},
+      {"a line anew divides what is read by which set", a_line_anew_divides_what_is_read_by_which_set},
+      {"descriptors that can't be used leave the bytes", descriptors_that_cant_be_used_leave_the_bytes},
       {"a reader that is too slow is ended, and may resume", a_reader_that_is_too_slow_is_ended_and_may_resume},
       {"it is refused nothing, and writes nothing", it_is_refused_nothing_and_writes_nothing},
   };

@@ -39,14 +39,16 @@ static struct status read_set(struct arena *arena, const char *path, struct enti
   return status_error(arena, STATUS_INVALID_ARGUMENT, reason_usage, "--descriptor-set: %s: %s", path, status.message);
 }
 
-/* Of all --descriptor-set, then of the contract. */
-static struct status read_types(struct arena *arena, const struct invocation *invocation, struct entity_types *types) {
+/* Of all --descriptor-set, then what services have put beside the log, then of the contract. */
+static struct status read_types(struct arena *arena, const struct invocation *invocation, struct entity_types *types,
+                                struct type_search *search) {
   struct status status = status_ok();
   for (size_t i = 0; i < invocation->given_count && status_is_ok(status); i++) {
     const struct given_flag *given = &invocation->given[i];
     if (strcmp(given->flag->name, "descriptor-set") == 0) status = read_set(arena, given->value, types);
   }
   if (!status_is_ok(status)) return status;
+  type_search_take_stored(search);
   return entity_types_add(types, arena, ordershop_descriptor_set, ordershop_descriptor_set_size);
 }
 
@@ -56,7 +58,7 @@ struct status event_show_new(struct session *session, struct event_show **ret_sh
   show->types = entity_types_new();
   show->search = type_search_new(session->client, show->types);
   show->json = session->invocation->json;
-  struct status status = read_types(session->arena, session->invocation, show->types);
+  struct status status = read_types(session->arena, session->invocation, show->types, show->search);
   if (!status_is_ok(status)) event_show_free(show);
   if (status_is_ok(status)) *ret_show = show;
   return status;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "client/event_client.h"
 #include "client/reflection_client.h"
 #include "message/message_types.h"
 
@@ -29,6 +30,7 @@ struct type_search {
   size_t missed_count;
   struct ordershop_client *client;
   struct service_asked *services; /* the client's */
+  int64_t stored_again_us;        /* the event service is not to be asked for stored types before */
   const char *problem;
 };
 
@@ -53,6 +55,22 @@ static struct status ask_service(struct type_search *search, struct arena *arena
   struct status status =
       ordershop_get_descriptor_set(search->client, &context, service, MESSAGE_TYPES_SET_MAX, &set, &size);
   return status_is_ok(status) ? entity_types_add(search->types, arena, set, size) : status;
+}
+
+void type_search_take_stored(struct type_search *search) {
+  struct arena *arena = arena_new();
+  const struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + ASK_US};
+  Ordershop__V1__ListStreamsRequest request = ORDERSHOP__V1__LIST_STREAMS_REQUEST__INIT;
+  request.types = true;
+  const Ordershop__V1__ListStreamsResponse *response;
+  struct status status = ordershop_list_streams(search->client, &context, &request, &response);
+  search->stored_again_us = clock_monotonic_us() + AGAIN_US;
+  for (size_t i = 0; status_is_ok(status) && i < response->n_types; i++) {
+    const Ordershop__V1__EntityType *type = response->types[i];
+    if (entity_types_find(search->types, type->entity_type)) continue;
+    (void)entity_types_add(search->types, arena, type->descriptor_set.data, type->descriptor_set.len);
+  }
+  arena_free(arena);
 }
 
 static void take_note(struct type_search *search, enum ordershop_service service, struct status status) {
@@ -98,6 +116,7 @@ const ProtobufCMessageDescriptor *type_search_find(struct type_search *search, c
   const ProtobufCMessageDescriptor *known = entity_types_find(search->types, entity);
   search->problem = NULL;
   if (!known && search_is_due(search, entity)) {
+    if (search->stored_again_us <= clock_monotonic_us()) type_search_take_stored(search);
     ask_services(search, entity);
     known = entity_types_find(search->types, entity);
   }
