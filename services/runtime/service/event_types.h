@@ -42,9 +42,9 @@ struct status event_types_new(struct service *service, const struct descriptor_i
                               struct event_types **ret_types);
 
 /* Compares the sets with those beside the log that the present connection leads to, and writes them there, unless this
- * was done. `types` is a struct event_types; it is an event store's before_commit. Errors: UNAVAILABLE
+ * was done. `argument` is a struct event_types; it is an event store's before_commit. Errors: UNAVAILABLE
  * (DEFINITION_INVALID: stored events would break), and those of redis_command. */
-coroutine_fn struct status event_types_record(void *types, struct context *context);
+coroutine_fn struct status event_types_record(void *argument, struct context *context);
 
 /* Whether event_types_record has something to do. */
 bool event_types_are_due(const struct event_types *types);
