@@ -216,10 +216,23 @@ class Views(Console):
         self.assertEqual(prices, sorted(prices, key=lambda price: float(price[1:].replace(",", ""))))
         self.button("Next page").click()
         self.until(lambda: self.text(".entities .hint").startswith("Page 2"))
-        self.one(".entities input").send_keys("page 59")
+        self.one('.entities input[aria-label^="Filter"]').send_keys("page 59")
         self.until(lambda: len(self.all("tbody tr")) == 1)
         self.button("Previous page").click()
         self.until(lambda: self.text(".entities .hint").startswith("Page 1"))
+
+    def test_state_is_filtered_over_all_pages_by_what_the_service_filters_by(self):
+        made = ask("POST", "/v1/customers", {"name": "Filtered", "email": "filtered@example.com"})
+        self.open("state/mails")
+        address = self.one('.entities input[name="to"]')
+        address.send_keys("filtered@example.com")
+        self.until(lambda: address.send_keys(Keys.ENTER) or [row.find_element(By.CSS_SELECTOR, "td:nth-child(2)").text
+                                                             for row in self.all("tbody tr")] == ["filtered@example.com"])
+        self.open("state/orders")
+        self.one('.entities input[name="customer_id"]').send_keys(made["id"], Keys.ENTER)
+        self.until(lambda: not self.all("tbody tr"), "orders of others are shown")
+        self.one('.entities input[name="customer_id"]').send_keys("x", Keys.ENTER)
+        self.until(lambda: "UUID" in self.text(".entities .hint"), "an error of the filter is not shown")
 
     def button(self, text):
         return next(button for button in self.all("button") if button.text == text)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// State: the entities of a kind as a table, page by page. Sorting and filtering are of the page that is shown.
+// State: the entities of a kind as a table, page by page. What its List method filters by is asked of it, for all pages;
+// sorting and the filter by any text are of the page that is shown.
 import {kinds, listPage, referredType} from './contract.js';
 import {h, setText} from './dom.js';
 import {formatField, isEmpty, label, shortId} from './format.js';
@@ -32,7 +33,7 @@ function compare(name) {
   };
 }
 
-// A table of a page of a kind: its filter, its heads that sort, and its pages. `query` goes along with each page.
+// A table of a page of a kind: its filters, its heads that sort, and its pages. `query` goes along with each page.
 export async function entityTable(kind, known, query = {}) {
   const columns = kind.fields.filter((name) => !hidden.has(name));
   const before = []; // tokens of the pages before this one
@@ -40,6 +41,13 @@ export async function entityTable(kind, known, query = {}) {
   let current = '';
   let sort = {name: null, down: false};
 
+  const askAnew = () => {
+    before.length = 0;
+    turn('');
+  };
+  const asked = kind.filters.filter((name) => !(name in query)).map((name) => h('input', {type: 'search', name,
+    'aria-label': `${label(name)} is`, placeholder: `${label(name)} is`, onchange: askAnew, onsearch: askAnew}));
+  const wanted = () => ({...query, ...Object.fromEntries(asked.map((input) => [input.name, input.value.trim()]))});
   const search = h('input', {type: 'search', 'aria-label': `Filter this page of ${kind.title}`, placeholder: 'Filter this page', oninput: () => draw()});
   const heads = columns.map((name) => h('th', {scope: 'col', 'data-column': name, class: isNumeric(name) ? 'number' : null},
     h('button', {type: 'button', class: 'plain', onclick: () => sortBy(name)}, label(name))));
@@ -67,11 +75,13 @@ export async function entityTable(kind, known, query = {}) {
     draw();
   };
   const turn = async (token) => {
+    previous.disabled = next.disabled = true;
     try {
-      page = await listPage(kind, {...query, page_size: PAGE_SIZE, page_token: token});
+      page = await listPage(kind, {...wanted(), page_size: PAGE_SIZE, page_token: token});
       current = token;
       draw();
     } catch (error) {
+      draw();
       setText(said, error.message);
     }
   };
@@ -79,7 +89,7 @@ export async function entityTable(kind, known, query = {}) {
 
   draw();
   return h('div', {class: 'entities'},
-    h('div', {class: 'bar'}, search, h('button', {type: 'button', onclick: reload}, 'Reload'), previous, next, said),
+    h('div', {class: 'bar'}, asked, search, h('button', {type: 'button', onclick: reload}, 'Reload'), previous, next, said),
     h('div', {class: 'wide', tabindex: '0', role: 'region', 'aria-label': `${kind.title}, scrollable`},
       h('table', {}, h('caption', {class: 'visually-hidden'}, kind.title), h('thead', {}, h('tr', {}, heads)), body)));
 }
