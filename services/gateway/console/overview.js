@@ -205,8 +205,12 @@ export async function showOverview(page) {
   };
 
   const showStatus = (reply) => {
-    for (const service of reply.services) {
-      const card = cards.find((one) => one.name === service.name);
+    // A service of one's own may turn out to have no status to tell, or to have one now: then this view has it when it
+    // is opened again.
+    for (const card of cards) {
+      const service = reply.services.find((one) => one.name === card.name);
+      card.element.hidden = !service;
+      if (!service) continue;
       const before = card.element.classList.contains('away');
       showState(card, service);
       const away = card.element.classList.contains('away');
