@@ -47,6 +47,14 @@ static struct status add_own(struct offer *offer, const struct own_contract *own
   return status_is_ok(status) ? contract_add(offer->contract, &part) : status;
 }
 
+/* The log says it once of each contract. */
+static void refuse(struct own_contract *own, struct status status) {
+  own->unfit = true;
+  if (own->unfit_told) return;
+  own->unfit_told = true;
+  log_event(LOG_WARN, "a service's contract is not offered", "service", own->name, "reason", status.message, NULL);
+}
+
 /* Returns the first own contract that doesn't fit, or NULL. What has been added of it stays: the offer is of no use. */
 static struct own_contract *add_own_contracts(const struct gateway *gateway, struct offer *offer) {
   struct own_contract *own;
@@ -54,7 +62,7 @@ static struct own_contract *add_own_contracts(const struct gateway *gateway, str
     if (!own->set || own->unfit) continue;
     struct status status = add_own(offer, own);
     if (status_is_ok(status)) continue;
-    log_event(LOG_WARN, "a service's contract is not offered", "service", own->name, "reason", status.message, NULL);
+    refuse(own, status);
     return own;
   }
   return NULL;
@@ -74,6 +82,5 @@ struct status offer_make(struct gateway *gateway, struct offer **ret_offer) {
     }
     offer_release(offer);
     if (!own) return status;
-    own->unfit = true;
   }
 }

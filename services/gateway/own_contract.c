@@ -11,7 +11,7 @@
 #include "shop_brand.h"
 
 enum {
-  ASK_US = 2 * 1000 * 1000,   /* for all questions of a try */
+  ASK_US = 2 * 1000 * 1000,   /* for a question */
   FIRST_US = 500 * 1000,      /* between the first two tries of a service that doesn't tell; then twice as long */
   AGAIN_US = 2 * 1000 * 1000, /* between two tries at most, and of one that has told its contract */
 };
@@ -86,6 +86,7 @@ static void keep(struct inquiry *inquiry, const void *set, size_t size, const ch
   own->set = set;
   own->size = size;
   own->services = services;
+  own->unfit_told = false;
   inquiry->arena = NULL;
 }
 
@@ -117,15 +118,15 @@ static void take_contract(void *argument) {
 
 static coroutine_fn void ask(struct inquiry *inquiry) {
   struct own_contract *own = inquiry->own;
-  struct context context = {.arena = inquiry->arena, .deadline_us = clock_monotonic_us() + ASK_US};
   inquiry->reflection = reflection_inquiry_new(inquiry->arena, own->name, MESSAGE_TYPES_SET_MAX);
   coroutine_on_loop_stack(find_question, inquiry);
-  while (inquiry->question) {
+  while (inquiry->question && !own->all->closing) {
+    struct context context = {.arena = inquiry->arena, .deadline_us = clock_monotonic_us() + ASK_US};
     inquiry->reply = rpc_client_call(own->channel, &context, inquiry->service, reflection_method, inquiry->question);
     coroutine_on_loop_stack(take_answer, inquiry);
     coroutine_on_loop_stack(find_question, inquiry);
   }
-  coroutine_on_loop_stack(take_contract, inquiry);
+  if (!inquiry->question) coroutine_on_loop_stack(take_contract, inquiry); /* else the gateway stops */
 }
 
 /* ---- a service -------------------------------------------------------------------------------------------------- */

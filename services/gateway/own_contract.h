@@ -19,6 +19,7 @@ struct own_contract {
   size_t size;
   const char *const *services; /* that it serves; NULL is behind the last */
   bool unfit;                  /* it does not go together with the others, and is not offered */
+  bool unfit_told;             /* the log says so */
   bool silent;                 /* when it was last asked, it told nothing; the log says so */
 };
 
