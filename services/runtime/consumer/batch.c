@@ -40,9 +40,11 @@ struct batch {
   size_t count, done, begun, end;
   struct unit_commit commit;
   bool commit_moves_group;
-  int64_t unit_end_us; /* when the present unit has taken long enough */
-  bool alone;          /* one event, around whose handler notes are made */
-  int contended;       /* commits of the same unit that others were quicker than */
+  int64_t unit_end_us;                 /* when the present unit has taken long enough */
+  bool alone;                          /* one event, around whose handler notes are made */
+  const struct dead_letter *retried;   /* what the one event is; NULL if the events are the reader's */
+  const struct dead_letter_note *note; /* what is noted of it */
+  int contended;                       /* commits of the same unit that others were quicker than */
 };
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
@@ -78,6 +80,7 @@ static struct status lost_answer(struct batch *batch, const char *where) {
  * does. */
 static bool add_positions(struct batch *batch, size_t end) {
   const struct progress *progress = batch->parts->progress;
+  if (batch->retried) return false;
   struct stream_move *moved = arena_calloc(batch->context.arena, progress->stream_count, sizeof *moved);
   for (size_t i = batch->begun; i < end; i++) {
     struct stream_move *move = &moved[batch->events[i]->stream - progress->streams];
@@ -90,9 +93,23 @@ static bool add_positions(struct batch *batch, size_t end) {
   return moves_group;
 }
 
+/* A dead letter is taken off together with its effects. Now that it can be decoded its key may be another one, which
+ * must be free. */
+static void add_retried(struct batch *batch, size_t end) {
+  struct arena *arena = batch->context.arena;
+  const struct batch_event *slot = batch->events[batch->begun];
+  if (batch->begun == end || slot->fault) return;
+  dead_letter_take(work_transaction(batch->work), batch->retried);
+  if (strcmp(slot->key, batch->retried->key) == 0) return;
+  struct redis_arguments held = redis_arguments_empty(arena), free = redis_arguments_empty(arena);
+  redis_add_text(&free, slot->key);
+  dead_letters_require(batch->parts->dead_letters, work_transaction(batch->work), &held, &free);
+}
+
 /* The first event of each key tells what is believed of the key; one that makes its key held tells nothing. */
 static void require_held_keys(struct batch *batch, size_t end) {
   struct arena *arena = batch->context.arena;
+  if (batch->retried) return;
   if (dead_letters_holds_none(batch->parts->dead_letters)) {
     dead_letters_require_none(batch->parts->dead_letters, work_transaction(batch->work));
     return;
@@ -110,7 +127,11 @@ static void require_held_keys(struct batch *batch, size_t end) {
 }
 
 static void applied(struct batch *batch, const struct batch_event *slot) {
-  progress_applied(batch->parts->progress, slot->stream, slot->event.id, slot->event.log_time);
+  if (!batch->retried) progress_applied(batch->parts->progress, slot->stream, slot->event.id, slot->event.log_time);
+}
+
+static void moved_to(struct batch *batch, const struct batch_event *last) {
+  if (!batch->retried) progress_moved_to(batch->parts->progress, last->event.log_time);
 }
 
 static void committed(struct batch *batch) {
@@ -121,15 +142,15 @@ static void committed(struct batch *batch) {
     const struct batch_event *slot = batch->events[i];
     applied(batch, slot);
     if (!slot->fault || slot->fault == dead_letters_follower) continue;
-    log_event(LOG_ERROR, "dead-lettered an event", "stream", slot->event.stream, "entry", slot->event.id, "key",
-              slot->key, "reason", slot->fault, NULL);
+    log_event(LOG_ERROR, batch->retried ? "a dead letter could not be handled again" : "dead-lettered an event",
+              "stream", slot->event.stream, "entry", slot->event.id, "key", slot->key, "reason", slot->fault, NULL);
   }
   crash_guard_committed(batch->parts->guard, batch->alone);
   if (batch->commit_moves_group) consumer_group_moved(batch->parts->group);
   batch->done = end;
   batch->contended = 0;
-  progress_moved_to(progress, batch->events[end - 1]->event.log_time);
-  progress_stored(progress, progress->position.log_time);
+  moved_to(batch, batch->events[end - 1]);
+  if (!batch->retried) progress_stored(progress, progress->position.log_time);
 }
 
 /* Forgets what is not committed; these events will be handled again. To be called when no commit is under way. */
@@ -161,7 +182,11 @@ static coroutine_fn struct status let_others_pass(struct batch *batch, const cha
 /* To be called when nothing was written: the unit is begun again, and ends before the event that can't be committed. */
 static coroutine_fn struct status commit_refused(struct batch *batch, const struct work_refusal *refusal) {
   discard(batch);
-  /* Then a key is not held any more, or is held now. */
+  /* Then a key is not held any more, or is held now; or the dead letter is not the first of its list any more. */
+  if (!refusal->event && batch->retried) {
+    batch->begun = batch->done = batch->count;
+    batch->events[0]->fault = NULL;
+  }
   if (!refusal->event) return dead_letters_load(batch->parts->dead_letters, &batch->context);
   batch->end = number_of(batch, refusal->event);
   struct batch_event *slot = batch->events[batch->end];
@@ -206,6 +231,7 @@ static coroutine_fn struct status commit(struct batch *batch, size_t end) {
   if (!status_is_ok(status) || !stands) return status;
   crash_guard_add_good_start(batch->parts->guard, work_transaction(batch->work));
   require_held_keys(batch, end);
+  if (batch->retried) add_retried(batch, end);
   batch->commit_moves_group = add_positions(batch, end);
   batch->commit = (struct unit_commit){.unit = work_end_unit(batch->work),
                                        .context = leader_context(batch->parts->leader, batch->context.arena, UNIT_US),
@@ -224,7 +250,8 @@ static const char *work_fault_text(struct batch *batch) {
 }
 
 static bool is_dead_letter(struct batch *batch, struct batch_event *slot) {
-  if (!slot->fault && dead_letters_holds(batch->parts->dead_letters, slot->key)) slot->fault = dead_letters_follower;
+  if (!slot->fault && !batch->retried && dead_letters_holds(batch->parts->dead_letters, slot->key))
+    slot->fault = dead_letters_follower;
   return slot->fault != NULL;
 }
 
@@ -306,7 +333,7 @@ static coroutine_fn struct status handle_run(struct batch *batch) {
     return status_ok();
   }
   for (size_t i = 0; i < count; i++) applied(batch, first[i]);
-  progress_moved_to(batch->parts->progress, events[count - 1]->log_time);
+  moved_to(batch, first[count - 1]);
   batch->done = batch->begun += count;
   return status_ok();
 }
@@ -324,7 +351,11 @@ static coroutine_fn struct status begin_alone(struct batch *batch, struct batch_
 static void add_dead_letter(struct batch *batch, const struct batch_event *slot) {
   struct transaction *transaction = work_transaction(batch->work);
   work_begin(batch->work, NULL);
-  dead_letters_add(batch->parts->dead_letters, transaction, &slot->event, slot->key, slot->fault);
+  if (batch->retried) {
+    dead_letters_refuse_retry(transaction, batch->retried, batch->note, slot->fault);
+  } else {
+    dead_letters_add(batch->parts->dead_letters, transaction, &slot->event, slot->key, slot->fault);
+  }
   if (batch->alone) crash_guard_forget(batch->parts->guard, transaction, slot->event.id);
 }
 
@@ -405,6 +436,17 @@ static coroutine_fn struct status handle_unit(struct batch *batch) {
 
 /* ---- the batch -------------------------------------------------------------------------------------------------- */
 
+static void begin_work(struct batch *batch) {
+  const struct batch_parts *parts = batch->parts;
+  const struct work_options options = {.store = parts->store,
+                                       .context = &batch->context,
+                                       .user = parts->user,
+                                       .epoch = parts->leader->term.epoch_text,
+                                       .outbox = parts->route,
+                                       .retried = batch->retried};
+  batch->work = work_new(&options);
+}
+
 static coroutine_fn struct status begin(struct batch *batch) {
   const struct batch_parts *parts = batch->parts;
   struct status status = crash_guard_begin(parts->guard, &batch->context, parts->leader->term.epoch);
@@ -413,12 +455,28 @@ static coroutine_fn struct status begin(struct batch *batch) {
   batch->events = arena_alloc(batch->context.arena, BATCH_EVENTS * sizeof(struct batch_event *));
   take_events(batch, batch->alone ? 1 : TAKEN_EVENTS);
   if (batch->count > 0 && fail_point("consumer.after_read")) return lost_answer(batch, "consumer.after_read");
-  const struct work_options options = {.store = parts->store,
-                                       .context = &batch->context,
-                                       .user = parts->user,
-                                       .epoch = parts->leader->term.epoch_text,
-                                       .outbox = parts->route};
-  batch->work = work_new(&options);
+  begin_work(batch);
+  return status_ok();
+}
+
+/* One dead letter, which runs alone: it may have ended the process before. */
+static coroutine_fn struct status begin_retried(struct batch *batch, size_t stream, const struct redis_reply *entry) {
+  const struct batch_parts *parts = batch->parts;
+  struct status status = crash_guard_begin(parts->guard, &batch->context, parts->leader->term.epoch);
+  if (!status_is_ok(status)) return status;
+  struct batch_event *slot = arena_calloc(batch->context.arena, 1, sizeof *slot);
+  const struct read_entry read = {
+      .stream = stream, .entry = entry, .log_time = log_time_of_entry(redis_reply_text(redis_reply_at(entry, 0)))};
+  batch_event_take(slot, batch->context.arena, &parts->progress->streams[stream], read);
+  if (!slot->fault && strcmp(slot->key, batch->retried->key) != 0 &&
+      dead_letters_holds(parts->dead_letters, slot->key)) {
+    slot->fault = arena_printf(batch->context.arena, "its key %s has dead letters, which come first", slot->key);
+  }
+  batch->alone = true;
+  batch->events = arena_alloc(batch->context.arena, sizeof(struct batch_event *));
+  batch->events[0] = slot;
+  batch->count = batch->end = 1;
+  begin_work(batch);
   return status_ok();
 }
 
@@ -452,6 +510,20 @@ coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct 
   if (status_is_ok(status)) finish(&batch);
   label_set(NULL); /* its texts are the batch's */
   if (status_is_ok(status)) *ret_events = batch.count;
+  status = status_copy(status, arena);
+  arena_free(batch.context.arena);
+  return status;
+}
+
+coroutine_fn struct status batch_retry(const struct batch_parts *parts, struct arena *arena,
+                                       const struct dead_letter *letter, const struct dead_letter_note *note,
+                                       size_t stream, const struct redis_reply *entry, const char **ret_refusal) {
+  struct batch batch = {
+      .parts = parts, .context = leader_context(parts->leader, arena_new(), UNIT_US), .retried = letter, .note = note};
+  struct status status = begin_retried(&batch, stream, entry);
+  if (status_is_ok(status)) status = handle_all(&batch);
+  label_set(NULL);
+  *ret_refusal = status_is_ok(status) ? arena_strdup(arena, batch.events[0]->fault) : NULL;
   status = status_copy(status, arena);
   arena_free(batch.context.arena);
   return status;

@@ -44,6 +44,14 @@ struct batch_parts {
   void *user;                       /* work_user */
 };
 
+/* Handles a dead letter, the first of its key's list, once more, as a batch of its own: it is taken off by the commit
+ * of its effects. `note` is what is noted of it; `entry` is what the stream, which has that number in the progress,
+ * holds. *ret_refusal says why it could not be handled; NULL if it was, or if it is not the first of its list any more.
+ * Errors: as batch_handle. Yields. */
+coroutine_fn struct status batch_retry(const struct batch_parts *parts, struct arena *arena,
+                                       const struct dead_letter *letter, const struct dead_letter_note *note,
+                                       size_t stream, const struct redis_reply *entry, const char **ret_refusal);
+
 /* Takes the next events that the reader has, and while there are more those, as many as make a batch, handles them and
  * commits. *ret_events says how many these were. The error, which is put into the arena, is one of Redis; LEASE_LOST;
  * what a handler has answered that says nothing against its event; or ABORTED CONTENDED. Some of the events may have

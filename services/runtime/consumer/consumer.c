@@ -9,6 +9,7 @@
 #include "consumer/batch.h"
 #include "consumer/consumer_alarm.h"
 #include "consumer/consumer_group.h"
+#include "consumer/dead_letter_drain.h"
 #include "consumer/housekeeping.h"
 #include "consumer/log_check.h"
 #include "consumer/waiters.h"
@@ -201,6 +202,15 @@ static coroutine_fn struct status read_log(struct consumer *consumer, struct pol
   return status;
 }
 
+/* Handles dead letters that are to be retried, after the events that wait: these are not to suffer from them. */
+static coroutine_fn struct status drain(struct consumer *consumer) {
+  if (!dead_letters_next_retry(consumer->dead_letters)) return status_ok();
+  struct arena *arena = arena_new();
+  struct status status = status_copy(dead_letters_drain(&consumer->parts, arena), consumer->arena);
+  arena_free(arena);
+  return status;
+}
+
 static bool goes_on(const struct consumer *consumer) {
   return !consumer->stopping && leader_holds_term(&consumer->leader);
 }
@@ -219,12 +229,14 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
     if (!status_is_ok(status)) return status;
     handled += events;
   } while (events > 0 && !state->behind && goes_on(consumer));
+  status = drain(consumer);
+  if (!status_is_ok(status)) return status;
   if (state->behind || !stream_reader_is_caught_up(consumer->parts.reader)) return keep_house(consumer, false);
 
   status = report_position(consumer, clock, asked && handled == 0);
   if (status_is_ok(status)) status = keep_house(consumer, true);
   if (!status_is_ok(status)) return status;
-  if (consumer->housekeeping.wants_tick) return status_ok();
+  if (consumer->housekeeping.wants_tick || dead_letters_next_retry(consumer->dead_letters)) return status_ok();
   if (handled == 0) return block(consumer, &state->woken);
   pace(consumer, begin_us);
   return status_ok();

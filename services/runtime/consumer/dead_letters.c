@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/key_table.h"
 #include "base/log.h"
 #include "base/memory.h"
-
-const char dead_letters_follower[] = "after a parked event of its key";
 
 enum {
   LOOKED_AT = 100,  /* lists of free keys, at each load */
@@ -27,6 +26,7 @@ struct dead_letters {
   struct key_table *keys; /* the set, as it was read or written last, and `added` */
   struct key_table *left; /* free keys that have a list, of which the log has been told */
   struct added_key *added;
+  struct dead_letters_retry *retries;
   bool has_lists;
 };
 
@@ -35,6 +35,7 @@ static void begin_tables(struct dead_letters *letters) {
   letters->keys = key_table_new(letters->arena);
   letters->left = key_table_new(letters->arena);
   letters->added = NULL;
+  letters->retries = NULL;
   letters->has_lists = false;
 }
 
@@ -51,24 +52,12 @@ void dead_letters_free(struct dead_letters *letters) {
   free(letters);
 }
 
-const char *dead_letters_list_key(const struct event_store *store, struct arena *arena, const char *key) {
-  return redis_key(store->commands, arena, "%s_parked:%s", store->service, key);
-}
-
-const char *dead_letters_keys_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "%s_parked_keys", store->service);
-}
-
-const char *dead_letters_lists_key(const struct event_store *store, struct arena *arena) {
-  return redis_key(store->commands, arena, "%s_parked_lists", store->service);
-}
-
 /* ---- loading ---------------------------------------------------------------------------------------------------- */
 
 struct loading {
   struct dead_letters *letters;
   struct context *context;
-  const struct redis_reply *keys, *lists;
+  const struct redis_reply *keys, *lists, *retries;
   struct key_table *told; /* what was left before */
 };
 
@@ -77,10 +66,14 @@ static coroutine_fn struct status read_sets(struct loading *loading) {
   struct arena *arena = loading->context->arena;
   struct redis_arguments keys = redis_command_of(arena, "SMEMBERS", dead_letters_keys_key(store, arena), NULL);
   struct redis_arguments lists = redis_command_of(arena, "SMEMBERS", dead_letters_lists_key(store, arena), NULL);
+  struct redis_arguments retries = redis_command_of(arena, "HGETALL", dead_letters_retries_key(store, arena), NULL);
   struct redis_pending *first = redis_send(store->commands, loading->context, &keys);
   struct redis_pending *second = redis_send(store->commands, loading->context, &lists);
+  struct redis_pending *third = redis_send(store->commands, loading->context, &retries);
   struct status status = redis_receive(first, &loading->keys), other = redis_receive(second, &loading->lists);
-  return status_is_ok(status) ? status : other;
+  struct status last = redis_receive(third, &loading->retries);
+  if (status_is_ok(status)) status = other;
+  return status_is_ok(status) ? last : status;
 }
 
 /* Lists of an older version of this library, which kept no set of them. */
@@ -141,6 +134,17 @@ static coroutine_fn struct status look_at_lists(struct loading *loading) {
   return status;
 }
 
+static void note_retries(struct dead_letters *letters, const struct redis_reply *retries) {
+  for (size_t i = 0; i + 1 < retries->count; i += 2) {
+    struct dead_letters_retry *retry = arena_alloc(letters->arena, sizeof *retry);
+    *retry = (struct dead_letters_retry){
+        .key = arena_strdup(letters->arena, redis_reply_text(redis_reply_at(retries, i))),
+        .by = arena_strdup(letters->arena, redis_reply_text(redis_reply_at(retries, i + 1))),
+        .next = letters->retries};
+    letters->retries = retry;
+  }
+}
+
 coroutine_fn struct status dead_letters_load(struct dead_letters *letters, struct context *context) {
   struct loading loading = {.letters = letters, .context = context, .told = letters->left};
   struct status status = read_sets(&loading);
@@ -151,6 +155,7 @@ coroutine_fn struct status dead_letters_load(struct dead_letters *letters, struc
     *key_table_at(letters->keys, redis_reply_text(redis_reply_at(loading.keys, i))) = letters;
   }
   letters->has_lists = loading.lists->count > 0;
+  note_retries(letters, loading.retries);
   status = register_lists(&loading);
   if (status_is_ok(status)) status = look_at_lists(&loading);
   arena_free(before);
@@ -174,26 +179,41 @@ coroutine_fn struct status dead_letters_find(struct event_store *store, struct c
 /* ---- asking and adding ------------------------------------------------------------------------------------------ */
 
 bool dead_letters_is_empty(const struct dead_letters *letters) {
-  return key_table_count(letters->keys) == 0 && !letters->has_lists;
+  return key_table_count(letters->keys) == 0 && !letters->has_lists && !letters->retries;
 }
 
 bool dead_letters_holds(const struct dead_letters *letters, const char *key) {
   return key_table_find(letters->keys, key) != NULL;
 }
 
-void dead_letters_add_line(struct transaction *transaction, const char *key, const void *line, size_t size) {
+static void add_line(struct transaction *transaction, const char *key, const void *line, size_t size) {
   struct redis_arguments values = redis_arguments_empty(transaction->arena);
   redis_add_bytes(&values, line, size);
   transaction_push(transaction, dead_letters_list_key(transaction->store, transaction->arena, key), &values);
   transaction_add_member(transaction, dead_letters_lists_key(transaction->store, transaction->arena), key);
 }
 
+/* What is noted when it is dead-lettered first. */
+static void add_first_note(struct transaction *transaction, const char *id, const char *reason) {
+  int64_t now_us = clock_wall_us();
+  dead_letter_put_note(
+      transaction, id,
+      &(struct dead_letter_note){.attempts = 1, .first_us = now_us, .last_us = now_us, .reason = reason});
+}
+
+void dead_letters_add_message(struct transaction *transaction, const void *message, size_t size, const char *reason) {
+  struct dead_letter letter = dead_letter_of(transaction->arena, DEAD_LETTERS_OUTBOX, message, size);
+  add_line(transaction, letter.key, message, size);
+  add_first_note(transaction, letter.id, reason);
+}
+
 void dead_letters_add(struct dead_letters *letters, struct transaction *transaction, const struct event *event,
                       const char *key, const char *reason) {
   const char *event_id = event->event_id ? event->event_id : "-";
   const char *line = arena_printf(transaction->arena, "%s %s %s %s", event->stream, event->id, event_id, reason);
-  dead_letters_add_line(transaction, key, line, strlen(line));
+  add_line(transaction, key, line, strlen(line));
   if (reason == dead_letters_follower) return;
+  add_first_note(transaction, event->id, reason);
   transaction_add_member(transaction, dead_letters_keys_key(letters->store, transaction->arena), key);
   if (dead_letters_holds(letters, key)) return;
   struct added_key *added = arena_alloc(letters->arena, sizeof *added);
@@ -223,4 +243,39 @@ void dead_letters_require_none(const struct dead_letters *letters, struct transa
 void dead_letters_require(const struct dead_letters *letters, struct transaction *transaction,
                           const struct redis_arguments *held, const struct redis_arguments *free) {
   transaction_require_members(transaction, dead_letters_keys_key(letters->store, transaction->arena), held, free);
+}
+
+/* ---- retries ---------------------------------------------------------------------------------------------------- */
+
+const struct dead_letters_retry *dead_letters_next_retry(const struct dead_letters *letters) {
+  return letters->retries;
+}
+
+void dead_letters_retry_ended(struct dead_letters *letters, const char *key) {
+  for (struct dead_letters_retry **at = &letters->retries; *at; at = &(*at)->next) {
+    if (strcmp((*at)->key, key) != 0) continue;
+    *at = (*at)->next;
+    return;
+  }
+}
+
+void dead_letters_key_freed(struct dead_letters *letters, const char *key) {
+  *key_table_at(letters->keys, key) = NULL;
+  dead_letters_retry_ended(letters, key);
+}
+
+void dead_letters_end_retry(struct transaction *transaction, const char *key) {
+  transaction_remove_field(transaction, dead_letters_retries_key(transaction->store, transaction->arena), key);
+}
+
+void dead_letters_refuse_retry(struct transaction *transaction, const struct dead_letter *letter,
+                               const struct dead_letter_note *before, const char *reason) {
+  dead_letter_require_first(transaction, letter);
+  struct dead_letter_note note = *before;
+  note.attempts++;
+  note.last_us = clock_wall_us();
+  if (note.first_us == 0) note.first_us = note.last_us;
+  note.reason = reason;
+  dead_letter_put_note(transaction, letter->id, &note);
+  dead_letters_end_retry(transaction, letter->key);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dead letters: where events go that could not be handled, and the later events of their keys.
+/* Dead letters: what the leader knows of the events that could not be handled, and of the later events of their keys
+ * (dead_letter.h says how they are stored).
  *
- * `<service>_parked:<key>` is a list of lines "<stream> <entry id> <event id or -> <reason>" in log order; the set
- * `<service>_parked_keys` names the keys that are held, `<service>_parked_lists` the lists. A key is held, so that its
- * later events follow the first one, until an operator removes it from the set of keys. What is known of that set here
- * decides only how events are tried: the commit is refused unless it is still so (tests/model/parked_keys.py), so that
- * a key goes on as soon as it is removed. A list stays in the set of lists until it is empty, whatever becomes of its
- * key: dead letters are always counted. Belongs to the consumer's coroutine. */
+ * A key is held, so that its later events follow the first one, until a retry has handled them all
+ * (dead_letter_drain.h) or an operator removes it from the set of keys by hand. What is known of that set here decides
+ * only how events are tried: the commit is refused unless it is still so (tests/model/parked_keys.py), so that a key
+ * goes on as soon as it is removed. A list stays in the set of lists until it is empty, whatever becomes of its key:
+ * dead letters are always counted. Belongs to the consumer's coroutine. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,12 +14,10 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "consumer/dead_letter.h"
 #include "loop/coroutine.h"
 #include "store/event.h"
 #include "store/transaction.h"
-
-#define DEAD_LETTERS_UNDECODABLE "undecodable"
-#define DEAD_LETTERS_OUTBOX "outbox"
 
 struct dead_letters;
 
@@ -27,26 +25,42 @@ struct dead_letters;
 struct dead_letters *dead_letters_new(struct event_store *store);
 void dead_letters_free(struct dead_letters *letters);
 
-/* Reads both sets, and takes lists that are empty out of theirs. Logs which keys go on though there are dead letters of
- * them. Yields. */
+/* Reads both sets and the retries, and takes lists that are empty out of theirs. Logs which keys go on though there are
+ * dead letters of them. Yields. */
 coroutine_fn struct status dead_letters_load(struct dead_letters *letters, struct context *context);
 
-/* Returns whether no key is held and there is no list, as far as is known here. */
+/* Returns whether no key is held, there is no list, and nothing is to be retried, as far as is known here. */
 bool dead_letters_is_empty(const struct dead_letters *letters);
 
 /* Returns whether the key is held. */
 bool dead_letters_holds(const struct dead_letters *letters, const char *key);
 
-/* The reason of an event that is dead-lettered because an earlier one of its key was. It does not hold the key: an
- * operator may have freed that meanwhile. */
-extern const char dead_letters_follower[];
+/* A key that is to be retried, and who asked for it; NULL if there is none. The texts live until the next load. */
+struct dead_letters_retry {
+  const char *key, *by;
+  struct dead_letters_retry *next;
+};
+const struct dead_letters_retry *dead_letters_next_retry(const struct dead_letters *letters);
 
-/* Dead-letters an event: adds the line, and its key to the set and to what is held. */
+/* Forgets the retry of a key, which has ended; the second also that the key is held. */
+void dead_letters_retry_ended(struct dead_letters *letters, const char *key);
+void dead_letters_key_freed(struct dead_letters *letters, const char *key);
+
+/* Adds to a transaction that the retry of a key has ended. */
+void dead_letters_end_retry(struct transaction *transaction, const char *key);
+
+/* Adds to a transaction that a retry could not handle the dead letter, which must still be the first of its list, and
+ * has ended: its key stays held. */
+void dead_letters_refuse_retry(struct transaction *transaction, const struct dead_letter *letter,
+                               const struct dead_letter_note *before, const char *reason);
+
+/* Dead-letters an event: adds the line, and its key to the set and to what is held. The reason dead_letters_follower
+ * does not hold the key: an operator may have freed that meanwhile. */
 void dead_letters_add(struct dead_letters *letters, struct transaction *transaction, const struct event *event,
                       const char *key, const char *reason);
 
-/* Adds a line under a key that holds no events. */
-void dead_letters_add_line(struct transaction *transaction, const char *key, const void *line, size_t size);
+/* Dead-letters a message of the outbox, whose key holds no events. */
+void dead_letters_add_message(struct transaction *transaction, const void *message, size_t size, const char *reason);
 
 /* They say that what was added since the last call of either is in Redis, or is not. */
 void dead_letters_committed(struct dead_letters *letters);
@@ -65,8 +79,3 @@ void dead_letters_require(const struct dead_letters *letters, struct transaction
  * Yields. */
 coroutine_fn struct status dead_letters_find(struct event_store *store, struct context *context, const char *key,
                                              bool *ret_found);
-
-/* `<service>_parked:<key>`, `<service>_parked_keys` and `<service>_parked_lists`. */
-const char *dead_letters_list_key(const struct event_store *store, struct arena *arena, const char *key);
-const char *dead_letters_keys_key(const struct event_store *store, struct arena *arena);
-const char *dead_letters_lists_key(const struct event_store *store, struct arena *arena);

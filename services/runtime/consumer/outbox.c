@@ -185,7 +185,7 @@ static coroutine_fn struct status remove_first(struct outbox *outbox, struct del
   stored->count = count;
   transaction_require_beginning(&transaction, list->key, stored);
   transaction_trim(&transaction, list->key, (int64_t)count);
-  if (reason) dead_letters_add_line(&transaction, DEAD_LETTERS_OUTBOX, stored->values[0], stored->sizes[0]);
+  if (reason) dead_letters_add_message(&transaction, stored->values[0], stored->sizes[0], reason);
   if (delivery->is_rest && !reason) transaction.patience_us = REMOVE_US;
   struct status status = run_removal(delivery, &transaction);
   if (!status_is_ok(status)) return status;

@@ -26,7 +26,8 @@ typedef coroutine_fn struct status event_handler(struct work *work, const struct
 /* The alternative: handles a run of consecutive events of streams with the same handler, by fenced transactions (or
  * functions) of the service's own. Each refuses an older epoch, skips an event that is not after the stored position of
  * its stream, and moves that position together with the effect (hash consumer_position_key, field = stream, value = the
- * entry's id). What the batch has put before the run is committed before it. After an error that dead-letters, the run
+ * entry's id); of a dead letter that is retried (work_retried) it takes that off instead. What the batch has put before
+ * the run is committed before it. After an error that dead-letters, the run
  * is repeated event by event. lease_lost (lease.h) is the status for a function that found another epoch. */
 typedef coroutine_fn struct status event_run_handler(struct work *work, const struct event *const *events,
                                                      size_t count);

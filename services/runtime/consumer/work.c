@@ -71,6 +71,10 @@ const char *work_epoch(struct work *work) {
   return work->options.epoch;
 }
 
+const struct dead_letter *work_retried(const struct work *work) {
+  return work->options.retried;
+}
+
 struct transaction *work_transaction(struct work *work) {
   return &work->unit->transaction;
 }

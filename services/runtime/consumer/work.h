@@ -16,6 +16,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "consumer/dead_letter.h"
 #include "loop/coroutine.h"
 #include "store/entity_store.h"
 #include "store/event.h"
@@ -33,6 +34,11 @@ void *work_user(struct work *work);
 
 /* The lease's epoch as text, for fenced functions of the service's own (event_run_handler). */
 const char *work_epoch(struct work *work);
+
+/* The dead letter that the handler's event is; NULL if the event comes from the log. A run handler (subscription.h) is
+ * then given this event alone, which lies before the stored position of its stream: instead of looking at the position
+ * and moving it, its transaction takes the dead letter off (dead_letter_take). */
+const struct dead_letter *work_retried(const struct work *work);
 
 /* Says that a record will be needed, so that a batch's records are fetched together. For subscription.want. */
 void work_want(struct work *work, const struct view *view, const char *key);

@@ -18,6 +18,7 @@ struct work_options {
   void *user;                        /* work_user */
   const char *epoch;                 /* the lease's, as text */
   const struct outbox_route *outbox; /* NULL if the service sends nothing */
+  const struct dead_letter *retried; /* what the event is, if it is a dead letter; NULL otherwise */
 };
 
 struct work *work_new(const struct work_options *options);
