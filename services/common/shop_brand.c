@@ -16,7 +16,8 @@ static const char *const variables[] = {
     "ORDERSHOP_CLAIM_SECONDS", "ORDERSHOP_BUILD",
     "ORDERSHOP_TEST_*",        "ORDERSHOP_INTERNAL_CALLERS",
     "ORDERSHOP_BIN",           "ORDERSHOP_SOURCE",
-    "ORDERSHOP_REQUIRE_TOOLS", NULL,
+    "ORDERSHOP_REQUIRE_TOOLS", "ORDERSHOP_OPERATORS",
+    NULL,
 };
 
 const struct brand shop_brand = {

@@ -25,8 +25,10 @@ struct settling {
   const char *epoch;
   struct settlement *settlements;
   size_t count, done;
+  const struct dead_letter *retried; /* what the one event is; NULL if they come from the log */
   /* of one change */
   int fence; /* the guard of the lease's epoch */
+  int first; /* that the dead letter is the first of its list; 0 means none */
   size_t applied, moves, shorts;
 };
 
@@ -48,7 +50,9 @@ static struct settlement settlement_of(struct arena *arena, const struct event *
 }
 
 /* Whether the event was applied before. */
-static bool is_applied(struct stock_change *change, const struct settlement *settlement) {
+static bool is_applied(struct stock_change *change, const struct settling *settling,
+                       const struct settlement *settlement) {
+  if (settling->retried) return false;
   const char *position = stock_change_position(change, settlement->event->stream);
   return position && log_time_of_entry(position) >= settlement->log_time;
 }
@@ -57,7 +61,7 @@ static bool is_applied(struct stock_change *change, const struct settlement *set
 static size_t ask_ahead(struct stock_change *change, const struct settling *settling) {
   size_t max = settling->count - settling->done < EVENTS_MAX ? settling->count - settling->done : EVENTS_MAX;
   for (size_t i = settling->done; i < settling->done + max; i++) {
-    (void)is_applied(change, &settling->settlements[i]);
+    (void)is_applied(change, settling, &settling->settlements[i]);
     (void)stock_change_reservation(change, settling->settlements[i].order_id);
   }
   return max;
@@ -116,19 +120,24 @@ static struct status decide_to_settle(struct stock_change *change, void *subject
   if (change->lacks) return status_ok();
   for (; settling->applied < max; settling->applied++) {
     const struct settlement *settlement = &settling->settlements[settling->done + settling->applied];
-    if (is_applied(change, settlement)) continue;
+    if (is_applied(change, settling, settlement)) continue;
     bool fits;
     struct status status = settle(change, settling, settlement, &fits);
     if (!status_is_ok(status) || !fits) return status;
-    stock_change_set_position(change, settlement->event->stream, settlement->event->id);
+    if (settling->retried) {
+      settling->first = dead_letter_take(&change->transaction, settling->retried);
+    } else {
+      stock_change_set_position(change, settlement->event->stream, settlement->event->id);
+    }
   }
   return status_ok();
 }
 
 coroutine_fn struct status reservations_settle(struct stock *stock, struct context *context, const char *epoch,
-                                               const struct event *const *events, size_t count) {
+                                               const struct event *const *events, size_t count,
+                                               const struct dead_letter *retried) {
   struct arena *arena = context->arena;
-  struct settling settling = {.stock = stock, .epoch = epoch, .count = count};
+  struct settling settling = {.stock = stock, .epoch = epoch, .count = count, .retried = retried};
   settling.settlements = arena_calloc(arena, count, sizeof *settling.settlements);
   for (size_t i = 0; i < count; i++) settling.settlements[i] = settlement_of(arena, events[i]);
 
@@ -137,6 +146,7 @@ coroutine_fn struct status reservations_settle(struct stock *stock, struct conte
     struct status status = stock_change_run(stock, context, decide_to_settle, &settling, &changed);
     if (!status_is_ok(status)) return status;
     if (changed.refused_by == settling.fence) return lease_lost(arena);
+    if (settling.first > 0 && changed.refused_by == settling.first) return status_ok();
     if (settling.shorts > 0) {
       log_event(LOG_ERROR, "orders were recorded without their stock", "products", log_number((int64_t)settling.shorts),
                 NULL);

@@ -48,6 +48,7 @@ struct run {
   struct mail_delivery *delivery;
   struct arena *arena;
   const char *epoch;
+  const struct dead_letter *retried; /* what the one event is that asks for delivery; NULL if they come from the log */
   size_t count;
   const char **ids;
   const char **causes;         /* the events that asked for delivery; NULL if there is none */
@@ -199,7 +200,9 @@ static coroutine_fn struct status record_run(struct run *run, const struct event
   struct transaction transaction = transaction_of_run(run);
   put_outcomes(run, &transaction);
   size_t settled = count_settled(run);
-  if (settled > 0 && moves_position) {
+  if (settled > 0 && run->retried) {
+    dead_letter_take(&transaction, run->retried);
+  } else if (settled > 0 && moves_position) {
     const struct event *last = events[settled - 1];
     transaction_set_field(&transaction, consumer_position_key(run->store, run->arena), last->stream, last->id,
                           strlen(last->id));
@@ -298,6 +301,7 @@ static coroutine_fn struct status deliver_created(struct work *work, const struc
     *recording = (struct recording){
         .run = run_of(work_user(work), work_epoch(work), RUN_MAILS), .events = events + done, .status = status_ok()};
     recording->run.count = run_size(events + done, count - done);
+    recording->run.retried = work_retried(work);
     done += recording->run.count;
     status = handle_run(work, before, recording);
     struct recording *free = before;

@@ -268,7 +268,7 @@ const struct event *record(struct stock_fixture *fixture, const char *stream, in
 }
 
 struct status settle(struct stock_fixture *fixture, const struct event *const *events, size_t count) {
-  return reservations_settle(fixture->stock, fixture->context, fixture->epoch, events, count);
+  return reservations_settle(fixture->stock, fixture->context, fixture->epoch, events, count, NULL);
 }
 
 void settle_one(struct stock_fixture *fixture, const struct event *event) {

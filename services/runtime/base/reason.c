@@ -24,6 +24,7 @@ const char reason_configuration_invalid[] = "CONFIGURATION_INVALID";
 const char reason_consumer_halted[] = "CONSUMER_HALTED";
 const char reason_contended[] = "CONTENDED";
 const char reason_deadline_exceeded[] = "DEADLINE_EXCEEDED";
+const char reason_dead_letter_not_first[] = "DEAD_LETTER_NOT_FIRST";
 const char reason_definition_invalid[] = "DEFINITION_INVALID";
 const char reason_descriptor_set_invalid[] = "DESCRIPTOR_SET_INVALID";
 const char reason_entity_undecodable[] = "ENTITY_UNDECODABLE";
@@ -95,6 +96,7 @@ const char *const runtime_reasons[] = {
     reason_consumer_halted,
     reason_contended,
     reason_deadline_exceeded,
+    reason_dead_letter_not_first,
     reason_definition_invalid,
     reason_descriptor_set_invalid,
     reason_entity_undecodable,

@@ -39,6 +39,7 @@ extern const char reason_configuration_invalid[];
 extern const char reason_consumer_halted[];
 extern const char reason_contended[];
 extern const char reason_deadline_exceeded[];
+extern const char reason_dead_letter_not_first[];
 extern const char reason_definition_invalid[];
 extern const char reason_descriptor_set_invalid[];
 extern const char reason_entity_undecodable[];

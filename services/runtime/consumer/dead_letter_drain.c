@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "consumer/dead_letter_read.h"
 #include "consumer/lease.h"
-#include "store/event.h"
 
 enum {
   DRAIN_US = 100000,
@@ -87,30 +87,6 @@ static size_t find_stream(const struct progress *progress, const char *name) {
   return i;
 }
 
-/* *ret_entry is NULL if there is none. */
-static coroutine_fn struct status read_entry(struct drain *drain, const char *stream, const char *id,
-                                             const struct redis_reply **ret_entry) {
-  const struct event_store *store = drain->parts->store;
-  struct arena *arena = drain->context.arena;
-  struct redis_arguments range =
-      redis_command_of(arena, "XREVRANGE", event_stream_key(store, arena, stream), id, id, NULL);
-  const struct redis_reply *found;
-  struct status status = redis_command(store->reads, &drain->context, &range, &found);
-  if (status_is_ok(status)) *ret_entry = redis_reply_at(found, 0);
-  return status;
-}
-
-static coroutine_fn struct status read_note(struct drain *drain, const struct dead_letter *letter, const char *reason,
-                                            struct dead_letter_note *ret_note) {
-  const struct event_store *store = drain->parts->store;
-  struct arena *arena = drain->context.arena;
-  struct redis_arguments get = redis_command_of(arena, "HGET", dead_letters_notes_key(store, arena), letter->id, NULL);
-  const struct redis_reply *text;
-  struct status status = redis_command(store->commands, &drain->context, &get, &text);
-  if (status_is_ok(status)) *ret_note = dead_letter_note_read(arena, redis_reply_text(text), reason);
-  return status;
-}
-
 /* A run handler may have decided that there is nothing to do, and left the dead letter where it is. */
 static coroutine_fn struct status take_off(struct drain *drain, const struct dead_letter *letter) {
   struct transaction transaction = begin(drain);
@@ -119,13 +95,15 @@ static coroutine_fn struct status take_off(struct drain *drain, const struct dea
   return commit(drain, &transaction, &done);
 }
 
-static coroutine_fn struct status handle(struct drain *drain, const struct dead_letter *letter,
-                                         const struct dead_letter_event *event, const struct dead_letter_note *note) {
+static coroutine_fn struct status handle(struct drain *drain, const struct dead_letter_sight *first) {
+  const struct dead_letter *letter = &first->letter;
+  const struct dead_letter_event *event = &first->event;
+  const struct dead_letter_note *note = &first->note;
   const struct progress *progress = drain->parts->progress;
   size_t stream = find_stream(progress, event->stream);
   if (stream == progress->stream_count) return refuse(drain, letter, note, "the service no longer reads its stream");
   const struct redis_reply *entry = NULL;
-  struct status status = read_entry(drain, event->stream, event->entry, &entry);
+  struct status status = dead_letter_read_entry(drain->parts->store, &drain->context, event, &entry);
   if (!status_is_ok(status)) return status;
   if (!entry) return refuse(drain, letter, note, "its stream does not hold it any more");
   const char *refusal;
@@ -140,16 +118,15 @@ static coroutine_fn struct status handle(struct drain *drain, const struct dead_
   return status;
 }
 
-static coroutine_fn struct status handle_first(struct drain *drain, const struct redis_reply *line) {
-  struct dead_letter letter = dead_letter_of(drain->context.arena, drain->key, line->text, line->size);
-  struct dead_letter_event event = {.reason = ""};
-  struct dead_letter_note note;
-  bool is_event = dead_letter_read(drain->context.arena, &letter, &event);
-  struct status status = read_note(drain, &letter, event.reason, &note);
+static coroutine_fn struct status handle_first(struct drain *drain) {
+  struct dead_letter_sight *first;
+  size_t count;
+  struct status status = dead_letters_read(drain->parts->store, &drain->context, drain->key, 0, 1, &first, &count);
   if (!status_is_ok(status)) return status;
-  if (!is_event) return refuse(drain, &letter, &note, "its line is not that of an event");
-  if (strcmp(drain->run, letter.id) == 0) return take_off(drain, &letter);
-  return handle(drain, &letter, &event, &note);
+  if (count == 0) return free_key(drain);
+  if (!first->event.stream) return refuse(drain, &first->letter, &first->note, "its line is not that of an event");
+  if (strcmp(drain->run, first->letter.id) == 0) return take_off(drain, &first->letter);
+  return handle(drain, first);
 }
 
 /* ---- messages --------------------------------------------------------------------------------------------------- */
@@ -187,21 +164,20 @@ static coroutine_fn struct status put_back(struct drain *drain, const struct red
   return status;
 }
 
-/* ---- the drain -------------------------------------------------------------------------------------------------- */
-
-static coroutine_fn struct status read_first(struct drain *drain, int64_t count, const struct redis_reply **ret_lines) {
+static coroutine_fn struct status put_back_first(struct drain *drain) {
   struct redis_arguments range = redis_command_of(drain->context.arena, "LRANGE", list_key(drain), "0", NULL);
-  redis_add_number(&range, count - 1);
-  return redis_command(drain->parts->store->commands, &drain->context, &range, ret_lines);
+  redis_add_number(&range, MESSAGES - 1);
+  const struct redis_reply *lines;
+  struct status status = redis_command(drain->parts->store->commands, &drain->context, &range, &lines);
+  if (!status_is_ok(status)) return status;
+  return lines->count == 0 ? free_key(drain) : put_back(drain, lines);
 }
+
+/* ---- the drain -------------------------------------------------------------------------------------------------- */
 
 static coroutine_fn struct status step(struct drain *drain) {
   bool is_outbox = drain->parts->outbox && strcmp(drain->key, DEAD_LETTERS_OUTBOX) == 0;
-  const struct redis_reply *lines;
-  struct status status = read_first(drain, is_outbox ? MESSAGES : 1, &lines);
-  if (!status_is_ok(status)) return status;
-  if (lines->count == 0) return free_key(drain);
-  return is_outbox ? put_back(drain, lines) : handle_first(drain, lines->elements[0]);
+  return is_outbox ? put_back_first(drain) : handle_first(drain);
 }
 
 coroutine_fn struct status dead_letters_drain(const struct batch_parts *parts, struct arena *arena) {

@@ -20,6 +20,7 @@
 #include "rpc/health.h"
 #include "rpc/reflection.h"
 #include "service/caller_gate.h"
+#include "service/dead_letter_service.h"
 #include "service/definition_check.h"
 #include "service/event_types.h"
 #include "service/health_check.h"
@@ -32,7 +33,7 @@
 
 enum {
   DESCRIPTORS_MIN = 48,
-  ADDED_SERVICES = 4,
+  ADDED_SERVICES = 5,
   READINESS_INTERVAL_US = 20 * 1000,
   RIGHTS_INTERVAL_US = 1000 * 1000,
   RECORD_DEADLINE_US = 5 * 1000 * 1000
@@ -115,7 +116,7 @@ static const char *version_of(const struct service_definition *definition) {
   return definition->version ? definition->version : runtime_version;
 }
 
-/* The definition's services, then health, status and reflection, which tell of them. */
+/* The definition's services, then health, status, dead letters and reflection, which tell of them. */
 static struct status list_services(struct life *life) {
   struct service *service = &life->service;
   const struct service_definition *definition = service->definition;
@@ -131,6 +132,9 @@ static struct status list_services(struct life *life) {
   life->rpc_services[life->rpc_service_count++] = health_service(life->health);
   life->rpc_services[life->rpc_service_count++] =
       service_status_service(service->arena, service, version_of(service->definition), life->health);
+  if (definition->subscriptions.count > 0) {
+    life->rpc_services[life->rpc_service_count++] = dead_letter_service(service);
+  }
 
   const char *listed[SERVICE_CONTRACTS + ADDED_SERVICES + 1] = {0};
   size_t count = 0;
@@ -150,7 +154,9 @@ static struct status list_services(struct life *life) {
 
 static coroutine_fn struct status admit(struct rpc_call *call, void *argument) {
   struct life *life = argument;
-  struct status status = caller_gate(call, life->service.definition->brand, life->settings.internal_callers);
+  const struct gate_callers callers = {.internal = life->settings.internal_callers,
+                                       .operators = life->settings.operators};
+  struct status status = caller_gate(call, life->service.definition->brand, &callers);
   return status_is_ok(status) ? position_gate(call, &life->service) : status;
 }
 

@@ -141,6 +141,27 @@ static void add_common(struct setting_list *list, const struct service_definitio
   for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_common_setting(list, definition->brand, common[i]);
 }
 
+/* Whom the service believes, by their certificates. */
+static void add_callers(struct setting_list *list, const struct service_definition *definition,
+                        struct service_settings *settings) {
+  const struct setting internal = {
+      .variable = "INTERNAL_CALLERS",
+      .kind = SETTING_TEXT,
+      .target = &settings->internal_callers,
+      .fallback = definition->internal_callers,
+      .help = "with a CA: services whose certificates may call the internal methods, separated by commas",
+      .check = check_callers};
+  const struct setting operators = {
+      .variable = "OPERATORS",
+      .kind = SETTING_TEXT,
+      .target = &settings->operators,
+      .fallback = "client/operator",
+      .help = "with a CA: whose certificates may retry and skip dead letters, separated by commas",
+      .check = check_callers};
+  if (definition->internal_callers) add_common_setting(list, definition->brand, internal);
+  if (definition->subscriptions.count > 0) add_common_setting(list, definition->brand, operators);
+}
+
 /* The settings that say whom connections are with, and how long they last. */
 static void add_connections(struct setting_list *list, const struct service_definition *definition,
                             struct service_settings *settings, struct tls_texts *paths) {
@@ -190,15 +211,8 @@ static void add_connections(struct setting_list *list, const struct service_defi
        .help = "of these, from one client's address; 0: half of them",
        .min = 0,
        .max = 1000000},
-      {.variable = "INTERNAL_CALLERS",
-       .kind = SETTING_TEXT,
-       .target = &settings->internal_callers,
-       .fallback = definition->internal_callers,
-       .help = "with a CA: services whose certificates may call the internal methods, separated by commas",
-       .check = check_callers},
   };
-  size_t count = sizeof own / sizeof *own - (definition->internal_callers ? 0 : 1);
-  for (size_t i = 0; i < count; i++) add_common_setting(list, definition->brand, own[i]);
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) add_common_setting(list, definition->brand, own[i]);
 }
 
 static struct status open_identity(struct arena *arena, const char *prefix, const struct tls_texts *paths,
@@ -208,7 +222,7 @@ static struct status open_identity(struct arena *arena, const char *prefix, cons
                         "%sTLS_CA_FILE: needs %sTLS_CERTIFICATE_FILE and %sTLS_KEY_FILE, too", prefix, prefix, prefix);
   }
   struct status status = tls_files_open(arena, prefix, paths, true, &settings->tls);
-  if (!tls_files_have_ca(settings->tls)) settings->internal_callers = NULL;
+  if (!tls_files_have_ca(settings->tls)) settings->internal_callers = settings->operators = NULL;
   return status;
 }
 
@@ -219,6 +233,7 @@ struct status service_settings_read(const struct service_definition *definition,
   struct tls_texts tls_paths = {0};
   add_common(&list, definition, arena, ret_settings);
   add_connections(&list, definition, ret_settings, &tls_paths);
+  add_callers(&list, definition, ret_settings);
   add_peers(&list, definition, arena, ret_settings);
   for (size_t i = 0; i < definition->settings.count; i++) add_setting(&list, definition->settings.rows[i]);
 

@@ -18,6 +18,7 @@ struct service_settings {
   int tls_clients;              /* enum rpc_clients */
   const char *health_listen;    /* empty means none */
   const char *internal_callers; /* NULL means everybody */
+  const char *operators;        /* likewise */
   int64_t connection_minutes;
   int64_t connections;             /* at once */
   int64_t connections_per_address; /* likewise, of one client's; 0 means half of them */

@@ -258,10 +258,19 @@ void transaction_push(struct transaction *transaction, const char *key, const st
   add_list_change(transaction, CHANGE_RPUSH, key, values);
 }
 
-void transaction_trim(struct transaction *transaction, const char *key, int64_t count) {
+/* From the element `from` on, counted from the end if it is negative. */
+static void trim_to(struct transaction *transaction, const char *key, int64_t from) {
   struct redis_arguments *values = add_change(transaction, CHANGE_LTRIM, key, 2);
-  redis_add_number(values, count);
+  redis_add_number(values, from);
   redis_add_number(values, -1);
+}
+
+void transaction_trim(struct transaction *transaction, const char *key, int64_t count) {
+  trim_to(transaction, key, count);
+}
+
+void transaction_keep_last(struct transaction *transaction, const char *key, int64_t count) {
+  trim_to(transaction, key, -count);
 }
 
 void transaction_delete(struct transaction *transaction, const char *key) {

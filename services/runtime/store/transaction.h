@@ -108,9 +108,10 @@ void transaction_remove_member(struct transaction *transaction, const char *key,
 /* Adds to a sorted set; a `score` of 0 means the log time of the event that is added next. */
 void transaction_add_scored(struct transaction *transaction, const char *key, const char *member, int64_t score);
 void transaction_remove_scored(struct transaction *transaction, const char *key, const char *member);
-/* Appends to a list, if there is anything; trim removes the first `count`. */
+/* Appends to a list, if there is anything; trim removes the first `count`, keep_last all but the last `count`. */
 void transaction_push(struct transaction *transaction, const char *key, const struct redis_arguments *values);
 void transaction_trim(struct transaction *transaction, const char *key, int64_t count);
+void transaction_keep_last(struct transaction *transaction, const char *key, int64_t count);
 void transaction_delete(struct transaction *transaction, const char *key);
 /* Adds an event; `fields` alternates field and value (see event.h). */
 void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
