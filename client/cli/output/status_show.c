@@ -149,15 +149,15 @@ static const char *advice_of_reason(struct arena *arena, const struct service_re
   return arena_printf(arena, "%s %s not ready: %s%s", names, many ? "are" : "is", status->reason, then);
 }
 
-/* Whoever looks after the shop has to decide; the keys are named as in the documents, without the shop's prefix. */
+/* Whoever looks after the shop has to decide. */
 static const char *advice_of_parked(struct arena *arena, const struct service_report *report) {
   const Ordershop__V1__ConsumerStatus *consumer = report->status->consumer;
   const char *name = report->name;
   return arena_printf(arena,
-                      "%s has dead-lettered %s event%s of %s key%s: in Redis, SMEMBERS %s_parked_lists names the keys "
-                      "and LRANGE %s_parked:<key> 0 -1 tells why",
+                      "%s has dead-lettered %s event%s of %s key%s: ordershop dead-letter list %s tells why, and retry "
+                      "handles them again",
                       name, count_text(arena, consumer->parked_events), consumer->parked_events == 1 ? "" : "s",
-                      count_text(arena, consumer->parked_keys), consumer->parked_keys == 1 ? "" : "s", name, name);
+                      count_text(arena, consumer->parked_keys), consumer->parked_keys == 1 ? "" : "s", name);
 }
 
 static bool is_told_already(const struct service_report *reports, size_t index) {
