@@ -135,7 +135,27 @@ static const char run_source[] =
     "  return 1\n"
     "end)\n";
 
+/* A dead letter is taken off with its effect, by a transaction: a function would not know what to take. */
+static struct status apply_retried(struct work *work, const struct event *event) {
+  struct event_store *store = work_store(work);
+  struct arena *arena = work_arena(work);
+  const Ordershop__V1__Customer *customer = event->entity;
+  struct status status = obey(work, event, customer->name);
+  if (!status_is_ok(status)) return status;
+  struct transaction transaction = transaction_of(store, arena);
+  transaction_require_value(&transaction, lease_epoch_key(store, arena), work_epoch(work));
+  dead_letter_take(&transaction, work_retried(work));
+  struct redis_arguments effect = redis_arguments_empty(arena);
+  redis_add_text(&effect, event->id);
+  transaction_push(&transaction, redis_key(store->commands, arena, "watcher_effects"), &effect);
+  struct transaction_result result;
+  status = transaction_run(&transaction, work_context(work), &result);
+  bool lost = status_is_ok(status) && result.outcome == TRANSACTION_REFUSED && result.refused_by == 1;
+  return lost ? lease_lost(arena) : status;
+}
+
 static struct status apply_run(struct work *work, const struct event *const *events, size_t count) {
+  if (work_retried(work)) return apply_retried(work, events[0]);
   struct event_store *store = work_store(work);
   struct arena *arena = work_arena(work);
   struct redis_library *library = event_library_new(arena, "watcher", run_source);

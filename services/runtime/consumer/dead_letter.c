@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/uuid.h"
+#include "consumer/crash_guard.h"
 #include "store/log_time.h"
 
 const char dead_letters_follower[] = "after a parked event of its key";
@@ -98,6 +99,8 @@ int dead_letter_take(struct transaction *transaction, const struct dead_letter *
   int guard = dead_letter_require_first(transaction, letter);
   transaction_trim(transaction, dead_letters_list_key(transaction->store, arena, letter->key), 1);
   transaction_remove_field(transaction, dead_letters_notes_key(transaction->store, arena), letter->id);
+  struct crash_guard alone = crash_guard_of(transaction->store, arena);
+  crash_guard_forget(&alone, transaction, letter->id);
   return guard;
 }
 

@@ -58,7 +58,7 @@ const char *dead_letter_note_text(struct arena *arena, const struct dead_letter_
 /* Makes a transaction require that the dead letter is the first of its list. Returns the guard's number. */
 int dead_letter_require_first(struct transaction *transaction, const struct dead_letter *letter);
 
-/* Requires that, too, and adds that it is taken off, with its note. */
+/* Requires that, too, and adds that it is taken off, with all notes of it. */
 int dead_letter_take(struct transaction *transaction, const struct dead_letter *letter);
 
 /* Adds what was noted of a dead letter. */
