@@ -4,10 +4,10 @@
 #
 #   redis-cli.sh [--as USER] [ARGUMENT...]
 #
-#   --as USER   as another user of deploy/redis/users.acl: a service, to repair keys of its own
+#   --as USER   as another user of deploy/redis/users.acl: a service, to repair keys of its own (positions)
 #
 #   redis-cli.sh XRANGE events:order_created - + COUNT 1
-#   redis-cli.sh --as crm SREM crm_parked_keys 76131f90-36f5-4ce4-8516-0685a3dccc54
+#   redis-cli.sh --as crm HGETALL crm_position
 #
 # Which shop: ORDERSHOP_HOME, ORDERSHOP_REDIS_PORT or ORDERSHOP_REDIS_URL, as with up.sh.
 # Exit status: redis-cli's; 1 there is no such user; 2 misuse.

@@ -202,7 +202,8 @@ start_service() {
     ORDERSHOP_REDIS_URL="$(redis_url_of "$service")" \
     ORDERSHOP_REDIS_PASSWORD_FILE="$(redis_password_file_of "$service")" \
     ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" \
-    ORDERSHOP_EVENT_FOLDER="${ORDERSHOP_EVENT_FOLDER:-$home/event}" -- "$bin/ordershop-$service" </dev/null
+    ORDERSHOP_EVENT_FOLDER="${ORDERSHOP_EVENT_FOLDER:-$home/event}" \
+    ORDERSHOP_OPERATORS="${ORDERSHOP_OPERATORS:-client/local}" -- "$bin/ordershop-$service" </dev/null
 }
 
 # It listens at 127.0.0.1 and ::1, and calls the services as a client of its own.

@@ -180,11 +180,14 @@ static struct status add_service(struct contract *contract, const struct contrac
   return status;
 }
 
-/* What every server has, and what services ask of each other. */
+/* What every server has, and what services ask of each other, is not. */
 static bool is_offered(const struct service_type *service) {
+  static const char *const every_servers[] = {"ordershop.v1.StatusService", "ordershop.v1.DeadLetterService"};
+  for (size_t i = 0; i < sizeof every_servers / sizeof *every_servers; i++) {
+    if (strcmp(service->descriptor->name, every_servers[i]) == 0) return false;
+  }
   const char *package = service->file->package ? service->file->package : "";
-  return strncmp(package, "grpc.", strlen("grpc.")) != 0 && !strstr(package, ".internal.") &&
-         strcmp(service->descriptor->name, "ordershop.v1.StatusService") != 0;
+  return strncmp(package, "grpc.", strlen("grpc.")) != 0 && !strstr(package, ".internal.");
 }
 
 static bool is_named(const char *const *names, const char *name) {

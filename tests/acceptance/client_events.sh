@@ -104,7 +104,7 @@ expect "a wrong count is told" ends_with 2 'count: "0"' tail_events --count 0
 # --- status ---
 
 expect "events that were dead-lettered are told, with what to do" \
-  wait_until 60 ends_with 0 'crm has dead-lettered 1 event of 1 key: .*crm_parked_lists' client status crm
+  wait_until 60 ends_with 0 'crm has dead-lettered 1 event of 1 key: ordershop dead-letter list crm ' client status crm
 expect "a service that doesn't exist is refused" ends_with 2 'no service "cashier"' client status cashier
 service_kill crm
 expect "one that is down is told, with what to do" \

@@ -116,6 +116,26 @@ expect "the order service may not claim orders" fails_with PermissionDenied CALL
   as order $claim "$(address_of order)"
 expect "the billing service may" fails_with InvalidArgument . as billing $claim "$(address_of order)"
 
+# --- Operators ---
+
+{ certificates issue client/operator; } >"$shop_folder/certificates" 2>&1 || fail "$(cat "$shop_folder/certificates")"
+redis sadd crm_parked_keys held >/dev/null # a key that an operator has to free
+by_operator() { client --tls-certificate-file "$tls/client/operator.crt" --tls-key-file "$tls/client/operator.key" "$@"; }
+expect "anybody may list dead letters" says 'SERVICE' 0 client dead-letter list crm
+expect "who is no operator may not retry them" \
+  says 'RetryDeadLetters is not for client/ada: only for client/operator (PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 \
+  client dead-letter retry crm held
+expect "nor skip them" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 client dead-letter skip crm held 1-1 --reason "a try"
+expect "whoever he says he is" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 \
+  client dead-letter retry crm held --by client/operator
+expect "an operator may" says '1 key retried, 1 of them freed' 0 by_operator dead-letter retry crm held --by grace
+expect "it is recorded that it was him" says 'client/operator (grace)' 0 \
+  eval 'by_operator dead-letter log crm --json | head -n 1'
+tls_service_restart crm ORDERSHOP_OPERATORS=order,client/ada
+redis sadd crm_parked_keys held >/dev/null
+expect "who is listed in ORDERSHOP_OPERATORS may" says '1 key retried' 0 client dead-letter retry crm held
+expect "others may not" says 'only for order,client/ada' 1 by_operator dead-letter retry crm held
+
 service_stop inventory
 tls_service_start inventory ORDERSHOP_INTERNAL_CALLERS=order,client/ada
 wait_for_serving inventory
