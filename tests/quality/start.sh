@@ -94,8 +94,8 @@ readonly bad_values=(
 readonly own_bad_values=(
   'inventory:ORDERSHOP_INTERNAL_CALLERS=order, returns'
   'order:ORDERSHOP_INTERNAL_CALLERS=billing,'
-  'inventory:ORDERSHOP_OPERATORS=client/ada, client/bob' order:ORDERSHOP_OPERATORS=, billing:ORDERSHOP_OPERATORS=Ada
-  crm:ORDERSHOP_OPERATORS=client/ada, mail:ORDERSHOP_OPERATORS=,client/ada
+  'inventory:ORDERSHOP_OPERATORS=client/ada, client/bob' 'order:ORDERSHOP_OPERATORS=,' billing:ORDERSHOP_OPERATORS=Ada
+  'crm:ORDERSHOP_OPERATORS=client/ada,' 'mail:ORDERSHOP_OPERATORS=,client/ada'
   order:ORDERSHOP_RESERVATION_SECONDS=0 order:ORDERSHOP_RESERVATION_SECONDS=3601 order:ORDERSHOP_RESERVATION_SECONDS=x
   billing:ORDERSHOP_CLAIM_SECONDS=0
   mail:ORDERSHOP_SMTP_URL=localhost:25 mail:ORDERSHOP_SMTP_URL=http://localhost mail:ORDERSHOP_SMTP_URL=smtp://

@@ -174,10 +174,10 @@ static struct status build_retry(struct session *session, Ordershop__V1__RetryDe
                                  enum ordershop_service *ret_service) {
   const struct invocation *invocation = session->invocation;
   const char *kind = invocation_value(invocation, "kind");
-  bool all = invocation_value(invocation, "every-key") != NULL;
+  bool all = invocation_value(invocation, "all") != NULL;
   size_t count = invocation->operand_count;
   if (count < 1 || count > 2 || (count == 2) + (kind != NULL) + all != 1) {
-    return usage(session, "needs a service, and a key, --kind or --every-key");
+    return usage(session, "needs a service, and a key, --kind or --all");
   }
   if (count == 2) request->key = invocation->operands[1];
   if (kind) request->fingerprint = (char *)kind;
@@ -284,7 +284,7 @@ static const struct flag retry_flags[] = {
      .value = "FINGERPRINT",
      .kind = FLAG_OWN,
      .help = "All keys whose first dead letter has a reason of this kind, as `groups` tells it"},
-    {.name = "every-key", .kind = FLAG_OWN, .help = "All keys"},
+    {.name = "all", .kind = FLAG_OWN, .help = "All keys"},
     BY_FLAG,
     {0},
 };
@@ -300,15 +300,15 @@ static const struct verb verbs[] = {
      .help = "List the keys that have dead letters, of the services that are named, or of all",
      .details = "KEY is the customer, order ... whose later events wait behind the dead letter: WAITING says how many. "
                 "TRIES says how often it was tried to handle it.",
-     .operand = "SERVICE",
+     .operand = "[SERVICE ...]",
      .operands_many = true,
+     .operands_optional = true,
      .examples =
          (const char *const[]){"dead-letter list", "dead-letter list crm --json | jq -c '[.key, .first.reason]'", NULL},
      .run = run_list},
     {.name = "groups",
      .help = "Count the keys by the kind of reason that their first dead letter has",
      .operand = "SERVICE",
-     .operands_many = true,
      .examples = (const char *const[]){"dead-letter groups crm", NULL},
      .run = run_groups},
     {.name = "show",
@@ -326,7 +326,7 @@ static const struct verb verbs[] = {
      .flags = retry_flags,
      .examples = (const char *const[]){"dead-letter retry crm 76131f90-36f5-4ce4-8516-0685a3dccc54",
                                        "dead-letter retry crm --kind 5f0c1d3b7a9e2468 --by ada",
-                                       "dead-letter retry crm --every-key --timeout 60", NULL},
+                                       "dead-letter retry crm --all --timeout 60", NULL},
      .run = run_retry},
     {.name = "skip",
      .help = "Give up the first dead letter of a key, and retry those behind it",
@@ -340,7 +340,6 @@ static const struct verb verbs[] = {
     {.name = "log",
      .help = "List what operators have done to the dead letters of a service, the latest first",
      .operand = "SERVICE",
-     .operands_many = true,
      .examples = (const char *const[]){"dead-letter log crm", NULL},
      .run = run_log},
     {0},

@@ -52,8 +52,9 @@ struct verb {
   const char *details; /* a paragraph more for the help; NULL if there is none */
   const char *operand; /* placeholder: "ID"; NULL if there is none */
   const char *operand_field;
-  const char *operand_ids_of; /* like a flag's ids_of */
-  bool operands_many;
+  const char *operand_ids_of;   /* like a flag's ids_of */
+  bool operands_many;           /* or several different ones, if `operand` has several words */
+  bool operands_optional;       /* none is needed */
   const struct flag *flags;     /* may be NULL */
   const struct flag *shared;    /* more of them, those that all verbs of this kind have; may be NULL */
   const char *const *examples;  /* without the leading "ordershop"; ends with NULL; NULL if there is none */

@@ -210,7 +210,7 @@ static struct status check_operands(struct arena *arena, const struct invocation
   const struct verb *verb = invocation->verb;
   if (!verb && invocation->noun->operands) return status_ok();
   bool takes = verb && verb->operand && !invocation->from;
-  if (takes && invocation->operand_count == 0) {
+  if (takes && !verb->operands_optional && invocation->operand_count == 0) {
     return refuse(arena, arena_printf(arena, "%s needs %s; see ordershop %s --help", name, verb->operand, name));
   }
   if (takes && verb->operands_many) return status_ok();

@@ -31,9 +31,11 @@ const char *help_flag_head(struct arena *arena, const struct flag *flag) {
   return arena_printf(arena, "--%s %s%s%s", flag->name, optional ? "[" : "", flag->value, optional ? "]" : "");
 }
 
+/* Several words are as they are used. */
 const char *help_operand(struct arena *arena, const struct verb *verb) {
   if (!verb->operand) return "";
-  return verb->operands_many ? arena_printf(arena, "%s ...", verb->operand) : verb->operand;
+  return verb->operands_many && !strchr(verb->operand, ' ') ? arena_printf(arena, "%s ...", verb->operand)
+                                                            : verb->operand;
 }
 
 const char *help_usage(struct arena *arena, const struct noun *noun, const struct verb *verb) {

@@ -98,9 +98,7 @@ static coroutine_fn struct status keep_house(struct consumer *consumer, bool cau
   struct status status = status_ok();
   if (group_due) status = consumer_group_store(&consumer->group, &context, false);
   if (due && caught_up && status_is_ok(status)) status = look_at_streams(consumer, &context);
-  if (due && status_is_ok(status) && !dead_letters_is_empty(consumer->dead_letters)) {
-    status = dead_letters_load(consumer->dead_letters, &context);
-  }
+  if (due && status_is_ok(status)) status = dead_letters_refresh(consumer->dead_letters, &context);
   if (due && status_is_ok(status)) housekeeping_do(&consumer->housekeeping, &context);
   status = status_copy(status, consumer->arena);
   arena_free(context.arena);

@@ -162,6 +162,18 @@ coroutine_fn struct status dead_letters_load(struct dead_letters *letters, struc
   return status;
 }
 
+/* A retry may be asked for that this process knows nothing of: of messages, or of a key that was held by hand. */
+coroutine_fn struct status dead_letters_refresh(struct dead_letters *letters, struct context *context) {
+  if (!dead_letters_is_empty(letters)) return dead_letters_load(letters, context);
+  struct event_store *store = letters->store;
+  struct redis_arguments exists =
+      redis_command_of(context->arena, "EXISTS", dead_letters_retries_key(store, context->arena), NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(store->commands, context, &exists, &reply);
+  if (!status_is_ok(status) || redis_reply_number(reply, 0) == 0) return status;
+  return dead_letters_load(letters, context);
+}
+
 coroutine_fn struct status dead_letters_find(struct event_store *store, struct context *context, const char *key,
                                              bool *ret_found) {
   struct arena *arena = context->arena;

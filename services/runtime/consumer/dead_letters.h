@@ -29,6 +29,9 @@ void dead_letters_free(struct dead_letters *letters);
  * dead letters of them. Yields. */
 coroutine_fn struct status dead_letters_load(struct dead_letters *letters, struct context *context);
 
+/* Does so unless there is nothing to know: no key is held, there is no list, and nobody has asked for a retry since. */
+coroutine_fn struct status dead_letters_refresh(struct dead_letters *letters, struct context *context);
+
 /* Returns whether no key is held, there is no list, and nothing is to be retried, as far as is known here. */
 bool dead_letters_is_empty(const struct dead_letters *letters);
 
