@@ -183,7 +183,7 @@ static coroutine_fn struct status step(struct drain *drain) {
 coroutine_fn struct status dead_letters_drain(const struct batch_parts *parts, struct arena *arena) {
   int64_t end_us = clock_monotonic_us() + DRAIN_US;
   struct drain drain = {.parts = parts};
-  struct status status = status_ok();
+  struct status status;
   do {
     const struct dead_letters_retry *next = dead_letters_next_retry(parts->dead_letters);
     if (!drain.key || strcmp(next->key, drain.key) != 0) {

@@ -105,7 +105,7 @@ static coroutine_fn struct status add_body(const struct service *service, struct
   const struct redis_reply *entry;
   struct status status = dead_letter_read_entry(service->store, context, &sight->event, &entry);
   const struct redis_reply *entity = entry ? redis_reply_field(redis_reply_at(entry, 1), "entity") : NULL;
-  if (!status_is_ok(status) || !redis_reply_text(entity)) return status;
+  if (!status_is_ok(status) || !entity || !entity->text) return status;
   put_body(arena, message, stream_type(service, sight->event.stream), entity->text, entity->size);
   return status;
 }
