@@ -13,8 +13,7 @@ const struct view inventory_products = {
 
 static coroutine_fn struct status settle_orders(struct work *work, const struct event *const *events, size_t count) {
   const struct service *service = work_user(work);
-  return reservations_settle(service->user, work_context(work), work_epoch(work), events, count,
-                             work_retried(work));
+  return reservations_settle(service->user, work_context(work), work_epoch(work), events, count, work_retried(work));
 }
 
 static struct status keep_product(struct work *work, const struct event *event) {

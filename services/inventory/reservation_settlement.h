@@ -11,9 +11,9 @@
 #include "store/event.h"
 
 /* Applies events of orders (order_created, _updated, _deleted), in their order, and moves the stored positions with
- * them. `epoch` is the consumer's lease's. `retried` is NULL, or the dead letter that the one event is: that is taken off
- * instead, and if somebody else has taken it off, nothing is done. Errors: FAILED_PRECONDITION LEASE_LOST (the lease has
- * another epoch: what was applied before that stays); as stock_change_run. */
+ * them. `epoch` is the consumer's lease's. `retried` is NULL, or the dead letter that the one event is: that is taken
+ * off instead, and if somebody else has taken it off, nothing is done. Errors: FAILED_PRECONDITION LEASE_LOST (the
+ * lease has another epoch: what was applied before that stays); as stock_change_run. */
 coroutine_fn struct status reservations_settle(struct stock *stock, struct context *context, const char *epoch,
                                                const struct event *const *events, size_t count,
                                                const struct dead_letter *retried);
