@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/message.h"
 #include "loop/blocking.h"
+#include "loop/fail_point.h"
 #include "shop_reasons.h"
 #include "store/event.h"
 #include "store/log_clock.h"
@@ -402,6 +403,10 @@ static struct position position_behind(const struct event_log *log, const struct
   return position;
 }
 
+static struct status lost_answer(struct arena *arena, const char *where) {
+  return status_error(arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
+}
+
 /* First the index, then the ring and the position: whoever hears of an entry finds it. */
 static coroutine_fn struct status take_in(struct event_log *log, struct context *context, struct log_entry *entries,
                                           size_t count, const struct position *end) {
@@ -412,8 +417,10 @@ static coroutine_fn struct status take_in(struct event_log *log, struct context 
                             .rows = rows,
                             .count = count,
                             .position = position_behind(log, entries, count, end)};
+  if (fail_point("event.before_index")) return lost_answer(context->arena, "event.before_index");
   blocking_run(add_rows, &work);
   if (!status_is_ok(work.status)) return work.status;
+  if (fail_point("event.after_index")) return lost_answer(context->arena, "event.after_index");
   for (size_t i = 0; i < count; i++) {
     log->last[entries[i].stream->number] = entries[i].log_time;
     if (log->watchers > 0) ring_add(log, &entries[i]);

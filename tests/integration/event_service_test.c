@@ -133,6 +133,31 @@ static void make_some_events(int customers) {
   must("CreateBilling", "billing {order_id $}", order->id);
 }
 
+static atomic_bool writing;
+static pthread_t writer;
+
+static void *write_customers(void *argument) {
+  (void)argument;
+  arena = arena_new();
+  while (atomic_load(&writing)) {
+    must("CreateCustomer", "customer {name 'Writer' email 'writer@example.com'}");
+    arena_reset(arena);
+    usleep(5000);
+  }
+  arena_free(arena);
+  return NULL;
+}
+
+static void start_writing(void) {
+  atomic_store(&writing, true);
+  pthread_create(&writer, NULL, write_customers, NULL);
+}
+
+static void stop_writing(void) {
+  atomic_store(&writing, false);
+  pthread_join(writer, NULL);
+}
+
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
 
 static void what_is_read_is_the_log_in_its_order_each_entry_once(void) {
@@ -210,15 +235,58 @@ static void wrong_requests_are_refused_and_say_what_is_wrong(void) {
 
 /* ---- entities --------------------------------------------------------------------------------------------------- */
 
-static void a_read_after_a_command_includes_it(void) {
+static const Ordershop__V1__GetEntityHistoryResponse *history_of(const char *customer_id) {
+  return must("GetEntityHistory", "entity_type 'customer' id $ view 1 page_size 1000", customer_id);
+}
+
+static void read_events_includes(const char *customer_id, int events) {
+  const Ordershop__V1__ReadEventsResponse *page =
+      must("ReadEvents", "entity {entity_type 'customer' id $} view 1 page_size 1000", customer_id);
+  CU_ASSERT_EQUAL((int)page->n_events, events);
+}
+
+static void get_entity_history_includes(const char *customer_id, int events) {
+  CU_ASSERT_EQUAL((int)history_of(customer_id)->n_events, events);
+}
+
+static void get_entity_at_includes(const char *customer_id, int events) {
+  const Ordershop__V1__GetEntityAtResponse *state =
+      must("GetEntityAt", "entity_type 'customer' id $ view 1", customer_id);
+  CU_ASSERT_STRING_EQUAL(state->event->entry, history_of(customer_id)->events[events - 1]->entry);
+}
+
+static void trace_cause_includes(const char *customer_id, int events) {
+  (void)customer_id, (void)events;
+  const Ordershop__V1__Customer *another = new_customer();
+  const Ordershop__V1__TraceCauseResponse *trace =
+      must("TraceCause", "entity {entity_type 'customer' id $} view 1", another->id);
+  CU_ASSERT_STRING_EQUAL(trace->tree->event->entity_id, another->id);
+}
+
+static void list_streams_includes(const char *customer_id, int events) {
+  const Ordershop__V1__ListStreamsResponse *list = must("ListStreams", "");
+  const char *last = history_of(customer_id)->events[events - 1]->entry;
+  for (size_t i = 0; i < list->n_streams; i++) {
+    if (strcmp(list->streams[i]->name, "customer_updated") != 0) continue;
+    CU_ASSERT_STRING_EQUAL(list->streams[i]->last_entry, last);
+    return;
+  }
+  CU_FAIL("the stream is not listed");
+}
+
+/* Others write meanwhile. What they write may gather until it is read, but not what a call must include. */
+static void a_read_after_a_command_includes_it_whatever_is_read_and_written(void) {
+  static void (*const includes[])(const char *customer_id, int events) = {
+      read_events_includes, get_entity_history_includes, get_entity_at_includes, trace_cause_includes,
+      list_streams_includes};
   const Ordershop__V1__Customer *customer = new_customer();
-  for (int i = 2; i < 60; i++) {
+  start_writing();
+  for (int i = 2; i < 100; i++) {
     must("UpdateCustomer", "customer {id $ name $} update_mask {paths 'name'}", customer->id,
          arena_printf(arena, "Name %d", i));
-    const Ordershop__V1__GetEntityHistoryResponse *history =
-        must("GetEntityHistory", "entity_type 'customer' id $ view 1 page_size 1000", customer->id);
-    CU_ASSERT_EQUAL((int)history->n_events, i);
+    includes[i % 5](customer->id, i);
   }
+  stop_writing();
 }
 
 static void an_entity_at_each_entry_is_what_the_replay_says(void) {
@@ -315,28 +383,12 @@ static void a_reader_that_is_held_up_lags_by_what_it_has_not_applied(void) {
 
 /* ---- watching --------------------------------------------------------------------------------------------------- */
 
-static atomic_bool writing;
-
-static void *write_customers(void *argument) {
-  (void)argument;
-  arena = arena_new();
-  while (atomic_load(&writing)) {
-    must("CreateCustomer", "customer {name 'Writer' email 'writer@example.com'}");
-    arena_reset(arena);
-    usleep(5000);
-  }
-  arena_free(arena);
-  return NULL;
-}
-
 static void a_watch_that_breaks_a_thousand_times_misses_and_repeats_nothing(void) {
   enum { BREAKS = 1000 };
-  pthread_t writer;
   struct ids *told = ids_new();
   const char *last = "0-0";
   srandom(4711);
-  atomic_store(&writing, true);
-  pthread_create(&writer, NULL, write_customers, NULL);
+  start_writing();
   for (int i = 0; i < BREAKS; i++) {
     struct ordershop_watch *watch = watch_from(last, HEADER);
     const Ordershop__V1__WatchEventsResponse *response = next_response(watch);
@@ -348,8 +400,7 @@ static void a_watch_that_breaks_a_thousand_times_misses_and_repeats_nothing(void
     if (taken == response->n_events) last = response->read_to;
     ordershop_watch_close(watch);
   }
-  atomic_store(&writing, false);
-  pthread_join(writer, NULL);
+  stop_writing();
   let_it_become_quiet();
   struct ordershop_watch *watch = watch_from(last, HEADER);
   read_to_the_end(watch, told);
@@ -513,19 +564,57 @@ static void an_index_that_is_gone_torn_or_of_another_log_is_made_anew(void) {
 }
 
 static void killed_at_any_moment_it_goes_on_where_it_was(void) {
-  pthread_t writer;
-  atomic_store(&writing, true);
-  pthread_create(&writer, NULL, write_customers, NULL);
+  start_writing();
   srandom(20190128);
   for (int i = 0; i < 8; i++) {
     usleep((useconds_t)(random() % 200000));
     private_shop_kill_service(shop, ORDERSHOP_EVENT);
     private_shop_start_service(shop, ORDERSHOP_EVENT);
   }
-  atomic_store(&writing, false);
-  pthread_join(writer, NULL);
+  stop_writing();
   let_it_become_quiet();
   assert_same_ids(ids_told(""), ids_in_redis());
+}
+
+/* A connection that was lost is tried again after a while only, and watches don't wait for that. */
+static bool is_reached(const void *argument) {
+  (void)argument;
+  struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + 1000000};
+  bool serving = false;
+  return status_is_ok(ordershop_check_health(client, &context, ORDERSHOP_EVENT, &serving)) && serving;
+}
+
+/* A reader that fails between what it has read, what it has committed and what it tells begins again behind what it has
+ * told. */
+static void assert_told_once_in_spite_of(const char *point, const char *action) {
+  struct ids *told = ids_new();
+  struct ordershop_watch *watch = watch_from("0-0", HEADER);
+  read_to_the_end(watch, told);
+  private_shop_arm(shop, ORDERSHOP_EVENT, point, action);
+  new_customer();
+  CU_ASSERT_TRUE(private_shop_await_point(shop, ORDERSHOP_EVENT, point));
+  if (strcmp(action, "kill") == 0) {
+    ordershop_watch_close(watch);
+    private_shop_await_end(shop, ORDERSHOP_EVENT);
+    private_shop_start_service(shop, ORDERSHOP_EVENT);
+    CU_ASSERT_TRUE_FATAL(holds_soon(is_reached, NULL));
+    watch = watch_from(told->texts[told->count - 1], HEADER);
+  }
+  let_it_become_quiet();
+  struct ids *wanted = ids_in_redis();
+  while (told->count < wanted->count) read_to_the_end(watch, told);
+  ordershop_watch_close(watch);
+  assert_same_ids(told, wanted);
+  assert_same_ids(ids_told(""), wanted);
+}
+
+static void an_event_is_told_once_though_the_reader_fails_or_ends_beside_its_commit(void) {
+  static const char *const points[] = {"event.before_index", "event.after_index"};
+  let_it_become_quiet();
+  for (size_t i = 0; i < 2; i++) {
+    assert_told_once_in_spite_of(points[i], "error");
+    assert_told_once_in_spite_of(points[i], "kill");
+  }
 }
 
 static void when_redis_comes_back_nothing_is_missing_and_a_watch_goes_on(void) {
@@ -680,7 +769,8 @@ int main(int argc, char **argv) {
       {"events are read by stream, entity, cause and range", events_are_read_by_stream_entity_cause_and_range},
       {"views tell what they say", views_tell_what_they_say},
       {"wrong requests are refused, and say what is wrong", wrong_requests_are_refused_and_say_what_is_wrong},
-      {"a read after a command includes it", a_read_after_a_command_includes_it},
+      {"a read after a command includes it, whatever is read and written",
+       a_read_after_a_command_includes_it_whatever_is_read_and_written},
       {"an entity at each entry is what the replay says", an_entity_at_each_entry_is_what_the_replay_says},
       {"a mail that was delivered has its body", a_mail_that_was_delivered_has_its_body},
       {"what an order led to is one tree", what_an_order_led_to_is_one_tree},
@@ -695,6 +785,8 @@ int main(int argc, char **argv) {
       {"an index that is gone, torn or of another log is made anew",
        an_index_that_is_gone_torn_or_of_another_log_is_made_anew},
       {"killed at any moment, it goes on where it was", killed_at_any_moment_it_goes_on_where_it_was},
+      {"an event is told once though the reader fails or ends beside its commit",
+       an_event_is_told_once_though_the_reader_fails_or_ends_beside_its_commit},
       {"when Redis comes back nothing is missing, and a watch goes on",
        when_redis_comes_back_nothing_is_missing_and_a_watch_goes_on},
       {"a stream of one's own is found", a_stream_of_ones_own_is_found},
