@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/key_table.h"
 #include "base/message.h"
+#include "consumer/dead_letter_repair.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "rpc/rpc_server.h"
@@ -265,6 +266,14 @@ static void test_failures_that_are_no_refusal_dead_letter_nothing(void) {
   run(outlast_failures);
 }
 
+static bool has_dead_letters(void *wanted) {
+  return private_redis_number(redis, "LLEN watcher_parked:outbox") == *(const int64_t *)wanted;
+}
+
+static bool dead_letters_are(struct context *context, int64_t wanted) {
+  return eventually(context, has_dead_letters, &wanted);
+}
+
 /* The third event's mail is refused. */
 static void dead_letter_refused(struct context *context) {
   struct peer peer = {0};
@@ -290,6 +299,57 @@ static void dead_letter_refused(struct context *context) {
 
 static void test_refused_message_is_dead_lettered_alone(void) {
   run(dead_letter_refused);
+}
+
+static bool no_retry_is_left(void *argument) {
+  (void)argument;
+  return private_redis_number(redis, "EXISTS watcher_parked_retries") == 0;
+}
+
+static bool nothing_is_registered(void *argument) {
+  (void)argument;
+  return private_redis_number(redis, "EXISTS watcher_parked_lists watcher_parked_keys") == 0;
+}
+
+static void ask_retry(struct watcher *watcher, struct context *context) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena);
+  redis_add_text(&keys, "outbox");
+  const struct operation operation = {.by = "ada", .action = "retry", .subject = "outbox", .id = "", .reason = ""};
+  CU_ASSERT_TRUE(status_is_ok(dead_letters_ask_retry(watcher->store, context, &keys, &operation)));
+  CU_ASSERT_TRUE(eventually(context, no_retry_is_left, NULL));
+}
+
+/* First the peer refuses it again, then it takes it. */
+static void retry_a_message(struct context *context) {
+  struct peer peer = {0};
+  peer_open(&peer, context, 0);
+  struct watcher watcher = start(context, rpc_server_port(peer.server));
+  peer.failure = STATUS_INVALID_ARGUMENT;
+  watcher_append(watcher.store, context, "customer_created", "a", 0, 3, "mail");
+  CU_ASSERT_TRUE(dead_letters_are(context, 3));
+  struct dead_letter_sight *sights;
+  size_t count;
+  CU_ASSERT_TRUE(status_is_ok(dead_letters_read(watcher.store, context, "outbox", 0, 10, &sights, &count)));
+  CU_ASSERT_EQUAL_FATAL(count, 3);
+  CU_ASSERT_STRING_EQUAL(sights[0].note.reason, "as set");
+  CU_ASSERT_EQUAL(sights[0].note.attempts, 1);
+  CU_ASSERT_PTR_NULL(sights[0].event.stream);
+  ask_retry(&watcher, context);
+  CU_ASSERT_TRUE(dead_letters_are(context, 3));
+  CU_ASSERT_TRUE(outbox_empties(context));
+  peer.failure = STATUS_OK;
+  ask_retry(&watcher, context);
+  CU_ASSERT_TRUE(takes(context, &peer, 3));
+  CU_ASSERT_EQUAL(peer.out_of_order, 0);
+  CU_ASSERT_TRUE(outbox_empties(context));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS watcher_parked:outbox watcher_parked_notes"), 0);
+  CU_ASSERT_TRUE(eventually(context, nothing_is_registered, NULL));
+  watcher_stop(&watcher);
+  peer_close(&peer);
+}
+
+static void test_refused_messages_are_retried(void) {
+  run(retry_a_message);
 }
 
 static void dead_letter_undecodable(struct context *context) {
@@ -463,6 +523,7 @@ int main(int argc, char **argv) {
       {"the peer may be away, and local effects don't wait", test_peer_may_be_away},
       {"failures that are no refusal dead-letter nothing", test_failures_that_are_no_refusal_dead_letter_nothing},
       {"a refused message is dead-lettered alone", test_refused_message_is_dead_lettered_alone},
+      {"messages that were refused are delivered when they are retried, in order", test_refused_messages_are_retried},
       {"an undecodable message is dead-lettered", test_undecodable_message_is_dead_lettered},
       {"restarts lose no message", test_restarts_lose_no_message},
       {"an answer that comes under a later lease removes nothing", test_answer_under_a_later_lease_removes_nothing},

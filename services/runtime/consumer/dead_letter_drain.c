@@ -20,6 +20,7 @@ struct drain {
   const struct batch_parts *parts;
   struct context context;  /* of a step */
   const char *key, *by;    /* of the present retry */
+  size_t left;             /* messages still to be put back; 0 means not counted yet */
   char run[ENTRY_ID_SIZE]; /* the one that a run handler has handled, and should have taken off; "" means none */
 };
 
@@ -135,7 +136,7 @@ static coroutine_fn struct status handle_first(struct drain *drain) {
 static struct redis_arguments first_messages(const struct drain *drain, const struct redis_reply *lines) {
   struct redis_arguments messages = redis_arguments_empty(drain->context.arena);
   size_t bytes = 0;
-  for (size_t i = 0; i < lines->count; i++) {
+  for (size_t i = 0; i < lines->count && i < drain->left; i++) {
     bytes += lines->elements[i]->size;
     if (i > 0 && bytes > MESSAGES_BYTES) break;
     redis_add_bytes(&messages, lines->elements[i]->text, lines->elements[i]->size);
@@ -143,6 +144,8 @@ static struct redis_arguments first_messages(const struct drain *drain, const st
   return messages;
 }
 
+/* The retry ends with the last of the messages that were there when it began: what the peer refuses again comes behind
+ * them, and stays. */
 static coroutine_fn struct status put_back(struct drain *drain, const struct redis_reply *lines) {
   const struct batch_parts *parts = drain->parts;
   struct arena *arena = drain->context.arena;
@@ -155,20 +158,36 @@ static coroutine_fn struct status put_back(struct drain *drain, const struct red
     transaction_remove_field(&transaction, dead_letters_notes_key(parts->store, arena), letter.id);
   }
   transaction_push(&transaction, outbox_key(parts->store, arena), &messages);
+  bool ends = messages.count == drain->left;
+  if (ends) dead_letters_end_retry(&transaction, drain->key);
   struct outbox_list *list = outbox_known(parts->outbox);
   uint64_t knowledge = outbox_list_push(list);
   bool done = false;
   struct status status = commit(drain, &transaction, &done);
   outbox_list_pushed(list, knowledge, status_is_ok(status) && done, &messages);
   outbox_wake(parts->outbox);
+  if (!status_is_ok(status) || !done) return status;
+  drain->left -= messages.count;
+  if (ends) dead_letters_retry_ended(parts->dead_letters, drain->key);
+  return status;
+}
+
+static coroutine_fn struct status count_messages(struct drain *drain) {
+  struct redis_arguments length = redis_command_of(drain->context.arena, "LLEN", list_key(drain), NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(drain->parts->store->commands, &drain->context, &length, &reply);
+  if (status_is_ok(status)) drain->left = (size_t)redis_reply_number(reply, 0);
   return status;
 }
 
 static coroutine_fn struct status put_back_first(struct drain *drain) {
+  struct status status = drain->left == 0 ? count_messages(drain) : status_ok();
+  if (!status_is_ok(status)) return status;
+  if (drain->left == 0) return free_key(drain);
   struct redis_arguments range = redis_command_of(drain->context.arena, "LRANGE", list_key(drain), "0", NULL);
   redis_add_number(&range, MESSAGES - 1);
   const struct redis_reply *lines;
-  struct status status = redis_command(drain->parts->store->commands, &drain->context, &range, &lines);
+  status = redis_command(drain->parts->store->commands, &drain->context, &range, &lines);
   if (!status_is_ok(status)) return status;
   return lines->count == 0 ? free_key(drain) : put_back(drain, lines);
 }

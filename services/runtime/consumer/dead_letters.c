@@ -115,6 +115,7 @@ static coroutine_fn struct status look_at_list(struct loading *loading, const ch
   if (!status_is_ok(status)) return status;
   int64_t events = redis_reply_number(reply, 0);
   if (events == 0) return unregister_list(loading, key);
+  if (strcmp(key, DEAD_LETTERS_OUTBOX) == 0) return status; /* which never is held */
   *key_table_at(letters->left, key) = letters;
   if (!key_table_find(loading->told, key)) {
     log_event(LOG_WARN, "a key goes on, though it has dead letters", "key", key, "events", log_number(events), NULL);
@@ -127,7 +128,7 @@ static coroutine_fn struct status look_at_lists(struct loading *loading) {
   size_t looked = 0;
   for (size_t i = 0; i < loading->lists->count && looked < LOOKED_AT && status_is_ok(status); i++) {
     const char *key = redis_reply_text(redis_reply_at(loading->lists, i));
-    if (dead_letters_holds(loading->letters, key) || strcmp(key, DEAD_LETTERS_OUTBOX) == 0) continue;
+    if (dead_letters_holds(loading->letters, key)) continue;
     looked++;
     status = look_at_list(loading, key);
   }
