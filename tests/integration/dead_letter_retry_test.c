@@ -374,7 +374,7 @@ static void test_operations_are_bounded(void) {
 
 /* ---- processes that end ----------------------------------------------------------------------------------------- */
 
-enum { KEYS = 20, LETTERS = 10 }; /* of each key */
+enum { KEYS = 20, LETTERS = 10 /* of each key */, KILLS_MAX = 30 };
 
 static void append_to_keys(struct context *context) {
   struct event_store *store;
@@ -427,7 +427,9 @@ static bool is_drained_in_order(const struct redis_reply *letters, const struct 
   size_t next = 0;
   for (size_t i = 0; i < made->count; i++) {
     for (size_t j = 0; j < letters->count; j++) {
-      if (!strstr(letters->elements[j]->text, made->elements[i]->text)) continue;
+      char word[ENTRY_ID_SIZE + 2];
+      snprintf(word, sizeof(word), " %s ", made->elements[i]->text);
+      if (!strstr(letters->elements[j]->text, word)) continue;
       if (j != next++) return false;
     }
   }
@@ -446,7 +448,7 @@ static void kill_while_it_drains(bool by_runs) {
   }
   int64_t end_us = patience_end_us();
   int kills = 0;
-  for (; effects() < KEYS * LETTERS && clock_monotonic_us() < end_us; kills++) {
+  for (; kills < KILLS_MAX && effects() < KEYS * LETTERS; kills++) {
     process = kill_one(process, &watcher_options, end_us);
   }
   while (!no_retry_is_left(NULL) && clock_monotonic_us() < end_us) usleep(2000);
