@@ -81,12 +81,15 @@ static struct kept_file *open_file(struct keeping *keeping, int number) {
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
-/* Returns what follows the package in a full name ("Note.Line" of "note.v1.Note.Line"); NULL if it is of another
+/* Gives what follows the package in a full name ("Note.Line" of "note.v1.Note.Line"). Returns false if it is of another
  * package. */
-static const char *within_package(const file_proto *file, const char *name) {
+static bool within_package(const file_proto *file, const char *name, const char **ret_path) {
   size_t size = file->package ? strlen(file->package) : 0;
-  if (size == 0) return name;
-  return strncmp(name, file->package, size) == 0 && name[size] == '.' ? name + size + 1 : NULL;
+  *ret_path = name;
+  if (size == 0) return true;
+  if (strncmp(name, file->package, size) != 0 || name[size] != '.') return false;
+  *ret_path = name + size + 1;
+  return true;
 }
 
 /* Returns whether the first part of `path` is that name. */
@@ -133,8 +136,9 @@ static bool keep_enum(struct kept_file *kept, const char *path) {
 static void keep_type(struct keeping *keeping, int from, const char *name) {
   int number = descriptor_index_symbol(keeping->index, name);
   struct kept_file *kept = number < 0 ? NULL : open_file(keeping, number);
-  const char *path = kept ? within_package(kept->file, name) : NULL;
-  bool is_kept = path && (keep_message(keeping, kept, number, path) || keep_enum(kept, path));
+  const char *path;
+  bool is_kept = kept && within_package(kept->file, name, &path) &&
+                 (keep_message(keeping, kept, number, path) || keep_enum(kept, path));
   if (!is_kept && !keeping->missing) keeping->missing = name;
   if (is_kept && from >= 0 && from != number) keeping->files[from].imports[number] = true;
 }
@@ -263,9 +267,9 @@ static void find_in(const Google__Protobuf__FileDescriptorSet *set, const char *
   *ret_enum = NULL;
   for (size_t i = 0; i < set->n_file && !*ret_message && !*ret_enum; i++) {
     const file_proto *file = set->file[i];
-    const char *path = within_package(file, name);
+    const char *path;
     struct scope scope = {file->n_message_type, file->n_enum_type, file->message_type, file->enum_type};
-    if (path) find(scope, path, ret_message, ret_enum);
+    if (within_package(file, name, &path)) find(scope, path, ret_message, ret_enum);
   }
 }
 
