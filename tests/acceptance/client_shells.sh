@@ -69,7 +69,7 @@ completion_is_silent_without_a_shop() {
 # --- Manual pages ---
 
 manual_has_every_command() {
-  ordershop __manual | sed 's/\\\\//g' >"$shop_folder/ordershop.1"
+  ordershop __manual | sed 's/\\//g' >"$shop_folder/ordershop.1"
   local noun verb
   while read -r noun; do
     for verb in $(ordershop __complete -- "$noun" '' | cut -f 1); do

@@ -48,12 +48,12 @@ new_customer() { # new_customer NAME: prints his id when he is welcomed
 order() { client order create --customer "$1" --product "$product" --quiet; } # order CUSTOMER
 
 waits() { # waits CUSTOMER COUNT: so many events wait behind the first dead letter
-  letters list crm --json | grep -q "\"key\":\"$1\".*\"waiting\":\"$2\""
+  letters list crm --json | grep "\"key\":\"$1\".*\"waiting\":\"$2\"" >/dev/null
 }
 
-first_id() { letters show crm "$1" --json | head -n 1 | sed -n 's/^{"id":"\([^"]*\)".*/\1/p'; } # first_id CUSTOMER
+first_id() { letters show crm "$1" --json | sed -n '1s/^{"id":"\([^"]*\)".*/\1/p'; } # first_id CUSTOMER
 
-first_order() { letters show crm "$1" --json | head -n 1 | sed -n 's/.*"customerId":"\([^"]*\)".*/\1/p'; }
+first_order() { letters show crm "$1" --json | sed -n '1s/.*"customerId":"\([^"]*\)".*/\1/p'; }
 
 mails_to() { client mail list --to "$1@example.com" --all --json | wc -l; }
 has_mails() { [ "$(mails_to "$1")" = "$2" ]; } # has_mails NAME COUNT

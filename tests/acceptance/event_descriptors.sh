@@ -23,7 +23,7 @@ written() { redis --raw hget "$1_descriptors" written; }
 every_entity_is_described() {
   local entity
   for entity in customer product inventory order billing interaction mail; do
-    written "$entity" | grep -qE "^0-0 [0-9a-f-]{36} ordershop\.v1\.[A-Z][a-z]+$" || { echo "$entity is not" && return 1; }
+    written "$entity" | grep -E "^0-0 [0-9a-f-]{36} ordershop\.v1\.[A-Z][a-z]+$" >/dev/null || { echo "$entity is not" && return 1; }
     [ "$(redis hlen "${entity}_descriptors")" -ge 2 ] || return 1
   done
 }
@@ -32,7 +32,7 @@ no_right_was_missing() { [ -z "$(redis acl log | tee /dev/stderr)" ]; }
 
 may_read_them() { # may_read_them USER
   redis --user "$1" --pass "$(cat "$shop_folder/users/$1.password")" --no-auth-warning hget interaction_descriptors written |
-    grep -q ordershop.v1.Interaction
+    grep ordershop.v1.Interaction >/dev/null
 }
 
 stays_as_it_is() { # across a restart
@@ -50,7 +50,7 @@ killed_on_the_way_it_starts_again() {
   service_start product
   await_end product 60
   fail_point_was_hit product descriptors_written && [ "$(redis hexists product_descriptors versions)" = 0 ] &&
-    written product | grep -q Product || return 1
+    written product | grep Product >/dev/null || return 1
   service_start product
   wait_for_serving product
   [ "$(redis hexists product_descriptors versions)" = 1 ] && [ "$(written product | grep -c .)" = 1 ]
@@ -62,7 +62,7 @@ had_another_field() {
     local set, count = string.gsub(redis.call('HGET', KEYS[1], hash), 'email', 'phone')
     redis.call('HSET', KEYS[1], 'former', set, 'written', '0-0 former ordershop.v1.Customer\n')
     redis.call('HDEL', KEYS[1], 'versions')
-    return count" 1 customer_descriptors | grep -qx 2
+    return count" 1 customer_descriptors | grep -x 2 >/dev/null
 }
 
 refuses_to_start() {
@@ -78,13 +78,13 @@ refuses_to_start() {
 accept() {
   local words
   read -ra words <<<"$(grep -o 'HSET customer_descriptors accepted .*' "$(log_of customer)")"
-  redis --user customer --pass "$(cat "$shop_folder/users/customer.password")" --no-auth-warning "${words[@]}" | grep -qx 1
+  redis --user customer --pass "$(cat "$shop_folder/users/customer.password")" --no-auth-warning "${words[@]}" | grep -x 1 >/dev/null
 }
 
 starts_and_marks_it() {
   service_start customer
   wait_for_serving customer
-  written customer | tail -n 2 | grep -qE '^[0-9]+-[0-9]+ [0-9a-f-]{36} ordershop\.v1\.Customer anew$'
+  written customer | tail -n 2 | grep -E '^[0-9]+-[0-9]+ [0-9a-f-]{36} ordershop\.v1\.Customer anew$' >/dev/null
 }
 
 # An event of a service that the shop knows nothing of, and that doesn't run: its entity is a customer by another name.

@@ -230,7 +230,7 @@ static struct reading read_next(struct rpc_client_stream *stream, struct context
 static int next_health(struct rpc_client_stream *stream, struct context *context) {
   struct reading reading = read_next(stream, context);
   CU_ASSERT_PTR_NOT_NULL_FATAL(reading.message);
-  return ((const health_response *)reading.message)->status;
+  return (int)((const health_response *)reading.message)->status;
 }
 
 /* Returns whether the server has no call any more. */
