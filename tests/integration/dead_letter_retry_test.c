@@ -374,7 +374,7 @@ static void test_operations_are_bounded(void) {
 
 /* ---- processes that end ----------------------------------------------------------------------------------------- */
 
-enum { KEYS = 20, LETTERS = 10 /* of each key */, KILLS_MAX = 30 };
+enum { KEYS = 20, LETTERS = 10 /* of each key */, KILLS_MAX = 30, KILLING_US = 8 * 1000 * 1000 };
 
 static void append_to_keys(struct context *context) {
   struct event_store *store;
@@ -446,13 +446,14 @@ static void kill_while_it_drains(bool by_runs) {
     letters[i] = private_redis_reply(redis, arena, "LRANGE watcher_parked:%s 0 -1", key_name(i));
     private_redis_command(redis, "HSET watcher_parked_retries %s ada", key_name(i));
   }
-  int64_t end_us = patience_end_us();
+  int64_t killing_until_us = clock_monotonic_us() + KILLING_US;
   int kills = 0;
-  for (; kills < KILLS_MAX && effects() < KEYS * LETTERS; kills++) {
-    process = kill_one(process, &watcher_options, end_us);
+  for (; kills < KILLS_MAX && effects() < KEYS * LETTERS && clock_monotonic_us() < killing_until_us; kills++) {
+    process = kill_one(process, &watcher_options, patience_end_us());
   }
-  while (!no_retry_is_left(NULL) && clock_monotonic_us() < end_us) usleep(2000);
   printf("[%d kills] ", kills);
+  int64_t end_us = patience_end_us();
+  while (!no_retry_is_left(NULL) && clock_monotonic_us() < end_us) usleep(2000);
   const struct redis_reply *made = private_redis_reply(redis, arena, "LRANGE watcher_effects 0 -1");
   CU_ASSERT_EQUAL(made->count, KEYS * LETTERS);
   for (int i = 0; i < KEYS; i++) CU_ASSERT_TRUE(is_drained_in_order(letters[i], made));

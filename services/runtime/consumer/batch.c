@@ -96,9 +96,10 @@ static bool add_positions(struct batch *batch, size_t end) {
 /* A dead letter is taken off together with its effects. Now that it can be decoded its key may be another one, which
  * must be free. */
 static void add_retried(struct batch *batch, size_t end) {
+  if (batch->begun == end) return; /* a run handler has taken it off */
   struct arena *arena = batch->context.arena;
   const struct batch_event *slot = batch->events[batch->begun];
-  if (batch->begun == end || slot->fault) return;
+  if (slot->fault) return;
   dead_letter_take(work_transaction(batch->work), batch->retried);
   if (strcmp(slot->key, batch->retried->key) == 0) return;
   struct redis_arguments held = redis_arguments_empty(arena), free = redis_arguments_empty(arena);
