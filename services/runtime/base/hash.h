@@ -7,11 +7,16 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Returns the FNV-1a hash, 64 bits (draft-eastlake-fnv). */
-static inline uint64_t hash_text(const char *text) {
-  uint64_t hash = UINT64_C(14695981039346656037);
-  for (const unsigned char *c = (const unsigned char *)text; *c; c++) hash = (hash ^ *c) * UINT64_C(1099511628211);
+/* The FNV-1a hash, 64 bits (draft-eastlake-fnv), of a text that comes in pieces: begin with HASH_OF_NOTHING. */
+#define HASH_OF_NOTHING UINT64_C(14695981039346656037)
+static inline uint64_t hash_more(uint64_t hash, const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) hash = (hash ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
   return hash;
+}
+
+/* Returns that of a whole text. */
+static inline uint64_t hash_text(const char *text) {
+  return hash_more(HASH_OF_NOTHING, text, strlen(text));
 }
 
 /* Returns a hash of bytes, eight of them at a time; it depends on the byte order. */

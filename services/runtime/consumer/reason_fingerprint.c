@@ -7,13 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char WORD_ENDS[] = " \t\n\"'(),;:=<>[]{}";
+#include "base/hash.h"
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash_more(uint64_t hash, const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++) hash = (hash ^ (unsigned char)text[i]) * UINT64_C(1099511628211);
-  return hash;
-}
+static const char WORD_ENDS[] = " \t\n\"'(),;:=<>[]{}";
 
 /* Returns whether the word tells one case from another. */
 static bool is_particular(const char *word, size_t size) {
@@ -23,14 +19,14 @@ static bool is_particular(const char *word, size_t size) {
   return false;
 }
 
-/* How long the quoted text is that begins here, with its quotes; 0 if none does. */
+/* Returns how long the quoted text is that begins here, with its quotes; 0 if none does. */
 static size_t quoted_size(const char *text) {
   const char *end = *text == '"' ? strchr(text + 1, '"') : NULL;
   return end ? (size_t)(end - text) + 1 : 0;
 }
 
 void reason_fingerprint(const char *reason, char ret_fingerprint[static FINGERPRINT_SIZE]) {
-  uint64_t hash = UINT64_C(14695981039346656037);
+  uint64_t hash = HASH_OF_NOTHING;
   for (size_t size; *reason; reason += size) {
     size = quoted_size(reason);
     bool particular = size > 0;

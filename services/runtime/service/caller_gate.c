@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "service/service.h"
+
 static bool is_listed(const char *callers, const char *name) {
   size_t size = strlen(name);
   for (const char *at = callers; *at; at += strcspn(at, ",")) {

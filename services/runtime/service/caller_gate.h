@@ -7,14 +7,11 @@
 /* Returns whether the service is for other services only: its package is "....internal.v1". */
 bool is_internal(const ProtobufCServiceDescriptor *service);
 
-/* The flag of an rpc_method that only operators may call, because it changes how the service is run. */
-#define METHOD_FOR_OPERATORS 4u
-
 /* Names, separated by commas, of which the caller's certificate must bear one after the brand's identity prefix. NULL
  * means that everybody may call. */
 struct gate_callers {
   const char *internal;  /* methods in an internal package ("....internal.v1") */
-  const char *operators; /* methods with METHOD_FOR_OPERATORS */
+  const char *operators; /* methods with METHOD_FOR_OPERATORS (service.h) */
 };
 
 /* Runs before a handler. Errors: PERMISSION_DENIED (CALLER_NOT_ALLOWED). */

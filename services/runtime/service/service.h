@@ -30,16 +30,20 @@
 #define SERVICE_VIEWS 8
 #define SERVICE_PEERS 4
 
-/* Flags of an rpc_method, about calls with `<brand>-after`.
+/* Flags of an rpc_method. The first two are about calls with `<brand>-after`.
  *
  * METHOD_READS_VIEWS: it reads the service's views. A call waits until they have seen that position.
  *
  * METHOD_RETRIED_WHEN_CAUGHT_UP: events that the service has not handled yet could turn a refusal into a success, but
  * never a success into a refusal. A call does not wait; but if its handler refuses with FAILED_PRECONDITION, it waits
  * until the service has handled everything up to that position, and the handler runs once more: it must be safe to do
- * twice what the handler does before it refuses. */
+ * twice what the handler does before it refuses.
+ *
+ * METHOD_FOR_OPERATORS: it changes how the service is run. With mutual TLS only the identities in <BRAND>_OPERATORS may
+ * call it; others get PERMISSION_DENIED (CALLER_NOT_ALLOWED). */
 #define METHOD_READS_VIEWS 1u
 #define METHOD_RETRIED_WHEN_CAUGHT_UP 2u
+#define METHOD_FOR_OPERATORS 4u
 
 struct service;
 
