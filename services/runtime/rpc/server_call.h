@@ -72,6 +72,7 @@ struct rpc_server {
   size_t line_bytes; /* of the requests of those that wait for their turn */
   bool draining;
   size_t arrived;             /* calls since the start */
+  size_t arrived_before;      /* of them, when the drain began */
   atomic_size_t begun;        /* calls that gRPC has begun to read since the drain began */
   atomic_bool refusing;       /* calls that it begins to read from now on are refused */
   bool stopped;               /* gRPC's side of the shutdown is done */

@@ -7,7 +7,7 @@
 
 enum {
   LOOK_US = 1000,      /* between two looks whether a call is half read */
-  LOOKS_MIN = 10,      /* to know the difference that means none */
+  LOOKS_EQUAL = 10,    /* that show the highest difference, to know that it means none */
   LOOKS_MAX = 100,     /* a client may have begun a call and say no more */
   CANCEL_US = 1000000, /* how long cancelled calls are waited for */
   CLOSE_US = 300000,   /* and connections without calls: a client that is asleep does not hear the GOAWAY */
@@ -18,14 +18,16 @@ enum {
 typedef void process_metadata(void *state, grpc_auth_context *context, const grpc_metadata *metadata, size_t count,
                               grpc_process_auth_metadata_done_cb done, void *user);
 
+/* A call is counted before it is refused, so that whoever has set `refusing` and then reads `begun` misses none. */
 static void inspect(void *state, grpc_auth_context *context, const grpc_metadata *metadata, size_t count,
                     grpc_process_auth_metadata_done_cb done, void *user) {
   struct rpc_server *server = state;
   (void)context, (void)metadata, (void)count;
+  atomic_fetch_add(&server->begun, 1);
   if (atomic_load(&server->refusing)) {
+    atomic_fetch_sub(&server->begun, 1);
     done(user, NULL, 0, NULL, 0, GRPC_STATUS_UNAVAILABLE, "The server is shutting down.");
   } else {
-    atomic_fetch_add(&server->begun, 1);
     done(user, NULL, 0, NULL, 0, GRPC_STATUS_OK, NULL);
   }
 }
@@ -43,15 +45,37 @@ void server_drain_prepare(struct rpc_server *server, grpc_server_credentials *cr
 }
 
 /* Of the number of calls that have arrived, less those that have begun since the hook was set, only changes mean
- * something: it is at its highest when no call is half read. Returns at such a moment, at the latest at the deadline.
- */
-static coroutine_fn void wait_until_none_is_half_read(struct rpc_server *server, int64_t deadline_us) {
-  int64_t highest = INT64_MIN;
-  for (int looks = 0; looks < LOOKS_MAX && clock_monotonic_us() < deadline_us; looks++) {
+ * something: it is at its highest when no call is half read. */
+static int64_t arrived_less_begun(const struct rpc_server *server) {
+  return (int64_t)server->arrived - (int64_t)atomic_load(&server->begun);
+}
+
+/* Returns the difference that means that no call is half read, at a moment at which it is so, at the latest at the
+ * deadline. It is what had arrived when the hook was set, and more if calls were half read then. A call that one of
+ * gRPC's own threads reads may stand still for all of these looks, but not without having lowered the difference. */
+static coroutine_fn int64_t find_difference_of_none(struct rpc_server *server, int64_t deadline_us) {
+  int64_t highest = (int64_t)server->arrived_before;
+  int equal = 0;
+  for (int looks = 0; looks < LOOKS_MAX && equal < LOOKS_EQUAL && clock_monotonic_us() < deadline_us; looks++) {
     coroutine_sleep(LOOK_US, deadline_us);
-    int64_t difference = (int64_t)server->arrived - (int64_t)atomic_load(&server->begun);
-    if (difference > highest) highest = difference;
-    if (looks >= LOOKS_MIN && difference == highest) return;
+    int64_t difference = arrived_less_begun(server);
+    if (difference > highest) {
+      highest = difference;
+      equal = 0;
+    }
+    if (difference == highest) equal++;
+  }
+  return highest;
+}
+
+/* A call may have begun since it was known that there is none, for this thread may have had to wait for its processor.
+ * So from a moment on all calls that begin are refused, and the last one that began before it is waited for. */
+static coroutine_fn void refuse_and_wait_until_none_is_half_read(struct rpc_server *server, int64_t deadline_us) {
+  int64_t none = find_difference_of_none(server, deadline_us);
+  atomic_store(&server->refusing, true);
+  for (int looks = 0; looks < LOOKS_MAX && arrived_less_begun(server) < none; looks++) {
+    if (clock_monotonic_us() >= deadline_us) return;
+    coroutine_sleep(LOOK_US, deadline_us);
   }
 }
 
@@ -62,6 +86,7 @@ static void begin_drain(void *argument) {
   server->draining = true;
   listener_close(server->listener);
   server->listener = NULL;
+  server->arrived_before = server->arrived;
   set_hook(server, inspect);
 }
 
@@ -96,7 +121,7 @@ coroutine_fn void rpc_server_drain(struct rpc_server *server, int64_t grace_ms) 
   int64_t deadline_us = clock_monotonic_us() + grace_ms * 1000;
   coroutine_on_loop_stack(begin_drain, server);
   stream_calls_end(server);
-  wait_until_none_is_half_read(server, deadline_us);
+  refuse_and_wait_until_none_is_half_read(server, deadline_us);
   coroutine_on_loop_stack(begin_shutdown, server);
   if (wait_for_calls(server, deadline_us)) {
     int64_t close_us = clock_monotonic_us() + CLOSE_US;

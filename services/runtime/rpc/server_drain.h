@@ -9,7 +9,7 @@
  *
  * gRPC's shutdown ends the calls that it has begun to read, and not yet handed over, with CANCELLED, which no client
  * tries again. So it is called at a moment at which there is none: they are counted where they begin, by a hook that
- * gRPC has for authentication, and where they arrive. A call that begins in spite of it is refused by the same hook,
+ * gRPC has for authentication, and where they arrive. A call that begins from then on is refused by the same hook,
  * and one that gRPC doesn't read any more ends with its connection: both are UNAVAILABLE. For rpc/rpc_server.c.
  * Threads: the loop's. */
 #pragma once
