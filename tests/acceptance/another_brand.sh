@@ -48,7 +48,7 @@ service_starts_by_its_own_variables() {
 }
 
 writes_and_reads() { [ "$("$build/notebook-note_client" "127.0.0.1:$(spare_port)" hello)" = 'hello 1' ]; }
-counts_its_own_event() { wait_until 30 [ "$(redis hexists note_counts hello)" = 1 ]; }
+note_is_counted() { [ "$(redis hexists note_counts hello)" = 1 ]; }
 
 # call METHOD BYTES [HEADER]: what a plain HTTP/2 client sees of a call: headers, trailers, and the error's details decoded
 call() {
@@ -122,7 +122,7 @@ shop_prepare
 redis_start
 expect "it is configured by its own variables alone" service_starts_by_its_own_variables
 expect "its own client writes and reads" writes_and_reads
-expect "it handles its own event" counts_its_own_event
+expect "it handles its own event" wait_until 30 note_is_counted
 expect "the position of a command is told under its own key" tells_its_position
 expect "an error is of its own domain" error_is_of_its_domain
 expect "a position is awaited under its own key alone" position_is_read_under_its_key
