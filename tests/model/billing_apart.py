@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The claim of an order for its billing (billing_claim.py) where billings and orders lie in two Redises, each with a log and a
-clock of its own (docs/scale.md, "What each service with a Redis of its own would need").
+clock of its own (docs/scale.md, "With a Redis for each service").
 
 An order is claimed in the orders' Redis, and billed in the billings' Redis before the claim's expiry, a log time of the
 billings'. The order service's consumer asks the billings' clock, reads the billings' log to its end, makes claims permanent or

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stock lease (stock_lease.py) where orders and stock lie in two Redises, each with a log and a clock of its own
-(docs/scale.md, "What each service with a Redis of its own would need"), for one order and a stock of 3.
+(docs/scale.md, "With a Redis for each service"), for one order and a stock of 3.
 
 A reservation is made in the stock's Redis, and recorded in the orders' Redis before its expiry, a log time of the orders'.
 Inventory's consumer asks the orders' clock, reads the orders' log to its end, applies it to the stock, and drops what has
