@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a consumer would follow several Redises, each with a log and a clock of its own, as one (docs/scale.md, "With a
-Redis for each service").
+"""How a consumer would follow several Redises, each with a log and a clock of its own, as one
+(docs/scale.md, "With a Redis for each service").
 
 Events are appended in two Redises, some because of an event in the other one. An entry gets the next log time of its Redis'
 clock, or a later one: a server's clock that steps back or stands still gives the next one, one that runs ahead a later one.
