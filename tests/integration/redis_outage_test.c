@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "captured_log.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
@@ -59,40 +60,6 @@ static bool reason_becomes(const struct redis *redis, const struct context *cont
   return true;
 }
 
-/* ---- the log: standard error goes to a file while a test looks at it ----------------------------------------------
- */
-
-static int stderr_before;
-static char log_path[] = "/tmp/redis_outage_log.XXXXXX";
-
-static void capture_log(void) {
-  strcpy(log_path + strlen(log_path) - 6, "XXXXXX");
-  int file = mkstemp(log_path);
-  CU_ASSERT_FATAL(file >= 0);
-  stderr_before = dup(STDERR_FILENO);
-  dup2(file, STDERR_FILENO);
-  close(file);
-}
-
-static const char *captured_log(struct arena *arena) {
-  dup2(stderr_before, STDERR_FILENO);
-  close(stderr_before);
-  FILE *file = fopen(log_path, "r");
-  CU_ASSERT_FATAL(file != NULL);
-  char *text = arena_calloc(arena, 1, 64 * 1024);
-  size_t size = fread(text, 1, 64 * 1024 - 1, file);
-  text[size] = '\0';
-  fclose(file);
-  unlink(log_path);
-  return text;
-}
-
-static int count(const char *text, const char *part) {
-  int found = 0;
-  for (; (text = strstr(text, part)); text++) found++;
-  return found;
-}
-
 /* ---- name resolution: this program's getaddrinfo stands before the C library's -------------------------------------
  */
 
@@ -116,17 +83,17 @@ static void name_unknown_for_a_while(struct context *context) {
   resolutions = 0;
   failing_resolutions = 3;
   const char *url = arena_printf(context->arena, "redis://flaky.test:%d", private_redis_port(server));
-  capture_log();
+  captured_log_begin();
   struct redis *redis = open_with(context, (struct redis_options){.url = url});
   bool reported = reason_becomes(redis, context, "resolved");
   struct status status = run(redis, context, "PING", NULL);
   bool resolved = status_is_ok(redis_wait_ready(redis, context->deadline_us));
-  const char *log = captured_log(context->arena);
+  const char *log = captured_log_end(context->arena);
   CU_ASSERT(reported);
   CU_ASSERT_STRING_EQUAL(status_reason(status), "REDIS_UNREACHABLE");
   CU_ASSERT(strstr(status.message, "resolved") != NULL);
   CU_ASSERT(resolved && resolutions == 4);
-  CU_ASSERT(count(log, "redis is away") == 1 && count(log, "redis is back") == 1);
+  CU_ASSERT(captured_log_count(log, "redis is away") == 1 && captured_log_count(log, "redis is back") == 1);
   redis_close(redis);
 }
 
@@ -168,10 +135,10 @@ static void test_name_again(void) {
 static void second_address(struct context *context) {
   resolutions = failing_resolutions = 0;
   const char *url = arena_printf(context->arena, "redis://flaky.test:%d", private_redis_port(server));
-  capture_log();
+  captured_log_begin();
   struct redis *redis = open_with(context, (struct redis_options){.url = url});
   bool ready = status_is_ok(redis_wait_ready(redis, context->deadline_us));
-  const char *log = captured_log(context->arena);
+  const char *log = captured_log_end(context->arena);
   CU_ASSERT(ready && resolutions == 1);
   CU_ASSERT_STRING_EQUAL(log, "");
   redis_close(redis);
@@ -186,7 +153,7 @@ static void test_second_address(void) {
 static void killed_and_back(struct context *context) {
   struct redis *redis = open_with(context, (struct redis_options){.purpose = "commands"});
   CU_ASSERT_FATAL(status_is_ok(redis_wait_ready(redis, context->deadline_us)));
-  capture_log();
+  captured_log_begin();
   private_redis_kill(server);
   bool lost = becomes_ready(redis, context, false);
   int64_t start_us = clock_monotonic_us();
@@ -196,7 +163,7 @@ static void killed_and_back(struct context *context) {
   private_redis_restart(server);
   bool back = becomes_ready(redis, context, true);
   struct status after = run(redis, context, "PING", NULL);
-  const char *log = captured_log(context->arena);
+  const char *log = captured_log_end(context->arena);
 
   CU_ASSERT(lost && back);
   CU_ASSERT(status.code == STATUS_UNAVAILABLE);
@@ -204,8 +171,8 @@ static void killed_and_back(struct context *context) {
   CU_ASSERT(took_us < at_once_us());
   CU_ASSERT(status_is_ok(after));
   CU_ASSERT(redis_generation(redis) == 2);
-  CU_ASSERT(count(log, "redis is away") == 1 && count(log, "redis is back") == 1);
-  CU_ASSERT(count(log, "\n") == 2);
+  CU_ASSERT(captured_log_count(log, "redis is away") == 1 && captured_log_count(log, "redis is back") == 1);
+  CU_ASSERT(captured_log_count(log, "\n") == 2);
   redis_close(redis);
 }
 
@@ -238,17 +205,17 @@ static void test_waiting_when_killed(void) {
 
 static void away_at_start(struct context *context) {
   private_redis_kill(server);
-  capture_log();
+  captured_log_begin();
   struct redis *redis = open_with(context, (struct redis_options){0});
   struct status early = redis_wait_ready(redis, clock_monotonic_us() + 200 * US_PER_MS);
   bool has_reason = redis_reason(redis)[0] != '\0';
   private_redis_restart(server);
   struct status status = redis_wait_ready(redis, context->deadline_us);
-  const char *log = captured_log(context->arena);
+  const char *log = captured_log_end(context->arena);
   CU_ASSERT(early.code == STATUS_UNAVAILABLE && has_reason);
   CU_ASSERT(status_is_ok(status));
   CU_ASSERT_STRING_EQUAL(redis_reason(redis), "");
-  CU_ASSERT(count(log, "redis is away") == 1 && count(log, "redis is back") == 1);
+  CU_ASSERT(captured_log_count(log, "redis is away") == 1 && captured_log_count(log, "redis is back") == 1);
   redis_close(redis);
 }
 
@@ -364,7 +331,7 @@ static void test_demoted(void) {
 static void wrong_password(struct context *context) {
   private_redis_command(server, "CONFIG SET requirepass right");
   private_redis_use_password(server, "right");
-  capture_log();
+  captured_log_begin();
   struct redis *without = open_with(context, (struct redis_options){0});
   struct redis *redis = open_with(context, (struct redis_options){.password = "wrong", .purpose = "reads"});
   bool refused = reason_becomes(redis, context, "WRONGPASS") && reason_becomes(without, context, "NOAUTH");
@@ -374,9 +341,9 @@ static void wrong_password(struct context *context) {
   bool welcome = becomes_ready(redis, context, true);
   private_redis_command(server, "CONFIG SET requirepass %s", "");
   private_redis_use_password(server, NULL);
-  const char *log = captured_log(context->arena);
+  const char *log = captured_log_end(context->arena);
   CU_ASSERT(refused && !ready && welcome);
-  CU_ASSERT(count(log, "redis is away") == 2 && count(log, "redis is back") == 1);
+  CU_ASSERT(captured_log_count(log, "redis is away") == 2 && captured_log_count(log, "redis is back") == 1);
   redis_close(redis);
   redis_close(without);
 }

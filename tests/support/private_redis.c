@@ -39,7 +39,7 @@ struct private_redis {
   char folder[64];
   char url[64];
   char *password, *arguments;
-  bool persistent;
+  bool persistent, has_file;
   redisContext *connection; /* of private_redis_command; NULL if there is none */
   char *answer;
 };
@@ -80,7 +80,7 @@ int private_redis_free_ports(int count) {
 
 /* What the server is started with; made before fork, since a fork of a program with threads may not allocate. */
 struct command_line {
-  char port[8], log[96], *more;
+  char port[8], log[96], file[96], *more;
   const char *arguments[MAX_ARGUMENTS];
   int count;
 };
@@ -91,8 +91,7 @@ static void add_argument(struct command_line *line, const char *argument) {
 }
 
 static void fill_command_line(struct command_line *line, const struct private_redis *redis) {
-  const char *const fixed[] = {"redis-server",
-                               "--port",
+  const char *const fixed[] = {"--port",
                                line->port,
                                "--bind",
                                "127.0.0.1",
@@ -116,6 +115,9 @@ static void fill_command_line(struct command_line *line, const struct private_re
     add_argument(line, ORDERSHOP_SOURCE_BUILT "/deploy/redis/mend_log.sh");
     add_argument(line, redis->folder);
   }
+  snprintf(line->file, sizeof line->file, "%s/redis.conf", redis->folder);
+  add_argument(line, "redis-server");
+  if (redis->has_file) add_argument(line, line->file);
   for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) add_argument(line, fixed[i]);
   if (redis->password) {
     add_argument(line, "--requirepass");
@@ -306,6 +308,14 @@ bool private_redis_has_denied(struct private_redis *redis) {
   return strstr(redis->answer, "reason\ncommand") || strstr(redis->answer, "reason\nkey");
 }
 
+static void write_file(struct private_redis *redis, const char *content) {
+  char path[96];
+  snprintf(path, sizeof path, "%s/redis.conf", redis->folder);
+  FILE *file = fopen(path, "w");
+  if (!file || fputs(content, file) < 0 || fclose(file) != 0) fail("can't write a configuration file");
+  redis->has_file = true;
+}
+
 struct private_redis *private_redis_start(const struct private_redis_options *options) {
   struct private_redis *redis = memory_calloc(1, sizeof *redis);
   if (options) {
@@ -315,6 +325,7 @@ struct private_redis *private_redis_start(const struct private_redis_options *op
   }
   strcpy(redis->folder, "/tmp/private_redis.XXXXXX");
   if (!mkdtemp(redis->folder)) fail("mkdtemp");
+  if (options && options->file) write_file(redis, options->file);
   for (int i = 0; i < START_TRIES; i++) {
     redis->port = choose_port();
     snprintf(redis->url, sizeof redis->url, "redis://127.0.0.1:%d/0", redis->port);

@@ -14,10 +14,11 @@
 struct private_redis;
 
 struct private_redis_options {
-  bool persistent;      /* append-only file, synced at every write: survives private_redis_kill */
-  const char *password; /* of the default user; NULL if there is none */
-  const char
-      *arguments; /* more for redis-server, separated by blanks: "--cluster-enabled yes"; NULL if there is none */
+  bool persistent;       /* append-only file, synced at every write: survives private_redis_kill */
+  const char *password;  /* of the default user; NULL if there is none */
+  const char *arguments; /* more for redis-server, by blanks: "--cluster-enabled yes"; NULL if there is none */
+  const char *file; /* content of a configuration file, which the server may write: a sentinel's, for instance, whose
+                       `arguments` begin with --sentinel; NULL if there is none */
 };
 
 /* Starts it and waits until it answers. `options` may be NULL. */

@@ -42,6 +42,10 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
   const struct setting settings[] = {
       {.variable = "ORDERSHOP_REDIS_URL", .target = &options->redis_url, .check = redis_url_check},
       {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE", .kind = SETTING_SECRET, .target = &options->redis_password},
+      {.variable = "ORDERSHOP_REDIS_SENTINEL_USER", .target = &options->sentinel_user},
+      {.variable = "ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE",
+       .kind = SETTING_SECRET,
+       .target = &options->sentinel_password},
       {.variable = "ORDERSHOP_KEY_PREFIX", .target = &options->key_prefix, .fallback = ""},
       {.variable = "ORDERSHOP_HOME", .target = &local.home},
       {.variable = "ORDERSHOP_REDIS_PORT",
@@ -76,15 +80,16 @@ struct status event_redis_explain(struct arena *arena, const struct event_tail_o
   struct redis_url url;
   if (status.code != STATUS_UNAVAILABLE || !status_is_ok(redis_url_parse(arena, options->redis_url, &url)))
     return status;
+  const char *places = redis_url_places(&url, arena);
   if (status_is(status, reason_redis_wrongpass) || status_is(status, reason_redis_noauth)) {
     return status_error(arena, STATUS_UNAUTHENTICATED, reason_redis_login_refused,
-                        "Redis at %s:%d refuses the login: log in as --redis-url redis://operator@HOST:PORT/0 with "
+                        "Redis at %s refuses the login: log in as --redis-url redis://operator@HOST:PORT/0 with "
                         "--redis-password-file FILE (%s)",
-                        url.host, url.port, status.message);
+                        places, status.message);
   }
   return status_with_message(
       status, arena,
-      "Redis doesn't serve at %s:%d (%s): start it (deploy/local/up.sh redis), or say where it is with "
+      "Redis doesn't serve at %s (%s): start it (deploy/local/up.sh redis), or say where it is with "
       "--redis-url and who you are with --redis-password-file",
-      url.host, url.port, status.message);
+      places, status.message);
 }

@@ -163,6 +163,8 @@ struct status event_tail(struct arena *arena, const struct event_tail_options *o
       .options = options, .arena = arena, .loop = loop_new(&loop_options), .reader = stream_reader_new()};
   const struct redis_options redis_options = {.url = options->redis_url,
                                               .password = options->redis_password,
+                                              .sentinel_user = options->sentinel_user,
+                                              .sentinel_password = options->sentinel_password,
                                               .key_prefix = options->key_prefix,
                                               .purpose = "events",
                                               .client_name = "ordershop-events",

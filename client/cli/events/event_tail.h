@@ -9,7 +9,8 @@
 
 struct event_tail_options {
   const char *redis_url;
-  const char *redis_password; /* NULL if there is none */
+  const char *redis_password;                    /* NULL if there is none */
+  const char *sentinel_user, *sentinel_password; /* likewise */
   const char *key_prefix;
   const char *const *streams; /* names without prefix; they need not exist yet */
   size_t stream_count;

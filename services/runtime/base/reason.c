@@ -46,6 +46,7 @@ const char reason_page_token_invalid[] = "PAGE_TOKEN_INVALID";
 const char reason_peer_unreachable[] = "PEER_UNREACHABLE";
 const char reason_position_invalid[] = "POSITION_INVALID";
 const char reason_position_not_reached[] = "POSITION_NOT_REACHED";
+const char reason_redis_ask[] = "REDIS_ASK";
 const char reason_redis_busy[] = "REDIS_BUSY";
 const char reason_redis_busygroup[] = "REDIS_BUSYGROUP";
 const char reason_redis_clusterdown[] = "REDIS_CLUSTERDOWN";
@@ -55,6 +56,7 @@ const char reason_redis_library_exists[] = "REDIS_LIBRARY_EXISTS";
 const char reason_redis_loading[] = "REDIS_LOADING";
 const char reason_redis_masterdown[] = "REDIS_MASTERDOWN";
 const char reason_redis_misconf[] = "REDIS_MISCONF";
+const char reason_redis_moved[] = "REDIS_MOVED";
 const char reason_redis_noauth[] = "REDIS_NOAUTH";
 const char reason_redis_nogroup[] = "REDIS_NOGROUP";
 const char reason_redis_noperm[] = "REDIS_NOPERM";
@@ -118,6 +120,7 @@ const char *const runtime_reasons[] = {
     reason_peer_unreachable,
     reason_position_invalid,
     reason_position_not_reached,
+    reason_redis_ask,
     reason_redis_busy,
     reason_redis_busygroup,
     reason_redis_clusterdown,
@@ -127,6 +130,7 @@ const char *const runtime_reasons[] = {
     reason_redis_loading,
     reason_redis_masterdown,
     reason_redis_misconf,
+    reason_redis_moved,
     reason_redis_noauth,
     reason_redis_nogroup,
     reason_redis_noperm,

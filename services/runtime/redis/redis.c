@@ -11,10 +11,12 @@
 #include "base/plain_format.h"
 #include "redis/redis_private.h"
 #include "redis/redis_server_private.h"
+#include "redis/redis_slot.h"
 
 enum {
   DEFAULT_MAX_PENDING = 10000,
   DEFAULT_CONNECT_TIMEOUT_MS = 2000,
+  ASKING_CONNECT_TIMEOUT_MS = 1000, /* where another server may take over from one that stands still */
   DEFAULT_REPLY_TIMEOUT_MS = 5000,
 };
 
@@ -64,17 +66,31 @@ static int64_t or_default(int64_t value, int64_t fallback) {
   return value > 0 ? value : fallback;
 }
 
+/* Where the server is, and as whom to ask for that. */
+static void set_up_place(struct redis *redis, const struct redis_options *options, const struct redis_url *url) {
+  struct redis_connection *connection = &redis->connection;
+  bool is_single = url->arrangement == REDIS_SINGLE;
+  connection->url = *url;
+  connection->sentinel_user = arena_strdup(redis->arena, options->sentinel_user);
+  connection->sentinel_password = arena_strdup(redis->arena, options->sentinel_password);
+  connection->known = redis->server ? redis_server_known(redis->server) : &redis->known;
+  connection->connect_timeout_ms =
+      or_default(options->connect_timeout_ms, is_single ? DEFAULT_CONNECT_TIMEOUT_MS : ASKING_CONNECT_TIMEOUT_MS);
+  if (url->arrangement != REDIS_CLUSTER) return;
+  connection->slot = redis_slot_of_prefix(redis->key_prefix);
+  if (options->key) connection->key = redis_key(redis, redis->arena, "%s", options->key);
+}
+
 static void set_up_connection(struct redis *redis, const struct redis_options *options, const struct redis_url *url) {
   struct redis_connection *connection = &redis->connection;
   connection->loop = redis->loop;
-  connection->url = *url;
+  set_up_place(redis, options, url);
   connection->password = arena_strdup(redis->arena, options->password);
   connection->purpose = arena_strdup(redis->arena, options->purpose ? options->purpose : "commands");
   connection->quiet = options->quiet;
   connection->identifies = options->server != NULL;
   connection->name =
       arena_printf(redis->arena, "%s-%s", options->client_name ? options->client_name : "client", connection->purpose);
-  connection->connect_timeout_ms = or_default(options->connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT_MS);
   connection->events =
       (struct redis_connection_events){.ready = on_ready, .replica = on_replica, .stopped = on_stopped, .owner = redis};
 }
@@ -94,15 +110,25 @@ static struct redis *redis_new(struct loop *loop, struct arena *arena, const str
   return redis;
 }
 
+/* What can be known of the options without asking anybody. */
+static struct status check_options(struct arena *arena, const struct redis_options *options,
+                                   struct redis_url *ret_url) {
+  struct status status = redis_url_parse(arena, options->url, ret_url);
+  if (!status_is_ok(status)) return status;
+  const char *mistake = redis_prefix_mistake(ret_url, options->key_prefix ? options->key_prefix : "");
+  if (mistake) {
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_redis_url_invalid, "the key prefix %s", mistake);
+  }
+  if (!ret_url->tls) return status;
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_redis_tls_unsupported,
+                      "rediss:// is not possible: this build's hiredis has no TLS");
+}
+
 struct status redis_open(struct loop *loop, struct arena *arena, const struct redis_options *options,
                          struct redis **ret_redis) {
   struct redis_url url;
   struct arena *own = arena_new();
-  struct status status = redis_url_parse(own, options->url, &url);
-  if (status_is_ok(status) && url.tls) {
-    status = status_error(arena, STATUS_INVALID_ARGUMENT, reason_redis_tls_unsupported,
-                          "rediss:// is not possible: this build's hiredis has no TLS");
-  }
+  struct status status = check_options(own, options, &url);
   if (!status_is_ok(status)) {
     status = status_copy(status, arena);
     arena_free(own);

@@ -2,7 +2,8 @@
 /* Redis: one asynchronous connection, shared by all coroutines of the loop.
  *
  * Commands of many coroutines travel in one write at the end of the loop's turn and are answered in order. The
- * connection resolves names anew at every connect, reconnects by itself with backoff (50 ms doubling to 2 s, with
+ * connection asks anew at every connect where the master is (redis_master.h), if sentinels or a cluster tell that, and
+ * what the name's address is, reconnects by itself with backoff (50 ms doubling to 2 s, with
  * jitter) and logs once when it is lost and once when it is back. While it is away, commands are refused at once with
  * UNAVAILABLE (REDIS_UNREACHABLE). A command that may have been executed is never sent again. Several connections
  * serve different purposes, so that a long read never holds up a command; they agree on one server (redis_server.h). A
@@ -27,9 +28,14 @@
 struct redis;
 
 struct redis_options {
-  const char *url;             /* redis://[user@]host[:port][/db]; see redis_url.h */
-  const char *password;        /* NULL if there is none. Never part of the URL, never logged */
-  const char *key_prefix;      /* prepended to every key by redis_key; NULL if there is none */
+  const char *url;               /* redis://[user@]host[:port][/db], or of sentinels or a cluster; see redis_url.h */
+  const char *password;          /* NULL if there is none. Never part of the URL, never logged */
+  const char *sentinel_user;     /* of the sentinels, which have users of their own; NULL means default user */
+  const char *sentinel_password; /* NULL if there is none */
+  const char *key_prefix;      /* prepended to every key by redis_key; NULL if there is none. In a cluster it has a hash
+                                  tag, {...}, so that all keys are in one slot */
+  const char *key;             /* without the prefix: one that the user may GET. In a cluster a server is asked for it
+                                  before it counts as up; NULL means that it isn't */
   const char *purpose;         /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
   const char *client_name;     /* the service's name, for CLIENT SETNAME */
   struct redis_server *server; /* what it has in common with other connections; NULL means nothing */
@@ -42,7 +48,8 @@ struct redis_options {
 };
 
 /* Opens the connection in the background; redis_is_ready tells when it is up. `options` is copied. `arena` is for the
- * status. Errors: INVALID_ARGUMENT (REDIS_URL_INVALID; REDIS_TLS_UNSUPPORTED: rediss:// without hiredis' TLS). */
+ * status. Errors: INVALID_ARGUMENT (REDIS_URL_INVALID, also if the URL is a cluster's and the prefix has no hash tag;
+ * REDIS_TLS_UNSUPPORTED: rediss:// without hiredis' TLS). */
 struct status redis_open(struct loop *loop, struct arena *arena, const struct redis_options *options,
                          struct redis **ret_redis);
 

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "redis/redis_connection.h"
 
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 enum {
   MIN_BACKOFF_MS = 50,
   MAX_BACKOFF_MS = 2000,
-  STEADY_MS = 2000, /* a connection that lasted so long starts the backoff anew when it is lost */
+  MAX_ASKING_BACKOFF_MS = 500, /* another server may have taken over meanwhile */
+  STEADY_MS = 2000,            /* a connection that lasted so long starts the backoff anew when it is lost */
 };
 
 static void start_attempt(struct redis_connection *connection);
@@ -22,31 +23,35 @@ void redis_connection_note(struct redis_connection *connection, const char *reas
   if (*reason) snprintf(connection->reason, sizeof connection->reason, "%s", reason);
 }
 
-static const char *format_address(const struct redis_connection *connection, char *text, size_t size) {
-  snprintf(text, size, strchr(connection->url.host, ':') ? "[%s]:%d" : "%s:%d", connection->url.host,
-           connection->url.port);
-  return text;
+static bool asks_for_the_master(const struct redis_connection *connection) {
+  return connection->url.arrangement != REDIS_SINGLE;
+}
+
+/* Of the server, or of all that could tell it while it is not known. */
+static const char *place_of(const struct redis_connection *connection, struct arena *arena) {
+  if (*connection->host) return redis_address_text(arena, connection->host, connection->port);
+  return redis_url_places(&connection->url, arena);
 }
 
 /* Logs once per outage, whatever the number of attempts. */
 static void log_away(struct redis_connection *connection) {
   if (connection->away) return;
-  char address[300];
+  struct arena *arena = arena_new();
   connection->away = true;
   connection->away_since_us = clock_monotonic_us();
-  log_event(connection->quiet ? LOG_DEBUG : LOG_WARN, "redis is away", "address",
-            format_address(connection, address, sizeof address), "purpose", connection->purpose, "reason",
-            connection->reason, NULL);
+  log_event(connection->quiet ? LOG_DEBUG : LOG_WARN, "redis is away", "address", place_of(connection, arena),
+            "purpose", connection->purpose, "reason", connection->reason, NULL);
+  arena_free(arena);
 }
 
 static void log_back(struct redis_connection *connection) {
   if (!connection->away) return;
-  char address[300];
+  struct arena *arena = arena_new();
   connection->away = false;
   int64_t away_ms = (clock_monotonic_us() - connection->away_since_us) / 1000;
-  log_event(connection->quiet ? LOG_DEBUG : LOG_INFO, "redis is back", "address",
-            format_address(connection, address, sizeof address), "purpose", connection->purpose, "away_ms",
-            log_number(away_ms), NULL);
+  log_event(connection->quiet ? LOG_DEBUG : LOG_INFO, "redis is back", "address", place_of(connection, arena),
+            "purpose", connection->purpose, "away_ms", log_number(away_ms), NULL);
+  arena_free(arena);
 }
 
 static void on_retry(uv_timer_t *timer) {
@@ -64,17 +69,20 @@ static uint64_t jittered(int64_t backoff_ms) {
 static void retry_later(struct redis_connection *connection) {
   connection->state = REDIS_CONNECTION_WAITING;
   uv_timer_start(&connection->timer, on_retry, jittered(connection->backoff_ms), 0);
+  int64_t most_ms = asks_for_the_master(connection) ? MAX_ASKING_BACKOFF_MS : MAX_BACKOFF_MS;
   connection->backoff_ms *= 2;
-  if (connection->backoff_ms > MAX_BACKOFF_MS) connection->backoff_ms = MAX_BACKOFF_MS;
+  if (connection->backoff_ms > most_ms) connection->backoff_ms = most_ms;
 }
 
-static void forget_addresses(struct redis_connection *connection) {
-  if (connection->addresses) uv_freeaddrinfo(connection->addresses);
-  connection->addresses = connection->next_address = NULL;
+/* Appends why the master, which is away, is not replaced. */
+static void note_doubt(struct redis_connection *connection) {
+  size_t used = strlen(connection->reason);
+  if (!*connection->doubt) return;
+  snprintf(connection->reason + used, sizeof connection->reason - used, "; no other takes over: %s", connection->doubt);
 }
 
 static void give_up_attempt(struct redis_connection *connection) {
-  forget_addresses(connection);
+  redis_dial_end(&connection->dial);
   log_away(connection);
   retry_later(connection);
 }
@@ -82,7 +90,7 @@ static void give_up_attempt(struct redis_connection *connection) {
 static void on_welcomed(void *owner, int64_t client_id) {
   struct redis_connection *connection = owner;
   uv_timer_stop(&connection->timer);
-  forget_addresses(connection);
+  redis_dial_end(&connection->dial);
   connection->state = REDIS_CONNECTION_READY;
   connection->reason[0] = '\0';
   connection->client_id = client_id;
@@ -131,55 +139,38 @@ static void on_connect_timeout(uv_timer_t *timer) {
   redis_connection_fail(timer->data, "the server took too long to answer");
 }
 
-/* Returns false, with the reason set, if not even an attempt was possible. */
-static bool open_link(struct redis_connection *connection, const struct addrinfo *address) {
-  char text[NI_MAXHOST];
-  int error = getnameinfo(address->ai_addr, address->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST);
-  if (error) {
-    redis_connection_note(connection, gai_strerror(error));
-    return false;
-  }
-  struct redis_socket_events events = {.connected = on_connected, .closed = on_closed, .owner = connection};
-  connection->socket = redis_socket_open(connection->loop, text, connection->url.port, &events, connection->reason,
-                                         sizeof connection->reason);
-  return connection->socket != NULL;
-}
-
 static void try_next_address(struct redis_connection *connection) {
+  struct redis_socket_events events = {.connected = on_connected, .closed = on_closed, .owner = connection};
   connection->state = REDIS_CONNECTION_CONNECTING;
-  while (connection->next_address) {
-    const struct addrinfo *address = connection->next_address;
-    connection->next_address = address->ai_next;
-    if (!open_link(connection, address)) continue;
+  connection->socket = redis_dial_next(&connection->dial, &events, connection->reason, sizeof connection->reason);
+  if (connection->socket) {
     uv_timer_start(&connection->timer, on_connect_timeout, (uint64_t)connection->connect_timeout_ms, 0);
-    return;
+  } else {
+    note_doubt(connection);
+    give_up_attempt(connection);
   }
-  give_up_attempt(connection);
 }
 
-static void fail_to_resolve(struct redis_connection *connection, int error) {
-  snprintf(connection->reason, sizeof connection->reason, "the host name cannot be resolved: %s", uv_strerror(error));
+static void fail_to_resolve(struct redis_connection *connection, const char *reason) {
+  snprintf(connection->reason, sizeof connection->reason, "the host name cannot be resolved: %s", reason);
   give_up_attempt(connection);
 }
 
 /* The last of libuv's references to go is either the timer or a resolution under way. */
 static void tell_stopped(struct redis_connection *connection) {
-  if (connection->resolving || !connection->timer_closed) return;
+  if (redis_dial_is_resolving(&connection->dial) || !connection->timer_closed) return;
   connection->events.stopped(connection->events.owner);
 }
 
-static void on_resolved(uv_getaddrinfo_t *resolve, int error, struct addrinfo *addresses) {
-  struct redis_connection *connection = resolve->data;
-  connection->resolving = false;
-  connection->addresses = connection->next_address = addresses;
+static void on_resolved(void *owner, const char *reason) {
+  struct redis_connection *connection = owner;
   if (connection->state == REDIS_CONNECTION_STOPPED) {
-    forget_addresses(connection);
     tell_stopped(connection);
     return;
   }
   uv_timer_stop(&connection->timer);
-  if (error) {
-    fail_to_resolve(connection, error);
+  if (reason) {
+    fail_to_resolve(connection, reason);
   } else {
     try_next_address(connection);
   }
@@ -192,26 +183,63 @@ static void on_resolve_timeout(uv_timer_t *timer) {
   log_away(connection);
 }
 
-static void start_attempt(struct redis_connection *connection) {
-  char port[8];
-  snprintf(port, sizeof port, "%d", connection->url.port);
-  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
+static void dial(struct redis_connection *connection, const char *host, int port) {
   connection->state = REDIS_CONNECTION_RESOLVING;
-  connection->resolve.data = connection;
-  int error =
-      uv_getaddrinfo(loop_uv(connection->loop), &connection->resolve, on_resolved, connection->url.host, port, &hints);
-  if (error) {
-    fail_to_resolve(connection, error);
-    return;
+  snprintf(connection->host, sizeof connection->host, "%s", host);
+  connection->port = port;
+  connection->dial = (struct redis_dial){
+      .loop = connection->loop, .host = connection->host, .port = port, .resolved = on_resolved, .owner = connection};
+  const char *reason = redis_dial_start(&connection->dial);
+  if (reason) {
+    fail_to_resolve(connection, reason);
+  } else {
+    uv_timer_start(&connection->timer, on_resolve_timeout, (uint64_t)connection->connect_timeout_ms, 0);
   }
-  connection->resolving = true;
-  uv_timer_start(&connection->timer, on_resolve_timeout, (uint64_t)connection->connect_timeout_ms, 0);
+}
+
+static void on_found(void *owner, const char *host, int port, const char *doubt) {
+  struct redis_connection *connection = owner;
+  connection->inquiry = NULL;
+  snprintf(connection->doubt, sizeof connection->doubt, "%s", doubt);
+  dial(connection, host, port);
+}
+
+static void on_not_found(void *owner, const char *reason) {
+  struct redis_connection *connection = owner;
+  connection->inquiry = NULL;
+  redis_connection_note(connection, reason);
+  give_up_attempt(connection);
+}
+
+static void ask_for_the_master(struct redis_connection *connection) {
+  bool of_sentinels = connection->url.arrangement == REDIS_SENTINEL;
+  const struct redis_master_question question = {
+      .loop = connection->loop,
+      .url = &connection->url,
+      .user = of_sentinels ? connection->sentinel_user : connection->url.user,
+      .password = of_sentinels ? connection->sentinel_password : connection->password,
+      .slot = connection->slot,
+      .known = connection->known,
+      .found = on_found,
+      .failed = on_not_found,
+      .owner = connection};
+  connection->state = REDIS_CONNECTION_ASKING;
+  connection->inquiry = redis_master_ask(&question);
+}
+
+static void start_attempt(struct redis_connection *connection) {
+  if (asks_for_the_master(connection)) {
+    ask_for_the_master(connection);
+  } else {
+    dial(connection, connection->url.addresses[0].host, connection->url.addresses[0].port);
+  }
 }
 
 void redis_connection_start(struct redis_connection *connection) {
   connection->greeting = (struct redis_greeting){.url = &connection->url,
                                                  .password = connection->password,
                                                  .name = connection->name,
+                                                 .key = connection->key,
                                                  .identifies = connection->identifies,
                                                  .welcomed = on_welcomed,
                                                  .refused = on_refused,
@@ -239,8 +267,8 @@ void redis_connection_stop(struct redis_connection *connection) {
   connection->state = REDIS_CONNECTION_STOPPED;
   connection->client_id = 0;
   redis_connection_note(connection, "the connection is closed");
-  forget_addresses(connection);
-  if (connection->resolving) uv_cancel((uv_req_t *)&connection->resolve);
+  if (connection->inquiry) redis_master_forget(connection->inquiry);
+  redis_dial_end(&connection->dial);
   if (connection->socket) redis_socket_close(connection->socket);
   uv_close((uv_handle_t *)&connection->timer, on_timer_closed);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Redis connection: keeps one socket to a Redis server up; for this folder only.
  *
- * Resolves the name, tries its addresses in turn, greets (AUTH, SELECT, CLIENT SETNAME, CLIENT ID, PING) and tells that
- * it is ready. When the socket is lost, or the attempt failed, it waits (50 ms doubling to 2 s, with jitter) and starts
- * again. One log line when Redis goes away, one when it is back.
- * Its owner embeds it, and keeps the memory until `stopped`. All events come on the loop's stack. */
+ * Asks where the server is, unless the URL says it (redis_master.h), resolves its name, tries its addresses in turn,
+ * greets (AUTH, SELECT, CLIENT SETNAME, CLIENT ID, PING) and tells that it is ready. When the socket is lost, or the
+ * attempt failed, it waits (50 ms doubling to 2 s, with jitter; to 500 ms where another server may take over) and
+ * starts again, asking anew. One log line when Redis goes away, one when it is back. Its owner embeds it, and keeps the
+ * memory until `stopped`. All events come on the loop's stack. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,12 +13,15 @@
 #include <uv.h>
 
 #include "loop/loop.h"
+#include "redis/redis_dial.h"
 #include "redis/redis_greeting.h"
+#include "redis/redis_master.h"
 #include "redis/redis_socket.h"
 #include "redis/redis_url.h"
 
 enum redis_connection_state {
   REDIS_CONNECTION_WAITING,    /* for the next attempt */
+  REDIS_CONNECTION_ASKING,     /* where the master is */
   REDIS_CONNECTION_RESOLVING,  /* the host's name */
   REDIS_CONNECTION_CONNECTING, /* and greeting */
   REDIS_CONNECTION_READY,
@@ -35,10 +39,14 @@ struct redis_connection {
   /* Set by the owner before redis_connection_start. */
   struct loop *loop;
   struct redis_url url;
-  const char *password; /* NULL if there is none */
-  const char *name;     /* for CLIENT SETNAME */
-  const char *purpose;  /* for the log */
-  bool identifies;      /* greeting.identity is wanted */
+  const char *password;                          /* NULL if there is none */
+  const char *name;                              /* for CLIENT SETNAME */
+  const char *purpose;                           /* for the log */
+  bool identifies;                               /* greeting.identity is wanted */
+  const char *key;                               /* greeting.key */
+  const char *sentinel_user, *sentinel_password; /* NULL if there is none */
+  int slot;                                      /* of our keys in a cluster */
+  struct redis_master_known *known;
   int64_t connect_timeout_ms;
   struct redis_connection_events events;
 
@@ -50,11 +58,13 @@ struct redis_connection {
   int64_t client_id;           /* CLIENT ID; 0 if there is none */
 
   /* Its own. */
-  uv_timer_t timer; /* next attempt, or the end of this one */
-  uv_getaddrinfo_t resolve;
-  struct addrinfo *addresses, *next_address;
+  uv_timer_t timer;              /* next attempt, or the end of this one */
+  struct redis_inquiry *inquiry; /* NULL if there is none */
+  char host[REDIS_HOST_SIZE];    /* of the server that is, or was last, connected to; "" if none is known yet */
+  int port;
+  char doubt[160]; /* see redis_master_question.found */
+  struct redis_dial dial;
   struct redis_greeting greeting;
-  bool resolving;
   bool timer_closed;
   bool quiet;            /* its coming and going is logged for debugging only */
   bool away;             /* and the log has said so */

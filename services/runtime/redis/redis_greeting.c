@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "redis/redis_protocol.h"
+#include "redis/redis_arguments.h"
 
 static bool is_error(const redisReply *reply) {
   return reply->type == REDIS_REPLY_ERROR;
@@ -89,9 +89,25 @@ static void on_role(redisAsyncContext *hiredis, void *data, void *owner) {
   (void)hiredis;
   if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) return;
   const char *role = reply->element[0]->str;
-  if (!role || strcmp(role, "slave") != 0) return;
-  greeting->is_replica = true;
-  greeting->refused(greeting->owner, "the server is a replica");
+  if (role && strcmp(role, "slave") == 0) {
+    greeting->is_replica = true;
+    greeting->refused(greeting->owner, "the server is a replica");
+  } else if (role && strcmp(role, "sentinel") == 0) {
+    greeting->refused(greeting->owner, "the server is a sentinel: give a URL redis+sentinel://host:port,.../NAME");
+  }
+}
+
+/* A node of a cluster that does not hold the key, or not alone, says so; what else the key may be is not its matter. */
+static void on_key(redisAsyncContext *hiredis, void *data, void *greeting) {
+  static const char *const starts[] = {"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "};
+  const redisReply *reply = data;
+  (void)hiredis;
+  if (!reply || !is_error(reply)) return;
+  for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+    if (strncmp(reply->str, starts[i], strlen(starts[i])) != 0) continue;
+    refuse(greeting, reply);
+    return;
+  }
 }
 
 static void on_ping(redisAsyncContext *hiredis, void *data, void *owner) {
@@ -106,19 +122,11 @@ static void on_ping(redisAsyncContext *hiredis, void *data, void *owner) {
   greeting->welcomed(greeting->owner, greeting->client_id);
 }
 
-static void send_command(struct redis_greeting *greeting, struct redis_socket *socket,
-                         const struct redis_arguments *arguments, redisCallbackFn *answered) {
-  struct redis_buffer buffer = {0};
-  redis_protocol_format(&buffer, arguments);
-  redis_socket_send(socket, buffer.bytes, buffer.size, answered, greeting);
-  redis_buffer_free(&buffer);
-}
-
 static void send_auth(struct redis_greeting *greeting, struct redis_socket *socket, struct arena *arena) {
   struct redis_arguments arguments = redis_arguments_of(arena, "AUTH");
   if (greeting->url->user) redis_add_text(&arguments, greeting->url->user);
   redis_add_text(&arguments, greeting->password);
-  send_command(greeting, socket, &arguments, on_required);
+  redis_socket_send_command(socket, &arguments, on_required, greeting);
 }
 
 void redis_greeting_send(struct redis_greeting *greeting, struct redis_socket *socket) {
@@ -130,17 +138,21 @@ void redis_greeting_send(struct redis_greeting *greeting, struct redis_socket *s
   if (greeting->url->database != 0) {
     struct redis_arguments select = redis_arguments_of(arena, "SELECT");
     redis_add_number(&select, greeting->url->database);
-    send_command(greeting, socket, &select, on_required);
+    redis_socket_send_command(socket, &select, on_required, greeting);
   }
   struct redis_arguments name = redis_command_of(arena, "CLIENT", "SETNAME", greeting->name, NULL);
   struct redis_arguments id = redis_command_of(arena, "CLIENT", "ID", NULL);
   struct redis_arguments info = redis_command_of(arena, "INFO", "server", "replication", NULL);
   struct redis_arguments role = redis_arguments_of(arena, "ROLE");
   struct redis_arguments ping = redis_arguments_of(arena, "PING");
-  send_command(greeting, socket, &name, on_name);
-  send_command(greeting, socket, &id, on_client_id);
-  if (greeting->identifies) send_command(greeting, socket, &info, on_info);
-  send_command(greeting, socket, &role, on_role);
-  send_command(greeting, socket, &ping, on_ping);
+  redis_socket_send_command(socket, &name, on_name, greeting);
+  redis_socket_send_command(socket, &id, on_client_id, greeting);
+  if (greeting->identifies) redis_socket_send_command(socket, &info, on_info, greeting);
+  redis_socket_send_command(socket, &role, on_role, greeting);
+  if (greeting->key) {
+    struct redis_arguments get = redis_command_of(arena, "GET", greeting->key, NULL);
+    redis_socket_send_command(socket, &get, on_key, greeting);
+  }
+  redis_socket_send_command(socket, &ping, on_ping, greeting);
   arena_free(arena);
 }

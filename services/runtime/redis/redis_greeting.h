@@ -2,9 +2,10 @@
 /* Redis greeting: what a fresh socket says before it serves; for this folder only.
  *
  * It is RESP2, all in one write: AUTH where there is a password, SELECT where the database isn't 0, CLIENT SETNAME,
- * CLIENT ID, INFO where the server's identity matters, ROLE, and PING, which a server that is still loading its data
- * refuses. A replica is of no use: it takes no writes, and consumer groups write even when they read. A user who may
- * not use CLIENT, INFO and ROLE is served nevertheless. */
+ * CLIENT ID, INFO where the server's identity matters, ROLE, GET of a key in a cluster, and PING, which a server that
+ * is still loading its data refuses. A replica is of no use: it takes no writes, and consumer groups write even when
+ * they read; neither is a node of a cluster that does not hold the key, nor a sentinel. A user who may not use CLIENT,
+ * INFO and ROLE is served nevertheless. */
 #pragma once
 
 #include <stdint.h>
@@ -27,6 +28,7 @@ struct redis_greeting {
   const char *password; /* NULL if there is none */
   const char *name;
   bool identifies; /* asks for `identity` */
+  const char *key; /* one that the server must hold; NULL if it need not show that */
   /* These are told the outcome, once per refused command or at the end, and nothing if the socket closes before. */
   void (*welcomed)(void *owner, int64_t client_id);
   void (*refused)(void *owner, const char *reason);

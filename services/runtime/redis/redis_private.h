@@ -22,9 +22,10 @@ struct redis {
   struct arena *arena; /* of itself */
   struct loop *loop;
   struct redis_connection connection;
-  struct redis_server *server; /* NULL if it has none in common with others, or is closed */
-  struct redis *next;          /* of the same server */
-  uint64_t left_era;           /* the last one that began with its being told to leave, or with its greeting */
+  struct redis_server *server;     /* NULL if it has none in common with others, or is closed */
+  struct redis_master_known known; /* where it has no server */
+  struct redis *next;              /* of the same server */
+  uint64_t left_era;               /* the last one that began with its being told to leave, or with its greeting */
   struct loop_flush flush;
   const char *key_prefix;
   size_t key_prefix_size;

@@ -100,6 +100,8 @@ static const struct {
     {"READONLY", reason_redis_readonly, STATUS_UNAVAILABLE},
     {"CLUSTERDOWN", reason_redis_clusterdown, STATUS_UNAVAILABLE},
     {"TRYAGAIN", reason_redis_tryagain, STATUS_UNAVAILABLE},
+    {"MOVED", reason_redis_moved, STATUS_UNAVAILABLE},
+    {"ASK", reason_redis_ask, STATUS_UNAVAILABLE},
     {"MISCONF", reason_redis_misconf, STATUS_UNAVAILABLE},
     {"UNBLOCKED", reason_redis_unblocked, STATUS_UNAVAILABLE},
     {"NOREPLICAS", reason_redis_noreplicas, STATUS_UNAVAILABLE},

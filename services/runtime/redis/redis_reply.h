@@ -2,11 +2,11 @@
 /* Redis reply: an answer, copied into an arena, and how error replies become statuses.
  *
  * Error replies: OOM -> RESOURCE_EXHAUSTED (REDIS_OUT_OF_MEMORY, with RetryInfo); LOADING, BUSY, MASTERDOWN, READONLY,
- * CLUSTERDOWN, TRYAGAIN, NOREPLICAS, MISCONF, UNBLOCKED -> UNAVAILABLE (REDIS_<word>); NOAUTH, WRONGPASS, NOPERM ->
- * UNAVAILABLE (REDIS_<word>: wrong for all callers alike, cured by the operator); NOGROUP -> NOT_FOUND (REDIS_NOGROUP);
- * BUSYGROUP -> ALREADY_EXISTS (REDIS_BUSYGROUP); "ERR Function not found" -> UNIMPLEMENTED (REDIS_FUNCTION_UNKNOWN);
- * "ERR Library '..' already exists" -> ALREADY_EXISTS (REDIS_LIBRARY_EXISTS); anything else -> INTERNAL (REDIS_ERROR),
- * logged with the command's name. The server's text is the status' message. */
+ * CLUSTERDOWN, TRYAGAIN, MOVED, ASK, NOREPLICAS, MISCONF, UNBLOCKED -> UNAVAILABLE (REDIS_<word>); NOAUTH, WRONGPASS,
+ * NOPERM -> UNAVAILABLE (REDIS_<word>: wrong for all callers alike, cured by the operator); NOGROUP -> NOT_FOUND
+ * (REDIS_NOGROUP); BUSYGROUP -> ALREADY_EXISTS (REDIS_BUSYGROUP); "ERR Function not found" -> UNIMPLEMENTED
+ * (REDIS_FUNCTION_UNKNOWN); "ERR Library '..' already exists" -> ALREADY_EXISTS (REDIS_LIBRARY_EXISTS); anything else
+ * -> INTERNAL (REDIS_ERROR), logged with the command's name. The server's text is the status' message. */
 #pragma once
 
 #include <stdbool.h>

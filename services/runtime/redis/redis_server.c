@@ -12,6 +12,7 @@ struct redis_server {
   struct redis_identity identity; /* empty: not known */
   uint64_t era;
   bool took_over;
+  struct redis_master_known known;
   char refusal[128];
   bool warned;
 };
@@ -36,6 +37,10 @@ const char *redis_server_refusal(const struct redis_server *server) {
 
 void redis_server_takes_writes(struct redis_server *server) {
   server->refusal[0] = '\0';
+}
+
+struct redis_master_known *redis_server_known(struct redis_server *server) {
+  return &server->known;
 }
 
 void redis_server_join(struct redis *redis) {
@@ -108,22 +113,40 @@ static bool begins_with(const char *text, const char *start) {
   return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* READONLY and MASTERDOWN are a replica's; UNBLOCKED with these words is what a blocked reader is told at the moment
- * that a master becomes one (replication.c of Redis). */
-static bool is_a_replicas(const char *error) {
-  return begins_with(error, "READONLY ") || begins_with(error, "MASTERDOWN ") ||
-         begins_with(error, "UNBLOCKED force unblock from blocking operation, instance state changed");
+static bool begins_with_one_of(const char *text, const char *const *starts) {
+  while (*starts && !begins_with(text, *starts)) starts++;
+  return *starts;
+}
+
+/* The server is no master any more, or not of our keys. READONLY and MASTERDOWN are a replica's, and on a connection
+ * that is up LOADING, too; UNBLOCKED with these words is what a blocked reader is told at the moment that a master
+ * becomes one (replication.c of Redis). MOVED and CLUSTERDOWN are a cluster's; a URL of one server leads nowhere else.
+ */
+static bool is_of_another_master(const struct redis *redis, const char *error) {
+  static const char *const replicas[] = {"READONLY ", "MASTERDOWN ", "LOADING ",
+                                         "UNBLOCKED force unblock from blocking operation, instance state changed",
+                                         NULL};
+  static const char *const clusters[] = {"MOVED ", "CLUSTERDOWN ", NULL};
+  if (begins_with_one_of(error, replicas)) return true;
+  return redis->connection.url.arrangement == REDIS_CLUSTER && begins_with_one_of(error, clusters);
+}
+
+/* It is the server, and does not take all that it is sent. ASK and TRYAGAIN last as long as our slot is on its way to
+ * another master. */
+static bool is_for_now(const char *error) {
+  static const char *const starts[] = {"NOREPLICAS ", "MISCONF ", "ASK ", "TRYAGAIN ", "MOVED ", "CLUSTERDOWN ", NULL};
+  return begins_with_one_of(error, starts);
 }
 
 void redis_server_heard(struct redis *redis, const char *error) {
   struct redis_server *server = redis->server;
-  if (is_a_replicas(error)) {
+  if (is_of_another_master(redis, error)) {
     if (server) {
       leave(server, NULL, error);
     } else {
       redis_connection_fail(&redis->connection, error);
     }
-  } else if (server && (begins_with(error, "NOREPLICAS ") || begins_with(error, "MISCONF "))) {
+  } else if (server && is_for_now(error)) {
     snprintf(server->refusal, sizeof server->refusal, "Redis refuses writes: %s", error);
   }
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Redis server: the one server that all connections of a process talk to.
  *
- * A process has several connections to one address, and at a failover each would find out by itself: one that writes at
+ * A process has several connections to one Redis, and at a failover each would find out by itself: one that writes at
  * once, and one that only reads never. What one of them learns counts for all: when it is refused because the server is
- * not a master any more, or greets a server other than the others' (by its run_id), all leave and connect anew.
- * The era counts these changes. What was read in one era must not decide a write in another: a context keeps the era of
- * its first command, and later commands with it are refused when the era is another (UNAVAILABLE, REDIS_UNREACHABLE).
+ * not a master any more, or not that of our keys, or greets a server other than the others' (by its run_id), all leave
+ * and connect anew. What sentinels or a cluster have told of the master counts for all likewise (redis_master.h). The
+ * era counts these changes. What was read in one era must not decide a write in another: a context keeps the era of its
+ * first command, and later commands with it are refused when the era is another (UNAVAILABLE, REDIS_UNREACHABLE).
  *
- * A server may also be the right one and refuse writes for a while (too few replicas, a full disk): what it said stays
- * here until a write has passed. Threads: the loop's. */
+ * A server may also be the right one and refuse writes for a while (too few replicas, a full disk, a slot of a cluster
+ * that is on its way to another one): what it said stays here until a write has passed. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>

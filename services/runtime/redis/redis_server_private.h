@@ -3,7 +3,11 @@
 #pragma once
 
 #include "redis/redis_greeting.h"
+#include "redis/redis_master.h"
 #include "redis/redis_server.h"
+
+/* What the process knows of where the server is. */
+struct redis_master_known *redis_server_known(struct redis_server *server);
 
 /* Both have no effect on a connection that belongs to none. */
 void redis_server_join(struct redis *redis);

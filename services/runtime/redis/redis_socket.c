@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "redis/redis_protocol.h"
 
 struct redis_socket {
   uv_poll_t poll;             /* first: freed with the socket */
@@ -137,6 +138,14 @@ bool redis_socket_send(struct redis_socket *socket, const char *bytes, size_t si
                        void *data) {
   if (!socket->hiredis) return false;
   return redisAsyncFormattedCommand(socket->hiredis, answered, data, bytes, size) == REDIS_OK;
+}
+
+void redis_socket_send_command(struct redis_socket *socket, const struct redis_arguments *arguments,
+                               redisCallbackFn *answered, void *data) {
+  struct redis_buffer buffer = {0};
+  redis_protocol_format(&buffer, arguments);
+  (void)redis_socket_send(socket, buffer.bytes, buffer.size, answered, data);
+  redis_buffer_free(&buffer);
 }
 
 void redis_socket_flush(struct redis_socket *socket) {

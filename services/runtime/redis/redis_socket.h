@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "loop/loop.h"
+#include "redis/redis_arguments.h"
 
 struct redis_socket;
 
@@ -28,6 +29,10 @@ struct redis_socket *redis_socket_open(struct loop *loop, const char *address, i
  * closing. */
 bool redis_socket_send(struct redis_socket *socket, const char *bytes, size_t size, redisCallbackFn *answered,
                        void *data);
+
+/* The same of a command that is not in that form yet; it is for the few that begin a connection. */
+void redis_socket_send_command(struct redis_socket *socket, const struct redis_arguments *arguments,
+                               redisCallbackFn *answered, void *data);
 
 /* Writes what is queued; for the end of the loop's turn. */
 void redis_socket_flush(struct redis_socket *socket);

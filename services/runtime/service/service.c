@@ -83,6 +83,8 @@ static struct status open_store(struct life *life) {
       .service = life->service.definition->name,
       .redis_url = settings->redis_url,
       .redis_password = settings->redis_password,
+      .sentinel_user = settings->sentinel_user,
+      .sentinel_password = settings->sentinel_password,
       .key_prefix = settings->key_prefix,
       .request_seconds = settings->request_hours * 3600,
       .subscribes = life->service.definition->subscriptions.count > 0 || life->service.definition->reads_only,

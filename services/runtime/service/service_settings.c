@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "redis/redis_url.h"
+#include "redis/redis_slot.h"
 
 static const char *const tls_clients[] = {[RPC_CLIENTS_CERTIFIED] = "certified", [RPC_CLIENTS_ANY] = "any", NULL};
 
@@ -103,6 +103,14 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .kind = SETTING_SECRET,
        .target = &settings->redis_password,
        .help = "file whose first line is the password for Redis"},
+      {.variable = "REDIS_SENTINEL_USER",
+       .kind = SETTING_TEXT,
+       .target = &settings->sentinel_user,
+       .help = "user of the sentinels, which have users of their own"},
+      {.variable = "REDIS_SENTINEL_PASSWORD_FILE",
+       .kind = SETTING_SECRET,
+       .target = &settings->sentinel_password,
+       .help = "file whose first line is the password for the sentinels"},
       {.variable = "KEY_PREFIX",
        .kind = SETTING_TEXT,
        .target = &settings->key_prefix,
@@ -226,6 +234,17 @@ static struct status open_identity(struct arena *arena, const char *prefix, cons
   return status;
 }
 
+/* A URL that is none has been refused before. */
+static struct status check_prefix_of_url(struct arena *arena, const char *prefix,
+                                         const struct service_settings *settings) {
+  struct redis_url url;
+  struct status status = redis_url_parse(arena, settings->redis_url, &url);
+  const char *mistake = status_is_ok(status) ? redis_prefix_mistake(&url, settings->key_prefix) : NULL;
+  if (!mistake) return status;
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
+                      "%sKEY_PREFIX: %s (%sREDIS_URL is a cluster's)", prefix, mistake, prefix);
+}
+
 struct status service_settings_read(const struct service_definition *definition, struct arena *arena, int argc,
                                     char **argv, struct service_settings *ret_settings,
                                     enum config_outcome *ret_outcome) {
@@ -248,7 +267,8 @@ struct status service_settings_read(const struct service_definition *definition,
                    definition->purpose);
   status = config_read(arena, prefix, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
-  status = open_identity(arena, prefix, &tls_paths, ret_settings);
+  status = check_prefix_of_url(arena, prefix, ret_settings);
+  if (status_is_ok(status)) status = open_identity(arena, prefix, &tls_paths, ret_settings);
   if (!status_is_ok(status)) return status;
   config_warn_of_unknown(prefix, list.settings, list.count, definition->brand->known_variables);
   return status_ok();

@@ -7,7 +7,8 @@
 struct service_settings {
   const char *listen;
   const char *redis_url;
-  const char *redis_password; /* read from its file; NULL if there is none */
+  const char *redis_password;                    /* read from its file; NULL if there is none */
+  const char *sentinel_user, *sentinel_password; /* likewise */
   const char *key_prefix;
   int log_level;
   int log_format;

@@ -59,7 +59,10 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
   store->known = known_log_new(store, arena);
   struct redis_options connection = {.url = options->redis_url,
                                      .password = options->redis_password,
+                                     .sentinel_user = options->sentinel_user,
+                                     .sentinel_password = options->sentinel_password,
                                      .key_prefix = options->key_prefix,
+                                     .key = options->brand->clock_key,
                                      .client_name = options->service,
                                      .server = store->server};
   status = open_connections(loop, arena, &connection, options->subscribes, store);

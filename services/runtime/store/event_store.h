@@ -19,7 +19,8 @@ struct event_store_options {
   const struct brand *brand; /* of the clock's key and of the functions' library */
   const char *service;
   const char *redis_url;
-  const char *redis_password; /* NULL if there is none */
+  const char *redis_password;                    /* NULL if there is none */
+  const char *sentinel_user, *sentinel_password; /* likewise */
   const char *key_prefix;
   int64_t request_seconds;
   bool subscribes; /* opens the blocking connection */

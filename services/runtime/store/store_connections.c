@@ -16,7 +16,7 @@ const char *event_store_reason(const struct event_store *store) {
 }
 
 const char *event_store_refusal(const struct event_store *store) {
-  return redis_server_refusal(store->server);
+  return store->reads_only ? "" : redis_server_refusal(store->server);
 }
 
 const char *clock_key(const struct event_store *store, struct arena *arena) {

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "redis/redis_master.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "redis/redis_dial.h"
+
+enum { ASK_MS = 1000, DISBELIEF_US = 10 * 1000 * 1000 };
+
+/* A witness and the way to it. */
+struct asked {
+  struct redis_inquiry *inquiry;
+  struct redis_dial dial;
+  struct redis_socket *socket; /* NULL if there is none */
+  struct redis_witness witness;
+  bool done; /* has told, or can't */
+};
+
+/* It frees itself when nothing of libuv refers to it any more. */
+struct redis_inquiry {
+  struct redis_master_question question;
+  uv_timer_t limit;
+  size_t holds; /* handles, sockets and resolutions that are open */
+  bool decided;
+  size_t count;
+  struct asked asked[]; /* `count` */
+};
+
+static void release(struct redis_inquiry *inquiry) {
+  if (--inquiry->holds == 0) free(inquiry);
+}
+
+static void on_limit_closed(uv_handle_t *limit) {
+  release(limit->data);
+}
+
+/* Lets go of all witnesses. */
+static void end(struct redis_inquiry *inquiry) {
+  inquiry->decided = true;
+  inquiry->holds++; /* closing sockets runs on_closed */
+  uv_close((uv_handle_t *)&inquiry->limit, on_limit_closed);
+  for (size_t i = 0; i < inquiry->count; i++) {
+    redis_dial_end(&inquiry->asked[i].dial);
+    if (inquiry->asked[i].socket) redis_socket_close(inquiry->asked[i].socket);
+  }
+  release(inquiry);
+}
+
+/* ---- judging ---------------------------------------------------------------------------------------------------- */
+
+static const struct redis_testimony *testimony_of(const struct asked *asked) {
+  return &asked->witness.testimony;
+}
+
+static bool has_told(const struct asked *asked) {
+  return asked->done && *testimony_of(asked)->host;
+}
+
+static const char *kind_of_witness(const struct redis_inquiry *inquiry) {
+  return inquiry->question.url->arrangement == REDIS_SENTINEL ? "sentinel" : "node";
+}
+
+/* The newest testimony; NULL if nobody has told anything. */
+static const struct asked *newest(const struct redis_inquiry *inquiry) {
+  const struct asked *best = NULL;
+  for (size_t i = 0; i < inquiry->count; i++) {
+    const struct asked *asked = &inquiry->asked[i];
+    if (has_told(asked) && (!best || testimony_of(asked)->epoch > testimony_of(best)->epoch)) best = asked;
+  }
+  return best;
+}
+
+/* Nodes of a cluster may know one of them by different addresses. */
+static bool are_one_master(const struct redis_testimony *told, const struct redis_testimony *other) {
+  if (*told->node && *other->node) return strcmp(told->node, other->node) == 0;
+  return told->port == other->port && strcmp(told->host, other->host) == 0;
+}
+
+/* One that tells of another master in the same epoch; NULL if there is none. */
+static const struct asked *one_who_disagrees(const struct redis_inquiry *inquiry, const struct asked *with) {
+  const struct redis_testimony *told = testimony_of(with);
+  for (size_t i = 0; i < inquiry->count; i++) {
+    const struct redis_testimony *other = testimony_of(&inquiry->asked[i]);
+    if (!has_told(&inquiry->asked[i]) || other->epoch != told->epoch) continue;
+    if (!are_one_master(told, other)) return &inquiry->asked[i];
+  }
+  return NULL;
+}
+
+static const char *place_of(const struct asked *asked, struct arena *arena) {
+  return redis_address_text(arena, asked->witness.address->host, asked->witness.address->port);
+}
+
+static const char *master_of(const struct asked *asked, struct arena *arena) {
+  return redis_address_text(arena, testimony_of(asked)->host, testimony_of(asked)->port);
+}
+
+/* Nobody has told anything: each one's reason. */
+static const char *reasons(const struct redis_inquiry *inquiry, struct arena *arena) {
+  const char *text = arena_printf(arena, "no %s tells where the master is", kind_of_witness(inquiry));
+  for (size_t i = 0; i < inquiry->count; i++) {
+    const struct asked *asked = &inquiry->asked[i];
+    const char *reason = *testimony_of(asked)->reason ? testimony_of(asked)->reason : "it takes too long to answer";
+    text = arena_printf(arena, "%s%s %s: %s", text, i == 0 ? ":" : ";", place_of(asked, arena), reason);
+  }
+  return text;
+}
+
+/* Returns why the newest testimony is not believed; NULL if it is. */
+static const char *objection(const struct redis_inquiry *inquiry, const struct asked *best, struct arena *arena) {
+  const struct redis_master_known *known = inquiry->question.known;
+  if (!best) return reasons(inquiry, arena);
+  const struct asked *other = one_who_disagrees(inquiry, best);
+  if (other) {
+    return arena_printf(arena, "the %ss disagree about the master: %s names %s, %s names %s", kind_of_witness(inquiry),
+                        place_of(best, arena), master_of(best, arena), place_of(other, arena), master_of(other, arena));
+  }
+  bool is_older = known->told_us && testimony_of(best)->epoch < known->epoch;
+  if (!is_older || clock_monotonic_us() - known->told_us > DISBELIEF_US) return NULL;
+  return arena_printf(arena, "%s %s has not heard of the last change of the master yet", kind_of_witness(inquiry),
+                      place_of(best, arena));
+}
+
+static void believe(struct redis_inquiry *inquiry, const struct asked *best) {
+  inquiry->question.known->epoch = testimony_of(best)->epoch;
+  inquiry->question.known->told_us = clock_monotonic_us();
+}
+
+/* Any sentinel that finds enough of the others can begin a failover. */
+static bool lacks_quorum(const struct redis_inquiry *inquiry) {
+  for (size_t i = 0; i < inquiry->count; i++) {
+    if (has_told(&inquiry->asked[i]) && !*testimony_of(&inquiry->asked[i])->doubt) return false;
+  }
+  return inquiry->question.url->arrangement == REDIS_SENTINEL;
+}
+
+/* While the master is there nobody else would notice that nothing would replace it. */
+static void log_quorum(struct redis_inquiry *inquiry, const char *doubt) {
+  struct redis_master_known *known = inquiry->question.known;
+  bool lacks = lacks_quorum(inquiry);
+  if (lacks == known->no_quorum) return;
+  known->no_quorum = lacks;
+  const char *name = inquiry->question.url->master_name;
+  if (lacks) {
+    log_event(LOG_WARN, "redis would not fail over", "master", name, "reason", doubt, NULL);
+  } else {
+    log_event(LOG_INFO, "redis would fail over again", "master", name, NULL);
+  }
+}
+
+static void decide(struct redis_inquiry *inquiry) {
+  struct redis_master_question question = inquiry->question;
+  struct arena *arena = arena_new();
+  const struct asked *best = newest(inquiry);
+  const char *reason = objection(inquiry, best, arena);
+  if (reason) {
+    end(inquiry);
+    question.failed(question.owner, reason);
+  } else {
+    struct redis_testimony told = *testimony_of(best);
+    believe(inquiry, best);
+    log_quorum(inquiry, told.doubt);
+    bool doubtful = question.url->arrangement == REDIS_CLUSTER || lacks_quorum(inquiry);
+    end(inquiry);
+    question.found(question.owner, told.host, told.port, doubtful ? told.doubt : "");
+  }
+  arena_free(arena);
+}
+
+static void decide_if_enough_is_known(struct redis_inquiry *inquiry) {
+  size_t told = 0, done = 0;
+  if (inquiry->decided) return;
+  for (size_t i = 0; i < inquiry->count; i++) {
+    done += inquiry->asked[i].done;
+    told += has_told(&inquiry->asked[i]);
+  }
+  if (done == inquiry->count || 2 * told > inquiry->count) decide(inquiry);
+}
+
+static void on_limit(uv_timer_t *limit) {
+  decide(limit->data);
+}
+
+/* ---- asking ----------------------------------------------------------------------------------------------------- */
+
+static void try_next_address(struct asked *asked);
+
+static void finish(struct asked *asked) {
+  asked->done = true;
+  decide_if_enough_is_known(asked->inquiry);
+}
+
+static void on_told(void *owner) {
+  finish(owner);
+}
+
+static void on_connected(void *owner) {
+  struct asked *asked = owner;
+  redis_witness_ask(&asked->witness, asked->socket);
+}
+
+static void on_closed(void *owner, const char *reason) {
+  struct asked *asked = owner;
+  struct redis_inquiry *inquiry = asked->inquiry;
+  asked->socket = NULL;
+  if (!inquiry->decided && !asked->done) {
+    struct redis_testimony *testimony = &asked->witness.testimony;
+    if (*reason) snprintf(testimony->reason, sizeof testimony->reason, "%s", reason);
+    try_next_address(asked);
+  }
+  release(inquiry);
+}
+
+static void try_next_address(struct asked *asked) {
+  struct redis_socket_events events = {.connected = on_connected, .closed = on_closed, .owner = asked};
+  struct redis_testimony *testimony = &asked->witness.testimony;
+  asked->socket = redis_dial_next(&asked->dial, &events, testimony->reason, sizeof testimony->reason);
+  if (asked->socket) {
+    asked->inquiry->holds++;
+  } else {
+    finish(asked);
+  }
+}
+
+static void on_resolved(void *owner, const char *reason) {
+  struct asked *asked = owner;
+  struct redis_inquiry *inquiry = asked->inquiry;
+  if (inquiry->decided) {
+    release(inquiry);
+    return;
+  }
+  if (reason) {
+    struct redis_testimony *testimony = &asked->witness.testimony;
+    snprintf(testimony->reason, sizeof testimony->reason, "the name cannot be resolved: %s", reason);
+    finish(asked);
+  } else {
+    try_next_address(asked);
+  }
+  release(inquiry);
+}
+
+static void ask(struct redis_inquiry *inquiry, struct asked *asked, const struct redis_address *address) {
+  const struct redis_master_question *question = &inquiry->question;
+  asked->inquiry = inquiry;
+  asked->witness = (struct redis_witness){.url = question->url,
+                                          .address = address,
+                                          .user = question->user,
+                                          .password = question->password,
+                                          .slot = question->slot,
+                                          .told = on_told,
+                                          .owner = asked};
+  asked->dial = (struct redis_dial){
+      .loop = question->loop, .host = address->host, .port = address->port, .resolved = on_resolved, .owner = asked};
+  const char *reason = redis_dial_start(&asked->dial);
+  if (!reason) {
+    inquiry->holds++;
+    return;
+  }
+  snprintf(asked->witness.testimony.reason, sizeof asked->witness.testimony.reason, "%s", reason);
+  asked->done = true; /* the limit decides if it is so with all of them */
+}
+
+struct redis_inquiry *redis_master_ask(const struct redis_master_question *question) {
+  size_t count = question->url->address_count;
+  struct redis_inquiry *inquiry = memory_calloc(1, sizeof *inquiry + count * sizeof inquiry->asked[0]);
+  inquiry->question = *question;
+  inquiry->count = count;
+  inquiry->holds = 1; /* the limit */
+  uv_timer_init(loop_uv(question->loop), &inquiry->limit);
+  inquiry->limit.data = inquiry;
+  uv_timer_start(&inquiry->limit, on_limit, ASK_MS, 0);
+  for (size_t i = 0; i < count; i++) ask(inquiry, &inquiry->asked[i], &question->url->addresses[i]);
+  return inquiry;
+}
+
+void redis_master_forget(struct redis_inquiry *inquiry) {
+  if (!inquiry->decided) end(inquiry);
+}
