@@ -23,22 +23,76 @@ redis_users() {
   fi
 }
 
-# Takes the address apart: sets redis_user, redis_host, redis_at, redis_database.
+# Takes the URL apart: sets redis_scheme, redis_user, redis_places (host:port,...), redis_path (/database, /NAME/database or
+# nothing), redis_database, redis_master (NAME, of sentinels), and of a single server redis_host and redis_at.
 parse_redis_url() {
   local url=${ORDERSHOP_REDIS_URL:-redis://127.0.0.1:$redis_port/0}
-  local pattern='^redis://(([^@:/]+)@)?(\[([^]]+)\]|[^]:/@[]+)(:([0-9]+))?(/([0-9]*))?$'
-  [[ $url =~ $pattern ]] ||
-    misuse "ORDERSHOP_REDIS_URL must be redis://[user@]host[:port][/database]; a password comes by ORDERSHOP_REDIS_PASSWORD_FILE"
-  redis_user=${BASH_REMATCH[2]} redis_host=${BASH_REMATCH[4]:-${BASH_REMATCH[3]}}
-  redis_at=${BASH_REMATCH[6]:-6379} redis_database=${BASH_REMATCH[8]:-0}
+  local place='(\[[^]]+\]|[^]:/@[,]+)(:[0-9]+)?'
+  local pattern="^(redis(\+sentinel|\+cluster)?)://(([^@:/]+)@)?($place(,$place)*)((/[^/]*)?(/([0-9]*))?)\$"
+  redis_host='' redis_at='' redis_master=''
+  [[ $url =~ $pattern ]] || refuse_redis_url
+  redis_scheme=${BASH_REMATCH[1]} redis_user=${BASH_REMATCH[4]} redis_places=${BASH_REMATCH[5]} redis_path=${BASH_REMATCH[11]}
+  case $redis_scheme in
+  redis)
+    [[ $redis_path =~ ^(/[0-9]*)?$ && $redis_places != *,* ]] || refuse_redis_url
+    redis_database=${redis_path#/}
+    read_redis_place "$redis_places" 6379
+    ;;
+  redis+sentinel)
+    [[ $redis_path =~ ^/([^/]+)(/([0-9]*))?$ ]] || refuse_redis_url
+    redis_master=${BASH_REMATCH[1]} redis_database=${BASH_REMATCH[3]}
+    ;;
+  redis+cluster) [[ $redis_path =~ ^/?$ ]] || refuse_redis_url ;;
+  esac
+  redis_database=${redis_database:-0}
 }
 
-# The address and the password file for a service.
+refuse_redis_url() {
+  misuse "ORDERSHOP_REDIS_URL must be redis://[user@]host[:port][/database], redis+sentinel://[user@]host:port,.../NAME or" \
+    "redis+cluster://[user@]host:port,...; a password comes by ORDERSHOP_REDIS_PASSWORD_FILE"
+}
+
+read_redis_place() { # read_redis_place HOST[:PORT] DEFAULT-PORT: sets redis_host and redis_at
+  redis_at=$2 redis_host=$1
+  if [[ $1 =~ ^(.*[^:]|\[.*\]):([0-9]+)$ ]]; then redis_host=${BASH_REMATCH[1]} redis_at=${BASH_REMATCH[2]}; fi
+  redis_host=${redis_host#[} redis_host=${redis_host%]}
+}
+
+# Sets redis_host and redis_at to where the master is, or in a cluster, to a node that lives; the first that tells it counts.
+# Where nobody does, to the last one that was asked.
+find_redis() {
+  local place answer
+  [ "$redis_scheme" != redis ] || return 0
+  for place in ${redis_places//,/ }; do
+    if [ "$redis_scheme" = redis+cluster ]; then
+      read_redis_place "$place" 6379
+      [ -n "$(ask_redis_place PING 2>/dev/null)" ] || continue # refused for lack of a password, it lives
+      return 0
+    fi
+    read_redis_place "$place" 26379
+    answer=$(ask_sentinel SENTINEL GET-MASTER-ADDR-BY-NAME "$redis_master" 2>/dev/null) || continue
+    [[ $answer =~ ^([^[:space:]]+)[[:space:]]([0-9]+)$ ]] || continue
+    redis_host=${BASH_REMATCH[1]} redis_at=${BASH_REMATCH[2]}
+    return 0
+  done
+}
+
+ask_redis_place() { timeout 2 "$(redis_cli_program)" -h "$redis_host" -p "$redis_at" "$@" </dev/null; }
+
+ask_sentinel() {
+  local password=
+  if [ -n "${ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE:-}" ]; then
+    IFS= read -r password 2>/dev/null <"$ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE" || [ -n "$password" ] || password=
+  fi
+  REDISCLI_AUTH=$password ask_redis_place --no-auth-warning \
+    ${ORDERSHOP_REDIS_SENTINEL_USER:+--user "$ORDERSHOP_REDIS_SENTINEL_USER"} "$@"
+}
+
+# The URL and the password file for a service.
 redis_url_of() {
-  local host=$redis_host user=$redis_user
-  [[ $host != *:* ]] || host="[$host]"
+  local user=$redis_user
   [ -z "$(redis_users)" ] || user=$1
-  printf 'redis://%s%s:%s/%s' "${user:+$user@}" "$host" "$redis_at" "$redis_database"
+  printf '%s://%s%s%s' "$redis_scheme" "${user:+$user@}" "$redis_places" "$redis_path"
 }
 
 redis_password_file_of() {
@@ -57,9 +111,22 @@ redis_cli_as() { # redis_cli_as USER ARGUMENT...
   file=$(redis_password_file_of "$user")
   [ -n "$(redis_users)" ] || user=$redis_user
   if [ -n "$file" ]; then IFS= read -r password 2>/dev/null <"$file" || [ -n "$password" ] || password=; fi
+  find_redis
+  [ "$redis_scheme" != redis+cluster ] || find_redis_node
+  ask_redis "$@"
+}
+
+ask_redis() { # as `user` with `password` of redis_cli_as
   env -u REDISCLI_AUTH ${password:+REDISCLI_AUTH="$password"} ${redis_seconds:+timeout "$redis_seconds"} \
     "$(redis_cli_program)" --no-auth-warning \
     -h "$redis_host" -p "$redis_at" -n "$redis_database" ${user:+--user "$user"} "$@"
+}
+
+# All keys of a shop are in one slot: goes from any node to the one that has it.
+find_redis_node() {
+  local answer redis_seconds=${redis_seconds:-5}
+  answer=$(ask_redis GET "${ORDERSHOP_KEY_PREFIX:-}$clock_key" 2>/dev/null </dev/null) || true
+  if [[ $answer =~ ^MOVED\ [0-9]+\ (.*):([0-9]+) ]]; then redis_host=${BASH_REMATCH[1]} redis_at=${BASH_REMATCH[2]}; fi
 }
 
 # As one who may read and watch everything.
@@ -71,7 +138,9 @@ redis_answers() { [ "$(redis_answer)" = PONG ]; }
 
 # One sentence that says why it doesn't answer and what to do.
 explain_redis() {
-  local answer where="Redis at $redis_host:$redis_at"
+  local answer where
+  find_redis
+  where="Redis at $redis_host:$redis_at"
   answer=$(redis_answer)
   case $answer in
   PONG) ;;

@@ -77,6 +77,8 @@ readonly bad_values=(
   ORDERSHOP_LISTEN=50051 ORDERSHOP_LISTEN=:50051 ORDERSHOP_LISTEN=localhost:
   ORDERSHOP_LISTEN=localhost:http ORDERSHOP_LISTEN=localhost:65536 ORDERSHOP_LISTEN=::1:50051
   ORDERSHOP_REDIS_URL=localhost:6379 ORDERSHOP_REDIS_URL=http://localhost:6379
+  ORDERSHOP_REDIS_URL=redis+sentinel://localhost ORDERSHOP_REDIS_URL=redis+cluster://localhost/0
+  'ORDERSHOP_REDIS_SENTINEL_USER=a b' ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE=/nowhere/at/all
   ORDERSHOP_REDIS_URL=redis://localhost:x ORDERSHOP_REDIS_URL=redis://localhost:6379/x
   ORDERSHOP_REDIS_PASSWORD_FILE=/nowhere/at/all
   'ORDERSHOP_KEY_PREFIX=a b' $'ORDERSHOP_KEY_PREFIX=a\nb' ORDERSHOP_KEY_PREFIX=é
@@ -167,6 +169,12 @@ unknown_variable_is_warned_of_once() {
     grep 'level=warn.*ORDERSHOP_LISTN' "$(log_of said)" >/dev/null
 }
 
+# All keys of a shop must be in one slot.
+a_cluster_needs_a_hash_tag() {
+  refuses order 'ORDERSHOP_KEY_PREFIX: must have a hash tag' ORDERSHOP_REDIS_URL=redis+cluster://127.0.0.1:1 ORDERSHOP_KEY_PREFIX=shop: &&
+    refuses order 'ORDERSHOP_KEY_PREFIX: must have a hash tag' ORDERSHOP_REDIS_URL=redis+cluster://127.0.0.1:1
+}
+
 # A password in a URL is nobody's business, least of all a log's.
 passwords_are_not_shown() {
   run customer ORDERSHOP_REDIS_URL=redis://user:geheim@localhost:x
@@ -241,6 +249,7 @@ expect "every variable has been tried" every_variable_is_tried
 expect "an unknown flag, or one without a value, ends the start with status 2" unknown_flags_are_refused
 expect "a flag wins over its variable" a_flag_wins
 expect "an unknown ORDERSHOP_ variable is warned of once, one of another program is not" unknown_variable_is_warned_of_once
+expect "a cluster needs a key prefix with a hash tag" a_cluster_needs_a_hash_tag
 expect "passwords are not shown" passwords_are_not_shown
 expect "a port that is taken is named" a_taken_port_is_named
 expect "a name with two lines in /etc/hosts is listened on once" a_name_with_two_lines_is_one_address

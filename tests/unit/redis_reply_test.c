@@ -64,6 +64,8 @@ static const struct mapping mappings[] = {
     {"READONLY You can't write against a read only replica.", STATUS_UNAVAILABLE, "REDIS_READONLY"},
     {"CLUSTERDOWN The cluster is down", STATUS_UNAVAILABLE, "REDIS_CLUSTERDOWN"},
     {"TRYAGAIN Multiple keys request during rehashing of slot", STATUS_UNAVAILABLE, "REDIS_TRYAGAIN"},
+    {"MOVED 3999 127.0.0.1:6381", STATUS_UNAVAILABLE, "REDIS_MOVED"},
+    {"ASK 3999 127.0.0.1:6381", STATUS_UNAVAILABLE, "REDIS_ASK"},
     {"NOREPLICAS Not enough good replicas to write.", STATUS_UNAVAILABLE, "REDIS_NOREPLICAS"},
     {"MISCONF Errors writing to the AOF file", STATUS_UNAVAILABLE, "REDIS_MISCONF"},
     {"UNBLOCKED client unblocked via CLIENT UNBLOCK", STATUS_UNAVAILABLE, "REDIS_UNBLOCKED"},

@@ -10,9 +10,9 @@
 
 static const char *const tls_clients[] = {[RPC_CLIENTS_CERTIFIED] = "certified", [RPC_CLIENTS_ANY] = "any", NULL};
 
-/* In a Redis Cluster all keys of a shop need one slot, hence `{shop1}:`; blanks and line breaks make keys unreadable.
- */
-static const char *check_prefix(const char *value) {
+/* Of keys (in a Redis Cluster all keys of a shop need one slot, hence `{shop1}:`) and users: blanks and line breaks
+ * make them unreadable. */
+static const char *check_word(const char *value) {
   for (const char *c = value; *c; c++) {
     if (!isgraph((unsigned char)*c)) return "printable ASCII without spaces";
   }
@@ -106,7 +106,8 @@ static void add_common(struct setting_list *list, const struct service_definitio
       {.variable = "REDIS_SENTINEL_USER",
        .kind = SETTING_TEXT,
        .target = &settings->sentinel_user,
-       .help = "user of the sentinels, which have users of their own"},
+       .help = "user of the sentinels, which have users of their own",
+       .check = check_word},
       {.variable = "REDIS_SENTINEL_PASSWORD_FILE",
        .kind = SETTING_SECRET,
        .target = &settings->sentinel_password,
@@ -116,7 +117,7 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .target = &settings->key_prefix,
        .fallback = "",
        .help = "put before every key in Redis, e.g. {shop1}:",
-       .check = check_prefix},
+       .check = check_word},
       {.variable = "LOG_LEVEL",
        .kind = SETTING_CHOICE,
        .target = &settings->log_level,
