@@ -16,7 +16,7 @@ struct contract {
   const struct api_method **methods;
   struct route *routes; /* those that match fewer paths come first */
   size_t method_count, route_count;
-  struct key_table *by_path;
+  struct key_table *by_path, *every_servers; /* methods by their paths */
 };
 
 struct contract *contract_new(struct arena *arena) {
@@ -25,6 +25,7 @@ struct contract *contract_new(struct arena *arena) {
   contract->methods = arena_calloc(arena, METHODS_MAX, sizeof *contract->methods);
   contract->routes = arena_calloc(arena, ROUTES_MAX, sizeof *contract->routes);
   contract->by_path = key_table_new(arena);
+  contract->every_servers = key_table_new(arena);
   return contract;
 }
 
@@ -155,6 +156,17 @@ static struct status add_routes(struct contract *contract, struct api_method *me
 
 /* ---- methods ---------------------------------------------------------------------------------------------------- */
 
+static bool has_no_side_effects(const Google__Protobuf__MethodDescriptorProto *proto) {
+  return proto->options &&
+         proto->options->idempotency_level == GOOGLE__PROTOBUF__METHOD_OPTIONS__IDEMPOTENCY_LEVEL__NO_SIDE_EFFECTS;
+}
+
+static struct status list_method(struct contract *contract, struct api_method *method) {
+  if (contract->method_count == METHODS_MAX) return unfit(contract, method, "there are too many methods", "");
+  contract->methods[contract->method_count++] = method;
+  return add_routes(contract, method);
+}
+
 static struct status add_service(struct contract *contract, const struct contract_part *part,
                                  const struct service_type *service) {
   struct status status = status_ok();
@@ -168,14 +180,13 @@ static struct status add_service(struct contract *contract, const struct contrac
         .proto = proto,
         .channel = part->channel,
         .is_own = !part->file,
+        .reads = has_no_side_effects(proto),
         .streams = proto->client_streaming || proto->server_streaming,
     };
-    if (contract->method_count == METHODS_MAX) return unfit(contract, method, "there are too many methods", "");
-    void **place = key_table_at(contract->by_path, method->path);
+    void **place = key_table_at(part->channel ? contract->by_path : contract->every_servers, method->path);
     if (*place) return unfit(contract, method, "another service has it, too", "");
     *place = method;
-    contract->methods[contract->method_count++] = method;
-    status = add_routes(contract, method);
+    if (part->channel) status = list_method(contract, method);
   }
   return status;
 }
@@ -214,6 +225,10 @@ struct status contract_add(struct contract *contract, const struct contract_part
 
 const struct api_method *contract_method(const struct contract *contract, const char *path) {
   return key_table_find(contract->by_path, path);
+}
+
+const struct api_method *contract_every_servers_method(const struct contract *contract, const char *path) {
+  return key_table_find(contract->every_servers, path);
 }
 
 const struct api_method *contract_method_at(const struct contract *contract, size_t index) {

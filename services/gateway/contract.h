@@ -19,7 +19,7 @@ struct api_method {
   const Google__Protobuf__MethodDescriptorProto *proto;
   struct rpc_channel *channel;
   bool streams; /* in one direction or both: not to be called by unary requests */
-  bool reads;   /* changes nothing: it can be had by GET */
+  bool reads;   /* changes nothing: it can be had by GET, or its idempotency_level is NO_SIDE_EFFECTS */
   bool is_own;  /* of a service outside the tree, whose log may be another one */
 };
 
@@ -43,7 +43,7 @@ struct contract_part {
   const char *file;            /* of the types: all of its services are added; NULL: */
   const char *const *services; /* those of these names are, up to NULL, but for those that any server has (grpc.*, the
                                   StatusService) and internal ones */
-  struct rpc_channel *channel; /* to the server */
+  struct rpc_channel *channel; /* to the server; NULL means that every server has these methods */
 };
 
 /* Adds a part. Types and channel must live as long as the contract. Errors: INVALID_ARGUMENT (DEFINITION_INVALID,
@@ -54,7 +54,10 @@ struct status contract_add(struct contract *contract, const struct contract_part
 /* Returns the method of a path as gRPC has it, or NULL. */
 const struct api_method *contract_method(const struct contract *contract, const char *path);
 
-/* Return method or route `index`, or NULL behind the last. */
+/* Returns the method of such a path that every server has, or NULL. Its channel is NULL. */
+const struct api_method *contract_every_servers_method(const struct contract *contract, const char *path);
+
+/* Return method or route `index`, or NULL behind the last; not the methods that every server has. */
 const struct api_method *contract_method_at(const struct contract *contract, size_t index);
 const struct route *contract_route_at(const struct contract *contract, size_t index);
 

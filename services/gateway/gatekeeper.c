@@ -6,6 +6,7 @@
 
 #include "answer.h"
 #include "console.h"
+#include "per_service_call.h"
 
 /* ---- names ------------------------------------------------------------------------------------------------------ */
 
@@ -38,7 +39,9 @@ static bool is_read(const struct gateway *gateway, const struct http_request *re
     return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0 ||
            strcmp(request->method, "OPTIONS") == 0;
   }
-  const struct api_method *method = contract_method(gateway->offer->contract, request->path);
+  const struct contract *contract = gateway->offer->contract;
+  const struct api_method *method = contract_method(contract, request->path);
+  if (!method) method = per_service_method(contract, request->path);
   return method && method->reads;
 }
 

@@ -8,6 +8,7 @@
 #include "event_stream.h"
 #include "gatekeeper.h"
 #include "gateway.h"
+#include "per_service_call.h"
 #include "resource_call.h"
 #include "shop_status.h"
 #include "v1_dialect.h"
@@ -82,6 +83,10 @@ static coroutine_fn void call(struct gateway *gateway, const struct offer *offer
   const struct api_method *method = contract_method(offer->contract, request->path);
   if (method || connect_is_path(request->path)) {
     connect_call(gateway, request, method);
+    return;
+  }
+  if (per_service_is_path(request->path)) {
+    per_service_call(gateway, offer->contract, request);
     return;
   }
   struct search search = {.contract = offer->contract, .request = request};

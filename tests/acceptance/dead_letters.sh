@@ -15,28 +15,13 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
-
-client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
-
-tail_events() { "$ORDERSHOP_BIN/ordershop" events tail "$@"; }
+. "$ORDERSHOP_SOURCE/tests/lib/interaction_damage.sh"
 
 client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
 
 letters() { client dead-letter "$@"; }
 
-# --- Damage ---
-
-index_of() { echo "interaction_by_customer_id:$1"; }
-
-damage() { # damage CUSTOMER
-  redis rename "$(index_of "$1")" "aside:$1" && redis set "$(index_of "$1")" damaged
-}
-
-mend() { # mend CUSTOMER
-  redis del "$(index_of "$1")" && redis rename "aside:$1" "$(index_of "$1")"
-}
-
-has_interactions() { [ "$(redis zcard "$(index_of "$1")")" = "$2" ]; } # has_interactions CUSTOMER COUNT
+# --- Customers ---
 
 new_customer() { # new_customer NAME: prints his id when he is welcomed
   local id

@@ -226,6 +226,46 @@ class Connect(unittest.TestCase):
         self.assertEqual((late.code, late.json["code"]), (504, "deadline_exceeded"))
 
 
+class PerService(unittest.TestCase):
+    """What every service serves is asked of the one that the path names."""
+
+    def call(self, service, method, body, **more):
+        return ask("POST", f"/services/{service}/ordershop.v1.{method}", body, **more)
+
+    def test_each_service_tells_its_own_status(self):
+        for service in ("customer", "inventory", "crm", "mail"):
+            told = self.call(service, "StatusService/GetServiceStatus", {})
+            self.assertEqual((told.code, told.json["service"]), (200, service))
+
+    def test_dead_letters_are_those_of_the_service(self):
+        self.assertEqual(self.call("crm", "DeadLetterService/ListDeadLetterKeys", {}).json["keys"], [])
+        none = self.call("crm", "DeadLetterService/ListDeadLetters", {"key": "nobody"})
+        self.assertEqual((none.code, none.json["code"]), (404, "not_found"))
+        self.assertEqual(none.json["details"][0]["debug"]["reason"], "DEAD_LETTER_NOT_FOUND")
+        served_by_none = self.call("customer", "DeadLetterService/ListDeadLetterKeys", {})
+        self.assertEqual((served_by_none.code, served_by_none.json["code"]), (501, "unimplemented"))
+
+    def test_what_is_not_there_is_404(self):
+        for service, method in (("cashier", "StatusService/GetServiceStatus"), ("", "StatusService/GetServiceStatus"),
+                                ("crm", "StatusService/Nothing"), ("customer", "CustomerService/ListCustomers"),
+                                ("CRM", "StatusService/GetServiceStatus"), ("crm/", "StatusService/GetServiceStatus")):
+            self.assertEqual(self.call(service, method, {}).code, 404, (service, method))
+        for path in ("/services", "/services/", "/services/crm", "/services/crm/"):
+            self.assertIn(ask("POST", path, {}).code, (404, 405), path)
+        self.assertEqual(ask("POST", "/ordershop.v1.StatusService/GetServiceStatus", {}).code, 404)
+
+    def test_it_is_called_by_post_and_of_known_kinds_alone(self):
+        path = "/services/crm/ordershop.v1.StatusService/GetServiceStatus"
+        self.assertEqual(ask("GET", path).code, 405)
+        self.assertEqual(ask("POST", path, b"", content_type="text/plain").code, 415)
+        self.assertEqual(ask("POST", path, b"", content_type="application/proto").code, 200)
+
+    def test_a_service_that_stands_still_ends_by_the_deadline(self):
+        with shop.stopped("crm"):
+            away = self.call("crm", "StatusService/GetServiceStatus", {}, Connect_Timeout_Ms="300")
+        self.assertEqual(away.json["code"], "deadline_exceeded")
+
+
 class Everything(unittest.TestCase):
     """Each method answers the same by Connect as by gRPC, and each reading one the same as a resource."""
 
@@ -571,6 +611,10 @@ class Tokens(unittest.TestCase):
             self.assertEqual(self.code("POST", "/v1/customers", token, body), writes, token)
             self.assertEqual(self.code("POST", "/ordershop.v1.CustomerService/ListCustomers", token, {}), reads, token)
             self.assertEqual(self.code("POST", "/ordershop.v1.CustomerService/CreateCustomer", token, {"customer": body}), writes, token)
+            letters = "/services/crm/ordershop.v1.DeadLetterService/"
+            self.assertEqual(self.code("POST", letters + "ListDeadLetterKeys", token, {}), reads, token)
+            retried = self.code("POST", letters + "RetryDeadLetters", token, {"all": True, "operatorName": "ada"})
+            self.assertEqual(retried, writes, token)
         self.assertEqual(ask("GET", "/v1/customers").headers["WWW-Authenticate"], "Bearer")
         self.assertEqual(ask("GET", "/v1/customers", Authorization="Basic x").code, 401)
         self.assertEqual(ask("GET", "/readyz").code, 200)

@@ -83,7 +83,7 @@ export GATEWAY_PID=${shop_pid[gateway]}
 cases Patience >"$shop_folder/patience" 2>&1 &
 patient=$!
 is_patient() { wait "$patient" || { cat "$shop_folder/patience" && return 1; }; }
-for group in Resources Connect Everything Errors Protocol; do
+for group in Resources Connect PerService Everything Errors Protocol; do
   expect "$group: what gateway.py says of them" cases $group
 done
 expect "a second gateway at that port ends, and says why" second_gateway_ends

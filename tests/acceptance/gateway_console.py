@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console in a real Chromium: gateway_console.sh calls this for each group of tests, with a shop that runs.
 
-    gateway_console.py GROUP [OPTION...]     GROUP: Views, Act, Tokens, Away, Back, Breaks, Flood
+    gateway_console.py GROUP [OPTION...]     GROUP: Views, Act, Tokens, Away, Back, Letters, Retried, Breaks, Flood
 
 The environment tells CONSOLE_URL, CONSOLE_PICTURES (a folder for screenshots), CONSOLE_AXE (axe.min.js; may be empty) and
 ORDERSHOP_TEST_SLOWNESS."""
@@ -66,7 +66,7 @@ class Console(unittest.TestCase):
 
     # An answer that is an error is logged by the browser, however well the page handles it.
     def is_expected(self, message):
-        return "Failed to load resource: the server responded with a status of 4" in message
+        return "Failed to load resource: the server responded with a status of 4" in message or "status of 501" in message
 
     def width(self, pixels):
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
@@ -138,7 +138,7 @@ class Console(unittest.TestCase):
 
 
 class Views(Console):
-    pages = ["overview", "events", "state/customers", "act"]
+    pages = ["overview", "events", "state/customers", "act", "dead-letters/crm"]
 
     def test_overview_shows_each_service_ready_with_lag_and_dead_letters(self):
         self.open("overview")
@@ -430,6 +430,62 @@ class Back(Console):
         self.open("overview")
         self.until(lambda: "away" not in self.card("crm").get_attribute("class").split())
         self.until(lambda: "behind" not in self.card("crm").get_attribute("class").split(), "the lag does not drain")
+
+
+class Letters(Console):
+    """CRM holds the keys of two customers, whose ids CONSOLE_HELD has."""
+
+    def test_a_key_is_reached_from_the_overview_retried_in_vain_and_its_first_one_skipped(self):
+        held = os.environ["CONSOLE_HELD"].split()
+        self.open("overview")
+        self.until(lambda: "2" in self.card("crm").find_element(By.CSS_SELECTOR, ".bad").text)
+        self.card("crm").find_element(By.LINK_TEXT, "dead letters").send_keys(Keys.ENTER)
+        self.until(lambda: "Dead letters of crm" in self.text("h1"))
+        self.until(lambda: len(self.all('[data-part="keys"] tbody tr')) == 2)
+        self.check_axe("the keys with dead letters")
+        self.until(lambda: "crm (2)" in self.text(".tabs"))
+        self.one(f'[data-part="keys"] a[title="{held[0]}"]').send_keys(Keys.ENTER)
+        letter = self.until(lambda: self.one("[data-letter]"))
+        self.assertIn("order_created", letter.text)
+        self.assertIn(held[0], letter.text)
+        self.check_axe("the dead letters of a key")
+        form = self.form("Retry")
+        self.send(form)
+        self.until(lambda: "Nothing was changed" in form.text, "a retry without a name was taken")
+        self.field(form, "operatorName").send_keys("Grace")
+        self.send(form)
+        self.until(lambda: "1 are still held" in form.text)
+        self.until(lambda: "tried 2 times" in self.text("[data-letter]"))
+        form = self.form("Skip the first")
+        self.send(form)
+        self.until(lambda: form.find_element(By.CSS_SELECTOR, '[data-field="reason"] .error').text)
+        self.field(form, "reason").send_keys("she wants no mail")
+        self.script("arguments[0].value = 'Grace'", self.field(form, "operatorName"))
+        self.send(form)
+        self.until(lambda: "is given up" in form.text)
+        self.until(lambda: "There are none of this key" in self.text('[data-part="letters"]'))
+        self.open("dead-letters/crm")
+        self.until(lambda: "she wants no mail" in self.text('[data-part="operations"]'))
+        self.until(lambda: len(self.all('[data-part="keys"] tbody tr')) == 1)
+        self.width(360)
+        self.check_no_sideways_scroll()
+
+
+class Retried(Console):
+    def test_all_of_a_reason_are_retried(self):
+        self.open("dead-letters")
+        self.until(lambda: "Dead letters of crm" in self.text("h1"))
+        self.until(lambda: len(self.all('[data-part="keys"] tbody tr')) == 1)
+        form = self.form("Retry")
+        self.choose_last(form, "fingerprint")
+        self.field(form, "operatorName").send_keys("Ada")
+        self.send(form)
+        self.until(lambda: "1 go on" in form.text)
+        self.until(lambda: "Crm has none" in self.text('[data-part="keys"]'))
+        self.open("dead-letters/billing")
+        self.until(lambda: "Billing has none" in self.text('[data-part="keys"]'))
+        self.open("dead-letters/customer")
+        self.until(lambda: "Customer reads no events" in self.text("main"))
 
 
 class Wire:

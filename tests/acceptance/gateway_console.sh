@@ -16,6 +16,7 @@ set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 . "$ORDERSHOP_SOURCE/tests/lib/npm_packages.sh"
+. "$ORDERSHOP_SOURCE/tests/lib/interaction_damage.sh"
 
 readonly axe_version=4.10.3
 python=/usr/bin/python3
@@ -101,6 +102,24 @@ crm_is_away_in_the_status() {
     ([.services[] | select(.status.ready)] | length == '$((${#shop_services[@]} - 1))')' >/dev/null
 }
 
+# Two customers whose events CRM can't handle: the first one's id goes to the browser's cases.
+make_dead_letters() {
+  local product customer
+  product=$("$ORDERSHOP_BIN/ordershop" product create --name Kettle --price 1 --quiet)
+  "$ORDERSHOP_BIN/ordershop" inventory create --product "$product" --amount 10 >/dev/null
+  damaged=()
+  for name in grace alan; do
+    customer=$("$ORDERSHOP_BIN/ordershop" customer create --name "$name" --email "$name@example.com" --quiet)
+    wait_until 60 has_interactions "$customer" 1 || fail "$name is not welcomed"
+    damage "$customer" >/dev/null
+    "$ORDERSHOP_BIN/ordershop" order create --customer "$customer" --product "$product" --quiet >/dev/null
+    damaged+=("$customer")
+  done
+  export CONSOLE_HELD="${damaged[*]}"
+}
+
+mend_all() { for customer in "${damaged[@]}"; do mend "$customer" >/dev/null; done; }
+
 needs_a_token() {
   printf 'reading-secret\n' >"$shop_folder/read"
   gateway_start ORDERSHOP_GATEWAY_READ_TOKEN_FILE="$shop_folder/read"
@@ -130,6 +149,10 @@ expect_in_browser "a stopped CRM greys, and its lag counts up" cases Away
 service_start crm
 wait_for_serving crm
 expect_in_browser "a started CRM is ready again, and its lag drains" cases Back
+make_dead_letters
+expect_in_browser "dead letters are shown, a retry before the cause is mended says so, and a skip is recorded" cases Letters
+mend_all
+expect_in_browser "when the cause is mended, all are retried, and gone" cases Retried
 expect_in_browser "a page goes on without a gap or a repeat after a break" cases Breaks
 expect_in_browser "more events than can be shown are a sample that says so" cases Flood
 expect "it stops gracefully, with pages behind it" gateway_stop

@@ -5,7 +5,7 @@ import {askForToken, token} from './token.js';
 
 const TIMEOUT_MS = 10000;
 
-// An error that the shop has answered with, or that there was no answer.
+// An error that the shop has answered with, in the form of its resources, or that there was no answer.
 export class ApiError extends Error {
   constructor(httpCode, error) {
     super(error.message || 'There is no answer.');
@@ -53,13 +53,19 @@ async function send(method, url, {body, key, version, after, accept = 'applicati
   }
 }
 
+// Connect's form of an error in that of the resources.
+function errorOfConnect({code, message, details = []}) {
+  return {message, status: code?.toUpperCase(), details: details.map(({type, debug}) => ({'@type': `/${type}`, ...debug}))};
+}
+
 // Asks for the token where one is needed. Throws ApiError if the answer is an error.
 async function exchange(method, url, options) {
+  const asks = options.reads ? 'GET' : method;
   let response = await send(method, url, options);
-  while (response.status === 401 && (await askForToken(method))) response = await send(method, url, options);
+  while (response.status === 401 && (await askForToken(asks))) response = await send(method, url, options);
   if (response.ok) return response;
   const json = await response.json().catch(() => ({}));
-  throw new ApiError(response.status, json.error ?? {});
+  throw new ApiError(response.status, json.error ?? errorOfConnect(json));
 }
 
 // Options: query, body, key (of a command), version (a change only of this one), after (a position that must be seen).
@@ -72,5 +78,12 @@ export async function request(method, path, options = {}) {
 
 // Returns a response whose body goes on until `signal` aborts it. Throws ApiError.
 export const openStream = (path, query, signal) => exchange('GET', urlOf(path, query), {accept: 'text/event-stream', signal});
+
+// Calls a method that every service serves (docs/gateway.md), of one service. Option: reads, of a method that changes
+// nothing. Returns the reply. Throws ApiError.
+export async function callService(service, method, body, {reads = false} = {}) {
+  const response = await exchange('POST', `/services/${encodeURIComponent(service)}/ordershop.v1.${method}`, {body, reads});
+  return response.json();
+}
 
 export const get = async (path, query, after) => (await request('GET', path, {query, after})).value;

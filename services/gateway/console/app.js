@@ -2,6 +2,7 @@
 // The console: the view that the address' fragment names (`#/entity/order/<id>`), one at a time, in <main>.
 import {showAct} from './act.js';
 import {showCause} from './cause_view.js';
+import {showDeadLetters} from './dead_letters.js';
 import {h, setText} from './dom.js';
 import {showEntity} from './entity.js';
 import {feed, startFeed, subscribe} from './events.js';
@@ -17,6 +18,7 @@ const views = {
   entity: showEntity,
   cause: showCause,
   act: showAct,
+  'dead-letters': showDeadLetters,
 };
 const partOf = {entity: 'state', cause: 'events'};
 

@@ -30,7 +30,7 @@ function makeCard(name, ownKinds) {
     h('dl', {},
       h('div', {}, h('dt', {}, 'writes'), figures.rate),
       h('div', {}, h('dt', {}, 'lag'), figures.lag),
-      h('div', {}, h('dt', {}, 'dead letters'), figures.letters)));
+      h('div', {}, h('dt', {}, h('a', {href: `#/dead-letters/${name}`}, 'dead letters')), figures.letters)));
   return {name, element, state, figures};
 }
 
