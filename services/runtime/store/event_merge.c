@@ -19,8 +19,9 @@ struct event_merge {
   struct held_stream *streams;
   size_t stream_count, page_size;
   size_t held;
-  int64_t watermark;
-  bool reading; /* entries were added since the last read_done: the watermark says nothing about them */
+  int64_t read_to;   /* everything up to it had been read when all streams were complete last */
+  int64_t watermark; /* INT64_MAX: they are, as of the latest read */
+  bool reading;      /* entries were added since the last read_done: the watermark says nothing about them */
 };
 
 struct event_merge *event_merge_new(size_t stream_count, size_t page_size) {
@@ -66,13 +67,22 @@ void event_merge_add(struct event_merge *merge, size_t stream, int64_t log_time,
 }
 
 void event_merge_read_done(struct event_merge *merge, const bool *read, const bool *full) {
+  int64_t last = 0;
   merge->watermark = INT64_MAX;
   merge->reading = false;
   for (size_t i = 0; i < merge->stream_count; i++) {
     struct held_stream *stream = &merge->streams[i];
     stream->complete = read[i] && !full[i];
+    if (stream->last > last) last = stream->last;
     if (!stream->complete && stream->last < merge->watermark) merge->watermark = stream->last;
   }
+  if (merge->watermark == INT64_MAX) merge->read_to = last;
+  if (merge->watermark < merge->read_to) merge->watermark = merge->read_to;
+}
+
+int64_t event_merge_read_to(const struct event_merge *merge, int64_t clock) {
+  if (merge->watermark < INT64_MAX) return merge->watermark > 0 ? merge->watermark : 0;
+  return clock > merge->read_to ? clock : merge->read_to;
 }
 
 bool event_merge_next(struct event_merge *merge, struct merge_entry *ret_entry, size_t *ret_stream) {

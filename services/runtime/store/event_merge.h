@@ -5,7 +5,7 @@
  * last entries of the others. An entry may be handed out only when every stream is known to have nothing before it: a
  * stream that gave less than a full page in the latest read is complete (all streams of a read are one snapshot, and
  * later entries are later in log time); one that gave a full page, or was not read because it still holds a page, is
- * complete up to its last entry. Pure logic, no I/O. */
+ * complete up to its last entry, or up to where all were complete before. Pure logic, no I/O. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,6 +31,10 @@ void event_merge_add(struct event_merge *merge, size_t stream, int64_t log_time,
 
 /* Says that the read is over: `read[i]` tells whether stream i was asked, `full[i]` whether it gave a full page. */
 void event_merge_read_done(struct event_merge *merge, const bool *read, const bool *full);
+
+/* Returns the log time up to which all streams are known to have been read. `clock` is what the log's clock was when
+ * the latest read began: at its end, later entries are later than that. */
+int64_t event_merge_read_to(const struct event_merge *merge, int64_t clock);
 
 /* Hands out the next entry in log order at or below the watermark. Returns false if there is none until the next
  * read. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/uuid.h"
 #include "store/known_log.h"
@@ -67,6 +68,90 @@ coroutine_fn struct status clock_tick(struct event_store *store, struct context 
   clock_saw(store, &now);
   *ret_now = now;
   return status_ok();
+}
+
+/* ---- another service's clock ------------------------------------------------------------------------------------ */
+
+enum { TOGETHER = 3, SET_CLOCK_US = 5000000 };
+
+/* Sends commands, with nothing of others in between, and receives their answers. */
+static coroutine_fn struct status ask_together(struct redis *redis, struct context *context,
+                                               const struct redis_arguments commands[TOGETHER],
+                                               const struct redis_reply *ret_replies[TOGETHER]) {
+  struct redis_pending *pending[TOGETHER];
+  struct status result = status_ok();
+  for (size_t i = 0; i < TOGETHER; i++) pending[i] = redis_send(redis, context, &commands[i]);
+  for (size_t i = 0; i < TOGETHER; i++) {
+    struct status status = redis_receive(pending[i], &ret_replies[i]);
+    if (status_is_ok(result)) result = status;
+  }
+  return result;
+}
+
+/* Watches the clock, and tells it and the server's time. */
+static coroutine_fn struct status watch_clock(struct event_store *store, struct context *context, const char *key,
+                                              struct position *ret_last, int64_t *ret_server_us) {
+  struct arena *arena = context->arena;
+  const struct redis_arguments commands[TOGETHER] = {redis_command_of(arena, "WATCH", key, NULL),
+                                                     redis_command_of(arena, "GET", key, NULL),
+                                                     redis_arguments_of(arena, "TIME")};
+  const struct redis_reply *replies[TOGETHER];
+  struct status status = ask_together(store->commands, context, commands, replies);
+  if (!status_is_ok(status)) return status;
+  *ret_last = (struct position){0};
+  (void)clock_parse(redis_reply_text(replies[1]), ret_last);
+  *ret_server_us = redis_reply_number(redis_reply_at(replies[2], 0), 0) * 1000000 +
+                   redis_reply_number(redis_reply_at(replies[2], 1), 0);
+  return status_ok();
+}
+
+/* Sets the clock unless it has changed since it was watched: then *ret_set is false. The deadline must not come between
+ * MULTI and EXEC, or the connection would stay within a transaction. */
+static coroutine_fn struct status set_watched_clock(struct event_store *store, const struct context *caller,
+                                                    const char *key, const struct position *clock, bool *ret_set) {
+  struct context context = *caller;
+  context.deadline_us = clock_monotonic_us() + SET_CLOCK_US;
+  struct arena *arena = context.arena;
+  const char *value = arena_printf(arena, "%s %s", log_time_text(arena, clock->log_time), clock->epoch);
+  const struct redis_arguments commands[TOGETHER] = {redis_arguments_of(arena, "MULTI"),
+                                                     redis_command_of(arena, "SET", key, value, NULL),
+                                                     redis_arguments_of(arena, "EXEC")};
+  const struct redis_reply *replies[TOGETHER];
+  struct status status = ask_together(store->commands, &context, commands, replies);
+  *ret_set = status_is_ok(status) && replies[2]->type == REDIS_LIST;
+  return status;
+}
+
+static coroutine_fn struct status try_to_move_on(struct event_store *store, struct context *context, int64_t log_time,
+                                                 struct position *ret_now, bool *ret_done) {
+  const char *key = clock_key(store, context->arena);
+  uint64_t connection = redis_generation(store->commands);
+  struct position last;
+  int64_t server_us;
+  struct status status = watch_clock(store, context, key, &last, &server_us);
+  if (!status_is_ok(status)) return status;
+  struct position now = last;
+  if (server_us > now.log_time) now.log_time = server_us;
+  if (log_time > now.log_time) now.log_time = log_time;
+  *ret_now = now;
+  *ret_done = !*last.epoch || now.log_time == last.log_time;
+  /* On another connection nothing is watched. */
+  if (*ret_done || connection != redis_generation(store->commands)) return status_ok();
+  return set_watched_clock(store, context, key, &now, ret_done);
+}
+
+coroutine_fn struct status clock_move_on(struct event_store *store, struct context *context, int64_t log_time,
+                                         struct position *ret_now) {
+  struct keyed_lock_holder holder = {0};
+  if (!keyed_lock_acquire(&store->turns, &holder, "clock", context->deadline_us)) {
+    return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,
+                        "the clock of another log could not be moved on within the deadline");
+  }
+  struct status status = status_ok();
+  bool done = false;
+  while (status_is_ok(status) && !done) status = try_to_move_on(store, context, log_time, ret_now, &done);
+  keyed_lock_release(&store->turns, &holder);
+  return status;
 }
 
 struct redis_pending *clock_ask(struct event_store *store, struct redis *redis, struct context *context) {

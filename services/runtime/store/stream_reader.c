@@ -254,6 +254,10 @@ void read_entry_release(const struct read_entry *entry) {
   if (--entry->page->waiting == 0) page_free(entry->page);
 }
 
+int64_t stream_reader_read_to(const struct stream_reader *reader, int64_t clock) {
+  return reader->merge ? event_merge_read_to(reader->merge, clock) : 0;
+}
+
 size_t stream_reader_held(const struct stream_reader *reader) {
   return reader->merge ? event_merge_held(reader->merge) : 0;
 }

@@ -61,6 +61,9 @@ coroutine_fn void stream_reader_await(struct stream_reader *reader);
 bool stream_reader_next(struct stream_reader *reader, struct read_entry *ret_entry);
 void read_entry_release(const struct read_entry *entry);
 
+/* Returns the log time up to which everything has been read; `clock` as for event_merge_read_to. */
+int64_t stream_reader_read_to(const struct stream_reader *reader, int64_t clock);
+
 /* How many entries were read and not handed out yet. */
 size_t stream_reader_held(const struct stream_reader *reader);
 
