@@ -150,6 +150,13 @@ static void adapt_count(struct stream_reader *reader, size_t bytes, size_t entri
   reader->read_count = count < PAGE ? count : PAGE;
 }
 
+static bool wants_any(const struct stream_reader *reader) {
+  for (size_t i = 0; i < reader->merged; i++) {
+    if (event_merge_wants(reader->merge, i)) return true;
+  }
+  return false;
+}
+
 static coroutine_fn struct status read_into(struct stream_reader *reader, struct read_page *page, struct redis *redis,
                                             const struct context *context) {
   struct context own = *context;
@@ -157,6 +164,7 @@ static coroutine_fn struct status read_into(struct stream_reader *reader, struct
   bool *asked = arena_calloc(page->arena, reader->merged, sizeof *asked);
   bool *full = arena_calloc(page->arena, reader->merged, sizeof *full);
   for (size_t i = 0; i < reader->merged; i++) asked[i] = event_merge_wants(reader->merge, i);
+  if (!wants_any(reader)) return status_ok();
 
   struct redis_arguments command = redis_command_of(page->arena, "XREAD", "COUNT", NULL);
   redis_add_number(&command, (int64_t)reader->read_count);
@@ -221,18 +229,11 @@ static coroutine_fn void read_ahead(void *argument) {
   condition_signal_all(&ahead->over);
 }
 
-static bool wants_more(const struct stream_reader *reader) {
-  for (size_t i = 0; reader->more && i < reader->merged; i++) {
-    if (event_merge_wants(reader->merge, i)) return true;
-  }
-  return false;
-}
-
 coroutine_fn void stream_reader_read_ahead(struct stream_reader *reader, struct redis *redis,
                                            const struct context *context) {
   struct ahead *ahead = &reader->ahead;
   bool has_failed = ahead->context.arena && !status_is_ok(ahead->status);
-  if (ahead->under_way || has_failed || !wants_more(reader)) return;
+  if (ahead->under_way || has_failed || !reader->more || !wants_any(reader)) return;
   ahead->redis = redis;
   arena_free(ahead->context.arena);
   ahead->context = *context;

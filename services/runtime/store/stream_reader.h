@@ -42,9 +42,9 @@ size_t stream_reader_add(struct stream_reader *reader, const char *key, const ch
 /* Entries up to the id `after` will not be read any more; without effect if more has been read already. */
 void stream_reader_skip(struct stream_reader *reader, size_t stream, const char *after);
 
-/* Reads the next entries of all streams of which less than a page is held; or tells what has come of reading ahead, if
- * that was begun since the last call. *ret_more says whether a stream may have more. The context's arena gets the
- * error, if there is one: those of redis_command. Yields. */
+/* Reads the next entries of all streams of which less than a page is held, if there are such; or tells what has come of
+ * reading ahead, if that was begun since the last call. *ret_more says whether a stream may have more. The context's
+ * arena gets the error, if there is one: those of redis_command. Yields. */
 coroutine_fn struct status stream_reader_read(struct stream_reader *reader, struct redis *redis,
                                               const struct context *context, bool *ret_more);
 
