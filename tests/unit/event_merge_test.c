@@ -95,6 +95,39 @@ static void test_stream_that_was_not_asked_counts_to_its_last(void) {
   event_merge_free(merge);
 }
 
+/* The first stream holds a page and is not asked, though it was complete when the second's entry came. */
+static void test_what_was_complete_stays_so(void) {
+  static const int64_t first[] = {1, 2, 3, 4, 5}, second[] = {9};
+  static const bool both[] = {true, true}, none[] = {false, false}, one[] = {false, true};
+  struct event_merge *merge = event_merge_new(2, PAGE);
+  int64_t last = 0;
+  for (size_t i = 0; i < 3; i++) event_merge_add(merge, 0, first[i], NULL);
+  event_merge_read_done(merge, both, none);
+  for (size_t i = 3; i < 5; i++) event_merge_add(merge, 0, first[i], NULL);
+  event_merge_add(merge, 1, second[0], NULL);
+  event_merge_read_done(merge, both, none);
+  CU_ASSERT_FALSE(event_merge_wants(merge, 0));
+  event_merge_read_done(merge, one, none);
+  CU_ASSERT_EQUAL(take_all(merge, &last), 6);
+  event_merge_free(merge);
+}
+
+static void test_read_to_the_clock_where_all_is_complete(void) {
+  static const int64_t created[] = {1, 2, 3, 4, 5, 6}, updated[] = {7, 8};
+  struct source sources[] = {{created, 6, 0}, {updated, 2, 0}};
+  struct event_merge *merge = event_merge_new(2, PAGE);
+  int64_t last = 0;
+  CU_ASSERT_EQUAL(event_merge_read_to(merge, 20), 0);
+  read_page(merge, sources, 2);
+  CU_ASSERT_EQUAL(event_merge_read_to(merge, 20), 4);
+  CU_ASSERT_EQUAL(take_all(merge, &last), 4);
+  read_page(merge, sources, 2);
+  CU_ASSERT_EQUAL(event_merge_read_to(merge, 20), 20);
+  /* The clock was asked before the last entries came. */
+  CU_ASSERT_EQUAL(event_merge_read_to(merge, 5), 8);
+  event_merge_free(merge);
+}
+
 static void test_nothing_is_handed_out_before_the_read_is_over(void) {
   static const bool read[] = {true}, full[] = {false};
   struct event_merge *merge = event_merge_new(1, PAGE);
@@ -162,6 +195,9 @@ int main(int argc, char **argv) {
       {"entries of two streams come out by log time", test_orders_two_streams},
       {"a full page holds back what is later than its last entry", test_full_page_holds_back_what_is_later},
       {"a stream that was not asked counts up to its last entry", test_stream_that_was_not_asked_counts_to_its_last},
+      {"what was read when all streams were complete can be handed out", test_what_was_complete_stays_so},
+      {"streams are read up to the clock where all are complete, else to the end of a page",
+       test_read_to_the_clock_where_all_is_complete},
       {"nothing is handed out before the read is over", test_nothing_is_handed_out_before_the_read_is_over},
       {"a fresh merge is not caught up", test_fresh_merge_is_not_caught_up},
       {"the caller's values come back", test_values_come_back},
