@@ -41,7 +41,7 @@ static coroutine_fn struct status get_customer_profile(struct rpc_call *call, co
 }
 
 static const struct rpc_method methods[] = {
-    {.name = "GetCustomerProfile", .handler = get_customer_profile, .flags = METHOD_READS_VIEWS},
+    {.name = "GetCustomerProfile", .handler = get_customer_profile, .flags = METHOD_READS_VIEWS | METHOD_ONLY_READS},
     {.name = "ListInteractions", .handler = entity_page_list, .resource = &interactions, .flags = METHOD_READS_VIEWS},
 };
 

@@ -100,7 +100,7 @@ static const struct rpc_method methods[] = {
     {.name = "SendMail", .handler = send_mail, .resource = &mails},
     {.name = "BatchSendMails", .handler = batch_send_mails, .resource = &mails},
     {.name = "GetMail", .handler = entity_get, .resource = &mails},
-    {.name = "ListMails", .handler = list_mails, .resource = &mails},
+    {.name = "ListMails", .handler = list_mails, .resource = &mails, .flags = METHOD_ONLY_READS},
 };
 
 static struct status start(struct service *service) {

@@ -138,7 +138,10 @@ static const struct rpc_method methods[] = {
     {.name = "ListOrders", .handler = entity_page_list, .resource = &orders},
     {.name = "UpdateOrder", .handler = update_order, .resource = &orders, .flags = METHOD_READS_VIEWS},
     {.name = "DeleteOrder", .handler = entity_delete, .resource = &orders, .flags = METHOD_READS_VIEWS},
-    {.name = "ListUnbilledOrders", .handler = list_unbilled_orders, .resource = &orders, .flags = METHOD_READS_VIEWS},
+    {.name = "ListUnbilledOrders",
+     .handler = list_unbilled_orders,
+     .resource = &orders,
+     .flags = METHOD_READS_VIEWS | METHOD_ONLY_READS},
 };
 
 static const struct peer_method calls[ORDER_CALLS] = {

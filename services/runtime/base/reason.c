@@ -71,6 +71,7 @@ const char reason_redis_url_invalid[] = "REDIS_URL_INVALID";
 const char reason_redis_wrongpass[] = "REDIS_WRONGPASS";
 const char reason_redis_wrongtype[] = "REDIS_WRONGTYPE";
 const char reason_reflection_too_large[] = "REFLECTION_TOO_LARGE";
+const char reason_replicas_missing[] = "REPLICAS_MISSING";
 const char reason_reply_invalid[] = "REPLY_INVALID";
 const char reason_reply_mistyped[] = "REPLY_MISTYPED";
 const char reason_request_id_reused[] = "REQUEST_ID_REUSED";
@@ -145,6 +146,7 @@ const char *const runtime_reasons[] = {
     reason_redis_wrongpass,
     reason_redis_wrongtype,
     reason_reflection_too_large,
+    reason_replicas_missing,
     reason_reply_invalid,
     reason_reply_mistyped,
     reason_request_id_reused,

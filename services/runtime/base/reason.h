@@ -86,6 +86,7 @@ extern const char reason_redis_url_invalid[];
 extern const char reason_redis_wrongpass[];
 extern const char reason_redis_wrongtype[];
 extern const char reason_reflection_too_large[];
+extern const char reason_replicas_missing[];
 extern const char reason_reply_invalid[];
 extern const char reason_reply_mistyped[];
 extern const char reason_request_id_reused[];

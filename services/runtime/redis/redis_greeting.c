@@ -73,14 +73,20 @@ static void read_info(const char *info, const char *name, char *value, size_t si
   }
 }
 
+struct redis_identity redis_identity_of(const char *info) {
+  struct redis_identity identity;
+  read_info(info, "run_id", identity.run_id, REDIS_ID_SIZE);
+  read_info(info, "master_replid", identity.replication_id, REDIS_ID_SIZE);
+  read_info(info, "master_replid2", identity.followed_id, REDIS_ID_SIZE);
+  return identity;
+}
+
 static void on_info(redisAsyncContext *hiredis, void *data, void *owner) {
   const redisReply *reply = data;
   struct redis_greeting *greeting = owner;
   (void)hiredis;
   if (!reply || reply->type != REDIS_REPLY_STRING) return;
-  read_info(reply->str, "run_id", greeting->identity.run_id, REDIS_ID_SIZE);
-  read_info(reply->str, "master_replid", greeting->identity.replication_id, REDIS_ID_SIZE);
-  read_info(reply->str, "master_replid2", greeting->identity.followed_id, REDIS_ID_SIZE);
+  greeting->identity = redis_identity_of(reply->str);
 }
 
 static void on_role(redisAsyncContext *hiredis, void *data, void *owner) {

@@ -23,6 +23,9 @@ struct redis_identity {
   char followed_id[REDIS_ID_SIZE];    /* the history that it has followed and gone on with; zeros: none */
 };
 
+/* The identity that the text of INFO tells. */
+struct redis_identity redis_identity_of(const char *info);
+
 struct redis_greeting {
   const struct redis_url *url;
   const char *password; /* NULL if there is none */

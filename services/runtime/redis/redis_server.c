@@ -103,6 +103,15 @@ void redis_server_met(struct redis *redis, const struct redis_identity *identity
   if (strcmp(before.replication_id, identity->replication_id) != 0) server->era++;
 }
 
+bool redis_server_goes_on(struct redis_server *server, const char *info) {
+  struct redis_identity now = redis_identity_of(info);
+  bool same_server = *now.run_id && strcmp(now.run_id, server->identity.run_id) == 0;
+  if (same_server && strcmp(now.replication_id, server->identity.replication_id) == 0) return true;
+  server->era++;
+  if (same_server) server->identity = now;
+  return false;
+}
+
 void redis_server_met_replica(struct redis *redis, const struct redis_identity *identity) {
   struct redis_server *server = redis->server;
   if (!server || !*identity->run_id || strcmp(server->identity.run_id, identity->run_id) != 0) return;

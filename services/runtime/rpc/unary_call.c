@@ -82,14 +82,11 @@ static coroutine_fn struct status run_handler(struct server_call *call) {
   return mistyped(call, reason_reply_mistyped, "a handler's reply is of another type than the method's");
 }
 
-static coroutine_fn struct status unary_handle(struct server_call *call) {
-  const struct server_method *method = call->method;
-  const struct rpc_server_options *options = &method->server->options;
-  struct status status = status_ok();
-  if (options->before && !method->service->exempt) status = options->before(&call->call, options->argument);
-  if (!status_is_ok(status)) return status;
-  status = run_handler(call);
-  if (status_is_ok(status) || !options->retry || method->service->exempt) return status;
+/* A second time, if what the service says to the first refusal is so. */
+static coroutine_fn struct status run_handler_twice(struct server_call *call) {
+  const struct rpc_server_options *options = &call->method->server->options;
+  struct status status = run_handler(call);
+  if (status_is_ok(status) || !options->retry) return status;
   bool again = false;
   status = options->retry(&call->call, status, options->argument, &again);
   if (!again) return status;
@@ -97,6 +94,15 @@ static coroutine_fn struct status unary_handle(struct server_call *call) {
   call->output = NULL;
   call->packed_output = NULL;
   return run_handler(call);
+}
+
+static coroutine_fn struct status unary_handle(struct server_call *call) {
+  const struct rpc_server_options *options = &call->method->server->options;
+  if (call->method->service->exempt) return run_handler(call);
+  struct status status = options->before ? options->before(&call->call, options->argument) : status_ok();
+  if (!status_is_ok(status)) return status;
+  status = run_handler_twice(call);
+  return options->after ? options->after(&call->call, status, options->argument) : status;
 }
 
 void rpc_call_answer_packed(struct rpc_call *call, const void *bytes, size_t size) {

@@ -505,12 +505,12 @@ static coroutine_fn struct status list_operations(struct rpc_call *call, const v
 /* ---- the service ------------------------------------------------------------------------------------------------ */
 
 static const struct rpc_method methods[] = {
-    {.name = "ListDeadLetterKeys", .handler = list_keys},
-    {.name = "ListDeadLetterGroups", .handler = list_groups},
-    {.name = "ListDeadLetters", .handler = list_letters},
+    {.name = "ListDeadLetterKeys", .handler = list_keys, .flags = METHOD_ONLY_READS},
+    {.name = "ListDeadLetterGroups", .handler = list_groups, .flags = METHOD_ONLY_READS},
+    {.name = "ListDeadLetters", .handler = list_letters, .flags = METHOD_ONLY_READS},
     {.name = "RetryDeadLetters", .handler = retry_letters, .flags = METHOD_FOR_OPERATORS},
     {.name = "SkipDeadLetter", .handler = skip_letter, .flags = METHOD_FOR_OPERATORS},
-    {.name = "ListOperations", .handler = list_operations},
+    {.name = "ListOperations", .handler = list_operations, .flags = METHOD_ONLY_READS},
 };
 
 struct rpc_service dead_letter_service(struct service *service) {

@@ -27,6 +27,7 @@
 #include "service/memory_watch.h"
 #include "service/position_gate.h"
 #include "service/readiness.h"
+#include "service/replica_gate.h"
 #include "service/service_settings.h"
 #include "service/service_status.h"
 #include "store/rights.h"
@@ -88,6 +89,8 @@ static struct status open_store(struct life *life) {
       .key_prefix = settings->key_prefix,
       .request_seconds = settings->request_hours * 3600,
       .subscribes = life->service.definition->subscriptions.count > 0 || life->service.definition->reads_only,
+      .replicas = settings->redis_replicas,
+      .replicas_missing = (enum replicas_missing)settings->redis_replicas_missing,
       .reads_only = life->service.definition->reads_only,
   };
   return event_store_open(life->service.loop, life->service.arena, &options, &life->service.store);
@@ -159,7 +162,13 @@ static coroutine_fn struct status admit(struct rpc_call *call, void *argument) {
   const struct gate_callers callers = {.internal = life->settings.internal_callers,
                                        .operators = life->settings.operators};
   struct status status = caller_gate(call, life->service.definition->brand, &callers);
-  return status_is_ok(status) ? position_gate(call, &life->service) : status;
+  if (status_is_ok(status)) status = position_gate(call, &life->service);
+  return status_is_ok(status) ? replica_gate_enter(call, &life->service) : status;
+}
+
+static coroutine_fn struct status dismiss(struct rpc_call *call, struct status status, void *argument) {
+  struct life *life = argument;
+  return replica_gate_leave(call, &life->service, status);
 }
 
 static coroutine_fn struct status retry(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again) {
@@ -220,6 +229,7 @@ static struct status open_server(struct life *life) {
       .connections_per_address = (size_t)life->settings.connections_per_address,
       .before = admit,
       .retry = retry,
+      .after = dismiss,
       .argument = life,
   };
   status = rpc_server_open(life->service.loop, life->service.arena, &options, life->rpc_services,

@@ -40,10 +40,14 @@
  * twice what the handler does before it refuses.
  *
  * METHOD_FOR_OPERATORS: it changes how the service is run. With mutual TLS only the identities in <BRAND>_OPERATORS may
- * call it; others get PERMISSION_DENIED (CALLER_NOT_ALLOWED). */
+ * call it; others get PERMISSION_DENIED (CALLER_NOT_ALLOWED).
+ *
+ * METHOD_ONLY_READS: it changes nothing, so its answer waits for no replica of Redis (replica_gate.h). The handlers of
+ * entity_query.h need not say so. */
 #define METHOD_READS_VIEWS 1u
 #define METHOD_RETRIED_WHEN_CAUGHT_UP 2u
 #define METHOD_FOR_OPERATORS 4u
+#define METHOD_ONLY_READS 8u
 
 struct service;
 

@@ -9,6 +9,7 @@
 #include "redis/redis_slot.h"
 
 static const char *const tls_clients[] = {[RPC_CLIENTS_CERTIFIED] = "certified", [RPC_CLIENTS_ANY] = "any", NULL};
+static const char *const replicas_missing[] = {[REPLICAS_REFUSE] = "refuse", [REPLICAS_WARN] = "warn", NULL};
 
 /* Of keys (in a Redis Cluster all keys of a shop need one slot, hence `{shop1}:`) and users: blanks and line breaks
  * make them unreadable. */
@@ -112,6 +113,19 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .kind = SETTING_SECRET,
        .target = &settings->sentinel_password,
        .help = "file whose first line is the password for the sentinels"},
+      {.variable = "REDIS_REPLICAS",
+       .kind = SETTING_INTEGER,
+       .target = &settings->redis_replicas,
+       .fallback = "0",
+       .help = "replicas of Redis that must have what a command has changed before it is answered",
+       .min = 0,
+       .max = 16},
+      {.variable = "REDIS_REPLICAS_MISSING",
+       .kind = SETTING_CHOICE,
+       .target = &settings->redis_replicas_missing,
+       .fallback = "refuse",
+       .help = "where there are fewer: refuse commands, or answer them and warn",
+       .choices = replicas_missing},
       {.variable = "KEY_PREFIX",
        .kind = SETTING_TEXT,
        .target = &settings->key_prefix,

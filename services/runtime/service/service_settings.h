@@ -9,6 +9,8 @@ struct service_settings {
   const char *redis_url;
   const char *redis_password;                    /* read from its file; NULL if there is none */
   const char *sentinel_user, *sentinel_password; /* likewise */
+  int64_t redis_replicas;
+  int redis_replicas_missing; /* enum replicas_missing */
   const char *key_prefix;
   int log_level;
   int log_format;

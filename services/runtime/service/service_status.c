@@ -111,7 +111,10 @@ static char *reason_of(const struct service_status *self, struct arena *arena, b
   const struct service *service = self->service;
   const char *reason = readiness_reason(service);
   if (readiness_is_outage(service)) return arena_printf(arena, "Redis is unreachable: %s", reason);
-  if (ready) return arena_strdup(arena, self->unknown);
+  if (ready) {
+    const char *warning = replica_barrier_warning(service->store->barrier);
+    return arena_strdup(arena, *warning ? warning : self->unknown);
+  }
   return arena_strdup(arena, *reason ? reason : "the process is starting or stopping");
 }
 

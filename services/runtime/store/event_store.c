@@ -12,7 +12,8 @@
 #include "store/store_watch.h"
 
 extern const unsigned char store_lua_log_time[], store_lua_groups[], store_lua_transactions[], store_lua_clock[],
-    consumer_lua_lease[], store_lua_rights[], consumer_lua_backlog[], store_lua_streams[], store_lua_descriptors[];
+    consumer_lua_lease[], store_lua_rights[], consumer_lua_backlog[], store_lua_streams[], store_lua_descriptors[],
+    store_lua_replicas[];
 
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source) {
   const char *whole = arena_printf(arena, "#!lua name=@LIBRARY@\n%s\n%s", (const char *)store_lua_log_time, source);
@@ -20,10 +21,11 @@ struct redis_library *event_library_new(struct arena *arena, const char *owner, 
 }
 
 static struct redis_library *generic_library(struct arena *arena, const struct brand *brand) {
-  const char *source = arena_printf(
-      arena, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_groups, (const char *)store_lua_transactions,
-      (const char *)store_lua_clock, (const char *)consumer_lua_lease, (const char *)consumer_lua_backlog,
-      (const char *)store_lua_streams, (const char *)store_lua_descriptors, (const char *)store_lua_rights);
+  const char *source = arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_groups,
+                                    (const char *)store_lua_transactions, (const char *)store_lua_clock,
+                                    (const char *)consumer_lua_lease, (const char *)consumer_lua_backlog,
+                                    (const char *)store_lua_streams, (const char *)store_lua_descriptors,
+                                    (const char *)store_lua_rights, (const char *)store_lua_replicas);
   return event_library_new(arena, arena_printf(arena, "%s_runtime", brand->name), source);
 }
 
@@ -66,6 +68,12 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
                                      .client_name = options->service,
                                      .server = store->server};
   status = open_connections(loop, arena, &connection, options->subscribes, store);
+  bool waits = options->replicas > 0 && !options->reads_only;
+  if (status_is_ok(status) && waits) {
+    const struct replica_barrier_options barrier = {.replicas = options->replicas,
+                                                    .missing = options->replicas_missing};
+    status = replica_barrier_start(loop, arena, store, &connection, &barrier, &store->barrier);
+  }
   if (!status_is_ok(status)) {
     close_connections(store);
     return status;
@@ -81,6 +89,7 @@ coroutine_fn void event_store_close(struct event_store *store) {
   close_connections(store);
   committer_stop(store->committer);
   store_watch_stop(store->watch);
+  replica_barrier_stop(store->barrier);
 }
 
 const char *event_store_loss(const struct event_store *store) {

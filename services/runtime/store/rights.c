@@ -39,5 +39,6 @@ const char *rights_denied(const struct event_store *store) {
   const char *denied = redis_denial(store->commands);
   if (!*denied) denied = redis_denial(store->reads);
   if (!*denied && store->blocking) denied = redis_denial(store->blocking);
+  if (!*denied) denied = replica_barrier_denial(store->barrier);
   return denied;
 }

@@ -17,6 +17,7 @@
 struct committer;
 struct store_watch;
 struct known_log;
+struct replica_barrier;
 
 struct event_store {
   const char *clock_key;       /* the brand's */
@@ -30,6 +31,7 @@ struct event_store {
   coroutine_fn struct status (*before_commit)(void *argument, struct context *context);
   void *before_commit_argument;
   struct store_watch *watch;
+  struct replica_barrier *barrier; /* that answers to commands wait for; NULL if they wait for no replicas of Redis */
   struct known_log *known;       /* of the shop's log, by this process */
   struct redis_library *library; /* the generic functions (store/lua) */
   int64_t request_seconds;       /* how long a request record is kept */
