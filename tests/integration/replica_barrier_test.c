@@ -265,6 +265,29 @@ static void changes_are_made_while_answers_wait(void) {
   in_coroutine(change_meanwhile);
 }
 
+static coroutine_fn void come_late(struct context *context) {
+  struct event_store *store = open_followed(context, REPLICAS_REFUSE);
+  CU_ASSERT_TRUE(status_is_ok(pass(store, context)));
+  private_redis_command(master, "CONFIG RESETSTAT");
+  private_redis_pause(replica);
+  int left = 2;
+  struct caller callers[2];
+  for (int i = 0; i < 2; i++) {
+    callers[i] = (struct caller){.store = store, .context = call_of(context), .left = &left};
+    loop_spawn(coroutine_loop(), call, &callers[i]);
+    change(store, context, "after the first"); /* whose WAIT is under way then */
+  }
+  private_redis_resume(replica);
+  while (left > 0) coroutine_sleep(1000, DEADLINE_NEVER);
+  for (int i = 0; i < 2; i++) CU_ASSERT_TRUE(status_is_ok(callers[i].status));
+  CU_ASSERT_TRUE(calls_of("cmdstat_wait") >= 2);
+  event_store_close(store);
+}
+
+static void who_comes_while_a_wait_is_under_way_gets_the_next(void) {
+  in_coroutine(come_late);
+}
+
 static coroutine_fn void close_meanwhile(struct context *context) {
   struct event_store *store = open_followed(context, REPLICAS_REFUSE);
   private_redis_pause(replica);
@@ -362,6 +385,7 @@ int main(int argc, char **argv) {
        where_that_is_wished_calls_are_answered_without_replicas_and_a_warning_stands},
       {"a caller waits no longer than its deadline", a_caller_waits_no_longer_than_its_deadline},
       {"changes are made while answers wait", changes_are_made_while_answers_wait},
+      {"who comes while a WAIT is under way gets the next", who_comes_while_a_wait_is_under_way_gets_the_next},
       {"who waits at the end is told so", who_waits_at_the_end_is_told_so},
       {"what a master has lost, as a replica meanwhile, does not pass",
        what_a_master_has_lost_as_a_replica_meanwhile_does_not_pass},
