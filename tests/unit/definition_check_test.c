@@ -214,6 +214,9 @@ SPOIL(views_flag, parts->methods[0].flags = METHOD_READS_VIEWS; parts->definitio
 SPOIL(retried_stream, parts->methods[0].handler = NULL; parts->methods[0].stream_handler = stream;
       parts->methods[0].flags = METHOD_RETRIED_WHEN_CAUGHT_UP)
 SPOIL(both_flags, parts->methods[0].flags = METHOD_READS_VIEWS | METHOD_RETRIED_WHEN_CAUGHT_UP)
+SPOIL(reading_command, parts->methods[UPDATE].flags = METHOD_ONLY_READS)
+SPOIL(reading_stream, parts->methods[0].handler = NULL; parts->methods[0].stream_handler = stream;
+      parts->methods[0].flags = METHOD_ONLY_READS)
 SPOIL(resource_type, parts->resource.type = NULL)
 SPOIL(resource_name, parts->type.name = "Customer")
 SPOIL(resource_descriptor, parts->type.descriptor = NULL)
@@ -335,6 +338,8 @@ static const struct {
     {spoil_views_flag, "CreateCustomer: is METHOD_READS_VIEWS, but the service has no subscriptions"},
     {spoil_retried_stream, "CreateCustomer: is a stream: METHOD_RETRIED_WHEN_CAUGHT_UP"},
     {spoil_both_flags, "CreateCustomer: is METHOD_READS_VIEWS: METHOD_RETRIED_WHEN_CAUGHT_UP adds nothing"},
+    {spoil_reading_command, "UpdateCustomer: is METHOD_ONLY_READS, but its handler changes something"},
+    {spoil_reading_stream, "CreateCustomer: is a stream: METHOD_ONLY_READS means nothing to it"},
     {spoil_resource_type, "a resource: it has no type"},
     {spoil_resource_name, "resource Customer: its name must be of a-z"},
     {spoil_resource_descriptor, "resource customer: its type \"customer\" has no descriptor"},

@@ -10,7 +10,7 @@
 #include "service/caller_gate.h"
 #include "service/entity_command.h"
 
-enum { METHOD_FLAGS = METHOD_READS_VIEWS | METHOD_RETRIED_WHEN_CAUGHT_UP };
+enum { WAITING_FLAGS = METHOD_READS_VIEWS | METHOD_RETRIED_WHEN_CAUGHT_UP };
 
 /* ---- resources -------------------------------------------------------------------------------------------------- */
 
@@ -249,17 +249,33 @@ static void check_own(struct mistakes *mistakes, const struct row *row) {
   for (int i = 0; standard && i < 4 && standard->fields[i]; i++) require_field(mistakes, row, standard->fields[i]);
 }
 
-static void check_flags(struct mistakes *mistakes, const struct row *row) {
+static void check_waiting(struct mistakes *mistakes, const struct row *row) {
   unsigned flags = row->method->flags;
   const char *flag = flags & METHOD_READS_VIEWS ? "METHOD_READS_VIEWS" : "METHOD_RETRIED_WHEN_CAUGHT_UP";
-  if (flags & ~(unsigned)METHOD_FLAGS) mistake(mistakes, row->where, "has flags that mean nothing");
-  if (!(flags & METHOD_FLAGS)) return;
-  if ((flags & METHOD_FLAGS) == METHOD_FLAGS) {
+  if (!(flags & WAITING_FLAGS)) return;
+  if ((flags & WAITING_FLAGS) == WAITING_FLAGS) {
     mistake(mistakes, row->where, "is METHOD_READS_VIEWS: METHOD_RETRIED_WHEN_CAUGHT_UP adds nothing to it");
   } else if (row->method->stream_handler) {
     mistake(mistakes, row->where, "is a stream: %s means nothing to it", flag);
   } else if (mistakes->definition->subscriptions.count == 0) {
     mistake(mistakes, row->where, "is %s, but the service has no subscriptions, so nothing to wait for", flag);
+  }
+}
+
+static bool changes(const struct rpc_method *method) {
+  return method->handler == entity_create || method->handler == entity_batch_create ||
+         method->handler == entity_update || method->handler == entity_delete;
+}
+
+static void check_flags(struct mistakes *mistakes, const struct row *row) {
+  const unsigned all = WAITING_FLAGS | METHOD_ONLY_READS;
+  if (row->method->flags & ~all) mistake(mistakes, row->where, "has flags that mean nothing");
+  check_waiting(mistakes, row);
+  if (!(row->method->flags & METHOD_ONLY_READS)) return;
+  if (row->method->stream_handler) {
+    mistake(mistakes, row->where, "is a stream: METHOD_ONLY_READS means nothing to it");
+  } else if (changes(row->method)) {
+    mistake(mistakes, row->where, "is METHOD_ONLY_READS, but its handler changes something");
   }
 }
 
