@@ -32,7 +32,7 @@ static coroutine_fn void let_follow(struct context *context, struct private_redi
 }
 
 static int start_servers(void) {
-  const struct private_redis_options options = {.arguments = "--repl-diskless-sync-delay 0"};
+  const struct private_redis_options options = {.persistent = true, .arguments = "--repl-diskless-sync-delay 0"};
   master = private_redis_start(&options);
   replica = private_redis_start(&options);
   return 0;
@@ -146,10 +146,11 @@ static coroutine_fn void call(void *argument) {
   --*caller->left;
 }
 
-static int64_t calls_of(const char *command) {
-  const char *stats = private_redis_command(master, "INFO commandstats");
-  const char *line = strstr(stats, command);
-  return line ? strtoll(line + strlen(command) + strlen(":calls="), NULL, 10) : 0;
+/* Before each WAITAOF there is a WAIT. */
+static int64_t waits(void) {
+  static const char before[] = "cmdstat_wait:calls=";
+  const char *line = strstr(private_redis_command(master, "INFO commandstats"), before);
+  return line ? strtoll(line + strlen(before), NULL, 10) : 0;
 }
 
 static coroutine_fn void call_at_once(struct context *context) {
@@ -164,7 +165,7 @@ static coroutine_fn void call_at_once(struct context *context) {
   }
   while (left > 0) coroutine_sleep(1000, DEADLINE_NEVER);
   for (int i = 0; i < CALLS; i++) CU_ASSERT_TRUE(status_is_ok(callers[i].status));
-  CU_ASSERT_TRUE(calls_of("cmdstat_wait") < CALLS / 10); /* one or two, and one a second */
+  CU_ASSERT_TRUE(waits() < CALLS / 10); /* one or two, and one a second */
   event_store_close(store);
 }
 
@@ -206,7 +207,7 @@ static coroutine_fn void ask_for_two(struct context *context) {
   struct event_store *store = open_store(context, &options);
   CU_ASSERT_TRUE(eventually(context, refuses, store)); /* although nobody calls */
   CU_ASSERT_PTR_NOT_NULL(strstr(replica_barrier_reason(store->barrier), "1 of 2 replicas"));
-  struct private_redis *second = private_redis_start(NULL);
+  struct private_redis *second = private_redis_start(&(struct private_redis_options){.persistent = true});
   let_follow(context, second, master);
   CU_ASSERT_TRUE(eventually(context, takes, store));
   CU_ASSERT_TRUE(status_is_ok(pass(store, context)));
@@ -280,7 +281,7 @@ static coroutine_fn void come_late(struct context *context) {
   private_redis_resume(replica);
   while (left > 0) coroutine_sleep(1000, DEADLINE_NEVER);
   for (int i = 0; i < 2; i++) CU_ASSERT_TRUE(status_is_ok(callers[i].status));
-  CU_ASSERT_TRUE(calls_of("cmdstat_wait") >= 2);
+  CU_ASSERT_TRUE(waits() >= 2);
   event_store_close(store);
 }
 
@@ -303,6 +304,24 @@ static coroutine_fn void close_meanwhile(struct context *context) {
 
 static void who_waits_at_the_end_is_told_so(void) {
   in_coroutine(close_meanwhile);
+}
+
+/* Redis 7.2 and later tell what replicas have on their disks; before, what they have in memory has to do. */
+static coroutine_fn void go_without_a_file(struct context *context) {
+  struct event_store *store = open_followed(context, REPLICAS_REFUSE);
+  bool tells_disks = *private_redis_command(master, "COMMAND DOCS WAITAOF");
+  private_redis_command(replica, "CONFIG SET appendonly no");
+  struct status status = pass(store, context);
+  CU_ASSERT_EQUAL(status_is_ok(status), !tells_disks);
+  CU_ASSERT_EQUAL(status_is(status, reason_replicas_missing), tells_disks);
+  CU_ASSERT_EQUAL(tells_disks, tells_disks && strstr(status.message, "on their disks"));
+  private_redis_command(replica, "CONFIG SET appendonly yes");
+  CU_ASSERT_TRUE(eventually(context, takes, store));
+  event_store_close(store);
+}
+
+static void what_is_on_a_replicas_disk_counts_where_the_server_can_tell(void) {
+  in_coroutine(go_without_a_file);
 }
 
 /* ---- the server ------------------------------------------------------------------------------------------------- */
@@ -358,6 +377,7 @@ static bool lacks_a_right(void *store) {
 static coroutine_fn void lack_the_right(struct context *context) {
   let_follow(context, replica, master);
   private_redis_command(master, "ACL SETUSER tester on >secret ~* +@all -wait");
+  private_redis_command(master, "ACL SETUSER tester -waitaof"); /* which Redis 7.0 does not know */
   struct event_store_options options = options_of(1, REPLICAS_REFUSE);
   options.redis_url = arena_printf(context->arena, "redis://tester@127.0.0.1:%d/0", private_redis_port(master));
   options.redis_password = "secret";
@@ -387,6 +407,8 @@ int main(int argc, char **argv) {
       {"changes are made while answers wait", changes_are_made_while_answers_wait},
       {"who comes while a WAIT is under way gets the next", who_comes_while_a_wait_is_under_way_gets_the_next},
       {"who waits at the end is told so", who_waits_at_the_end_is_told_so},
+      {"what is on a replica's disk counts where the server can tell",
+       what_is_on_a_replicas_disk_counts_where_the_server_can_tell},
       {"what a master has lost, as a replica meanwhile, does not pass",
        what_a_master_has_lost_as_a_replica_meanwhile_does_not_pass},
       {"it needs neither memory nor that the functions are loaded",

@@ -14,8 +14,9 @@
 
 enum {
   WAIT_MS = 1000,
+  DISKS_MS = 3000, /* a replica that syncs once a second (appendfsync everysec) tells up to two seconds later */
   INTERVAL_US = 1000 * 1000,
-  CALL_US = 5000 * 1000, /* beyond WAIT: a connection counts as dead before */
+  CALL_US = 10 * 1000 * 1000, /* far more than all this: a connection counts as dead before */
 };
 
 struct replica_barrier {
@@ -61,10 +62,18 @@ static struct redis_pending *send_mark(struct replica_barrier *barrier, struct c
 }
 
 static struct redis_pending *send_wait(struct replica_barrier *barrier, struct context *context) {
-  struct redis_arguments wait = redis_arguments_of(context->arena, barrier->tells_disks ? "WAITAOF" : "WAIT");
-  if (barrier->tells_disks) redis_add_number(&wait, 0); /* its own answers come after its own sync, as configured */
+  struct redis_arguments wait = redis_arguments_of(context->arena, "WAIT");
   redis_add_number(&wait, barrier->options.replicas);
   redis_add_number(&wait, WAIT_MS);
+  return redis_send(barrier->redis, context, &wait);
+}
+
+/* Its own disk doesn't matter: its answers come after its own sync, as configured. */
+static struct redis_pending *send_wait_for_disks(struct replica_barrier *barrier, struct context *context) {
+  struct redis_arguments wait = redis_arguments_of(context->arena, "WAITAOF");
+  redis_add_number(&wait, 0);
+  redis_add_number(&wait, barrier->options.replicas);
+  redis_add_number(&wait, DISKS_MS);
   return redis_send(barrier->redis, context, &wait);
 }
 
@@ -73,16 +82,16 @@ static struct redis_pending *send_info(struct replica_barrier *barrier, struct c
   return redis_send(barrier->redis, context, &info);
 }
 
-static void note_missing(struct replica_barrier *barrier, int64_t found) {
+static void note_missing(struct replica_barrier *barrier, int64_t found, const char *where) {
   snprintf(barrier->missing, sizeof barrier->missing,
-           "%" PRId64 " of %" PRId64 " replicas of Redis have what was written%s within %d ms", found,
-           barrier->options.replicas, barrier->tells_disks ? " on their disks" : "", WAIT_MS);
+           "%" PRId64 " of %" PRId64 " replicas of Redis have what was written%s", found, barrier->options.replicas,
+           where);
 }
 
 /* The log tells it once, and, where commands are refused, with the reason why the service is not ready. */
-static void note_replicas(struct replica_barrier *barrier, int64_t found) {
+static void note_replicas(struct replica_barrier *barrier, int64_t found, const char *where) {
   bool were_missing = *barrier->missing, are_missing = found < barrier->options.replicas;
-  if (are_missing) note_missing(barrier, found);
+  if (are_missing) note_missing(barrier, found, where);
   if (!are_missing) barrier->missing[0] = '\0';
   if (were_missing == are_missing || !replica_barrier_lets_through(barrier)) return;
   if (are_missing) {
@@ -105,28 +114,50 @@ static struct status another_server(struct arena *arena) {
                       "what was changed may be in another Redis server than the present one");
 }
 
-static coroutine_fn struct status receive_all(struct replica_barrier *barrier, struct context *context,
-                                              struct redis_pending *mark, struct redis_pending *wait,
-                                              struct redis_pending *info, int64_t *ret_found) {
-  const struct redis_reply *found = NULL, *told = NULL;
-  struct status marked = redis_receive(mark, NULL), waited = redis_receive(wait, &found),
-                informed = redis_receive(info, &told);
-  if (!status_is_ok(marked)) return marked;
-  if (!status_is_ok(waited)) return waited;
-  if (!status_is_ok(informed)) return informed;
+/* What a WAIT has counted, and INFO behind it: only if the server still has the same data, it means something. */
+static coroutine_fn struct status receive(struct replica_barrier *barrier, struct context *context,
+                                          struct redis_pending *wait, struct redis_pending *info,
+                                          const struct redis_reply **ret_counted) {
+  const struct redis_reply *told = NULL;
+  struct status status = redis_receive(wait, ret_counted), informed = redis_receive(info, &told);
+  if (status_is_ok(status)) status = informed;
+  if (!status_is_ok(status)) return status;
   const char *text = redis_reply_text(told);
-  if (!redis_server_goes_on(barrier->store->server, text ? text : "")) return another_server(context->arena);
-  *ret_found = redis_reply_number(barrier->tells_disks ? redis_reply_at(found, 1) : found, 0);
-  return status_ok();
+  bool goes_on = redis_server_goes_on(barrier->store->server, text ? text : "");
+  return goes_on ? status_ok() : another_server(context->arena);
+}
+
+static coroutine_fn struct status ask_memories(struct replica_barrier *barrier, struct context *context,
+                                               int64_t *ret_found) {
+  const struct redis_reply *counted = NULL;
+  struct redis_pending *mark = send_mark(barrier, context), *wait = send_wait(barrier, context),
+                       *info = send_info(barrier, context);
+  struct status marked = redis_receive(mark, NULL), status = receive(barrier, context, wait, info, &counted);
+  *ret_found = redis_reply_number(counted, 0);
+  return status_is_ok(marked) ? status : marked;
+}
+
+/* A replica says what it has on its disk when it is asked, not when it has synced. So it is asked when it has the write
+ * in its memory: then the sync is behind it. */
+static coroutine_fn struct status ask_disks(struct replica_barrier *barrier, struct context *context,
+                                            int64_t *ret_found) {
+  const struct redis_reply *counted = NULL;
+  struct redis_pending *wait = send_wait_for_disks(barrier, context), *info = send_info(barrier, context);
+  struct status status = receive(barrier, context, wait, info, &counted);
+  *ret_found = redis_reply_number(redis_reply_at(counted, 1), 0);
+  return status;
 }
 
 static coroutine_fn struct status ask_once(struct replica_barrier *barrier, struct context *context) {
-  struct redis_pending *mark = send_mark(barrier, context), *wait = send_wait(barrier, context),
-                       *info = send_info(barrier, context);
   int64_t found = 0;
-  struct status status = receive_all(barrier, context, mark, wait, info, &found);
+  const char *where = "";
+  struct status status = ask_memories(barrier, context, &found);
+  if (status_is_ok(status) && barrier->tells_disks && found >= barrier->options.replicas) {
+    where = " on their disks";
+    status = ask_disks(barrier, context, &found);
+  }
   if (!status_is_ok(status)) return status;
-  note_replicas(barrier, found);
+  note_replicas(barrier, found, where);
   return *barrier->missing && !replica_barrier_lets_through(barrier) ? missing(barrier, context->arena) : status_ok();
 }
 
@@ -150,7 +181,7 @@ static void end(struct replica_barrier *barrier, struct arena *arena, struct sta
 
 static coroutine_fn void carry_out(struct replica_barrier *barrier) {
   int64_t begin_us = clock_monotonic_us();
-  struct context context = {.arena = arena_new(), .deadline_us = begin_us + WAIT_MS * INT64_C(1000) + CALL_US};
+  struct context context = {.arena = arena_new(), .deadline_us = begin_us + CALL_US};
   barrier->begun++;
   barrier->era = context.redis_era = redis_server_era(barrier->store->server);
   struct status status = ask(barrier, &context);

@@ -54,9 +54,9 @@ coroutine_fn void replica_barrier_stop(struct replica_barrier *barrier);
 struct status replica_barrier_admit(struct replica_barrier *barrier, struct context *context);
 
 /* Yields until enough replicas have all that has been written, by anybody, before this call. Errors, all of which leave
- * open what becomes of it: UNAVAILABLE (REPLICAS_MISSING: they don't have it within a second; REDIS_UNREACHABLE: the
- * connection broke, or the server, or its data, is not that of the context's era any more), DEADLINE_EXCEEDED, and
- * those of redis_command. */
+ * open what becomes of it: UNAVAILABLE (REPLICAS_MISSING: they don't have it within a second, on their disks within
+ * three more; REDIS_UNREACHABLE: the connection broke, or the server, or its data, is not that of the context's era any
+ * more), DEADLINE_EXCEEDED, and those of redis_command. */
 coroutine_fn struct status replica_barrier_pass(struct replica_barrier *barrier, struct context *context);
 
 /* Why commands are refused; "" if they aren't. */
