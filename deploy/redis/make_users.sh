@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes what Redis needs to know its users: a password for each, and the file for Redis' setting `aclfile`.
 #
-#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
+#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--waitaof] [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
 #
 #   FOLDER/<user>.password   random; for the service of that name (ORDERSHOP_REDIS_PASSWORD_FILE), for people (operator)
 #                            and for replicas (replica). What is there already is kept: write your own, or remove one
@@ -14,6 +14,8 @@
 #   KEY                      the clock's key of a brand of your own (default: ordershop_clock). FOLDER/keys.txt remembers
 #                            PREFIX and KEY, which are the defaults of further runs. All services of a Redis share the
 #                            clock: a further run refuses another KEY
+#   --waitaof                services may ask what replicas have on their disks (WAITAOF), which Redis knows since 7.2: an
+#                            earlier one does not start with such a file. FOLDER/keys.txt remembers it, too
 #   --service NAME           a service of your own, beside those of ../services.txt: it may write the keys and streams of
 #                            the entities that it owns (default: the one of its name; "-" for none), and read the streams
 #                            of those that it reads. FOLDER/services.txt remembers it for further runs: edit that to
@@ -51,7 +53,9 @@ misuse() {
 
 # One line a user, without comments.
 list_rules() {
-  sed 's/^#.*//; /^[[:space:]]*$/d' "$rules" | awk '
+  local disks='/^ *waitaof:/d'
+  [ "$waitaof" = no ] || disks='s/^ *waitaof: /  /'
+  sed "s/^#.*//; /^[[:space:]]*\$/d; $disks" "$rules" | awk '
     /^[[:space:]]/ { sub(/^[[:space:]]+/, ""); line = line " " ($1 == "reading:" ? reading($0) : $0); next }
     { if (line != "") print line; line = $0 }
     END { print line }
@@ -167,12 +171,12 @@ require_same_clock() {
 }
 
 print_keys() {
-  printf '# What make_users.sh was told of the keys of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\n' \
-    "$prefix" "$clock_key"
+  printf '# What make_users.sh was told of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\nwaitaof %s\n' \
+    "$prefix" "$clock_key" "$waitaof"
 }
 
 unset prefix # until it is told: it may be empty
-folder='' clock='' service='' owns='' reads=''
+folder='' clock='' waitaof='' service='' owns='' reads=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
@@ -189,6 +193,7 @@ while [ $# -gt 0 ]; do
     clock=$2
     shift
     ;;
+  --waitaof) waitaof=yes ;;
   --service | --owns | --reads)
     [ -n "${2:-}" ] || misuse "$1 needs a value"
     [[ $2 != *[[:space:]]* ]] || misuse "$1 takes names separated by commas, without blanks"
@@ -214,6 +219,7 @@ done
 [ -n "$service" ] || [ -z "$owns$reads" ] || misuse "--owns and --reads say more of a --service"
 clock_before=$(remembered clock "$clock_key")
 prefix=${prefix-$(remembered prefix '')} clock_key=${clock:-$clock_before}
+waitaof=${waitaof:-$(remembered waitaof no)}
 [[ $prefix != *[[:space:]]* ]] || fail "the prefix '$prefix' has blanks, which Redis' rules can't express: choose another"
 [ -r "$rules" ] || fail "can't read the rules in $rules"
 (umask 077 && mkdir -p "$folder") 2>/dev/null || fail "can't make the folder $folder"

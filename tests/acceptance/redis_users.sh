@@ -234,6 +234,13 @@ a_prefix_can_be_taken_back() {
 }
 expect "a second run keeps the prefix and the clock that the first was told" a_second_run_keeps_prefix_and_clock
 expect "until it is told another" a_prefix_can_be_taken_back
+may_ask_for_disks() { grep -q "^user $1 .* +wait +waitaof " "$shop_folder/acme/users.acl"; }
+disks_are_asked_for_on_demand() {
+  ! grep waitaof "$shop_folder/acme/users.acl" &&
+    "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/acme" --waitaof && may_ask_for_disks customer &&
+    "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/acme" && may_ask_for_disks guestbook
+}
+expect "what Redis knows only since 7.2 is allowed where that is said, and stays so" disks_are_asked_for_on_demand
 expect "but no other clock, which would be taken from the services that are there" \
   refused_users "the clock of this Redis is ordershop_clock" --clock acme_clock --service guestbook
 expect "a service whose keys would cover the clock is refused" \
