@@ -31,8 +31,8 @@ uint64_t redis_server_era(const struct redis_server *server);
  * last moments. */
 bool redis_server_took_over(const struct redis_server *server);
 
-/* Returns whether the server, whose INFO (server, replication) has just said `info`, has gone on with the data that it was
- * greeted with. If not, it was a replica meanwhile, or has its first replica: another era begins. */
+/* Returns whether the server, whose INFO (server, replication) has just said `info`, has gone on with the data that it
+ * was greeted with. If not, it was a replica meanwhile, or has its first replica: another era begins. */
 bool redis_server_goes_on(struct redis_server *server, const char *info);
 
 /* Returns what the server answered to the last write, if it refused that for now: "Redis refuses writes: NOREPLICAS Not

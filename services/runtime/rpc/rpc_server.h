@@ -95,8 +95,8 @@ struct rpc_server_options {
    * it sets *ret_again: then the handler runs once more, and what it has answered is forgotten. May yield. NULL if
    * there is none. */
   coroutine_fn struct status (*retry)(struct rpc_call *call, struct status refusal, void *argument, bool *ret_again);
-  /* Called last, with the status that the call would have; what it returns is the call's status. May yield. NULL if there
-   * is none. */
+  /* Called last, with the status that the call would have; what it returns is the call's status. May yield. NULL if
+   * there is none. */
   coroutine_fn struct status (*after)(struct rpc_call *call, struct status status, void *argument);
   void *argument; /* of the three */
 };

@@ -24,7 +24,7 @@ struct event_store_options {
   const char *sentinel_user, *sentinel_password; /* likewise */
   const char *key_prefix;
   int64_t request_seconds;
-  bool subscribes; /* opens the blocking connection */
+  bool subscribes;                        /* opens the blocking connection */
   int64_t replicas;                       /* of Redis that must have what a command is told; 0 means none */
   enum replicas_missing replicas_missing; /* what becomes of commands where there are fewer */
   bool reads_only; /* the user in Redis may write nothing: nothing is tried, nor is the clock made */

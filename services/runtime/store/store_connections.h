@@ -32,13 +32,13 @@ struct event_store {
   void *before_commit_argument;
   struct store_watch *watch;
   struct replica_barrier *barrier; /* that answers to commands wait for; NULL if they wait for no replicas of Redis */
-  struct known_log *known;       /* of the shop's log, by this process */
-  struct redis_library *library; /* the generic functions (store/lua) */
-  int64_t request_seconds;       /* how long a request record is kept */
-  bool reads_only;               /* its user in Redis may write nothing */
-  struct position latest;        /* the latest log time that an answer carried */
-  uint64_t latest_generation;    /* of `commands`, which told it: behind another connection may be another log */
-  struct keyed_locks turns;      /* of commands that change the same thing (store/turn.h) */
+  struct known_log *known;         /* of the shop's log, by this process */
+  struct redis_library *library;   /* the generic functions (store/lua) */
+  int64_t request_seconds;         /* how long a request record is kept */
+  bool reads_only;                 /* its user in Redis may write nothing */
+  struct position latest;          /* the latest log time that an answer carried */
+  uint64_t latest_generation;      /* of `commands`, which told it: behind another connection may be another log */
+  struct keyed_locks turns;        /* of commands that change the same thing (store/turn.h) */
 };
 
 /* Whether all connections are up, and if not, why. */
