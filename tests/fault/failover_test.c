@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A replica takes over from the shop's Redis, in all the ways in which that happens: whoever was connected to the old
  * master, even if it only reads, is soon connected to the new one, and nothing is decided by what the old one says. */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/uuid.h"
 #include "fault_shop.h"
 #include "patience.h"
+#include "visitors.h"
 
-enum { UNITS = 10, HELD = 3, VISITORS = 4, MAX_CUSTOMERS = 16, CALL_US = 2000 * 1000, PAUSE_US = 100 * 1000 };
+enum { UNITS = 10, HELD = 3, PAUSE_US = 100 * 1000 };
 
 /* `redis` is the master, whichever of the two that is: they change places with each failover. */
 static struct private_redis *replica;
@@ -161,89 +158,14 @@ static void release_consumers(void) {
   for (size_t i = 0; i < SUITE_SIZE(listeners); i++) private_shop_release(shop, listeners[i], "consumer.after_read");
 }
 
-/* ---- visitors --------------------------------------------------------------------------------------------------- */
-
-/* Signs up and orders one unit, again and again. */
-struct visitor {
-  pthread_t thread;
-  struct arena *arena; /* its own: it is a thread */
-  const char *product_id;
-  const Ordershop__V1__Customer *customers[MAX_CUSTOMERS]; /* that it has been acknowledged */
-  int customer_count;
-  int bought;
-};
-
-/* Static: should an assertion end a test while they shop, they go on until the next one or tear_down. */
-static struct visitor visitors[VISITORS];
-static atomic_bool shopping;
-
-static struct ordershop_answer call_as(struct visitor *visitor, enum ordershop_service service, const char *method,
-                                       const void *request) {
-  struct context context = {.arena = visitor->arena, .deadline_us = clock_monotonic_us() + CALL_US};
-  return ordershop_call(once, &context, service, method, request);
-}
-
-static void sign_up(struct visitor *visitor) {
-  Ordershop__V1__Customer person = ORDERSHOP__V1__CUSTOMER__INIT;
-  person.name = "Grace Hopper";
-  person.email = arena_printf(visitor->arena, "%s@example.com", uuid_random(visitor->arena));
-  Ordershop__V1__CreateCustomerRequest request = ORDERSHOP__V1__CREATE_CUSTOMER_REQUEST__INIT;
-  request.customer = &person;
-  struct ordershop_answer answer = call_as(visitor, ORDERSHOP_CUSTOMER, "CreateCustomer", &request);
-  if (status_is_ok(answer.status)) visitor->customers[visitor->customer_count++] = answer.message;
-}
-
-static void buy_one(struct visitor *visitor) {
-  char *product_ids[] = {(char *)visitor->product_id};
-  Ordershop__V1__Order order = ORDERSHOP__V1__ORDER__INIT;
-  order.customer_id = visitor->customers[visitor->customer_count - 1]->id;
-  order.product_ids = product_ids;
-  order.n_product_ids = 1;
-  Ordershop__V1__CreateOrderRequest request = ORDERSHOP__V1__CREATE_ORDER_REQUEST__INIT;
-  request.order = &order;
-  visitor->bought += status_is_ok(call_as(visitor, ORDERSHOP_ORDER, "CreateOrder", &request).status);
-}
-
-static void *visit(void *argument) {
-  struct visitor *visitor = argument;
-  while (atomic_load(&shopping)) {
-    if (visitor->customer_count < MAX_CUSTOMERS) sign_up(visitor);
-    buy_one(visitor);
-    usleep(PAUSE_US);
-  }
-  return NULL;
-}
-
-static void close_the_door(void) {
-  if (!atomic_exchange(&shopping, false)) return;
-  for (int i = 0; i < VISITORS; i++) pthread_join(visitors[i].thread, NULL);
-}
-
-static void open_the_door(const char *product_id) {
-  close_the_door();
-  atomic_store(&shopping, true);
-  for (int i = 0; i < VISITORS; i++) {
-    visitors[i] =
-        (struct visitor){.arena = arena_new(), .product_id = product_id, .customers = {customer}, .customer_count = 1};
-    pthread_create(&visitors[i].thread, NULL, visit, &visitors[i]);
-  }
-}
-
-/* What they were told holds: who has signed up is listed, what was bought is an order. */
+/* What visitors were told holds: who has signed up is listed, what was bought is an order. */
 static void assert_served(int64_t ordered) {
-  int64_t bought = 0;
-  for (int i = 0; i < VISITORS; i++) {
-    for (int c = 0; c < visitors[i].customer_count; c++) CU_ASSERT_TRUE(is_listed(visitors[i].customers[c]->id));
-    bought += visitors[i].bought;
-    arena_free(visitors[i].arena);
+  int count;
+  const struct acknowledged *things = visitors_acknowledged(&count);
+  for (int i = 0; i < count; i++) {
+    if (things[i].owner == ORDERSHOP_CUSTOMER) CU_ASSERT_TRUE(is_listed(things[i].id));
   }
-  CU_ASSERT_TRUE(bought <= ordered); /* an order may have been recorded without an answer */
-}
-
-static void assert_each_mail_once(void) {
-  int64_t mails = mails_asked_for();
-  CU_ASSERT_TRUE(eventually_number(mails, "XLEN %s", "events:mail_updated")); /* each was delivered */
-  CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:mail_created"), mails);
+  CU_ASSERT_TRUE(visitors_orders() <= ordered); /* an order may have been recorded without an answer */
 }
 
 /* Of all orders that were recorded, also of those that were not answered. */
@@ -280,14 +202,14 @@ static void sell_out_while(void (*failing_over)(void)) {
       ask_begin(once, ORDERSHOP_ORDER, "CreateOrder", order_request(customer->id, product->id, HELD, NULL));
   CU_ASSERT_TRUE_FATAL(private_shop_await_point(shop, ORDERSHOP_ORDER, "order.after_reserve"));
   hold_consumers();
-  open_the_door(product->id);
+  visitors_come(product->id, customer->id, PAUSE_US);
   CU_ASSERT_TRUE(eventually(is_sold, product->id));
   failing_over();
   lead_to_master();
   release_consumers();
   CU_ASSERT_TRUE(eventually(is_sold_out, product->id)); /* also what the one that stands still has held */
   CU_ASSERT_TRUE(attempts_end());
-  close_the_door();
+  visitors_leave();
   private_shop_release(shop, ORDERSHOP_ORDER, "order.after_reserve");
   CU_ASSERT_FALSE(status_is_ok(ask_end(late).status));
   CU_ASSERT_TRUE(attempts_end());
@@ -295,7 +217,7 @@ static void sell_out_while(void (*failing_over)(void)) {
   CU_ASSERT_TRUE(stock_becomes(product->id, 0, UNITS));
   CU_ASSERT_EQUAL(all_log_lines("recorded without their stock"), 0);
   assert_served(UNITS);
-  assert_each_mail_once();
+  CU_ASSERT_TRUE(each_mail_is_sent_once());
   CU_ASSERT_TRUE(eventually(is_left, replica));
 }
 
@@ -420,7 +342,7 @@ static int set_up(void) {
 }
 
 static int tear_down(void) {
-  close_the_door();
+  visitors_leave();
   private_redis_free(replica == private_shop_redis(shop) ? redis : replica);
   fault_shop_close();
   return 0;

@@ -351,12 +351,21 @@ bool has_mail(const void *customer) {
 }
 
 static int64_t length_of(const char *stream) {
-  return private_redis_number(redis, "XLEN events:%s", stream);
+  return private_redis_number(redis, "XLEN %sevents:%s", private_shop_key_prefix(shop), stream);
 }
 
 int64_t mails_asked_for(void) {
   return length_of("customer_created") + length_of("customer_deleted") + 2 * length_of("order_created") +
          length_of("billing_created");
+}
+
+static bool is_delivered(const void *mails) {
+  return length_of("mail_updated") == *(const int64_t *)mails;
+}
+
+bool each_mail_is_sent_once(void) {
+  int64_t mails = mails_asked_for();
+  return eventually(is_delivered, &mails) && length_of("mail_created") == mails;
 }
 
 /* ---- stock ------------------------------------------------------------------------------------------------------ */
@@ -389,5 +398,6 @@ bool stock_becomes(const char *product_id, int64_t amount, int64_t reserved) {
 }
 
 bool attempts_end(void) {
-  return eventually_number(0, "ZCARD %s", "inventory_attempts");
+  const char *key = arena_printf(arena, "%sinventory_attempts", private_shop_key_prefix(shop));
+  return eventually_number(0, "ZCARD %s", key);
 }

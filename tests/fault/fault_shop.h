@@ -103,6 +103,9 @@ bool has_mail(const void *customer);
 /* How many mails the events so far ask for: each one its own, and none twice. */
 int64_t mails_asked_for(void);
 
+/* Each of these is recorded once, and delivered in time. */
+bool each_mail_is_sent_once(void);
+
 /* ---- stock ------------------------------------------------------------------------------------------------------ */
 
 /* A product's stock as the inventory service tells it. */

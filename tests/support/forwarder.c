@@ -22,6 +22,7 @@ enum { MAX_CONNECTIONS = 256, MAX_STRANDED = 16, BUFFER_BYTES = 64 * 1024, POLL_
 struct connection {
   int sockets[2];
   bool strands; /* what comes from the first is kept */
+  in_addr_t source;
 };
 
 /* What a client has sent on a connection that it has lost since. */
@@ -35,6 +36,8 @@ struct forwarder {
   int listener, port;
   atomic_int target, cut; /* cut: every nth connection is to be closed; 0 if there is none */
   atomic_bool stopping, strands, lets_go;
+  atomic_uint barred; /* address that nobody may come from; INADDR_ANY: none, INADDR_NONE: all */
+  atomic_bool bars;   /* those that are there are still to be closed */
   struct stranded stranded[MAX_STRANDED];
   atomic_int stranded_count;
   struct connection connections[MAX_CONNECTIONS];
@@ -58,9 +61,20 @@ static void close_connection(struct forwarder *forwarder, int index) {
   forwarder->connections[index] = forwarder->connections[--forwarder->count];
 }
 
+static bool is_barred(struct forwarder *forwarder, in_addr_t source) {
+  in_addr_t barred = atomic_load(&forwarder->barred);
+  return barred == INADDR_NONE || (barred != INADDR_ANY && barred == source);
+}
+
 static void take_connection(struct forwarder *forwarder) {
-  int from = accept4(forwarder->listener, NULL, NULL, SOCK_CLOEXEC);
+  struct sockaddr_in peer;
+  socklen_t size = sizeof peer;
+  int from = accept4(forwarder->listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC);
   if (from < 0) return;
+  if (is_barred(forwarder, peer.sin_addr.s_addr)) {
+    close(from);
+    return;
+  }
   struct sockaddr_in address = loopback(atomic_load(&forwarder->target));
   int to = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect(to, (struct sockaddr *)&address, sizeof address) != 0 || forwarder->count == MAX_CONNECTIONS) {
@@ -68,7 +82,8 @@ static void take_connection(struct forwarder *forwarder) {
     close(to);
     return;
   }
-  forwarder->connections[forwarder->count++] = (struct connection){.sockets = {from, to}};
+  forwarder->connections[forwarder->count++] =
+      (struct connection){.sockets = {from, to}, .source = peer.sin_addr.s_addr};
 }
 
 /* Hands on what has come. Returns false if one side is gone. */
@@ -116,6 +131,14 @@ static void let_go(struct forwarder *forwarder) {
   atomic_store(&forwarder->lets_go, false);
 }
 
+static void close_barred(struct forwarder *forwarder) {
+  if (!atomic_load(&forwarder->bars)) return;
+  for (int i = forwarder->count - 1; i >= 0; i--) {
+    if (is_barred(forwarder, forwarder->connections[i].source)) close_connection(forwarder, i);
+  }
+  atomic_store(&forwarder->bars, false);
+}
+
 static void cut_connections(struct forwarder *forwarder) {
   int nth = atomic_load(&forwarder->cut);
   if (nth == 0) return;
@@ -150,6 +173,7 @@ static void *run(void *argument) {
     }
     if (waiting[2 * count].revents) take_connection(forwarder);
     cut_connections(forwarder);
+    close_barred(forwarder);
     begin_stranding(forwarder);
     let_go(forwarder);
   }
@@ -198,6 +222,13 @@ bool forwarder_let_go(struct forwarder *forwarder) {
   atomic_store(&forwarder->lets_go, true);
   while (atomic_load(&forwarder->lets_go)) usleep(1000);
   return true;
+}
+
+void forwarder_bar(struct forwarder *forwarder, const char *source) {
+  in_addr_t barred = !source ? INADDR_ANY : *source ? inet_addr(source) : INADDR_NONE;
+  atomic_store(&forwarder->barred, barred);
+  atomic_store(&forwarder->bars, true);
+  while (atomic_load(&forwarder->bars)) usleep(1000);
 }
 
 void forwarder_cut(struct forwarder *forwarder, int nth) {

@@ -23,5 +23,9 @@ void forwarder_lead_to(struct forwarder *forwarder, int port);
 void forwarder_strand(struct forwarder *forwarder);
 bool forwarder_let_go(struct forwarder *forwarder);
 
+/* Closes the connections that come from an address ("127.0.0.11"; "" means all), and takes none from there any more,
+ * until it is called again; NULL lets everybody through. Any thread; returns when it is done. */
+void forwarder_bar(struct forwarder *forwarder, const char *source);
+
 /* Closes every `nth` of the connections that are up, 1 being all of them. Any thread; returns when it is done. */
 void forwarder_cut(struct forwarder *forwarder, int nth);

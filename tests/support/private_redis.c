@@ -210,14 +210,33 @@ struct call {
   bool answered;
 };
 
-/* On the loop's stack if a coroutine asks: hiredis reads into 16 KiB there. */
+static redisReply *try_command(const struct call *call) {
+  va_list values;
+  va_copy(values, *call->values);
+  redisReply *reply = redisvCommand(call->redis->connection, call->format, values);
+  va_end(values);
+  return reply;
+}
+
+static bool was_closed(const redisContext *connection) {
+  return connection->err == REDIS_ERR_EOF ||
+         (connection->err == REDIS_ERR_IO && (errno == ECONNRESET || errno == EPIPE));
+}
+
+/* On the loop's stack if a coroutine asks: hiredis reads into 16 KiB there. A connection that was closed meanwhile, as
+ * sentinels do to those of a server that they promote, is made anew. */
 static void run_command(void *argument) {
   struct call *call = argument;
   struct private_redis *redis = call->redis;
   free(redis->answer);
   redis->answer = NULL;
-  if (!redis->connection && !connect_to(redis)) return;
-  redisReply *reply = redisvCommand(redis->connection, call->format, *call->values);
+  bool is_new = !redis->connection;
+  if (is_new && !connect_to(redis)) return;
+  redisReply *reply = try_command(call);
+  if (!reply && !is_new && was_closed(redis->connection)) {
+    disconnect(redis);
+    if (connect_to(redis)) reply = try_command(call);
+  }
   if (!reply) {
     disconnect(redis);
     return;
@@ -365,6 +384,10 @@ void private_redis_stop(struct private_redis *redis) {
 
 void private_redis_kill(struct private_redis *redis) {
   end_process(redis, SIGKILL);
+}
+
+bool private_redis_is_running(const struct private_redis *redis) {
+  return redis->process != 0;
 }
 
 void private_redis_pause(struct private_redis *redis) {

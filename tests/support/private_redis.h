@@ -35,6 +35,8 @@ void private_redis_kill(struct private_redis *redis); /* SIGKILL; likewise */
 /* Starts it again on the same port and folder; kills it before if it runs. */
 void private_redis_restart(struct private_redis *redis);
 
+bool private_redis_is_running(const struct private_redis *redis);
+
 void private_redis_pause(struct private_redis *redis); /* SIGSTOP: connections stay, nothing answers */
 void private_redis_resume(struct private_redis *redis);
 

@@ -29,7 +29,9 @@ static const struct {
 
 struct private_shop {
   struct arena *arena;
-  struct private_redis *redis;
+  struct private_redis *redis;     /* NULL if there are masters */
+  struct private_masters *masters; /* NULL if there is a single Redis */
+  const char *key_prefix;          /* "" if there is none */
   struct forwarder *forwarder;     /* NULL if there is none */
   struct ordershop_client *client; /* asks for health */
   const char *folder, *mail_folder, *bin;
@@ -100,6 +102,12 @@ static char **environment_of(struct private_shop *shop, const char *name, int po
   result[count++] = arena_printf(shop->arena, "FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name);
   for (int i = shop->variable_count; i > 0; i--) result[count++] = (char *)shop->variables[i - 1];
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_PASSWORD_FILE=%s/users/%s.password", shop->folder, name);
+  if (shop->masters) {
+    const char *url = private_masters_url(shop->masters, shop->arena, name);
+    result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_URL=%s", url);
+    memcpy(result + count, environ, inherited * sizeof *result);
+    return result;
+  }
   int redis_port = shop->forwarder ? forwarder_port(shop->forwarder) : private_redis_port(shop->redis);
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_URL=redis://%s@127.0.0.1:%d/0", name, redis_port);
   memcpy(result + count, environ, inherited * sizeof *result);
@@ -182,6 +190,15 @@ static void make_folders(struct private_shop *shop) {
   shop->bin = bin ? bin : ORDERSHOP_BIN_BUILT;
 }
 
+static void start_redis(struct private_shop *shop, const struct private_shop_options *options) {
+  const struct private_redis_options redis = {.persistent = true, .arguments = make_users(shop, options)};
+  if (options->arrangement == PRIVATE_SINGLE) {
+    shop->redis = private_redis_start(&redis);
+  } else {
+    shop->masters = private_masters_start(options->arrangement, arena_printf(shop->arena, "%s/users", shop->folder));
+  }
+}
+
 struct private_shop *private_shop_start(const struct private_shop_options *options) {
   static const struct private_shop_options none;
   if (!options) options = &none;
@@ -189,8 +206,8 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
   struct private_shop *shop = arena_calloc(arena, 1, sizeof *shop);
   shop->arena = arena;
   make_folders(shop);
-  const struct private_redis_options redis = {.persistent = true, .arguments = make_users(shop, options)};
-  shop->redis = private_redis_start(&redis);
+  shop->key_prefix = options->key_prefix ? arena_strdup(arena, options->key_prefix) : "";
+  start_redis(shop, options);
   if (options->forwarded) shop->forwarder = forwarder_start(private_redis_port(shop->redis));
   if (options->redis_arguments && strstr(options->redis_arguments, "--cluster-enabled")) {
     private_redis_command(shop->redis, "CLUSTER ADDSLOTSRANGE 0 16383");
@@ -230,9 +247,9 @@ static void check_sanitizers(struct private_shop *shop) {
 }
 
 /* What users.acl should have allowed fails the test program, however well the shop did without. */
-static void check_rights(struct private_shop *shop) {
-  if (!private_redis_has_denied(shop->redis)) return;
-  fprintf(stderr, "%s\n", private_redis_command(shop->redis, "ACL LOG"));
+static void check_rights(struct private_redis *redis) {
+  if (!redis || !private_redis_has_denied(redis)) return;
+  fprintf(stderr, "%s\n", private_redis_command(redis, "ACL LOG"));
   fail("a service was refused by deploy/redis/users.acl", "");
 }
 
@@ -240,10 +257,12 @@ void private_shop_free(struct private_shop *shop) {
   if (!shop) return;
   for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) end_process(shop, (enum ordershop_service)i, SIGKILL);
   private_shop_kill_replica(shop);
-  check_rights(shop);
+  check_rights(shop->redis);
+  if (shop->masters) check_rights(private_masters_master(shop->masters));
   ordershop_client_close(shop->client);
   forwarder_free(shop->forwarder);
   private_redis_free(shop->redis);
+  private_masters_free(shop->masters);
   if (CU_get_number_of_failures() > 0) show_logs(shop);
   check_sanitizers(shop);
   if (system(arena_printf(shop->arena, "rm -rf %s", shop->folder)) != 0) fail("can't remove", shop->folder);
@@ -251,7 +270,15 @@ void private_shop_free(struct private_shop *shop) {
 }
 
 struct private_redis *private_shop_redis(struct private_shop *shop) {
-  return shop->redis;
+  return shop->masters ? private_masters_master(shop->masters) : shop->redis;
+}
+
+struct private_masters *private_shop_masters(struct private_shop *shop) {
+  return shop->masters;
+}
+
+const char *private_shop_key_prefix(const struct private_shop *shop) {
+  return shop->key_prefix;
 }
 
 struct forwarder *private_shop_forwarder(struct private_shop *shop) {
@@ -416,22 +443,27 @@ void private_shop_release(struct private_shop *shop, enum ordershop_service serv
 }
 
 /* The consumer has handled all that the log tells, and its outbox is empty: no call of its is under way. */
-static bool has_followed(struct private_redis *redis, const char *service) {
+static bool has_followed(struct private_shop *shop, const char *service) {
+  struct private_redis *redis = private_shop_redis(shop);
   char clock[128];
-  const char *told = private_redis_command(redis, "GET ordershop_clock");
+  const char *told = private_redis_command(redis, "GET %sordershop_clock", shop->key_prefix);
   if (!told) return true; /* nothing has happened yet */
   snprintf(clock, sizeof clock, "%.*s", (int)strcspn(told, " "), told);
-  const char *position = private_redis_command(redis, "HGET %s_position log", service);
-  return position && strcmp(position, clock) == 0 && private_redis_number(redis, "LLEN %s_outbox", service) == 0;
+  const char *position = private_redis_command(redis, "HGET %s%s_position log", shop->key_prefix, service);
+  return position && strcmp(position, clock) == 0 &&
+         private_redis_number(redis, "LLEN %s%s_outbox", shop->key_prefix, service) == 0;
+}
+
+static int64_t length_of(struct private_shop *shop, const char *stream) {
+  return private_redis_number(private_shop_redis(shop), "XLEN %sevents:%s", shop->key_prefix, stream);
 }
 
 bool private_shop_is_quiet(struct private_shop *shop) {
   static const char *const consumers[] = {"inventory", "order", "billing", "crm", "mail"};
   for (size_t i = 0; i < sizeof consumers / sizeof consumers[0]; i++) {
-    if (!has_followed(shop->redis, consumers[i])) return false;
+    if (!has_followed(shop, consumers[i])) return false;
   }
-  return private_redis_number(shop->redis, "XLEN events:mail_created") ==
-         private_redis_number(shop->redis, "XLEN events:mail_updated");
+  return length_of(shop, "mail_created") == length_of(shop, "mail_updated");
 }
 
 /* ---- logs ------------------------------------------------------------------------------------------------------- */

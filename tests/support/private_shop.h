@@ -12,14 +12,16 @@
 
 #include "client/ordershop_client.h"
 #include "forwarder.h"
+#include "private_masters.h"
 #include "private_redis.h"
 #include "shipped_services.h"
 
 struct private_shop;
 
 struct private_shop_options {
-  const char *key_prefix;       /* NULL if there is none */
-  const char *redis_arguments;  /* as in private_redis_options */
+  const char *key_prefix;               /* NULL if there is none */
+  const char *redis_arguments;          /* as in private_redis_options */
+  enum private_arrangement arrangement; /* if not single: private_masters.h; then the two below have no effect */
   bool forwarded;               /* Redis has deploy/redis/transactional.conf, services reach it by a forwarder */
   const char *const *variables; /* further "NAME=value" for all services; ends with NULL; may be NULL */
 };
@@ -30,7 +32,14 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
 /* Kills what runs and removes the folder. NULL is allowed. */
 void private_shop_free(struct private_shop *shop);
 
+/* The present master of private_shop_masters, if there are several. */
 struct private_redis *private_shop_redis(struct private_shop *shop);
+
+/* NULL if there is a single Redis. */
+struct private_masters *private_shop_masters(struct private_shop *shop);
+
+/* What stands before all keys; "" if nothing does. */
+const char *private_shop_key_prefix(const struct private_shop *shop);
 
 /* Between the services and Redis; NULL if there is none. */
 struct forwarder *private_shop_forwarder(struct private_shop *shop);

@@ -157,6 +157,10 @@ bool redis_is_ready(const struct redis *redis) {
   return redis->connection.state == REDIS_CONNECTION_READY;
 }
 
+bool redis_asks_for_master(const struct redis *redis) {
+  return redis->connection.url.arrangement != REDIS_SINGLE;
+}
+
 uint64_t redis_generation(const struct redis *redis) {
   return redis->connection.generation;
 }

@@ -61,6 +61,9 @@ void redis_close(struct redis *redis);
  * serves. */
 bool redis_is_ready(const struct redis *redis);
 
+/* Returns whether sentinels or a cluster are asked where the server is. */
+bool redis_asks_for_master(const struct redis *redis);
+
 /* Returns how often it has connected; this changes whenever what a connection knew (blocking client id, loaded
  * functions) is gone. */
 uint64_t redis_generation(const struct redis *redis);

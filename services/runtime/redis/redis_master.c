@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "redis/redis_dial.h"
 
-enum { ASK_MS = 1000, DISBELIEF_US = 10 * 1000 * 1000 };
+enum { ASK_MS = 1000, OTHERS_MS = 50, DISBELIEF_US = 10 * 1000 * 1000 };
 
 /* A witness and the way to it. */
 struct asked {
@@ -26,8 +26,8 @@ struct asked {
 struct redis_inquiry {
   struct redis_master_question question;
   uv_timer_t limit;
-  size_t holds; /* handles, sockets and resolutions that are open */
-  bool decided;
+  size_t holds;         /* handles, sockets and resolutions that are open */
+  bool enough, decided; /* more than half have told; nobody is listened to any more */
   size_t count;
   struct asked asked[]; /* `count` */
 };
@@ -173,6 +173,11 @@ static void decide(struct redis_inquiry *inquiry) {
   arena_free(arena);
 }
 
+static void on_limit(uv_timer_t *limit) {
+  decide(limit->data);
+}
+
+/* The one that made the failover may be the last to answer, so that the others have a moment. */
 static void decide_if_enough_is_known(struct redis_inquiry *inquiry) {
   size_t told = 0, done = 0;
   if (inquiry->decided) return;
@@ -180,11 +185,12 @@ static void decide_if_enough_is_known(struct redis_inquiry *inquiry) {
     done += inquiry->asked[i].done;
     told += has_told(&inquiry->asked[i]);
   }
-  if (done == inquiry->count || 2 * told > inquiry->count) decide(inquiry);
-}
-
-static void on_limit(uv_timer_t *limit) {
-  decide(limit->data);
+  if (done == inquiry->count) {
+    decide(inquiry);
+  } else if (2 * told > inquiry->count && !inquiry->enough) {
+    inquiry->enough = true;
+    uv_timer_start(&inquiry->limit, on_limit, OTHERS_MS, 0);
+  }
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------------------- */

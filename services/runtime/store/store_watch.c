@@ -7,9 +7,11 @@
 
 enum {
   INTERVAL_US = 1000 * 1000,
-  CONNECTED_POLL_US = 20 * 1000, /* a fresh connection is looked at soon */
+  ASKING_INTERVAL_US = 500 * 1000, /* where sentinels or a cluster may let another server take over at any time */
+  CONNECTED_POLL_US = 20 * 1000,   /* a fresh connection is looked at soon */
   CALL_US = 5000 * 1000,
   GREETING_US = 2000 * 1000,
+  ASKING_CONNECT_MS = 500,
 };
 
 struct store_watch {
@@ -81,9 +83,11 @@ static coroutine_fn void greet(struct store_watch *watch) {
 
 static coroutine_fn void watch_address(void *argument) {
   struct store_watch *watch = argument;
+  const struct redis *commands = watch->store->commands;
+  int64_t interval_us = redis_asks_for_master(commands) ? ASKING_INTERVAL_US : INTERVAL_US;
   while (!watch->stopping) {
-    if (redis_is_ready(watch->store->commands)) greet(watch);
-    pause_for(watch, INTERVAL_US);
+    if (redis_is_ready(commands)) greet(watch);
+    pause_for(watch, interval_us);
   }
   end(watch);
 }
@@ -96,6 +100,8 @@ struct store_watch *store_watch_start(struct loop *loop, struct arena *arena, st
   watch->loop = loop;
   watch->store = store;
   watch->connection = *connection;
+  /* Rather than waiting for one that stands still, it asks again who the master is. */
+  if (redis_asks_for_master(store->commands)) watch->connection.connect_timeout_ms = ASKING_CONNECT_MS;
   watch->running = store->reads_only ? 1 : 2;
   if (!store->reads_only) loop_spawn(loop, watch_server, watch);
   loop_spawn(loop, watch_address, watch);
