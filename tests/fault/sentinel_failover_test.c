@@ -4,7 +4,7 @@
 #include "suite.h"
 
 static void services_follow_the_sentinels(void) {
-  failover_rounds(MASTER_IS_CUT_OFF, 2);
+  failover_rounds(MASTER_IS_KILLED, 2);
 }
 
 static int set_up(void) {

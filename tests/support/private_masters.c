@@ -23,6 +23,7 @@ struct private_masters {
   struct private_redis *sentinels[SENTINELS];
   int master; /* index of the node, 0 or 1 */
   bool is_cut_off;
+  bool has_denied; /* before it was cut off */
 };
 
 static _Noreturn void fail(const char *what) {
@@ -30,11 +31,26 @@ static _Noreturn void fail(const char *what) {
   exit(2);
 }
 
+/* What they say of each other. */
+static void show(struct private_masters *masters) {
+  for (int i = 0; i < NODES; i++) {
+    if (!masters->nodes[i] || !private_redis_is_running(masters->nodes[i])) continue;
+    bool is_node = masters->arrangement == PRIVATE_CLUSTER;
+    fprintf(stderr, "%s\n", private_redis_command(masters->nodes[i], is_node ? "CLUSTER NODES" : "INFO replication"));
+  }
+  for (int i = 0; i < SENTINELS && masters->sentinels[i]; i++) {
+    fprintf(stderr, "%s\n", private_redis_command(masters->sentinels[i], "INFO sentinel"));
+  }
+}
+
 static void wait_until(struct private_masters *masters, bool (*holds)(struct private_masters *masters),
                        const char *what) {
   int64_t deadline = patience_end_us();
   while (!holds(masters)) {
-    if (clock_monotonic_us() > deadline) fail(what);
+    if (clock_monotonic_us() > deadline) {
+      show(masters);
+      fail(what);
+    }
     usleep(POLL_US);
   }
 }
@@ -178,10 +194,11 @@ static void bar_bus(struct private_masters *masters, int node, bool barred) {
 
 static struct private_redis *start_node(struct private_masters *masters, int node, const char *configuration,
                                         const char *more) {
-  const char *arguments = arena_printf(masters->arena,
-                                       "--include %s/deploy/redis/%s --include %s/replication.conf --aclfile "
-                                       "%s/users.acl --repl-diskless-sync-delay 0 --repl-timeout 5 %s",
-                                       ORDERSHOP_SOURCE_BUILT, configuration, masters->users, masters->users, more);
+  const char *arguments =
+      arena_printf(masters->arena,
+                   "--include %s/deploy/redis/%s --include %s/replication.conf --aclfile "
+                   "%s/users.acl --repl-diskless-sync-delay 0 --repl-timeout 5 --protected-mode no %s",
+                   ORDERSHOP_SOURCE_BUILT, configuration, masters->users, masters->users, more);
   if (masters->arrangement == PRIVATE_CLUSTER) {
     /* The bus port, which is the port + 10000, is known to the forwarder only once the server has one. */
     masters->buses[node] = forwarder_start(0);
@@ -261,13 +278,20 @@ static void take_others(struct private_redis *server) {
   private_redis_command(server, "ACL SETUSER sentinel on");
   private_redis_command(server, "ACL SETUSER replica on");
   private_redis_command(server, "ACL SETUSER default +@all");
+  private_redis_command(server, "ACL LOG RESET");
 }
 
 void private_masters_cut_off(struct private_masters *masters) {
   struct private_redis *server = private_masters_master(masters);
   masters->is_cut_off = true;
+  masters->has_denied = masters->has_denied || private_redis_has_denied(server);
   if (masters->arrangement == PRIVATE_CLUSTER) bar_bus(masters, masters->master, true);
   refuse_others(server);
+}
+
+bool private_masters_have_denied(struct private_masters *masters) {
+  return masters->has_denied || private_redis_has_denied(masters->nodes[0]) ||
+         private_redis_has_denied(masters->nodes[1]);
 }
 
 void private_masters_bring_back(struct private_masters *masters) {

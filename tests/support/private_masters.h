@@ -38,6 +38,9 @@ bool private_masters_have_failed_over(struct private_masters *masters);
 /* What was the replica is the master from now on, and the other way round. */
 void private_masters_change_places(struct private_masters *masters);
 
+/* As private_redis_has_denied, of both. */
+bool private_masters_have_denied(struct private_masters *masters);
+
 /* Brings back what was the master before, whether it was killed, paused or cut off, as a replica, and waits until it
  * could take over. */
 void private_masters_bring_back(struct private_masters *masters);

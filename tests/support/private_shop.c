@@ -247,9 +247,10 @@ static void check_sanitizers(struct private_shop *shop) {
 }
 
 /* What users.acl should have allowed fails the test program, however well the shop did without. */
-static void check_rights(struct private_redis *redis) {
-  if (!redis || !private_redis_has_denied(redis)) return;
-  fprintf(stderr, "%s\n", private_redis_command(redis, "ACL LOG"));
+static void check_rights(struct private_shop *shop) {
+  bool denied = shop->masters ? private_masters_have_denied(shop->masters) : private_redis_has_denied(shop->redis);
+  if (!denied) return;
+  fprintf(stderr, "%s\n", private_redis_command(private_shop_redis(shop), "ACL LOG"));
   fail("a service was refused by deploy/redis/users.acl", "");
 }
 
@@ -257,8 +258,7 @@ void private_shop_free(struct private_shop *shop) {
   if (!shop) return;
   for (int i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) end_process(shop, (enum ordershop_service)i, SIGKILL);
   private_shop_kill_replica(shop);
-  check_rights(shop->redis);
-  if (shop->masters) check_rights(private_masters_master(shop->masters));
+  check_rights(shop);
   ordershop_client_close(shop->client);
   forwarder_free(shop->forwarder);
   private_redis_free(shop->redis);
