@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "client/target.h"
-#include "client/tls_identity.h"
+#include "shop_brand.h"
+#include "tls/tls_identity.h"
+#include "tls/tls_verdict.h"
 
 /* What is told of once it has been met. */
 struct probe {
@@ -60,61 +62,26 @@ static int connect_first(const struct probe *probe) {
 
 /* ---- findings --------------------------------------------------------------------------------------------------- */
 
-static const char *verdict_on_peer(const struct probe *probe, long verdict) {
-  switch (verdict) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "its certificate has expired: it needs a new one";
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "its certificate is not valid yet: is the clock of this machine right?";
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return "its certificate is of another CA than those trusted by ORDERSHOP_TLS_CA_FILE";
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
-      return arena_printf(probe->arena,
-                          "its certificate is not for %s: call it by a name that is in it, or issue another",
-                          probe->host);
-    default:
-      return arena_printf(probe->arena, "its certificate is not accepted: %s", X509_verify_cert_error_string(verdict));
-  }
+static struct tls_parties parties_of(const struct probe *probe) {
+  return (struct tls_parties){.host = probe->host,
+                              .prefix = shop_brand.environment_prefix,
+                              .certified = probe->texts.certificate != NULL,
+                              .has_ca = probe->texts.ca != NULL};
 }
 
-/* The other side's alert (RFC 8446, 6.2), or NULL. */
-static const char *alert_of(const struct probe *probe, int reason) {
-  if (reason < SSL_AD_REASON_OFFSET) return NULL;
-  switch (reason - SSL_AD_REASON_OFFSET) {
-    case SSL_AD_CERTIFICATE_REQUIRED:
-    case SSL_AD_HANDSHAKE_FAILURE:
-      return "it wants a certificate from its callers: set ORDERSHOP_TLS_CERTIFICATE_FILE and ORDERSHOP_TLS_KEY_FILE";
-    case SSL_AD_UNKNOWN_CA:
-      return "it does not trust the CA of the certificate in ORDERSHOP_TLS_CERTIFICATE_FILE";
-    case SSL_AD_CERTIFICATE_EXPIRED:
-      return "it says that the certificate in ORDERSHOP_TLS_CERTIFICATE_FILE has expired";
-    default:
-      return arena_printf(probe->arena, "it refuses the connection: %s",
-                          SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
-  }
-}
-
-static const char *closed(const struct probe *probe) {
-  if (!probe->texts.certificate) return alert_of(probe, SSL_AD_REASON_OFFSET + SSL_AD_CERTIFICATE_REQUIRED);
+static const char *verdict_on_end(const struct probe *probe, const struct tls_parties *parties) {
+  if (!parties->certified) return tls_verdict_uncertified(probe->arena, parties);
   return "it closes the connection: it may not trust the certificate in ORDERSHOP_TLS_CERTIFICATE_FILE";
 }
 
-static const char *verdict_on_failure(const struct probe *probe, SSL *ssl, int result) {
-  long verdict = SSL_get_verify_result(ssl);
-  if (verdict != X509_V_OK) return verdict_on_peer(probe, verdict);
-  int kind = SSL_get_error(ssl, result);
-  unsigned long error = ERR_peek_error();
-  int reason = ERR_GET_REASON(error);
-  const char *alert = kind == SSL_ERROR_SSL ? alert_of(probe, reason) : NULL;
-  if (alert) return alert;
+static const char *verdict_on_failure(const struct probe *probe, const SSL *ssl, int result) {
+  const struct tls_parties parties = parties_of(probe);
+  const char *verdict = tls_verdict(probe->arena, ssl, result, &parties);
+  if (verdict) return verdict;
+  int kind = SSL_get_error(ssl, result), reason = ERR_GET_REASON(ERR_peek_error());
   bool ended = kind == SSL_ERROR_SYSCALL || kind == SSL_ERROR_ZERO_RETURN;
   if (kind == SSL_ERROR_SSL && reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) ended = true;
-  if (ended && SSL_get0_peer_certificate(ssl)) return closed(probe);
+  if (ended && SSL_get0_peer_certificate(ssl)) return verdict_on_end(probe, &parties);
   if (ended || reason == SSL_R_WRONG_VERSION_NUMBER) {
     return "it speaks no TLS there: is it set up for it (ORDERSHOP_TLS_CERTIFICATE_FILE)? Without "
            "ORDERSHOP_TLS_CA_FILE "
@@ -133,7 +100,7 @@ static const char *talk(const struct probe *probe, SSL *ssl) {
 }
 
 static const char *talk_at(const struct probe *probe, int fd) {
-  SSL_CTX *context = tls_identity_context(probe->plain ? NULL : &probe->texts);
+  SSL_CTX *context = tls_identity_context(probe->plain ? NULL : &probe->texts, "h2");
   SSL *ssl = SSL_new(context);
   if (!probe->plain) tls_identity_expect(ssl, probe->host);
   SSL_set_fd(ssl, fd);

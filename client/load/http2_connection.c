@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "client/tls_identity.h"
+#include "tls/tls_identity.h"
 
 enum {
   READ_BYTES = 64 * 1024,

@@ -12,7 +12,7 @@
 #include "client/load/request_form.h"
 #include "client/load/schedule.h"
 #include "client/retry.h"
-#include "client/tls_identity.h"
+#include "tls/tls_identity.h"
 
 enum {
   PAUSE_US = 10 * 1000,  /* of one that is in flight, after a failure: a server that is down is not hammered */
@@ -399,7 +399,7 @@ static struct status open_peers(struct run *run, const struct load_target *targe
   if (target->tls) {
     struct tls_texts texts;
     tls_files_read(target->tls, run->arena, &texts);
-    run->tls = tls_identity_context(&texts);
+    run->tls = tls_identity_context(&texts, "h2");
   }
   for (size_t i = 0; i < run->lane_count; i++) {
     enum ordershop_service service = run->lanes[i].command->service;

@@ -43,8 +43,8 @@ libuv_stays_low() {
 
 # The layers that each one may include beside itself. redis and rpc don't know each other; rpc knows nothing of events;
 # the store (commands) knows nothing of the consumer (events).
-declare -A below=([base]='' [message]='base' [http]='base loop' [loop]='base' [redis]='base loop' [tls]='base' [rpc]='base loop tls'
-  [store]='base loop redis' [consumer]='base loop redis rpc store' [service]='base loop redis tls rpc store consumer')
+declare -A below=([base]='' [message]='base' [http]='base loop' [loop]='base' [tls]='base' [redis]='base loop tls' [rpc]='base loop tls'
+  [store]='base loop redis' [consumer]='base loop redis rpc store' [service]='base loop tls redis rpc store consumer')
 
 layer_includes_what_is_below() { # LAYER
   local allowed=" $1 ${below[$1]} " layer
@@ -145,7 +145,7 @@ expect "only the http layer includes libmicrohttpd" microhttpd_stays_in_http
 expect "of services and runtime, only the message layer and the gateway include jansson" jansson_stays_where_json_is
 expect "above the loop, only the redis layer uses libuv" libuv_stays_low
 expect "every layer is known" layers_are_all_known
-for layer in base message loop http redis tls rpc store consumer service; do
+for layer in base message loop http tls redis rpc store consumer service; do
   expect "the $layer layer includes ${below[$layer]:-nothing} beside itself" layer_includes_what_is_below $layer
 done
 expect "the runtime includes nothing of the shop's contract" runtime_includes_no_contract_of_the_shop

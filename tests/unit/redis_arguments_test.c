@@ -18,7 +18,7 @@ static void test_protocol(void) {
   static const char expected[] =
       "*5\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\na\0\r\nb\r\n$0\r\n\r\n$20\r\n-9223372036854775808\r\n";
   struct redis_buffer buffer = {0};
-  redis_protocol_format(&buffer, &arguments);
+  redis_protocol_append(&buffer, &arguments);
   CU_ASSERT(buffer.size == sizeof expected - 1);
   CU_ASSERT(redis_protocol_size(&arguments) == buffer.size);
   CU_ASSERT(memcmp(buffer.bytes, expected, buffer.size) == 0);
@@ -36,11 +36,11 @@ static void test_sizes_around_powers_of_ten(void) {
     redis_add_bytes(&arguments, bytes, sizes[i]);
     char header[64];
     int header_size = snprintf(header, sizeof header, "*2\r\n$4\r\nECHO\r\n$%zu\r\n", sizes[i]);
-    redis_protocol_format(&buffer, &arguments);
+    redis_protocol_append(&buffer, &arguments);
     CU_ASSERT(buffer.size == (size_t)header_size + sizes[i] + 2);
     CU_ASSERT(memcmp(buffer.bytes, header, (size_t)header_size) == 0);
     CU_ASSERT(memcmp(buffer.bytes + buffer.size - 2, "\r\n", 2) == 0);
-    redis_buffer_shrink(&buffer);
+    redis_buffer_empty(&buffer);
     arena_free(arena);
   }
   redis_buffer_free(&buffer);

@@ -63,7 +63,6 @@ const char reason_redis_noperm[] = "REDIS_NOPERM";
 const char reason_redis_noreplicas[] = "REDIS_NOREPLICAS";
 const char reason_redis_out_of_memory[] = "REDIS_OUT_OF_MEMORY";
 const char reason_redis_readonly[] = "REDIS_READONLY";
-const char reason_redis_tls_unsupported[] = "REDIS_TLS_UNSUPPORTED";
 const char reason_redis_tryagain[] = "REDIS_TRYAGAIN";
 const char reason_redis_unblocked[] = "REDIS_UNBLOCKED";
 const char reason_redis_unreachable[] = "REDIS_UNREACHABLE";
@@ -138,7 +137,6 @@ const char *const runtime_reasons[] = {
     reason_redis_noreplicas,
     reason_redis_out_of_memory,
     reason_redis_readonly,
-    reason_redis_tls_unsupported,
     reason_redis_tryagain,
     reason_redis_unblocked,
     reason_redis_unreachable,

@@ -78,7 +78,6 @@ extern const char reason_redis_noperm[];
 extern const char reason_redis_noreplicas[];
 extern const char reason_redis_out_of_memory[];
 extern const char reason_redis_readonly[];
-extern const char reason_redis_tls_unsupported[];
 extern const char reason_redis_tryagain[];
 extern const char reason_redis_unblocked[];
 extern const char reason_redis_unreachable[];

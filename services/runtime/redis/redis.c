@@ -27,7 +27,6 @@ static void hold(struct redis *redis) {
 static void release(struct redis *redis) {
   if (--redis->holds > 0) return;
   loop_flush_remove(redis->loop, &redis->flush);
-  redis_buffer_free(&redis->buffer);
   arena_free(redis->arena);
 }
 
@@ -55,7 +54,7 @@ static void flush(struct loop_flush *flush) {
   if (redis->connection.socket) redis_socket_flush(redis->connection.socket);
 }
 
-/* hiredis writes with write(2): a peer that is gone would end the process. */
+/* libuv writes with write(2): a peer that is gone would end the process. */
 static void ignore_broken_pipes(void) {
   struct sigaction present;
   sigaction(SIGPIPE, NULL, &present);
@@ -71,6 +70,7 @@ static void set_up_place(struct redis *redis, const struct redis_options *option
   struct redis_connection *connection = &redis->connection;
   bool is_single = url->arrangement == REDIS_SINGLE;
   connection->url = *url;
+  connection->tls = url->tls ? options->tls : NULL;
   connection->sentinel_user = arena_strdup(redis->arena, options->sentinel_user);
   connection->sentinel_password = arena_strdup(redis->arena, options->sentinel_password);
   connection->known = redis->server ? redis_server_known(redis->server) : &redis->known;
@@ -119,9 +119,9 @@ static struct status check_options(struct arena *arena, const struct redis_optio
   if (mistake) {
     return status_error(arena, STATUS_INVALID_ARGUMENT, reason_redis_url_invalid, "the key prefix %s", mistake);
   }
-  if (!ret_url->tls) return status;
-  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_redis_tls_unsupported,
-                      "rediss:// is not possible: this build's hiredis has no TLS");
+  if (!ret_url->tls || options->tls) return status;
+  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_redis_url_invalid,
+                      "the Redis URL wants TLS, and redis_options.tls does not say whom to trust");
 }
 
 struct status redis_open(struct loop *loop, struct arena *arena, const struct redis_options *options,

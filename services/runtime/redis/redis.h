@@ -24,6 +24,7 @@
 #include "redis/redis_arguments.h"
 #include "redis/redis_reply.h"
 #include "redis/redis_server.h"
+#include "tls/tls_client.h"
 
 struct redis;
 
@@ -32,12 +33,13 @@ struct redis_options {
   const char *password;          /* NULL if there is none. Never part of the URL, never logged */
   const char *sentinel_user;     /* of the sentinels, which have users of their own; NULL means default user */
   const char *sentinel_password; /* NULL if there is none */
-  const char *key_prefix;      /* prepended to every key by redis_key; NULL if there is none. In a cluster it has a hash
-                                  tag, {...}, so that all keys are in one slot */
-  const char *key;             /* without the prefix: one that the user may GET. In a cluster a server is asked for it
-                                  before it counts as up; NULL means that it isn't */
-  const char *purpose;         /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
-  const char *client_name;     /* the service's name, for CLIENT SETNAME */
+  struct tls_client *tls;  /* if the URL says TLS: who one is, and whom one trusts; must outlive the loop's last turn */
+  const char *key_prefix;  /* prepended to every key by redis_key; NULL if there is none. In a cluster it has a hash
+                              tag, {...}, so that all keys are in one slot */
+  const char *key;         /* without the prefix: one that the user may GET. In a cluster a server is asked for it
+                              before it counts as up; NULL means that it isn't */
+  const char *purpose;     /* "commands", "reads", "blocking": for logs and CLIENT SETNAME */
+  const char *client_name; /* the service's name, for CLIENT SETNAME */
   struct redis_server *server; /* what it has in common with other connections; NULL means nothing */
   bool quiet;                  /* one of several connections to the same server: log its loss and return at LOG_DEBUG */
   size_t max_pending;          /* commands waiting for an answer; beyond, and beyond 64 MiB of them:
@@ -48,8 +50,8 @@ struct redis_options {
 };
 
 /* Opens the connection in the background; redis_is_ready tells when it is up. `options` is copied. `arena` is for the
- * status. Errors: INVALID_ARGUMENT (REDIS_URL_INVALID, also if the URL is a cluster's and the prefix has no hash tag;
- * REDIS_TLS_UNSUPPORTED: rediss:// without hiredis' TLS). */
+ * status. Errors: INVALID_ARGUMENT (REDIS_URL_INVALID, also if the URL is a cluster's and the prefix has no hash tag,
+ * or if it says TLS and `tls` is NULL). */
 struct status redis_open(struct loop *loop, struct arena *arena, const struct redis_options *options,
                          struct redis **ret_redis);
 

@@ -100,7 +100,7 @@ static void on_welcomed(void *owner, int64_t client_id) {
   connection->events.ready(connection->events.owner);
 }
 
-/* hiredis closes before it looks at the greeting's other answers. */
+/* The socket closes before it looks at the greeting's other answers. */
 static void on_refused(void *owner, const char *reason) {
   struct redis_connection *connection = owner;
   redis_connection_fail(connection, reason);
@@ -136,7 +136,8 @@ static void on_closed(void *owner, const char *reason) {
 }
 
 static void on_connect_timeout(uv_timer_t *timer) {
-  redis_connection_fail(timer->data, "the server took too long to answer");
+  struct redis_connection *connection = timer->data;
+  if (connection->socket) redis_connection_fail(connection, redis_socket_delay(connection->socket));
 }
 
 static void try_next_address(struct redis_connection *connection) {
@@ -187,8 +188,12 @@ static void dial(struct redis_connection *connection, const char *host, int port
   connection->state = REDIS_CONNECTION_RESOLVING;
   snprintf(connection->host, sizeof connection->host, "%s", host);
   connection->port = port;
-  connection->dial = (struct redis_dial){
-      .loop = connection->loop, .host = connection->host, .port = port, .resolved = on_resolved, .owner = connection};
+  connection->dial = (struct redis_dial){.loop = connection->loop,
+                                         .host = connection->host,
+                                         .port = port,
+                                         .tls = connection->tls,
+                                         .resolved = on_resolved,
+                                         .owner = connection};
   const char *reason = redis_dial_start(&connection->dial);
   if (reason) {
     fail_to_resolve(connection, reason);
@@ -218,6 +223,7 @@ static void ask_for_the_master(struct redis_connection *connection) {
       .url = &connection->url,
       .user = of_sentinels ? connection->sentinel_user : connection->url.user,
       .password = of_sentinels ? connection->sentinel_password : connection->password,
+      .tls = connection->tls,
       .slot = connection->slot,
       .known = connection->known,
       .found = on_found,

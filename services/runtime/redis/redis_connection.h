@@ -39,6 +39,7 @@ struct redis_connection {
   /* Set by the owner before redis_connection_start. */
   struct loop *loop;
   struct redis_url url;
+  struct tls_client *tls;                        /* NULL: plain text */
   const char *password;                          /* NULL if there is none */
   const char *name;                              /* for CLIENT SETNAME */
   const char *purpose;                           /* for the log */

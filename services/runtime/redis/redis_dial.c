@@ -35,9 +35,12 @@ static struct redis_socket *open_socket(const struct redis_dial *dial, const str
                                         const struct redis_socket_events *events, char *ret_reason, size_t size) {
   char text[NI_MAXHOST];
   int error = getnameinfo(address->ai_addr, address->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST);
-  if (!error) return redis_socket_open(dial->loop, text, dial->port, events, ret_reason, size);
-  snprintf(ret_reason, size, "%s", gai_strerror(error));
-  return NULL;
+  if (error) {
+    snprintf(ret_reason, size, "%s", gai_strerror(error));
+    return NULL;
+  }
+  struct tls_session *tls = dial->tls ? tls_session_new(dial->tls, dial->host) : NULL;
+  return redis_socket_open(dial->loop, text, dial->port, tls, events, ret_reason, size);
 }
 
 struct redis_socket *redis_dial_next(struct redis_dial *dial, const struct redis_socket_events *events,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Redis dial: resolves a host's name and opens sockets to its addresses, one after the other; for this folder only.
  *
- * Names are resolved by libuv, beside the loop, since hiredis would do so blockingly. Its owner embeds it, and keeps
- * the memory while redis_dial_is_resolving. */
+ * Names are resolved by libuv, beside the loop. Its owner embeds it, and keeps the memory while
+ * redis_dial_is_resolving. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,6 +17,7 @@ struct redis_dial {
   struct loop *loop;
   const char *host; /* must live until `resolved`, or redis_dial_end */
   int port;
+  struct tls_client *tls;                            /* NULL: plain text */
   void (*resolved)(void *owner, const char *reason); /* NULL: redis_dial_next may be called; else why not */
   void *owner;
 

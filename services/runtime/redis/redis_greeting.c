@@ -30,9 +30,7 @@ static void refuse(struct redis_greeting *greeting, const redisReply *reply) {
 }
 
 /* AUTH and SELECT. A NULL reply says that the socket closes, in all of these. */
-static void on_required(redisAsyncContext *hiredis, void *data, void *greeting) {
-  const redisReply *reply = data;
-  (void)hiredis;
+static void on_required(void *greeting, const redisReply *reply) {
   if (reply && reply->type != REDIS_REPLY_STATUS) refuse(greeting, reply);
 }
 
@@ -47,16 +45,12 @@ static bool is_unusable(const redisReply *reply) {
   return false;
 }
 
-static void on_name(redisAsyncContext *hiredis, void *data, void *greeting) {
-  const redisReply *reply = data;
-  (void)hiredis;
+static void on_name(void *greeting, const redisReply *reply) {
   if (reply && is_unusable(reply)) refuse(greeting, reply);
 }
 
-static void on_client_id(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_client_id(void *owner, const redisReply *reply) {
   struct redis_greeting *greeting = owner;
-  (void)hiredis;
   if (reply && reply->type == REDIS_REPLY_INTEGER) greeting->client_id = reply->integer;
 }
 
@@ -81,18 +75,14 @@ struct redis_identity redis_identity_of(const char *info) {
   return identity;
 }
 
-static void on_info(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_info(void *owner, const redisReply *reply) {
   struct redis_greeting *greeting = owner;
-  (void)hiredis;
   if (!reply || reply->type != REDIS_REPLY_STRING) return;
   greeting->identity = redis_identity_of(reply->str);
 }
 
-static void on_role(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_role(void *owner, const redisReply *reply) {
   struct redis_greeting *greeting = owner;
-  (void)hiredis;
   if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) return;
   const char *role = reply->element[0]->str;
   if (role && strcmp(role, "slave") == 0) {
@@ -104,10 +94,8 @@ static void on_role(redisAsyncContext *hiredis, void *data, void *owner) {
 }
 
 /* A node of a cluster that does not hold the key, or not alone, says so; what else the key may be is not its matter. */
-static void on_key(redisAsyncContext *hiredis, void *data, void *greeting) {
+static void on_key(void *greeting, const redisReply *reply) {
   static const char *const starts[] = {"MOVED ", "ASK ", "TRYAGAIN ", "CLUSTERDOWN "};
-  const redisReply *reply = data;
-  (void)hiredis;
   if (!reply || !is_error(reply)) return;
   for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
     if (strncmp(reply->str, starts[i], strlen(starts[i])) != 0) continue;
@@ -116,10 +104,8 @@ static void on_key(redisAsyncContext *hiredis, void *data, void *greeting) {
   }
 }
 
-static void on_ping(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_ping(void *owner, const redisReply *reply) {
   struct redis_greeting *greeting = owner;
-  (void)hiredis;
   if (!reply) return;
   if (is_unusable(reply) || (!is_error(reply) && reply->type != REDIS_REPLY_STATUS)) {
     refuse(greeting, reply);
@@ -132,7 +118,7 @@ static void send_auth(struct redis_greeting *greeting, struct redis_socket *sock
   struct redis_arguments arguments = redis_arguments_of(arena, "AUTH");
   if (greeting->url->user) redis_add_text(&arguments, greeting->url->user);
   redis_add_text(&arguments, greeting->password);
-  redis_socket_send_command(socket, &arguments, on_required, greeting);
+  redis_socket_send(socket, &arguments, on_required, greeting);
 }
 
 void redis_greeting_send(struct redis_greeting *greeting, struct redis_socket *socket) {
@@ -144,21 +130,21 @@ void redis_greeting_send(struct redis_greeting *greeting, struct redis_socket *s
   if (greeting->url->database != 0) {
     struct redis_arguments select = redis_arguments_of(arena, "SELECT");
     redis_add_number(&select, greeting->url->database);
-    redis_socket_send_command(socket, &select, on_required, greeting);
+    redis_socket_send(socket, &select, on_required, greeting);
   }
   struct redis_arguments name = redis_command_of(arena, "CLIENT", "SETNAME", greeting->name, NULL);
   struct redis_arguments id = redis_command_of(arena, "CLIENT", "ID", NULL);
   struct redis_arguments info = redis_command_of(arena, "INFO", "server", "replication", NULL);
   struct redis_arguments role = redis_arguments_of(arena, "ROLE");
   struct redis_arguments ping = redis_arguments_of(arena, "PING");
-  redis_socket_send_command(socket, &name, on_name, greeting);
-  redis_socket_send_command(socket, &id, on_client_id, greeting);
-  if (greeting->identifies) redis_socket_send_command(socket, &info, on_info, greeting);
-  redis_socket_send_command(socket, &role, on_role, greeting);
+  redis_socket_send(socket, &name, on_name, greeting);
+  redis_socket_send(socket, &id, on_client_id, greeting);
+  if (greeting->identifies) redis_socket_send(socket, &info, on_info, greeting);
+  redis_socket_send(socket, &role, on_role, greeting);
   if (greeting->key) {
     struct redis_arguments get = redis_command_of(arena, "GET", greeting->key, NULL);
-    redis_socket_send_command(socket, &get, on_key, greeting);
+    redis_socket_send(socket, &get, on_key, greeting);
   }
-  redis_socket_send_command(socket, &ping, on_ping, greeting);
+  redis_socket_send(socket, &ping, on_ping, greeting);
   arena_free(arena);
 }

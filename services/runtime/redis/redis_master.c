@@ -261,8 +261,12 @@ static void ask(struct redis_inquiry *inquiry, struct asked *asked, const struct
                                           .slot = question->slot,
                                           .told = on_told,
                                           .owner = asked};
-  asked->dial = (struct redis_dial){
-      .loop = question->loop, .host = address->host, .port = address->port, .resolved = on_resolved, .owner = asked};
+  asked->dial = (struct redis_dial){.loop = question->loop,
+                                    .host = address->host,
+                                    .port = address->port,
+                                    .tls = question->tls,
+                                    .resolved = on_resolved,
+                                    .owner = asked};
   const char *reason = redis_dial_start(&asked->dial);
   if (!reason) {
     inquiry->holds++;

@@ -30,6 +30,7 @@ struct redis_master_question {
   struct loop *loop;
   const struct redis_url *url;
   const char *user, *password; /* with which the witnesses are asked; NULL if there is none */
+  struct tls_client *tls;      /* NULL: plain text */
   int slot;                    /* of our keys in a cluster */
   struct redis_master_known *known;
   /* One of the two comes, on the loop's stack, once and not within redis_master_ask. `doubt` is why the sentinels or

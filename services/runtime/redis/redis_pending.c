@@ -85,10 +85,10 @@ static void answer(struct redis *redis, struct redis_pending *pending, const red
   if (pending->waiter) coroutine_wake(pending->waiter);
 }
 
-/* Answers come in the order of the commands; hiredis passes NULL when the socket closes. */
-static void on_answer(redisAsyncContext *hiredis, void *reply, void *owner) {
+/* Answers come in the order of the commands; they are NULL when the socket closes. */
+static void on_answer(void *owner, const redisReply *reply) {
   struct redis *redis = owner;
-  if (!reply && hiredis->err) redis_connection_note(&redis->connection, hiredis->errstr);
+  if (!reply) redis_connection_note(&redis->connection, redis_socket_reason(redis->connection.socket));
   struct redis_pending *pending = ticket_pop(redis);
   if (pending) answer(redis, pending, reply);
 }
@@ -159,13 +159,6 @@ static struct status may_send(const struct redis *redis, struct context *context
   return status_with_retry(status, context->arena, OVERLOAD_RETRY_MS);
 }
 
-static bool transmit(struct redis *redis, const struct redis_arguments *arguments) {
-  redis_protocol_format(&redis->buffer, arguments);
-  bool sent = redis_socket_send(redis->connection.socket, redis->buffer.bytes, redis->buffer.size, on_answer, redis);
-  redis_buffer_shrink(&redis->buffer);
-  return sent;
-}
-
 static struct redis_pending *refused(struct redis_pending *pending, struct status status) {
   pending->status = status;
   pending->answered = true;
@@ -181,7 +174,9 @@ static struct redis_pending *send_command(struct redis *redis, struct context *c
   size_t size = redis_protocol_size(arguments);
   struct status status = may_send(redis, context, size);
   if (!status_is_ok(status)) return refused(pending, status);
-  if (!transmit(redis, arguments)) return refused(pending, redis_unreachable(redis, context->arena));
+  if (!redis_socket_send(redis->connection.socket, arguments, on_answer, redis)) {
+    return refused(pending, redis_unreachable(redis, context->arena));
+  }
 
   struct redis_ticket *ticket = ticket_push(redis);
   ticket->pending = pending;

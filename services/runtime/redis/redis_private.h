@@ -6,7 +6,6 @@
 #include "loop/coroutine.h"
 #include "redis/redis.h"
 #include "redis/redis_connection.h"
-#include "redis/redis_protocol.h"
 #include "redis/redis_server.h"
 
 /* One place in the line of answers that are due. It outlives the command's context when the waiter gives up. */
@@ -38,7 +37,6 @@ struct redis {
   struct redis_ticket *first, *last; /* in the order of sending, which is that of answering */
   struct redis_ticket *spare;
   size_t pending, pending_bytes;
-  struct redis_buffer buffer;
   uv_timer_t watchdog; /* looks after answers that don't come */
   bool suspected;      /* the watchdog has found the link silent once */
 

@@ -33,25 +33,33 @@ size_t redis_protocol_size(const struct redis_arguments *arguments) {
   return size;
 }
 
-void redis_protocol_format(struct redis_buffer *buffer, const struct redis_arguments *arguments) {
-  size_t size = redis_protocol_size(arguments);
-  if (size + 1 > buffer->capacity) {
-    free(buffer->bytes);
-    buffer->capacity = size + 1 < KEPT_BYTES ? KEPT_BYTES : size + 1;
-    buffer->bytes = memory_alloc(buffer->capacity);
-  }
-  char *at = write_header(buffer->bytes, '*', arguments->count);
+void redis_protocol_append(struct redis_buffer *buffer, const struct redis_arguments *arguments) {
+  char *at = redis_buffer_extend(buffer, redis_protocol_size(arguments));
+  at = write_header(at, '*', arguments->count);
   for (size_t i = 0; i < arguments->count; i++) {
     at = write_header(at, '$', arguments->sizes[i]);
     memcpy(at, arguments->values[i], arguments->sizes[i]);
     memcpy(at + arguments->sizes[i], "\r\n", 2);
     at += arguments->sizes[i] + 2;
   }
-  *at = '\0'; /* hiredis looks for the end of the command's name with strchr */
-  buffer->size = size;
 }
 
-void redis_buffer_shrink(struct redis_buffer *buffer) {
+static void grow(struct redis_buffer *buffer, size_t capacity) {
+  if (capacity < KEPT_BYTES) capacity = KEPT_BYTES;
+  if (capacity < 2 * buffer->capacity) capacity = 2 * buffer->capacity;
+  buffer->bytes = memory_realloc(buffer->bytes, capacity);
+  buffer->capacity = capacity;
+}
+
+char *redis_buffer_extend(struct redis_buffer *buffer, size_t size) {
+  if (buffer->size + size > buffer->capacity) grow(buffer, buffer->size + size);
+  char *begin = buffer->bytes + buffer->size;
+  buffer->size += size;
+  return begin;
+}
+
+void redis_buffer_empty(struct redis_buffer *buffer) {
+  buffer->size = 0;
   if (buffer->capacity > KEPT_BYTES) redis_buffer_free(buffer);
 }
 

@@ -7,7 +7,7 @@
 
 #include "redis/redis_arguments.h"
 
-/* A buffer that is used again for each command; a zero-initialised one is ready to use. */
+/* A buffer that is used again and again; a zero-initialised one is ready to use. */
 struct redis_buffer {
   char *bytes;
   size_t size, capacity;
@@ -16,9 +16,11 @@ struct redis_buffer {
 /* Returns how many bytes the command takes. */
 size_t redis_protocol_size(const struct redis_arguments *arguments);
 
-/* Replaces the buffer's content with the command. */
-void redis_protocol_format(struct redis_buffer *buffer, const struct redis_arguments *arguments);
+void redis_protocol_append(struct redis_buffer *buffer, const struct redis_arguments *arguments);
 
-/* Gives back what a big command took; it has no effect on a buffer of ordinary size. */
-void redis_buffer_shrink(struct redis_buffer *buffer);
+/* Adds `size` bytes, which the caller fills, and returns where they begin. */
+char *redis_buffer_extend(struct redis_buffer *buffer, size_t size);
+
+/* Forgets the content, and gives back what a big one took. */
+void redis_buffer_empty(struct redis_buffer *buffer);
 void redis_buffer_free(struct redis_buffer *buffer);

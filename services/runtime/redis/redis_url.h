@@ -5,8 +5,8 @@
  *   redis+sentinel://[user@]host[:port],.../NAME[/database]       the master that sentinels know by that name
  *   redis+cluster://[user@]host[:port],...                        the master of our keys in a cluster
  *
- * The user is Redis' own in all of them. With `rediss` in place of `redis` it is TLS, which needs hiredis >= 1.0 with
- * TLS. IPv6 hosts stand in brackets. A password in the URL is refused: secrets come from files. */
+ * The user is Redis' own in all of them. With `rediss` in place of `redis` it is TLS. IPv6 hosts stand in brackets. A
+ * password in the URL is refused: secrets come from files. */
 #pragma once
 
 #include <stdbool.h>

@@ -38,18 +38,14 @@ static void take_address(struct redis_witness *witness, const char *host, long l
 }
 
 /* A NULL reply says that the socket closes, in all of these. */
-static void on_auth(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
-  (void)hiredis;
+static void on_auth(void *owner, const redisReply *reply) {
   if (reply && reply->type != REDIS_REPLY_STATUS) note_error(owner, reply);
 }
 
 /* ---- a sentinel ------------------------------------------------------------------------------------------------- */
 
-static void on_master_address(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_master_address(void *owner, const redisReply *reply) {
   struct redis_witness *witness = owner;
-  (void)hiredis;
   if (!reply) return;
   if (reply->type == REDIS_REPLY_NIL) {
     char reason[128];
@@ -64,10 +60,8 @@ static void on_master_address(redisAsyncContext *hiredis, void *data, void *owne
   }
 }
 
-static void on_master(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_master(void *owner, const redisReply *reply) {
   struct redis_witness *witness = owner;
-  (void)hiredis;
   if (!reply || !is_list(reply, 2)) return;
   for (size_t i = 0; i + 1 < reply->elements; i += 2) {
     const char *name = text_of(reply->element[i]), *value = text_of(reply->element[i + 1]);
@@ -75,10 +69,8 @@ static void on_master(redisAsyncContext *hiredis, void *data, void *owner) {
   }
 }
 
-static void on_quorum(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_quorum(void *owner, const redisReply *reply) {
   struct redis_witness *witness = owner;
-  (void)hiredis;
   if (!reply) return;
   bool lacks = reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOQUORUM", 8) == 0;
   if (lacks) snprintf(witness->testimony.doubt, sizeof witness->testimony.doubt, "%s", reply->str);
@@ -90,9 +82,9 @@ static void ask_sentinel(struct redis_witness *witness, struct redis_socket *soc
   struct redis_arguments address = redis_command_of(arena, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", name, NULL);
   struct redis_arguments master = redis_command_of(arena, "SENTINEL", "MASTER", name, NULL);
   struct redis_arguments quorum = redis_command_of(arena, "SENTINEL", "CKQUORUM", name, NULL);
-  redis_socket_send_command(socket, &address, on_master_address, witness);
-  redis_socket_send_command(socket, &master, on_master, witness);
-  redis_socket_send_command(socket, &quorum, on_quorum, witness);
+  redis_socket_send(socket, &address, on_master_address, witness);
+  redis_socket_send(socket, &master, on_master, witness);
+  redis_socket_send(socket, &quorum, on_quorum, witness);
 }
 
 /* ---- a node of a cluster ---------------------------------------------------------------------------------------- */
@@ -119,10 +111,8 @@ static void take_node(struct redis_witness *witness, const redisReply *node) {
   take_address(witness, host && *host ? host : witness->address->host, node->element[1]->integer);
 }
 
-static void on_slots(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_slots(void *owner, const redisReply *reply) {
   struct redis_witness *witness = owner;
-  (void)hiredis;
   if (!reply) return;
   if (reply->type != REDIS_REPLY_ARRAY) {
     note_error(witness, reply);
@@ -149,11 +139,9 @@ static const char *line_of(const char *nodes, const char *id) {
 }
 
 /* A line has: id, address, flags, master, ping sent, pong received, config epoch, link, slots. */
-static void on_nodes(redisAsyncContext *hiredis, void *data, void *owner) {
-  const redisReply *reply = data;
+static void on_nodes(void *owner, const redisReply *reply) {
   struct redis_witness *witness = owner;
   struct redis_testimony *testimony = &witness->testimony;
-  (void)hiredis;
   if (!reply) return;
   const char *line = text_of(reply) && *testimony->node ? line_of(reply->str, testimony->node) : NULL;
   char flags[128];
@@ -169,8 +157,8 @@ static void on_nodes(redisAsyncContext *hiredis, void *data, void *owner) {
 static void ask_node(struct redis_witness *witness, struct redis_socket *socket, struct arena *arena) {
   struct redis_arguments slots = redis_command_of(arena, "CLUSTER", "SLOTS", NULL);
   struct redis_arguments nodes = redis_command_of(arena, "CLUSTER", "NODES", NULL);
-  redis_socket_send_command(socket, &slots, on_slots, witness);
-  redis_socket_send_command(socket, &nodes, on_nodes, witness);
+  redis_socket_send(socket, &slots, on_slots, witness);
+  redis_socket_send(socket, &nodes, on_nodes, witness);
 }
 
 /* ---- either ----------------------------------------------------------------------------------------------------- */
@@ -182,7 +170,7 @@ void redis_witness_ask(struct redis_witness *witness, struct redis_socket *socke
     struct redis_arguments auth = redis_arguments_of(arena, "AUTH");
     if (witness->user) redis_add_text(&auth, witness->user);
     redis_add_text(&auth, witness->password);
-    redis_socket_send_command(socket, &auth, on_auth, witness);
+    redis_socket_send(socket, &auth, on_auth, witness);
   }
   if (witness->url->arrangement == REDIS_SENTINEL) {
     ask_sentinel(witness, socket, arena);

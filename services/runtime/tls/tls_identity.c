@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/tls_identity.h"
+#include "tls/tls_identity.h"
 
 #include <arpa/inet.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 static void trust(SSL_CTX *context, const char *text) {
   BIO *bio = BIO_new_mem_buf(text, -1);
@@ -28,11 +31,19 @@ static void bear(SSL_CTX *context, const struct tls_texts *texts) {
   BIO_free(certificates);
 }
 
-SSL_CTX *tls_identity_context(const struct tls_texts *texts) {
-  static const unsigned char h2[] = {2, 'h', '2'};
+static void name_protocol(SSL_CTX *context, const char *protocol) {
+  unsigned char list[1 + UINT8_MAX];
+  size_t size = strlen(protocol);
+  list[0] = (unsigned char)size;
+  memcpy(list + 1, protocol, size);
+  SSL_CTX_set_alpn_protos(context, list, (unsigned)size + 1);
+}
+
+SSL_CTX *tls_identity_context(const struct tls_texts *texts, const char *protocol) {
   SSL_CTX *context = SSL_CTX_new(TLS_client_method());
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_alpn_protos(context, h2, sizeof(h2));
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+  if (protocol) name_protocol(context, protocol);
   if (!texts) return context;
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
   if (texts->ca) trust(context, texts->ca);
@@ -41,11 +52,17 @@ SSL_CTX *tls_identity_context(const struct tls_texts *texts) {
   return context;
 }
 
-void tls_identity_expect(SSL *ssl, const char *host) {
+/* An IPv6 address may end with the zone that it is of on this machine alone: fe80::1%eth0. */
+static bool is_numeric(const char *host, char *ret_address, size_t size) {
   struct in6_addr address;
-  bool numeric = inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
-  if (numeric) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host);
+  snprintf(ret_address, size, "%.*s", (int)strcspn(host, "%"), host);
+  return inet_pton(AF_INET, ret_address, &address) == 1 || inet_pton(AF_INET6, ret_address, &address) == 1;
+}
+
+void tls_identity_expect(SSL *ssl, const char *host) {
+  char address[INET6_ADDRSTRLEN];
+  if (is_numeric(host, address, sizeof(address))) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), address);
   } else {
     SSL_set1_host(ssl, host);
     SSL_set_tlsext_host_name(ssl, host);
