@@ -177,16 +177,22 @@ static void receive_by_tls(struct redis_link *link, const char *bytes, size_t si
   if (link->stage == OPEN) decrypt(link);
 }
 
-static const char *reason_of_end(const struct redis_link *link, int error) {
-  if (error != UV_EOF) return strerror(-error);
-  if (link->stage == SHAKING_HANDS) return "the server closed the connection in the TLS handshake";
-  return "Server closed the connection";
+/* A server that speaks TLS mostly hangs up on one that doesn't, without a word. */
+static void reason_of_end(const struct redis_link *link, int error, char *ret_reason, size_t size) {
+  const char *what = error == UV_EOF ? "Server closed the connection" : strerror(-error), *when = "";
+  if (link->stage == SHAKING_HANDS) when = ", in the TLS handshake";
+  if (!link->tls && link->last_read_us == 0) {
+    when = ", without a word: does it speak TLS there? Then the Redis URL begins with rediss";
+  }
+  snprintf(ret_reason, size, "%s%s", what, when);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer) {
   struct redis_link *link = (struct redis_link *)stream;
   if (size < 0) {
-    lose(link, reason_of_end(link, (int)size));
+    char reason[160];
+    reason_of_end(link, (int)size, reason, sizeof reason);
+    lose(link, reason);
   } else if (size > 0) {
     link->last_read_us = clock_monotonic_us();
     if (link->tls) {
@@ -266,10 +272,12 @@ void redis_link_close(struct redis_link *link) {
   uv_close((uv_handle_t *)&link->tcp, on_tcp_closed);
 }
 
+/* Redis without TLS waits for the end of a line, and there is none in the bytes of a handshake. */
 const char *redis_link_delay(const struct redis_link *link) {
   if (link->stage == CONNECTING) return "the server took too long to accept the connection";
-  if (link->stage == SHAKING_HANDS) return "the server took too long to answer the TLS handshake";
-  return "the server took too long to answer";
+  if (link->stage != SHAKING_HANDS) return "the server took too long to answer";
+  if (link->last_read_us > 0) return "the server took too long to answer in the TLS handshake";
+  return "the server took too long to answer the TLS handshake: does it speak TLS there?";
 }
 
 int64_t redis_link_last_read_us(const struct redis_link *link) {

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "redis/redis_denial.h"
 #include "redis/redis_private.h"
+#include "redis/redis_protocol.h"
 #include "redis/redis_reply_copy.h"
 #include "redis/redis_server_private.h"
 

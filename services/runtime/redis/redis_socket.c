@@ -95,7 +95,8 @@ static void hear(struct redis_socket *socket, redisReply *reply) {
 
 /* A record of TLS, an alert, begins with this kind (RFC 8446, 5.1); an answer of Redis never does. */
 static const char *reason_of_nonsense(const struct redis_socket *socket, char first_byte) {
-  return first_byte == 21 ? "the server speaks TLS: its URL begins with rediss://" : socket->reader->errstr;
+  return first_byte == 21 ? "the server speaks TLS there: the Redis URL must begin with rediss"
+                          : socket->reader->errstr;
 }
 
 static void on_received(void *owner, const char *bytes, size_t size) {

@@ -4,9 +4,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdint.h>
-#include <stdlib.h>
 
-#include "base/memory.h"
+#include "tls/tls_files.h"
 #include "tls/tls_identity.h"
 #include "tls/tls_openssl.h"
 #include "tls/tls_verdict.h"
@@ -21,17 +20,19 @@ struct tls_client {
   bool certified;
 };
 
-struct tls_client *tls_client_new(struct tls_files *files, const char *prefix) {
+struct status tls_client_open(struct arena *arena, const char *prefix, const struct tls_texts *paths, bool logs,
+                              struct tls_client **ret_client) {
   tls_openssl_outlive_main();
-  struct tls_client *client = memory_calloc(1, sizeof(*client));
-  *client = (struct tls_client){.files = files, .prefix = prefix};
-  return client;
+  struct tls_client *client = arena_calloc(arena, 1, sizeof(*client));
+  client->prefix = arena_strdup(arena, prefix);
+  *ret_client = client;
+  return tls_files_open(arena, prefix, paths, logs, &client->files);
 }
 
-void tls_client_free(struct tls_client *client) {
+void tls_client_close(struct tls_client *client) {
   if (!client) return;
   SSL_CTX_free(client->context);
-  free(client);
+  tls_files_close(client->files);
 }
 
 static void make_context(struct tls_client *client) {

@@ -13,16 +13,18 @@
 
 #include "base/arena.h"
 #include "base/status.h"
-#include "tls/tls_files.h"
+#include "tls/certificate_check.h"
 
 struct tls_client;
 
-/* `files` (tls_files.h) are looked at for each new session; NULL means no own certificate, and the system's CAs.
- * `prefix` is that of the variables that name them. Both must outlive the client. */
-struct tls_client *tls_client_new(struct tls_files *files, const char *prefix);
+/* Reads and checks the files that `paths` name, as tls_files_open does with the same arguments and errors; they are
+ * looked at again for each new session. Without a CA the system's are trusted, without a certificate none is shown. The
+ * arena must outlive the client. */
+struct status tls_client_open(struct arena *arena, const char *prefix, const struct tls_texts *paths, bool logs,
+                              struct tls_client **ret_client);
 
 /* The sessions may go on. NULL is allowed. */
-void tls_client_free(struct tls_client *client);
+void tls_client_close(struct tls_client *client);
 
 struct tls_session;
 
