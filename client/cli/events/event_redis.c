@@ -7,6 +7,7 @@
 
 #include "base/config.h"
 #include "client/client_reasons.h"
+#include "redis/redis_tls.h"
 #include "redis/redis_url.h"
 #include "shop_brand.h"
 
@@ -17,10 +18,12 @@ struct local_shop {
 
 /* config_read's line: those of its flags that were given. */
 static char **setting_arguments(struct arena *arena, const struct invocation *invocation, int *ret_count) {
-  static const char *const flags[] = {"redis-url", "redis-password-file", "key-prefix"};
-  char **arguments = arena_calloc(arena, 5, sizeof(*arguments));
+  static const char *const flags[] = {"redis-url",         "redis-password-file",        "key-prefix",
+                                      "redis-tls-ca-file", "redis-tls-certificate-file", "redis-tls-key-file"};
+  enum { FLAGS = sizeof(flags) / sizeof(*flags) };
+  char **arguments = arena_calloc(arena, FLAGS + 2, sizeof(*arguments));
   arguments[(*ret_count)++] = arena_strdup(arena, "ordershop");
-  for (size_t i = 0; i < 3; i++) {
+  for (size_t i = 0; i < FLAGS; i++) {
     const char *value = invocation_value(invocation, flags[i]);
     if (value) arguments[(*ret_count)++] = arena_printf(arena, "--%s=%s", flags[i], value);
   }
@@ -39,6 +42,7 @@ static const char *local_password_file(struct arena *arena, const struct local_s
 struct status event_redis_read(struct arena *arena, const struct invocation *invocation,
                                struct event_tail_options *options) {
   struct local_shop local;
+  struct tls_texts tls_paths = {0};
   const struct setting settings[] = {
       {.variable = "ORDERSHOP_REDIS_URL", .target = &options->redis_url, .check = redis_url_check},
       {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE", .kind = SETTING_SECRET, .target = &options->redis_password},
@@ -46,6 +50,9 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
       {.variable = "ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE",
        .kind = SETTING_SECRET,
        .target = &options->sentinel_password},
+      {.variable = "ORDERSHOP_REDIS_TLS_CA_FILE", .target = &tls_paths.ca},
+      {.variable = "ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE", .target = &tls_paths.certificate},
+      {.variable = "ORDERSHOP_REDIS_TLS_KEY_FILE", .target = &tls_paths.key},
       {.variable = "ORDERSHOP_KEY_PREFIX", .target = &options->key_prefix, .fallback = ""},
       {.variable = "ORDERSHOP_HOME", .target = &local.home},
       {.variable = "ORDERSHOP_REDIS_PORT",
@@ -67,7 +74,10 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
     const char *user = password_file ? "operator@" : "";
     options->redis_url = arena_printf(arena, "redis://%s127.0.0.1:%" PRId64 "/0", user, local.redis_port);
   }
-  return password_file ? config_read_secret(arena, "ORDERSHOP_HOME", password_file, &options->redis_password) : status;
+  if (password_file) status = config_read_secret(arena, "ORDERSHOP_HOME", password_file, &options->redis_password);
+  if (!status_is_ok(status)) return status;
+  return redis_tls_open(arena, options->redis_url, shop_brand.environment_prefix, &tls_paths, false,
+                        &options->redis_tls);
 }
 
 struct status event_redis_explain(struct arena *arena, const struct event_tail_options *options, struct status status) {

@@ -165,6 +165,7 @@ struct status event_tail(struct arena *arena, const struct event_tail_options *o
                                               .password = options->redis_password,
                                               .sentinel_user = options->sentinel_user,
                                               .sentinel_password = options->sentinel_password,
+                                              .tls = options->redis_tls,
                                               .key_prefix = options->key_prefix,
                                               .purpose = "events",
                                               .client_name = "ordershop-events",

@@ -11,6 +11,7 @@ struct event_tail_options {
   const char *redis_url;
   const char *redis_password;                    /* NULL if there is none */
   const char *sentinel_user, *sentinel_password; /* likewise */
+  struct tls_client *redis_tls;                  /* see redis_options.tls */
   const char *key_prefix;
   const char *const *streams; /* names without prefix; they need not exist yet */
   size_t stream_count;

@@ -176,6 +176,7 @@ void order_mails_close(struct order_mails *mails) {
   mails->closing = true; /* seen within a second */
   pthread_join(mails->thread, NULL);
   pthread_mutex_destroy(&mails->mutex);
+  tls_client_close(mails->tail.redis_tls);
   arena_free(mails->orders_arena);
   arena_free(mails->scratch);
   arena_free(mails->arena);

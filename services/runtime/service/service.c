@@ -86,6 +86,7 @@ static struct status open_store(struct life *life) {
       .redis_password = settings->redis_password,
       .sentinel_user = settings->sentinel_user,
       .sentinel_password = settings->sentinel_password,
+      .redis_tls = settings->redis_tls,
       .key_prefix = settings->key_prefix,
       .request_seconds = settings->request_hours * 3600,
       .subscribes = life->service.definition->subscriptions.count > 0 || life->service.definition->reads_only,
@@ -412,6 +413,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
   loop_run(life->service.loop);
   loop_free(life->service.loop);
   tls_files_close(life->settings.tls);
+  tls_client_close(life->settings.redis_tls);
   log_event(LOG_INFO, "stopped", NULL);
   log_stop();
   arena_free(arena);

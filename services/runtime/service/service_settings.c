@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "redis/redis_slot.h"
+#include "redis/redis_tls.h"
 
 static const char *const tls_clients[] = {[RPC_CLIENTS_CERTIFIED] = "certified", [RPC_CLIENTS_ANY] = "any", NULL};
 static const char *const replicas_missing[] = {[REPLICAS_REFUSE] = "refuse", [REPLICAS_WARN] = "warn", NULL};
@@ -238,6 +239,26 @@ static void add_connections(struct setting_list *list, const struct service_defi
   for (size_t i = 0; i < sizeof own / sizeof *own; i++) add_common_setting(list, definition->brand, own[i]);
 }
 
+/* Who the service is to Redis, and whom it believes to be that. */
+static void add_redis_tls(struct setting_list *list, const struct service_definition *definition,
+                          struct tls_texts *paths) {
+  const struct setting own[] = {
+      {.variable = "REDIS_TLS_CA_FILE",
+       .kind = SETTING_TEXT,
+       .target = &paths->ca,
+       .help = "with TLS to Redis: PEM file of the CAs that Redis' certificate may be of; without it, the system's"},
+      {.variable = "REDIS_TLS_CERTIFICATE_FILE",
+       .kind = SETTING_TEXT,
+       .target = &paths->certificate,
+       .help = "with TLS to Redis: PEM file of the certificate that Redis is shown"},
+      {.variable = "REDIS_TLS_KEY_FILE",
+       .kind = SETTING_TEXT,
+       .target = &paths->key,
+       .help = "PEM file of that certificate's key"},
+  };
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) add_common_setting(list, definition->brand, own[i]);
+}
+
 static struct status open_identity(struct arena *arena, const char *prefix, const struct tls_texts *paths,
                                    struct service_settings *settings) {
   if (paths->ca && !paths->certificate) {
@@ -264,8 +285,9 @@ struct status service_settings_read(const struct service_definition *definition,
                                     char **argv, struct service_settings *ret_settings,
                                     enum config_outcome *ret_outcome) {
   struct setting_list list = {.arena = arena};
-  struct tls_texts tls_paths = {0};
+  struct tls_texts tls_paths = {0}, redis_tls_paths = {0};
   add_common(&list, definition, arena, ret_settings);
+  add_redis_tls(&list, definition, &redis_tls_paths);
   add_connections(&list, definition, ret_settings, &tls_paths);
   add_callers(&list, definition, ret_settings);
   add_peers(&list, definition, arena, ret_settings);
@@ -284,6 +306,10 @@ struct status service_settings_read(const struct service_definition *definition,
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
   status = check_prefix_of_url(arena, prefix, ret_settings);
   if (status_is_ok(status)) status = open_identity(arena, prefix, &tls_paths, ret_settings);
+  if (status_is_ok(status)) {
+    const char *url = ret_settings->redis_url;
+    status = redis_tls_open(arena, url, prefix, &redis_tls_paths, true, &ret_settings->redis_tls);
+  }
   if (!status_is_ok(status)) return status;
   config_warn_of_unknown(prefix, list.settings, list.count, definition->brand->known_variables);
   return status_ok();

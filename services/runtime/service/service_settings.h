@@ -10,7 +10,8 @@ struct service_settings {
   const char *redis_password;                    /* read from its file; NULL if there is none */
   const char *sentinel_user, *sentinel_password; /* likewise */
   int64_t redis_replicas;
-  int redis_replicas_missing; /* enum replicas_missing */
+  int redis_replicas_missing;   /* enum replicas_missing */
+  struct tls_client *redis_tls; /* NULL: Redis is spoken to in plain text */
   const char *key_prefix;
   int log_level;
   int log_format;

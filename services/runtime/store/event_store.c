@@ -63,6 +63,7 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
                                      .password = options->redis_password,
                                      .sentinel_user = options->sentinel_user,
                                      .sentinel_password = options->sentinel_password,
+                                     .tls = options->redis_tls,
                                      .key_prefix = options->key_prefix,
                                      .key = options->brand->clock_key,
                                      .client_name = options->service,

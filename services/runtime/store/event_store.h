@@ -22,6 +22,7 @@ struct event_store_options {
   const char *redis_url;
   const char *redis_password;                    /* NULL if there is none */
   const char *sentinel_user, *sentinel_password; /* likewise */
+  struct tls_client *redis_tls;                  /* see redis_options.tls */
   const char *key_prefix;
   int64_t request_seconds;
   bool subscribes;                        /* opens the blocking connection */
