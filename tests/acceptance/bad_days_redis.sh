@@ -141,6 +141,25 @@ expect "the right user and password start the service" \
 expect "so does a folder of users" foreign ORDERSHOP_REDIS_USERS="$ORDERSHOP_HOME/redis/users"
 "$scripts/down.sh" customer >/dev/null
 
+# The same one, behind a sentinel.
+sentinel_port=$(spare_port)
+printf 'bind 127.0.0.1\nport %s\ndir "%s"\nsentinel monitor shop 127.0.0.1 %s 1\nsentinel auth-user shop sentinel\nsentinel auth-pass shop %s\n' \
+  "$sentinel_port" "$shop_folder" "$(port_of redis)" "$(cat "$ORDERSHOP_HOME/redis/users/sentinel.password")" >"$shop_folder/sentinel.conf"
+launch sentinel redis-server "$shop_folder/sentinel.conf" --sentinel
+sentinel_answers() { [ "$(redis-cli -p "$sentinel_port" ping 2>/dev/null)" = PONG ]; }
+wait_until 10 sentinel_answers
+behind_sentinels() { # behind_sentinels HOST:PORT,... COMMAND...
+  local places=$1
+  shift
+  env ORDERSHOP_REDIS_URL="redis+sentinel://$places/shop" ORDERSHOP_REDIS_USERS="$ORDERSHOP_HOME/redis/users" "$@"
+}
+expect "nobody in the sentinels' place" ends_with_one_line "does not answer" \
+  behind_sentinels 127.0.0.1:1 "$scripts/up.sh" --no-install customer
+expect "a sentinel leads to the Redis, past one that is dead" \
+  behind_sentinels "127.0.0.1:1,127.0.0.1:$sentinel_port" "$scripts/up.sh" --no-install customer
+expect "and the scripts ask that" ends_with 0 kept behind_sentinels "127.0.0.1:$sentinel_port" "$scripts/redis-cli.sh" get customer_x
+"$scripts/down.sh" customer >/dev/null
+
 # A home from before there were users.
 "$scripts/down.sh" >/dev/null
 rm -rf "$ORDERSHOP_HOME/redis/users"

@@ -216,7 +216,7 @@ static void no_quorum(struct context *context) {
   struct redis *redis = open_with(context, (struct redis_options){.purpose = "commands"});
   bool found = leads_to(redis, context, lonely);
   private_redis_kill(lonely);
-  bool told = reason_becomes(redis, context, "Connection refused; no other takes over: NOQUORUM");
+  bool told = reason_becomes(redis, context, "Connection refused; no other has taken over: NOQUORUM");
   private_redis_restart(lonely);
   bool back = leads_to(redis, context, lonely);
   const char *log = captured_log_end(context->arena);
