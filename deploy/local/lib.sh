@@ -88,7 +88,7 @@ make_absolute() { # make_absolute VARIABLE...: exported ones, where they are set
 }
 
 make_absolute ORDERSHOP_HOME ORDERSHOP_BUILD ORDERSHOP_BIN ORDERSHOP_REDIS_USERS ORDERSHOP_REDIS_PASSWORD_FILE \
-  ORDERSHOP_MAIL_FOLDER ORDERSHOP_EVENT_FOLDER
+  ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE ORDERSHOP_MAIL_FOLDER ORDERSHOP_EVENT_FOLDER
 [[ $source_dir != *[[:cntrl:]]* ]] || misuse "the source tree's folder has a line break in its name"
 home=${ORDERSHOP_HOME:-$HOME/.local/state/ordershop}
 [[ $home == /* ]] || misuse "neither ORDERSHOP_HOME nor HOME is set"
@@ -225,7 +225,7 @@ export_addresses() {
 shop_settings() {
   local variable
   for variable in ORDERSHOP_HOME ORDERSHOP_PORT_BASE ORDERSHOP_GATEWAY_PORT ORDERSHOP_REDIS_PORT ORDERSHOP_REDIS_URL ORDERSHOP_REDIS_USERS \
-    ORDERSHOP_REDIS_PASSWORD_FILE ORDERSHOP_KEY_PREFIX ORDERSHOP_BUILD ORDERSHOP_BIN; do
+    ORDERSHOP_REDIS_PASSWORD_FILE ORDERSHOP_REDIS_SENTINEL_USER ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE ORDERSHOP_KEY_PREFIX ORDERSHOP_BUILD ORDERSHOP_BIN; do
     [ -z "${!variable:-}" ] || printf '%s=%q ' "$variable" "${!variable}"
   done
 }

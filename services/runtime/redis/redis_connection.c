@@ -78,7 +78,8 @@ static void retry_later(struct redis_connection *connection) {
 static void note_doubt(struct redis_connection *connection) {
   size_t used = strlen(connection->reason);
   if (!*connection->doubt) return;
-  snprintf(connection->reason + used, sizeof connection->reason - used, "; no other has taken over: %s", connection->doubt);
+  snprintf(connection->reason + used, sizeof connection->reason - used, "; no other has taken over: %s",
+           connection->doubt);
 }
 
 static void give_up_attempt(struct redis_connection *connection) {
