@@ -9,9 +9,11 @@
 #include "base/log.h"
 
 enum {
-  PAUSE_US = 10 * 1000 * 1000,
-  PAUSE_MAX_US = 40 * 1000 * 1000,
-  SLACK_BYTES = 4 * 1024 * 1024, /* less than this is not worth the search */
+  PAUSE_US = 2 * 1000 * 1000,
+  PAUSE_MAX_US = 32 * 1000 * 1000,
+  SLACK_BYTES = 512 * 1024,            /* less than this is not worth the search */
+  HEAP_BLOCK_BYTES = 4 * 1024 * 1024,  /* larger ones are mapped and unmapped, one by one */
+  HEAP_END_BYTES = 1024 * 1024 * 1024, /* malloc itself never gives back less than this */
 };
 
 /* Returns how many bytes in memory belong to no file; 0 if the system doesn't tell. */
@@ -46,6 +48,8 @@ void memory_watch_look(struct memory_watch *watch, struct loop *loop) {
   if (watch->looked_us == 0) {
     *watch = (struct memory_watch){.looked_us = now_us, .pause_us = PAUSE_US, .min_bytes = SIZE_MAX};
     look(watch);
+    mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_BYTES);
+    mallopt(M_TRIM_THRESHOLD, HEAP_END_BYTES);
   }
   if (now_us - watch->looked_us < watch->pause_us) return;
   watch->looked_us = now_us;

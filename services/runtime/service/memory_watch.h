@@ -2,7 +2,9 @@
 /* Memory watch: gives back to the system what a burst of connections and calls has needed and nobody needs any more.
  *
  * malloc keeps what was freed, in pieces between what is still in use, and the loop keeps the stacks of coroutines that
- * have ended; a service that had ten times the usual load once would stay that big for ever. Threads: the loop's. */
+ * have ended; a service that had ten times the usual load once would stay that big for ever. malloc itself only gives
+ * back what lies at the heap's end, and does so at almost every turn of a busy service, which needs it again in the
+ * next one: the watch has it leave that off. Threads: the loop's. */
 #pragma once
 
 #include <stddef.h>
@@ -16,6 +18,6 @@ struct memory_watch {
   size_t min_bytes; /* the least in use that it has ever seen */
 };
 
-/* To be called often; looks every 10 s, or, while there is nothing to gain, every 40 s. Takes some milliseconds when
- * there is much to give back. */
+/* To be called often, from the start on; looks every 2 s, or, while there is little to gain, up to every 32 s. Takes
+ * some milliseconds when there is much to give back. */
 void memory_watch_look(struct memory_watch *watch, struct loop *loop);
