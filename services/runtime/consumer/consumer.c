@@ -17,7 +17,7 @@
 #include "store/log_clock.h"
 
 enum {
-  PACE_US = 5000, /* between the beginnings of pages, while events keep coming */
+  PACE_US = 10000, /* between the beginnings of pages, while events keep coming */
   READY_POLL_US = 20000,
   CALL_US = 5000000,
   BLOCK_US = 2000000, /* not longer: a reader that blocks may hang at a failover (docs/redis.md) */
