@@ -33,7 +33,7 @@ fi
 lock_home
 running=()
 for part in "${chosen[@]}"; do
-  if part_pid "$part" >/dev/null; then
+  if part_pid "$part" >/dev/null || { [ "$part" = redis ] && helper_runs; }; then
     running+=("$part")
   else
     rm -f "$home/run/$part.pid"

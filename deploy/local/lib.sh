@@ -135,6 +135,8 @@ part_port() {
   local i
   case $1 in
   redis) printf '%s' "$redis_port" && return ;;
+  redis-replica) printf '%s' $((redis_port + 1)) && return ;;
+  sentinel-*) printf '%s' $((redis_port + 1 + ${1#sentinel-})) && return ;;
   gateway) printf '%s' "$gateway_port" && return ;;
   esac
   for i in "${!services[@]}"; do
@@ -144,11 +146,17 @@ part_port() {
 
 # What a process of a part can be called.
 part_commands() {
-  if [ "$1" = redis ]; then printf 'redis-server valkey-server'; else printf 'ordershop-%s' "$1"; fi
+  case $1 in
+  redis | redis-replica | sentinel-*) printf 'redis-server valkey-server' ;;
+  *) printf 'ordershop-%s' "$1" ;;
+  esac
 }
 
 part_folder() {
-  if [ "$1" = redis ]; then printf '%s' "$home/redis"; else printf '%s' "$home"; fi
+  case $1 in
+  redis | redis-replica | sentinel-*) printf '%s' "$home/$1" ;;
+  *) printf '%s' "$home" ;;
+  esac
 }
 
 # shellcheck source-path=SCRIPTDIR source=tls.sh
@@ -172,6 +180,15 @@ part_pid() {
   local pid
   { read -r pid <"$home/run/$1.pid"; } 2>/dev/null || return 1
   [[ $pid =~ ^[0-9]+$ ]] && is_part "$1" "$pid" && printf '%s' "$pid"
+}
+
+# Does something run beside `redis`?
+helper_runs() {
+  local helper
+  for helper in $(redis_helpers); do
+    ! part_pid "$helper" >/dev/null || return 0
+  done
+  return 1
 }
 
 # A process that a signal has stopped (SIGSTOP, Ctrl-Z) runs, and does nothing, not even end.
@@ -267,12 +284,15 @@ terminate() { # terminate PID
 
 # Stops parts, services before redis; says so. Fails if one had to be killed.
 stop_parts() {
-  local part pid pids=() status=0
-  for part in "$@"; do
+  local part pid pids=() helpers=() status=0
+  ! contains redis "$@" || mapfile -t helpers < <(redis_helpers) # first of all the sentinels: or they would fail over
+  for part in "${helpers[@]}" "$@"; do
     [ "$part" != redis ] || continue
     if pid=$(part_pid "$part"); then
       terminate "$pid"
       pids+=("$part $pid")
+    else
+      rm -f "$home/run/$part.pid"
     fi
   done
   for part in "${pids[@]}"; do
@@ -282,6 +302,8 @@ stop_parts() {
   if contains redis "$@" && pid=$(part_pid redis); then
     terminate "$pid"
     await_end redis "$pid" 120 || status=1
+  elif contains redis "$@"; then
+    rm -f "$home/run/redis.pid"
   fi
   return $status
 }

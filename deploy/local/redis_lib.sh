@@ -14,6 +14,33 @@ redis_cli_program() { command -v redis-cli || command -v valkey-cli; }
 # Somebody else's Redis, given by its address, is used as it is and neither started nor stopped.
 redis_is_ours() { [ -z "${ORDERSHOP_REDIS_URL:-}" ]; }
 
+# How the private Redis is arranged, as up.sh --redis chose it: single, or sentinel, which has a replica and three sentinels
+# beside it, at the ports behind its own.
+redis_arrangement() {
+  local word=single
+  ! redis_is_ours || { read -r word <"$home/redis/arrangement"; } 2>/dev/null || true
+  printf '%s' "$word"
+}
+
+# What runs beside `redis`, as parts that nobody names.
+redis_helpers() { [ "$(redis_arrangement)" = single ] || printf '%s\n' redis-replica sentinel-1 sentinel-2 sentinel-3; }
+
+own_redis_url() {
+  if [ "$(redis_arrangement)" = single ]; then
+    printf 'redis://127.0.0.1:%s/0' "$redis_port"
+  else
+    printf 'redis+sentinel://127.0.0.1:%s,127.0.0.1:%s,127.0.0.1:%s/shop' $((redis_port + 2)) $((redis_port + 3)) $((redis_port + 4))
+  fi
+}
+
+# The port of the server that was the master last: what the sentinel tells that has heard of most failovers.
+last_master_port() {
+  { cat "$home"/sentinel-[123]/sentinel.conf 2>/dev/null || true; } | awk -v port="$redis_port" '
+    $2 == "monitor" { told = $5 }
+    $2 == "config-epoch" && $4 >= epoch { epoch = $4; last = told }
+    END { print last ? last : port }'
+}
+
 # The folder of the users' passwords; empty: everybody uses the same user, or none.
 redis_users() {
   if redis_is_ours; then
@@ -26,7 +53,7 @@ redis_users() {
 # Takes the URL apart: sets redis_scheme, redis_user, redis_places (host:port,...), redis_path (/database, /NAME/database or
 # nothing), redis_database, redis_master (NAME, of sentinels), and of a single server redis_host and redis_at.
 parse_redis_url() {
-  local url=${ORDERSHOP_REDIS_URL:-redis://127.0.0.1:$redis_port/0}
+  local url=${ORDERSHOP_REDIS_URL:-$(own_redis_url)}
   local place='(\[[^]]+\]|[^]:/@[,]+)(:[0-9]+)?'
   local pattern="^(redis(\+sentinel|\+cluster)?)://(([^@:/]+)@)?($place(,$place)*)((/[^/]*)?(/([0-9]*))?)\$"
   redis_host='' redis_at='' redis_master=''

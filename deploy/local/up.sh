@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Starts the shop on this machine: all of it, or the named parts only.
 #
-#   up.sh [--no-install] [--no-demo] [redis|SERVICE|gateway ...]
+#   up.sh [--no-install] [--no-demo] [--redis single|sentinel] [redis|SERVICE|gateway ...]
 #
 # Installs missing Debian packages (as root or with sudo; --no-install: doesn't), builds, starts a private Redis, the
 # services and the gateway, waits until all that was named is SERVING, plays the demo the first time (--no-demo: doesn't,
@@ -11,10 +11,13 @@
 # not ready though Redis answers, is started anew, and said why. If a part can't start, what this run started is stopped
 # again.
 #
+# --redis sentinel: Redis gets a replica and three sentinels, which make it the master when the present one is gone; single:
+# not any more. (default: as the shop was last)
+#
 #   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/ event/ (default ~/.local/state/ordershop)
 #   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, one of your own beyond, on loopback   (default 50050)
 #   ORDERSHOP_GATEWAY_PORT  where the gateway listens, on loopback   (default 5000; with another port base, that itself)
-#   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380)
+#   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380); with --redis sentinel also the four ports behind it
 #   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started. ORDERSHOP_REDIS_PASSWORD_FILE: with this
 #                         password; or ORDERSHOP_REDIS_USERS: each service as its own user, by the password files in this
 #                         folder, which deploy/redis/make_users.sh has made
@@ -96,14 +99,19 @@ check_executables() {
 
 # --- Start ---
 
+processes_of() { # processes_of PART...: with what runs beside redis
+  printf '%s\n' "$@"
+  ! contains redis "$@" || redis_helpers
+}
+
 check_ports() {
   local part owner
   if redis_is_ours && [ "$redis_port" -gt "$port_base" ] && [ "$redis_port" -le $((port_base + last_port)) ]; then
     fail "ORDERSHOP_REDIS_PORT=$redis_port is one of the services' ports, $((port_base + 1)) to" \
       "$((port_base + last_port)): choose another, or another ORDERSHOP_PORT_BASE"
   fi
-  for part in "$@"; do
-    if owner=$(port_owner "$(part_port "$part")"); then
+  for part in $(processes_of "$@"); do
+    if ! part_pid "$part" >/dev/null && owner=$(port_owner "$(part_port "$part")"); then
       fail "port $(part_port "$part"), which $part needs, is taken by $owner: stop that," \
         "or choose other ports with ORDERSHOP_PORT_BASE, ORDERSHOP_REDIS_PORT and ORDERSHOP_GATEWAY_PORT"
     fi
@@ -144,17 +152,38 @@ give_up_on() {
 # The shipped configuration and what belongs to this place, made anew at each start. One file, which Redis reads as its
 # standard input: in the name of a file that is included, or is given as an argument, it takes *, ? and [ for a pattern,
 # and where nothing is like that it starts without, and says nothing. For its owner alone, since `masterauth` is in it.
-write_redis_conf() {
-  rm -f -- "$home/redis/redis.conf"
-  (umask 077 && print_redis_conf >"$home/redis/redis.conf")
+write_redis_conf() { # write_redis_conf redis|redis-replica
+  local folder
+  folder=$(part_folder "$1")
+  rm -f -- "$folder/redis.conf"
+  (umask 077 && print_redis_conf "$1" >"$folder/redis.conf")
 }
 
-print_redis_conf() {
+print_redis_conf() { # print_redis_conf redis|redis-replica
+  local port master
+  port=$(part_port "$1")
   cat -- "$redis_conf"
   [ ! -e "$(redis_users)/replication.conf" ] || cat -- "$(redis_users)/replication.conf"
-  printf '\nbind 127.0.0.1\nport %s\n' "$redis_port"
-  printf 'dir "%s"\n' "$(redis_quoted "$home/redis")"
+  printf '\nbind 127.0.0.1\nport %s\n' "$port"
+  printf 'dir "%s"\n' "$(redis_quoted "$(part_folder "$1")")"
   printf 'aclfile "%s"\n' "$(redis_quoted "$(redis_users)/users.acl")"
+  [ "$(redis_arrangement)" != single ] || return 0
+  printf 'replica-serve-stale-data no\nrepl-diskless-sync-delay 0\n'
+  master=$(last_master_port)
+  [ "$port" = "$master" ] || printf 'replicaof 127.0.0.1 %s\n' "$master"
+}
+
+# It writes what it learns into its file, so that is made once; but for the password, which may be another by now.
+write_sentinel_conf() { # write_sentinel_conf PART
+  local file password
+  file=$(part_folder "$1")/sentinel.conf
+  password=$(cat "$(redis_users)/sentinel.password")
+  if [ ! -e "$file" ]; then
+    (umask 077 && printf '%s\n' 'bind 127.0.0.1' "port $(part_port "$1")" "sentinel monitor shop 127.0.0.1 $redis_port 2" \
+      'sentinel auth-user shop sentinel' "sentinel auth-pass shop $password" \
+      'sentinel down-after-milliseconds shop 2000' 'sentinel failover-timeout shop 10000' >"$file")
+  fi
+  sed -i "s/^sentinel auth-pass shop .*/sentinel auth-pass shop $password/" "$file"
 }
 
 redis_quoted() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
@@ -167,23 +196,67 @@ make_redis_users() {
   before=$(cat "$folder/users.acl" 2>/dev/null || true)
   "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "${ORDERSHOP_KEY_PREFIX:-}" || exit 1
   [ -n "$before" ] && [ "$before" != "$(cat "$folder/users.acl")" ] || return 0
-  if redis_answers; then
-    shop_redis_cli acl load >/dev/null || fail "Redis can't load $folder/users.acl"
-  fi
+  load_redis_users redis "$folder"
+  [ "$(redis_arrangement)" = single ] || load_redis_users redis-replica "$folder"
+}
+
+load_redis_users() { # load_redis_users PART FOLDER
+  [ "$(ask_server "$1" ping 2>/dev/null)" = PONG ] || return 0
+  ask_server "$1" acl load >/dev/null || fail "Redis can't load $2/users.acl"
+}
+
+# One server, whoever is the master.
+ask_server() { # ask_server redis|redis-replica ARGUMENT...
+  local redis_scheme=redis redis_host=127.0.0.1 redis_at redis_seconds=5
+  redis_at=$(part_port "$1")
+  shift
+  shop_redis_cli "$@" </dev/null
 }
 
 # What a power cut has left half-written goes before Redis sees it.
-mend_redis_log() {
+mend_redis_log() { # mend_redis_log redis|redis-replica
   local said
-  said=$("$source_dir/deploy/redis/mend_log.sh" "$home/redis" 2>&1) || fail "Redis is not started: ${said#mend_log.sh: }"
-  [ -z "$said" ] || printf '%s\n' "$said" | tee -a "$home/log/redis.log"
+  said=$("$source_dir/deploy/redis/mend_log.sh" "$(part_folder "$1")" 2>&1) || fail "Redis is not started: ${said#mend_log.sh: }"
+  [ -z "$said" ] || printf '%s\n' "$said" | tee -a "$home/log/$1.log"
+}
+
+start_redis_server() { # start_redis_server redis|redis-replica
+  ! part_pid "$1" >/dev/null || return 0
+  say "Starting $1 at 127.0.0.1:$(part_port "$1")"
+  mend_redis_log "$1"
+  write_redis_conf "$1"
+  launch "$1" -- "$(redis_server_program)" - <"$(part_folder "$1")/redis.conf"
+}
+
+start_sentinel() { # start_sentinel PART
+  ! part_pid "$1" >/dev/null || return 0
+  say "Starting $1 at 127.0.0.1:$(part_port "$1")"
+  write_sentinel_conf "$1"
+  launch "$1" -- "$(redis_server_program)" sentinel.conf --sentinel </dev/null
+}
+
+# Sentinels would make a master of a replica that has nothing yet.
+start_helpers() {
+  local helper
+  for helper in $(redis_helpers); do mkdir -p -- "$(part_folder "$helper")"; done
+  start_redis_server redis-replica
+  wait_until $loading_seconds one_follows || fail "no server follows the other; see $home/log/redis-replica.log"
+  for helper in $(redis_helpers); do
+    [[ $helper != sentinel-* ]] || start_sentinel "$helper"
+  done
+}
+
+one_follows() {
+  local part
+  for part in redis redis-replica; do
+    [[ $(ask_server "$part" info replication 2>/dev/null) != *master_link_status:up* ]] || return 0
+  done
+  return 1
 }
 
 start_redis() {
-  say "Starting redis at 127.0.0.1:$redis_port"
-  mend_redis_log
-  write_redis_conf
-  launch redis -- "$(redis_server_program)" - <"$home/redis/redis.conf"
+  start_redis_server redis
+  [ "$(redis_arrangement)" = single ] || start_helpers
   wait_until $loading_seconds redis_answers_or_ended
   part_pid redis >/dev/null || give_up_on redis
   redis_answers || give_up_on redis "does not answer as it should: $(explain_redis)"
@@ -235,13 +308,18 @@ why_anew() { # why_anew PART
   fi
 }
 
+all_helpers_run() {
+  local helper
+  for helper in $(redis_helpers); do part_pid "$helper" >/dev/null || return 1; done
+}
+
 # Puts into `to_start` what of the chosen parts does not run, or has to run anew and is stopped for that.
 stop_what_is_stale() {
   local part why stale=()
   for part in "${chosen[@]}"; do
     if [ "$part" = redis ] && ! redis_is_ours; then
       say "Using the Redis of ORDERSHOP_REDIS_URL, starting none."
-    elif ! part_pid "$part" >/dev/null; then
+    elif ! part_pid "$part" >/dev/null || { [ "$part" = redis ] && ! all_helpers_run; }; then
       to_start+=("$part")
     elif why=$(why_anew "$part"); then
       say "${why:-$part was not ready}. Starting $part anew"
@@ -344,10 +422,33 @@ print_what_to_try() {
 
 # --- Main ---
 
-install=yes demo=yes
+# The arrangement is remembered. Services that run would not learn of another one.
+arrange_redis() {
+  local part
+  [ -n "$arrangement" ] || return 0
+  redis_is_ours || misuse "--redis is for the private Redis: ORDERSHOP_REDIS_URL says where another one is"
+  [ "$arrangement" != "$(redis_arrangement)" ] || return 0
+  for part in "${parts[@]}"; do
+    ! part_pid "$part" >/dev/null || fail "$part runs: stop the shop (down.sh) before Redis is arranged in another way"
+  done
+  if [ "$arrangement" = single ] && [ "$(last_master_port)" != "$redis_port" ]; then
+    fail "the master is at port $(last_master_port): let it be at $redis_port again (SENTINEL FAILOVER shop, at port $((redis_port + 2))) before it is the only one"
+  fi
+  printf '%s\n' "$arrangement" >"$home/redis/arrangement"
+  parse_redis_url
+}
+
+install=yes demo=yes arrangement=''
 names=()
-for argument in "$@"; do
+while [ $# -gt 0 ]; do
+  argument=$1
+  shift
   case $argument in
+  --redis)
+    [[ ${1:-} =~ ^(single|sentinel)$ ]] || misuse "--redis is single or sentinel; see up.sh --help"
+    arrangement=$1
+    shift
+    ;;
   -h | --help)
     print_help
     exit 0
@@ -371,6 +472,7 @@ if [ $install = yes ]; then
 fi
 make_home
 lock_home
+arrange_redis
 export_addresses
 choose_tls
 check_redis_files
@@ -399,7 +501,7 @@ done
 if [ ${#wanted_services[@]} -gt 0 ]; then
   await_services
   say ""
-  redis_is_ours && contains redis "${chosen[@]}" && say "redis answers 127.0.0.1:$redis_port"
+  redis_is_ours && contains redis "${chosen[@]}" && find_redis && say "redis answers $redis_host:$redis_at"
   cat "$scratch"
 fi
 if contains gateway "${chosen[@]}"; then
