@@ -38,10 +38,16 @@ static bool state_becomes(struct private_redis *node, const char *state) {
   return true;
 }
 
-/* Each node is told by itself, as redis-cli --cluster reshard does. */
-static void give_slot_to(const char *id) {
-  private_redis_command(first, "CLUSTER SETSLOT " SLOT " NODE %s", id);
-  private_redis_command(second, "CLUSTER SETSLOT " SLOT " NODE %s", id);
+/* The two halves of a move, as redis-cli --cluster reshard makes it: whoever has imported a slot takes a new epoch. */
+static void begin_to_move_slot(struct private_redis *from, const char *from_id, struct private_redis *to,
+                               const char *to_id) {
+  private_redis_command(to, "CLUSTER SETSLOT " SLOT " IMPORTING %s", from_id);
+  private_redis_command(from, "CLUSTER SETSLOT " SLOT " MIGRATING %s", to_id);
+}
+
+static void give_slot(struct private_redis *from, struct private_redis *to, const char *to_id) {
+  private_redis_command(to, "CLUSTER SETSLOT " SLOT " NODE %s", to_id);
+  private_redis_command(from, "CLUSTER SETSLOT " SLOT " NODE %s", to_id);
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------------ */
@@ -108,14 +114,13 @@ static void slot_moves(struct context *context) {
   CU_ASSERT_TRUE(comes_to_lead_to(writing, context, first) && comes_to_lead_to(reading, context, first));
   private_redis_command(first, "DEL " PREFIX "thing");
   uint64_t generation = redis_generation(writing), era = redis_server_era(server);
-  private_redis_command(second, "CLUSTER SETSLOT " SLOT " IMPORTING %s", first_id);
-  private_redis_command(first, "CLUSTER SETSLOT " SLOT " MIGRATING %s", second_id);
+  begin_to_move_slot(first, first_id, second, second_id);
   struct status asked = set(writing, context);
   CU_ASSERT_EQUAL(asked.code, STATUS_UNAVAILABLE);
   CU_ASSERT_STRING_EQUAL(status_reason(asked), "REDIS_ASK");
   CU_ASSERT_EQUAL(redis_generation(writing), generation);
   CU_ASSERT_PTR_NOT_NULL(strstr(redis_server_refusal(server), "ASK " SLOT));
-  give_slot_to(second_id);
+  give_slot(first, second, second_id);
   struct status moved = set(writing, context);
   CU_ASSERT_EQUAL(moved.code, STATUS_UNAVAILABLE);
   CU_ASSERT_STRING_EQUAL(status_reason(moved), "REDIS_MOVED");
@@ -126,7 +131,8 @@ static void slot_moves(struct context *context) {
   CU_ASSERT_TRUE(status_is_ok(set(writing, context)));
   CU_ASSERT_STRING_EQUAL(private_redis_command(second, "GET " PREFIX "thing"), "1");
   private_redis_command(second, "DEL " PREFIX "thing");
-  give_slot_to(first_id);
+  begin_to_move_slot(second, second_id, first, first_id);
+  give_slot(second, first, first_id);
   CU_ASSERT_STRING_EQUAL(status_reason(set(writing, context)), "REDIS_MOVED");
   CU_ASSERT_TRUE(comes_to_lead_to(writing, context, first));
   redis_close(writing);
