@@ -21,6 +21,8 @@
 # Suites are told in the environment: ORDERSHOP_SOURCE (the tree), ORDERSHOP_BIN (the executables, with fail points),
 # ORDERSHOP_TEST_SLOWNESS (1, or 3 for sanitized ones: factor for deadlines), TMPDIR (their own; removed afterwards).
 # ORDERSHOP_REQUIRE_TOOLS=1 makes a skipped suite a failed one, unless its last line says `not applicable`.
+# ORDERSHOP_TEST_FAILOVERS=20 makes suites of failovers lose Redis' master so often (default 2), ORDERSHOP_TEST_REPLICAS=0 or 1
+# says how many replicas answers wait for there.
 # ORDERSHOP_TEST_BUILD is the build folder (default build-tests or build-tests-sanitize in the tree). Runs at the same
 # time share it: one that has to rebuild waits for those that test.
 #
@@ -284,7 +286,7 @@ prepare_environment() {
   local variable
   for variable in "${!ORDERSHOP_@}"; do
     case $variable in
-    ORDERSHOP_SOURCE | ORDERSHOP_BIN | ORDERSHOP_TEST_SLOWNESS | ORDERSHOP_REQUIRE_TOOLS) ;;
+    ORDERSHOP_SOURCE | ORDERSHOP_BIN | ORDERSHOP_TEST_SLOWNESS | ORDERSHOP_TEST_FAILOVERS | ORDERSHOP_TEST_REPLICAS | ORDERSHOP_REQUIRE_TOOLS) ;;
     *) unset "$variable" ;;
     esac
   done

@@ -60,10 +60,11 @@ static bool is_connected_to_master(enum ordershop_service service) {
   return strstr(private_redis_command(redis, "CLIENT LIST"), name) != NULL;
 }
 
-/* It serves, on the new master, or says that something is lost, which is accepted. */
+/* It serves, on the new master, or says that something is lost, which is accepted, or waits for a replica. */
 static bool has_found_the_master(enum ordershop_service service) {
   if (!is_connected_to_master(service)) return false;
-  return health_says(service, "") || accept_loss(service);
+  if (health_says(service, "") || accept_loss(service)) return true;
+  return strstr(reason_of(service), "replicas of Redis have what was written");
 }
 
 static bool all_have_found_the_master(const void *masters) {
@@ -133,6 +134,7 @@ static int64_t units_ordered(const char *product_id) {
 /* ---- a round ---------------------------------------------------------------------------------------------------- */
 
 static struct private_masters *masters;
+static int replicas; /* that answers wait for */
 
 static bool have_failed_over(const void *nothing) {
   (void)nothing;
@@ -169,10 +171,11 @@ static void run_round(int number, enum loss loss) {
   lose_master(loss);
   double took = find_new_master();
   double away = (double)(clock_monotonic_us() - begin) / 1e6;
+  if (replicas > 0) private_masters_bring_back(masters); /* nothing is answered before */
   CU_ASSERT_TRUE_FATAL(eventually(all_serve, NULL));
   CU_ASSERT_TRUE_FATAL(more_is_ordered(ORDERS));
   visitors_leave();
-  private_masters_bring_back(masters);
+  if (replicas == 0) private_masters_bring_back(masters);
   let_everything_follow();
   CU_ASSERT_TRUE(attempts_end());
   int64_t units = units_ordered(product->id);
@@ -180,6 +183,7 @@ static void run_round(int number, enum loss loss) {
   CU_ASSERT_TRUE(each_mail_is_sent_once());
   int acknowledged, lost = count_lost();
   visitors_acknowledged(&acknowledged);
+  if (replicas > 0) CU_ASSERT_EQUAL(lost, 0);
   printf(
       "\n    %d: master %s: services had the new one after %.2f s (%.2f s since it was lost); %d acknowledged, %d lost "
       "and said so",
@@ -187,14 +191,21 @@ static void run_round(int number, enum loss loss) {
   fflush(stdout);
 }
 
+static int variable_or(const char *name, int otherwise) {
+  const char *value = getenv(name);
+  return value && *value ? atoi(value) : otherwise;
+}
+
 void failover_rounds(enum loss first, int fewest) {
-  const char *wanted = getenv("ORDERSHOP_TEST_FAILOVERS");
-  int count = wanted && *wanted ? atoi(wanted) : fewest;
+  int count = variable_or("ORDERSHOP_TEST_FAILOVERS", fewest);
   for (int i = 0; i < count; i++) run_round(i, (enum loss)(((int)first + i) % LOSSES));
 }
 
-void failover_rounds_open(enum private_arrangement arrangement) {
-  static const char *const variables[] = {"ORDERSHOP_RESERVATION_SECONDS=2", NULL};
+void failover_rounds_open(enum private_arrangement arrangement, int wanted) {
+  replicas = variable_or("ORDERSHOP_TEST_REPLICAS", wanted);
+  static char variable[64];
+  snprintf(variable, sizeof variable, "ORDERSHOP_REDIS_REPLICAS=%d", replicas);
+  const char *const variables[] = {"ORDERSHOP_RESERVATION_SECONDS=2", variable, NULL};
   fault_shop_open(&(struct private_shop_options){
       .arrangement = arrangement,
       .key_prefix = arrangement == PRIVATE_CLUSTER ? PRIVATE_PREFIX : NULL,

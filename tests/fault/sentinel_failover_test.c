@@ -4,11 +4,11 @@
 #include "suite.h"
 
 static void services_follow_the_sentinels(void) {
-  failover_rounds(MASTER_IS_KILLED, 2);
+  failover_rounds(MASTER_IS_CUT_OFF, 2);
 }
 
 static int set_up(void) {
-  failover_rounds_open(PRIVATE_SENTINELS);
+  failover_rounds_open(PRIVATE_SENTINELS, 0);
   return 0;
 }
 
