@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Holds the latest position in the shop's log that a client knows of. Any thread. */
+/* Holds the latest position that a client knows of, in each log of the shop (store/positions.h). Any thread. */
 #pragma once
 
 #include <pthread.h>
 
 #include "base/arena.h"
-#include "store/log_time.h"
+#include "store/positions.h"
 
 struct position_memory {
   pthread_mutex_t mutex;
-  struct position position; /* log_time is 0 if there is none */
+  struct positions positions;
 };
 
 /* position_memory_init must be called before all other use and position_memory_destroy after it, by one thread. */
 void position_memory_init(struct position_memory *memory);
 void position_memory_destroy(struct position_memory *memory);
 
-/* Remembers `text` if it is later than what is remembered, or of another log epoch: then the log was rebuilt, and the
- * newest answer counts. A text that is not a position is ignored. */
+/* Remembers what `text` says of each log if it is later than what is remembered, or of another log epoch: then that log
+ * was rebuilt, and the newest answer counts. A text that is not a position is ignored. */
 void position_memory_advance(struct position_memory *memory, const char *text);
 
 /* Returns what is remembered, as text in the arena, or NULL if nothing is. */

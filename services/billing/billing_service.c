@@ -20,6 +20,7 @@
 #include "shop_mail.h"
 #include "shop_reasons.h"
 #include "store/log_clock.h"
+#include "store/positions.h"
 #include "store/turn.h"
 
 enum { EXPIRED_CLAIMS_MAX = 3, RECORD_US = 1000 * 1000 };
@@ -133,7 +134,7 @@ static coroutine_fn struct status claim_after_deletion(const struct try *try, co
   struct position now;
   status = clock_read(service_of(call)->store, &call->context, &now);
   if (!status_is_ok(status)) return status;
-  call->context.after = position_text(arena, &now);
+  call->context.after = positions_text_with(arena, call->context.after, service_of(call)->store->log, &now);
   status = claim_order(try, ret_order);
   if (!status_is(status, reason_order_billed)) return status;
   return status_error(arena, STATUS_ABORTED, reason_order_claimed, "order %s is being billed at this moment",

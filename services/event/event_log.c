@@ -14,6 +14,7 @@
 #include "shop_reasons.h"
 #include "store/event.h"
 #include "store/log_clock.h"
+#include "store/positions.h"
 #include "store/stream_reader.h"
 
 enum {
@@ -608,14 +609,15 @@ static coroutine_fn struct status await_position(struct event_log *log, struct c
 }
 
 coroutine_fn struct status event_log_await(struct event_log *log, struct rpc_call *call, struct position *ret_read_to) {
-  struct position wanted;
-  bool waits = call->context.after && position_parse(call->context.after, &wanted);
-  if (!waits) await_rest(log, &call->context);
-  if (!waits || position_has_seen(&log->read_to, &wanted)) {
+  struct positions after;
+  bool has_after = call->context.after && positions_parse(call->context.after, &after);
+  const struct position *wanted = has_after ? positions_of(&after, log->store->log) : NULL;
+  if (!wanted) await_rest(log, &call->context);
+  if (!wanted || position_has_seen(&log->read_to, wanted)) {
     return await_position(log, &call->context, NULL, ret_read_to);
   }
   rpc_call_rest(call);
-  struct status status = await_position(log, &call->context, &wanted, ret_read_to);
+  struct status status = await_position(log, &call->context, wanted, ret_read_to);
   rpc_call_resume(call);
   return status;
 }

@@ -9,6 +9,7 @@
 #include "event_message.h"
 #include "event_range.h"
 #include "shop_reasons.h"
+#include "store/positions.h"
 
 enum {
   EVENTS_MAX = 100,       /* in a response */
@@ -262,7 +263,11 @@ static coroutine_fn struct status find_beginning(struct watch *watch, int64_t af
     return status;
   }
   if (*request->after_position) {
-    if (!position_parse(request->after_position, &wanted)) return position_invalid(context.arena);
+    struct positions parts;
+    const char *log = service_of(watch->call)->store->log;
+    bool is_ours = positions_parse(request->after_position, &parts) && positions_of(&parts, log);
+    if (!is_ours) return position_invalid(context.arena);
+    wanted = *positions_of(&parts, log);
     if (!position_has_seen(&read_to, &wanted)) return log_reset(context.arena);
   } else if (*request->after_entry) {
     status = await_entry(watch->log, &context, after, &read_to);

@@ -23,12 +23,9 @@ struct status api_timeout(const struct gateway *gateway, const struct http_reque
   return status_ok();
 }
 
-/* What is later counts, or of another log. */
 static void advance(struct gateway *gateway, const char *text) {
-  struct position seen;
-  if (!text || !position_parse(text, &seen)) return;
-  bool same_log = strcmp(gateway->position.epoch, seen.epoch) == 0;
-  if (!same_log || seen.log_time > gateway->position.log_time) gateway->position = seen;
+  struct positions seen;
+  if (text && positions_parse(text, &seen)) positions_advance_all(&gateway->positions, &seen);
 }
 
 static coroutine_fn struct rpc_reply call_after(struct gateway *gateway, struct http_request *request,
@@ -56,10 +53,9 @@ coroutine_fn struct rpc_reply api_call_behind_all(struct gateway *gateway, struc
                                                   const struct api_method *method, const void *message,
                                                   int64_t timeout_ms) {
   int64_t deadline_us = clock_monotonic_us() + timeout_ms * 1000;
-  const struct position asked = gateway->position;
-  const char *after = asked.log_time > 0 ? position_text(request->arena, &asked) : NULL;
+  const char *after = gateway->positions.count > 0 ? positions_text(request->arena, &gateway->positions) : NULL;
   struct rpc_reply reply = call_after(gateway, request, method, message, deadline_us, after);
   if (!after || !status_is(reply.status, reason_log_reset)) return reply;
-  if (strcmp(gateway->position.epoch, asked.epoch) == 0) gateway->position.log_time = 0;
+  if (strcmp(positions_text(request->arena, &gateway->positions), after) == 0) gateway->positions.count = 0;
   return call_after(gateway, request, method, message, deadline_us, NULL);
 }

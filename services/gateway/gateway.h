@@ -7,7 +7,7 @@
 #include "http/http_server.h"
 #include "loop/loop.h"
 #include "offer.h"
-#include "store/log_time.h"
+#include "store/positions.h"
 
 struct gateway {
   struct gateway_settings settings;
@@ -18,7 +18,7 @@ struct gateway {
   struct http_server *server;
   struct rpc_channel **channels; /* of settings.peers, in their order */
   struct event_streams *event_streams;
-  struct position position; /* of the latest command that went through here; log_time 0: none yet */
+  struct positions positions; /* behind all commands that went through here */
   bool stopping;
 };
 

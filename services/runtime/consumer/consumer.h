@@ -79,14 +79,15 @@ const char *consumer_reason(const struct consumer *consumer);
 /* How far it has come (progress.h), as far as this replica knows. */
 const struct progress *consumer_progress(const struct consumer *consumer);
 
-/* Returns whether everything up to `after` (a text of position_text) is known to have been applied: consumer_wait_for
+/* Returns whether everything up to `after` (a text of positions_text) is known to have been applied: consumer_wait_for
  * would be OK without a wait. */
 bool consumer_has_seen(const struct consumer *consumer, const char *after);
 
-/* Waits until everything up to `after` (a text of position_text) has been applied, by whichever replica is active. An
- * idle log is moved on by a tick. Errors: INVALID_ARGUMENT (POSITION_INVALID: not one of ours), FAILED_PRECONDITION
- * (LOG_RESET: another epoch, or past the end of the log), DEADLINE_EXCEEDED (POSITION_NOT_REACHED), UNAVAILABLE
- * (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for an operator). Yields. */
+/* Waits until everything up to `after` (a text of positions_text) has been applied, by whichever replica is active;
+ * only its part of the log that the consumer follows counts. An idle log is moved on by a tick. Errors:
+ * INVALID_ARGUMENT (POSITION_INVALID: not one of ours), FAILED_PRECONDITION (LOG_RESET: another epoch, or past the end
+ * of the log), DEADLINE_EXCEEDED (POSITION_NOT_REACHED), UNAVAILABLE (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for
+ * an operator). Yields. */
 coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
 
 /* The hash of the stored positions. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "store/commit.h"
+#include "store/positions.h"
 
 enum { LOOK_FIRST_US = 1000, UNBLOCK_US = 5000000 };
 
@@ -88,21 +89,29 @@ static coroutine_fn struct status wait_for(struct waiters *waiters, struct conte
   }
 }
 
+/* The part of the log that this consumer follows; NULL if there is none. */
+static const struct position *wanted_of(const struct waiters *waiters, const struct positions *after) {
+  return positions_of(after, waiters->progress->store->log);
+}
+
 bool waiters_has_seen(const struct waiters *waiters, const char *after) {
   const struct progress *progress = waiters->progress;
-  struct position position;
-  return progress_is_current(progress) && position_parse(after, &position) &&
-         position_has_seen(&progress->position, &position);
+  struct positions positions;
+  if (!progress_is_current(progress) || !positions_parse(after, &positions)) return false;
+  const struct position *wanted = wanted_of(waiters, &positions);
+  return !wanted || position_has_seen(&progress->position, wanted);
 }
 
 coroutine_fn struct status waiters_wait_for(struct waiters *waiters, struct context *context, const char *after) {
   if (waiters_has_seen(waiters, after)) return status_ok();
-  struct position position;
-  if (!position_parse(after, &position)) return position_invalid(context->arena);
-  struct status status = event_store_check_position(waiters->progress->store, context, &position);
+  struct positions positions;
+  if (!positions_parse(after, &positions)) return position_invalid(context->arena);
+  const struct position *wanted = wanted_of(waiters, &positions);
+  if (!wanted) return status_ok();
+  struct status status = event_store_check_position(waiters->progress->store, context, wanted);
   if (!status_is_ok(status)) return status;
   waiters->count++;
-  status = wait_for(waiters, context, &position);
+  status = wait_for(waiters, context, wanted);
   waiters->count--;
   return status;
 }

@@ -7,6 +7,7 @@
 #include "base/message.h"
 #include "base/uuid.h"
 #include "store/log_clock.h"
+#include "store/positions.h"
 
 static void *resource_essence(struct arena *arena, const struct resource *resource, const void *given,
                               bool with_identity) {
@@ -57,7 +58,9 @@ const char *command_entity_id(struct rpc_call *call, const struct resource *reso
 }
 
 void command_tell_position(struct rpc_call *call, const struct position *position) {
-  rpc_call_tell_position(call, position_text(call->context.arena, position));
+  const struct context *context = &call->context;
+  rpc_call_tell_position(call,
+                         positions_text_with(context->arena, context->after, service_of(call)->store->log, position));
 }
 
 /* Returns the position of an earlier event of this log; the epoch is the log's present one. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/position_gate.h"
 
+#include "store/positions.h"
+
 static coroutine_fn struct status check_position(struct rpc_call *call, struct event_store *store, const char *after) {
-  struct position position;
-  if (position_parse(after, &position)) return event_store_check_position(store, &call->context, &position);
-  return position_invalid(call->context.arena);
+  struct positions positions;
+  if (!positions_parse(after, &positions)) return position_invalid(call->context.arena);
+  const struct position *own = positions_of(&positions, store->log);
+  return own ? event_store_check_position(store, &call->context, own) : status_ok();
 }
 
 /* A call that need not wait keeps its place: otherwise each would let one more in, and all would run at once. */

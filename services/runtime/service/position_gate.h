@@ -6,7 +6,8 @@
 #include "service/service.h"
 
 /* For rpc_server_options.before; `argument` is the struct service. Methods that read views wait for the consumer; all
- * refuse a position that is not of this log: INVALID_ARGUMENT (POSITION_INVALID), FAILED_PRECONDITION (LOG_RESET). */
+ * refuse one whose part of the service's log is of another one: INVALID_ARGUMENT (POSITION_INVALID),
+ * FAILED_PRECONDITION (LOG_RESET). */
 coroutine_fn struct status position_gate(struct rpc_call *call, void *argument);
 
 /* For rpc_server_options.retry; `argument` is the struct service. See METHOD_RETRIED_WHEN_CAUGHT_UP. Errors: the

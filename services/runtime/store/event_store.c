@@ -53,6 +53,7 @@ struct status event_store_open(struct loop *loop, struct arena *arena, const str
   if (!status_is_ok(status)) return status;
   struct event_store *store = arena_calloc(arena, 1, sizeof *store);
   store->clock_key = options->brand->clock_key;
+  store->log = options->log ? options->log : "";
   store->service = options->service;
   store->request_seconds = options->request_seconds;
   store->reads_only = options->reads_only;

@@ -19,6 +19,7 @@
 struct event_store_options {
   const struct brand *brand; /* of the clock's key and of the functions' library */
   const char *service;
+  const char *log; /* name of the log that is in this Redis (positions.h); NULL means the shop's */
   const char *redis_url;
   const char *redis_password;                    /* NULL if there is none */
   const char *sentinel_user, *sentinel_password; /* likewise */

@@ -31,8 +31,8 @@ struct position {
   int64_t log_time;
 };
 
-/* The opaque text of the metadata `<brand>-position` and `<brand>-after`. position_parse returns false if it is not one
- * of ours. */
+/* Its text, a part of what the metadata `<brand>-position` and `<brand>-after` carry (positions.h). position_parse
+ * returns false if it is not one of ours. */
 const char *position_text(struct arena *arena, const struct position *position);
 bool position_parse(const char *text, struct position *ret_position);
 

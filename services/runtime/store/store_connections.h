@@ -21,6 +21,7 @@ struct replica_barrier;
 
 struct event_store {
   const char *clock_key;       /* the brand's */
+  const char *log;             /* name of the log in this Redis (positions.h): "" is the shop's */
   const char *service;         /* "order": prefix of the service's own keys, its consumer group's and consumer's name */
   struct redis *commands;      /* short commands and functions */
   struct redis *reads;         /* lists and catching up */
