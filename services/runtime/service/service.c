@@ -82,6 +82,7 @@ static struct status open_store(struct life *life) {
   const struct event_store_options options = {
       .brand = life->service.definition->brand,
       .service = life->service.definition->name,
+      .log = settings->log,
       .redis_url = settings->redis_url,
       .redis_password = settings->redis_password,
       .sentinel_user = settings->sentinel_user,

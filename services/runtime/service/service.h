@@ -88,6 +88,9 @@ struct service_definition {
   } calls;
   const struct outbox_route *outbox; /* NULL if there is none */
   const char *outbox_peer;           /* name of a peer */
+  /* It may have a Redis of its own, with a log apart from the shop's: <BRAND>_<NAME>_REDIS_URL. For a service that
+   * subscribes to no entities but its own, and to whose entities no other subscribes. */
+  bool own_log;
   bool reads_only; /* it only reads in Redis, whose user may write nothing: it has no resources and no consumer */
   const char *internal_callers; /* who calls its internal services, separated by commas; NULL if there is none */
   struct {

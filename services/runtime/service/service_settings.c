@@ -67,8 +67,9 @@ static void add_common_setting(struct setting_list *list, const struct brand *br
   add_setting(list, setting);
 }
 
-static const char *peer_variable(struct arena *arena, const char *peer) {
-  char *variable = arena_printf(arena, "%s_ADDRESS", peer);
+/* The name of a variable about one service, without the brand's prefix, such as MAIL_ADDRESS. */
+static const char *service_variable(struct arena *arena, const char *service, const char *what) {
+  char *variable = arena_printf(arena, "%s_%s", service, what);
   for (char *c = variable; *c; c++) *c = (char)toupper((unsigned char)*c);
   return variable;
 }
@@ -78,7 +79,7 @@ static void add_peers(struct setting_list *list, const struct service_definition
   for (int i = 0; i < SERVICE_PEERS && definition->peers[i].name; i++) {
     const struct service_peer *peer = &definition->peers[i];
     add_common_setting(list, definition->brand,
-                       (struct setting){.variable = peer_variable(arena, peer->name),
+                       (struct setting){.variable = service_variable(arena, peer->name, "ADDRESS"),
                                         .kind = SETTING_TEXT,
                                         .target = &settings->peer_addresses[i],
                                         .fallback = arena_printf(arena, "dns:///localhost:%d", peer->port),
@@ -163,6 +164,43 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .max = 600},
   };
   for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_common_setting(list, definition->brand, common[i]);
+}
+
+/* A Redis that only this service uses. */
+struct own_redis {
+  const char *url; /* NULL: there is none */
+  const char *password;
+};
+
+static void add_own_redis(struct setting_list *list, const struct service_definition *definition,
+                          struct own_redis *own) {
+  if (!definition->own_log) return;
+  const struct setting url = {.variable = service_variable(list->arena, definition->name, "REDIS_URL"),
+                              .kind = SETTING_TEXT,
+                              .target = &own->url,
+                              .help = "a Redis of this service's own, used instead of the one of the shop",
+                              .check = redis_url_check};
+  const struct setting password = {.variable = service_variable(list->arena, definition->name, "REDIS_PASSWORD_FILE"),
+                                   .kind = SETTING_SECRET,
+                                   .target = &own->password,
+                                   .help = "file whose first line is the password for that Redis"};
+  add_common_setting(list, definition->brand, url);
+  add_common_setting(list, definition->brand, password);
+}
+
+static struct status choose_redis(const struct service_definition *definition, struct arena *arena,
+                                  const struct own_redis *own, struct service_settings *settings) {
+  settings->log = "";
+  if (own->url) {
+    settings->redis_url = own->url;
+    settings->redis_password = own->password;
+    settings->log = definition->name;
+  } else if (own->password) {
+    const char *common = brand_variable(definition->brand, arena, service_variable(arena, definition->name, "REDIS"));
+    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
+                        "%s_PASSWORD_FILE: needs %s_URL, too", common, common);
+  }
+  return status_ok();
 }
 
 /* Whom the service believes, by their certificates. */
@@ -286,7 +324,9 @@ struct status service_settings_read(const struct service_definition *definition,
                                     enum config_outcome *ret_outcome) {
   struct setting_list list = {.arena = arena};
   struct tls_texts tls_paths = {0}, redis_tls_paths = {0};
+  struct own_redis own_redis = {0};
   add_common(&list, definition, arena, ret_settings);
+  add_own_redis(&list, definition, &own_redis);
   add_redis_tls(&list, definition, &redis_tls_paths);
   add_connections(&list, definition, ret_settings, &tls_paths);
   add_callers(&list, definition, ret_settings);
@@ -304,7 +344,8 @@ struct status service_settings_read(const struct service_definition *definition,
                    definition->purpose);
   status = config_read(arena, prefix, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
-  status = check_prefix_of_url(arena, prefix, ret_settings);
+  status = choose_redis(definition, arena, &own_redis, ret_settings);
+  if (status_is_ok(status)) status = check_prefix_of_url(arena, prefix, ret_settings);
   if (status_is_ok(status)) status = open_identity(arena, prefix, &tls_paths, ret_settings);
   if (status_is_ok(status)) {
     const char *url = ret_settings->redis_url;

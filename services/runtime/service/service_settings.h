@@ -9,6 +9,7 @@ struct service_settings {
   const char *redis_url;
   const char *redis_password;                    /* read from its file; NULL if there is none */
   const char *sentinel_user, *sentinel_password; /* likewise */
+  const char *log;                               /* name of the log in that Redis (store/positions.h) */
   int64_t redis_replicas;
   int redis_replicas_missing;   /* enum replicas_missing */
   struct tls_client *redis_tls; /* NULL: Redis is spoken to in plain text */
