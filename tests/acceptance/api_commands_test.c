@@ -515,7 +515,8 @@ static const char *const readings[] = {"ListCustomers", "ListProducts",     "Lis
                                        "ListBillings",  "ListInteractions", "ListMails"};
 
 static void a_position_that_the_shop_never_gave_is_refused(void) {
-  static const char *const garbage[] = {"x", "0", "-", "1548699678802-91", "zzzzzzzzzzzzzzzz.1", " "};
+  static const char *const garbage[] = {
+      "x", "0", "-", "1548699678802-91", "zzzzzzzzzzzzzzzz.1", " ", "mail:x", "mail:0123456789abcdef.1,x", ","};
   for (size_t i = 0; i < sizeof readings / sizeof *readings; i++) {
     for (size_t n = 0; n < sizeof garbage / sizeof *garbage; n++) {
       struct answer answer = ask_after(garbage[n], readings[i], "page_size 1");

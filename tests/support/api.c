@@ -23,6 +23,8 @@ struct private_shop *shop;
 struct private_redis *redis;
 _Thread_local struct arena *arena;
 
+const struct private_shop_options *api_shop_options;
+
 static struct arena *suite_arena;
 static struct rpc_blocking_channel *channels[ORDERSHOP_SERVICE_COUNT];
 static struct position_memory latest;
@@ -35,7 +37,7 @@ static _Noreturn void fail(const char *what, const char *detail) {
 int api_set_up(void) {
   suite_arena = arena = arena_new();
   position_memory_init(&latest);
-  shop = private_shop_start(NULL);
+  shop = private_shop_start(api_shop_options);
   redis = private_shop_redis(shop);
   for (enum ordershop_service i = 0; i < ORDERSHOP_SERVICE_COUNT; i++) {
     const char *target = arena_printf(arena, "127.0.0.1:%d", private_shop_port(shop, i));

@@ -30,6 +30,9 @@ extern struct private_shop *shop;
 extern struct private_redis *redis;
 extern _Thread_local struct arena *arena;
 
+/* Of the shop; to be set before api_set_up. NULL, which it is otherwise, means none. */
+extern const struct private_shop_options *api_shop_options;
+
 /* For suite_main: a shop for the whole suite. */
 int api_set_up(void);
 int api_tear_down(void);
