@@ -2,10 +2,10 @@
 /* Positions: what has been seen of several logs, a position in each. That is what the metadata `<brand>-position` and
  * `<brand>-after` carry.
  *
- * A shop has one log, whose name is "". A service whose Redis is its own has another one there, which is named after the
- * service, with a clock and an epoch of its own: a place in the one says nothing about the other. As text a position of
- * the shop's log is "<epoch>.<log time>" (position_text), of another one "<log>:<epoch>.<log time>"; they are separated
- * by commas. Plain values, no allocation. Any thread. */
+ * A shop has one log, whose name is "". A service whose Redis is its own has another one there, which is named after
+ * the service, with a clock and an epoch of its own: a place in the one says nothing about the other. As text a
+ * position of the shop's log is "<epoch>.<log time>" (position_text), of another one "<log>:<epoch>.<log time>"; they
+ * are separated by commas. Plain values, no allocation. Any thread. */
 #pragma once
 
 #include <stdbool.h>
