@@ -3,10 +3,11 @@
 # Runs the suites on each release of Debian with each server that the shop is for, on bare Debians of its own: as root,
 # before a release of the shop. What is tested is what is committed.
 #
-#   releases.sh [--only PATTERN] [PLATFORM...]
+#   releases.sh [--only PATTERN] [PLATFORM[:PATTERN]...]
 #
 #   --only PATTERN  only suites whose name matches, as in run.sh
-#   PLATFORM        bookworm-redis (Redis 7.0), trixie-redis (Redis 8.0), trixie-valkey (Valkey 8.1); default: all
+#   PLATFORM        bookworm-redis (Redis 7.0), trixie-redis (Redis 8.0), trixie-valkey (Valkey 8.1); default: all. With
+#                   a pattern of its own only those suites there
 #
 # Suites that need containers or other bare Debians are skipped there. The last line is the sum, `N passed, N failed,
 # N skipped`. Exit status: 0 nothing failed; 1; 2 misuse; 77 there can be no bare Debian here, and why.
@@ -46,7 +47,7 @@ while [ $# -gt 0 ]; do
     exit 0
     ;;
   *)
-    [[ " ${all[*]} " == *" $1 "* ]] || misuse "there is no platform '$1'; there are ${all[*]}"
+    [[ " ${all[*]} " == *" ${1%%:*} "* ]] || misuse "there is no platform '${1%%:*}'; there are ${all[*]}"
     platforms+=("$1")
     ;;
   esac
@@ -79,8 +80,8 @@ install_server() { # install_server RELEASE SERVER
   debian_root_run "$scratch/$1" "ordershop/deploy/local/install_packages.sh $2-server $2-tools"
 }
 
-run_suites() { # run_suites RELEASE SERVER
-  debian_root_run "$scratch/$1" "cd ordershop; tests/run.sh --redis $2 ${only:+--only $(printf %q "$only")}"
+run_suites() { # run_suites RELEASE SERVER PATTERN
+  debian_root_run "$scratch/$1" "cd ordershop; tests/run.sh --redis $2 ${3:+--only $(printf %q "$3")}"
 }
 
 add_up() { # add_up LINE
@@ -91,20 +92,23 @@ add_up() { # add_up LINE
   fi
 }
 
-run_platform() { # run_platform RELEASE SERVER
+run_platform() { # run_platform RELEASE SERVER PATTERN
   local status=0 before=$failed
   if ! make_release "$1" || ! install_server "$1" "$2"; then
     failed=$((failed + 1))
     return
   fi
-  run_suites "$1" "$2" </dev/null 2>&1 | tee "$scratch/suites" || status=$?
+  run_suites "$1" "$2" "$3" </dev/null 2>&1 | tee "$scratch/suites" || status=$?
   add_up "$(tail -n 1 "$scratch/suites")"
   [ $status -eq 0 ] || [ "$failed" -gt "$before" ] || failed=$((failed + 1))
 }
 
-for platform in "${platforms[@]}"; do
+for choice in "${platforms[@]}"; do
+  platform=${choice%%:*}
+  pattern=${choice#"$platform"}
   printf '\n== %s\n' "$platform"
-  run_platform "${platform%-*}" "${platform#*-}"
+  [ -n "$pattern" ] || pattern=:$only
+  run_platform "${platform%-*}" "${platform#*-}" "${pattern#:}"
 done
 echo
 echo "$passed passed, $failed failed, $skipped skipped"
