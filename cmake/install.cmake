@@ -97,7 +97,7 @@ set_target_properties(ordershop_client PROPERTIES EXPORT_NAME client)
 
 # The runtime's headers that a service includes, and behind them those that they include; the others are its own.
 set(headers
-    base/arena base/brand base/clock base/config base/context base/email base/field_rules base/log base/memory base/message base/status
+    base/arena base/brand base/clock base/config base/context base/email base/field_rules base/log base/memory base/message base/metrics base/status
     base/timestamp base/utf8 base/uuid base/version base/violations
     loop/blocking loop/coroutine loop/loop loop/timers
     redis/redis redis/redis_arguments redis/redis_function redis/redis_reply

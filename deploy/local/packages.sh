@@ -17,10 +17,10 @@ build_packages=(
   'libcurl4-openssl-dev|libcurl4-gnutls-dev' libgmime-3.0-dev libnghttp2-dev libsqlite3-dev libmicrohttpd-dev
 )
 
-# To test it: CUnit, valgrind, what renders the reference, what makes gen/ anew, foreign clients in Python and Go, and a
+# To test it: CUnit, valgrind, what renders the reference, what judges metrics (promtool), what makes gen/ anew, foreign clients in Python and Go, and a
 # browser.
 test_packages=(
-  libcunit1-dev valgrind doxygen
+  libcunit1-dev valgrind doxygen prometheus
   protobuf-compiler protobuf-c-compiler libprotobuf-dev golang-github-gogo-googleapis-dev 'grpc-proto?'
   python3 python3-grpcio python3-protobuf python3-venv jq curl
   'golang-go|command:go' git ca-certificates

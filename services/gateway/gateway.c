@@ -89,6 +89,19 @@ static struct status open_server(struct gateway *gateway) {
   return status;
 }
 
+static struct status open_metrics_server(struct gateway *gateway) {
+  if (!gateway->settings.metrics_listen) return status_ok();
+  const struct metrics_server_options options = {.listen = gateway->settings.metrics_listen,
+                                                 .brand = shop_brand.name,
+                                                 .program = "ordershop-gateway",
+                                                 .version = runtime_version};
+  struct status status = metrics_server_open(gateway->loop, gateway->arena, &options, &gateway->metrics_server);
+  if (!status_is_ok(status)) {
+    status.message = arena_printf(gateway->arena, "ORDERSHOP_METRICS_LISTEN: %s", status.message);
+  }
+  return status;
+}
+
 /* Requests that don't end within the grace time still use everything: the process ends around them. */
 static _Noreturn void abandon_requests(const struct gateway *gateway) {
   log_event(LOG_WARN, "stopped before all requests ended", "requests",
@@ -102,6 +115,7 @@ static coroutine_fn void run(void *argument) {
   struct life *life = argument;
   struct gateway *gateway = &life->gateway;
   http_server_start(gateway->server);
+  metrics_server_start(gateway->metrics_server);
   own_contracts_start(gateway->own_contracts);
   log_event(LOG_INFO, "serving", "listen", gateway->settings.listen, "scheme",
             gateway->settings.certificate ? "https" : "http", NULL);
@@ -109,6 +123,7 @@ static coroutine_fn void run(void *argument) {
   while (!gateway->stopping) condition_wait(&life->change, DEADLINE_NEVER);
   systemd_notify("STOPPING=1");
   http_server_drain(gateway->server, gateway->settings.grace_seconds * 1000);
+  metrics_server_close(gateway->metrics_server);
   if (http_server_requests(gateway->server) > 0) abandon_requests(gateway);
   http_server_free(gateway->server);
   event_streams_close(gateway->event_streams);
@@ -144,6 +159,7 @@ static void serve(struct life *life) {
   if (status_is_ok(status)) status = offer_make(gateway, &gateway->offer);
   gateway->event_streams = event_streams_new(gateway);
   if (status_is_ok(status)) status = open_server(gateway);
+  if (status_is_ok(status)) status = open_metrics_server(gateway);
   if (!status_is_ok(status)) fail(status);
   loop_spawn(gateway->loop, run, life);
   loop_run(gateway->loop);

@@ -5,6 +5,7 @@
 
 #include "gateway_settings.h"
 #include "http/http_server.h"
+#include "http/metrics_server.h"
 #include "loop/loop.h"
 #include "offer.h"
 #include "store/positions.h"
@@ -16,7 +17,8 @@ struct gateway {
   struct offer *offer; /* the present one: a request holds it for as long as it needs it */
   struct own_contracts *own_contracts;
   struct http_server *server;
-  struct rpc_channel **channels; /* of settings.peers, in their order */
+  struct metrics_server *metrics_server; /* NULL if there is none */
+  struct rpc_channel **channels;         /* of settings.peers, in their order */
   struct event_streams *event_streams;
   struct positions positions; /* behind all commands that went through here */
   bool stopping;

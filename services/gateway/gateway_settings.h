@@ -14,7 +14,8 @@ struct gateway_peer {
 };
 
 struct gateway_settings {
-  const char *listen; /* "localhost:5000" */
+  const char *listen;         /* "localhost:5000" */
+  const char *metrics_listen; /* NULL means none */
   int log_level, log_format;
   int64_t grace_seconds;
   int64_t connections, connections_per_address;

@@ -40,9 +40,12 @@ headers_are_installed() {
   [ "$count" -gt 5 ]
 }
 
+metrics_port() { port_of mail; } # none runs
+
 # The shop's variables are in its environment, too, and lead nowhere.
 service_starts_by_its_own_variables() {
   launch note env NOTEBOOK_LISTEN="127.0.0.1:$(spare_port)" NOTEBOOK_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
+    NOTEBOOK_METRICS_LISTEN="127.0.0.1:$(metrics_port)" \
     ORDERSHOP_LISTEN=nowhere ORDERSHOP_REDIS_URL=nothing ORDERSHOP_GRACE_SECONDS=never "$build/notebook-note"
   wait_until 30 "$build/notebook-note" --check-health --listen "127.0.0.1:$(spare_port)"
 }
@@ -108,6 +111,13 @@ warns_of_its_own_unknown_variable() {
   NOTEBOOK_GRACE_SECOND=5 NOTEBOOK_LISTEN=127.0.0.1:1 NOTEBOOK_TLS_KEY_FILE=/nowhere ends_with 1 \
     'notebook-note: NOTEBOOK_TLS_CERTIFICATE_FILE: is not set, but needed with NOTEBOOK_TLS_KEY_FILE' "$build/notebook-note"
 }
+# The values of labels tell the contract that all brands share.
+metrics_are_of_its_brand() {
+  curl --silent --max-time 30 "http://127.0.0.1:$(metrics_port)/metrics" >"$shop_folder/metrics"
+  grep -q '^notebook_build_info{program="notebook-note",' "$shop_folder/metrics" &&
+    grep -q '^grpc_server_handled_total{.*grpc_service="notes.v1.NoteService",' "$shop_folder/metrics" || return 1
+  ! sed 's/grpc_service="ordershop\.v1\.[A-Za-z]*Service"//' "$shop_folder/metrics" | grep -i ordershop
+}
 log_names_nothing_of_the_shop() { ! grep -i ordershop "$(log_of note)"; }
 
 # Texts of its code: the contract's names and comments are in its descriptor set and in protobuf-c's tables.
@@ -130,6 +140,7 @@ expect "its Redis has no key, function or client of the shop's name" redis_has_n
 expect "a file that is no descriptor set is refused" set_is_refused "$ORDERSHOP_SOURCE/services/common/shop.h" "The descriptor set"
 expect "a file that isn't there is named" set_is_refused /nowhere "No such file"
 expect "nor is a folder a set" set_is_refused /tmp "Is a directory"
+expect "its metrics have names of its own" metrics_are_of_its_brand
 expect "its help names its own variables" help_names_its_own_variables
 expect "an error of its configuration names its own variables" warns_of_its_own_unknown_variable
 expect "its program holds nothing of the shop but the shared contract" program_holds_nothing_of_the_shop

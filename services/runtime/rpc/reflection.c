@@ -207,7 +207,8 @@ static coroutine_fn struct status reflect(struct rpc_call *call, struct rpc_stre
 }
 
 /* Of both versions. */
-static const struct rpc_method methods[] = {{.name = "ServerReflectionInfo", .stream_handler = reflect}};
+static const struct rpc_method methods[] = {
+    {.name = "ServerReflectionInfo", .stream_handler = reflect, .is_bidi = true}};
 
 void reflection_services(struct reflection *reflection, struct rpc_service ret_services[2]) {
   ret_services[0] = (struct rpc_service){

@@ -114,6 +114,10 @@ static struct admission *admission_of(struct arena *arena, const struct rpc_serv
   return admission;
 }
 
+static const char *type_of(const struct rpc_method *method) {
+  return method->handler ? "unary" : method->is_bidi ? "bidi_stream" : "server_stream";
+}
+
 static struct server_method method_of(struct rpc_server *server, struct arena *arena, const struct rpc_service *service,
                                       const struct rpc_method *method) {
   size_t max = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
@@ -124,7 +128,8 @@ static struct server_method method_of(struct rpc_server *server, struct arena *a
       .method = method,
       .signature = protobuf_c_service_descriptor_get_method_by_name(service->descriptor, method->name),
       .admission = admission_of(arena, service, method),
-      .calls_max = max};
+      .calls_max = max,
+      .metrics = call_metrics_of(CALL_OF_SERVER, type_of(method), service->descriptor->name, method->name)};
 }
 
 static void register_methods(struct rpc_server *server, struct arena *arena, const struct rpc_service *services,
@@ -143,8 +148,10 @@ static void register_methods(struct rpc_server *server, struct arena *arena, con
           0);
     }
   }
-  server->unknown =
-      (struct server_method){.server = server, .set_up = unknown_call_set_up, .calls_max = server->options.max_calls};
+  server->unknown = (struct server_method){.server = server,
+                                           .set_up = unknown_call_set_up,
+                                           .calls_max = server->options.max_calls,
+                                           .metrics = call_metrics_of(CALL_OF_SERVER, "unary", "unknown", "unknown")};
 }
 
 /* "host:port" with a port of 0..65535; gRPC itself takes names of services and more. */

@@ -53,6 +53,7 @@ struct rpc_method {
   const struct resource *resource;    /* what the method is about, for the layer above; may be NULL */
   unsigned flags;                     /* free for the layer above (rpc_server_options.before and .retry) */
   rpc_stream_handler *stream_handler; /* of a streaming method */
+  bool is_bidi; /* of a streaming method, for metrics: the client sends a stream, too, not one message */
 };
 
 struct rpc_service {

@@ -70,9 +70,15 @@ void server_call_request(const struct server_method *method) {
   server_call_release(call);
 }
 
-void server_call_arrived(const struct server_method *method) {
-  method->server->arrived++;
-  server_call_request(method);
+void server_call_arrived(struct server_call *call) {
+  call->arrived_us = clock_monotonic_us();
+  call->method->server->arrived++;
+  (*call->method->metrics.started)++;
+  server_call_request(call->method);
+}
+
+void server_call_count_end(const struct server_call *call, unsigned code) {
+  call_metrics_end(&call->method->metrics, code, clock_monotonic_us() - call->arrived_us);
 }
 
 void server_call_release(struct server_call *call) {
@@ -181,6 +187,7 @@ void server_call_answer(struct server_call *call, bool headers_sent) {
   ops[count].data.send_status_from_server.trailing_metadata_count = trailer_number;
   ops[count++].data.send_status_from_server.trailing_metadata = trailers;
   if (!call->watched) ops[count++] = op_close(call);
+  server_call_count_end(call, call->status.code);
   server_call_start_batch(call, ops, count, &call->answered);
   drop_trailers(trailers, trailer_number);
   grpc_slice_unref(message);
@@ -204,6 +211,7 @@ void server_call_refuse(struct server_call *call, const struct fixed_answer *ans
   ops[1].data.send_status_from_server.status_details = &message;
   ops[1].data.send_status_from_server.trailing_metadata_count = 1;
   ops[1].data.send_status_from_server.trailing_metadata = &details;
+  server_call_count_end(call, answer->code);
   server_call_start_batch(call, ops, call->watched ? 2 : 3, &call->answered);
 }
 

@@ -18,6 +18,7 @@
 #include "loop/coroutine.h"
 #include "loop/listener.h"
 #include "rpc/admission.h"
+#include "rpc/call_metrics.h"
 #include "rpc/connection_intake.h"
 #include "rpc/rpc_runtime.h"
 #include "rpc/rpc_server.h"
@@ -50,6 +51,7 @@ struct server_method {
   struct admission *admission;              /* of unary methods; NULL means of a service that is exempt */
   void *registered;                         /* gRPC's handle */
   size_t calls_max;                         /* in flight on the server for this method to take one more */
+  struct call_metrics metrics;
 };
 
 struct rpc_server {
@@ -98,6 +100,7 @@ struct server_call {
   struct rpc_arrival arrival, answered, closed;
   grpc_call *grpc;
   gpr_timespec deadline;
+  int64_t arrived_us; /* clock_monotonic_us */
   grpc_metadata_array metadata;
   grpc_call_details details; /* of unknown methods only */
   grpc_byte_buffer *request;
@@ -122,7 +125,10 @@ struct server_call {
 void server_call_request(const struct server_method *method);
 
 /* A call has arrived: it is counted, and a request for the next one is posted. */
-void server_call_arrived(const struct server_method *method);
+void server_call_arrived(struct server_call *call);
+
+/* Counts how the call ends, for metrics: once for each that has arrived. The functions that answer do so. */
+void server_call_count_end(const struct server_call *call, unsigned code);
 
 /* Asks gRPC to tell when the call is closed. */
 void server_call_watch_close(struct server_call *call);

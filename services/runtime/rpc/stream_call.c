@@ -277,7 +277,7 @@ static void stream_arrived(struct rpc_arrival *arrival) {
     server_call_release(call);
     return;
   }
-  server_call_arrived(call->method);
+  server_call_arrived(call);
   char *peer = grpc_call_get_peer(call->grpc);
   if (has_place(call->method->server, peer)) {
     stream_start(call, peer);

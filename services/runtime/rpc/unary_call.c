@@ -39,6 +39,7 @@ static void unary_closed(struct rpc_arrival *arrival) {
   if (call->admission.link) {
     admission_leave(call->method->admission, &call->admission);
     line_leave(call);
+    server_call_count_end(call, STATUS_CANCELLED);
     server_call_ended(call->method->server);
     call->pending--;
   }
@@ -198,7 +199,7 @@ static void unary_arrived(struct rpc_arrival *arrival) {
     server_call_release(call);
     return;
   }
-  server_call_arrived(call->method);
+  server_call_arrived(call);
   if (server_call_admit(call->method)) {
     admit(call);
   } else {
@@ -246,7 +247,7 @@ static void unknown_arrived(struct rpc_arrival *arrival) {
     server_call_release(call);
     return;
   }
-  server_call_arrived(call->method);
+  server_call_arrived(call);
   unknown_answer(call);
 }
 

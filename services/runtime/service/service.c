@@ -14,6 +14,7 @@
 #include "base/standard_descriptors.h"
 #include "base/systemd_notify.h"
 #include "base/version.h"
+#include "http/metrics_server.h"
 #include "loop/coroutine.h"
 #include "loop/crash.h"
 #include "loop/signal_watch.h"
@@ -49,13 +50,15 @@ struct life {
   const char *names[SERVICE_CONTRACTS + 1]; /* of the definition's; ends with NULL */
   struct health *health;
   struct rpc_server *server;
-  struct rpc_server *health_server; /* NULL if there is none */
+  struct rpc_server *health_server;      /* NULL if there is none */
+  struct metrics_server *metrics_server; /* likewise */
   struct signal_watch *terminate, *interrupt;
   struct condition change;
   struct memory_watch memory;
-  size_t connections;        /* that there may be at once */
-  size_t health_connections; /* of the listener for probes */
-  bool told_elsewhere;       /* why it is not ready has been logged by the part that noticed it */
+  size_t connections;         /* that there may be at once */
+  size_t health_connections;  /* of the listener for probes */
+  size_t metrics_connections; /* of that for metrics */
+  bool told_elsewhere;        /* why it is not ready has been logged by the part that noticed it */
   bool stopping;
 };
 
@@ -179,7 +182,7 @@ static coroutine_fn struct status retry(struct rpc_call *call, struct status ref
 }
 
 /* Of the descriptors that the process may have, connections get half, or all but a reserve: Redis, peers, mails' files
- * and the mail server need some. Probes have a few that nothing else can take. */
+ * and the mail server need some. Probes, and who reads metrics, have a few that nothing else can take. */
 static struct status share_descriptors(struct life *life) {
   enum { RESERVE = 128, FOR_PROBES = 32 };
   const struct service_settings *settings = &life->settings;
@@ -187,7 +190,9 @@ static struct status share_descriptors(struct life *life) {
   size_t all = limit / 2 > RESERVE ? limit - RESERVE : limit / 2;
   bool probed = settings->health_listen;
   life->health_connections = !probed ? 0 : all / 4 < FOR_PROBES ? all / 4 : FOR_PROBES;
-  size_t left = all - life->health_connections;
+  if (settings->metrics_listen)
+    life->metrics_connections = all / 4 < METRICS_CONNECTIONS ? all / 4 : METRICS_CONNECTIONS;
+  size_t left = all - life->health_connections - life->metrics_connections;
   life->connections = left < (size_t)settings->connections ? left : (size_t)settings->connections;
   if (limit >= DESCRIPTORS_MIN) return status_ok();
   return status_error(life->service.arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
@@ -217,6 +222,25 @@ static struct status open_health_server(struct life *life) {
   return named(life, "HEALTH_LISTEN", status);
 }
 
+/* "coupon-note"; a definition that is wrong may lack a name. */
+static const char *program_name(struct arena *arena, const struct service_definition *definition) {
+  const char *brand = definition->brand && definition->brand->name ? definition->brand->name : "";
+  return arena_printf(arena, "%s-%s", brand, definition->name ? definition->name : "");
+}
+
+static struct status open_metrics_server(struct life *life) {
+  if (!life->settings.metrics_listen) return status_ok();
+  struct arena *arena = life->service.arena;
+  const struct service_definition *definition = life->service.definition;
+  const struct metrics_server_options options = {.listen = life->settings.metrics_listen,
+                                                 .brand = definition->brand->name,
+                                                 .program = program_name(arena, definition),
+                                                 .version = version_of(definition),
+                                                 .connections = life->metrics_connections};
+  struct status status = metrics_server_open(life->service.loop, arena, &options, &life->metrics_server);
+  return named(life, "METRICS_LISTEN", status);
+}
+
 static struct status open_server(struct life *life) {
   struct status status = list_services(life);
   if (status_is_ok(status)) status = share_descriptors(life);
@@ -237,7 +261,8 @@ static struct status open_server(struct life *life) {
   status = rpc_server_open(life->service.loop, life->service.arena, &options, life->rpc_services,
                            life->rpc_service_count, &life->server);
   status = named(life, "LISTEN", status);
-  return status_is_ok(status) ? open_health_server(life) : status;
+  if (status_is_ok(status)) status = open_health_server(life);
+  return status_is_ok(status) ? open_metrics_server(life) : status;
 }
 
 /* Returns -1 if there is none of that name. */
@@ -278,12 +303,6 @@ static void tell_readiness(struct life *life, bool ready) {
   if (ready && !life->told_elsewhere) log_event(LOG_INFO, "serving", "listen", life->settings.listen, NULL);
   if (!ready && !is_told) log_event(LOG_WARN, "not serving", "reason", reason, NULL);
   life->told_elsewhere = is_told;
-}
-
-/* "coupon-note"; a definition that is wrong may lack a name. */
-static const char *program_name(struct arena *arena, const struct service_definition *definition) {
-  const char *brand = definition->brand && definition->brand->name ? definition->brand->name : "";
-  return arena_printf(arena, "%s-%s", brand, definition->name ? definition->name : "");
 }
 
 /* One line for the terminal; the log may be machine-read. Nothing has been changed: what was opened ends with the
@@ -349,6 +368,7 @@ static coroutine_fn void run(void *argument) {
   struct service *service = &life->service;
   rpc_server_start(life->server);
   if (life->health_server) rpc_server_start(life->health_server);
+  metrics_server_start(life->metrics_server);
   start_consumer(life);
   systemd_notify("READY=1"); /* it has started; health says whether it is ready for calls */
   serve_until_stopped(life);
@@ -359,6 +379,7 @@ static coroutine_fn void run(void *argument) {
   service->refusing = ""; /* the text is the listener's, which ends now */
   rpc_server_drain(life->server, life->settings.grace_seconds * 1000);
   if (life->health_server) rpc_server_drain(life->health_server, 0);
+  metrics_server_close(life->metrics_server);
   if (service->consumer) consumer_stop(service->consumer);
   if (rpc_server_calls(life->server) > 0) abandon_calls(life);
   rpc_server_free(life->server);

@@ -21,7 +21,8 @@ struct service_settings {
   const char *peer_addresses[SERVICE_PEERS];
   struct tls_files *tls;        /* NULL means plain text */
   int tls_clients;              /* enum rpc_clients */
-  const char *health_listen;    /* empty means none */
+  const char *health_listen;    /* NULL means none */
+  const char *metrics_listen;   /* likewise */
   const char *internal_callers; /* NULL means everybody */
   const char *operators;        /* likewise */
   int64_t connection_minutes;

@@ -1,0 +1,157 @@
+#!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
+# Services and the gateway tell Prometheus what they do, at a port of its own, whatever comes there.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
+
+# --- What is read ---
+
+metrics_port() { [ "$1" = gateway ] && echo $((shop_port_base + 9)) || echo $(($(port_of "$1") + 9)); } # metrics_port SERVICE
+metrics_address() { echo "127.0.0.1:$(metrics_port "$1")"; }
+
+fetch() { # fetch SERVICE [PATH [OPTION...]]
+  local service=$1 path=${2:-/metrics}
+  shift $(($# > 1 ? 2 : 1))
+  curl --silent --show-error --max-time $((30 * shop_slowness)) "$@" "http://$(metrics_address "$service")$path"
+}
+
+code_of() { fetch "$1" "${2:-/metrics}" "${@:3}" --output /dev/null --write-out '%{http_code}'; }
+
+value() { fetch "$1" | awk -v series="$2" '$1 == series { print $2 }'; } # value SERVICE SERIES
+
+is() { # is SERVICE SERIES VALUE
+  [ "$(value "$1" "$2")" = "$3" ] && return
+  fetch "$1" | grep -F "${2%%\{*}"
+  return 1
+}
+
+of_method() { echo "{grpc_type=\"unary\",grpc_service=\"ordershop.v1.CustomerService\",grpc_method=\"$1\"${2:+,grpc_code=\"$2\"}}"; }
+
+series_count() { fetch "$1" | grep -vc '^#'; }
+
+# --- Checks ---
+
+answers_with() { [ "$(code_of "${@:2}")" = "$1" ]; } # answers_with CODE SERVICE [PATH [OPTION...]]
+
+is_prometheus_text() {
+  fetch "$1" /metrics --dump-header - --output /dev/null | grep -qi '^content-type: text/plain; version=0.0.4; charset=utf-8'
+}
+
+promtool_is_content() {
+  fetch "$1" >"$shop_folder/metrics"
+  promtool check metrics <"$shop_folder/metrics"
+}
+
+# Without promtool: each metric has one HELP and one TYPE, which come before its values, and no series comes twice.
+each_is_declared_and_unique() {
+  fetch "$1" >"$shop_folder/metrics"
+  awk '
+    /^# HELP / { if ($3 in help) exit failed = 1; help[$3] = 1; next }
+    /^# TYPE / { if (!($3 in help)) exit failed = 1; type[$3] = $4; next }
+    { name = $1; sub(/\{.*/, "", name); whole = $0; sub(/ [^ ]*$/, "", whole)
+      if (whole in seen) exit failed = 1
+      seen[whole] = 1
+      plain = name; sub(/_(bucket|sum|count)$/, "", plain)
+      if (!(name in type) && type[plain] != "histogram") exit failed = 1 }
+    END { exit failed }' "$shop_folder/metrics" && [ -s "$shop_folder/metrics" ]
+}
+
+buckets_rise_to() { # buckets_rise_to COUNT
+  fetch customer | grep "^grpc_server_handling_seconds_bucket$(of_method CreateCustomer | tr '}' ',')" | awk -v count="$1" '
+    $2 < last { exit failed = 1 } { last = $2; rows++ }
+    END { exit failed || rows != 12 || last != count }'
+}
+
+# An answer that comes before the request has been read ends a curl now and then.
+calls_that_are_unknown() { # calls_that_are_unknown COUNT
+  local i
+  for i in $(seq "$1"); do
+    printf '\0\0\0\0\0' | curl --silent --max-time $((30 * shop_slowness)) --http2-prior-knowledge --header 'content-type: application/grpc' \
+      --header 'te: trailers' --data-binary @- --output /dev/null "http://$(address_of customer)/ordershop.v1.Nothing$i/Call$i" || true
+  done
+}
+
+# What these send is no HTTP, too long, or half of it; they stay until the test ends.
+rude_clients_come() {
+  local descriptor i
+  for i in 1 2 3; do
+    exec {descriptor}<>"/dev/tcp/127.0.0.1/$(metrics_port customer)"
+    printf 'GET /metr' >&"$descriptor"
+  done
+  exec {descriptor}<>"/dev/tcp/127.0.0.1/$(metrics_port customer)"
+  head -c 10000 /dev/urandom >&"$descriptor" || true
+  exec {descriptor}<>"/dev/tcp/127.0.0.1/$(metrics_port customer)"
+  for i in $(seq 20); do printf 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n' >&"$descriptor" || true; done
+}
+
+one_customer_is_read() { client customer list --json >/dev/null; }
+
+# --- The test ---
+
+shop_prepare
+redis_start
+service_start customer ORDERSHOP_METRICS_LISTEN="$(metrics_address customer)"
+service_start crm ORDERSHOP_METRICS_LISTEN="$(metrics_address crm)"
+service_start event ORDERSHOP_METRICS_LISTEN="$(metrics_address event)"
+service_start product
+ORDERSHOP_LISTEN=127.0.0.1:$(spare_port) ORDERSHOP_METRICS_LISTEN=$(metrics_address gateway) \
+  launch gateway "$ORDERSHOP_BIN/ordershop-gateway"
+wait_for_serving customer crm event product
+wait_until 60 port_accepts "$(metrics_port gateway)" || fail "the gateway serves no metrics"
+
+for service in customer crm event gateway; do
+  expect "$service answers in Prometheus' format" is_prometheus_text $service
+  expect "$service declares each metric once, and no series twice" each_is_declared_and_unique $service
+  if command -v promtool >/dev/null; then
+    expect "promtool finds nothing in the metrics of $service" promtool_is_content $service
+  fi
+  expect "$service tells which program it is" is $service \
+    "ordershop_build_info{program=\"ordershop-$service\",version=\"$("$ORDERSHOP_BIN/ordershop-$service" --version | cut -d ' ' -f 2)\"}" 1
+done
+expect "a service that was not told to serves none" test "$(port_accepts "$(metrics_port product)" || echo closed)" = closed
+
+for name in Ada Grace Alan; do client customer create --name $name --email $name@example.com --quiet >/dev/null; done
+expect "an invalid call is refused" ends_with 1 FIELD_INVALID client customer create --name ' ' --email ada
+expect "calls that began are counted" is customer "grpc_server_started_total$(of_method CreateCustomer)" 4
+expect "so are those that succeeded" is customer "grpc_server_handled_total$(of_method CreateCustomer OK)" 3
+expect "and those that were refused, by code" is customer "grpc_server_handled_total$(of_method CreateCustomer InvalidArgument)" 1
+expect "other methods stay" is customer "grpc_server_handled_total$(of_method DeleteCustomer OK)" 0
+expect "each was timed" is customer "grpc_server_handling_seconds_count$(of_method CreateCustomer)" 4
+expect "in buckets that add up" buckets_rise_to 4
+expect "memory is told" test "$(value customer process_resident_memory_bytes)" -gt 1000000
+expect "when it was started is told" test $(($(date +%s) - $(value customer process_start_time_seconds | cut -d . -f 1))) -lt 600
+expect "how many descriptors it has is told" test "$(value customer process_open_fds)" -gt 5
+
+before=$(series_count customer)
+calls_that_are_unknown 5
+unknown='{grpc_type="unary",grpc_service="unknown",grpc_method="unknown",grpc_code="Unimplemented"}'
+expect "calls of methods that don't exist are counted as one" wait_until 30 is customer "grpc_server_handled_total$unknown" 5
+expect "they make no series" test "$(series_count customer)" = "$before"
+
+expect "other paths are not found" answers_with 404 customer /
+expect "nor those that begin alike" answers_with 404 customer /metrics/
+expect "a query changes nothing" answers_with 200 customer '/metrics?name=up'
+expect "nothing can be written" answers_with 405 customer /metrics --request POST
+expect "not even with a body" answers_with 405 customer /metrics --data-binary "@$ORDERSHOP_SOURCE/README.md"
+expect "HEAD is answered" answers_with 200 customer /metrics --head
+rude_clients_come
+expect "rude clients keep nobody from calling" one_customer_is_read
+expect "nor from reading metrics" answers_with 200 customer
+
+kill -TERM "${shop_pid[gateway]}"
+await_end gateway 60
+expect "the gateway ends gracefully" test "$shop_status" = 0
+shop_done
