@@ -88,7 +88,8 @@ make_absolute() { # make_absolute VARIABLE...: exported ones, where they are set
 }
 
 make_absolute ORDERSHOP_HOME ORDERSHOP_BUILD ORDERSHOP_BIN ORDERSHOP_REDIS_USERS ORDERSHOP_REDIS_PASSWORD_FILE \
-  ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE ORDERSHOP_MAIL_FOLDER ORDERSHOP_EVENT_FOLDER
+  ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE ORDERSHOP_REDIS_TLS_CA_FILE ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE \
+  ORDERSHOP_REDIS_TLS_KEY_FILE ORDERSHOP_MAIL_FOLDER ORDERSHOP_EVENT_FOLDER
 [[ $source_dir != *[[:cntrl:]]* ]] || misuse "the source tree's folder has a line break in its name"
 home=${ORDERSHOP_HOME:-$HOME/.local/state/ordershop}
 [[ $home == /* ]] || misuse "neither ORDERSHOP_HOME nor HOME is set"

@@ -50,16 +50,17 @@ redis_users() {
   fi
 }
 
-# Takes the URL apart: sets redis_scheme, redis_user, redis_places (host:port,...), redis_path (/database, /NAME/database or
+# Takes the URL apart: sets redis_scheme, redis_kind (the scheme without TLS), redis_tls (how redis-cli is told of TLS), redis_user, redis_places (host:port,...), redis_path (/database, /NAME/database or
 # nothing), redis_database, redis_master (NAME, of sentinels), and of a single server redis_host and redis_at.
 parse_redis_url() {
   local url=${ORDERSHOP_REDIS_URL:-$(own_redis_url)}
   local place='(\[[^]]+\]|[^]:/@[,]+)(:[0-9]+)?'
-  local pattern="^(redis(\+sentinel|\+cluster)?)://(([^@:/]+)@)?($place(,$place)*)((/[^/]*)?(/([0-9]*))?)\$"
+  local pattern="^(rediss?(\+sentinel|\+cluster)?)://(([^@:/]+)@)?($place(,$place)*)((/[^/]*)?(/([0-9]*))?)\$"
   redis_host='' redis_at='' redis_master=''
   [[ $url =~ $pattern ]] || refuse_redis_url
-  redis_scheme=${BASH_REMATCH[1]} redis_user=${BASH_REMATCH[4]} redis_places=${BASH_REMATCH[5]} redis_path=${BASH_REMATCH[11]}
-  case $redis_scheme in
+  redis_scheme=${BASH_REMATCH[1]} redis_kind=${BASH_REMATCH[1]/#rediss/redis} redis_user=${BASH_REMATCH[4]} redis_places=${BASH_REMATCH[5]} redis_path=${BASH_REMATCH[11]}
+  read_redis_tls
+  case $redis_kind in
   redis)
     [[ $redis_path =~ ^(/[0-9]*)?$ && $redis_places != *,* ]] || refuse_redis_url
     redis_database=${redis_path#/}
@@ -74,9 +75,18 @@ parse_redis_url() {
   redis_database=${redis_database:-0}
 }
 
+# The same files as the services have.
+read_redis_tls() {
+  redis_tls=()
+  [ "$redis_scheme" != "$redis_kind" ] || return 0
+  redis_tls=(--tls ${ORDERSHOP_REDIS_TLS_CA_FILE:+--cacert "$ORDERSHOP_REDIS_TLS_CA_FILE"}
+    ${ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE:+--cert "$ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE"}
+    ${ORDERSHOP_REDIS_TLS_KEY_FILE:+--key "$ORDERSHOP_REDIS_TLS_KEY_FILE"})
+}
+
 refuse_redis_url() {
   misuse "ORDERSHOP_REDIS_URL must be redis://[user@]host[:port][/database], redis+sentinel://[user@]host:port,.../NAME or" \
-    "redis+cluster://[user@]host:port,...; a password comes by ORDERSHOP_REDIS_PASSWORD_FILE"
+    "redis+cluster://[user@]host:port,..., or begin with rediss for TLS; a password comes by ORDERSHOP_REDIS_PASSWORD_FILE"
 }
 
 read_redis_place() { # read_redis_place HOST[:PORT] DEFAULT-PORT: sets redis_host and redis_at
@@ -89,9 +99,9 @@ read_redis_place() { # read_redis_place HOST[:PORT] DEFAULT-PORT: sets redis_hos
 # Where nobody does, to the last one that was asked.
 find_redis() {
   local place answer
-  [ "$redis_scheme" != redis ] || return 0
+  [ "$redis_kind" != redis ] || return 0
   for place in ${redis_places//,/ }; do
-    if [ "$redis_scheme" = redis+cluster ]; then
+    if [ "$redis_kind" = redis+cluster ]; then
       read_redis_place "$place" 6379
       [ -n "$(ask_redis_place PING 2>/dev/null)" ] || continue # refused for lack of a password, it lives
       return 0
@@ -104,7 +114,7 @@ find_redis() {
   done
 }
 
-ask_redis_place() { timeout 2 "$(redis_cli_program)" -h "$redis_host" -p "$redis_at" "$@" </dev/null; }
+ask_redis_place() { timeout 2 "$(redis_cli_program)" "${redis_tls[@]}" -h "$redis_host" -p "$redis_at" "$@" </dev/null; }
 
 ask_sentinel() {
   local password=
@@ -139,13 +149,13 @@ redis_cli_as() { # redis_cli_as USER ARGUMENT...
   [ -n "$(redis_users)" ] || user=$redis_user
   if [ -n "$file" ]; then IFS= read -r password 2>/dev/null <"$file" || [ -n "$password" ] || password=; fi
   find_redis
-  [ "$redis_scheme" != redis+cluster ] || find_redis_node
+  [ "$redis_kind" != redis+cluster ] || find_redis_node
   ask_redis "$@"
 }
 
 ask_redis() { # as `user` with `password` of redis_cli_as
   env -u REDISCLI_AUTH ${password:+REDISCLI_AUTH="$password"} ${redis_seconds:+timeout "$redis_seconds"} \
-    "$(redis_cli_program)" --no-auth-warning \
+    "$(redis_cli_program)" --no-auth-warning "${redis_tls[@]}" \
     -h "$redis_host" -p "$redis_at" -n "$redis_database" ${user:+--user "$user"} "$@"
 }
 

@@ -6,6 +6,7 @@
 #
 #   orders.sh [BIN]     BIN: folder of the executables (default build/bin; not a test build: fail points cost time)
 #   ORDERS_WITH=event   variable: one more service that runs meanwhile
+#   ORDERS_REDIS=tls    variable: Redis is spoken to by TLS
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -23,6 +24,10 @@ export ORDERSHOP_SOURCE=$root ORDERSHOP_BIN=${1:-$root/build/bin}
 seconds=${ORDERS_SECONDS:-10}
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$root/tests/lib/shop.sh"
+if [ "${ORDERS_REDIS:-}" = tls ]; then
+  # shellcheck source-path=SCRIPTDIR source=../lib/tls_redis.sh
+  . "$root/tests/lib/tls_redis.sh"
+fi
 shop_services=("${shop_owners[@]}" ${ORDERS_WITH:+"$ORDERS_WITH"})
 
 load() { "$ORDERSHOP_BIN/ordershop" load --port-base "$shop_port_base" --disk "$shop_folder" "$@"; }

@@ -1,69 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TLS to Redis: a real server with two ports, one in plain text for the test and one by TLS for what it tests. */
 #include <dlfcn.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "base/clock.h"
+#include "captured_log.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
 #include "private_redis.h"
 #include "redis/redis.h"
 #include "suite.h"
-#include "tls/tls_client.h"
+#include "tls_redis.h"
 
 enum { US_PER_MS = 1000, POLL_US = 2 * US_PER_MS };
 
 static struct private_redis *server;
-static int tls_port;
 
-/* ---- certificates ----------------------------------------------------------------------------------------------- */
-
-static char folder[] = "/tmp/redis_tls.XXXXXX";
-
-/* Runs certificates.sh in a folder below `folder`, or another command there. */
-static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void shell(const char *format, ...) {
-  char command[1024], whole[2048];
-  va_list values;
-  va_start(values, format);
-  vsnprintf(command, sizeof command, format, values);
-  va_end(values);
-  snprintf(whole, sizeof whole,
-           "cd %s && make() { " ORDERSHOP_SOURCE_BUILT
-           "/deploy/tls/certificates.sh \"$@\" "
-           ">/dev/null; } && %s",
-           folder, command);
-  if (system(whole) == 0) return;
-  fprintf(stderr, "redis tls test: this failed: %s\n", whole);
-  exit(2);
-}
-
-static const char *path_of(struct arena *arena, const char *file) {
-  return arena_printf(arena, "%s/%s", folder, file);
-}
-
-/* Who the client is, and whom it trusts: files below `folder`, NULL for none. */
 static struct tls_client *client;
 static struct arena *client_arena;
 
 static struct tls_client *client_of(const char *ca, const char *certificate) {
   client_arena = arena_new();
-  struct tls_texts paths = {0};
-  if (ca) paths.ca = path_of(client_arena, ca);
-  if (certificate) {
-    paths.certificate = arena_printf(client_arena, "%s/%s.crt", folder, certificate);
-    paths.key = arena_printf(client_arena, "%s/%s.key", folder, certificate);
-  }
-  CU_ASSERT_FATAL(status_is_ok(tls_client_open(client_arena, "COUPON_REDIS_", &paths, true, &client)));
+  client = tls_redis_client(client_arena, ca, certificate);
   return client;
 }
 
@@ -78,33 +42,21 @@ static void in_coroutine_with_client(void (*body)(struct context *context)) {
 /* Redis shows another certificate from the next connection on; each of the two settings is refused without its partner.
  */
 static void server_shows(const char *name) {
-  private_redis_command(server, "CONFIG SET tls-cert-file %s/%s.crt tls-key-file %s/%s.key", folder, name, folder,
-                        name);
+  private_redis_command(server, "CONFIG SET tls-cert-file %s/%s.crt tls-key-file %s/%s.key", tls_redis_folder(), name,
+                        tls_redis_folder(), name);
 }
 
 static int start_server(void) {
-  char arguments[1024];
-  if (!mkdtemp(folder)) return 1;
-  shell(
-      "make shop ca && make shop issue redis redis.test && make --life 0 shop issue old && make shop issue client/ada "
-      "&& make other ca && make other issue redis redis.test && make other issue client/eve");
-  tls_port = private_redis_free_ports(1);
-  snprintf(arguments, sizeof arguments,
-           "--tls-port %d --tls-cert-file %s/shop/redis.crt --tls-key-file %s/shop/redis.key --tls-ca-cert-file "
-           "%s/shop/ca.crt --tls-auth-clients no --bind 127.0.0.1 127.0.0.2 --proto-max-bulk-len 64mb",
-           tls_port, folder, folder, folder);
-  server = private_redis_start(&(struct private_redis_options){.arguments = arguments});
+  server = tls_redis_start();
+  tls_redis_shell(
+      "make --life 0 shop issue old && make other ca && make other issue redis redis.test && "
+      "make other issue client/eve");
   return 0;
 }
 
-static int remove_file(const char *path, const struct stat *status, int type, struct FTW *walk) {
-  (void)status, (void)type, (void)walk;
-  return remove(path);
-}
-
 static int stop_server(void) {
-  private_redis_free(server);
-  return nftw(folder, remove_file, 16, FTW_DEPTH | FTW_PHYS);
+  tls_redis_free();
+  return 0;
 }
 
 /* ---- names: this program's getaddrinfo stands before the C library's
@@ -138,7 +90,7 @@ static struct redis *open_at(struct context *context, const char *scheme, const 
 }
 
 static struct redis *open_tls(struct context *context, struct tls_client *tls) {
-  return open_at(context, "rediss", "127.0.0.1", tls_port, tls);
+  return open_at(context, "rediss", "127.0.0.1", tls_redis_port(), tls);
 }
 
 static struct redis *open_ready(struct context *context) {
@@ -166,36 +118,6 @@ static bool generation_becomes(const struct redis *redis, const struct context *
 static struct status ping(struct redis *redis, struct context *context) {
   struct redis_arguments arguments = redis_arguments_of(context->arena, "PING");
   return redis_command(redis, context, &arguments, NULL);
-}
-
-/* ---- the log: standard error goes to a file while a test looks at it ----------------------------------------------
- */
-
-static int stderr_before;
-
-static void capture_log(struct context *context) {
-  int file = open(path_of(context->arena, "log"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  CU_ASSERT_FATAL(file >= 0);
-  stderr_before = dup(STDERR_FILENO);
-  dup2(file, STDERR_FILENO);
-  close(file);
-}
-
-static const char *captured_log(struct context *context) {
-  dup2(stderr_before, STDERR_FILENO);
-  close(stderr_before);
-  FILE *file = fopen(path_of(context->arena, "log"), "r");
-  CU_ASSERT_FATAL(file != NULL);
-  char *text = arena_calloc(context->arena, 1, 64 * 1024);
-  text[fread(text, 1, 64 * 1024 - 1, file)] = '\0';
-  fclose(file);
-  return text;
-}
-
-static int count(const char *text, const char *part) {
-  int found = 0;
-  for (; (text = strstr(text, part)); text++) found++;
-  return found;
 }
 
 /* ---- what goes over the connection ------------------------------------------------------------------------------ */
@@ -305,18 +227,19 @@ static void test_killed(void) {
 
 /* Is refused for `reason`, with one line in the log, until `mend` has run. */
 static void refused_until(struct context *context, struct redis *redis, const char *reason, void (*mend)(void)) {
-  capture_log(context);
+  captured_log_begin();
   bool refused = reason_becomes(redis, context, reason);
   struct status status = ping(redis, context);
   coroutine_sleep(300 * US_PER_MS, context->deadline_us); /* several attempts fail meanwhile, none of them in the log */
   bool ready = redis_is_ready(redis);
   mend();
   bool back = status_is_ok(redis_wait_ready(redis, context->deadline_us));
-  const char *log = captured_log(context);
+  const char *log = captured_log_end(context->arena);
   CU_ASSERT(refused && !ready && back);
   CU_ASSERT(status.code == STATUS_UNAVAILABLE && strstr(status.message, reason) != NULL);
   CU_ASSERT_STRING_EQUAL(status_reason(status), "REDIS_UNREACHABLE");
-  CU_ASSERT(count(log, "redis is away") == 1 && count(log, reason) == 1 && count(log, "redis is back") == 1);
+  CU_ASSERT(captured_log_count(log, "redis is away") == 1 && captured_log_count(log, reason) == 1 &&
+            captured_log_count(log, "redis is back") == 1);
   redis_close(redis);
 }
 
@@ -358,12 +281,12 @@ static void names(struct context *context) {
   static const char *const right[] = {"redis.test", "localhost", "127.0.0.1"}, *const wrong[] = {"other.test",
                                                                                                  "127.0.0.2"};
   for (size_t i = 0; i < SUITE_SIZE(right); i++) {
-    struct redis *redis = open_at(context, "rediss", right[i], tls_port, tls);
+    struct redis *redis = open_at(context, "rediss", right[i], tls_redis_port(), tls);
     CU_ASSERT(status_is_ok(redis_wait_ready(redis, context->deadline_us)));
     redis_close(redis);
   }
   for (size_t i = 0; i < SUITE_SIZE(wrong); i++) {
-    struct redis *redis = open_at(context, "rediss", wrong[i], tls_port, tls);
+    struct redis *redis = open_at(context, "rediss", wrong[i], tls_redis_port(), tls);
     CU_ASSERT(reason_becomes(redis, context, arena_printf(context->arena, "is not for %s", wrong[i])));
     CU_ASSERT(redis_generation(redis) == 0);
     redis_close(redis);
@@ -426,7 +349,7 @@ static void plain_server(struct context *context) {
 }
 
 static void plain_client(struct context *context) {
-  struct redis *redis = open_at(context, "redis", "127.0.0.1", tls_port, NULL);
+  struct redis *redis = open_at(context, "redis", "127.0.0.1", tls_redis_port(), NULL);
   CU_ASSERT(reason_becomes(redis, context, "without a word: does it speak TLS there?"));
   CU_ASSERT(redis_generation(redis) == 0);
   redis_close(redis);
@@ -573,10 +496,10 @@ static bool comes_back(struct redis *redis, const struct context *context) {
 
 /* The server goes over to a certificate of another CA; who has been told of both beforehand doesn't notice. */
 static void exchanged_ca(struct context *context) {
-  shell("cp shop/ca.crt ca.crt");
+  tls_redis_shell("cp shop/ca.crt ca.crt");
   struct redis *redis = open_tls(context, client_of("ca.crt", NULL));
   CU_ASSERT_FATAL(status_is_ok(redis_wait_ready(redis, context->deadline_us)));
-  shell("cat shop/ca.crt other/ca.crt >both.crt && mv both.crt ca.crt");
+  tls_redis_shell("cat shop/ca.crt other/ca.crt >both.crt && mv both.crt ca.crt");
   server_shows("other/redis");
   CU_ASSERT(status_is_ok(ping(redis, context)) && redis_generation(redis) == 1);
   CU_ASSERT(comes_back(redis, context));
@@ -589,36 +512,33 @@ static void test_exchanged_ca(void) {
   in_coroutine_with_client(exchanged_ca);
 }
 
-/* New connections look at the files, so the test makes some until the log tells what became of them. */
-static bool notices(struct context *context, const char *part) {
+/* New connections look at the files, so this makes some until the log, which is added to *log, tells what became of
+ * them. */
+static bool notices(struct context *context, const char **log, const char *part) {
   int64_t end_us = patience_end_us();
-  while (clock_monotonic_us() < end_us) {
+  while (!strstr(*log, part) && clock_monotonic_us() < end_us) {
+    captured_log_begin();
     struct redis *newcomer = open_tls(context, client);
     (void)redis_wait_ready(newcomer, end_us);
     redis_close(newcomer);
     coroutine_sleep(200 * US_PER_MS, end_us);
-    FILE *file = fopen(path_of(context->arena, "log"), "r");
-    char text[4096];
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    if (strstr(text, part)) return true;
+    *log = arena_printf(context->arena, "%s%s", *log, captured_log_end(context->arena));
   }
-  return false;
+  return strstr(*log, part) != NULL;
 }
 
 static void broken_file(struct context *context) {
-  shell("cp shop/ca.crt ca.crt");
+  const char *log = "";
+  tls_redis_shell("cp shop/ca.crt ca.crt");
   struct redis *redis = open_tls(context, client_of("ca.crt", NULL));
   CU_ASSERT_FATAL(status_is_ok(redis_wait_ready(redis, context->deadline_us)));
-  capture_log(context);
-  shell("echo nonsense >ca.crt");
-  bool told = notices(context, "new certificates are unfit");
-  bool back = comes_back(redis, context);
-  shell("cat shop/ca.crt other/ca.crt >ca.crt");
-  bool again = notices(context, "certificates read again");
-  const char *log = captured_log(context);
-  CU_ASSERT(told && back && again);
-  CU_ASSERT(count(log, "new certificates are unfit") == 1 && count(log, "holds no certificate in PEM") == 1);
+  tls_redis_shell("echo nonsense >ca.crt");
+  CU_ASSERT(notices(context, &log, "new certificates are unfit"));
+  CU_ASSERT(comes_back(redis, context));
+  tls_redis_shell("cat shop/ca.crt shop/redis.crt >ca.crt");
+  CU_ASSERT(notices(context, &log, "certificates read again"));
+  CU_ASSERT(captured_log_count(log, "new certificates are unfit") == 1);
+  CU_ASSERT(captured_log_count(log, "holds no certificate in PEM") == 1);
   redis_close(redis);
 }
 

@@ -31,6 +31,7 @@ mapfile -t shop_shipped < <(printf '%s\n' "${shop_services[@]}" | sed '/^event$/
 shop_slowness=${ORDERSHOP_TEST_SLOWNESS:-1}
 shop_folder=$(mktemp -d)
 shop_passed=0 shop_failed=0 shop_failures=()
+shop_redis_scheme=redis shop_redis_cli=() shop_redis_arguments=() # as whoever sources this after wants them (tls_redis.sh)
 shop_at_end=() # functions of the test's own that end what it has started; called however the test ends
 declare -A shop_pid=()
 readonly shop_sanitizer_report='ERROR: [A-Za-z]*Sanitizer\|runtime error:'
@@ -161,7 +162,7 @@ await_end() { # await_end NAME SECONDS
 # --- Redis ---
 
 # Asks the shop's Redis.
-redis() { redis-cli -h 127.0.0.1 -p "$(port_of redis)" "$@"; }
+redis() { redis-cli "${shop_redis_cli[@]}" -h 127.0.0.1 -p "$(port_of redis)" "$@"; }
 
 redis_answers() { [ "$(redis ping 2>/dev/null </dev/null)" = PONG ]; }
 
@@ -173,11 +174,13 @@ make_users() {
 
 # redis_start ARGUMENT...: more settings for redis-server, e.g. --cluster-enabled yes
 redis_start() {
+  local listen=(--port "$(port_of redis)")
+  [ "$shop_redis_scheme" = redis ] || listen=(--port 0 --tls-port "$(port_of redis)")
   mkdir -p "$shop_folder/redis"
   make_users
   "$ORDERSHOP_SOURCE/deploy/redis/mend_log.sh" "$shop_folder/redis"
   launch redis redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
-    --port "$(port_of redis)" --dir "$shop_folder/redis" --aclfile "$shop_folder/users/users.acl" "$@"
+    "${listen[@]}" --dir "$shop_folder/redis" --aclfile "$shop_folder/users/users.acl" "${shop_redis_arguments[@]}" "$@"
   wait_until 60 redis_answers || fail "redis does not answer"
 }
 
@@ -198,7 +201,7 @@ service_start() {
   local name=$1
   shift
   launch "$name" env -u ORDERSHOP_SOURCE -u ORDERSHOP_BIN -u ORDERSHOP_REQUIRE_TOOLS \
-    ORDERSHOP_LISTEN="$(address_of "$name")" ORDERSHOP_REDIS_URL="redis://$name@127.0.0.1:$(port_of redis)/0" \
+    ORDERSHOP_LISTEN="$(address_of "$name")" ORDERSHOP_REDIS_URL="$shop_redis_scheme://$name@127.0.0.1:$(port_of redis)/0" \
     ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/users/$name.password" \
     ORDERSHOP_MAIL_FOLDER="$shop_folder/mail" ORDERSHOP_EVENT_FOLDER="$shop_folder/event" FAIL_POINT_DIR="$shop_folder/fail_points/$name" \
     "$@" "$ORDERSHOP_BIN/ordershop-$name"
