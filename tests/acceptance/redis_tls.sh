@@ -31,15 +31,15 @@ refuses() { # refuses PATTERN VARIABLE=VALUE...
     ORDERSHOP_LISTEN="$(address_of customer)" "$@" timeout 60 "$ORDERSHOP_BIN/ordershop-customer"
 }
 
-echo nonsense >"$redis_tls/nonsense.crt"
+echo nonsense >"$shop_folder/nonsense.crt"
 expect "a CA file with a URL in plain text is refused" refuses \
   'ORDERSHOP_REDIS_TLS_CA_FILE: is of no use with ORDERSHOP_REDIS_URL in plain text' ORDERSHOP_REDIS_URL=redis://localhost
 expect "a certificate without its key, too" refuses \
   'ORDERSHOP_REDIS_TLS_KEY_FILE: is not set, but needed with ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE' ORDERSHOP_REDIS_TLS_KEY_FILE=
 expect "a CA file that holds none, too" refuses \
-  "ORDERSHOP_REDIS_TLS_CA_FILE: $redis_tls/nonsense.crt: holds no certificate in PEM" ORDERSHOP_REDIS_TLS_CA_FILE="$redis_tls/nonsense.crt"
+  "ORDERSHOP_REDIS_TLS_CA_FILE: $shop_folder/nonsense.crt: holds no certificate in PEM" ORDERSHOP_REDIS_TLS_CA_FILE="$shop_folder/nonsense.crt"
 expect "a CA file that is not there, too" refuses \
-  "ORDERSHOP_REDIS_TLS_CA_FILE: $redis_tls/none.crt: can't be read" ORDERSHOP_REDIS_TLS_CA_FILE="$redis_tls/none.crt"
+  "ORDERSHOP_REDIS_TLS_CA_FILE: $shop_folder/none.crt: can't be read" ORDERSHOP_REDIS_TLS_CA_FILE="$shop_folder/none.crt"
 
 # --- The whole shop ---
 
@@ -69,10 +69,12 @@ redis_shows() { # redis_shows NAME: from the next connection on; all make a new 
 creates() { client customer create --name Ada --email ada@example.com; }
 all_serve_and_create() { serve "${shop_services[@]}" && creates; }
 
+# The three steps of docs/certificates.md; Redis is told to read its files.
 goes_over_to_another_ca() {
   local pids=${shop_pid[*]}
   redis_certificates next-ca
   hand_out_ca
+  redis_shows redis && wait_until 60 all_serve_and_create || return
   redis_certificates renew redis client/ada
   redis_shows redis && wait_until 60 all_serve_and_create || return
   redis_certificates drop-old-ca
@@ -82,7 +84,11 @@ goes_over_to_another_ca() {
 
 expect "the CA is exchanged while services run" goes_over_to_another_ca
 
-status_says() { client status 2>&1 | grep -q -- "$1"; }
+status_says() { # status_says TEXT
+  local output
+  output=$(client status 2>&1) || true
+  [[ $output == *"$1"* ]]
+}
 times_logged() { [ "$(grep -c -- "$2" "$(log_of "$1")")" -eq "$3" ]; }
 
 redis_certificates --life 0 issue expired
@@ -104,7 +110,7 @@ on_this_shop() { # on_this_shop SCRIPT ARGUMENT...
     ORDERSHOP_REDIS_URL="$url" "$scripts/$1" "${@:2}"
 }
 expect "redis-cli.sh asks by TLS" ends_with 0 '^PONG$' on_this_shop redis-cli.sh PING
-expect "and says what is wrong" ends_with 1 . env ORDERSHOP_REDIS_TLS_CA_FILE="$redis_tls/nonsense.crt" \
+expect "and says what is wrong" ends_with 1 . env ORDERSHOP_REDIS_TLS_CA_FILE="$shop_folder/nonsense.crt" \
   ORDERSHOP_HOME="$shop_folder/home" ORDERSHOP_REDIS_URL="$url" "$scripts/redis-cli.sh" PING
 
 shop_done
