@@ -92,10 +92,13 @@ status_says() { # status_says TEXT
 times_logged() { [ "$(grep -c -- "$2" "$(log_of "$1")")" -eq "$3" ]; }
 
 redis_certificates --life 0 issue expired
+fails_to_create() {
+  ends_with 3 'certificate has expired' "$ORDERSHOP_BIN/ordershop" --timeout 5 customer create --name Eve \
+    --email eve@example.com
+}
 tells_of_an_expired_certificate() {
   redis_shows expired && wait_until 60 status_says 'its certificate has expired: it needs a new one' &&
-    ends_with 3 'certificate has expired' "$ORDERSHOP_BIN/ordershop" --timeout 5 customer create --name Eve \
-      --email eve@example.com && times_logged customer 'certificate has expired' 1
+    wait_until 60 fails_to_create && times_logged customer 'certificate has expired' 1
 }
 is_mended() { redis_shows redis && wait_until 60 all_serve_and_create; }
 

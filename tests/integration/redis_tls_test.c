@@ -272,8 +272,26 @@ static void expired(struct context *context) {
   refused_until(context, open_tls(context, client_of("shop/ca.crt", NULL)), "its certificate has expired", show_ours);
 }
 
+/* The connection is lost for another reason first; which one keeps it away is told as well. */
+static void expired_meanwhile(struct context *context) {
+  struct redis *redis = open_ready(context);
+  captured_log_begin();
+  server_shows("shop/old");
+  private_redis_command(server, "CLIENT KILL TYPE normal");
+  bool refused = reason_becomes(redis, context, "its certificate has expired");
+  coroutine_sleep(300 * US_PER_MS, context->deadline_us); /* several attempts fail meanwhile */
+  show_ours();
+  bool back = status_is_ok(redis_wait_ready(redis, context->deadline_us));
+  const char *log = captured_log_end(context->arena);
+  CU_ASSERT(refused && back);
+  CU_ASSERT(captured_log_count(log, "redis is away") == 1 && captured_log_count(log, "redis is still away") == 1);
+  CU_ASSERT(captured_log_count(log, "certificate has expired") == 1 && captured_log_count(log, "redis is back") == 1);
+  redis_close(redis);
+}
+
 static void test_expired(void) {
   in_coroutine_with_client(expired);
+  in_coroutine_with_client(expired_meanwhile);
 }
 
 static void names(struct context *context) {

@@ -33,21 +33,24 @@ static const char *place_of(const struct redis_connection *connection, struct ar
   return redis_url_places(&connection->url, arena);
 }
 
-/* Logs once per outage, whatever the number of attempts. */
+/* Logs once per outage, whatever the number of attempts; and once more if TLS fails in a later one, which does not pass
+ * by itself. */
 static void log_away(struct redis_connection *connection) {
-  if (connection->away) return;
+  if (connection->away && (!connection->tls_fails || connection->told_tls_failure)) return;
   struct arena *arena = arena_new();
+  const char *message = connection->away ? "redis is still away" : "redis is away";
+  if (!connection->away) connection->away_since_us = clock_monotonic_us();
   connection->away = true;
-  connection->away_since_us = clock_monotonic_us();
-  log_event(connection->quiet ? LOG_DEBUG : LOG_WARN, "redis is away", "address", place_of(connection, arena),
-            "purpose", connection->purpose, "reason", connection->reason, NULL);
+  connection->told_tls_failure = connection->tls_fails;
+  log_event(connection->quiet ? LOG_DEBUG : LOG_WARN, message, "address", place_of(connection, arena), "purpose",
+            connection->purpose, "reason", connection->reason, NULL);
   arena_free(arena);
 }
 
 static void log_back(struct redis_connection *connection) {
   if (!connection->away) return;
   struct arena *arena = arena_new();
-  connection->away = false;
+  connection->away = connection->told_tls_failure = false;
   int64_t away_ms = (clock_monotonic_us() - connection->away_since_us) / 1000;
   log_event(connection->quiet ? LOG_DEBUG : LOG_INFO, "redis is back", "address", place_of(connection, arena),
             "purpose", connection->purpose, "away_ms", log_number(away_ms), NULL);
@@ -124,6 +127,7 @@ static void lose(struct redis_connection *connection) {
 static void on_closed(void *owner, const char *reason) {
   struct redis_connection *connection = owner;
   enum redis_connection_state state = connection->state;
+  connection->tls_fails = *redis_socket_tls_failure(connection->socket);
   connection->socket = NULL;
   if (state == REDIS_CONNECTION_STOPPED) return;
 

@@ -69,6 +69,8 @@ struct redis_connection {
   bool timer_closed;
   bool quiet;            /* its coming and going is logged for debugging only */
   bool away;             /* and the log has said so */
+  bool tls_fails;        /* the last attempt ended by it */
+  bool told_tls_failure; /* the log has said so in this outage */
   int64_t away_since_us; /* for the log */
   int64_t ready_since_us;
   int64_t backoff_ms;

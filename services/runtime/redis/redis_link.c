@@ -280,6 +280,10 @@ const char *redis_link_delay(const struct redis_link *link) {
   return "the server took too long to answer the TLS handshake: does it speak TLS there?";
 }
 
+const char *redis_link_tls_failure(const struct redis_link *link) {
+  return link->tls ? tls_session_failure(link->tls) : "";
+}
+
 int64_t redis_link_last_read_us(const struct redis_link *link) {
   return link->last_read_us;
 }

@@ -40,5 +40,8 @@ void redis_link_flush(struct redis_link *link);
 /* Returns what a link is waiting for, or would be if nothing came: "the server takes too long to ...". */
 const char *redis_link_delay(const struct redis_link *link);
 
+/* Returns what was wrong with TLS, as tls_session_failure; "" if nothing was, or in plain text. */
+const char *redis_link_tls_failure(const struct redis_link *link);
+
 /* Returns when the last bytes came (clock_monotonic_us); 0 if there is none yet. */
 int64_t redis_link_last_read_us(const struct redis_link *link);

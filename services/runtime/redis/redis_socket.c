@@ -159,6 +159,10 @@ const char *redis_socket_delay(const struct redis_socket *socket) {
   return redis_link_delay(socket->link);
 }
 
+const char *redis_socket_tls_failure(const struct redis_socket *socket) {
+  return redis_link_tls_failure(socket->link);
+}
+
 int64_t redis_socket_last_read_us(const struct redis_socket *socket) {
   return redis_link_last_read_us(socket->link);
 }

@@ -42,8 +42,9 @@ void redis_socket_close(struct redis_socket *socket);
 /* Returns why the server, or the network, ended it; "" if it is open, or was closed. */
 const char *redis_socket_reason(const struct redis_socket *socket);
 
-/* See redis_link.h. */
+/* See redis_link.h. Both may be asked within `closed`, too. */
 const char *redis_socket_delay(const struct redis_socket *socket);
+const char *redis_socket_tls_failure(const struct redis_socket *socket);
 
 /* Returns when the last bytes came (clock_monotonic_us); 0 if there is none yet. */
 int64_t redis_socket_last_read_us(const struct redis_socket *socket);
