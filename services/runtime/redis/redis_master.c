@@ -112,17 +112,29 @@ static const char *reasons(const struct redis_inquiry *inquiry, struct arena *ar
   return text;
 }
 
+static size_t count_told(const struct redis_inquiry *inquiry) {
+  size_t told = 0;
+  for (size_t i = 0; i < inquiry->count; i++) told += has_told(&inquiry->asked[i]);
+  return told;
+}
+
+/* Whoever is cut off with the master before would lead us back to it; sentinels that were set up anew are many. */
+static bool lags_behind(const struct redis_inquiry *inquiry, const struct asked *best) {
+  const struct redis_master_known *known = inquiry->question.known;
+  if (!known->told_us || testimony_of(best)->epoch >= known->epoch) return false;
+  bool is_recent = clock_monotonic_us() - known->told_us <= DISBELIEF_US;
+  return is_recent || 2 * count_told(inquiry) <= inquiry->count;
+}
+
 /* Returns why the newest testimony is not believed; NULL if it is. */
 static const char *objection(const struct redis_inquiry *inquiry, const struct asked *best, struct arena *arena) {
-  const struct redis_master_known *known = inquiry->question.known;
   if (!best) return reasons(inquiry, arena);
   const struct asked *other = one_who_disagrees(inquiry, best);
   if (other) {
     return arena_printf(arena, "the %ss disagree about the master: %s names %s, %s names %s", kind_of_witness(inquiry),
                         place_of(best, arena), master_of(best, arena), place_of(other, arena), master_of(other, arena));
   }
-  bool is_older = known->told_us && testimony_of(best)->epoch < known->epoch;
-  if (!is_older || clock_monotonic_us() - known->told_us > DISBELIEF_US) return NULL;
+  if (!lags_behind(inquiry, best)) return NULL;
   return arena_printf(arena, "%s %s has not heard of the last change of the master yet", kind_of_witness(inquiry),
                       place_of(best, arena));
 }
@@ -179,15 +191,12 @@ static void on_limit(uv_timer_t *limit) {
 
 /* The one that made the failover may be the last to answer, so that the others have a moment. */
 static void decide_if_enough_is_known(struct redis_inquiry *inquiry) {
-  size_t told = 0, done = 0;
+  size_t done = 0;
   if (inquiry->decided) return;
-  for (size_t i = 0; i < inquiry->count; i++) {
-    done += inquiry->asked[i].done;
-    told += has_told(&inquiry->asked[i]);
-  }
+  for (size_t i = 0; i < inquiry->count; i++) done += inquiry->asked[i].done;
   if (done == inquiry->count) {
     decide(inquiry);
-  } else if (2 * told > inquiry->count && !inquiry->enough) {
+  } else if (2 * count_told(inquiry) > inquiry->count && !inquiry->enough) {
     inquiry->enough = true;
     uv_timer_start(&inquiry->limit, on_limit, OTHERS_MS, 0);
   }
