@@ -146,21 +146,25 @@ static void test_sizes(void) {
   in_coroutine_with_client(set_and_get);
 }
 
-/* More than the socket takes at once, in commands of all sizes, while answers as big come back. */
+/* More than the socket takes at once, in commands of all sizes. Their answers are small: Redis itself may close a TLS
+ * connection on which many big answers wait (docs/certificates.md, "Redis"). */
 static void many_at_once(struct context *context) {
   enum { COMMANDS = 2000, MOST = 20 * 1000 };
   struct redis *redis = open_ready(context);
   static char bytes[MOST];
   static struct redis_pending *pending[COMMANDS];
+  int64_t length = 0;
+  private_redis_command(server, "DEL value");
   for (int i = 0; i < COMMANDS; i++) {
-    struct redis_arguments echo = redis_arguments_of(context->arena, "ECHO");
-    redis_add_bytes(&echo, bytes, (size_t)(i * 7919 % MOST));
-    pending[i] = redis_send(redis, context, &echo);
+    struct redis_arguments append = redis_command_of(context->arena, "APPEND", "value", NULL);
+    redis_add_bytes(&append, bytes, (size_t)(i * 7919 % MOST));
+    pending[i] = redis_send(redis, context, &append);
   }
   for (int i = 0; i < COMMANDS; i++) {
     const struct redis_reply *reply = NULL;
+    length += i * 7919 % MOST;
     CU_ASSERT_FATAL(status_is_ok(redis_receive(pending[i], &reply)));
-    CU_ASSERT(reply->size == (size_t)(i * 7919 % MOST));
+    CU_ASSERT(redis_reply_number(reply, -1) == length);
   }
   CU_ASSERT(redis_generation(redis) == 1);
   redis_close(redis);
