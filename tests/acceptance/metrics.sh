@@ -40,6 +40,18 @@ is() { # is SERVICE SERIES VALUE
 
 of_method() { echo "{grpc_type=\"unary\",grpc_service=\"ordershop.v1.CustomerService\",grpc_method=\"$1\"${2:+,grpc_code=\"$2\"}}"; }
 
+# The lease as a replica elsewhere would have it, which does nothing.
+somebody_else_leads_crm() {
+  service_stop crm
+  redis set crm_lease "somebody-else 0" px 600000
+  service_start crm ORDERSHOP_METRICS_LISTEN="$(metrics_address crm)"
+  wait_for_serving crm
+}
+
+lag_is_that_of_status() {
+  [ "$(client status crm --json | sed -n 's/.*"lagEntries": *"\{0,1\}\([0-9]*\).*/\1/p')" = "$(value crm ordershop_consumer_lag_entries)" ]
+}
+
 series_count() { fetch "$1" | grep -vc '^#'; }
 
 # --- Checks ---
@@ -141,6 +153,20 @@ unknown='{grpc_type="unary",grpc_service="unknown",grpc_method="unknown",grpc_co
 expect "calls of methods that don't exist are counted as one" wait_until 30 is customer "grpc_server_handled_total$unknown" 5
 expect "they make no series" test "$(series_count customer)" = "$before"
 
+expect "a service that handles its events says so" wait_until 60 is crm ordershop_consumer_leader 1
+expect "and that it is not behind" wait_until 60 is crm ordershop_consumer_lag_entries 0
+expect "and that there are no dead letters" is crm ordershop_dead_letter_events 0
+expect "a service that is ready says so" is customer ordershop_ready 1
+expect "one without a consumer has no lag" is customer ordershop_consumer_lag_entries ''
+somebody_else_leads_crm
+for name in Barbara Edsger; do client customer create --name $name --email $name@example.com --quiet >/dev/null; done
+expect "while no consumer works, the lag rises" wait_until 60 is crm ordershop_consumer_lag_entries 2
+expect "it is that of the status" lag_is_that_of_status
+expect "a replica that stands by says so" is crm ordershop_consumer_leader 0
+redis del crm_lease >/dev/null
+expect "when one works again, there is no lag" wait_until 60 is crm ordershop_consumer_lag_entries 0
+expect "in seconds, too" wait_until 60 is crm ordershop_consumer_lag_seconds 0
+
 expect "other paths are not found" answers_with 404 customer /
 expect "nor those that begin alike" answers_with 404 customer /metrics/
 expect "a query changes nothing" answers_with 200 customer '/metrics?name=up'
@@ -150,6 +176,12 @@ expect "HEAD is answered" answers_with 200 customer /metrics --head
 rude_clients_come
 expect "rude clients keep nobody from calling" one_customer_is_read
 expect "nor from reading metrics" answers_with 200 customer
+
+redis_kill
+expect "without Redis the service is not ready, which it says" wait_until 60 is crm ordershop_ready 0
+expect "how far it is behind is not known" wait_until 60 is crm ordershop_consumer_lag_entries NaN
+redis_start
+expect "with it, it is" wait_until 60 is crm ordershop_ready 1
 
 kill -TERM "${shop_pid[gateway]}"
 await_end gateway 60

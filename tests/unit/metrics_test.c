@@ -45,6 +45,15 @@ static void shared_name_has_no_brand(void) {
   CU_ASSERT_TRUE(tells("\nprocess_things -7\n"));
 }
 
+static void unknown_gauge_is_no_number(void) {
+  static const struct metric lag = {.name = "lag_seconds", .help = "Lag.", .kind = METRIC_GAUGE, .unit = 1e-6};
+  int64_t *value = metric_gauge(&lag, NULL);
+  *value = METRIC_UNKNOWN;
+  CU_ASSERT_TRUE(tells("\ncoupon_lag_seconds NaN\n"));
+  *value = 1500000;
+  CU_ASSERT_TRUE(tells("\ncoupon_lag_seconds 1.5\n"));
+}
+
 static void same_labels_give_the_same_value(void) {
   static const struct metric sold = {
       .name = "sold_total", .help = "Sold.", .kind = METRIC_COUNTER, .labels = {"shop", "kind"}};
@@ -157,6 +166,7 @@ int main(int argc, char **argv) {
       {"a counter is told under the brand's name, with help and type", counter_is_told_with_help_and_type},
       {"a counter is told exactly, however large", counter_tells_more_than_a_double_could},
       {"a shared name has no brand before it", shared_name_has_no_brand},
+      {"a gauge that is not known is told as no number", unknown_gauge_is_no_number},
       {"the same labels give the same value", same_labels_give_the_same_value},
       {"the values of the last label are an array", last_label_has_an_array},
       {"values of labels are escaped, and copied", label_values_are_escaped_and_copied},

@@ -235,7 +235,9 @@ static void add_value(struct text *text, const struct metric *metric, const char
   }
   add_name(text, metric, brand, "");
   add_labels(text, metric, series, NULL);
-  if (metric->kind == METRIC_GAUGE) {
+  if (metric->kind == METRIC_GAUGE && *(const int64_t *)series->value == METRIC_UNKNOWN) {
+    add(text, "NaN\n");
+  } else if (metric->kind == METRIC_GAUGE) {
     add_number(text, metric, (double)*(const int64_t *)series->value);
   } else if (metric->unit > 0) {
     add_number(text, metric, (double)*(const uint64_t *)series->value);

@@ -45,6 +45,9 @@ struct metric {
 #define METRIC_SECONDS_BOUNDS \
   { 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000 }
 
+/* Of a gauge whose value is not known: told as NaN. */
+#define METRIC_UNKNOWN INT64_MIN
+
 struct metric_histogram {
   const int64_t *bounds; /* the metric's */
   uint64_t sum;

@@ -49,6 +49,7 @@ struct life {
   size_t rpc_service_count;
   const char *names[SERVICE_CONTRACTS + 1]; /* of the definition's; ends with NULL */
   struct health *health;
+  void *status; /* of service_status.h */
   struct rpc_server *server;
   struct rpc_server *health_server;      /* NULL if there is none */
   struct metrics_server *metrics_server; /* likewise */
@@ -142,6 +143,7 @@ static struct status list_services(struct life *life) {
   life->rpc_services[life->rpc_service_count++] = health_service(life->health);
   life->rpc_services[life->rpc_service_count++] =
       service_status_service(service->arena, service, version_of(service->definition), life->health);
+  life->status = life->rpc_services[life->rpc_service_count - 1].user;
   if (definition->subscriptions.count > 0) {
     life->rpc_services[life->rpc_service_count++] = dead_letter_service(service);
   }
@@ -236,7 +238,9 @@ static struct status open_metrics_server(struct life *life) {
                                                  .brand = definition->brand->name,
                                                  .program = program_name(arena, definition),
                                                  .version = version_of(definition),
-                                                 .connections = life->metrics_connections};
+                                                 .connections = life->metrics_connections,
+                                                 .prepare = service_status_measure,
+                                                 .argument = life->status};
   struct status status = metrics_server_open(life->service.loop, arena, &options, &life->metrics_server);
   return named(life, "METRICS_LISTEN", status);
 }

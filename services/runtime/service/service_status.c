@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "base/timestamp.h"
 #include "consumer/consumer_backlog.h"
 #include "loop/coroutine.h"
@@ -18,8 +19,35 @@ enum {
   READ_US = 1000 * 1000, /* Redis' time to answer */
 };
 
+static const struct metric is_ready = {
+    .name = "ready", .help = "Whether the service is ready for calls: 1, or 0.", .kind = METRIC_GAUGE};
+static const struct metric is_leader = {.name = "consumer_leader",
+                                        .help = "Whether this replica handles the service's events: 1, or 0.",
+                                        .kind = METRIC_GAUGE};
+static const struct metric position = {
+    .name = "consumer_position_seconds",
+    .help = "Log time, in seconds since 1970, up to which the service has applied all events.",
+    .kind = METRIC_GAUGE,
+    .unit = 1e-6};
+static const struct metric lag_entries = {
+    .name = "consumer_lag_entries", .help = "Events that the service has not applied yet.", .kind = METRIC_GAUGE};
+static const struct metric lag_time = {.name = "consumer_lag_seconds",
+                                       .help = "Log time from what the service has applied to the latest event.",
+                                       .kind = METRIC_GAUGE,
+                                       .unit = 1e-6};
+static const struct metric held_keys = {
+    .name = "dead_letter_keys", .help = "Keys that are held because of dead letters.", .kind = METRIC_GAUGE};
+static const struct metric held_events = {
+    .name = "dead_letter_events", .help = "Dead letters, and events that wait behind them.", .kind = METRIC_GAUGE};
+
+/* The values of these; all but `ready` are NULL where there is no consumer. */
+struct gauges {
+  int64_t *ready, *leader, *position, *lag_entries, *lag_time, *held_keys, *held_events;
+};
+
 struct service_status {
   struct service *service;
+  struct gauges gauges;
   const struct health *health;
   const char *instance;
   const char *version;
@@ -136,6 +164,39 @@ static coroutine_fn struct status get_service_status(struct rpc_call *call, cons
   return status_ok();
 }
 
+static struct gauges gauges_of(const struct service *service) {
+  struct gauges gauges = {.ready = metric_gauge(&is_ready, NULL)};
+  if (service->definition->subscriptions.count == 0) return gauges;
+  gauges.leader = metric_gauge(&is_leader, NULL);
+  gauges.position = metric_gauge(&position, NULL);
+  gauges.lag_entries = metric_gauge(&lag_entries, NULL);
+  gauges.lag_time = metric_gauge(&lag_time, NULL);
+  gauges.held_keys = metric_gauge(&held_keys, NULL);
+  gauges.held_events = metric_gauge(&held_events, NULL);
+  return gauges;
+}
+
+static int64_t known(int64_t value) {
+  return value < 0 ? METRIC_UNKNOWN : value;
+}
+
+coroutine_fn void service_status_measure(void *status) {
+  struct service_status *self = status;
+  const struct gauges *gauges = &self->gauges;
+  const struct consumer *consumer = self->service->consumer;
+  if (consumer) {
+    refresh_backlog(self, clock_monotonic_us() + READ_US);
+    const struct consumer_backlog *backlog = &self->backlog;
+    *gauges->leader = consumer_state(consumer) == CONSUMER_ACTIVE;
+    *gauges->position = backlog->position > 0 ? backlog->position : METRIC_UNKNOWN;
+    *gauges->lag_entries = known(backlog->lag_entries);
+    *gauges->lag_time = known(backlog->lag_us);
+    *gauges->held_keys = known(backlog->parked_keys);
+    *gauges->held_events = known(backlog->parked_events);
+  }
+  *gauges->ready = health_is_ready(self->health);
+}
+
 static const struct rpc_method methods[] = {{.name = "GetServiceStatus", .handler = get_service_status}};
 
 struct rpc_service service_status_service(struct arena *arena, struct service *service, const char *version,
@@ -146,6 +207,7 @@ struct rpc_service service_status_service(struct arena *arena, struct service *s
   self->version = version;
   self->instance = instance_name(arena);
   self->start_us = clock_wall_us();
+  self->gauges = gauges_of(service);
   return (struct rpc_service){
       .descriptor = &ordershop__v1__status_service__descriptor, .methods = ROWS(methods), .user = self, .exempt = true};
 }
