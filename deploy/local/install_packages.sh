@@ -64,7 +64,11 @@ if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod 755 "$policy"
 fi
-redis_before=$(dpkg-query -W -f '${db:Status-Status}' redis-server 2>/dev/null || true)
+# Programs that Debian starts at boot, of what may be installed here.
+absent=()
+for package in redis-server prometheus; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || absent+=("$package")
+done
 
 has_lists || update_lists
 # Old lists name versions that the mirror no longer has.
@@ -77,8 +81,8 @@ if ! install "$@"; then
   fi
 fi
 
-redis_now=$(dpkg-query -W -f '${db:Status-Status}' redis-server 2>/dev/null || true)
-if [ "$redis_before" != installed ] && [ "$redis_now" = installed ]; then
-  update-rc.d redis-server disable >/dev/null 2>&1 || true
-  ! command -v systemctl >/dev/null || systemctl disable redis-server.service >/dev/null 2>&1 || true
-fi
+for package in "${absent[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || continue
+  update-rc.d "$package" disable >/dev/null 2>&1 || true
+  ! command -v systemctl >/dev/null || systemctl disable "$package.service" >/dev/null 2>&1 || true
+done
