@@ -26,9 +26,11 @@
 #include "mail_index.h"
 #include "mail_record.h"
 #include "mail_retry.h"
+#include "mail_taken.h"
 #include "service/service.h"
 #include "shop_reasons.h"
 #include "store/known_log.h"
+#include "store/replica_barrier.h"
 
 enum { RUN_MAILS = 64 }; /* the record of so many still travels with the commands of others (store/commit.c) */
 static const size_t RUN_BYTES = 1 << 20;
@@ -42,12 +44,15 @@ static struct tried {
   int64_t until; /* log time */
 } tried;
 
+static struct mail_taken taken;
+
 /* Some mails on their way. */
 struct run {
   struct event_store *store;
   struct mail_delivery *delivery;
   struct arena *arena;
   const char *epoch;
+  uint64_t redis_era;                /* of the server that it was read from */
   const struct dead_letter *retried; /* what the one event is that asks for delivery; NULL if they come from the log */
   size_t count;
   const char **ids;
@@ -60,12 +65,13 @@ struct run {
   size_t parcel_count;
 };
 
-static struct run run_of(const struct service *service, const char *epoch, size_t room) {
+static struct run run_of(const struct service *service, const char *epoch, uint64_t redis_era, size_t room) {
   struct arena *arena = arena_new();
   return (struct run){.store = service->store,
                       .delivery = service->user,
                       .arena = arena,
                       .epoch = epoch,
+                      .redis_era = redis_era,
                       .ids = arena_calloc(arena, room, sizeof(char *)),
                       .causes = arena_calloc(arena, room, sizeof(char *)),
                       .entries = arena_calloc(arena, room, sizeof(char *)),
@@ -80,14 +86,25 @@ static struct context context_of(const struct run *run) {
   return (struct context){.arena = run->arena, .deadline_us = clock_monotonic_us() + CALL_US};
 }
 
-/* Makes parcels of the mails that are still to be delivered. */
-static void pack_parcels(struct run *run) {
-  for (size_t i = 0; i < run->count; i++) {
-    const Ordershop__V1__Mail *mail = run->mails[i];
-    if (!mail || mail->status != ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING) continue;
-    run->places[run->parcel_count] = i;
-    run->parcels[run->parcel_count++].mail = mail;
+static void pack(struct run *run, size_t place, enum mail_outcome outcome) {
+  run->places[run->parcel_count] = place;
+  run->parcels[run->parcel_count++] = (struct mail_parcel){.mail = run->mails[place], .outcome = outcome};
+}
+
+/* Makes parcels of the mails that are still to be recorded as delivered: first of those that were taken before, whose
+ * record is gone, then of those that are to be delivered. Returns how many the first are. */
+static size_t pack_parcels(struct run *run) {
+  size_t taken_count = 0;
+  for (int delivers = 0; delivers <= 1; delivers++) {
+    for (size_t i = 0; i < run->count; i++) {
+      const Ordershop__V1__Mail *mail = run->mails[i];
+      if (!mail || mail->status != ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING) continue;
+      bool is_taken = mail_taken_has(&taken, mail->id);
+      if (is_taken != delivers) pack(run, i, is_taken ? MAIL_TAKEN : MAIL_NOT_TRIED);
+    }
+    if (!delivers) taken_count = run->parcel_count;
   }
+  return taken_count;
 }
 
 static coroutine_fn struct status load(struct run *run) {
@@ -95,15 +112,31 @@ static coroutine_fn struct status load(struct run *run) {
   return entity_load_many(run->store, &context, &mail_type, run->ids, run->count, run->mails);
 }
 
+/* A mail that went out can't be taken back: so its record must be where a failover leaves it. */
+static coroutine_fn struct status await_replicas(const struct run *run) {
+  struct context context = context_of(run);
+  context.redis_era = run->redis_era;
+  return replica_barrier_pass(run->store->barrier, &context);
+}
+
+static void note_taken(const struct run *run) {
+  for (size_t i = 0; i < run->parcel_count; i++) {
+    if (run->parcels[i].outcome == MAIL_TAKEN) mail_taken_note(&taken, run->parcels[i].mail->id);
+  }
+}
+
 static coroutine_fn struct status deliver(struct run *run) {
-  pack_parcels(run);
-  if (run->parcel_count == 0) return status_ok();
+  size_t taken_count = pack_parcels(run);
+  if (run->parcel_count == taken_count) return status_ok();
+  struct status status = await_replicas(run);
+  if (!status_is_ok(status)) return status;
   struct context context = {.arena = run->arena, .deadline_us = DEADLINE_NEVER};
-  struct status status = mail_deliver(run->delivery, &context, run->parcels, run->parcel_count);
+  status = mail_deliver(run->delivery, &context, run->parcels + taken_count, run->parcel_count - taken_count);
   if (fail_point("mail.after_delivery")) {
     for (size_t i = 0; i < run->parcel_count; i++) run->parcels[i].outcome = MAIL_NOT_TRIED;
     return status_error(run->arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point mail.after_delivery");
   }
+  note_taken(run);
   return status;
 }
 
@@ -298,8 +331,10 @@ static coroutine_fn struct status deliver_created(struct work *work, const struc
   struct recording recordings[2] = {0}, *before = &recordings[0], *recording = &recordings[1];
   struct status status = status_ok();
   for (size_t done = 0; status_is_ok(status) && done < count;) {
-    *recording = (struct recording){
-        .run = run_of(work_user(work), work_epoch(work), RUN_MAILS), .events = events + done, .status = status_ok()};
+    *recording =
+        (struct recording){.run = run_of(work_user(work), work_epoch(work), work_context(work)->redis_era, RUN_MAILS),
+                           .events = events + done,
+                           .status = status_ok()};
     recording->run.count = run_size(events + done, count - done);
     recording->run.retried = work_retried(work);
     done += recording->run.count;
@@ -361,7 +396,7 @@ coroutine_fn struct status mail_housekeep(void *service, struct context *context
                                           bool *ret_tick) {
   (void)position, (void)ret_tick;
   static struct mail_index index; /* there is one service in a process */
-  struct run run = run_of(service, epoch, RUN_MAILS);
+  struct run run = run_of(service, epoch, context->redis_era, RUN_MAILS);
   struct status status = load_due(&run);
   if (status_is_ok(status) && run.count > 0) {
     note_tried(event_store_now(run.store)); /* they may be an earlier leader's, which had not come to their events */

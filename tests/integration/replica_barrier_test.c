@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/uuid.h"
+#include "forwarder.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
@@ -13,6 +15,7 @@
 #include "private_store.h"
 #include "shop_brand.h"
 #include "store/event_store.h"
+#include "store/known_log.h"
 #include "store/rights.h"
 #include "store/transaction.h"
 #include "suite.h"
@@ -355,6 +358,106 @@ static void what_a_master_has_lost_as_a_replica_meanwhile_does_not_pass(void) {
   in_coroutine(return_as_another);
 }
 
+/* ---- what the log may lack after a failover ---------------------------------------------------------------------- */
+
+static coroutine_fn void append(struct event_store *store, struct context *context, const char *stream) {
+  struct transaction transaction = transaction_of(store, context->arena);
+  struct redis_arguments fields = redis_command_of(context->arena, "event_id", uuid_random(context->arena), NULL);
+  struct transaction_result result;
+  transaction_append(&transaction, stream, &fields);
+  CU_ASSERT_TRUE_FATAL(status_is_ok(transaction_run(&transaction, context, &result)));
+}
+
+static bool has_another_server(void *store) {
+  struct redis *commands = ((struct event_store *)store)->commands;
+  return redis_is_ready(commands) && redis_generation(commands) > 1;
+}
+
+/* Leads the address to the replica, which was promoted before, and waits until the store has looked at its log. */
+static coroutine_fn void lead_to_replica(struct context *context, struct forwarder *address,
+                                         struct event_store *store) {
+  forwarder_lead_to(address, private_redis_port(replica));
+  forwarder_cut(address, 1);
+  CU_ASSERT_TRUE_FATAL(eventually(context, has_another_server, store));
+  CU_ASSERT_TRUE_FATAL(eventually(context, private_store_is_ready, store));
+  struct context look = call_of(context);
+  CU_ASSERT_TRUE_FATAL(status_is_ok(known_log_look(store->known, &look)));
+}
+
+struct forwarded {
+  struct forwarder *address;
+  struct event_store *store;
+};
+
+static coroutine_fn struct forwarded open_forwarded(struct context *context, int64_t replicas) {
+  struct forwarded forwarded = {.address = forwarder_start(private_redis_port(master))};
+  let_follow(context, replica, master);
+  struct event_store_options options = options_of(replicas, REPLICAS_REFUSE);
+  options.redis_url = arena_printf(context->arena, "redis://127.0.0.1:%d/0", forwarder_port(forwarded.address));
+  forwarded.store = open_store(context, &options);
+  return forwarded;
+}
+
+static coroutine_fn void close_forwarded(struct context *context, struct forwarded *forwarded) {
+  event_store_close(forwarded->store);
+  forwarder_free(forwarded->address);
+  let_follow(context, replica, master);
+}
+
+static coroutine_fn void lose_what_nobody_was_told_of(struct context *context) {
+  struct forwarded forwarded = open_forwarded(context, 1);
+  struct event_store *store = forwarded.store;
+  append(store, context, "events:tester_created");
+  CU_ASSERT_TRUE(status_is_ok(pass(store, context)));
+  private_redis_command(replica, "REPLICAOF NO ONE");
+  struct context late = call_of(context);
+  append(store, &late, "events:tester_created");
+  append(store, &late, "events:tester_updated");
+  lead_to_replica(context, forwarded.address, store);
+  CU_ASSERT_STRING_EQUAL(event_store_loss(store), "");
+  CU_ASSERT_FALSE(status_is_ok(replica_barrier_pass(store->barrier, &late)));
+  struct context next = call_of(context);
+  append(store, &next, "events:tester_created");
+  close_forwarded(context, &forwarded);
+}
+
+static void what_nobody_was_told_of_may_be_missing_after_a_failover(void) {
+  in_coroutine(lose_what_nobody_was_told_of);
+}
+
+static coroutine_fn void lose_what_somebody_was_told_of(struct context *context) {
+  struct forwarded forwarded = open_forwarded(context, 1);
+  struct event_store *store = forwarded.store;
+  append(store, context, "events:tester_created");
+  CU_ASSERT_TRUE(status_is_ok(pass(store, context)));
+  private_redis_command(replica, "REPLICAOF NO ONE");
+  private_redis_command(replica, "DEL events:tester_created");
+  lead_to_replica(context, forwarded.address, store);
+  CU_ASSERT_PTR_NOT_NULL(strstr(event_store_loss(store), " of events:tester_created is missing"));
+  close_forwarded(context, &forwarded);
+}
+
+static void what_somebody_was_told_of_may_not(void) {
+  in_coroutine(lose_what_somebody_was_told_of);
+}
+
+static coroutine_fn void lose_without_replicas(struct context *context) {
+  struct forwarded forwarded = open_forwarded(context, 0);
+  struct event_store *store = forwarded.store;
+  append(store, context, "events:tester_created");
+  private_redis_command(replica, "REPLICAOF NO ONE");
+  append(store, context, "events:tester_created");
+  lead_to_replica(context, forwarded.address, store);
+  CU_ASSERT_PTR_NOT_NULL(strstr(event_store_loss(store), " of events:tester_created is missing"));
+  close_forwarded(context, &forwarded);
+}
+
+static void nothing_may_where_answers_wait_for_no_replicas(void) {
+  in_coroutine(lose_without_replicas);
+}
+
+/* ---- what it needs ---------------------------------------------------------------------------------------------- */
+
 static coroutine_fn void run_full(struct context *context) {
   struct event_store *store = open_followed(context, REPLICAS_REFUSE);
   CU_ASSERT_TRUE(status_is_ok(pass(store, context)));
@@ -411,6 +514,10 @@ int main(int argc, char **argv) {
        what_is_on_a_replicas_disk_counts_where_the_server_can_tell},
       {"what a master has lost, as a replica meanwhile, does not pass",
        what_a_master_has_lost_as_a_replica_meanwhile_does_not_pass},
+      {"what nobody was told of may be missing after a failover",
+       what_nobody_was_told_of_may_be_missing_after_a_failover},
+      {"what somebody was told of may not", what_somebody_was_told_of_may_not},
+      {"nothing may where answers wait for no replicas", nothing_may_where_answers_wait_for_no_replicas},
       {"it needs neither memory nor that the functions are loaded",
        it_needs_neither_memory_nor_that_the_functions_are_loaded},
       {"a user who may not WAIT is told which right is missing",

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -66,6 +67,11 @@ static bool is_barred(struct forwarder *forwarder, in_addr_t source) {
   return barred == INADDR_NONE || (barred != INADDR_ANY && barred == source);
 }
 
+/* Otherwise a small answer behind another one waits for an acknowledgement, for 40 ms. */
+static void hand_on_at_once(int socket) {
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+}
+
 static void take_connection(struct forwarder *forwarder) {
   struct sockaddr_in peer;
   socklen_t size = sizeof peer;
@@ -82,6 +88,8 @@ static void take_connection(struct forwarder *forwarder) {
     close(to);
     return;
   }
+  hand_on_at_once(from);
+  hand_on_at_once(to);
   forwarder->connections[forwarder->count++] =
       (struct connection){.sockets = {from, to}, .source = peer.sin_addr.s_addr};
 }

@@ -13,7 +13,6 @@ const char *readiness_reason(const struct service *service) {
   const char *reason = loop_stall(service->loop);
   if (!*reason) reason = rights_denied(service->store);
   if (!*reason) reason = event_store_refusal(service->store);
-  if (!*reason) reason = replica_barrier_reason(service->store->barrier);
   if (!*reason) reason = event_store_loss(service->store);
   if (!*reason) reason = event_types_reason(service->event_types);
   if (!*reason) reason = service->refusing;

@@ -6,20 +6,25 @@
 
 #include "base/log.h"
 #include "loop/coroutine.h"
+#include "store/replica_barrier.h"
 #include "store/store_connections.h"
 
 /* The last entry that this process knows of a stream. */
 struct known_entry {
   const char *stream_key;
   char id[ENTRY_ID_SIZE];
-  bool own; /* a stream that the service appends to: rights differ */
+  char asked[ENTRY_ID_SIZE]; /* the last one that replicas were asked for */
+  char held[ENTRY_ID_SIZE];  /* and that they have; "" means none */
+  bool own;                  /* a stream that the service appends to: rights differ */
   struct known_entry *next;
 };
 
 struct known_log {
   struct event_store *store;
   struct arena *arena;
-  struct position end; /* epoch "": nothing is known */
+  struct position end;         /* epoch "": nothing is known */
+  struct position asked, held; /* the end that replicas were asked for, and that they have */
+  bool asks;                   /* `asked` is what they are asked for at present */
   struct known_entry *entries;
   int64_t server_us;  /* Redis' time at the last look that missed nothing */
   uint64_t looked_at; /* redis_generation of `commands` at the last look; 0 if there is none */
@@ -81,8 +86,36 @@ void known_log_applied(struct known_log *known, const char *stream_key, const ch
 }
 
 static void forget(struct known_log *known, const struct sight *sight) {
-  known->end = sight->end;
-  for (struct known_entry *entry = known->entries; entry; entry = entry->next) entry->id[0] = '\0';
+  known->end = known->asked = known->held = sight->end;
+  for (struct known_entry *entry = known->entries; entry; entry = entry->next) {
+    entry->id[0] = entry->asked[0] = entry->held[0] = '\0';
+  }
+}
+
+/* ---- what replicas have ----------------------------------------------------------------------------------------- */
+
+void known_log_asks_replicas(struct known_log *known) {
+  /* What was known of the server before has to be looked for in this one first. */
+  known->asks = !known->looking && !*known->loss && known->looked_at == redis_generation(known->store->commands);
+  if (!known->asks) return;
+  known->asked = known->end;
+  for (struct known_entry *entry = known->entries; entry; entry = entry->next) strcpy(entry->asked, entry->id);
+}
+
+void known_log_is_on_replicas(struct known_log *known) {
+  if (!known->asks) return;
+  known->held = known->asked;
+  for (struct known_entry *entry = known->entries; entry; entry = entry->next) strcpy(entry->held, entry->asked);
+}
+
+/* Whether nobody was told of what replicas don't have. */
+static bool counts_replicas(const struct known_log *known) {
+  return !replica_barrier_lets_through(known->store->barrier);
+}
+
+/* How far the log must reach. */
+static int64_t needed_end(const struct known_log *known) {
+  return counts_replicas(known) ? known->held.log_time : known->end.log_time;
 }
 
 /* ---- streams ---------------------------------------------------------------------------------------------------- */
@@ -160,7 +193,7 @@ static coroutine_fn struct status find_oldest_entry(struct event_store *store, s
 
 static coroutine_fn struct status see(struct known_log *known, struct context *context, struct sight *ret_sight) {
   struct redis *redis = known->store->commands;
-  int64_t known_us = known->end.log_time;
+  int64_t known_us = needed_end(known);
   struct redis_arguments time = redis_arguments_of(context->arena, "TIME");
   struct redis_arguments get = redis_command_of(context->arena, "GET", clock_key(known->store, context->arena), NULL);
   struct redis_pending *time_pending = redis_send(redis, context, &time),
@@ -185,9 +218,9 @@ static bool was_trimmed(const struct stream_sight *stream, const char *id) {
 }
 
 static coroutine_fn struct status look_for_entry(struct known_log *known, struct context *context,
-                                                 const struct known_entry *entry, bool *ret_missing) {
-  struct redis_arguments range = redis_command_of(context->arena, entry->own ? "XRANGE" : "XREVRANGE",
-                                                  entry->stream_key, entry->id, entry->id, NULL);
+                                                 const struct known_entry *entry, const char *id, bool *ret_missing) {
+  struct redis_arguments range =
+      redis_command_of(context->arena, entry->own ? "XRANGE" : "XREVRANGE", entry->stream_key, id, id, NULL);
   const struct redis_reply *found;
   *ret_missing = false;
   struct status status = redis_command(known->store->commands, context, &range, &found);
@@ -196,21 +229,32 @@ static coroutine_fn struct status look_for_entry(struct known_log *known, struct
   redis_add_text(&keys, entry->stream_key);
   const struct stream_sight *stream;
   status = streams_look(known->store, context, &keys, false, &stream);
-  if (status_is_ok(status)) *ret_missing = !was_trimmed(stream, entry->id);
+  if (status_is_ok(status)) *ret_missing = !was_trimmed(stream, id);
   return status;
 }
 
-static coroutine_fn struct status find_missing_entry(struct known_log *known, struct context *context,
-                                                     const struct known_entry **ret_entry) {
-  *ret_entry = NULL;
-  for (const struct known_entry *entry = known->entries; entry; entry = entry->next) {
-    if (!*entry->id) continue;
-    bool missing;
-    struct status status = look_for_entry(known, context, entry, &missing);
-    if (!status_is_ok(status)) return status;
-    if (missing) *ret_entry = entry;
-    if (missing) break;
+/* The server before had an entry that this one lacks, and no replica was known to have: nobody was told of it. */
+static void settle_for_held(struct known_entry *entry, const char *gone) {
+  log_event(LOG_WARN, "redis lacks what the server before had told nobody but this process", "stream",
+            entry->stream_key, "entry", gone, "last", entry->held, NULL);
+  if (strcmp(entry->id, gone) == 0) strcpy(entry->id, entry->held);
+}
+
+/* *ret_missing is the entry of that stream that is missing and counts; NULL if there is none. */
+static coroutine_fn struct status look_for_last(struct known_log *known, struct context *context,
+                                                struct known_entry *entry, const char **ret_missing) {
+  const char *last = arena_strdup(context->arena, entry->id), *held = arena_strdup(context->arena, entry->held);
+  bool last_is_missing = false, held_is_missing = false;
+  struct status status = *last ? look_for_entry(known, context, entry, last, &last_is_missing) : status_ok();
+  if (!status_is_ok(status) || !last_is_missing) return status;
+  if (!counts_replicas(known)) {
+    *ret_missing = last;
+    return status_ok();
   }
+  if (*held) status = look_for_entry(known, context, entry, held, &held_is_missing);
+  if (!status_is_ok(status)) return status;
+  if (held_is_missing) *ret_missing = held;
+  if (!held_is_missing) settle_for_held(entry, last);
   return status_ok();
 }
 
@@ -244,12 +288,15 @@ static coroutine_fn struct status compare_epochs(struct known_log *known, struct
 
 static coroutine_fn struct status compare_entries(struct known_log *known, struct context *context,
                                                   const char **ret_loss) {
-  const struct known_entry *missing;
-  struct status status = find_missing_entry(known, context, &missing);
-  if (!status_is_ok(status) || !missing) return status;
-  *ret_loss = describe(known, context->arena,
-                       arena_printf(context->arena, "the entry %s of %s is missing, and what came with it", missing->id,
-                                    missing->stream_key));
+  const char *missing = NULL;
+  for (struct known_entry *entry = known->entries; entry && !missing; entry = entry->next) {
+    struct status status = look_for_last(known, context, entry, &missing);
+    if (!status_is_ok(status)) return status;
+    if (!missing) continue;
+    *ret_loss = describe(known, context->arena,
+                         arena_printf(context->arena, "the entry %s of %s is missing, and what came with it", missing,
+                                      entry->stream_key));
+  }
   return status_ok();
 }
 
@@ -271,7 +318,8 @@ static coroutine_fn struct status compare(struct known_log *known, struct contex
     return status_ok();
   }
   struct status status = fresh ? compare_entries(known, context, ret_loss) : status_ok();
-  if (status_is_ok(status) && !*ret_loss && only_entries_count) known->end = sight->end;
+  bool goes_on_with_less = only_entries_count || (fresh && counts_replicas(known));
+  if (status_is_ok(status) && !*ret_loss && goes_on_with_less) known->end = sight->end;
   return status;
 }
 

@@ -12,7 +12,11 @@
  * what is missing; or, where only the epoch is another, by setting the field `epoch` to the present one. A replica of
  * Redis that took over may lack the clock's last ticks, which are not entries: in that case only entries count. A Redis
  * that was emptied altogether (nothing in it is older than the last look) counts as a fresh shop: the process begins
- * with it and logs that. Threads: the loop's. */
+ * with it and logs that.
+ *
+ * Where answers wait for replicas of Redis (replica_barrier.h), nobody was told of what these don't have, and no mail
+ * was sent for it. So only that counts which they are known to have: a replica that takes over without the last of what
+ * the process has seen goes on with it, and the log says what is gone. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
@@ -35,6 +39,11 @@ void known_log_saw(struct known_log *known, const struct position *position);
 /* Notes that this process has appended the entry to a stream of its own, or applied it. */
 void known_log_appended(struct known_log *known, const char *stream_key, int64_t log_time);
 void known_log_applied(struct known_log *known, const char *stream_key, const char *entry_id);
+
+/* The first notes that replicas of Redis are about to be asked whether they have all that is known now, the second that
+ * they have it, of the same server. */
+void known_log_asks_replicas(struct known_log *known);
+void known_log_is_on_replicas(struct known_log *known);
 
 /* Returns OK unless the log that a fresh connection met lacks something that is known. Mostly it need not ask Redis.
  * Errors: UNAVAILABLE (LOG_RESET: what is missing and what to do; or those of redis_command). */

@@ -184,7 +184,10 @@ static coroutine_fn void carry_out(struct replica_barrier *barrier) {
   struct context context = {.arena = arena_new(), .deadline_us = begin_us + CALL_US};
   barrier->begun++;
   barrier->era = context.redis_era = redis_server_era(barrier->store->server);
+  known_log_asks_replicas(barrier->store->known);
   struct status status = ask(barrier, &context);
+  bool same = barrier->era == redis_server_era(barrier->store->server);
+  if (status_is_ok(status) && same && !*barrier->missing) known_log_is_on_replicas(barrier->store->known);
   bool found_few = *barrier->missing && (status_is_ok(status) || status_is(status, reason_replicas_missing));
   barrier->due_us = found_few ? begin_us : begin_us + INTERVAL_US; /* WAIT itself was the pause */
   end(barrier, context.arena, status);

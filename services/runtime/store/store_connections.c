@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "store/replica_barrier.h"
+
 bool event_store_is_ready(const struct event_store *store) {
   return redis_is_ready(store->commands) && redis_is_ready(store->reads) &&
          (!store->blocking || redis_is_ready(store->blocking));
@@ -16,7 +18,9 @@ const char *event_store_reason(const struct event_store *store) {
 }
 
 const char *event_store_refusal(const struct event_store *store) {
-  return store->reads_only ? "" : redis_server_refusal(store->server);
+  if (store->reads_only) return "";
+  const char *refusal = redis_server_refusal(store->server);
+  return *refusal ? refusal : replica_barrier_reason(store->barrier);
 }
 
 const char *clock_key(const struct event_store *store, struct arena *arena) {

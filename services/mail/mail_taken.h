@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Taken mails: those that this process has handed on of late.
+ *
+ * That a mail was taken is recorded, but a Redis that takes over from another may lack that record, and asks for the
+ * mail again. It is not handed on twice then, only recorded again. The last 4,096 at least are remembered, until the
+ * process ends. One owner, one thread. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/key_table.h"
+
+/* A zero-initialised one is empty. When the younger generation is full, the older is forgotten. */
+struct mail_taken {
+  struct mail_generation {
+    struct arena *arena;
+    struct key_table *ids;
+  } generations[2];
+  int younger;
+};
+
+void mail_taken_note(struct mail_taken *taken, const char *mail_id);
+bool mail_taken_has(const struct mail_taken *taken, const char *mail_id);
