@@ -26,8 +26,9 @@ struct known_log {
   struct position asked, held; /* the end that replicas were asked for, and that they have */
   bool asks;                   /* `asked` is what they are asked for at present */
   struct known_entry *entries;
-  int64_t server_us;  /* Redis' time at the last look that missed nothing */
-  uint64_t looked_at; /* redis_generation of `commands` at the last look; 0 if there is none */
+  int64_t server_us;   /* Redis' time at the last look that missed nothing */
+  uint64_t looked_at;  /* redis_generation of `commands` at the last look; 0 if there is none */
+  uint64_t looked_era; /* redis_server_era likewise */
   bool looking;
   struct condition looked;
 
@@ -92,11 +93,17 @@ static void forget(struct known_log *known, const struct sight *sight) {
   }
 }
 
+/* Whether the log has not been looked at on this connection, or since the server's data may have become others. */
+static bool is_unseen(const struct known_log *known) {
+  return known->looked_at != redis_generation(known->store->commands) ||
+         known->looked_era != redis_server_era(known->store->server);
+}
+
 /* ---- what replicas have ----------------------------------------------------------------------------------------- */
 
 void known_log_asks_replicas(struct known_log *known) {
   /* What was known of the server before has to be looked for in this one first. */
-  known->asks = !known->looking && !*known->loss && known->looked_at == redis_generation(known->store->commands);
+  known->asks = redis_is_ready(known->store->commands) && !known->looking && !*known->loss && !is_unseen(known);
   if (!known->asks) return;
   known->asked = known->end;
   for (struct known_entry *entry = known->entries; entry; entry = entry->next) strcpy(entry->asked, entry->id);
@@ -375,8 +382,8 @@ static coroutine_fn struct status note_loss(struct known_log *known, struct cont
 }
 
 static coroutine_fn struct status look(struct known_log *known, struct context *context) {
-  uint64_t connection = redis_generation(known->store->commands);
-  bool fresh = connection != known->looked_at;
+  uint64_t connection = redis_generation(known->store->commands), era = redis_server_era(known->store->server);
+  bool fresh = is_unseen(known);
   struct sight sight;
   const char *loss = NULL;
   struct status status = see(known, context, &sight);
@@ -389,8 +396,10 @@ static coroutine_fn struct status look(struct known_log *known, struct context *
   } else {
     note_all_there(known, &sight);
   }
-  if (status_is_ok(status)) known->looked_at = connection;
-  return status;
+  if (!status_is_ok(status)) return status;
+  known->looked_at = connection;
+  known->looked_era = era;
+  return status_ok();
 }
 
 /* Yields until the look that is under way is over. */
@@ -413,7 +422,7 @@ coroutine_fn struct status known_log_look(struct known_log *known, struct contex
 }
 
 coroutine_fn struct status known_log_check(struct known_log *known, struct context *context) {
-  while (known->looked_at != redis_generation(known->store->commands)) {
+  while (is_unseen(known)) {
     struct status status = known->looking ? wait_for_look(known, context) : known_log_look(known, context);
     if (!status_is_ok(status)) return status;
   }
