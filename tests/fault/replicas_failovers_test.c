@@ -18,7 +18,14 @@
 #include "patience.h"
 #include "smtp_server.h"
 
-enum { VISITORS = 4, MAX_CALLS = 20000, CALL_US = 2000 * 1000, LOAD_US = 300 * 1000, APART_US = 150 * 1000, REFUSED_US = 20 * 1000 };
+enum {
+  VISITORS = 4,
+  MAX_CALLS = 20000,
+  CALL_US = 2000 * 1000,
+  LOAD_US = 300 * 1000,
+  APART_US = 150 * 1000,
+  REFUSED_US = 20 * 1000
+};
 
 /* `redis` is the master, whichever of the two that is: they change places with each failover. */
 static struct private_redis *replica;
@@ -148,6 +155,12 @@ static int count_told(void) {
   return count;
 }
 
+static int count_in_doubt(void) {
+  int count = 0;
+  for (int i = 0; i < VISITORS; i++) count += visitors[i].in_doubt_count;
+  return count;
+}
+
 static int count_lost(void) {
   int count = 0;
   for (int i = 0; i < VISITORS; i++) {
@@ -156,11 +169,12 @@ static int count_lost(void) {
   return count;
 }
 
-/* Who was told nothing asks again, and is a customer then, once. */
+/* Of those who were told nothing, every other one asks again, and is a customer then, once; not the first, who was
+ * under way when the master went. */
 static int repeat_what_is_in_doubt(void) {
   int count = 0;
   for (int i = 0; i < VISITORS; i++) {
-    for (int d = 0; d < visitors[i].in_doubt_count; d++) {
+    for (int d = 1; d < visitors[i].in_doubt_count; d += 2) {
       must(ORDERSHOP_CUSTOMER, "CreateCustomer", sign_up_request(arena, visitors[i].in_doubt[d]));
       count++;
     }
@@ -244,7 +258,7 @@ static void restart_all_with(const char *variable) {
 
 /* Returns how many were told. */
 static int fail_over_under_load(void (*failing_over)(void)) {
-  int64_t customers = private_redis_number(redis, "SCARD customer_ids");
+  int64_t before = private_redis_number(redis, "SCARD customer_ids");
   open_the_door();
   usleep(LOAD_US);
   failing_over();
@@ -253,9 +267,11 @@ static int fail_over_under_load(void (*failing_over)(void)) {
   CU_ASSERT_TRUE_FATAL(become_serving(true));
   usleep(APART_US);
   close_the_door();
-  int told = count_told(), in_doubt = repeat_what_is_in_doubt();
+  int told = count_told(), repeated = repeat_what_is_in_doubt();
+  int64_t customers = private_redis_number(redis, "SCARD customer_ids");
   CU_ASSERT_EQUAL(count_lost(), 0);
-  CU_ASSERT_EQUAL(private_redis_number(redis, "SCARD customer_ids"), customers + told + in_doubt);
+  CU_ASSERT_TRUE(customers >= before + told + repeated);
+  CU_ASSERT_TRUE(customers <= before + told + count_in_doubt());
   return told;
 }
 
@@ -270,6 +286,7 @@ static void with_a_replica_that_answers_wait_for_nothing_that_was_told_is_lost_a
   int64_t asked_for = mails_asked_for();
   CU_ASSERT_TRUE(smtp_server_wait(mails, (size_t)asked_for, (int)(patience_us() / 1000)));
   CU_ASSERT_EQUAL(count_mails_that_came_twice(), 0);
+  CU_ASSERT_EQUAL(smtp_server_count(mails), asked_for); /* none to who has not become a customer */
   CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:mail_created"), asked_for);
   CU_ASSERT_EQUAL(all_log_lines("the log was reset"), 0);
   printf("\n    %d failovers, %d told, 0 lost: ", failovers, told);

@@ -3,6 +3,7 @@
  * doubt or refused, and reads go on. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/status_client.h"
 #include "fault_shop.h"
@@ -119,6 +120,30 @@ static void a_refusal_for_what_is_stored_waits_too(void) {
   assert_refused(ask(once, ORDERSHOP_PRODUCT, "DeleteProduct", &request), STATUS_NOT_FOUND, "PRODUCT_NOT_FOUND");
 }
 
+static bool is_delivered(const void *path) {
+  return access(path, F_OK) == 0;
+}
+
+/* A mail can't be taken back: should its record get lost, its cause would ask for it again. */
+static void no_mail_goes_out_before_a_replica_has_its_record(void) {
+  let_everything_follow();
+  Ordershop__V1__Mail mail = ORDERSHOP__V1__MAIL__INIT;
+  mail.to = "ada@example.com";
+  mail.subject = "Hello";
+  Ordershop__V1__SendMailRequest request = ORDERSHOP__V1__SEND_MAIL_REQUEST__INIT;
+  request.mail = &mail;
+  request.request_id = (char *)new_id();
+  int64_t recorded = private_redis_number(redis, "XLEN events:mail_created");
+  private_redis_pause(replica);
+  assert_refused(ask(once, ORDERSHOP_MAIL, "SendMail", &request), STATUS_UNAVAILABLE, "REPLICAS_MISSING");
+  CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:mail_created"), recorded + 1);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:mail_updated"), recorded);
+  come_back();
+  const Ordershop__V1__Mail *sent = must(ORDERSHOP_MAIL, "SendMail", &request);
+  CU_ASSERT_TRUE(eventually_number(recorded + 1, "XLEN %s", "events:mail_updated"));
+  CU_ASSERT_TRUE(is_delivered(arena_printf(arena, "%s/%s.eml", private_shop_mail_folder(shop), sent->id)));
+}
+
 static void it_is_said_once_when_a_replica_goes_and_once_when_it_is_back(void) {
   int begun = all_log_lines("not serving"), warnings = all_log_lines("level=warn");
   private_redis_pause(replica);
@@ -166,6 +191,7 @@ int main(int argc, char **argv) {
        nothing_is_begun_and_reads_go_on_once_a_replica_is_known_to_be_away},
       {"an update that changes nothing waits, too", an_update_that_changes_nothing_waits_too},
       {"a refusal for what is stored waits, too", a_refusal_for_what_is_stored_waits_too},
+      {"no mail goes out before a replica has its record", no_mail_goes_out_before_a_replica_has_its_record},
       {"it is said once when a replica goes, and once when it is back",
        it_is_said_once_when_a_replica_goes_and_once_when_it_is_back},
       {"with warn, commands are answered, and status and log say so until it is back",
