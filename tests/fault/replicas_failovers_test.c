@@ -286,7 +286,7 @@ static void with_a_replica_that_answers_wait_for_nothing_that_was_told_is_lost_a
   int64_t asked_for = mails_asked_for();
   CU_ASSERT_TRUE(smtp_server_wait(mails, (size_t)asked_for, (int)(patience_us() / 1000)));
   CU_ASSERT_EQUAL(count_mails_that_came_twice(), 0);
-  CU_ASSERT_EQUAL(smtp_server_count(mails), asked_for); /* none to who has not become a customer */
+  CU_ASSERT_EQUAL(smtp_server_count(mails), (size_t)asked_for); /* none to who has not become a customer */
   CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:mail_created"), asked_for);
   CU_ASSERT_EQUAL(all_log_lines("the log was reset"), 0);
   printf("\n    %d failovers, %d told, 0 lost: ", failovers, told);
