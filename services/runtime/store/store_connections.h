@@ -46,8 +46,8 @@ struct event_store {
 bool event_store_is_ready(const struct event_store *store);
 const char *event_store_reason(const struct event_store *store);
 
-/* Why Redis, which is up, takes no writes at present, or what is written would not count, since replicas lack it; "" if all
- * is well. */
+/* Why Redis, which is up, takes no writes at present, or what is written would not count, since replicas lack it; "" if
+ * all is well. */
 const char *event_store_refusal(const struct event_store *store);
 
 /* The key of the clock, first key of every function that appends. */
