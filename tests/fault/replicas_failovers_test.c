@@ -315,7 +315,8 @@ static void without_what_is_lost_is_named_and_all_serve_once_it_is_accepted(void
 
 static int set_up(void) {
   mails = smtp_server_start();
-  const char *const url = arena_printf(arena = arena_new(), "ORDERSHOP_SMTP_URL=%s", smtp_server_url(mails));
+  static char url[64];
+  snprintf(url, sizeof url, "ORDERSHOP_SMTP_URL=%s", smtp_server_url(mails));
   const char *const variables[] = {url, NULL};
   fault_shop_open(&(struct private_shop_options){.variables = variables, .forwarded = true});
   sync_at_once();
