@@ -907,7 +907,7 @@ int main(int argc, char **argv) {
 #ifdef FAIL_POINTS
       {"killed between delivery and record it delivers the same again, and records it once", test_killed_smtp},
       {"in a folder a mail is one file, even so", test_killed_folder},
-      {"one that has lost its lease while it delivered records nothing", test_zombie},
+      {"a mail that was taken while the lease went is recorded by the next term, and not delivered again", test_zombie},
 #endif
   };
   return suite_main("mail service", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);
