@@ -14,7 +14,7 @@ enum loss { MASTER_IS_KILLED, MASTER_STANDS_STILL, MASTER_IS_CUT_OFF, LOSSES };
  * the master as `first` says. */
 void failover_rounds(enum loss first, int fewest);
 
-/* Opens the shop in that arrangement, whose answers wait for that many replicas (0 or 1; ORDERSHOP_TEST_REPLICAS, if
+/* Opens the shop in that arrangement, whose answers wait for `wanted` replicas (0 or 1; ORDERSHOP_TEST_REPLICAS, if
  * that is set), and closes it. */
-void failover_rounds_open(enum private_arrangement arrangement, int replicas);
+void failover_rounds_open(enum private_arrangement arrangement, int wanted);
 void failover_rounds_close(void);
