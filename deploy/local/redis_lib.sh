@@ -50,8 +50,9 @@ redis_users() {
   fi
 }
 
-# Takes the URL apart: sets redis_scheme, redis_kind (the scheme without TLS), redis_tls (how redis-cli is told of TLS), redis_user, redis_places (host:port,...), redis_path (/database, /NAME/database or
-# nothing), redis_database, redis_master (NAME, of sentinels), and of a single server redis_host and redis_at.
+# Takes the URL apart: sets redis_scheme, redis_kind (the scheme without TLS), redis_tls (how redis-cli is told of TLS),
+# redis_user, redis_places (host:port,...), redis_path (/database, /NAME/database or nothing), redis_database, redis_master
+# (NAME, of sentinels), and of a single server redis_host and redis_at.
 parse_redis_url() {
   local url=${ORDERSHOP_REDIS_URL:-$(own_redis_url)}
   local place='(\[[^]]+\]|[^]:/@[,]+)(:[0-9]+)?'

@@ -207,7 +207,7 @@ load_redis_users() { # load_redis_users PART FOLDER
 
 # One server, whoever is the master.
 ask_server() { # ask_server redis|redis-replica ARGUMENT...
-  local redis_scheme=redis redis_host=127.0.0.1 redis_at redis_seconds=5
+  local redis_kind=redis redis_host=127.0.0.1 redis_at redis_seconds=5
   redis_at=$(part_port "$1")
   shift
   shop_redis_cli "$@" </dev/null
