@@ -24,21 +24,24 @@ url=rediss://127.0.0.1:$(port_of redis)/0
 
 # --- What is wrong in the settings is told at the start ---
 
-refuses() { # refuses PATTERN VARIABLE=VALUE...
-  local pattern=$1
-  shift
+refuses() { # refuses SERVICE PATTERN VARIABLE=VALUE...
+  local service=$1 pattern=$2
+  shift 2
   ends_with 1 "$pattern" env ORDERSHOP_REDIS_URL="$url" \
-    ORDERSHOP_LISTEN="$(address_of customer)" "$@" timeout 60 "$ORDERSHOP_BIN/ordershop-customer"
+    ORDERSHOP_LISTEN="$(address_of "$service")" "$@" timeout 60 "$ORDERSHOP_BIN/ordershop-$service"
 }
 
 echo nonsense >"$shop_folder/nonsense.crt"
-expect "a CA file with a URL in plain text is refused" refuses \
+expect "a CA file with a URL in plain text is refused" refuses customer \
   'ORDERSHOP_REDIS_TLS_CA_FILE: is of no use with ORDERSHOP_REDIS_URL in plain text' ORDERSHOP_REDIS_URL=redis://localhost
-expect "a certificate without its key, too" refuses \
+expect "so is mail's own in plain text, by its own name" refuses mail \
+  'ORDERSHOP_REDIS_TLS_CA_FILE: is of no use with ORDERSHOP_MAIL_REDIS_URL in plain text' \
+  ORDERSHOP_MAIL_REDIS_URL=redis://localhost
+expect "a certificate without its key, too" refuses customer \
   'ORDERSHOP_REDIS_TLS_KEY_FILE: is not set, but needed with ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE' ORDERSHOP_REDIS_TLS_KEY_FILE=
-expect "a CA file that holds none, too" refuses \
+expect "a CA file that holds none, too" refuses customer \
   "ORDERSHOP_REDIS_TLS_CA_FILE: $shop_folder/nonsense.crt: holds no certificate in PEM" ORDERSHOP_REDIS_TLS_CA_FILE="$shop_folder/nonsense.crt"
-expect "a CA file that is not there, too" refuses \
+expect "a CA file that is not there, too" refuses customer \
   "ORDERSHOP_REDIS_TLS_CA_FILE: $shop_folder/none.crt: can't be read" ORDERSHOP_REDIS_TLS_CA_FILE="$shop_folder/none.crt"
 
 # --- The whole shop ---

@@ -121,14 +121,6 @@ static void the_shop_goes_on(void) {
   CU_ASSERT_TRUE(become_serving(true));
 }
 
-static int all_log_lines(const char *text) {
-  int count = 0;
-  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
-    count += private_shop_log_lines(shop, service, text);
-  }
-  return count;
-}
-
 /* ---- consumers that have read events, and not yet handled them ------------------------------------------------- */
 
 /* All that no command of visitors waits for; the mail service's is held by a mail, the others by an order. */

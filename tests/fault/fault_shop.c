@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "client/status_client.h"
 #include "patience.h"
 #include "rpc/rpc_blocking_client.h"
 #include "shop_brand.h"
@@ -188,6 +189,21 @@ static bool is_found_by_once(const void *service) {
 void start_service(enum ordershop_service service) {
   private_shop_start_service(shop, service);
   require(eventually(is_found_by_once, &service), "can't be reached again", status_ok());
+}
+
+const char *reason_told_by(enum ordershop_service service) {
+  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
+  const Ordershop__V1__ServiceStatus *status;
+  bool answers = status_is_ok(ordershop_get_service_status(client, &context, service, &status));
+  return answers ? status->reason : "";
+}
+
+int all_log_lines(const char *text) {
+  int count = 0;
+  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
+    count += private_shop_log_lines(shop, service, text);
+  }
+  return count;
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */

@@ -65,6 +65,12 @@ void start_service(enum ordershop_service service);
 /* What grpc.health.v1 says about `name` ("", a service's name, "liveness"): SERVING? */
 bool health_says(enum ordershop_service service, const char *name);
 
+/* Why the service is not ready, or what is to be said of one that is; "" if there is nothing, or it does not answer. */
+const char *reason_told_by(enum ordershop_service service);
+
+/* How many lines of the logs of all services that own something contain `text`. */
+int all_log_lines(const char *text);
+
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
 
 /* Polls until it holds, as long as a test is patient. */

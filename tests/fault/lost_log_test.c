@@ -12,14 +12,6 @@
 
 enum { LOST_CUSTOMERS = 3 };
 
-static int all_log_lines(const char *text) {
-  int count = 0;
-  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
-    count += private_shop_log_lines(shop, service, text);
-  }
-  return count;
-}
-
 static bool is_serving(const void *service) {
   return health_says(*(const enum ordershop_service *)service, "");
 }
@@ -46,23 +38,15 @@ static void restart_with_files(const char *name) {
   private_redis_restart(redis);
 }
 
-/* Why the service is not ready; "" while it does not answer. */
-static const char *reason_of(enum ordershop_service service) {
-  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
-  const Ordershop__V1__ServiceStatus *status;
-  bool answers = status_is_ok(ordershop_get_service_status(client, &context, service, &status));
-  return answers ? status->reason : "";
-}
-
 static bool says_reset(const void *service) {
-  return strstr(reason_of(*(const enum ordershop_service *)service), "the log was reset: it ends at ") != NULL;
+  return strstr(reason_told_by(*(const enum ordershop_service *)service), "the log was reset: it ends at ") != NULL;
 }
 
 /* What the reason tells an operator to do: HSET <service>_position accepted <log time>, for every service. */
 static void accept_losses(void) {
   for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
     char key[64], log_time[64];
-    const char *command = strstr(reason_of(service), "HSET ");
+    const char *command = strstr(reason_told_by(service), "HSET ");
     CU_ASSERT_PTR_NOT_NULL_FATAL(command);
     CU_ASSERT_EQUAL_FATAL(sscanf(command, "HSET %63s accepted %63s", key, log_time), 2);
     private_redis_command(redis, "HSET %s accepted %s", key, log_time);
@@ -142,7 +126,7 @@ static void a_shop_that_is_emptied_goes_on_afresh_and_every_service_says_so_once
 static const enum ordershop_service crm = ORDERSHOP_CRM;
 
 static bool names_the_gap_up_to(const void *last) {
-  const char *reason = reason_of(ORDERSHOP_CRM);
+  const char *reason = reason_told_by(ORDERSHOP_CRM);
   return strstr(reason, "the log has a gap: entries of customer_created up to ") && strstr(reason, last);
 }
 

@@ -184,29 +184,14 @@ static int repeat_what_is_in_doubt(void) {
 
 /* ---- what services say ------------------------------------------------------------------------------------------ */
 
-static int all_log_lines(const char *text) {
-  int count = 0;
-  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
-    count += private_shop_log_lines(shop, service, text);
-  }
-  return count;
-}
-
-static const char *reason_of(enum ordershop_service service) {
-  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
-  const Ordershop__V1__ServiceStatus *status;
-  bool answers = status_is_ok(ordershop_get_service_status(client, &context, service, &status));
-  return answers ? status->reason : "";
-}
-
 static bool says_what_is_lost(const void *service) {
-  return strstr(reason_of(*(const enum ordershop_service *)service), "the log was reset: ");
+  return strstr(reason_told_by(*(const enum ordershop_service *)service), "the log was reset: ");
 }
 
 /* What the reason tells an operator to do. */
 static void accept_loss(enum ordershop_service service) {
   char key[64], log_time[64];
-  const char *command = strstr(reason_of(service), "HSET ");
+  const char *command = strstr(reason_told_by(service), "HSET ");
   if (command && sscanf(command, "HSET %63s accepted %63s", key, log_time) == 2) {
     private_redis_command(redis, "HSET %s accepted %s", key, log_time);
   }
@@ -306,8 +291,8 @@ static void without_what_is_lost_is_named_and_all_serve_once_it_is_accepted(void
   private_redis_kill(replica);
   lead_to_master();
   CU_ASSERT_TRUE_FATAL(eventually(says_what_is_lost, &service));
-  CU_ASSERT_PTR_NOT_NULL(
-      strstr(reason_of(service), arena_printf(arena, "the entry %s of events:customer_created is missing", last_id)));
+  CU_ASSERT_PTR_NOT_NULL(strstr(reason_told_by(service),
+                                arena_printf(arena, "the entry %s of events:customer_created is missing", last_id)));
   CU_ASSERT_TRUE(count_lost() > 0);
   CU_ASSERT_TRUE(eventually(serves_once_losses_are_accepted, NULL));
   CU_ASSERT_TRUE(eventually(has_mail, new_customer()));

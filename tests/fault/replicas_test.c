@@ -11,28 +11,13 @@
 
 static struct private_redis *replica;
 
-static int all_log_lines(const char *text) {
-  int count = 0;
-  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
-    count += private_shop_log_lines(shop, service, text);
-  }
-  return count;
-}
-
-/* Why a service is not ready, or what is to be said of one that is. */
-static const char *reason_of(enum ordershop_service service) {
-  struct context context = {.arena = arena, .deadline_us = patience_end_us()};
-  const Ordershop__V1__ServiceStatus *status;
-  bool answers = status_is_ok(ordershop_get_service_status(client, &context, service, &status));
-  return answers ? status->reason : "";
-}
-
 static bool warns(const void *service) {
-  return strstr(reason_of(*(const enum ordershop_service *)service), "0 of 1 replicas of Redis have what was written");
+  return strstr(reason_told_by(*(const enum ordershop_service *)service),
+                "0 of 1 replicas of Redis have what was written");
 }
 
 static bool says_nothing(const void *service) {
-  return !*reason_of(*(const enum ordershop_service *)service);
+  return !*reason_told_by(*(const enum ordershop_service *)service);
 }
 
 /* Where no replica is, commands are refused: so it is there before. */

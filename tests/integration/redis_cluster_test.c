@@ -12,6 +12,7 @@
 #include "patience.h"
 #include "private_redis.h"
 #include "redis/redis.h"
+#include "redis_reason.h"
 #include "suite.h"
 
 enum { POLL_US = 2000 };
@@ -63,17 +64,6 @@ static struct redis *open_with(struct context *context, struct redis_options opt
   options.key = "clock";
   CU_ASSERT_FATAL(status_is_ok(redis_open(coroutine_loop(), context->arena, &options, &redis)));
   return redis;
-}
-
-static bool reason_becomes(const struct redis *redis, const struct context *context, const char *part) {
-  while (!strstr(redis_reason(redis), part)) {
-    if (clock_monotonic_us() > context->deadline_us) {
-      fprintf(stderr, "the reason is: %s\n", redis_reason(redis));
-      return false;
-    }
-    coroutine_sleep(POLL_US, context->deadline_us);
-  }
-  return true;
 }
 
 static struct status set(struct redis *redis, struct context *context) {
@@ -145,7 +135,7 @@ static void node_believes_what_is_no_more(struct context *context) {
   private_redis_command(first, "CLUSTER SETSLOT " SLOT " NODE %s", second_id);
   captured_log_begin();
   struct redis *redis = open_with(context, (struct redis_options){.purpose = "commands"});
-  bool told = reason_becomes(redis, context, "MOVED " SLOT);
+  bool told = redis_reason_becomes(redis, context, "MOVED " SLOT);
   bool ready = redis_is_ready(redis);
   private_redis_command(first, "CLUSTER SETSLOT " SLOT " NODE %s", first_id);
   bool found = comes_to_lead_to(redis, context, first);
@@ -166,7 +156,7 @@ static void nobody_has_the_slot(struct context *context) {
   CU_ASSERT_TRUE(state_becomes(first, "cluster_state:fail"));
   captured_log_begin();
   struct status status = set(redis, context);
-  bool told = reason_becomes(redis, context, "it knows no master of slot " SLOT);
+  bool told = redis_reason_becomes(redis, context, "it knows no master of slot " SLOT);
   private_redis_command(first, "CLUSTER ADDSLOTS " SLOT);
   bool found = comes_to_lead_to(redis, context, first);
   const char *log = captured_log_end(context->arena);
@@ -194,7 +184,7 @@ static void some_nodes_are_dead(struct context *context) {
 static void no_cluster(struct context *context) {
   struct private_redis *single = private_redis_start(NULL);
   struct redis *redis = open_with(context, (struct redis_options){.url = url_of(context, single)});
-  CU_ASSERT_TRUE(reason_becomes(redis, context, "cluster support disabled"));
+  CU_ASSERT_TRUE(redis_reason_becomes(redis, context, "cluster support disabled"));
   redis_close(redis);
   private_redis_free(single);
 }
@@ -204,12 +194,12 @@ static void rights(struct context *context) {
   private_redis_command(first, "ACL SETUSER shop on >secret ~* +@all");
   const char *url = arena_printf(context->arena, "redis+cluster://shop@127.0.0.1:%d", private_redis_port(second));
   struct redis *redis = open_with(context, (struct redis_options){.url = url, .password = "secret"});
-  CU_ASSERT_TRUE(reason_becomes(redis, context, "NOPERM"));
+  CU_ASSERT_TRUE(redis_reason_becomes(redis, context, "NOPERM"));
   private_redis_command(second, "ACL SETUSER shop +cluster|slots");
   CU_ASSERT_TRUE(comes_to_lead_to(redis, context, first));
   redis_close(redis);
   redis = open_with(context, (struct redis_options){.url = url, .password = "wrong"});
-  CU_ASSERT_TRUE(reason_becomes(redis, context, "WRONGPASS"));
+  CU_ASSERT_TRUE(redis_reason_becomes(redis, context, "WRONGPASS"));
   redis_close(redis);
 }
 

@@ -10,6 +10,7 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "redis/redis.h"
+#include "redis_reason.h"
 #include "suite.h"
 
 enum { POLL_US = 2000 };
@@ -86,14 +87,6 @@ static struct redis *open_redis(struct context *context, const struct fake *fake
   return redis;
 }
 
-static bool reason_becomes(const struct redis *redis, const struct context *context, const char *part) {
-  while (!strstr(redis_reason(redis), part)) {
-    if (clock_monotonic_us() > context->deadline_us) return false;
-    coroutine_sleep(POLL_US, context->deadline_us);
-  }
-  return true;
-}
-
 /* CLIENT SETNAME, CLIENT ID, ROLE, PING. */
 #define WELCOME "+OK\r\n:42\r\n*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n+PONG\r\n"
 
@@ -103,7 +96,7 @@ static struct fake fake; /* outlives the body: the loop closes its handles after
 static void refused_then_welcome(struct context *context, const char *answer, const char *reason) {
   fake_start(&fake, answer);
   struct redis *redis = open_redis(context, &fake);
-  CU_ASSERT(reason_becomes(redis, context, reason));
+  CU_ASSERT(redis_reason_becomes(redis, context, reason));
   while (fake.connections < 3 && clock_monotonic_us() < context->deadline_us) {
     CU_ASSERT(!redis_is_ready(redis));
     coroutine_sleep(POLL_US, context->deadline_us);

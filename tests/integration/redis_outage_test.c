@@ -16,6 +16,7 @@
 #include "patience.h"
 #include "private_redis.h"
 #include "redis/redis.h"
+#include "redis_reason.h"
 #include "suite.h"
 
 /* Of connections: long enough not to be reached where nothing stands still. */
@@ -52,14 +53,6 @@ static bool becomes_ready(const struct redis *redis, const struct context *conte
   return true;
 }
 
-static bool reason_becomes(const struct redis *redis, const struct context *context, const char *part) {
-  while (!strstr(redis_reason(redis), part)) {
-    if (clock_monotonic_us() > context->deadline_us) return false;
-    coroutine_sleep(POLL_US, context->deadline_us);
-  }
-  return true;
-}
-
 /* ---- name resolution: this program's getaddrinfo stands before the C library's -------------------------------------
  */
 
@@ -85,7 +78,7 @@ static void name_unknown_for_a_while(struct context *context) {
   const char *url = arena_printf(context->arena, "redis://flaky.test:%d", private_redis_port(server));
   captured_log_begin();
   struct redis *redis = open_with(context, (struct redis_options){.url = url});
-  bool reported = reason_becomes(redis, context, "resolved");
+  bool reported = redis_reason_becomes(redis, context, "resolved");
   struct status status = run(redis, context, "PING", NULL);
   bool resolved = status_is_ok(redis_wait_ready(redis, context->deadline_us));
   const char *log = captured_log_end(context->arena);
@@ -249,7 +242,7 @@ static void test_silent(void) {
 static void silent_at_connect(struct context *context) {
   private_redis_pause(server);
   struct redis *redis = open_with(context, (struct redis_options){.connect_timeout_ms = 100});
-  CU_ASSERT(reason_becomes(redis, context, "too long"));
+  CU_ASSERT(redis_reason_becomes(redis, context, "too long"));
   private_redis_resume(server);
   CU_ASSERT(status_is_ok(redis_wait_ready(redis, context->deadline_us)));
   redis_close(redis);
@@ -313,7 +306,7 @@ static void demoted(struct context *context) {
   private_redis_command(server, "REPLICAOF 127.0.0.1 1");
   struct status status = redis_command(redis, context, &set, NULL);
   CU_ASSERT_STRING_EQUAL(status_reason(status), "REDIS_READONLY");
-  CU_ASSERT(reason_becomes(redis, context, "replica") && !redis_is_ready(redis));
+  CU_ASSERT(redis_reason_becomes(redis, context, "replica") && !redis_is_ready(redis));
   coroutine_sleep(200 * US_PER_MS, context->deadline_us);
   CU_ASSERT(redis_generation(redis) == 1);
   private_redis_command(server, "REPLICAOF NO ONE");
@@ -334,7 +327,7 @@ static void wrong_password(struct context *context) {
   captured_log_begin();
   struct redis *without = open_with(context, (struct redis_options){0});
   struct redis *redis = open_with(context, (struct redis_options){.password = "wrong", .purpose = "reads"});
-  bool refused = reason_becomes(redis, context, "WRONGPASS") && reason_becomes(without, context, "NOAUTH");
+  bool refused = redis_reason_becomes(redis, context, "WRONGPASS") && redis_reason_becomes(without, context, "NOAUTH");
   bool ready = redis_is_ready(redis) || redis_is_ready(without);
   private_redis_command(server, "CONFIG SET requirepass wrong");
   private_redis_use_password(server, "wrong");

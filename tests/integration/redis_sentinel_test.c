@@ -10,6 +10,7 @@
 #include "patience.h"
 #include "private_redis.h"
 #include "redis/redis.h"
+#include "redis_reason.h"
 #include "suite.h"
 
 enum { POLL_US = 2000, MAX_SENTINELS = 3 };
@@ -56,17 +57,6 @@ static struct redis *open_with(struct context *context, struct redis_options opt
   return redis;
 }
 
-static bool reason_becomes(const struct redis *redis, const struct context *context, const char *part) {
-  while (!strstr(redis_reason(redis), part)) {
-    if (clock_monotonic_us() > context->deadline_us) {
-      fprintf(stderr, "the reason is: %s\n", redis_reason(redis));
-      return false;
-    }
-    coroutine_sleep(POLL_US, context->deadline_us);
-  }
-  return true;
-}
-
 /* Whether the connection leads to that server. */
 static bool leads_to(struct redis *redis, struct context *context, struct private_redis *server) {
   if (!status_is_ok(redis_wait_ready(redis, context->deadline_us))) return false;
@@ -84,7 +74,7 @@ static void finds_the_master(struct context *context) {
 
 static void fails_by(struct context *context, const char *url, const char *part) {
   struct redis *redis = open_with(context, (struct redis_options){.url = url});
-  CU_ASSERT_TRUE(reason_becomes(redis, context, part));
+  CU_ASSERT_TRUE(redis_reason_becomes(redis, context, part));
   CU_ASSERT_FALSE(redis_is_ready(redis));
   redis_close(redis);
 }
@@ -118,8 +108,8 @@ static void all_are_dead_for_a_while(struct context *context) {
   private_redis_kill(sentinels[1]);
   captured_log_begin();
   struct redis *redis = open_with(context, (struct redis_options){.purpose = "commands"});
-  bool told = reason_becomes(redis, context, "no sentinel tells where the master is: 127.0.0.1:") &&
-              reason_becomes(redis, context, "Connection refused; 127.0.0.1:");
+  bool told = redis_reason_becomes(redis, context, "no sentinel tells where the master is: 127.0.0.1:") &&
+              redis_reason_becomes(redis, context, "Connection refused; 127.0.0.1:");
   private_redis_restart(sentinels[1]);
   bool found = leads_to(redis, context, master);
   const char *log = captured_log_end(context->arena);
@@ -148,10 +138,10 @@ static void sentinel_as_a_server(struct context *context) {
 static void password(struct context *context) {
   start_sentinel(master, 1, 1, "user shop on >secret ~* &* +@all");
   struct redis *redis = open_with(context, (struct redis_options){0});
-  CU_ASSERT_TRUE(reason_becomes(redis, context, "NOAUTH"));
+  CU_ASSERT_TRUE(redis_reason_becomes(redis, context, "NOAUTH"));
   redis_close(redis);
   redis = open_with(context, (struct redis_options){.sentinel_user = "shop", .sentinel_password = "wrong"});
-  CU_ASSERT_TRUE(reason_becomes(redis, context, "WRONGPASS"));
+  CU_ASSERT_TRUE(redis_reason_becomes(redis, context, "WRONGPASS"));
   redis_close(redis);
   redis = open_with(context, (struct redis_options){.sentinel_user = "shop", .sentinel_password = "secret"});
   CU_ASSERT_TRUE(leads_to(redis, context, master));
@@ -171,7 +161,7 @@ static void two_masters_of_one_epoch(struct context *context) {
   start_sentinel(master, 1, 3, "");
   start_sentinel(other, 1, 3, "");
   struct redis *redis = open_with(context, (struct redis_options){0});
-  CU_ASSERT_TRUE(reason_becomes(redis, context, "the sentinels disagree about the master: 127.0.0.1:"));
+  CU_ASSERT_TRUE(redis_reason_becomes(redis, context, "the sentinels disagree about the master: 127.0.0.1:"));
   CU_ASSERT_FALSE(redis_is_ready(redis));
   private_redis_kill(sentinels[1]);
   CU_ASSERT_TRUE(leads_to(redis, context, master));
@@ -195,7 +185,7 @@ static void lower_epoch_later(struct context *context) {
   struct redis *first = open_with(context, (struct redis_options){.server = server});
   CU_ASSERT_TRUE(leads_to(first, context, other));
   struct redis *second = open_with(context, (struct redis_options){.url = behind, .server = server});
-  CU_ASSERT_TRUE(reason_becomes(second, context, "has not heard of the last change of the master yet"));
+  CU_ASSERT_TRUE(redis_reason_becomes(second, context, "has not heard of the last change of the master yet"));
   CU_ASSERT_TRUE(redis_is_ready(first));
   redis_close(first);
   redis_close(second);
@@ -216,7 +206,7 @@ static void no_quorum(struct context *context) {
   struct redis *redis = open_with(context, (struct redis_options){.purpose = "commands"});
   bool found = leads_to(redis, context, lonely);
   private_redis_kill(lonely);
-  bool told = reason_becomes(redis, context, "Connection refused; no other has taken over: NOQUORUM");
+  bool told = redis_reason_becomes(redis, context, "Connection refused; no other has taken over: NOQUORUM");
   private_redis_restart(lonely);
   bool back = leads_to(redis, context, lonely);
   const char *log = captured_log_end(context->arena);

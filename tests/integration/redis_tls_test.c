@@ -15,6 +15,7 @@
 #include "patience.h"
 #include "private_redis.h"
 #include "redis/redis.h"
+#include "redis_reason.h"
 #include "suite.h"
 #include "tls_redis.h"
 
@@ -97,14 +98,6 @@ static struct redis *open_ready(struct context *context) {
   struct redis *redis = open_tls(context, client_of("shop/ca.crt", NULL));
   CU_ASSERT_FATAL(status_is_ok(redis_wait_ready(redis, context->deadline_us)));
   return redis;
-}
-
-static bool reason_becomes(const struct redis *redis, const struct context *context, const char *part) {
-  while (!strstr(redis_reason(redis), part)) {
-    if (clock_monotonic_us() > context->deadline_us) return false;
-    coroutine_sleep(POLL_US, context->deadline_us);
-  }
-  return true;
 }
 
 static bool generation_becomes(const struct redis *redis, const struct context *context, uint64_t generation) {
@@ -232,7 +225,7 @@ static void test_killed(void) {
 /* Is refused for `reason`, with one line in the log, until `mend` has run. */
 static void refused_until(struct context *context, struct redis *redis, const char *reason, void (*mend)(void)) {
   captured_log_begin();
-  bool refused = reason_becomes(redis, context, reason);
+  bool refused = redis_reason_becomes(redis, context, reason);
   struct status status = ping(redis, context);
   coroutine_sleep(300 * US_PER_MS, context->deadline_us); /* several attempts fail meanwhile, none of them in the log */
   bool ready = redis_is_ready(redis);
@@ -263,7 +256,7 @@ static void test_another_ca(void) {
 
 static void no_ca_of_the_system(struct context *context) {
   struct redis *redis = open_tls(context, client_of(NULL, NULL));
-  CU_ASSERT(reason_becomes(redis, context, "no CA that this system trusts: set COUPON_REDIS_TLS_CA_FILE"));
+  CU_ASSERT(redis_reason_becomes(redis, context, "no CA that this system trusts: set COUPON_REDIS_TLS_CA_FILE"));
   redis_close(redis);
 }
 
@@ -282,7 +275,7 @@ static void expired_meanwhile(struct context *context) {
   captured_log_begin();
   server_shows("shop/old");
   private_redis_command(server, "CLIENT KILL TYPE normal");
-  bool refused = reason_becomes(redis, context, "its certificate has expired");
+  bool refused = redis_reason_becomes(redis, context, "its certificate has expired");
   coroutine_sleep(300 * US_PER_MS, context->deadline_us); /* several attempts fail meanwhile */
   show_ours();
   bool back = status_is_ok(redis_wait_ready(redis, context->deadline_us));
@@ -309,7 +302,7 @@ static void names(struct context *context) {
   }
   for (size_t i = 0; i < SUITE_SIZE(wrong); i++) {
     struct redis *redis = open_at(context, "rediss", wrong[i], tls_redis_port(), tls);
-    CU_ASSERT(reason_becomes(redis, context, arena_printf(context->arena, "is not for %s", wrong[i])));
+    CU_ASSERT(redis_reason_becomes(redis, context, arena_printf(context->arena, "is not for %s", wrong[i])));
     CU_ASSERT(redis_generation(redis) == 0);
     redis_close(redis);
   }
@@ -364,7 +357,7 @@ static void plain_server(struct context *context) {
   connect_timeout_ms = 300;
   struct redis *redis =
       open_at(context, "rediss", "127.0.0.1", private_redis_port(server), client_of("shop/ca.crt", NULL));
-  CU_ASSERT(reason_becomes(redis, context, "handshake: does it speak TLS there?"));
+  CU_ASSERT(redis_reason_becomes(redis, context, "handshake: does it speak TLS there?"));
   CU_ASSERT(redis_generation(redis) == 0);
   redis_close(redis);
   connect_timeout_ms = 0;
@@ -372,7 +365,7 @@ static void plain_server(struct context *context) {
 
 static void plain_client(struct context *context) {
   struct redis *redis = open_at(context, "redis", "127.0.0.1", tls_redis_port(), NULL);
-  CU_ASSERT(reason_becomes(redis, context, "without a word: does it speak TLS there?"));
+  CU_ASSERT(redis_reason_becomes(redis, context, "without a word: does it speak TLS there?"));
   CU_ASSERT(redis_generation(redis) == 0);
   redis_close(redis);
 }
@@ -445,7 +438,7 @@ static void met_with(struct context *context, const char *answer, size_t size, b
   connect_timeout_ms = 300;
   fake_start(answer, size, closes);
   struct redis *redis = open_at(context, "rediss", "127.0.0.1", fake.port, client_of("shop/ca.crt", NULL));
-  CU_ASSERT(reason_becomes(redis, context, reason));
+  CU_ASSERT(redis_reason_becomes(redis, context, reason));
   CU_ASSERT(ping(redis, context).code == STATUS_UNAVAILABLE);
   redis_close(redis);
   uv_close((uv_handle_t *)&fake.listener, NULL);
@@ -459,7 +452,7 @@ static const char torn[] = "\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03";
 static void alerted(struct context *context) {
   fake_start("\x15\x03\x01\x00\x02\x02\x46", 7, true);
   struct redis *redis = open_at(context, "redis", "127.0.0.1", fake.port, NULL);
-  CU_ASSERT(reason_becomes(redis, context, "the server speaks TLS there: the Redis URL must begin with rediss"));
+  CU_ASSERT(redis_reason_becomes(redis, context, "the server speaks TLS there: the Redis URL must begin with rediss"));
   redis_close(redis);
   uv_close((uv_handle_t *)&fake.listener, NULL);
 }

@@ -76,7 +76,7 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
   }
   if (password_file) status = config_read_secret(arena, "ORDERSHOP_HOME", password_file, &options->redis_password);
   if (!status_is_ok(status)) return status;
-  return redis_tls_open(arena, options->redis_url, shop_brand.environment_prefix, &tls_paths, false,
+  return redis_tls_open(arena, options->redis_url, "REDIS_URL", shop_brand.environment_prefix, &tls_paths, false,
                         &options->redis_tls);
 }
 

@@ -14,8 +14,8 @@ static const char *first_set(const struct tls_texts *paths) {
   return is_set(paths->key) ? "TLS_KEY_FILE" : NULL;
 }
 
-struct status redis_tls_open(struct arena *arena, const char *url, const char *prefix, const struct tls_texts *paths,
-                             bool logs, struct tls_client **ret_client) {
+struct status redis_tls_open(struct arena *arena, const char *url, const char *url_variable, const char *prefix,
+                             const struct tls_texts *paths, bool logs, struct tls_client **ret_client) {
   struct redis_url parsed;
   struct status status = redis_url_parse(arena, url, &parsed);
   if (!status_is_ok(status)) return status;
@@ -24,6 +24,6 @@ struct status redis_tls_open(struct arena *arena, const char *url, const char *p
   if (parsed.tls) return tls_client_open(arena, own_prefix, paths, logs, ret_client);
   if (!variable) return status_ok();
   return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
-                      "%s%s: is of no use with %sURL in plain text: it must begin with rediss", own_prefix, variable,
-                      own_prefix);
+                      "%s%s: is of no use with %s%s in plain text: it must begin with rediss", own_prefix, variable,
+                      prefix, url_variable);
 }

@@ -191,8 +191,10 @@ static void add_own_redis(struct setting_list *list, const struct service_defini
 static struct status choose_redis(const struct service_definition *definition, struct arena *arena,
                                   const struct own_redis *own, struct service_settings *settings) {
   settings->log = "";
+  settings->redis_url_variable = "REDIS_URL";
   if (own->url) {
     settings->redis_url = own->url;
+    settings->redis_url_variable = service_variable(arena, definition->name, "REDIS_URL");
     settings->redis_password = own->password;
     settings->log = definition->name;
   } else if (own->password) {
@@ -321,7 +323,7 @@ static struct status check_prefix_of_url(struct arena *arena, const char *prefix
   const char *mistake = status_is_ok(status) ? redis_prefix_mistake(&url, settings->key_prefix) : NULL;
   if (!mistake) return status;
   return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
-                      "%sKEY_PREFIX: %s (%sREDIS_URL is a cluster's)", prefix, mistake, prefix);
+                      "%sKEY_PREFIX: %s (%s%s is a cluster's)", prefix, mistake, prefix, settings->redis_url_variable);
 }
 
 struct status service_settings_read(const struct service_definition *definition, struct arena *arena, int argc,
@@ -353,8 +355,8 @@ struct status service_settings_read(const struct service_definition *definition,
   if (status_is_ok(status)) status = check_prefix_of_url(arena, prefix, ret_settings);
   if (status_is_ok(status)) status = open_identity(arena, prefix, &tls_paths, ret_settings);
   if (status_is_ok(status)) {
-    const char *url = ret_settings->redis_url;
-    status = redis_tls_open(arena, url, prefix, &redis_tls_paths, true, &ret_settings->redis_tls);
+    status = redis_tls_open(arena, ret_settings->redis_url, ret_settings->redis_url_variable, prefix, &redis_tls_paths,
+                            true, &ret_settings->redis_tls);
   }
   if (!status_is_ok(status)) return status;
   config_warn_of_unknown(prefix, list.settings, list.count, definition->brand->known_variables);

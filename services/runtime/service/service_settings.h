@@ -7,6 +7,7 @@
 struct service_settings {
   const char *listen;
   const char *redis_url;
+  const char *redis_url_variable;                /* that had it, without the brand's prefix */
   const char *redis_password;                    /* read from its file; NULL if there is none */
   const char *sentinel_user, *sentinel_password; /* likewise */
   const char *log;                               /* name of the log in that Redis (store/positions.h) */
