@@ -20,17 +20,21 @@ void tls_redis_shell(const char *command) {
   exit(2);
 }
 
+struct private_redis *tls_redis_start_beside(const char *arguments, const char *file, int *ret_port) {
+  char all[768];
+  *ret_port = private_redis_free_ports(1);
+  snprintf(all, sizeof all,
+           "%s --tls-port %d --tls-cert-file %s/shop/redis.crt --tls-key-file %s/shop/redis.key --tls-ca-cert-file "
+           "%s/shop/ca.crt --tls-auth-clients no --bind 127.0.0.1 127.0.0.2 -::1",
+           arguments, *ret_port, folder, folder, folder);
+  return private_redis_start(&(struct private_redis_options){.arguments = all, .file = file});
+}
+
 struct private_redis *tls_redis_start(void) {
-  char arguments[512];
   strcpy(folder, "/tmp/tls_redis.XXXXXX");
   if (!mkdtemp(folder)) exit(2);
   tls_redis_shell("make shop ca && make shop issue redis redis.test && make shop issue client/ada");
-  port = private_redis_free_ports(1);
-  snprintf(arguments, sizeof arguments,
-           "--tls-port %d --tls-cert-file %s/shop/redis.crt --tls-key-file %s/shop/redis.key --tls-ca-cert-file "
-           "%s/shop/ca.crt --tls-auth-clients no --bind 127.0.0.1 127.0.0.2",
-           port, folder, folder, folder);
-  server = private_redis_start(&(struct private_redis_options){.arguments = arguments});
+  server = tls_redis_start_beside("", NULL, &port);
   return server;
 }
 
