@@ -11,6 +11,7 @@
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
+#include "patience.h"
 #include "private_redis.h"
 #include "private_store.h"
 #include "shop_brand.h"
@@ -329,15 +330,25 @@ static void what_is_on_a_replicas_disk_counts_where_the_server_can_tell(void) {
 
 /* ---- the server ------------------------------------------------------------------------------------------------- */
 
-/* Nothing here yields, so that nobody notices. The change is on no replica when that is promoted. */
+static bool lacks_the_value(void *server) {
+  return follows(server) && !private_redis_command(server, "GET tester_value");
+}
+
+/* Without yielding, so that the store notices nothing meanwhile. */
+static void at_once(bool (*holds)(void *), void *argument) {
+  int64_t end_us = patience_end_us();
+  while (!holds(argument)) CU_ASSERT_TRUE_FATAL(clock_monotonic_us() < end_us);
+}
+
+/* The change is on no replica when that is promoted. A link that is up may still owe what the other did before. */
 static void replace_the_data_of_the_master(void) {
   private_redis_command(replica, "REPLICAOF NO ONE");
   private_redis_command(replica, "DEL tester_value");
   private_redis_command(master, "REPLICAOF 127.0.0.1 %d", private_redis_port(replica));
-  while (!follows(master)) continue;
+  at_once(lacks_the_value, master);
   private_redis_command(master, "REPLICAOF NO ONE");
   private_redis_command(replica, "REPLICAOF 127.0.0.1 %d", private_redis_port(master));
-  while (!follows(replica)) continue;
+  at_once(follows, replica);
 }
 
 static coroutine_fn void return_as_another(struct context *context) {
@@ -395,6 +406,9 @@ static coroutine_fn struct forwarded open_forwarded(struct context *context, int
   struct event_store_options options = options_of(replicas, REPLICAS_REFUSE);
   options.redis_url = arena_printf(context->arena, "redis://127.0.0.1:%d/0", forwarder_port(forwarded.address));
   forwarded.store = open_store(context, &options);
+  /* What replicas have is only noted of a log that was looked at. */
+  struct context look = call_of(context);
+  CU_ASSERT_TRUE_FATAL(status_is_ok(known_log_look(forwarded.store->known, &look)));
   return forwarded;
 }
 
@@ -439,6 +453,39 @@ static coroutine_fn void lose_what_somebody_was_told_of(struct context *context)
 
 static void what_somebody_was_told_of_may_not(void) {
   in_coroutine(lose_what_somebody_was_told_of);
+}
+
+struct looker {
+  struct event_store *store;
+  struct context context;
+  bool stops, ended;
+};
+
+/* Looks at the log all the time, as the service does once a second. */
+static coroutine_fn void keep_looking(void *argument) {
+  struct looker *looker = argument;
+  while (!looker->stops && status_is_ok(known_log_look(looker->store->known, &looker->context))) continue;
+  looker->ended = true;
+}
+
+static coroutine_fn void be_told_during_a_look(struct context *context) {
+  struct forwarded forwarded = open_forwarded(context, 1);
+  struct event_store *store = forwarded.store;
+  struct looker looker = {.store = store, .context = call_of(context)};
+  loop_spawn(coroutine_loop(), keep_looking, &looker);
+  append(store, context, "events:tester_created");
+  CU_ASSERT_TRUE(status_is_ok(pass(store, context)));
+  looker.stops = true;
+  while (!looker.ended) coroutine_sleep(1000, DEADLINE_NEVER);
+  private_redis_command(replica, "REPLICAOF NO ONE");
+  private_redis_command(replica, "DEL events:tester_created");
+  lead_to_replica(context, forwarded.address, store);
+  CU_ASSERT_PTR_NOT_NULL(strstr(event_store_loss(store), " of events:tester_created is missing"));
+  close_forwarded(context, &forwarded);
+}
+
+static void not_even_if_the_log_was_looked_at_meanwhile(void) {
+  in_coroutine(be_told_during_a_look);
 }
 
 static coroutine_fn void lose_without_replicas(struct context *context) {
@@ -517,6 +564,7 @@ int main(int argc, char **argv) {
       {"what nobody was told of may be missing after a failover",
        what_nobody_was_told_of_may_be_missing_after_a_failover},
       {"what somebody was told of may not", what_somebody_was_told_of_may_not},
+      {"not even if the log was looked at meanwhile", not_even_if_the_log_was_looked_at_meanwhile},
       {"nothing may where answers wait for no replicas", nothing_may_where_answers_wait_for_no_replicas},
       {"it needs neither memory nor that the functions are loaded",
        it_needs_neither_memory_nor_that_the_functions_are_loaded},

@@ -103,7 +103,7 @@ static bool is_unseen(const struct known_log *known) {
 
 void known_log_asks_replicas(struct known_log *known) {
   /* What was known of the server before has to be looked for in this one first. */
-  known->asks = redis_is_ready(known->store->commands) && !known->looking && !*known->loss && !is_unseen(known);
+  known->asks = redis_is_ready(known->store->commands) && !*known->loss && !is_unseen(known);
   if (!known->asks) return;
   known->asked = known->end;
   for (struct known_entry *entry = known->entries; entry; entry = entry->next) strcpy(entry->asked, entry->id);
