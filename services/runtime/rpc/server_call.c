@@ -211,7 +211,7 @@ void server_call_refuse(struct server_call *call, const struct fixed_answer *ans
   ops[1].data.send_status_from_server.status_details = &message;
   ops[1].data.send_status_from_server.trailing_metadata_count = 1;
   ops[1].data.send_status_from_server.trailing_metadata = &details;
-  server_call_count_end(call, answer->code);
+  server_call_count_end(call, (unsigned)answer->code);
   server_call_start_batch(call, ops, call->watched ? 2 : 3, &call->answered);
 }
 
