@@ -97,7 +97,7 @@ static struct status settle(struct stock_change *change, struct settling *settli
   const struct event_origin origin = {.cause = event->event_id, .traceparent = event->traceparent};
   struct status status = stock_change_move(change, &needs, &origin, &missing);
   if (!status_is_ok(status)) return status;
-  if (needs.count > 0) change->transaction.after = settlement->log_time;
+  transaction_follow(&change->transaction, settlement->log_time);
   after.recorded = without(arena, &after.recorded, &missing);
   stock_change_reserve(change, settlement->order_id, &after);
   if (closed) {

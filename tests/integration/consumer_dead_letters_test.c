@@ -40,7 +40,7 @@ static bool is_dead_lettered(const char *key) {
 static bool caught_up(void *argument) {
   struct watcher *watcher = argument;
   const struct position *latest = &watcher->store->latest;
-  return consumer_progress(watcher->consumer)->position.log_time >= latest->log_time;
+  return consumer_progress(watcher->consumer)->logs[0].position.log_time >= latest->log_time;
 }
 
 /* ---- tests ------------------------------------------------------------------------------------------------------ */

@@ -68,7 +68,7 @@ static void measure_without_a_position(struct context *context) {
   static const struct subscription all = {.entity = &ordershop__v1__customer__descriptor, .projection = &watcher_seen};
   struct event_store *store = open_store(context);
   const struct leader leader = {.store = store};
-  const struct progress progress = progress_of(&leader, context->arena, &all, 1);
+  const struct progress progress = progress_of(&leader, context->arena, &all, 1, NULL, 0);
   struct consumer_backlog backlog = {.lag_us = -2};
   CU_ASSERT_TRUE(status_is_ok(consumer_backlog_read(&progress, context, &backlog)));
   CU_ASSERT_EQUAL(backlog.lag_us, 0);

@@ -18,6 +18,7 @@
 #include "base/uuid.h"
 #include "consumer/lease.h"
 #include "consumer/progress.h"
+#include "foreign_reader.h"
 #include "loop/coroutine.h"
 #include "patience.h"
 #include "shop_brand.h"
@@ -189,6 +190,11 @@ static const struct subscription by_runs[] = {
     {CUSTOMER, .created_run = apply_run, .updated_run = apply_run, .deleted = apply_deleted},
 };
 
+static const struct subscription by_owners[] = {
+    {CUSTOMER, .owner = "first", .created = apply, .updated = apply, .want = want},
+    {CUSTOMER, .owner = "second", .deleted = apply_deleted},
+};
+
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
 static const struct outbox_route mails = {.service = &ordershop__v1__mail_service__descriptor,
@@ -201,6 +207,26 @@ static struct rpc_channel *open_channel(struct arena *arena, const char *address
   struct rpc_channel *channel = NULL;
   rpc_channel_open(coroutine_loop(), arena, address, &options, &channel);
   return channel;
+}
+
+/* The streams of which are read where they lie. */
+static const struct log_owner *open_others(struct arena *arena, const struct watcher_options *options,
+                                           struct watcher *watcher) {
+  static const char *const names[2] = {"first", "second"};
+  struct log_owner *owners = arena_calloc(arena, 2, sizeof *owners);
+  for (size_t i = 0; i < 2; i++) {
+    const struct event_store_options store = {.brand = &shop_brand,
+                                              .service = "watcher",
+                                              .log = names[i],
+                                              .redis_url = options->owners[i],
+                                              .redis_password = FOREIGN_READER_PASSWORD,
+                                              .request_seconds = 100,
+                                              .subscribes = true,
+                                              .reads_only = true};
+    if (!status_is_ok(event_store_open(coroutine_loop(), arena, &store, &watcher->others[i]))) abort();
+    owners[i] = (struct log_owner){.name = names[i], .store = watcher->others[i]};
+  }
+  return owners;
 }
 
 struct watcher watcher_start(struct arena *arena, const struct watcher_options *options) {
@@ -218,6 +244,12 @@ struct watcher watcher_start(struct arena *arena, const struct watcher_options *
                                       .housekeep = options->housekeep,
                                       .user = options->user,
                                       .lease_ms = options->lease_ms};
+  if (options->owners[0]) {
+    consumer.subscriptions = by_owners;
+    consumer.subscription_count = 2;
+    consumer.owners = open_others(arena, options, &watcher);
+    consumer.owner_count = 2;
+  }
   if (options->mail_address) {
     consumer.outbox = &mails;
     consumer.outbox_channel = watcher.channel = open_channel(arena, options->mail_address);
@@ -230,6 +262,7 @@ void watcher_stop(struct watcher *watcher) {
   consumer_stop(watcher->consumer);
   if (watcher->channel) rpc_channel_close(watcher->channel);
   event_store_close(watcher->store);
+  for (size_t i = 0; i < 2 && watcher->others[i]; i++) event_store_close(watcher->others[i]);
 }
 
 int64_t watcher_epoch(const struct watcher *watcher) {

@@ -27,6 +27,7 @@
 
 struct watcher {
   struct event_store *store;
+  struct event_store *others[2]; /* of the owners "first" and "second"; NULL if there are none */
   struct consumer *consumer;
   struct rpc_channel *channel; /* to the mails; NULL if there is none */
 };
@@ -36,6 +37,8 @@ struct watcher_options {
   int64_t lease_ms;
   const char *mail_address; /* where mails are sent; NULL if the watcher has no outbox */
   bool by_runs;             /* handle created and updated events by apply_run, with a function of the watcher's own */
+  const char *owners[2]; /* URLs of the Redises of two owners, for their reader (foreign_reader.h): created and updated
+                            events lie in the first one's, deleted ones in the second's; both NULL: in the watcher's */
   /* What handlers do besides, told the customer's name; and what they want before. NULL means nothing. */
   struct status (*obey)(struct work *work, const struct event *event, const char *name);
   void (*want)(struct work *work, const struct event *event);

@@ -52,22 +52,22 @@ struct batch {
 static coroutine_fn void take_events(struct batch *batch, size_t max) {
   const struct batch_parts *parts = batch->parts;
   struct read_entry read;
-  if (stream_reader_held(parts->reader) == 0) stream_reader_await(parts->reader);
-  for (size_t i = 0; i < max && stream_reader_next(parts->reader, &read); i++) {
+  if (logs_reader_held(parts->reader) == 0) logs_reader_await(parts->reader);
+  for (size_t i = 0; i < max && logs_reader_next(parts->reader, &read); i++) {
     struct batch_event *slot = arena_calloc(batch->context.arena, 1, sizeof *slot);
     batch_event_take(slot, batch->context.arena, &parts->progress->streams[read.stream], read);
     batch->events[batch->count++] = slot;
   }
   batch->end = batch->count;
   struct context context = leader_context(parts->leader, NULL, UNIT_US);
-  stream_reader_read_ahead(parts->reader, parts->store->reads, &context);
+  logs_reader_read_ahead(parts->reader, &context);
 }
 
 static bool may_take_more(const struct batch *batch) {
-  const struct stream_reader *reader = batch->parts->reader;
+  struct logs_reader *reader = batch->parts->reader;
   return !batch->alone && batch->count + TAKEN_EVENTS <= BATCH_EVENTS &&
          arena_used(batch->context.arena) < BATCH_BYTES &&
-         (stream_reader_held(reader) > 0 || stream_reader_reads_ahead(reader));
+         (logs_reader_has_next(reader) || logs_reader_reads_ahead(reader));
 }
 
 /* ---- committing ------------------------------------------------------------------------------------------------- */
@@ -76,10 +76,14 @@ static struct status lost_answer(struct batch *batch, const char *where) {
   return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
 }
 
+static struct progress_place place_of(const struct batch_event *slot) {
+  return (struct progress_place){.log = slot->stream->log, .log_time = slot->event.log_time};
+}
+
 /* The consumer group comes along if it may move again: then no function is needed for it alone. Returns whether it
  * does. */
 static bool add_positions(struct batch *batch, size_t end) {
-  const struct progress *progress = batch->parts->progress;
+  struct progress *progress = batch->parts->progress;
   if (batch->retried) return false;
   struct stream_move *moved = arena_calloc(batch->context.arena, progress->stream_count, sizeof *moved);
   for (size_t i = batch->begun; i < end; i++) {
@@ -87,7 +91,9 @@ static bool add_positions(struct batch *batch, size_t end) {
     move->last = batch->events[i]->event.id;
     move->count++;
   }
-  progress_add(progress, work_transaction(batch->work), batch->events[end - 1]->event.log_time, moved);
+  struct progress_place last = place_of(batch->events[end - 1]);
+  progress_add(progress, work_transaction(batch->work), &last, moved);
+  if (progress_has_foreign(progress)) transaction_follow(work_transaction(batch->work), last.log_time);
   bool moves_group = consumer_group_may_move(batch->parts->group);
   if (moves_group) consumer_group_add(batch->parts->group, work_transaction(batch->work), moved);
   return moves_group;
@@ -131,8 +137,9 @@ static void applied(struct batch *batch, const struct batch_event *slot) {
   if (!batch->retried) progress_applied(batch->parts->progress, slot->stream, slot->event.id, slot->event.log_time);
 }
 
-static void moved_to(struct batch *batch, const struct batch_event *last) {
-  if (!batch->retried) progress_moved_to(batch->parts->progress, last->event.log_time);
+static void moved_past(struct batch *batch, const struct batch_event *last) {
+  struct progress_place place = place_of(last);
+  if (!batch->retried) progress_moved_past(batch->parts->progress, &place);
 }
 
 static void committed(struct batch *batch) {
@@ -150,8 +157,8 @@ static void committed(struct batch *batch) {
   if (batch->commit_moves_group) consumer_group_moved(batch->parts->group);
   batch->done = end;
   batch->contended = 0;
-  moved_to(batch, batch->events[end - 1]);
-  if (!batch->retried) progress_stored(progress, progress->position.log_time);
+  moved_past(batch, batch->events[end - 1]);
+  if (!batch->retried) progress_stored(progress);
 }
 
 /* Forgets what is not committed; these events will be handled again. To be called when no commit is under way. */
@@ -334,7 +341,7 @@ static coroutine_fn struct status handle_run(struct batch *batch) {
     return status_ok();
   }
   for (size_t i = 0; i < count; i++) applied(batch, first[i]);
-  moved_to(batch, first[count - 1]);
+  moved_past(batch, first[count - 1]);
   batch->done = batch->begun += count;
   return status_ok();
 }
@@ -504,7 +511,7 @@ static void finish(struct batch *batch) {
 
 coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct arena *arena, size_t *ret_events) {
   *ret_events = 0;
-  if (stream_reader_held(parts->reader) == 0) return status_ok();
+  if (!logs_reader_has_next(parts->reader)) return status_ok();
   struct batch batch = {.parts = parts, .context = leader_context(parts->leader, arena_new(), UNIT_US)};
   struct status status = begin(&batch);
   if (status_is_ok(status)) status = handle_all(&batch);

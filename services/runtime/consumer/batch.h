@@ -27,7 +27,7 @@
 #include "consumer/progress.h"
 #include "consumer/waiters.h"
 #include "loop/coroutine.h"
-#include "store/stream_reader.h"
+#include "store/logs_reader.h"
 
 /* What batches read, change and report to. */
 struct batch_parts {
@@ -36,7 +36,7 @@ struct batch_parts {
   struct progress *progress;
   struct consumer_group *group;
   const struct waiters *waiters;
-  struct stream_reader *reader; /* of the term; its streams are those of the progress */
+  struct logs_reader *reader; /* of the term; its logs and streams are those of the progress */
   struct dead_letters *dead_letters;
   struct crash_guard *guard;
   const struct outbox_route *route; /* NULL if the service sends nothing */

@@ -37,9 +37,10 @@ struct consumer {
   struct housekeeping housekeeping;
   struct dead_letters *dead_letters;
   struct crash_guard guard;
-  struct outbox *outbox;    /* NULL if the service sends nothing */
-  struct batch_parts parts; /* what batches need of them, and the term's reader */
-  struct arena *arena;      /* of the term: its errors */
+  struct outbox *outbox;       /* NULL if the service sends nothing */
+  struct batch_parts parts;    /* what batches need of them, and the term's reader */
+  struct event_store **stores; /* of the logs */
+  struct arena *arena;         /* of the term: its errors */
   struct consumer_alarm alarm;
   bool stopping;
   int running; /* coroutines */
@@ -51,6 +52,17 @@ static struct context term_context(const struct consumer *consumer, struct arena
 }
 
 /* ---- a term ----------------------------------------------------------------------------------------------------- */
+
+/* Where the service follows nothing in its own Redis, it still is woken there. */
+static struct logs_reader *make_reader(const struct consumer *consumer) {
+  const struct progress *progress = &consumer->progress;
+  struct logs_reader *reader = logs_reader_new(consumer->stores, progress->log_count);
+  if (!progress->logs[0].is_foreign) return reader;
+  struct event_store *home = consumer->options.store;
+  const char *quiet = event_stream_key(home, consumer->arena, progress->streams[0].subscribed->name);
+  logs_reader_listen_at(reader, home, quiet);
+  return reader;
+}
 
 static coroutine_fn struct status begin_term(struct consumer *consumer) {
   struct progress *progress = &consumer->progress;
@@ -69,7 +81,8 @@ static coroutine_fn struct status begin_term(struct consumer *consumer) {
   if (status_is_ok(status)) status = consumer_group_store(&consumer->group, &context, true);
   if (!status_is_ok(status)) return status;
   for (size_t i = 0; i < progress->stream_count; i++) {
-    stream_reader_add(consumer->parts.reader, progress->streams[i].key, progress->streams[i].applied);
+    const struct progress_stream *stream = &progress->streams[i];
+    logs_reader_add(consumer->parts.reader, stream->log, stream->key, stream->applied);
   }
   progress->begun = true;
   progress->loaded = true;
@@ -84,7 +97,7 @@ static coroutine_fn struct status look_at_streams(struct consumer *consumer, str
   const struct progress *progress = &consumer->progress;
   struct status status = log_check_streams(&consumer->progress, context);
   for (size_t i = 0; status_is_ok(status) && i < progress->stream_count; i++) {
-    stream_reader_skip(consumer->parts.reader, i, progress->streams[i].applied);
+    logs_reader_skip(consumer->parts.reader, i, progress->streams[i].applied);
   }
   return status;
 }
@@ -105,12 +118,15 @@ static coroutine_fn struct status keep_house(struct consumer *consumer, bool cau
   return status;
 }
 
-/* Everything up to `seen` has been applied: says so to those who wait, here and, by what is stored, elsewhere. */
-static coroutine_fn struct status report_position(struct consumer *consumer, int64_t seen, bool asked) {
+/* Everything that was handed out has been applied: says so to those who wait, here and, by what is stored, elsewhere.
+ */
+static coroutine_fn struct status report_position(struct consumer *consumer, bool asked) {
   struct progress *progress = &consumer->progress;
-  progress_moved_to(progress, seen);
+  for (size_t i = 0; i < progress->log_count; i++) {
+    progress_moved_to(progress, i, logs_reader_handed_out(consumer->parts.reader, i).log_time);
+  }
   bool due = asked || clock_monotonic_us() - progress->stored_us >= STORE_US;
-  if (!due || progress->stored_log >= progress->position.log_time) return status_ok();
+  if (!due || !progress_is_unstored(progress)) return status_ok();
   struct context context = term_context(consumer, arena_new());
   struct status status = status_copy(consumer_group_store(&consumer->group, &context, false), consumer->arena);
   arena_free(context.arena);
@@ -145,9 +161,9 @@ static coroutine_fn struct status block(struct consumer *consumer, bool *ret_wok
   if (waiters->poked || consumer->stopping) return status_ok();
   int64_t ms = block_ms(consumer), begin_us = clock_monotonic_us();
   struct context context = leader_context(&consumer->leader, consumer->arena, ms * 1000 + CALL_US);
-  waiters->blocked = true;
-  struct status status = stream_reader_wait(consumer->parts.reader, consumer->options.store->blocking, &context, ms);
-  waiters->blocked = false;
+  waiters->reader = consumer->parts.reader;
+  struct status status = logs_reader_wait(consumer->parts.reader, &context, ms);
+  waiters->reader = NULL;
   *ret_woken = clock_monotonic_us() - begin_us < ms * 1000;
   return status;
 }
@@ -159,42 +175,49 @@ struct poll_state {
   bool woken;  /* the last block ended before its time */
 };
 
-static struct status check_clock(struct consumer *consumer, const struct position *last) {
-  bool is_known = strcmp(last->epoch, consumer->progress.position.epoch) == 0;
-  if (is_known && !*event_store_loss(consumer->options.store)) return status_ok();
+static struct status log_changed(struct consumer *consumer) {
   return status_error(consumer->arena, STATUS_ABORTED, reason_log_changed, "the log is not the one that was read");
 }
 
-static coroutine_fn struct status tick(struct consumer *consumer, struct context *context) {
+/* Whether the clock is of the log that was begun with; "" where nobody had begun it. */
+static bool is_same_log(const struct consumer *consumer, size_t log, const struct position *clock) {
+  return strcmp(clock->epoch, consumer->progress.logs[log].position.epoch) == 0;
+}
+
+/* Moves the clock on that housekeeping goes by. */
+static coroutine_fn struct status tick(struct consumer *consumer, const struct context *context) {
+  size_t number = consumer->housekeeping.log;
+  const struct progress_log *log = &consumer->progress.logs[number];
+  struct context own = *context;
+  if (log->is_foreign) own.redis_era = 0;
   struct position now;
-  struct status status = clock_tick(consumer->options.store, context, &now);
-  return status_is_ok(status) ? check_clock(consumer, &now) : status;
+  struct status status = clock_move_on(log->store, &own, 0, &now);
+  return status_is_ok(status) && !is_same_log(consumer, number, &now) ? log_changed(consumer) : status;
 }
 
-/* Reads the clock and then the log, in one trip: if the log has nothing more, everything up to that time has been
- * applied. */
-static coroutine_fn struct status read_with_clock(struct consumer *consumer, struct context *context,
-                                                  struct poll_state *state, int64_t *ret_clock) {
-  struct event_store *store = consumer->options.store;
-  struct redis_pending *asked = clock_ask(store, store->reads, context);
-  struct status status = stream_reader_read(consumer->parts.reader, store->reads, context, &state->behind);
-  struct position last;
-  struct status told = clock_told(store, asked, &last);
-  if (status_is_ok(status)) status = told;
-  if (status_is_ok(status)) status = check_clock(consumer, &last);
-  if (status_is_ok(status)) *ret_clock = last.log_time;
-  return status;
+/* Another service's log may be begun later than this service. */
+static void note_begun(struct progress_log *log, const struct position *clock) {
+  bool is_begun = log->is_foreign && !*log->position.epoch;
+  if (is_begun) memcpy(log->position.epoch, clock->epoch, sizeof log->position.epoch);
 }
 
-static coroutine_fn struct status read_log(struct consumer *consumer, struct poll_state *state, int64_t *ret_clock) {
-  struct context context = term_context(consumer, arena_new());
-  struct status status = status_ok();
-  if (state->behind) {
-    status = stream_reader_read(consumer->parts.reader, consumer->options.store->reads, &context, &state->behind);
-  } else {
-    if (consumer->housekeeping.wants_tick) status = tick(consumer, &context);
-    if (status_is_ok(status)) status = read_with_clock(consumer, &context, state, ret_clock);
+static struct status check_logs(struct consumer *consumer) {
+  if (*event_store_loss(consumer->options.store)) return log_changed(consumer);
+  for (size_t i = 0; i < consumer->progress.log_count; i++) {
+    struct position clock = logs_reader_handed_out(consumer->parts.reader, i);
+    note_begun(&consumer->progress.logs[i], &clock);
+    if (!is_same_log(consumer, i, &clock)) return log_changed(consumer);
   }
+  return status_ok();
+}
+
+static coroutine_fn struct status read_logs(struct consumer *consumer, struct poll_state *state) {
+  struct context context = term_context(consumer, arena_new());
+  bool was_behind = state->behind;
+  struct status status = status_ok();
+  if (!was_behind && consumer->housekeeping.wants_tick) status = tick(consumer, &context);
+  if (status_is_ok(status)) status = logs_reader_read(consumer->parts.reader, &context, &state->behind);
+  if (status_is_ok(status) && !was_behind) status = check_logs(consumer);
   status = status_copy(status, consumer->arena);
   arena_free(context.arena);
   return status;
@@ -215,12 +238,12 @@ static bool goes_on(const struct consumer *consumer) {
 
 /* Reads, handles, and when there is nothing left waits for more. */
 static coroutine_fn struct status poll_once(struct consumer *consumer, struct poll_state *state) {
-  int64_t clock = 0, begin_us = clock_monotonic_us();
+  int64_t begin_us = clock_monotonic_us();
   size_t handled = 0, events;
   bool asked = state->woken && !consumer->waiters.poked;
   consumer->waiters.poked = false;
   state->woken = false;
-  struct status status = read_log(consumer, state, &clock);
+  struct status status = read_logs(consumer, state);
   if (!status_is_ok(status)) return status;
   do {
     status = batch_handle(&consumer->parts, consumer->arena, &events);
@@ -229,9 +252,9 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   } while (events > 0 && !state->behind && goes_on(consumer));
   status = drain(consumer);
   if (!status_is_ok(status)) return status;
-  if (state->behind || !stream_reader_is_caught_up(consumer->parts.reader)) return keep_house(consumer, false);
+  if (state->behind || !logs_reader_is_caught_up(consumer->parts.reader)) return keep_house(consumer, false);
 
-  status = report_position(consumer, clock, asked && handled == 0);
+  status = report_position(consumer, asked && handled == 0);
   if (status_is_ok(status)) status = keep_house(consumer, true);
   if (!status_is_ok(status)) return status;
   if (consumer->housekeeping.wants_tick || dead_letters_next_retry(consumer->dead_letters)) return status_ok();
@@ -268,8 +291,7 @@ static coroutine_fn void end_term(struct consumer *consumer, struct status statu
     consumer_alarm_raise(&consumer->alarm, status);
     back_off(consumer, backoff_us);
   }
-  stream_reader_await(consumer->parts.reader);
-  stream_reader_free(consumer->parts.reader);
+  logs_reader_free(consumer->parts.reader);
   consumer->parts.reader = NULL;
   arena_free(consumer->arena);
 }
@@ -284,7 +306,7 @@ static coroutine_fn void handle_events(void *argument) {
   int64_t backoff_us = BACKOFF_MIN_US;
   while (wait_for_lead(consumer)) {
     consumer->arena = arena_new();
-    consumer->parts.reader = stream_reader_new();
+    consumer->parts.reader = make_reader(consumer);
     struct poll_state state = {.woken = true};
     struct status status = begin_term(consumer);
     while (status_is_ok(status) && goes_on(consumer)) {
@@ -329,12 +351,18 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
   leader->store = options->store;
   leader->holder = uuid_random(arena);
   leader->lease_ms = options->lease_ms ? options->lease_ms : LEASE_MS;
-  *progress = progress_of(leader, arena, options->subscriptions, options->subscription_count);
+  *progress = progress_of(leader, arena, options->subscriptions, options->subscription_count, options->owners,
+                          options->owner_count);
+  consumer->stores = arena_calloc(arena, progress->log_count, sizeof *consumer->stores);
+  for (size_t i = 0; i < progress->log_count; i++) consumer->stores[i] = progress->logs[i].store;
+  options->store->follows_others = progress_has_foreign(progress);
   consumer->group = consumer_group_of(progress, arena);
   consumer->alarm.progress = progress;
   consumer->waiters.progress = progress;
-  consumer->housekeeping =
-      (struct housekeeping){.progress = progress, .housekeep = options->housekeep, .user = options->user};
+  consumer->housekeeping = (struct housekeeping){.progress = progress,
+                                                 .log = progress_log_of(progress, options->housekeep_owner),
+                                                 .housekeep = options->housekeep,
+                                                 .user = options->user};
   consumer->dead_letters = dead_letters_new(options->store);
   consumer->guard = crash_guard_of(options->store, arena);
   consumer->outbox = make_outbox(consumer, arena);
@@ -362,7 +390,7 @@ coroutine_fn void consumer_stop(struct consumer *consumer) {
   while (consumer->running > 0) {
     condition_signal_all(&consumer->leader.changed);
     condition_signal_all(&consumer->waiters.wake);
-    if (consumer->waiters.blocked) waiters_poke(&consumer->waiters);
+    if (consumer->waiters.reader) waiters_poke(&consumer->waiters);
     if (consumer->running > 0) condition_wait(&consumer->ended, clock_monotonic_us() + WAITERS_POKE_US);
   }
   dead_letters_free(consumer->dead_letters);

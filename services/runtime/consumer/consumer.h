@@ -2,10 +2,14 @@
 /* Consumer: handles the events that a service subscribes to, each exactly once, in log order over all streams.
  *
  * One replica of a service is the leader, by a lease with an epoch (leader.h); the others stand by. The leader reads
- * the streams from the stored positions on, merged by log time (store/stream_reader.h), hands the events to their
+ * the streams from the stored positions on, merged by log time (store/logs_reader.h), hands the events to their
  * handlers and commits each batch (batch.h) with one transaction that moves the positions together with the effects and
  * refuses an older epoch. Whatever fails on the way (an outage, a lost answer, a lost lease) ends the term: positions
  * are read again and only what lies after them is handled.
+ *
+ * What other services own may lie in Redises of their own. Then the leader reads several logs, each where it lies, as
+ * one (store/logs_reader.h), and all that it writes still is one transaction in the service's own Redis. A Redis that
+ * is away holds up the consumers that read it, and no calls but those that wait for them.
  *
  * The positions alone decide what is handled; the consumer groups follow them (consumer_group.h). It does not read by
  * XREADGROUP: a replica that was stopped and wakes up after its lease would take entries out of the group that its
@@ -40,19 +44,24 @@
 #include "store/event_store.h"
 
 struct consumer;
+struct log_owner;
 struct progress;
 
 struct consumer_options {
   struct event_store *store; /* own Redis: effects, positions, lease */
   const struct subscription *subscriptions;
   size_t subscription_count;
+  const struct log_owner *owners; /* those whose streams lie in other Redises; must live as long as the consumer */
+  size_t owner_count;
   void *user;                         /* work_user */
   const struct outbox_route *outbox;  /* NULL if there is none */
   struct rpc_channel *outbox_channel; /* to the peer of the outbox */
   /* Optional: called by the leader about once a second and after a tick, when everything up to `position` has been
-   * applied. `epoch` is the lease's, for fenced functions. May yield; after an error it is called again as usual. */
+   * applied of the log in which the streams of `housekeep_owner` lie (NULL: the first one). `epoch` is the lease's, for
+   * fenced functions. May yield; after an error it is called again as usual. */
   coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
+  const char *housekeep_owner;
   int64_t lease_ms; /* 0 means 3,000 */
 };
 
@@ -84,7 +93,7 @@ const struct progress *consumer_progress(const struct consumer *consumer);
 bool consumer_has_seen(const struct consumer *consumer, const char *after);
 
 /* Waits until everything up to `after` (a text of positions_text) has been applied, by whichever replica is active;
- * only its part of the log that the consumer follows counts. An idle log is moved on by a tick. Errors:
+ * only its parts of the logs that the consumer follows count. An idle log is moved on by a tick. Errors:
  * INVALID_ARGUMENT (POSITION_INVALID: not one of ours), FAILED_PRECONDITION (LOG_RESET: another epoch, or past the end
  * of the log), DEADLINE_EXCEEDED (POSITION_NOT_REACHED), UNAVAILABLE (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for
  * an operator). Yields. */

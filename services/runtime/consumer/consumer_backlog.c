@@ -5,11 +5,22 @@
 
 #include "base/key_table.h"
 #include "consumer/dead_letters.h"
+#include "consumer/foreign_backlog.h"
 #include "store/known_log.h"
+
+/* Everything up to it has been applied, of all logs that there are. */
+static int64_t least_position(const struct progress *progress) {
+  int64_t least = 0;
+  for (size_t i = 0; i < progress->log_count; i++) {
+    const struct position *position = &progress->logs[i].position;
+    if (*position->epoch && (least == 0 || position->log_time < least)) least = position->log_time;
+  }
+  return least;
+}
 
 struct consumer_backlog consumer_backlog_unread(const struct progress *progress) {
   return (struct consumer_backlog){
-      .position = progress->position.log_time, .lag_entries = -1, .lag_us = -1, .parked_keys = -1, .parked_events = -1};
+      .position = least_position(progress), .lag_entries = -1, .lag_us = -1, .parked_keys = -1, .parked_events = -1};
 }
 
 /* ---- dead letters ----------------------------------------------------------------------------------------------- */
@@ -83,6 +94,7 @@ static coroutine_fn struct status call_function(const struct progress *progress,
   redis_add_text(&keys, dead_letters_lists_key(store, context->arena));
   redis_add_text(&values, store->service);
   for (size_t i = 0; i < progress->stream_count; i++) {
+    if (progress->logs[progress->streams[i].log].is_foreign) continue;
     redis_add_text(&keys, progress->streams[i].key);
     redis_add_text(&values, progress->streams[i].subscribed->name);
   }
@@ -93,7 +105,9 @@ static coroutine_fn struct status call_function(const struct progress *progress,
 static coroutine_fn struct status find_beginning(const struct progress *progress, struct context *context,
                                                  int64_t *ret_beginning) {
   struct redis_arguments keys = redis_arguments_empty(context->arena);
-  for (size_t i = 0; i < progress->stream_count; i++) redis_add_text(&keys, progress->streams[i].key);
+  for (size_t i = 0; i < progress->stream_count; i++) {
+    if (!progress->logs[progress->streams[i].log].is_foreign) redis_add_text(&keys, progress->streams[i].key);
+  }
   const struct stream_sight *streams;
   struct status status = streams_look(progress->store, context, &keys, false, &streams);
   if (!status_is_ok(status)) return status;
@@ -126,6 +140,7 @@ coroutine_fn struct status consumer_backlog_read(const struct progress *progress
   if (!status_is_ok(status)) return status;
   struct consumer_backlog backlog = consumer_backlog_unread(progress);
   const char *stored = redis_reply_text(redis_reply_at(reply, 0)), *clock = redis_reply_text(redis_reply_at(reply, 1));
+  backlog.position = progress->log_count > 0 ? progress->logs[0].position.log_time : 0;
   if (!progress_is_current(progress)) backlog.position = stored && *stored ? log_time_of_entry(stored) : 0;
   backlog.lag_entries = redis_reply_number(redis_reply_at(reply, 2), -1);
   status = measure_lag(progress, context, clock ? clock : "", &backlog);
@@ -137,6 +152,8 @@ coroutine_fn struct status consumer_backlog_read(const struct progress *progress
   if (backlog.parked_keys > 0 && keys <= BACKLOG_KEYS_MAX && lists <= BACKLOG_KEYS_MAX) {
     status = count_dead_letters(progress->store, context, &backlog);
   }
-  if (status_is_ok(status)) *ret_backlog = backlog;
+  if (!status_is_ok(status)) return status;
+  if (progress_has_foreign(progress)) status = foreign_backlog_add(progress, context, &backlog);
+  *ret_backlog = backlog;
   return status;
 }

@@ -23,8 +23,8 @@ struct consumer_backlog {
 /* What is known without Redis: the position, as far as this replica knows. */
 struct consumer_backlog consumer_backlog_unread(const struct progress *progress);
 
-/* Asks Redis, by one call, one more while there is no position, and two more if there are or were dead
- * letters. Yields. Errors: those of
- * redis_command. */
+/* Asks Redis, by one call, one more while there is no position, and two more if there are or were dead letters; and the
+ * Redises of others whose logs the service follows (foreign_backlog.h). Yields. Errors: those of redis_command. If
+ * these others' tell nothing, all but the lag is known. */
 coroutine_fn struct status consumer_backlog_read(const struct progress *progress, struct context *context,
                                                  struct consumer_backlog *ret_backlog);

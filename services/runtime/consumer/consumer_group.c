@@ -32,13 +32,20 @@ void consumer_group_begin(struct consumer_group *group) {
   }
 }
 
-static bool is_behind(const struct group_stream *at, const struct progress_stream *stream) {
-  return at->fresh || at->applied_count != stream->applied_count;
+/* Whether the stream has a group of the service. */
+static bool has_group(const struct progress *progress, size_t stream) {
+  return !progress->logs[progress->streams[stream].log].is_foreign;
+}
+
+static bool is_behind(const struct consumer_group *group, size_t stream) {
+  const struct group_stream *at = &group->streams[stream];
+  if (!has_group(group->progress, stream)) return false;
+  return at->fresh || at->applied_count != group->progress->streams[stream].applied_count;
 }
 
 int64_t consumer_group_due_us(const struct consumer_group *group) {
   for (size_t i = 0; i < group->progress->stream_count; i++) {
-    if (is_behind(&group->streams[i], &group->progress->streams[i])) return group->moved_us + BEHIND_US;
+    if (is_behind(group, i)) return group->moved_us + BEHIND_US;
   }
   return INT64_MAX;
 }
@@ -62,6 +69,7 @@ void consumer_group_add(struct consumer_group *group, struct transaction *transa
   const struct progress *progress = group->progress;
   struct arena *arena = transaction->arena;
   for (size_t i = 0; i < progress->stream_count; i++) {
+    if (!has_group(progress, i)) continue;
     const struct group_stream *at = &group->streams[i];
     struct group_stream next = next_of(at, &progress->streams[i], moved ? &moved[i] : NULL);
     group->next[i] = next;
@@ -91,12 +99,11 @@ static struct status lost_answer(struct arena *arena, const char *where) {
 coroutine_fn struct status consumer_group_store(struct consumer_group *group, struct context *context, bool begins) {
   struct progress *progress = group->progress;
   struct event_store *store = progress->store;
-  int64_t log = progress->position.log_time;
   struct transaction transaction = transaction_of(store, context->arena);
   transaction.frees = begins;
   transaction_require_value(&transaction, lease_epoch_key(store, context->arena), progress->leader->term.epoch_text);
-  bool moves_log = log > progress->stored_log;
-  if (moves_log) progress_add(progress, &transaction, log, NULL);
+  bool moves_log = progress_is_unstored(progress);
+  if (moves_log) progress_add(progress, &transaction, NULL, NULL);
   consumer_group_add(group, &transaction, NULL);
   if (fail_point("consumer.before_store")) return lost_answer(context->arena, "consumer.before_store");
   struct transaction_result result;
@@ -105,6 +112,6 @@ coroutine_fn struct status consumer_group_store(struct consumer_group *group, st
   if (fail_point("consumer.after_store")) return lost_answer(context->arena, "consumer.after_store");
   if (result.outcome != TRANSACTION_DONE) return lease_lost(context->arena);
   consumer_group_moved(group);
-  if (moves_log) progress_stored(progress, log);
+  if (moves_log) progress_stored(progress);
   return status_ok();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Consumer group: lets the service's group in each of its streams show what has been applied, so that XINFO GROUPS
  * tells operators the lag, and whoever trims knows what is still needed. Nothing is read by it: the stored positions
- * decide (consumer.h). Threads: the loop's. */
+ * decide (consumer.h). In another service's Redis there is none: it could not move in the same transaction as the
+ * effects, and who reads there may write nothing. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>

@@ -104,7 +104,8 @@ static coroutine_fn struct status handle(struct drain *drain, const struct dead_
   size_t stream = find_stream(progress, event->stream);
   if (stream == progress->stream_count) return refuse(drain, letter, note, "the service no longer reads its stream");
   const struct redis_reply *entry = NULL;
-  struct status status = dead_letter_read_entry(drain->parts->store, &drain->context, event, &entry);
+  struct status status =
+      dead_letter_read_entry(progress->logs[progress->streams[stream].log].store, &drain->context, event, &entry);
   if (!status_is_ok(status)) return status;
   if (!entry) return refuse(drain, letter, note, "its stream does not hold it any more");
   const char *refusal;

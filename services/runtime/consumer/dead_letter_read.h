@@ -45,8 +45,8 @@ coroutine_fn struct status dead_letters_read(const struct event_store *store, st
                                              int64_t from, size_t max, struct dead_letter_sight **ret_sights,
                                              size_t *ret_count);
 
-/* Reads the entry of an event from its stream; *ret_entry is NULL if it is gone, or may not be read since the service
- * does not subscribe to the stream any more. Yields. Errors: those of redis_command. */
+/* Reads the entry of an event from its stream, which lies in `store`; *ret_entry is NULL if it is gone, or may not be
+ * read since the service does not subscribe to the stream any more. Yields. Errors: those of redis_command. */
 coroutine_fn struct status dead_letter_read_entry(const struct event_store *store, struct context *context,
                                                   const struct dead_letter_event *event,
                                                   const struct redis_reply **ret_entry);

@@ -28,8 +28,9 @@ coroutine_fn void housekeeping_do(struct housekeeping *housekeeping, struct cont
   bool ticked = housekeeping->wants_tick, tick = false;
   housekeeping->wants_tick = false;
   context->deadline_us = housekeeping->done_us + DEADLINE_US;
-  struct status status = housekeeping->housekeep(housekeeping->user, context, progress->position.log_time,
-                                                 progress->leader->term.epoch_text, &tick);
+  int64_t position = progress->logs[housekeeping->log].position.log_time;
+  struct status status =
+      housekeeping->housekeep(housekeeping->user, context, position, progress->leader->term.epoch_text, &tick);
   report(housekeeping, status);
   /* After a tick it is called at once; the next tick waits for the next poll. */
   housekeeping->wants_tick = status_is_ok(status) && tick && !ticked;

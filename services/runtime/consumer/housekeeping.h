@@ -13,12 +13,13 @@ enum { HOUSEKEEPING_US = 1000000 }; /* from one time to the next */
 
 struct housekeeping {
   const struct progress *progress;
+  size_t log; /* whose position it goes by */
   /* The service's; NULL if there is none. */
   coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
   void *user;
   int64_t done_us; /* when it was begun last (clock_monotonic_us) */
-  bool wants_tick; /* the clock will be moved on before the next read, and then housekeeping is due */
+  bool wants_tick; /* that log's clock will be moved on before the next read, and then housekeeping is due */
   bool fails;      /* it failed the last time, and the log says so */
 };
 

@@ -5,6 +5,7 @@
 
 #include "store/known_log.h"
 #include "store/log_clock.h"
+#include "store/stream_look.h"
 
 /* ---- the log as a whole ----------------------------------------------------------------------------------------- */
 
@@ -21,26 +22,41 @@ static coroutine_fn struct status check_known(const struct progress *progress, s
   return status_error(context->arena, STATUS_FAILED_PRECONDITION, reason_log_reset, "%s", loss);
 }
 
+/* Reads the clock of a log. One of another service that runs behind what was seen of it, but lacks no entry that was
+ * applied, is moved on where another server took over: it may lack the last ticks. */
+static coroutine_fn struct status read_clock(const struct progress_log *log, struct context *context,
+                                             struct position *ret_last) {
+  struct status status = clock_read(log->store, context, ret_last);
+  if (!status_is_ok(status) || !log->is_foreign) return status;
+  bool is_behind = strcmp(ret_last->epoch, log->position.epoch) == 0 && ret_last->log_time < log->position.log_time;
+  if (!is_behind || !redis_server_took_over(log->store->server)) return status;
+  return clock_move_on(log->store, context, log->position.log_time, ret_last);
+}
+
 /* Checks that the stored positions are of this log, and not past its end. An entry that was added by hand may lie past
  * the clock. */
-static coroutine_fn struct status check_positions(struct progress *progress, struct context *context) {
+static coroutine_fn struct status check_positions(struct progress *progress, size_t number, struct context *context) {
   struct arena *arena = context->arena;
-  struct position last, *position = &progress->position;
-  struct status status = clock_read(progress->store, context, &last);
+  struct progress_log *log = &progress->logs[number];
+  struct position last, *position = &log->position;
+  struct status status = read_clock(log, context, &last);
   if (!status_is_ok(status)) return status;
   if (!position->epoch[0]) memcpy(position->epoch, last.epoch, LOG_EPOCH_SIZE);
   if (strcmp(position->epoch, last.epoch) != 0) {
     return log_reset(progress, arena,
-                     arena_printf(arena, "its epoch is %s, that of the positions is %s", last.epoch, position->epoch));
+                     arena_printf(arena, "its epoch is %s, that of the positions (%s) is %s",
+                                  *last.epoch ? last.epoch : "missing", log->epoch_field, position->epoch));
   }
   int64_t end = last.log_time;
   for (size_t i = 0; i < progress->stream_count; i++) {
-    if (progress->streams[i].position > end) end = progress->streams[i].position;
+    const struct progress_stream *stream = &progress->streams[i];
+    if (stream->log == number && stream->position > end) end = stream->position;
   }
   if (position->log_time <= end) return status_ok();
-  return log_reset(progress, arena,
-                   arena_printf(arena, "the position %s lies past its end, %s",
-                                log_time_text(arena, position->log_time), log_time_text(arena, last.log_time)));
+  return log_reset(
+      progress, arena,
+      arena_printf(arena, "the position %s (%s) lies past its end, %s", log_time_text(arena, position->log_time),
+                   log->log_field, log_time_text(arena, last.log_time)));
 }
 
 /* ---- its streams ------------------------------------------------------------------------------------------------ */
@@ -73,6 +89,7 @@ static void skip_gap(struct progress_stream *stream, const struct stream_sight *
                      int64_t end) {
   if (*sight->first && log_time_of_entry(sight->first) <= end) end = log_time_of_entry(sight->first) - 1;
   progress_skip_gap(stream, arena, end);
+  stream->count = *sight->first ? sight->added - sight->length : sight->added;
 }
 
 static struct status check_stream(const struct progress *progress, struct arena *arena, struct progress_stream *stream,
@@ -86,7 +103,8 @@ static struct status check_stream(const struct progress *progress, struct arena 
   if (!sight->exists) return status_ok();
   int64_t end = end_of_gap(stream, sight);
   if (end == 0) return status_ok();
-  if (progress->accepted_loss >= end) {
+  const struct progress_log *log = &progress->logs[stream->log];
+  if (log->accepted_loss >= end) {
     skip_gap(stream, sight, arena, end);
     return status_ok();
   }
@@ -94,24 +112,58 @@ static struct status check_stream(const struct progress *progress, struct arena 
   return status_error(
       arena, STATUS_FAILED_PRECONDITION, reason_log_gap,
       "the log has a gap: entries of %s up to %s were removed before they were applied, the last one that "
-      "was is %s; to go on without them: HSET %s accepted %s",
-      name, end_id, stream->applied, progress->key, end_id);
+      "was is %s; to go on without them: HSET %s %s %s",
+      name, end_id, stream->applied, progress->key, log->accepted_field, end_id);
+}
+
+/* Another service's log has no group of this one: what was counted stands for it. */
+static void count_as_group(struct progress_stream *stream, struct stream_sight *sight) {
+  if (strcmp(sight->last, stream->applied) == 0) stream->count = sight->added;
+  sight->group_at = stream->applied;
+  sight->group_read = stream->count;
+}
+
+static coroutine_fn struct status check_streams_of(struct progress *progress, size_t number, struct context *context) {
+  const struct progress_log *log = &progress->logs[number];
+  struct redis_arguments keys = redis_arguments_empty(context->arena);
+  for (size_t i = 0; i < progress->stream_count; i++) {
+    if (progress->streams[i].log == number) redis_add_text(&keys, progress->streams[i].key);
+  }
+  const struct stream_sight *sights;
+  struct status status = log->is_foreign ? streams_look_plainly(log->store, context, &keys, &sights)
+                                         : streams_look(log->store, context, &keys, true, &sights);
+  size_t seen = 0;
+  for (size_t i = 0; status_is_ok(status) && i < progress->stream_count; i++) {
+    struct progress_stream *stream = &progress->streams[i];
+    if (stream->log != number) continue;
+    struct stream_sight sight = sights[seen++];
+    if (log->is_foreign) count_as_group(stream, &sight);
+    status = check_stream(progress, context->arena, stream, &sight);
+  }
+  return status;
+}
+
+/* What is asked of another service's Redis, whose server is another one. */
+static struct context context_for(const struct progress_log *log, const struct context *context) {
+  struct context own = *context;
+  if (log->is_foreign) own.redis_era = 0;
+  return own;
 }
 
 coroutine_fn struct status log_check_streams(struct progress *progress, struct context *context) {
-  struct redis_arguments keys = redis_arguments_empty(context->arena);
-  for (size_t i = 0; i < progress->stream_count; i++) redis_add_text(&keys, progress->streams[i].key);
-  const struct stream_sight *sights;
-  struct status status = streams_look(progress->store, context, &keys, true, &sights);
-  for (size_t i = 0; status_is_ok(status) && i < progress->stream_count; i++) {
-    status = check_stream(progress, context->arena, &progress->streams[i], &sights[i]);
+  struct status status = status_ok();
+  for (size_t i = 0; status_is_ok(status) && i < progress->log_count; i++) {
+    struct context own = context_for(&progress->logs[i], context);
+    status = check_streams_of(progress, i, &own);
   }
   return status;
 }
 
 coroutine_fn struct status log_check(struct progress *progress, struct context *context) {
   struct status status = check_known(progress, context);
-  if (status_is_ok(status)) status = check_positions(progress, context);
-  if (status_is_ok(status)) status = log_check_streams(progress, context);
-  return status;
+  for (size_t i = 0; status_is_ok(status) && i < progress->log_count; i++) {
+    struct context own = context_for(&progress->logs[i], context);
+    status = check_positions(progress, i, &own);
+  }
+  return status_is_ok(status) ? log_check_streams(progress, context) : status;
 }

@@ -34,6 +34,8 @@ typedef coroutine_fn struct status event_run_handler(struct work *work, const st
 
 struct subscription {
   const ProtobufCMessageDescriptor *entity;
+  /* The service that owns the entity: its streams lie where that one's Redis is. NULL means in the subscriber's own. */
+  const char *owner;
   /* For each stream at most one of the two is set; with neither, the service does not subscribe to that stream. */
   event_handler *created, *updated, *deleted;
   event_run_handler *created_run, *updated_run, *deleted_run;

@@ -12,17 +12,18 @@
 #include "base/status.h"
 #include "consumer/progress.h"
 #include "loop/coroutine.h"
+#include "store/logs_reader.h"
 
 /* A call that waits pokes again at this interval, in case a poke came just before the block. */
 enum { WAITERS_POKE_US = 20000 };
 
 struct waiters {
   struct progress *progress;
-  size_t count;          /* that wait at present */
-  bool poked;            /* since the last poll of the log */
-  bool blocked;          /* this replica's consumer blocks in Redis */
-  bool unblocking;       /* somebody is about to end that */
-  struct condition wake; /* of the consumer in a pause: signalled by a poke */
+  struct logs_reader *reader; /* that the consumer blocks by; NULL while it doesn't */
+  size_t count;               /* that wait at present */
+  bool poked;                 /* since the last poll of the log */
+  bool unblocking;            /* somebody is about to end that */
+  struct condition wake;      /* of the consumer in a pause: signalled by a poke */
 };
 
 /* Ends the block of the leader, wherever it runs, and here the pauses of the consumer and the patience of its commit.

@@ -180,7 +180,7 @@ void work_remove(struct work *work, const struct view *view, const char *key) {
 /* ---- entities and messages -------------------------------------------------------------------------------------- */
 
 static struct event_origin origin_of(struct work *work, const struct event *event) {
-  if (work->unit->transaction.after < event->log_time) work->unit->transaction.after = event->log_time;
+  transaction_follow(&work->unit->transaction, event->log_time);
   return (struct event_origin){.cause = event->event_id, .traceparent = event->traceparent};
 }
 

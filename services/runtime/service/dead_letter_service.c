@@ -103,7 +103,8 @@ static coroutine_fn struct status add_body(const struct service *service, struct
     return status_ok();
   }
   const struct redis_reply *entry;
-  struct status status = dead_letter_read_entry(service->store, context, &sight->event, &entry);
+  const struct event_store *store = progress_store_of(consumer_progress(service->consumer), sight->event.stream);
+  struct status status = dead_letter_read_entry(store, context, &sight->event, &entry);
   const struct redis_reply *entity = entry ? redis_reply_field(redis_reply_at(entry, 1), "entity") : NULL;
   if (!status_is_ok(status) || !entity || !entity->text) return status;
   put_body(arena, message, stream_type(service, sight->event.stream), entity->text, entity->size);

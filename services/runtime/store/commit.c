@@ -106,7 +106,7 @@ static struct program program_of_commit(const struct commit *commit) {
   size_t events = 0, keys = 0;
   for (size_t i = 0; i < commit->count; i++) {
     const struct transaction *transaction = commit->members[i]->transaction;
-    events += transaction->event_count;
+    events += transaction->event_count + transaction->moves_clock;
     keys += 1 + transaction->guards.count + transaction->changes.count;
   }
   struct program program = program_of(arena, clock_key(commit->store, arena), events, keys);

@@ -49,13 +49,15 @@ coroutine_fn struct status clock_make(struct event_store *store, struct context 
   return status_ok();
 }
 
-coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now) {
-  struct redis_arguments keys = redis_arguments_empty(context->arena), none = redis_arguments_empty(context->arena);
+static coroutine_fn struct status tick_to(struct event_store *store, struct context *context, int64_t log_time,
+                                          struct position *ret_now) {
+  struct redis_arguments keys = redis_arguments_empty(context->arena), values = redis_arguments_empty(context->arena);
   redis_add_text(&keys, clock_key(store, context->arena));
+  if (log_time > 0) redis_add_number(&values, log_time);
   const struct redis_reply *reply;
   struct status status = known_log_check(store->known, context);
   if (status_is_ok(status)) {
-    status = redis_function_call(store->commands, context, store->library, "clock_tick", &keys, &none, &reply);
+    status = redis_function_call(store->commands, context, store->library, "clock_tick", &keys, &values, &reply);
   }
   if (!status_is_ok(status)) return status;
   struct position now;
@@ -68,6 +70,10 @@ coroutine_fn struct status clock_tick(struct event_store *store, struct context 
   clock_saw(store, &now);
   *ret_now = now;
   return status_ok();
+}
+
+coroutine_fn struct status clock_tick(struct event_store *store, struct context *context, struct position *ret_now) {
+  return tick_to(store, context, 0, ret_now);
 }
 
 /* ---- another service's clock ------------------------------------------------------------------------------------ */
@@ -142,6 +148,7 @@ static coroutine_fn struct status try_to_move_on(struct event_store *store, stru
 
 coroutine_fn struct status clock_move_on(struct event_store *store, struct context *context, int64_t log_time,
                                          struct position *ret_now) {
+  if (!store->reads_only) return tick_to(store, context, log_time, ret_now);
   struct keyed_lock_holder holder = {0};
   if (!keyed_lock_acquire(&store->turns, &holder, "clock", context->deadline_us)) {
     return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_deadline_exceeded,

@@ -28,9 +28,10 @@ coroutine_fn struct status clock_told(struct event_store *store, struct redis_pe
 /* Reads the clock without moving it. Makes it if there is none; a store that only reads tells all zero then. */
 coroutine_fn struct status clock_read(struct event_store *store, struct context *context, struct position *ret_last);
 
-/* Moves the clock of another service's log on, to its Redis' time and at least to `log_time`, and tells it: what is
- * appended there from now on is later. By plain commands, on `commands`: the user needs WATCH, MULTI and EXEC, GET and
- * SET of the clock, and no function. If there is no clock, *ret_now is all zero, and none is made. */
+/* Moves the clock on, to its Redis' time and at least to `log_time`, and tells it: what is appended there from now on
+ * is later. That of another service's log, in a store that only reads, is moved by plain commands, on `commands`: the
+ * user needs WATCH, MULTI and EXEC, GET and SET of the clock, and no function; if there is no clock there, *ret_now is
+ * all zero, and none is made. */
 coroutine_fn struct status clock_move_on(struct event_store *store, struct context *context, int64_t log_time,
                                          struct position *ret_now);
 

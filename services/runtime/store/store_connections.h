@@ -37,6 +37,7 @@ struct event_store {
   struct redis_library *library;   /* the generic functions (store/lua) */
   int64_t request_seconds;         /* how long a request record is kept */
   bool reads_only;                 /* its user in Redis may write nothing */
+  bool follows_others;             /* the service follows logs in other Redises, too (transaction_follow) */
   struct position latest;          /* the latest log time that an answer carried */
   uint64_t latest_generation;      /* of `commands`, which told it: behind another connection may be another log */
   struct keyed_locks turns;        /* of commands that change the same thing (store/turn.h) */

@@ -112,11 +112,12 @@ static void take_in_streams(struct stream_reader *reader) {
 
 /* Adds XREAD's list of streams and of where they were read to, for all or for those that are asked. */
 static void add_streams(const struct stream_reader *reader, const bool *asked, struct redis_arguments *command) {
+  size_t count = reader->merge ? reader->merged : reader->stream_count;
   redis_add_text(command, "STREAMS");
-  for (size_t i = 0; i < reader->merged; i++) {
+  for (size_t i = 0; i < count; i++) {
     if (!asked || asked[i]) redis_add_text(command, reader->streams[i].key);
   }
-  for (size_t i = 0; i < reader->merged; i++) {
+  for (size_t i = 0; i < count; i++) {
     if (!asked || asked[i]) redis_add_text(command, reader->streams[i].read_to);
   }
 }

@@ -42,7 +42,7 @@ enum change {
   CHANGE_ZADD_LOG_TIME,
   CHANGE_GROUP,
 };
-enum { HAS_REQUEST = 1, IS_TIMED = 2, CHECKS_KINDS = 4, HAS_AFTER = 8 };
+enum { HAS_REQUEST = 1, IS_TIMED = 2, CHECKS_KINDS = 4, HAS_AFTER = 8, MOVES_CLOCK = 16 };
 
 static struct transaction_steps no_steps(struct arena *arena) {
   return (struct transaction_steps){.values = redis_arguments_empty(arena)};
@@ -277,6 +277,11 @@ void transaction_delete(struct transaction *transaction, const char *key) {
   add_change(transaction, CHANGE_DEL, key, 0);
 }
 
+void transaction_follow(struct transaction *transaction, int64_t log_time) {
+  if (log_time > transaction->after) transaction->after = log_time;
+  transaction->moves_clock = transaction->moves_clock || transaction->store->follows_others;
+}
+
 void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields) {
   if (!check_pairs(transaction, fields)) return;
   if (fields->count == 0) transaction_refuse(transaction, "an event without fields");
@@ -303,6 +308,7 @@ static int flags_of(const struct transaction *transaction) {
   if (transaction->request_timed && transaction->event_count > 0) flags |= IS_TIMED;
   if (transaction->checks_kinds) flags |= CHECKS_KINDS;
   if (transaction->after > 0) flags |= HAS_AFTER;
+  if (transaction->after > 0 && transaction->moves_clock) flags |= MOVES_CLOCK;
   return flags;
 }
 

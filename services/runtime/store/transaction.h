@@ -44,6 +44,7 @@ struct transaction {
   size_t event_count;
   const char *last_stream;   /* that an event is appended to; NULL if there is none */
   int64_t after;             /* log time that the events must be later than */
+  bool moves_clock;          /* the clock is moved there even if there are no events */
   const char *fault;         /* NULL, or why it can't be run: the first thing that could not be added */
   const char *request_key;   /* NULL means no request record */
   const char *request_value; /* what the record holds or starts with */
@@ -113,6 +114,11 @@ void transaction_push(struct transaction *transaction, const char *key, const st
 void transaction_trim(struct transaction *transaction, const char *key, int64_t count);
 void transaction_keep_last(struct transaction *transaction, const char *key, int64_t count);
 void transaction_delete(struct transaction *transaction, const char *key);
+/* Says that what it does follows from something at that log time, be it in another Redis' log: its events are later.
+ * Where the service follows logs of others, the clock is moved there even if there are no events: what it changes leads
+ * to later ones. */
+void transaction_follow(struct transaction *transaction, int64_t log_time);
+
 /* Adds an event; `fields` alternates field and value (see event.h). */
 void transaction_append(struct transaction *transaction, const char *key, const struct redis_arguments *fields);
 

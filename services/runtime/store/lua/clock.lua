@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The clock's own functions; see store/event_store.h.
 
--- Moves the clock to max(TIME, last). KEYS: clock. Answers {log time, epoch}, or {} when there is no clock.
-local function clock_tick(keys)
+-- Moves the clock to max(TIME, last), and at least to a log time. KEYS: clock. ARGV: the log time, if there is one. Answers
+-- {log time, epoch}, or {} when there is no clock.
+local function clock_tick(keys, argv)
   local last, epoch = clock_read(keys[1])
   if not last then return {} end
-  local now = math.max(time_now(), last)
+  local now = math.max(time_now(), last, tonumber(argv[1] or 0))
   if now > last then clock_write(keys[1], now, epoch) end
   return {number_text(now), epoch}
 end
@@ -13,7 +14,7 @@ end
 -- Makes the clock unless there is one: not before any entry of the streams. KEYS: clock, all streams of the shop.
 -- ARGV: epoch.
 local function clock_make(keys, argv)
-  if clock_read(keys[1]) then return clock_tick(keys) end
+  if clock_read(keys[1]) then return clock_tick(keys, {}) end
   local now = time_now()
   for k = 2, #keys do
     local stream = redis.call('XINFO', 'STREAM', keys[k])

@@ -2,8 +2,8 @@
 -- Transactions: each checks its guards and then makes all its changes; see store/transaction.h. Those of concurrent
 -- calls come together (store/commit.h), one after another, each with its own outcome.
 --
--- KEYS: the clock, and all other keys, each once. ARGV: how many events there are in all; then for each transaction its
--- program, as MessagePack (store/program.h).
+-- KEYS: the clock, and all other keys, each once. ARGV: how many events, and clocks to be moved, there are in all; then for
+-- each transaction its program, as MessagePack (store/program.h).
 -- Answers {epoch or '', then for each transaction its outcome}, or {'no clock'}: nothing was done. An outcome is the
 -- log time of the transaction's first event, 0 if it has none, when it is done; otherwise {'replayed', record},
 -- {'refused', guard, actual}, {'kind', change, kind of value that its key holds} or {'failed', error}.
@@ -12,7 +12,7 @@
 -- record's key, its life in ms and its content; for each guard and change its code, its key, how many values, and these.
 -- A key is told by its place in KEYS. store/transaction.c writes it; a long one takes several arguments.
 
-local HAS_REQUEST, IS_TIMED, CHECKS_KINDS, HAS_AFTER = 1, 2, 4, 8 -- flags
+local HAS_REQUEST, IS_TIMED, CHECKS_KINDS, HAS_AFTER, MOVES_CLOCK = 1, 2, 4, 8, 16 -- flags
 
 -- Guards and changes by their code, as enum guard and enum change of store/transaction.c number them.
 local XADD, ZADD_LOG_TIME, GROUP = 11, 12, 13
@@ -129,8 +129,10 @@ local function run(program)
   local flags, guard_count, change_count, at = program[2], program[3], program[4], 5
   local record_key, life, record
   if now then next_log_time = math.max(now, last + 1) end
-  if flags >= HAS_AFTER then
-    next_log_time = now and math.max(next_log_time, program[at] + 1)
+  local after
+  if flags % 16 >= HAS_AFTER then
+    after = tonumber(program[at])
+    next_log_time = now and math.max(next_log_time, after + 1)
     at = at + 1
   end
   if flags % 2 >= HAS_REQUEST then
@@ -154,6 +156,7 @@ local function run(program)
     if present then return {'replayed', present} end
   end
   change_all(program, at, change_count)
+  if flags >= MOVES_CLOCK then last = math.max(last, after) end
   return next_log_time ~= first and first or 0
 end
 
