@@ -47,7 +47,7 @@ services are. ordershop load measures what they bear.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libordershop-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
-    "ordershop-services (= ${PROJECT_VERSION}), libboost-context-dev, libc6-dev, libgrpc-dev, libhiredis-dev, libjansson-dev, libmicrohttpd-dev (>= 0.9.75), libprotobuf-c-dev (>= 1.4), libssl-dev, \
+    "ordershop-services (= ${PROJECT_VERSION}), libboost-context-dev, libc6-dev, libgrpc-dev, libhiredis-dev, libjansson-dev, libprotobuf-c-dev (>= 1.4), libssl-dev, \
 libuv1-dev, uuid-dev")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_RECOMMENDS
     "pkgconf, protobuf-c-compiler, protobuf-compiler, libprotobuf-dev, golang-github-gogo-googleapis-dev")

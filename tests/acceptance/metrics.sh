@@ -109,6 +109,18 @@ rude_clients_come() {
   for i in $(seq 20); do printf 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n' >&"$descriptor" || true; done
 }
 
+loads_an_http_library() { grep -q libmicrohttpd "/proc/${shop_pid[$1]}/maps"; } # loads_an_http_library SERVICE
+
+# The dynamic linker finds a file of that name, which is no library.
+starts_without_an_http_library() {
+  local soname
+  soname=$(sed -nE 's,.*/(libmicrohttpd\.so\.[0-9]+).*,\1,p' "/proc/${shop_pid[customer]}/maps" | sort -u)
+  mkdir "$shop_folder/broken"
+  echo none >"$shop_folder/broken/$soname"
+  LD_LIBRARY_PATH=$shop_folder/broken ORDERSHOP_LISTEN=127.0.0.1:0 ORDERSHOP_METRICS_LISTEN=127.0.0.1:0 \
+    timeout 60 "$ORDERSHOP_BIN/ordershop-product"
+}
+
 one_customer_is_read() { client customer list --json >/dev/null; }
 
 # --- The test ---
@@ -134,6 +146,9 @@ for service in customer crm event gateway; do
     "ordershop_build_info{program=\"ordershop-$service\",version=\"$("$ORDERSHOP_BIN/ordershop-$service" --version | cut -d ' ' -f 2)\"}" 1
 done
 expect "a service that was not told to serves none" test "$(port_accepts "$(metrics_port product)" || echo closed)" = closed
+expect "what it would need to does not take its memory" ends_with 1 '' loads_an_http_library product
+expect "a service that can't load it says why, and does not start" ends_with 1 \
+  "an HTTP server needs libmicrohttpd, which can't be loaded" starts_without_an_http_library
 
 for name in Ada Grace Alan; do client customer create --name $name --email $name@example.com --quiet >/dev/null; done
 expect "an invalid call is refused" ends_with 1 FIELD_INVALID client customer create --name ' ' --email ada

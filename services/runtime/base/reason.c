@@ -35,6 +35,7 @@ const char reason_field_invalid[] = "FIELD_INVALID";
 const char reason_grpc_unfit[] = "GRPC_UNFIT";
 const char reason_json_invalid[] = "JSON_INVALID";
 const char reason_lease_lost[] = "LEASE_LOST";
+const char reason_library_missing[] = "LIBRARY_MISSING";
 const char reason_log_changed[] = "LOG_CHANGED";
 const char reason_log_gap[] = "LOG_GAP";
 const char reason_log_reset[] = "LOG_RESET";
@@ -109,6 +110,7 @@ const char *const runtime_reasons[] = {
     reason_grpc_unfit,
     reason_json_invalid,
     reason_lease_lost,
+    reason_library_missing,
     reason_log_changed,
     reason_log_gap,
     reason_log_reset,

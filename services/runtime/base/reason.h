@@ -50,6 +50,7 @@ extern const char reason_field_invalid[];
 extern const char reason_grpc_unfit[];
 extern const char reason_json_invalid[];
 extern const char reason_lease_lost[];
+extern const char reason_library_missing[];
 extern const char reason_log_changed[];
 extern const char reason_log_gap[];
 extern const char reason_log_reset[];

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <microhttpd.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "base/context.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "http/microhttpd.h"
 #include "loop/listener.h"
 #include "loop/readable_watch.h"
 
@@ -27,6 +27,8 @@ enum {
   WAITING_BYTES = 64 * 1024, /* of a stream, after which its handler waits for the peer */
   BLOCK_BYTES = 16 * 1024,   /* that libmicrohttpd takes of a stream at once */
 };
+
+static const struct microhttpd *microhttpd; /* from the first http_server_open on */
 
 /* What a connection is doing, which says how long it may take. */
 enum phase { PHASE_NEW, PHASE_IDLE, PHASE_ARRIVING, PHASE_HANDLED, PHASE_STREAMING, PHASE_ANSWERING };
@@ -129,7 +131,7 @@ static void end_what_is_late(struct http_server *server) {
 static void peer_begins(struct http_server *server, struct MHD_Connection *connection, void **ret_peer) {
   struct peer *peer = memory_calloc(1, sizeof *peer);
   peer->server = server;
-  peer->descriptor = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  peer->descriptor = microhttpd->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
   enter(peer, PHASE_NEW);
   peer->next = server->peers;
   peer->link = &server->peers;
@@ -168,7 +170,8 @@ const char *http_request_header(const struct http_request *request, const char *
 }
 
 static const char *address_of(struct arena *arena, struct MHD_Connection *connection) {
-  const struct sockaddr *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+  const struct sockaddr *address =
+      microhttpd->get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
   char *text = arena_calloc(arena, INET6_ADDRSTRLEN, 1);
   if (address->sa_family == AF_INET) {
     inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text, INET6_ADDRSTRLEN);
@@ -192,7 +195,7 @@ static void *on_target(void *argument, const char *target, struct MHD_Connection
                                             .user = server->options.user};
   exchange->server = server;
   exchange->connection = connection;
-  exchange->peer = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+  exchange->peer = microhttpd->get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
   exchange->peer->exchange = exchange;
   enter(exchange->peer, PHASE_ARRIVING);
   return exchange;
@@ -296,7 +299,7 @@ static void refuse(struct exchange *exchange, int code, const char *message) {
 /* Looks at what has come before the body. What it refuses is answered at once. */
 static void begin(struct exchange *exchange) {
   struct collecting collecting = {.exchange = exchange, .end = &exchange->headers};
-  MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, collect_header, &collecting);
+  microhttpd->get_connection_values_n(exchange->connection, MHD_HEADER_KIND, collect_header, &collecting);
   exchange->has_body = http_request_header(&exchange->request, "Transfer-Encoding") != NULL;
   const char *mistake = framing_mistake(exchange);
   if (collecting.misnamed) mistake = "a header has a name that is none";
@@ -382,7 +385,7 @@ static ssize_t give_outflow(void *argument, uint64_t place, char *bytes, size_t 
   if (outflow->size == 0) {
     if (outflow->over) return MHD_CONTENT_READER_END_OF_STREAM;
     outflow->suspended = true;
-    MHD_suspend_connection(exchange->connection);
+    microhttpd->suspend_connection(exchange->connection);
     return 0;
   }
   size_t size = outflow->size < room ? outflow->size : room;
@@ -396,21 +399,21 @@ static ssize_t give_outflow(void *argument, uint64_t place, char *bytes, size_t 
 
 static struct MHD_Response *response_of(struct exchange *exchange) {
   if (exchange->outflow.is_open) {
-    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, give_outflow, exchange, NULL);
+    return microhttpd->create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, give_outflow, exchange, NULL);
   }
-  return MHD_create_response_from_buffer(exchange->size, (void *)exchange->bytes, MHD_RESPMEM_PERSISTENT);
+  return microhttpd->create_response_from_buffer(exchange->size, (void *)exchange->bytes, MHD_RESPMEM_PERSISTENT);
 }
 
 static enum MHD_Result send_answer(struct exchange *exchange) {
   struct MHD_Response *response = response_of(exchange);
   if (!response) return MHD_NO;
   for (const struct header *header = exchange->answer_headers; header; header = header->next) {
-    MHD_add_response_header(response, header->name, header->value);
+    microhttpd->add_response_header(response, header->name, header->value);
   }
-  if (exchange->last || exchange->server->draining) MHD_add_response_header(response, "Connection", "close");
+  if (exchange->last || exchange->server->draining) microhttpd->add_response_header(response, "Connection", "close");
   enter(exchange->peer, exchange->outflow.is_open && !exchange->outflow.over ? PHASE_STREAMING : PHASE_ANSWERING);
-  enum MHD_Result result = MHD_queue_response(exchange->connection, (unsigned)exchange->code, response);
-  MHD_destroy_response(response);
+  enum MHD_Result result = microhttpd->queue_response(exchange->connection, (unsigned)exchange->code, response);
+  microhttpd->destroy_response(response);
   return result;
 }
 
@@ -421,7 +424,7 @@ static void serve(void *argument);
 static void resume(void *argument) {
   struct exchange *exchange = argument;
   struct http_server *server = exchange->server;
-  MHD_resume_connection(exchange->connection);
+  microhttpd->resume_connection(exchange->connection);
   serve(server);
 }
 
@@ -531,7 +534,7 @@ static enum MHD_Result start_handling(struct exchange *exchange) {
   if (exchange->code) return send_answer(exchange);
   server->requests++;
   enter(exchange->peer, PHASE_HANDLED);
-  MHD_suspend_connection(exchange->connection);
+  microhttpd->suspend_connection(exchange->connection);
   return MHD_YES;
 }
 
@@ -561,8 +564,8 @@ static void serve(void *argument) {
   struct http_server *server = argument;
   for (int i = 0; i < RUNS_PER_TURN; i++) {
     MHD_UNSIGNED_LONG_LONG wait_ms;
-    MHD_run(server->daemon);
-    if (MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES || wait_ms > 0) return;
+    microhttpd->run(server->daemon);
+    if (microhttpd->get_timeout(server->daemon, &wait_ms) != MHD_YES || wait_ms > 0) return;
   }
   server->behind = true;
   condition_signal_all(&server->change);
@@ -595,7 +598,7 @@ static void take_connection(void *argument, int descriptor) {
   struct sockaddr_storage address = {0};
   socklen_t size = sizeof address;
   getpeername(descriptor, (struct sockaddr *)&address, &size);
-  MHD_add_connection(server->daemon, descriptor, (struct sockaddr *)&address, size);
+  microhttpd->add_connection(server->daemon, descriptor, (struct sockaddr *)&address, size);
   condition_signal_all(&server->change);
   serve(server);
 }
@@ -639,12 +642,14 @@ static struct MHD_Daemon *start_daemon(struct http_server *server) {
   };
   unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
   bool has_tls = options->certificate != NULL;
-  return MHD_start_daemon(has_tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY,
-                          items, MHD_OPTION_ARRAY, has_tls ? tls : &tls[2], MHD_OPTION_END);
+  return microhttpd->start_daemon(has_tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, on_request, server,
+                                  MHD_OPTION_ARRAY, items, MHD_OPTION_ARRAY, has_tls ? tls : &tls[2], MHD_OPTION_END);
 }
 
 struct status http_server_open(struct loop *loop, struct arena *arena, const struct http_server_options *options,
                                struct http_server **ret_server) {
+  struct status loaded = microhttpd_load(arena, &microhttpd);
+  if (!status_is_ok(loaded)) return loaded;
   struct http_server *server = memory_calloc(1, sizeof *server);
   server->options = *options;
   server->loop = loop;
@@ -662,11 +667,11 @@ struct status http_server_open(struct loop *loop, struct arena *arena, const str
                                              .user = server};
   struct status status = listener_open(loop, arena, &listening, &server->listener);
   if (!status_is_ok(status)) {
-    MHD_stop_daemon(server->daemon);
+    microhttpd->stop_daemon(server->daemon);
     free(server);
     return status;
   }
-  int descriptor = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+  int descriptor = microhttpd->get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
   server->watch = readable_watch_open(loop, descriptor, serve, server);
   *ret_server = server;
   return status;
@@ -708,7 +713,7 @@ static void stop_serving(void *argument) {
   struct http_server *server = argument;
   listener_close(server->listener);
   readable_watch_close(server->watch);
-  MHD_stop_daemon(server->daemon);
+  microhttpd->stop_daemon(server->daemon);
 }
 
 coroutine_fn void http_server_free(struct http_server *server) {

@@ -60,7 +60,8 @@ struct http_server_options {
 };
 
 /* Binds the address; connections wait until http_server_start. `options` is copied; what it points to must live as long
- * as the server. Errors: UNAVAILABLE ADDRESS_UNAVAILABLE; INVALID_ARGUMENT CERTIFICATE_UNFIT. */
+ * as the server. Errors: UNAVAILABLE ADDRESS_UNAVAILABLE, LIBRARY_MISSING (http/microhttpd.h); INVALID_ARGUMENT
+ * CERTIFICATE_UNFIT. */
 struct status http_server_open(struct loop *loop, struct arena *arena, const struct http_server_options *options,
                                struct http_server **ret_server);
 
