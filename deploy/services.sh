@@ -14,7 +14,7 @@ service_rows() {
   [ $# -gt 0 ] || set -- "$services_list"
   awk -v clock="$clock_key" '
     BEGIN {
-      split("default operator replica sentinel probe users redis client ca common runtime template gateway", taken, " ")
+      split("default operator replica sentinel member probe users redis client ca common runtime template gateway", taken, " ")
       for (i in taken) reserved[taken[i]] = 1
       owner["ordershop"] = "the log" # what a shop has no service for
       owner["all"] = "every service" # as a word of the column reads

@@ -1,6 +1,6 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
-# Makes what Redis needs to know its users: a password for each, and the file for Redis' setting `aclfile`.
+# Makes what Redis needs to know its users: a password for each, and the files for the setting `aclfile`.
 #
 #   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--waitaof] [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
 #
@@ -8,6 +8,7 @@
 #                            and for replicas (replica). What is there already is kept: write your own, or remove one
 #                            and run this again to change it
 #   FOLDER/users.acl         the rules of users.acl beside this script, with the passwords' SHA-256
+#   FOLDER/sentinels.acl     the same of sentinels.acl, for sentinels, where the users have the same passwords
 #   FOLDER/replication.conf  masteruser and masterauth, for a Redis that follows another, be it only after a failover:
 #                            what its place includes (README.md)
 #   PREFIX                   the shop's ORDERSHOP_KEY_PREFIX (default: none)
@@ -37,7 +38,6 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-rules=$here/users.acl
 # shellcheck source-path=SCRIPTDIR source=../services.sh
 . "$here/../services.sh"
 
@@ -52,10 +52,10 @@ misuse() {
 }
 
 # One line a user, without comments.
-list_rules() {
+list_rules() { # list_rules RULES
   local disks='/^ *waitaof:/d'
   [ "$waitaof" = no ] || disks='s/^ *waitaof: /  /'
-  sed "s/^#.*//; /^[[:space:]]*\$/d; $disks" "$rules" | awk '
+  sed "s/^#.*//; /^[[:space:]]*\$/d; $disks" "$1" | awk '
     /^[[:space:]]/ { sub(/^[[:space:]]+/, ""); line = line " " ($1 == "reading:" ? reading($0) : $0); next }
     { if (line != "") print line; line = $0 }
     END { print line }
@@ -124,9 +124,9 @@ password_rule() { # password_rule FILE
   printf '#%s' "$(printf '%s' "$password" | sha256sum | cut -d ' ' -f 1)"
 }
 
-print_users() { # print_users FOLDER SERVICES
+print_users() { # print_users FOLDER SERVICES RULES
   local word user rest password
-  list_rules | name_services "$2" | sed "s|<prefix>|$(prefix_pattern "$prefix")|g; s|<clock>|$clock_key|g" | while read -r word user rest; do
+  list_rules "$3" | name_services "$2" | sed "s|<prefix>|$(prefix_pattern "$prefix")|g; s|<clock>|$clock_key|g" | while read -r word user rest; do
     password=
     if [ "$user" != default ] && [[ $rest != *nopass* ]]; then
       make_password "$1/$user.password"
@@ -221,7 +221,9 @@ clock_before=$(remembered clock "$clock_key")
 prefix=${prefix-$(remembered prefix '')} clock_key=${clock:-$clock_before}
 waitaof=${waitaof:-$(remembered waitaof no)}
 [[ $prefix != *[[:space:]]* ]] || fail "the prefix '$prefix' has blanks, which Redis' rules can't express: choose another"
-[ -r "$rules" ] || fail "can't read the rules in $rules"
+for rules in "$here/users.acl" "$here/sentinels.acl"; do
+  [ -r "$rules" ] || fail "can't read the rules in $rules"
+done
 (umask 077 && mkdir -p "$folder") 2>/dev/null || fail "can't make the folder $folder"
 [ -w "$folder" ] || fail "can't write to the folder $folder"
 
@@ -238,12 +240,14 @@ elif [ -e "$folder/services.txt" ]; then
 fi
 service_rows "${lists[@]}" >"$scratch/rows" || fail "nothing is changed"
 require_same_clock
-print_users "$folder" "$scratch/rows" >"$scratch/users.acl"
+print_users "$folder" "$scratch/rows" "$here/users.acl" >"$scratch/users.acl"
+print_users "$folder" "$scratch/rows" "$here/sentinels.acl" >"$scratch/sentinels.acl"
 print_replication "$folder" >"$scratch/replication.conf"
 print_keys >"$scratch/keys.txt"
-chmod 644 "$scratch/users.acl" "$scratch/keys.txt"
+chmod 644 "$scratch/users.acl" "$scratch/sentinels.acl" "$scratch/keys.txt"
 [ -z "$service" ] || chmod 644 "$scratch/services.txt"
 [ -z "$service" ] || mv "$scratch/services.txt" "$folder/services.txt"
 mv "$scratch/keys.txt" "$folder/keys.txt"
 mv "$scratch/replication.conf" "$folder/replication.conf"
+mv "$scratch/sentinels.acl" "$folder/sentinels.acl"
 mv "$scratch/users.acl" "$folder/users.acl"
