@@ -1,16 +1,18 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
-# Tries the shop on a real Kubernetes cluster of two nodes, by hand: it takes about ten minutes. Says what it sees; the
-# last lines are the summary.
+# Tries the shop on a real Kubernetes cluster of three nodes, by hand: it takes about a quarter of an hour. Says what it sees;
+# the last lines are the summary.
 #
-#   kubernetes.sh --cluster-tools FOLDER [--keep]
-#   kubernetes.sh [--keep]
+#   kubernetes.sh --cluster-tools FOLDER [--only PART] [--keep]
+#   kubernetes.sh [--only PART] [--keep]
 #
 #   --cluster-tools  where a machine's own cluster comes from: FOLDER/up.sh NODES starts it and prints the `export` line
 #                    for its environment, FOLDER/image.sh TAG CONTEXT [OPTION ...] builds an image and gives it to all
 #                    nodes (options are docker's), FOLDER/down.sh ends it. Without it: the cluster that kubectl talks to,
-#                    of two nodes or more, which has the images of this version already; the namespace ordershop must not
+#                    of three nodes or more, which has the images of this version already; the namespace ordershop must not
 #                    be there.
+#   --only PART      one of its parts: local (the overlay), rollouts (overlay production), failover (the same with TLS, whose
+#                    Redis loses its master)
 #   --keep           leaves cluster and shop as they are at the end
 #
 # ORDERSHOP_BIN says where `ordershop` for this machine is (default build/bin). Needs kubectl, openssl, python3.
@@ -30,6 +32,8 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source-path=SCRIPTDIR source=../deploy/services.sh
 . "$root/deploy/services.sh"
+# shellcheck source-path=SCRIPTDIR source=kubernetes/failover.sh
+. "$root/tests/kubernetes/failover.sh"
 mapfile -t services < <(service_names)
 ordershop=${ORDERSHOP_BIN:-$root/build/bin}/ordershop
 readonly load_seconds=40
@@ -90,7 +94,7 @@ build_images() {
 }
 
 start_cluster() {
-  "$tools/up.sh" 2 >"$folder/environment" || fail "$tools/up.sh could not start a cluster"
+  "$tools/up.sh" 3 >"$folder/environment" || fail "$tools/up.sh could not start a cluster"
   # shellcheck disable=SC1091
   . "$folder/environment"
 }
@@ -111,18 +115,21 @@ make_manifests() {
   "${certificates[@]}" ca >/dev/null
   "${certificates[@]}" issue-all >/dev/null
   "${certificates[@]}" issue client/operator >/dev/null
-  # Without the mail server, which is not there; the client beside Redis, so that draining the other node spares both.
+  "${certificates[@]}" issue redis redis-{0,1,2}.redis >/dev/null
+  "${certificates[@]}" issue sentinel sentinel-{0,1,2}.sentinel >/dev/null
+  install -D -m 600 -t "$manifests/components/redis-tls/secrets" \
+    "$manifests"/components/mutual-tls/secrets/{ca.crt,redis.crt,redis.key,sentinel.crt,sentinel.key}
+  # Without the mail server, which is not there; the client on a node that is not drained.
+  client_node=$(kubectl get nodes --output 'jsonpath={.items[0].metadata.name}')
   make_overlay tested 'resources: [../production]' \
     'configMapGenerator: [{name: shop, behavior: merge, literals: [ORDERSHOP_SMTP_URL=]}]' \
     'patches:' '  - target: {kind: Deployment, name: client}' '    patch: |-' \
-    '      - op: add' '        path: /spec/template/spec/affinity' \
-    '        value: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname,' \
-    '          labelSelector: {matchLabels: {app.kubernetes.io/name: redis}}}]}}'
-  make_overlay tested-tls 'resources: [../tested]' 'components: [../../components/mutual-tls]'
+    "      - {op: add, path: /spec/template/spec/nodeSelector, value: {kubernetes.io/hostname: $client_node}}"
+  make_overlay tested-tls 'resources: [../tested]' 'components: [../../components/mutual-tls, ../../components/redis-tls]'
 }
 
 all_ready() {
-  kube rollout status statefulset/redis --timeout=60s &&
+  kube get statefulsets --output name | xargs -n 1 kubectl --namespace ordershop rollout status --timeout=120s &&
     kube wait --for=condition=Available deployments --all --timeout=120s &&
     kube get deployments --output name | xargs -n 1 kubectl --namespace ordershop rollout status --timeout=120s &&
     client ordershop health --timeout 60
@@ -214,6 +221,7 @@ start_writers() {
   product=$(client ordershop --json product create --name Kettle --price 12.34 | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')
   client ordershop inventory create --product "$product" --amount 1000000 >/dev/null
   : >"$folder/writers"
+  : >"$folder/outages"
   writers=()
   mkfifo "$folder/writers-go"
   for i in 1 2; do
@@ -229,7 +237,7 @@ no_lag() {
   client ordershop --json status >"$folder/status" && ! grep '"lagEntries"' "$folder/status" | grep -qv '"0"'
 }
 
-end_writers() {
+end_writers() { # end_writers [OUTAGES]
   exec 7>&-
   wait "${writers[@]}" || true
   wait_until 120 no_lag || { cat "$folder/status" && return 1; }
@@ -237,7 +245,7 @@ end_writers() {
   client ordershop --json order list --all >"$folder/orders"
   wait_until 60 mails_are_sent || true
   python3 "$root/tests/kubernetes/check_acknowledged.py" "$folder/writers" "$folder/customers" "$folder/orders" \
-    "$folder/mails"
+    "$folder/mails" "$@"
 }
 
 mails_are_sent() {
@@ -271,17 +279,6 @@ kill_pods() { # kill_pods NAME
   fi
   wait_until 60 client ordershop health || return 1
   say "all serve again after $((SECONDS - begin)) s"
-}
-
-# The node without Redis: its volume stays with its node, so there it would have to wait for the node.
-drain_other_node() {
-  local redis_node node
-  redis_node=$(kube get pod redis-0 --output 'jsonpath={.spec.nodeName}')
-  node=$(kubectl get nodes --output name | sed 's,^node/,,' | grep -vx "$redis_node" | head -n 1)
-  kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout=100s || return 1
-  all_ready || return 1
-  drained=$node
-  say "$node drained, everything runs on $redis_node (with Redis' volume)"
 }
 
 uncordon() { [ -z "${drained:-}" ] || kubectl uncordon "$drained"; }
@@ -318,14 +315,75 @@ certificates_are_rotated() {
   say "renewed, handed out, demo played; no pod was restarted"
 }
 
+# --- Parts ---
+
+try_local() {
+  heading "Overlay local"
+  held "the overlay local is applied without a warning" apply local
+  [ $failures -eq 0 ] || fail "the shop does not come up"
+  held "the documented commands do what they say" documented_commands_work
+  held "the nine cases hold, called from a pod" demo_from_a_pod
+  held "the nine cases hold, called from outside" demo_from_outside
+  held "each of 3 replicas of customer is called" all_replicas_are_called customer get
+  held "each of 3 replicas of order is called" all_replicas_are_called order order
+  held "the namespace is removed" remove_shop
+}
+
+try_rollouts() {
+  heading "Overlay production, two replicas"
+  held "the overlay production is applied without a warning" apply tested
+  start_writers
+  start_load $load_seconds
+  held "all services are rolled at once, under load" roll_all
+  held "no call failed meanwhile" end_load
+  start_load $((load_seconds * 2))
+  held "all services are rolled one by one, under load" roll_one_by_one
+  held "no call failed meanwhile" end_load
+  held "what was acknowledged is there, and each mail once" end_writers
+
+  heading "Killed pods"
+  start_writers
+  for name in redis "${services[@]}"; do held "killed: all of $name" kill_pods "$name"; done
+  held "what was acknowledged is there, and each mail once" end_writers
+  held "the nine cases hold" demo_from_a_pod
+  held "the namespace is removed" remove_shop
+}
+
+try_failover() {
+  heading "Overlay production with TLS"
+  held "the components for TLS are applied without a warning" apply tested-tls
+  [ $failures -eq 0 ] || fail "the shop does not come up"
+  held "the nine cases hold, called from a pod" demo_from_a_pod
+  held "who speaks plain text is refused" plain_text_is_refused
+
+  heading "Redis' master goes"
+  start_writers
+  for time in first second; do held "the master's pod is killed, the $time time" kill_master_pod; done
+  held "a sentinel is killed" kill_sentinel
+  held "the master's node is drained" drain_master_node
+  held "the node takes pods again" uncordon
+  held "all are ready again" wait_until_whole
+  held "Redis and the sentinels are restarted one by one" restart_all_of_redis
+  held "what was acknowledged is there, each mail once, and no call refused while there was a master" \
+    end_writers "$folder/outages"
+  held "the nine cases hold" demo_from_a_pod
+  held "certificates are rotated without a restart" certificates_are_rotated
+}
+
+
 # --- Main ---
 
-tools='' keep=no
+tools='' keep=no only=''
 while [ $# -gt 0 ]; do
   case $1 in
   --cluster-tools)
     [ -d "${2:-}" ] || misuse "--cluster-tools needs a folder"
     tools=$(cd -- "$2" && pwd -P)
+    shift
+    ;;
+  --only)
+    [[ ${2:-} =~ ^(local|rollouts|failover)$ ]] || misuse "--only is local, rollouts or failover"
+    only=$2
     shift
     ;;
   --keep) keep=yes ;;
@@ -364,49 +422,12 @@ if [ -n "$tools" ]; then
   start_cluster
 fi
 ! kubectl get namespace ordershop >/dev/null 2>&1 || fail "there is a namespace ordershop in this cluster already"
-[ "$(kubectl get nodes --output name | wc -l)" -ge 2 ] || fail "the cluster has less than two nodes"
+[ "$(kubectl get nodes --output name | wc -l)" -ge 3 ] || fail "the cluster has less than three nodes"
 make_manifests
 
-heading "Overlay local"
-held "the overlay local is applied without a warning" apply local
-[ $failures -eq 0 ] || fail "the shop does not come up"
-held "the documented commands do what they say" documented_commands_work
-held "the nine cases hold, called from a pod" demo_from_a_pod
-held "the nine cases hold, called from outside" demo_from_outside
-held "each of 3 replicas of customer is called" all_replicas_are_called customer get
-held "each of 3 replicas of order is called" all_replicas_are_called order order
-held "the namespace is removed" remove_shop
-
-heading "Overlay production, two replicas"
-held "the overlay production is applied without a warning" apply tested
-start_writers
-start_load $load_seconds
-held "all services are rolled at once, under load" roll_all
-held "no call failed meanwhile" end_load
-start_load $((load_seconds * 2))
-held "all services are rolled one by one, under load" roll_one_by_one
-held "no call failed meanwhile" end_load
-held "what was acknowledged is there, and each mail once" end_writers
-
-heading "Killed pods"
-start_writers
-for name in redis "${services[@]}"; do held "killed: $name" kill_pods "$name"; done
-held "what was acknowledged is there, and each mail once" end_writers
-held "the nine cases hold" demo_from_a_pod
-
-heading "A drained node"
-start_writers
-start_load $load_seconds
-held "a node is drained, under load" drain_other_node
-held "no call failed meanwhile" end_load
-held "what was acknowledged is there, and each mail once" end_writers
-held "the node takes pods again" uncordon
-
-heading "Mutual TLS"
-held "the component mutual-tls is applied without a warning" apply tested-tls
-held "the nine cases hold, called from a pod" demo_from_a_pod
-held "who speaks plain text is refused" plain_text_is_refused
-held "certificates are rotated without a restart" certificates_are_rotated
+for part in local rollouts failover; do
+  [ "${only:-$part}" != $part ] || try_$part
+done
 
 heading "Summary"
 printf '%s\n' "${summary[@]}"

@@ -55,6 +55,10 @@ certificates=("$ORDERSHOP_SOURCE/deploy/tls/certificates.sh" "$manifests/compone
 "${certificates[@]}" ca >/dev/null
 "${certificates[@]}" issue-all >/dev/null
 "${certificates[@]}" issue client/operator >/dev/null
+"${certificates[@]}" issue redis redis-{0,1,2}.redis >/dev/null
+"${certificates[@]}" issue sentinel sentinel-{0,1,2}.sentinel >/dev/null
+install -D -m 600 -t "$manifests/components/redis-tls/secrets" \
+  "$manifests"/components/mutual-tls/secrets/{ca.crt,redis.crt,redis.key,sentinel.crt,sentinel.key}
 mkdir "$manifests/overlays/mutual-tls"
 cat >"$manifests/overlays/mutual-tls/kustomization.yaml" <<END
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -63,6 +67,9 @@ namespace: ordershop
 resources: [../production]
 components: [../../components/mutual-tls]
 END
+mkdir "$manifests/overlays/redis-tls"
+sed 's,mutual-tls],mutual-tls\, ../../components/redis-tls],' "$manifests/overlays/mutual-tls/kustomization.yaml" \
+  >"$manifests/overlays/redis-tls/kustomization.yaml"
 
 builds() { # builds OVERLAY; a warning (something deprecated) counts as a failure
   "$kustomize" build "$manifests/overlays/$1" >"$shop_folder/$1.yaml" 2>"$shop_folder/warnings"
@@ -233,12 +240,12 @@ no_secret_is_tracked() {
 
 secrets_are_ignored() { # wherever kustomization files ask for them
   local folder
-  for folder in redis-users mutual-tls guestbook guestbook/mutual-tls; do
+  for folder in redis-users mutual-tls redis-tls guestbook guestbook/mutual-tls; do
     git -C "$ORDERSHOP_SOURCE" check-ignore "deploy/kubernetes/components/$folder/secrets/a.key" || return 1
   done
 }
 
-for overlay in local production mutual-tls; do
+for overlay in local production mutual-tls redis-tls; do
   expect "kustomize builds $overlay" builds $overlay
   expect "$overlay agrees with itself, the services and the images" agrees "$shop_folder/$overlay.yaml"
 done
@@ -247,6 +254,8 @@ expect "another port is found" finds "every service is there" "port: 50053" "por
 expect "another version is found" finds "every image" "image: ordershop/order:.*" "image: ordershop/order:latest"
 expect "an unknown variable is found" finds "every variable" "name: ORDERSHOP_HEALTH_LISTEN" "name: ORDERSHOP_HEALTH"
 expect "a wrong address is found" finds "every address" "dns:///inventory:50053" "dns:///inventory:50054"
+expect "another sentinel is found" finds "every address" "sentinel-2.sentinel:26379/shop" "sentinel-3.sentinel:26379/shop"
+expect "a server that the others don't know is found" finds "servers and sentinels" "redis-2.redis:6379" "redis-3.redis:6379"
 expect "a path where nothing is mounted is found" finds "every file" "mountPath: /etc/ordershop/redis" "mountPath: /etc/redis"
 expect "a Redis whose log is not mended is found" finds "redis is started" "^        - /var/lib/redis$" "        - /data"
 expect "a probe of another port is found" finds "every probe" "containerPort: 50050" "containerPort: 50049"

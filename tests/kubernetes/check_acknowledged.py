@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""check_acknowledged.py WRITERS CUSTOMERS ORDERS MAILS: is what was acknowledged there, and was each mail made once?
+"""check_acknowledged.py WRITERS CUSTOMERS ORDERS MAILS [OUTAGES]: is what was acknowledged there, and each mail made once?
 
 WRITERS is what writer.sh printed, the others what `ordershop --json ... list --all` did. Every acknowledged customer and
 order must be listed; each customer has one welcome and each order one thank-you and one request to pay; no two mails
-have the same cause and subject. Prints what it found; exit status 1 if something is not so.
+have the same cause and subject. OUTAGES has a line for each time in which calls may be refused, `<begin> <end>` in seconds
+since 1970: no call may be refused that began after and ended before all of them. Prints what it found; exit status 1 if
+something is not so.
 """
 import collections
 import json
@@ -26,14 +28,29 @@ def read_items(path, name):
     return items
 
 
-def main(writers, customers, orders, mails):
+def read_outages(path):
+    return [tuple(float(word) for word in line.split()) for line in open(path, encoding="utf-8")]
+
+
+def longest_silence(ends):
+    """The longest time between two acknowledgements, to whichever writer."""
+    ends = sorted(ends)
+    return max((after - before for before, after in zip(ends, ends[1:])), default=0)
+
+
+def main(writers, customers, orders, mails, outages=None):
     acknowledged = {"customer": set(), "order": set()}
-    orders_of, refused = collections.Counter(), 0
+    orders_of, refused, ends, wrong = collections.Counter(), 0, [], []
+    allowed = read_outages(outages) if outages else None
     for line in open(writers, encoding="utf-8"):
         words = line.split()
+        began, ended = float(words[3]), float(words[4])
         if words[0] == "refused":
             refused += 1
+            if allowed is not None and not any(began < end and ended > begin for begin, end in allowed):
+                wrong.append(f"refused while there was a master: {line.strip()}")
             continue
+        ends.append(ended)
         acknowledged[words[0]].add((words[1], words[2]))
     there = {
         "customer": {item["id"]: item for item in read_items(customers, "customers")},
@@ -51,7 +68,6 @@ def main(writers, customers, orders, mails):
     causes = collections.Counter((mail["cause"], mail["subject"]) for mail in read_items(mails, "mails"))
     repeated = sum(1 for number in causes.values() if number > 1)
 
-    wrong = []
     for _, address in acknowledged["customer"]:
         if count[address, "Welcome to OrderShop"] != 1:
             wrong.append(f"{address}: {count[address, 'Welcome to OrderShop']} welcomes")
@@ -60,11 +76,12 @@ def main(writers, customers, orders, mails):
                 wrong.append(f"{address}: {count[address, subject]} of '{subject}', {orders_of[address]} orders")
     print(
         f"{len(acknowledged['customer'])} customers and {len(acknowledged['order'])} orders acknowledged, "
-        f"{refused} calls refused; {len(lost)} lost; {len(causes)} mails, {repeated} made twice, {len(wrong)} wrong"
+        f"{refused} calls refused, {longest_silence(ends):.1f} s at most without an acknowledgement; {len(lost)} lost; "
+        f"{len(causes)} mails, {repeated} made twice, {len(wrong)} wrong"
     )
     for line in [f"lost: {kind} {key}" for kind, key in lost][:5] + wrong[:5]:
         print("  " + line)
     return 1 if lost or repeated or wrong or not acknowledged["order"] else 0
 
 
-sys.exit(main(*sys.argv[1:5]))
+sys.exit(main(*sys.argv[1:6]))

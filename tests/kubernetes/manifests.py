@@ -72,11 +72,24 @@ class Shop:
         for source in container.get("envFrom", []):
             values.update(self.get("ConfigMap", source["configMapRef"]["name"])["data"])
         for entry in container.get("env", []):
-            path = entry.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath", "")
-            label = re.match(r"metadata\.labels\['(.*)'\]", path)
-            value = pod(workload)["metadata"]["labels"][label.group(1)] if label else entry.get("value", "")
+            value = self.value_from(workload, entry["valueFrom"]) if "valueFrom" in entry else entry.get("value", "")
             values[entry["name"]] = re.sub(r"\$\((\w+)\)", lambda found: values[found.group(1)], value)
         return values
+
+    def value_from(self, workload, source):
+        if "configMapKeyRef" in source:
+            reference = source["configMapKeyRef"]
+            return self.get("ConfigMap", reference["name"])["data"][reference["key"]]
+        path = source["fieldRef"]["fieldPath"]
+        if path == "metadata.name":
+            return f"{name_of(workload)}-0"
+        return pod(workload)["metadata"]["labels"][re.match(r"metadata\.labels\['(.*)'\]", path).group(1)]
+
+    def places(self, name, port):
+        """Where the pods of a StatefulSet are."""
+        workload = self.get("StatefulSet", name)
+        count = workload["spec"].get("replicas", 1) if workload else 0
+        return [f"{name}-{i}.{workload['spec']['serviceName']}:{port}" for i in range(count)]
 
 
 def pod(workload):
@@ -89,6 +102,10 @@ def first(workload):
 
 def name_of(item):
     return item["metadata"]["name"]
+
+
+def target_of(workload):
+    return "redis" if workload["metadata"]["labels"][COMPONENT] == "store" else name_of(workload)
 
 
 def port_of(container, name):
@@ -129,10 +146,10 @@ def every_service_is_there_by_name_and_port(shop):
 def every_image_has_the_version_of_the_tree(shop):
     for workload in shop.workloads():
         for container in pod(workload)["spec"]["containers"]:
-            expected = f"ordershop/{name_of(workload)}:{shop.version}"
+            expected = f"ordershop/{target_of(workload)}:{shop.version}"
             if container["image"] != expected:
                 yield f"{name_of(workload)}: {container['image']} is not {expected}"
-    for target in (name_of(workload) for workload in shop.workloads()):
+    for target in (target_of(workload) for workload in shop.workloads()):
         if not re.search(rf"^FROM .* AS {target}$", shop.dockerfile, re.M):
             yield f"{target}: no target of the Dockerfile"
 
@@ -159,16 +176,46 @@ def every_address_leads_to_a_service(shop):
                 yield f"{name_of(workload)}: {peer} is sought at {address}"
     for workload in shop.workloads():
         url = shop.environment(workload).get("ORDERSHOP_REDIS_URL")
-        found = url and re.fullmatch(r"redis://(\w+)@redis:(\d+)/0", url)
-        if url and not found:
+        found = url and re.fullmatch(r"(\w+(?:\+\w+)?)://(\w+)@(.*)", url)
+        if url and (not found or found.group(3) not in redis_places(shop, found.group(1).replace("rediss", "redis"))):
             yield f"{name_of(workload)}: {url} is not the shop's Redis"
-        if found and int(found.group(2)) != shop.get("Service", "redis")["spec"]["ports"][0]["port"]:
-            yield f"{name_of(workload)}: another port of Redis"
-        if found and found.group(1) not in shop.redis_users:
-            yield f"{name_of(workload)}: {found.group(1)} is no user of Redis"
+        if found and found.group(2) not in shop.redis_users:
+            yield f"{name_of(workload)}: {found.group(2)} is no user of Redis"
         is_service = workload["metadata"]["labels"][COMPONENT] == "service"
-        if is_service and (not found or found.group(1) != name_of(workload)):
+        if is_service and (not found or found.group(2) != name_of(workload)):
             yield f"{name_of(workload)}: is not its own user of Redis"
+
+
+def redis_places(shop, scheme):
+    """What may stand in a URL behind the user."""
+    port = shop.get("Service", "redis")["spec"]["ports"][0]["port"]
+    if scheme == "redis" and len(shop.places("redis", port)) == 1:
+        return [f"redis:{port}/0"]
+    sentinel = shop.get("Service", "sentinel")
+    if scheme == "redis+sentinel" and sentinel:
+        return [",".join(shop.places("sentinel", sentinel["spec"]["ports"][0]["port"])) + "/shop"]
+    return []
+
+
+def servers_and_sentinels_know_each_other(shop):
+    replicas = len(shop.places("redis", 0)) - 1
+    for workload in shop.services():
+        if int(shop.environment(workload).get("ORDERSHOP_REDIS_REPLICAS", 0)) > max(replicas - 1, 0):
+            yield f"{name_of(workload)}: waits for more replicas than are left when one is gone"
+    for name, port in (("redis", 6379), ("sentinel", 26379)):
+        workload = shop.get("StatefulSet", name)
+        environment = shop.environment(workload) if workload else {}
+        if replicas == 0 or not workload:
+            continue
+        for variable, wanted in (
+            ("SELF", shop.places(name, port)[0]),
+            ("SERVERS", ",".join(shop.places("redis", 6379))),
+            ("SENTINELS", ",".join(shop.places("sentinel", 26379))),
+        ):
+            if environment.get(f"ORDERSHOP_FAILOVER_{variable}") != wanted:
+                yield f"{name}: {variable} is {environment.get('ORDERSHOP_FAILOVER_' + variable)}, not {wanted}"
+        if not shop.get("Service", name)["spec"].get("publishNotReadyAddresses"):
+            yield f"{name}: who is not ready has no name"
 
 
 def every_file_is_mounted(shop):
@@ -186,6 +233,7 @@ def every_file_is_mounted(shop):
             files.update({f"{mount['mountPath']}/{key}": secret["secretName"] for key in made["data"]})
         wanted = [value for key, value in shop.environment(workload).items() if key.endswith("_FILE")]
         wanted += [word for word in first(workload).get("args", []) if word.startswith("/etc/")]
+        wanted += files_of_failover(shop, workload)
         for path in wanted:  # Redis takes a pattern, as that of an include
             if not fnmatch.filter(files, path):
                 yield f"{name_of(workload)}: nothing is mounted at {path}"
@@ -195,12 +243,24 @@ def every_file_is_mounted(shop):
                 yield f"{name_of(workload)}: has the password of {user}"
 
 
+def files_of_failover(shop, workload):
+    environment, name = shop.environment(workload), name_of(workload)
+    users, tls = (environment.get(f"ORDERSHOP_FAILOVER_{variable}") for variable in ("USERS", "TLS"))
+    needed = {"redis": ["users.acl", "replication.conf", "member.password"], "sentinel": ["sentinels.acl", "sentinel.password"]}
+    return [f"{users}/{file}" for file in needed.get(name, []) if users] + [
+        f"{tls}/{file}" for file in ("ca.crt", "tls.crt", "tls.key") if tls
+    ]
+
+
 def redis_is_started_on_a_mended_log(shop):
     container = first(shop.get("StatefulSet", "redis"))
-    if "command" in container:
+    args, command = container["args"], container.get("command")
+    if command and [os.path.basename(word) for word in command] != ["failover_server.sh"]:
         yield "redis: its command takes the place of the image's entrypoint, which mends the log before each start"
-    args = container["args"]
-    folder = args[args.index("--dir") + 1] if "--dir" in args else None
+    if command:
+        folder = args[0]
+    else:
+        folder = args[args.index("--dir") + 1] if "--dir" in args else None
     if folder != shop.mended_folder:
         yield f"redis: its data lies in {folder}, the image mends {shop.mended_folder}"
     if folder not in [mount["mountPath"] for mount in container["volumeMounts"]]:
@@ -278,7 +338,7 @@ def every_selector_finds_what_it_is_for(shop):
         if workload["spec"].get("replicas", 1) > 1 and not budgets:
             yield f"{name}: has replicas, but no PodDisruptionBudget"
     for budget in shop.of_kind("PodDisruptionBudget"):
-        workload = shop.get("Deployment", name_of(budget))
+        workload = shop.get("Deployment", name_of(budget)) or shop.get("StatefulSet", name_of(budget))
         if not workload or workload["spec"].get("replicas", 1) < 2:
             yield f"{name_of(budget)}: a budget for what has no replicas stops drains"
 
@@ -325,13 +385,14 @@ def may_call(shop, caller, called, port):
 def policies_allow_what_services_are_configured_with_and_nothing_else(shop):
     for caller in shop.workloads():
         component = caller["metadata"]["labels"][COMPONENT]
-        wanted = {"service": {"redis"}, "client": {"redis", *shop.ports}, "store": set()}[component]
+        store = {"redis", "sentinel"} if shop.get("StatefulSet", "sentinel") else {"redis"}
+        wanted = {"service": store, "client": store | {*shop.ports}, "store": store if len(store) > 1 else set()}[component]
         if component == "service":
             wanted = wanted | shop.peers(name_of(caller))
         for called in shop.workloads():
             for port in [item["name"] for item in first(called).get("ports", [])]:
                 allowed = may_call(shop, caller, called, port)
-                right = name_of(called) in wanted and port in ("grpc", "redis")
+                right = name_of(called) in wanted and port in ("grpc", "redis", "sentinel")
                 if allowed != right:
                     yield f"{name_of(caller)} {'may' if allowed else 'may not'} call {name_of(called)} at {port}"
     every = [item for item in shop.of_kind("NetworkPolicy") if item["spec"]["podSelector"] == {}]
@@ -347,6 +408,7 @@ CHECKS = [
     every_image_has_the_version_of_the_tree,
     every_variable_is_known,
     every_address_leads_to_a_service,
+    servers_and_sentinels_know_each_other,
     every_file_is_mounted,
     redis_is_started_on_a_mended_log,
     every_probe_leads_to_the_health_listener,

@@ -1,7 +1,8 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
 # Runs in the client's pod: customers and orders, one after the other, by the command line, until its standard input
-# ends. Prints what was acknowledged, `customer <id> <address>` and `order <id> <address>`, and `refused <what>`.
+# ends. Prints what was acknowledged, `customer <id> <address>` and `order <id> <address>`, and `refused <what> <address>`,
+# and behind each when the call began and ended, in seconds since 1970.
 #
 #   writer.sh TAG PRODUCT_ID
 
@@ -26,19 +27,24 @@ stdin_is_open() {
   [ "$status" -ne 1 ]
 }
 
+# report WORD...
+report() { echo "$* $began $EPOCHREALTIME"; }
+
 number=0
 while stdin_is_open; do
   number=$((number + 1))
   address=$1.$number@example.com
+  began=$EPOCHREALTIME
   if ! customer=$(ordershop --json customer create --name "Writer $number" --email "$address" </dev/null); then
-    echo "refused customer $address"
+    report "refused customer $address"
     continue
   fi
   customer=$(id_of <<<"$customer")
-  echo "customer $customer $address"
+  report "customer $customer $address"
+  began=$EPOCHREALTIME
   if order=$(ordershop --json order create --customer "$customer" --product "$2" </dev/null); then
-    echo "order $(id_of <<<"$order") $address"
+    report "order $(id_of <<<"$order") $address"
   else
-    echo "refused order $address"
+    report "refused order $address"
   fi
 done

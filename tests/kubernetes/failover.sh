@@ -1,0 +1,70 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # folder, manifests and the like are of kubernetes.sh, which sources this
+# Redis' master goes, in each way in which that happens: what kubernetes.sh does to it, while writers write.
+
+# Prints the pod of the master by the sentinels' word.
+master_pod() {
+  local pod place
+  for pod in redis-0 redis-1 redis-2; do
+    # shellcheck disable=SC2016 # of the pod's shell
+    place=$(kube exec "$pod" -- bash -c '. /usr/share/ordershop/redis/failover_lib.sh && read_environment && master_by_sentinels' \
+      2>/dev/null) || continue
+    [ -z "$place" ] || { printf '%s' "${place%%.*}" && return; }
+  done
+  return 1
+}
+
+node_of() { kube get pod "$1" --output 'jsonpath={.spec.nodeName}'; }
+
+is_another_than() { [ -n "$(master_pod)" ] && [ "$(master_pod)" != "$1" ]; }
+redis_is_whole() { kube rollout status statefulset/redis --timeout=1s && kube rollout status statefulset/sentinel --timeout=1s; }
+
+# A time in which calls may be refused: it ends when the shop serves again, and a call that was waiting then has its answer.
+begin_outage() { outage=$EPOCHREALTIME; }
+end_outage() { printf '%s %s\n' "$outage" "$(awk -v now="$EPOCHREALTIME" 'BEGIN { printf "%.6f", now + 2 }')" >>"$folder/outages"; }
+
+# The next disturbance is another one only when there are two replicas again.
+wait_until_whole() { wait_until 120 redis_is_whole || { kube get pods -o wide && return 1; }; }
+
+kill_master_pod() {
+  local pod begin=${EPOCHREALTIME/./}
+  pod=$(master_pod) || { say "nobody tells who the master is" && return 1; }
+  begin_outage
+  kube delete pod "$pod" --grace-period=0 --force || return 1
+  wait_until 60 is_another_than "$pod" || { say "no other took over from $pod" && return 1; }
+  wait_until 60 client ordershop health || return 1
+  end_outage
+  say "$pod was the master, $(master_pod) is; all serve after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
+  wait_until_whole >/dev/null
+}
+
+# The node of the master is drained; the client, who calls, has to be on another.
+drain_master_node() {
+  local pod begin
+  pod=$(master_pod)
+  if [ "$(node_of "$pod")" = "$client_node" ]; then
+    kube exec "$pod" -- /usr/share/ordershop/redis/hand_over.sh && wait_until 30 is_another_than "$pod" || return 1
+    pod=$(master_pod)
+  fi
+  drained=$(node_of "$pod") begin=$SECONDS
+  begin_outage
+  kubectl drain "$drained" --ignore-daemonsets --delete-emptydir-data --timeout=200s || return 1
+  wait_until 60 client ordershop health || return 1
+  end_outage
+  say "$drained with the master $pod drained in $((SECONDS - begin)) s; $(master_pod) is the master"
+}
+
+kill_sentinel() {
+  kube delete pod sentinel-0 --grace-period=0 --force || return 1
+  wait_until_whole >/dev/null && say "it is back, and knows the others"
+}
+
+restart_all_of_redis() {
+  begin_outage
+  kube rollout restart statefulset/sentinel statefulset/redis || return 1
+  kube rollout status statefulset/redis --timeout=180s && kube rollout status statefulset/sentinel --timeout=60s || return 1
+  wait_until 60 client ordershop health || return 1
+  end_outage
+  say "3 servers and 3 sentinels replaced, one by one"
+}
