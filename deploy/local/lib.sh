@@ -105,6 +105,7 @@ bin=${ORDERSHOP_BIN:-$build_dir/bin}
 # shellcheck source-path=SCRIPTDIR source=redis_lib.sh
 . "$local_dir/redis_lib.sh"
 parse_redis_url
+export_key_prefix
 
 # Makes the folders; from here on `home` is the true path, which is what /proc shows.
 make_home() {
@@ -136,7 +137,8 @@ part_port() {
   local i
   case $1 in
   redis) printf '%s' "$redis_port" && return ;;
-  redis-replica) printf '%s' $((redis_port + 1)) && return ;;
+  redis-replica | redis-2) printf '%s' $((redis_port + 1)) && return ;;
+  redis-3) printf '%s' $((redis_port + 2)) && return ;;
   sentinel-*) printf '%s' $((redis_port + 1 + ${1#sentinel-})) && return ;;
   gateway) printf '%s' "$gateway_port" && return ;;
   esac
@@ -148,14 +150,14 @@ part_port() {
 # What a process of a part can be called.
 part_commands() {
   case $1 in
-  redis | redis-replica | sentinel-*) printf 'redis-server valkey-server' ;;
+  redis | redis-replica | redis-[23] | sentinel-*) printf 'redis-server valkey-server' ;;
   *) printf 'ordershop-%s' "$1" ;;
   esac
 }
 
 part_folder() {
   case $1 in
-  redis | redis-replica | sentinel-*) printf '%s' "$home/$1" ;;
+  redis | redis-replica | redis-[23] | sentinel-*) printf '%s' "$home/$1" ;;
   *) printf '%s' "$home" ;;
   esac
 }

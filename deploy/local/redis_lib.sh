@@ -14,8 +14,8 @@ redis_cli_program() { command -v redis-cli || command -v valkey-cli; }
 # Somebody else's Redis, given by its address, is used as it is and neither started nor stopped.
 redis_is_ours() { [ -z "${ORDERSHOP_REDIS_URL:-}" ]; }
 
-# How the private Redis is arranged, as up.sh --redis chose it: single, or sentinel, which has a replica and three sentinels
-# beside it, at the ports behind its own.
+# How the private Redis is arranged, as up.sh --redis chose it: single; sentinel, which has a replica and three sentinels beside
+# it, at the ports behind its own; or cluster, of three masters, likewise, whose bus has the next three ports.
 redis_arrangement() {
   local word=single
   ! redis_is_ours || { read -r word <"$home/redis/arrangement"; } 2>/dev/null || true
@@ -23,14 +23,28 @@ redis_arrangement() {
 }
 
 # What runs beside `redis`, as parts that nobody names.
-redis_helpers() { [ "$(redis_arrangement)" = single ] || printf '%s\n' redis-replica sentinel-1 sentinel-2 sentinel-3; }
+redis_helpers() {
+  case $(redis_arrangement) in
+  sentinel) printf '%s\n' redis-replica sentinel-1 sentinel-2 sentinel-3 ;;
+  cluster) printf '%s\n' redis-2 redis-3 ;;
+  esac
+}
 
 own_redis_url() {
-  if [ "$(redis_arrangement)" = single ]; then
-    printf 'redis://127.0.0.1:%s/0' "$redis_port"
-  else
+  case $(redis_arrangement) in
+  sentinel)
     printf 'redis+sentinel://127.0.0.1:%s,127.0.0.1:%s,127.0.0.1:%s/shop' $((redis_port + 2)) $((redis_port + 3)) $((redis_port + 4))
-  fi
+    ;;
+  cluster)
+    printf 'redis+cluster://127.0.0.1:%s,127.0.0.1:%s,127.0.0.1:%s' "$redis_port" $((redis_port + 1)) $((redis_port + 2))
+    ;;
+  *) printf 'redis://127.0.0.1:%s/0' "$redis_port" ;;
+  esac
+}
+
+# In a cluster all keys of a shop are in one slot, that of their prefix.
+export_key_prefix() {
+  ! redis_is_ours || [ "$(redis_arrangement)" != cluster ] || export ORDERSHOP_KEY_PREFIX="${ORDERSHOP_KEY_PREFIX:-{shop\}:}"
 }
 
 # The port of the server that was the master last: what the sentinel tells that has heard of most failovers.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Starts the shop on this machine: all of it, or the named parts only.
 #
-#   up.sh [--no-install] [--no-demo] [--redis single|sentinel] [redis|SERVICE|gateway ...]
+#   up.sh [--no-install] [--no-demo] [--redis single|sentinel|cluster] [redis|SERVICE|gateway ...]
 #
 # Installs missing Debian packages (as root or with sudo; --no-install: doesn't), builds, starts a private Redis, the
 # services and the gateway, waits until all that was named is SERVING, plays the demo the first time (--no-demo: doesn't,
@@ -11,13 +11,14 @@
 # not ready though Redis answers, is started anew, and said why. If a part can't start, what this run started is stopped
 # again.
 #
-# --redis sentinel: Redis gets a replica and three sentinels, which make it the master when the present one is gone; single:
-# not any more. (default: as the shop was last)
+# --redis sentinel: Redis gets a replica and three sentinels, which make it the master when the present one is gone; cluster:
+# of three masters, for a shop that is new; single: one Redis. (default: as the shop was last)
 #
 #   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/ event/ (default ~/.local/state/ordershop)
 #   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, one of your own beyond, on loopback   (default 50050)
 #   ORDERSHOP_GATEWAY_PORT  where the gateway listens, on loopback   (default 5000; with another port base, that itself)
-#   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380); with --redis sentinel also the four ports behind it
+#   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380); with --redis sentinel also the four ports behind it, with
+#                         cluster the five
 #   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started. ORDERSHOP_REDIS_PASSWORD_FILE: with this
 #                         password; or ORDERSHOP_REDIS_USERS: each service as its own user, by the password files in this
 #                         folder, which deploy/redis/make_users.sh has made
@@ -152,22 +153,34 @@ give_up_on() {
 # The shipped configuration and what belongs to this place, made anew at each start. One file, which Redis reads as its
 # standard input: in the name of a file that is included, or is given as an argument, it takes *, ? and [ for a pattern,
 # and where nothing is like that it starts without, and says nothing. For its owner alone, since `masterauth` is in it.
-write_redis_conf() { # write_redis_conf redis|redis-replica
+write_redis_conf() { # write_redis_conf PART
   local folder
   folder=$(part_folder "$1")
   rm -f -- "$folder/redis.conf"
   (umask 077 && print_redis_conf "$1" >"$folder/redis.conf")
 }
 
-print_redis_conf() { # print_redis_conf redis|redis-replica
-  local port master
+print_redis_conf() { # print_redis_conf PART
+  local port
   port=$(part_port "$1")
   cat -- "$redis_conf"
   [ ! -e "$(redis_users)/replication.conf" ] || cat -- "$(redis_users)/replication.conf"
   printf '\nbind 127.0.0.1\nport %s\n' "$port"
   printf 'dir "%s"\n' "$(redis_quoted "$(part_folder "$1")")"
   printf 'aclfile "%s"\n' "$(redis_quoted "$(redis_users)/users.acl")"
-  [ "$(redis_arrangement)" != single ] || return 0
+  case $(redis_arrangement) in
+  sentinel) print_replication "$port" ;;
+  cluster)
+    printf 'cluster-enabled yes\ncluster-port %s\ncluster-node-timeout 2000\n' "$(bus_port "$1")"
+    printf 'cluster-require-full-coverage no\n' # the shop has one slot, and needs no others
+    ;;
+  esac
+}
+
+bus_port() { printf '%s' $(($(part_port "$1") + 3)); }
+
+print_replication() { # print_replication PORT
+  local port=$1 master
   printf 'replica-serve-stale-data no\nrepl-diskless-sync-delay 0\n'
   master=$(last_master_port)
   [ "$port" = "$master" ] || printf 'replicaof 127.0.0.1 %s\n' "$master"
@@ -190,14 +203,15 @@ redis_quoted() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
 
 # The users' passwords, and their rights as they are in this source tree. A Redis that runs learns what has changed.
 make_redis_users() {
-  local folder before
+  local folder before part
   redis_is_ours || return 0
   folder=$(redis_users)
   before=$(cat "$folder/users.acl" 2>/dev/null || true)
   "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "${ORDERSHOP_KEY_PREFIX:-}" || exit 1
   [ -n "$before" ] && [ "$before" != "$(cat "$folder/users.acl")" ] || return 0
-  load_redis_users redis "$folder"
-  [ "$(redis_arrangement)" = single ] || load_redis_users redis-replica "$folder"
+  for part in redis $(redis_helpers); do
+    [[ $part == sentinel-* ]] || load_redis_users "$part" "$folder"
+  done
 }
 
 load_redis_users() { # load_redis_users PART FOLDER
@@ -206,21 +220,22 @@ load_redis_users() { # load_redis_users PART FOLDER
 }
 
 # One server, whoever is the master.
-ask_server() { # ask_server redis|redis-replica ARGUMENT...
+ask_server() { ask_server_as operator "$@"; } # ask_server PART ARGUMENT...
+
+ask_server_as() { # ask_server_as USER PART ARGUMENT...
   local redis_kind=redis redis_host=127.0.0.1 redis_at redis_seconds=5
-  redis_at=$(part_port "$1")
-  shift
-  shop_redis_cli "$@" </dev/null
+  redis_at=$(part_port "$2")
+  redis_cli_as "$1" "${@:3}" </dev/null
 }
 
 # What a power cut has left half-written goes before Redis sees it.
-mend_redis_log() { # mend_redis_log redis|redis-replica
+mend_redis_log() { # mend_redis_log PART
   local said
   said=$("$source_dir/deploy/redis/mend_log.sh" "$(part_folder "$1")" 2>&1) || fail "Redis is not started: ${said#mend_log.sh: }"
   [ -z "$said" ] || printf '%s\n' "$said" | tee -a "$home/log/$1.log"
 }
 
-start_redis_server() { # start_redis_server redis|redis-replica
+start_redis_server() { # start_redis_server PART
   ! part_pid "$1" >/dev/null || return 0
   say "Starting $1 at 127.0.0.1:$(part_port "$1")"
   mend_redis_log "$1"
@@ -235,14 +250,48 @@ start_sentinel() { # start_sentinel PART
   launch "$1" -- "$(redis_server_program)" sentinel.conf --sentinel </dev/null
 }
 
-# Sentinels would make a master of a replica that has nothing yet.
 start_helpers() {
   local helper
   for helper in $(redis_helpers); do mkdir -p -- "$(part_folder "$helper")"; done
+  case $(redis_arrangement) in
+  sentinel) start_replica_and_sentinels ;;
+  cluster) start_cluster ;;
+  esac
+}
+
+# Sentinels would make a master of a replica that has nothing yet.
+start_replica_and_sentinels() {
+  local helper
   start_redis_server redis-replica
   wait_until $loading_seconds one_follows || fail "no server follows the other; see $home/log/redis-replica.log"
   for helper in $(redis_helpers); do
     [[ $helper != sentinel-* ]] || start_sentinel "$helper"
+  done
+}
+
+# Three masters that know each other and share the slots; what they have agreed on is in their files from then on.
+start_cluster() {
+  local part first=0 last
+  for part in redis redis-2 redis-3; do
+    start_redis_server "$part"
+    wait_until $loading_seconds server_answers "$part" || fail "$part does not answer; see $home/log/$part.log"
+    last=$((first + 5460))
+    [ "$part" != redis-3 ] || last=16383
+    if [[ $(ask_server "$part" cluster info) == *cluster_slots_assigned:0* ]]; then
+      ask_server_as member "$part" cluster addslotsrange $first $last >/dev/null
+    fi
+    first=$((last + 1))
+    ask_server_as member redis cluster meet 127.0.0.1 "$(part_port "$part")" "$(bus_port "$part")" >/dev/null
+  done
+  wait_until 60 all_know_all_slots || fail "the nodes do not become a cluster; see $home/log/redis.log"
+}
+
+server_answers() { [ "$(ask_server "$1" ping 2>/dev/null)" = PONG ]; }
+
+all_know_all_slots() {
+  local part
+  for part in redis redis-2 redis-3; do
+    [[ $(ask_server "$part" cluster info) == *cluster_state:ok*cluster_slots_assigned:16384* ]] || return 1
   done
 }
 
@@ -428,6 +477,9 @@ arrange_redis() {
   [ -n "$arrangement" ] || return 0
   redis_is_ours || misuse "--redis is for the private Redis: ORDERSHOP_REDIS_URL says where another one is"
   [ "$arrangement" != "$(redis_arrangement)" ] || return 0
+  if [[ $arrangement == cluster || $(redis_arrangement) == cluster ]] && [ -d "$home/redis/appendonlydir" ]; then
+    fail "there is data in $home/redis, which would be lost to a cluster, or to what comes after one: choose another ORDERSHOP_HOME"
+  fi
   for part in "${parts[@]}"; do
     ! part_pid "$part" >/dev/null || fail "$part runs: stop the shop (down.sh) before Redis is arranged in another way"
   done
@@ -436,6 +488,7 @@ arrange_redis() {
   fi
   printf '%s\n' "$arrangement" >"$home/redis/arrangement"
   parse_redis_url
+  export_key_prefix
 }
 
 install=yes demo=yes arrangement=''
@@ -445,7 +498,7 @@ while [ $# -gt 0 ]; do
   shift
   case $argument in
   --redis)
-    [[ ${1:-} =~ ^(single|sentinel)$ ]] || misuse "--redis is single or sentinel; see up.sh --help"
+    [[ ${1:-} =~ ^(single|sentinel|cluster)$ ]] || misuse "--redis is single, sentinel or cluster; see up.sh --help"
     arrangement=$1
     shift
     ;;
