@@ -26,6 +26,7 @@ if obstacle=$(containers_obstacle); then skip "$obstacle"; fi
 readonly megabytes_most=120 targets=("${shop_shipped[@]}" gateway client redis)
 version=$(sed -n 's/^project(ordershop VERSION \([0-9.]*\).*/\1/p' "$ORDERSHOP_SOURCE/CMakeLists.txt")
 compose_file=$ORDERSHOP_SOURCE/deploy/docker/compose.yaml
+compose_files=(--file "$compose_file")
 
 end_all() {
   local status=$?
@@ -40,9 +41,9 @@ trap end_all EXIT
 # With Debian's compose, or the plugin where there is one.
 compose() {
   if docker compose version >/dev/null 2>&1; then
-    docker compose --file "$compose_file" "$@"
+    docker compose "${compose_files[@]}" "$@"
   else
-    docker-compose --file "$compose_file" "$@"
+    docker-compose "${compose_files[@]}" "$@"
   fi
 }
 
@@ -127,9 +128,11 @@ has_the_version_of_the_tree() { grep -qx "ORDERSHOP_VERSION=$version" "$(dirname
 
 comes_up() { compose up --detach >"$containers_folder/up.log" 2>&1 && wait_until 60 all_are_healthy; }
 
-all_are_healthy() {
+all_are_healthy() { are_healthy "${shop_shipped[@]}" gateway redis; }
+
+are_healthy() { # are_healthy SERVICE...
   local service
-  for service in "${shop_shipped[@]}" gateway redis; do
+  for service; do
     [ "$(state_of "$service" '{{.State.Health.Status}}')" = healthy ] || return 1
   done
 }
@@ -182,6 +185,26 @@ mends_a_torn_log() {
     'printf "*1\r\n\$5\r\nMULTI\r\n*3\r\n\$3\r\nSET\r\n\$1" >>/var/lib/redis/appendonlydir/appendonly.aof.1.incr.aof' &&
     comes_up && compose logs redis | grep 'ended within a transaction.*its last 30 of'
 }
+
+# --- Redis that fails over, by the file behind the first ---
+
+# A shop that had one Redis: its data is there when the others have copied it.
+comes_up_with_replicas() {
+  local before
+  before=$(customers)
+  compose down >/dev/null 2>&1
+  compose_files+=(--file "$(dirname "$compose_file")/failover.yaml")
+  comes_up && wait_until 60 are_healthy redis-2 redis-3 sentinel-1 sentinel-2 sentinel-3 && [ "$(customers)" = "$before" ]
+}
+
+creates_a_customer() { compose run --rm client --timeout 5 customer create --name Ada --email "$1@example.com" --quiet; }
+
+goes_on_without_the_killed_master() {
+  docker kill "$(compose ps --quiet redis)" >/dev/null
+  wait_until 60 creates_a_customer survivor
+}
+
+killed_master_comes_back() { comes_up && are_healthy redis && [[ $(customers) == *survivor@example.com* ]]; }
 
 # The commands of the operators' guide, with the images that are there: this engine has no network to build with.
 documented_commands_work() {
@@ -236,6 +259,9 @@ expect "data outlives containers" keeps_the_data
 expect "what a power cut left half-written is mended before Redis starts" mends_a_torn_log
 expect "the documented commands do what they say" documented_commands_work
 expect "and the shop comes up again" comes_up
+expect "with the file for it, Redis gets replicas and sentinels" comes_up_with_replicas
+expect "the shop goes on without a master that is killed" goes_on_without_the_killed_master
+expect "which comes back as a replica" killed_master_comes_back
 for service in "${shop_shipped[@]}" gateway redis; do
   expect "$service ends in time with status 0" ends_with_status_0 "$service"
 done
