@@ -49,7 +49,7 @@ install(
 foreach(
   unit ordershop@.service ordershop-gateway.service ordershop.target ordershop@mail.service.d/ordershop.conf
        ordershop@event.service.d/ordershop.conf
-       redis-server@ordershop.service.d/ordershop.conf)
+       redis-server@ordershop.service.d/ordershop.conf ordershop-redis.service ordershop-sentinel.service)
   configure_file(deploy/systemd/${unit}.in systemd/${unit} @ONLY)
   get_filename_component(folder ${unit} DIRECTORY)
   install(
@@ -64,7 +64,7 @@ install(
   COMPONENT services)
 configure_file(deploy/systemd/redis.conf.in systemd/redis.conf @ONLY)
 install(
-  FILES ${CMAKE_BINARY_DIR}/systemd/redis.conf
+  FILES ${CMAKE_BINARY_DIR}/systemd/redis.conf deploy/systemd/environment/failover.env
   DESTINATION ${configuration}/redis
   COMPONENT services)
 

@@ -81,7 +81,7 @@ foreach(pair services:ordershop-services client:ordershop-client development:lib
     COMPONENT ${component})
 endforeach()
 
-set(conffiles common.env gateway.env redis/redis.conf)
+set(conffiles common.env gateway.env redis/redis.conf redis/failover.env)
 foreach(service ${ORDERSHOP_SERVICES})
   list(APPEND conffiles ${service}.env)
 endforeach()

@@ -257,16 +257,61 @@ unfit_key_is_named() {
 
 tls_is_turned_off() { on_machine "$(documented packages-tls-off); ordershop health --timeout 60" && order_is_there; }
 
+# --- Redis that fails over: three servers and three sentinels, of which the second and third are copies of the units ---
+
+copy_of_unit() { # copy_of_unit UNIT PORT NUMBER
+  on_machine "sed 's/%H:$2/127.0.0.1:$(($2 + $3 - 1))/; s,/var/lib/[a-z-]*,&-$3,; s,^StateDirectory=.*,&-$3,' \
+    /usr/lib/systemd/system/$1.service >/etc/systemd/system/$1-$3.service"
+}
+
+several_take_over_from_the_single_redis() {
+  local number
+  for number in 1 2 3; do
+    copy_of_unit ordershop-redis 6380 "$number"
+    copy_of_unit ordershop-sentinel 26380 "$number"
+  done
+  on_machine 'systemctl disable --now redis-server@ordershop
+    cat >>/etc/ordershop/redis/failover.env <<END
+ORDERSHOP_FAILOVER_SERVERS=127.0.0.1:6380,127.0.0.1:6381,127.0.0.1:6382
+ORDERSHOP_FAILOVER_SENTINELS=127.0.0.1:26380,127.0.0.1:26381,127.0.0.1:26382
+END
+    cp -a /var/lib/redis-ordershop /var/lib/redis-ordershop-1
+    mkdir -p /etc/systemd/system/ordershop@.service.d
+    cat >/etc/systemd/system/ordershop@.service.d/failover.conf <<END
+[Service]
+Environment=ORDERSHOP_REDIS_URL=redis+sentinel://%i@127.0.0.1:26380,127.0.0.1:26381,127.0.0.1:26382/shop
+END
+    systemctl daemon-reload
+    systemctl start ordershop-redis-{1,2,3} ordershop-sentinel-{1,2,3}
+    echo ORDERSHOP_REDIS_REPLICAS=1 >>/etc/ordershop/common.env
+    systemctl restart "ordershop@*"
+    ordershop health --timeout 90' && order_is_there
+}
+stopped_master_hands_over() {
+  on_machine 'systemctl stop ordershop-redis-1; journalctl --sync
+    ! journalctl -b -u ordershop-redis-1 -o cat | grep "^hand_over.sh:"
+    ordershop health --timeout 20
+    ordershop demo | tail -n 20' | tee /dev/stderr | grep -qx 'All of it held.'
+}
+its_units_are_right() {
+  on_machine 'systemd-analyze verify ordershop-redis.service ordershop-sentinel.service
+    systemd-analyze security --offline=true --threshold=30 --no-pager ordershop-redis.service ordershop-sentinel.service'
+}
+copies_are_removed() {
+  on_machine 'systemctl stop ordershop-sentinel-{1,2,3} ordershop-redis-{1,2,3}
+    rm -r /etc/systemd/system/ordershop-{redis,sentinel}-[123].service /etc/systemd/system/ordershop@.service.d/failover.conf'
+}
+
 # --- The end ---
 
 removing_stops_all() {
   on_machine "$(documented packages-remove)"
-  ! on_machine 'pgrep -l ^ordershop- || systemctl is-active redis-server@ordershop'
+  ! on_machine 'pgrep -l ^ordershop- || systemctl is-active redis-server@ordershop ordershop-redis ordershop-sentinel'
 }
 purge_leaves_only_data() {
   list_files >"$shop_folder/files.after"
   ! LC_ALL=C comm -13 "$shop_folder/files.before" "$shop_folder/files.after" | grep -vE \
-    '^\./(etc/ordershop(/redis(/[a-z]+\.password|/users\.acl|/replication\.conf|/keys\.txt)?|/tls(/[a-z]+(/[a-z]+\.(crt|key))?)?)?|etc/systemd/system/ordershop@\.service\.d|var/lib/(private|private/ordershop/.*|private/ordershop|ordershop|ordershop/(mail|event)|redis-ordershop.*))$' ||
+    '^\./(etc/ordershop(/redis(/[a-z]+\.password|/users\.acl|/sentinels\.acl|/replication\.conf|/keys\.txt)?|/tls(/[a-z]+(/[a-z]+\.(crt|key))?)?)?|etc/systemd/system/ordershop@\.service\.d|var/lib/(private|private/ordershop/.*|private/ordershop|ordershop|ordershop/(mail|event)|redis-ordershop.*|ordershop-sentinel.*))$' ||
     return 1
   [ -z "$(LC_ALL=C comm -23 "$shop_folder/files.before" "$shop_folder/files.after")" ]
 }
@@ -326,6 +371,10 @@ expect "a key that is missing is named" unfit_key_is_named 'rm customer.key' \
 expect "a key that the service may not read is named" unfit_key_is_named 'chgrp root customer.key' \
   "/etc/ordershop/tls/customer/customer.key: can't be read"
 expect "the documented steps turn it off again" tls_is_turned_off
+expect "systemd finds no fault in the units of a Redis that fails over" its_units_are_right
+expect "several take over the data of the single Redis" several_take_over_from_the_single_redis
+expect "a master that is stopped hands over" stopped_master_hands_over
+copies_are_removed
 expect "the documented removal stops all" removing_stops_all
 expect "and leaves only data" purge_leaves_only_data
 shop_done
