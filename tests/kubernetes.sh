@@ -11,8 +11,8 @@
 #                    nodes (options are docker's), FOLDER/down.sh ends it. Without it: the cluster that kubectl talks to,
 #                    of three nodes or more, which has the images of this version already; the namespace ordershop must not
 #                    be there.
-#   --only PART      one of its parts: local (the overlay), rollouts (overlay production), failover (the same with TLS, whose
-#                    Redis loses its master)
+#   --only PART      one of its parts: local (the overlay), rollouts (overlay production), failover (the same, whose
+#                    Redis loses its master), tls (the same with TLS)
 #   --keep           leaves cluster and shop as they are at the end
 #
 # ORDERSHOP_BIN says where `ordershop` for this machine is (default build/bin). Needs kubectl, openssl, python3.
@@ -115,8 +115,8 @@ make_manifests() {
   "${certificates[@]}" ca >/dev/null
   "${certificates[@]}" issue-all >/dev/null
   "${certificates[@]}" issue client/operator >/dev/null
-  "${certificates[@]}" issue redis redis-{0,1,2}.redis >/dev/null
-  "${certificates[@]}" issue sentinel sentinel-{0,1,2}.sentinel >/dev/null
+  "${certificates[@]}" issue redis redis-{0,1,2} >/dev/null
+  "${certificates[@]}" issue sentinel sentinel-{0,1,2} >/dev/null
   install -D -m 600 -t "$manifests/components/redis-tls/secrets" \
     "$manifests"/components/mutual-tls/secrets/{ca.crt,redis.crt,redis.key,sentinel.crt,sentinel.key}
   # Without the mail server, which is not there; the client on a node that is not drained.
@@ -225,7 +225,7 @@ start_writers() {
   writers=()
   mkfifo "$folder/writers-go"
   for i in 1 2; do
-    kube exec -i deploy/client -- bash -c "$(cat "$root/tests/kubernetes/writer.sh")" writer.sh \
+    kube exec -i deploy/client -- bash -pc "$(cat "$root/tests/kubernetes/writer.sh")" writer.sh \
       "w$i.$RANDOM" "$product" >>"$folder/writers" 2>>"$folder/writers.errors" <"$folder/writers-go" &
     writers+=($!)
   done
@@ -350,15 +350,13 @@ try_rollouts() {
 }
 
 try_failover() {
-  heading "Overlay production with TLS"
-  held "the components for TLS are applied without a warning" apply tested-tls
+  heading "Overlay production, whose Redis loses its master"
+  held "the overlay production is applied without a warning" apply tested
   [ $failures -eq 0 ] || fail "the shop does not come up"
   held "the nine cases hold, called from a pod" demo_from_a_pod
-  held "who speaks plain text is refused" plain_text_is_refused
-
-  heading "Redis' master goes"
   start_writers
-  for time in first second; do held "the master's pod is killed, the $time time" kill_master_pod; done
+  held "the master's pod is killed, and comes back at once" kill_pod_of master_pod
+  for time in first second; do held "the master's pod is killed, and stays away, the $time time" lose_pod_of master_pod; done
   held "a sentinel is killed" kill_sentinel
   held "the master's node is drained" drain_master_node
   held "the node takes pods again" uncordon
@@ -367,9 +365,22 @@ try_failover() {
   held "what was acknowledged is there, each mail once, and no call refused while there was a master" \
     end_writers "$folder/outages"
   held "the nine cases hold" demo_from_a_pod
-  held "certificates are rotated without a restart" certificates_are_rotated
+  held "the namespace is removed" remove_shop
 }
 
+try_tls() {
+  heading "Overlay production with TLS between services, and to Redis and sentinels"
+  held "the components for TLS are applied without a warning" apply tested-tls
+  [ $failures -eq 0 ] || fail "the shop does not come up"
+  held "the nine cases hold, called from a pod" demo_from_a_pod
+  held "who speaks plain text is refused" plain_text_is_refused
+  start_writers
+  held "the master's pod is killed, and stays away" lose_pod_of master_pod
+  held "what was acknowledged is there, each mail once, and no call refused while there was a master" \
+    end_writers "$folder/outages"
+  held "certificates are rotated without a restart" certificates_are_rotated
+  held "the namespace is removed" remove_shop
+}
 
 # --- Main ---
 
@@ -382,7 +393,7 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   --only)
-    [[ ${2:-} =~ ^(local|rollouts|failover)$ ]] || misuse "--only is local, rollouts or failover"
+    [[ ${2:-} =~ ^(local|rollouts|failover|tls)$ ]] || misuse "--only is local, rollouts, failover or tls"
     only=$2
     shift
     ;;
@@ -425,7 +436,7 @@ fi
 [ "$(kubectl get nodes --output name | wc -l)" -ge 3 ] || fail "the cluster has less than three nodes"
 make_manifests
 
-for part in local rollouts failover; do
+for part in local rollouts failover tls; do
   [ "${only:-$part}" != $part ] || try_$part
 done
 

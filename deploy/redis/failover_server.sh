@@ -94,6 +94,8 @@ print_configuration() {
   printf 'bind * -::*\ndir "%s"\naclfile "%s/users.acl"\n' "$folder" "$users"
   printf 'replica-announce-ip %s\nreplica-announce-port %s\n' "$(host_of "$self")" "$(port_of "$self")"
   printf 'min-replicas-to-write 1\nmin-replicas-max-lag 10\nrepl-diskless-sync-delay 0\n'
+  # A connection to where a master was a moment ago may hang: a replica tries again soon.
+  printf 'repl-timeout 15\nrepl-ping-replica-period 2\n'
   print_role
 }
 

@@ -55,8 +55,8 @@ certificates=("$ORDERSHOP_SOURCE/deploy/tls/certificates.sh" "$manifests/compone
 "${certificates[@]}" ca >/dev/null
 "${certificates[@]}" issue-all >/dev/null
 "${certificates[@]}" issue client/operator >/dev/null
-"${certificates[@]}" issue redis redis-{0,1,2}.redis >/dev/null
-"${certificates[@]}" issue sentinel sentinel-{0,1,2}.sentinel >/dev/null
+"${certificates[@]}" issue redis redis-{0,1,2} >/dev/null
+"${certificates[@]}" issue sentinel sentinel-{0,1,2} >/dev/null
 install -D -m 600 -t "$manifests/components/redis-tls/secrets" \
   "$manifests"/components/mutual-tls/secrets/{ca.crt,redis.crt,redis.key,sentinel.crt,sentinel.key}
 mkdir "$manifests/overlays/mutual-tls"
@@ -70,7 +70,6 @@ END
 mkdir "$manifests/overlays/redis-tls"
 sed 's,mutual-tls],mutual-tls\, ../../components/redis-tls],' "$manifests/overlays/mutual-tls/kustomization.yaml" \
   >"$manifests/overlays/redis-tls/kustomization.yaml"
-
 builds() { # builds OVERLAY; a warning (something deprecated) counts as a failure
   "$kustomize" build "$manifests/overlays/$1" >"$shop_folder/$1.yaml" 2>"$shop_folder/warnings"
   cat "$shop_folder/warnings"
@@ -221,6 +220,24 @@ redis = yaml.safe_load(open(sys.argv[1]))["services"]["redis"]
 assert set(redis["depends_on"]) == {"users", "diary-user"} and "healthcheck" in redis' "$shop_folder/merged.yaml"
 }
 
+# Whoever has a Redis in the one file asks sentinels in the other, as the same user.
+failover_file_names_everybody() {
+  "$python" - "$ORDERSHOP_SOURCE/deploy/docker/compose.yaml" "$ORDERSHOP_SOURCE/deploy/docker/failover.yaml" <<'PYTHON'
+import sys, yaml
+shop, failover = (yaml.safe_load(open(path))["services"] for path in sys.argv[1:])
+sentinels = ",".join(f"{name}:26379" for name in failover if name.startswith("sentinel-"))
+for name, service in shop.items():
+    url = service.get("environment", {}).get("ORDERSHOP_REDIS_URL") if isinstance(service.get("environment"), dict) else None
+    if url:
+        user = url.split("//")[1].split("@")[0]
+        own = failover[name]["environment"]
+        assert own["ORDERSHOP_REDIS_URL"] == f"redis+sentinel://{user}@{sentinels}/shop", name
+        assert own["ORDERSHOP_REDIS_SENTINEL_USER"] == user, name
+        assert own["ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE"] == service["environment"]["ORDERSHOP_REDIS_PASSWORD_FILE"], name
+assert failover["redis"]["environment"]["ORDERSHOP_FAILOVER_SENTINELS"] == sentinels
+PYTHON
+}
+
 misfits_are_refused() {
   ends_with 1 'port 50051 is that of customer' service_files compose agenda --image x --port 50051 &&
     ends_with 1 'there is no entity "oder"' service_files compose agenda --image x --port 7001 --reads oder &&
@@ -254,8 +271,8 @@ expect "another port is found" finds "every service is there" "port: 50053" "por
 expect "another version is found" finds "every image" "image: ordershop/order:.*" "image: ordershop/order:latest"
 expect "an unknown variable is found" finds "every variable" "name: ORDERSHOP_HEALTH_LISTEN" "name: ORDERSHOP_HEALTH"
 expect "a wrong address is found" finds "every address" "dns:///inventory:50053" "dns:///inventory:50054"
-expect "another sentinel is found" finds "every address" "sentinel-2.sentinel:26379/shop" "sentinel-3.sentinel:26379/shop"
-expect "a server that the others don't know is found" finds "servers and sentinels" "redis-2.redis:6379" "redis-3.redis:6379"
+expect "another sentinel is found" finds "every address" "sentinel-2:26379/shop" "sentinel-3:26379/shop"
+expect "a server that the others don't know is found" finds "servers and sentinels" "redis-2:6379" "redis-3:6379"
 expect "a path where nothing is mounted is found" finds "every file" "mountPath: /etc/ordershop/redis" "mountPath: /etc/redis"
 expect "a Redis whose log is not mended is found" finds "redis is started" "^        - /var/lib/redis$" "        - /data"
 expect "a probe of another port is found" finds "every probe" "containerPort: 50050" "containerPort: 50049"
@@ -272,6 +289,7 @@ expect "for compose it has all that the shop's services have" own_compose_file_f
 expect "one from outside of the tree is a component, too" outside_service_builds
 expect "for compose it has a user in Redis of its own" outside_compose_file_fits
 expect "compose takes the files of several together" compose_takes_them
+expect "compose's file for a Redis that fails over names everybody" failover_file_names_everybody
 expect "what does not fit the shop is refused, and makes nothing" misfits_are_refused
 expect "no password or key is under version control" no_secret_is_tracked
 if git -C "$ORDERSHOP_SOURCE" rev-parse --git-dir >/dev/null 2>&1; then

@@ -10,15 +10,18 @@ master_pod() {
     # shellcheck disable=SC2016 # of the pod's shell
     place=$(kube exec "$pod" -- bash -c '. /usr/share/ordershop/redis/failover_lib.sh && read_environment && master_by_sentinels' \
       2>/dev/null) || continue
-    [ -z "$place" ] || { printf '%s' "${place%%.*}" && return; }
+    [ -z "$place" ] || { printf '%s' "${place%%:*}" && return; }
   done
   return 1
 }
 
 node_of() { kube get pod "$1" --output 'jsonpath={.spec.nodeName}'; }
 
-is_another_than() { [ -n "$(master_pod)" ] && [ "$(master_pod)" != "$1" ]; }
-redis_is_whole() { kube rollout status statefulset/redis --timeout=1s && kube rollout status statefulset/sentinel --timeout=1s; }
+is_another() { # is_another FUNCTION POD: does FUNCTION print another pod by now?
+  local pod
+  pod=$("$1") && [ "$pod" != "$2" ]
+}
+redis_is_whole() { kube get statefulsets --output name | xargs -n 1 kubectl --namespace ordershop rollout status --timeout=1s; }
 
 # A time in which calls may be refused: it ends when the shop serves again, and a call that was waiting then has its answer.
 begin_outage() { outage=$EPOCHREALTIME; }
@@ -27,16 +30,32 @@ end_outage() { printf '%s %s\n' "$outage" "$(awk -v now="$EPOCHREALTIME" 'BEGIN 
 # The next disturbance is another one only when there are two replicas again.
 wait_until_whole() { wait_until 120 redis_is_whole || { kube get pods -o wide && return 1; }; }
 
-kill_master_pod() {
+# kill_pod_of FUNCTION: the pod that FUNCTION prints, the master's, is killed and comes back: as the master, if that takes less
+# than sentinels wait, or as a replica of another.
+kill_pod_of() {
   local pod begin=${EPOCHREALTIME/./}
-  pod=$(master_pod) || { say "nobody tells who the master is" && return 1; }
+  pod=$("$1") || { say "nobody tells who the master is" && return 1; }
   begin_outage
   kube delete pod "$pod" --grace-period=0 --force || return 1
-  wait_until 60 is_another_than "$pod" || { say "no other took over from $pod" && return 1; }
   wait_until 60 client ordershop health || return 1
   end_outage
-  say "$pod was the master, $(master_pod) is; all serve after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
+  say "$pod was the master, $("$1") is; all serve after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
   wait_until_whole >/dev/null
+}
+
+# Likewise, but it does not come back before another has taken over: its volume is on a node that takes no pods.
+lose_pod_of() { # lose_pod_of FUNCTION
+  local pod begin=${EPOCHREALTIME/./}
+  pod=$("$1") || { say "nobody tells who the master is" && return 1; }
+  drained=$(node_of "$pod")
+  kubectl cordon "$drained" || return 1
+  begin_outage
+  kube delete pod "$pod" --grace-period=0 --force || return 1
+  wait_until 60 is_another "$1" "$pod" || { say "no other took over from $pod" && return 1; }
+  wait_until 60 client ordershop health || return 1
+  end_outage
+  say "$pod was the master, $("$1") is; all serve after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
+  uncordon >/dev/null && wait_until_whole >/dev/null
 }
 
 # The node of the master is drained; the client, who calls, has to be on another.
@@ -44,7 +63,7 @@ drain_master_node() {
   local pod begin
   pod=$(master_pod)
   if [ "$(node_of "$pod")" = "$client_node" ]; then
-    kube exec "$pod" -- /usr/share/ordershop/redis/hand_over.sh && wait_until 30 is_another_than "$pod" || return 1
+    kube exec "$pod" -- /usr/share/ordershop/redis/hand_over.sh && wait_until 30 is_another master_pod "$pod" || return 1
     pod=$(master_pod)
   fi
   drained=$(node_of "$pod") begin=$SECONDS

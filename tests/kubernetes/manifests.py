@@ -88,8 +88,15 @@ class Shop:
     def places(self, name, port):
         """Where the pods of a StatefulSet are."""
         workload = self.get("StatefulSet", name)
-        count = workload["spec"].get("replicas", 1) if workload else 0
-        return [f"{name}-{i}.{workload['spec']['serviceName']}:{port}" for i in range(count)]
+        pods = [f"{name}-{i}" for i in range(workload["spec"].get("replicas", 1))] if workload else []
+        return [f"{self.host_of(pod, workload)}:{port}" for pod in pods]
+
+    def host_of(self, pod, workload):
+        """The Service that is the pod's own, or its name within that of all."""
+        own = self.get("Service", pod)
+        if own and own["spec"]["selector"] == {"statefulset.kubernetes.io/pod-name": pod}:
+            return pod
+        return f"{pod}.{workload['spec']['serviceName']}"
 
 
 def pod(workload):
@@ -212,10 +219,13 @@ def servers_and_sentinels_know_each_other(shop):
             ("SERVERS", ",".join(shop.places("redis", 6379))),
             ("SENTINELS", ",".join(shop.places("sentinel", 26379))),
         ):
-            if environment.get(f"ORDERSHOP_FAILOVER_{variable}") != wanted:
-                yield f"{name}: {variable} is {environment.get('ORDERSHOP_FAILOVER_' + variable)}, not {wanted}"
-        if not shop.get("Service", name)["spec"].get("publishNotReadyAddresses"):
-            yield f"{name}: who is not ready has no name"
+            told = environment.get(f"ORDERSHOP_FAILOVER_{variable}", "")
+            if told != wanted:
+                yield f"{name}: {variable} is {told}, not {wanted}"
+        for place in shop.places(name, port):
+            service = shop.get("Service", place.split(":")[0]) or shop.get("Service", name)
+            if not service["spec"].get("publishNotReadyAddresses"):
+                yield f"{place}: has no name while it is not ready"
 
 
 def every_file_is_mounted(shop):
@@ -386,7 +396,7 @@ def policies_allow_what_services_are_configured_with_and_nothing_else(shop):
     for caller in shop.workloads():
         component = caller["metadata"]["labels"][COMPONENT]
         store = {"redis", "sentinel"} if shop.get("StatefulSet", "sentinel") else {"redis"}
-        wanted = {"service": store, "client": store | {*shop.ports}, "store": store if len(store) > 1 else set()}[component]
+        wanted = {"service": store, "client": store | {*shop.ports}, "store": store if len(shop.places("redis", 0)) > 1 else set()}[component]
         if component == "service":
             wanted = wanted | shop.peers(name_of(caller))
         for called in shop.workloads():

@@ -38,7 +38,7 @@ HASH_COMMENTS = r"(?m)^\s*#[^\n]*"
 FOREIGN = re.compile(
     r"""(FOLDER|src/core|/).*|(.*/)?note[_.a-z]*|services/note/.*|.*/secrets(/.*)?
     |client/(SOMEBODY|ada|local|operator)|deploy/client
-    |google/(api|rpc|protobuf)/[a-z]+\.proto|wrappers\.proto|every-service\.yaml|OrderShopTargets\.cmake|descriptor\.proto|google/protobuf/descriptor\.proto|(replication|redis|sentinel)\.conf
+    |google/(api|rpc|protobuf)/[a-z]+\.proto|wrappers\.proto|every-service\.yaml|OrderShopTargets\.cmake|descriptor\.proto|google/protobuf/descriptor\.proto|(replication|redis|sentinel|nodes)\.conf
     |(function|replication|script)\.c|uv\.h""",
     re.VERBOSE,
 )
