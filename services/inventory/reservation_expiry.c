@@ -170,6 +170,7 @@ coroutine_fn struct status reservations_expire(struct stock *stock, struct conte
     status = drop_some(&expiring, context);
     if (status_is(status, reason_entity_undecodable)) status = drop_each(&expiring, context);
     if (!status_is_ok(status)) return status;
+    *stock->expired += expiring.dropped;
     if (expiring.dropped > 0) {
       log_event(LOG_INFO, "attempts to order have expired", "count", log_number((int64_t)expiring.dropped), NULL);
     }

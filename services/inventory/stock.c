@@ -4,16 +4,23 @@
 #include <inttypes.h>
 
 #include "base/message.h"
+#include "base/metrics.h"
 #include "consumer/consumer.h"
 #include "shop_reasons.h"
 #include "stock_change.h"
 #include "store/log_clock.h"
+
+static const struct metric attempts_expired = {
+    .name = "attempts_expired_total",
+    .help = "Attempts to order that nobody has recorded or released in time; what they held was given back.",
+    .kind = METRIC_COUNTER};
 
 struct stock *stock_new(struct event_store *store, struct arena *arena) {
   struct stock *stock = arena_calloc(arena, 1, sizeof *stock);
   stock->store = store;
   stock->newest = newest_states_new(arena);
   stock->precedence = stock_precedence_new(store, arena);
+  stock->expired = metric_counter(&attempts_expired, NULL);
   return stock;
 }
 

@@ -24,7 +24,8 @@ struct stock {
   struct event_store *store;
   struct newest_states *newest;
   struct stock_precedence *precedence;
-  bool stuck; /* the log was told that attempts can't expire */
+  bool stuck;        /* the log was told that attempts can't expire */
+  uint64_t *expired; /* counts attempts that have */
 };
 
 struct stock_thing;

@@ -81,6 +81,57 @@ each_is_declared_and_unique() {
     END { exit failed }' "$shop_folder/metrics" && [ -s "$shop_folder/metrics" ]
 }
 
+# The names in the first column of the table in the documentation, which may be patterns (process_*).
+documented_metrics() {
+  awk -F '|' '/^## / { here = $0 == "## Metrics" } here && $2 ~ /_/ { print $2 }' "$ORDERSHOP_SOURCE/docs/operating.md" |
+    tr -c 'a-z_*' '\n' | sed '/^$/d' | sort
+}
+
+served_metrics() {
+  local service
+  for service in "${served[@]}"; do fetch "$service"; done | sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' | sort -u
+}
+
+# Each metric that is served is documented, and the other way round.
+table_is_that_of_the_services() {
+  local pattern
+  served_metrics >"$shop_folder/served"
+  documented_metrics >"$shop_folder/documented"
+  while read -r pattern; do
+    grep -xq "${pattern//\*/.*}" "$shop_folder/served" || { say "not served: $pattern"; return 1; }
+  done <"$shop_folder/documented"
+  sed 's/\*/.*/' "$shop_folder/documented" >"$shop_folder/patterns"
+  grep -vxf "$shop_folder/patterns" "$shop_folder/served" >"$shop_folder/undocumented" || return 0
+  sed 's/^/not documented: /' "$shop_folder/undocumented"
+  return 1
+}
+
+# A sum over all values of the other labels: total SERVICE NAME [LABEL]
+total() { fetch "$1" | grep -F "$2" | grep -F "${3:-}" | awk '{ sum += $NF } END { printf "%d", sum }'; }
+
+is_more() { # is_more LEAST SERVICE NAME [LABEL]
+  [ "$(total "${@:2}")" -ge "$1" ] && return
+  fetch "$2" | grep -F "$3"
+  return 1
+}
+
+# What the customer service does with Redis, in the order in which it is counted.
+redis_is_counted() {
+  is_more 4 customer ordershop_redis_commands_total 'purpose="commands"' && is_more 4 customer ordershop_redis_round_trips_total &&
+    is_more 4 customer ordershop_redis_command_seconds_count && is_more 3 customer ordershop_commit_transactions_sum &&
+    is customer 'ordershop_redis_connections_ready{purpose="commands"}' 1 && is customer 'ordershop_redis_commands_pending{purpose="commands"}' 0
+}
+
+all_is_mailed() { [ "$(value crm ordershop_outbox_delivered_total)" -ge "$1" ] && is crm ordershop_outbox_messages 0; }
+
+an_event_is_poison() { redis xadd events:customer_created '*' data garbage >/dev/null; }
+
+# The most that Redis may have is less than what it has.
+redis_is_full() {
+  redis config set maxmemory 1 >/dev/null
+  ends_with 3 REDIS_OUT_OF_MEMORY client customer create --name Ada --email ada@example.com
+}
+
 buckets_rise_to() { # buckets_rise_to COUNT
   fetch customer | grep "^grpc_server_handling_seconds_bucket$(of_method CreateCustomer | tr '}' ',')" | awk -v count="$1" '
     $2 < last { exit failed = 1 } { last = $2; rows++ }
@@ -127,22 +178,25 @@ one_customer_is_read() { client customer list --json >/dev/null; }
 
 shop_prepare
 redis_start
+served=(customer inventory crm event gateway)
 service_start customer ORDERSHOP_METRICS_LISTEN="$(metrics_address customer)"
+service_start inventory ORDERSHOP_METRICS_LISTEN="$(metrics_address inventory)"
+service_start mail
 service_start crm ORDERSHOP_METRICS_LISTEN="$(metrics_address crm)"
 service_start event ORDERSHOP_METRICS_LISTEN="$(metrics_address event)"
 service_start product
 ORDERSHOP_LISTEN=127.0.0.1:$(spare_port) ORDERSHOP_METRICS_LISTEN=$(metrics_address gateway) \
   launch gateway "$ORDERSHOP_BIN/ordershop-gateway"
-wait_for_serving customer crm event product
+wait_for_serving customer inventory mail crm event product
 wait_until 60 port_accepts "$(metrics_port gateway)" || fail "the gateway serves no metrics"
 
-for service in customer crm event gateway; do
-  expect "$service answers in Prometheus' format" is_prometheus_text $service
-  expect "$service declares each metric once, and no series twice" each_is_declared_and_unique $service
+for service in "${served[@]}"; do
+  expect "$service answers in Prometheus' format" is_prometheus_text "$service"
+  expect "$service declares each metric once, and no series twice" each_is_declared_and_unique "$service"
   if command -v promtool >/dev/null; then
-    expect "promtool finds nothing in the metrics of $service" promtool_is_content $service
+    expect "promtool finds nothing in the metrics of $service" promtool_is_content "$service"
   fi
-  expect "$service tells which program it is" is $service \
+  expect "$service tells which program it is" is "$service" \
     "ordershop_build_info{program=\"ordershop-$service\",version=\"$("$ORDERSHOP_BIN/ordershop-$service" --version | cut -d ' ' -f 2)\"}" 1
 done
 expect "a service that was not told to serves none" test "$(port_accepts "$(metrics_port product)" || echo closed)" = closed
@@ -162,6 +216,14 @@ expect "memory is told" test "$(value customer process_resident_memory_bytes)" -
 expect "when it was started is told" test $(($(date +%s) - $(value customer process_start_time_seconds | cut -d . -f 1))) -lt 600
 expect "how many descriptors it has is told" test "$(value customer process_open_fds)" -gt 5
 
+expect "commands to Redis, what they travel in and how long they take are told" redis_is_counted
+expect "messages to other services are counted" wait_until 60 all_is_mailed 3
+expect "so are the calls that take them there" is_more 1 crm grpc_client_handled_total 'grpc_method="BatchSendMails",grpc_code="OK"'
+expect "each has ended that began" test "$(total crm grpc_client_started_total)" = "$(total crm grpc_client_handled_total)"
+expect "none waits" is crm ordershop_outbox_waiting_seconds 0
+expect "events that were committed are counted" is_more 3 crm ordershop_consumer_commit_events_sum
+expect "so are leases" is crm ordershop_consumer_leases_total 1
+
 before=$(series_count customer)
 calls_that_are_unknown 5
 unknown='{grpc_type="unary",grpc_service="unknown",grpc_method="unknown",grpc_code="Unimplemented"}'
@@ -174,6 +236,7 @@ expect "and that there are no dead letters" is crm ordershop_dead_letter_events 
 expect "a service that is ready says so" is customer ordershop_ready 1
 expect "one without a consumer has no lag" is customer ordershop_consumer_lag_entries ''
 somebody_else_leads_crm
+expect "which is told to have no lease" is crm ordershop_consumer_leases_total 0
 for name in Barbara Edsger; do client customer create --name $name --email $name@example.com --quiet >/dev/null; done
 expect "while no consumer works, the lag rises" wait_until 60 is crm ordershop_consumer_lag_entries 2
 expect "it is that of the status" lag_is_that_of_status
@@ -181,6 +244,21 @@ expect "a replica that stands by says so" is crm ordershop_consumer_leader 0
 redis del crm_lease >/dev/null
 expect "when one works again, there is no lag" wait_until 60 is crm ordershop_consumer_lag_entries 0
 expect "in seconds, too" wait_until 60 is crm ordershop_consumer_lag_seconds 0
+
+service_stop mail
+client customer create --name Kay --email kay@example.com --quiet >/dev/null
+expect "while a peer is away, messages wait" wait_until 60 is crm ordershop_outbox_messages 1
+expect "and for how long is told" wait_until 60 is_more 1 crm ordershop_outbox_waiting_seconds
+expect "calls that fail are counted by code" is_more 1 crm grpc_client_handled_total 'grpc_code="Unavailable"'
+service_start mail
+expect "when it is back, they don't" wait_until 60 is crm ordershop_outbox_messages 0
+an_event_is_poison
+expect "a poison event is counted by its reason" wait_until 60 is_more 1 crm ordershop_dead_letters_total
+expect "and tells the groups of dead letters" test -n "$(client dead-letter groups crm | grep -F "$(fetch crm | sed -n 's/^ordershop_dead_letters_total{reason="\([0-9a-f]*\)"} 1$/\1/p')")"
+expect "a Redis that is out of memory refuses" redis_is_full
+expect "which is counted" is_more 1 customer ordershop_redis_out_of_memory_replies_total
+redis config set maxmemory 0 >/dev/null
+expect "the documentation has the metrics that are served" table_is_that_of_the_services
 
 expect "other paths are not found" answers_with 404 customer /
 expect "nor those that begin alike" answers_with 404 customer /metrics/
@@ -195,8 +273,11 @@ expect "nor from reading metrics" answers_with 200 customer
 redis_kill
 expect "without Redis the service is not ready, which it says" wait_until 60 is crm ordershop_ready 0
 expect "how far it is behind is not known" wait_until 60 is crm ordershop_consumer_lag_entries NaN
+expect "nor how many messages wait" is crm ordershop_outbox_messages NaN
+expect "no connection is up" wait_until 60 is customer 'ordershop_redis_connections_ready{purpose="commands"}' 0
 redis_start
 expect "with it, it is" wait_until 60 is crm ordershop_ready 1
+expect "connections that came back are counted" is customer 'ordershop_redis_connects_total{purpose="commands"}' 2
 
 kill -TERM "${shop_pid[gateway]}"
 await_end gateway 60

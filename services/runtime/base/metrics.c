@@ -149,18 +149,25 @@ static void make_room(struct text *text, size_t more) {
   text->bytes = bytes;
 }
 
-static void add(struct text *text, const char *more) {
-  size_t size = strlen(more);
+static void add_bytes(struct text *text, const char *bytes, size_t size) {
   make_room(text, size);
-  memcpy(text->bytes + text->size, more, size);
+  memcpy(text->bytes + text->size, bytes, size);
   text->size += size;
+}
+
+static void add(struct text *text, const char *more) {
+  add_bytes(text, more, strlen(more));
 }
 
 /* Quotes matter in the values of labels alone. */
 static void add_escaped(struct text *text, const char *value, bool is_quoted) {
-  for (const char *c = value; *c; c++) {
-    const char one[] = {*c, '\0'};
-    add(text, *c == '\\' ? "\\\\" : *c == '\n' ? "\\n" : *c == '"' && is_quoted ? "\\\"" : one);
+  while (true) {
+    size_t plain = strcspn(value, is_quoted ? "\\\n\"" : "\\\n");
+    add_bytes(text, value, plain);
+    value += plain;
+    if (!*value) return;
+    add(text, *value == '\\' ? "\\\\" : *value == '\n' ? "\\n" : "\\\"");
+    value++;
   }
 }
 

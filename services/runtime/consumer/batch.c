@@ -7,6 +7,7 @@
 #include "base/key_table.h"
 #include "base/log.h"
 #include "consumer/batch_event.h"
+#include "consumer/consumer_metrics.h"
 #include "consumer/projection.h"
 #include "consumer/unit_commit.h"
 #include "consumer/work_commit.h"
@@ -150,11 +151,13 @@ static void committed(struct batch *batch) {
     const struct batch_event *slot = batch->events[i];
     applied(batch, slot);
     if (!slot->fault || slot->fault == dead_letters_follower) continue;
+    if (!batch->retried) consumer_metrics_dead_letter(slot->fault);
     log_event(LOG_ERROR, batch->retried ? "a dead letter could not be handled again" : "dead-lettered an event",
               "stream", slot->event.stream, "entry", slot->event.id, "key", slot->key, "reason", slot->fault, NULL);
   }
   crash_guard_committed(batch->parts->guard, batch->alone);
   if (batch->commit_moves_group) consumer_group_moved(batch->parts->group);
+  metric_observe(consumer_metrics()->commit_events, (int64_t)(end - batch->done));
   batch->done = end;
   batch->contended = 0;
   moved_past(batch, batch->events[end - 1]);

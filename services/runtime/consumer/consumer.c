@@ -9,6 +9,7 @@
 #include "consumer/batch.h"
 #include "consumer/consumer_alarm.h"
 #include "consumer/consumer_group.h"
+#include "consumer/consumer_metrics.h"
 #include "consumer/dead_letter_drain.h"
 #include "consumer/housekeeping.h"
 #include "consumer/log_check.h"
@@ -377,6 +378,7 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
                                          .outbox = consumer->outbox,
                                          .user = options->user};
   consumer->running = consumer->outbox ? 3 : 2;
+  (void)consumer_metrics(); /* they are told from the start */
   loop_spawn(loop, keep_lead, consumer);
   loop_spawn(loop, handle_events, consumer);
   if (consumer->outbox) loop_spawn(loop, deliver_outbox, consumer);
@@ -415,6 +417,10 @@ const char *consumer_reason(const struct consumer *consumer) {
 
 bool consumer_is_ready(const struct consumer *consumer) {
   return !*consumer_reason(consumer);
+}
+
+const struct outbox *consumer_outbox(const struct consumer *consumer) {
+  return consumer->outbox;
 }
 
 const struct progress *consumer_progress(const struct consumer *consumer) {

@@ -85,6 +85,9 @@ enum consumer_state consumer_state(const struct consumer *consumer);
 bool consumer_is_ready(const struct consumer *consumer);
 const char *consumer_reason(const struct consumer *consumer);
 
+/* Returns the outbox's deliverer (outbox_delivery.h); NULL if there is no outbox. */
+const struct outbox *consumer_outbox(const struct consumer *consumer);
+
 /* How far it has come (progress.h), as far as this replica knows. */
 const struct progress *consumer_progress(const struct consumer *consumer);
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "consumer/consumer_metrics.h"
 
 enum { READY_POLL_US = 20000, CALL_US = 5000000, RENEWALS = 3 };
 
@@ -54,6 +55,7 @@ static coroutine_fn void renew(struct leader *leader) {
   if (status_is_ok(status) && leader->epoch) {
     leader->until_us = sent_us + leader->lease_ms * 1000;
     if (leader->epoch != epoch) {
+      (*consumer_metrics()->leases)++;
       log_event(LOG_INFO, "this replica handles the events", "epoch", log_number(leader->epoch), NULL);
     }
   }
@@ -110,6 +112,7 @@ coroutine_fn struct status leader_begin_term(struct leader *leader, struct arena
   term->redis_era = redis_server_era(leader->store->server);
   struct status status = leader_holds_term(leader) ? leave_epoch(leader, arena) : status_ok();
   if (!status_is_ok(status)) return status;
+  (*consumer_metrics()->terms)++;
   term->epoch = leader->epoch;
   snprintf(term->epoch_text, sizeof term->epoch_text, "%" PRId64, term->epoch);
   return status;

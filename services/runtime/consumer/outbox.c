@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/message.h"
+#include "consumer/consumer_metrics.h"
 #include "consumer/dead_letters.h"
 #include "consumer/outbox_delivery.h"
 #include "loop/coroutine.h"
@@ -29,7 +30,8 @@ struct outbox {
   const ProtobufCMethodDescriptor *method;
   const ProtobufCFieldDescriptor *field; /* of the request: the messages */
   struct outbox_list list;
-  size_t single_left; /* a batch was refused: so many go one by one, to find the one at fault */
+  size_t single_left;       /* a batch was refused: so many go one by one, to find the one at fault */
+  int64_t waiting_since_us; /* since when the same message is first (clock_monotonic_us); 0 if none waits */
   bool stopping, alarmed, woken;
   struct condition wake;
 };
@@ -70,6 +72,11 @@ struct outbox *outbox_new(struct arena *arena, const struct outbox_options *opti
 
 struct outbox_list *outbox_known(struct outbox *outbox) {
   return &outbox->list;
+}
+
+int64_t outbox_waiting_us(const struct outbox *outbox) {
+  if (outbox->options.leader->epoch == 0 || outbox->waiting_since_us == 0) return 0;
+  return clock_monotonic_us() - outbox->waiting_since_us;
 }
 
 void outbox_wake(struct outbox *outbox) {
@@ -190,6 +197,7 @@ static coroutine_fn struct status remove_first(struct outbox *outbox, struct del
   struct status status = run_removal(delivery, &transaction);
   if (!status_is_ok(status)) return status;
   outbox_list_removed(list, delivery->knowledge, count);
+  outbox->waiting_since_us = 0;
   outbox->single_left -= outbox->single_left < count ? outbox->single_left : count;
   return status_ok();
 }
@@ -198,6 +206,7 @@ static coroutine_fn struct status dead_letter_first(struct outbox *outbox, struc
                                                     const char *reason) {
   struct status status = remove_first(outbox, delivery, 1, reason);
   if (!status_is_ok(status)) return status;
+  consumer_metrics_dead_letter(reason);
   log_event(LOG_ERROR, "dead-lettered a message that the peer refuses", "method", outbox->options.route->method,
             "reason", reason, NULL);
   return status_ok();
@@ -205,13 +214,24 @@ static coroutine_fn struct status dead_letter_first(struct outbox *outbox, struc
 
 /* ---- the coroutine ---------------------------------------------------------------------------------------------- */
 
+static void note_waiting(struct outbox *outbox, bool waits) {
+  if (!waits) {
+    outbox->waiting_since_us = 0;
+  } else if (outbox->waiting_since_us == 0) {
+    outbox->waiting_since_us = clock_monotonic_us();
+  }
+}
+
 static coroutine_fn struct status deliver(struct outbox *outbox, struct delivery *delivery) {
   struct status status = take_messages(outbox, delivery);
-  if (!status_is_ok(status) || delivery->count == 0) return status;
+  if (!status_is_ok(status)) return status;
+  note_waiting(outbox, delivery->count > 0);
+  if (delivery->count == 0) return status;
   if (delivery->undecodable) return dead_letter_first(outbox, delivery, "it can't be decoded");
   if (fail_point("outbox.before_delivery")) return lost_answer(delivery, "outbox.before_delivery");
   status = call_peer(outbox, delivery);
   if (fail_point("outbox.after_delivery")) return lost_answer(delivery, "outbox.after_delivery");
+  if (status_is_ok(status)) *consumer_metrics()->outbox_delivered += delivery->count;
   if (status_is_ok(status)) return remove_first(outbox, delivery, delivery->count, NULL);
   if (!blames_message(status)) return status;
   if (delivery->count == 1) return dead_letter_first(outbox, delivery, status.message);
@@ -267,6 +287,7 @@ static bool may_deliver(const struct outbox *outbox) {
 coroutine_fn void outbox_run(struct outbox *outbox) {
   int64_t backoff_us = BACKOFF_MIN_US;
   while (!outbox->stopping) {
+    if (!outbox->options.leader->epoch) outbox->waiting_since_us = 0;
     if (!may_deliver(outbox)) {
       pause_for(outbox, READY_POLL_US);
       continue;

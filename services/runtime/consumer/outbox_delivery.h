@@ -29,6 +29,10 @@ struct outbox_list *outbox_known(struct outbox *outbox);
 /* The coroutine's body: returns after outbox_stop, when the call under way has ended. */
 coroutine_fn void outbox_run(struct outbox *outbox);
 
+/* How long the message that is first in the list has been so, in microseconds, as far as this replica knows; 0 if none
+ * waits, or another replica delivers. */
+int64_t outbox_waiting_us(const struct outbox *outbox);
+
 /* Says that there may be something to deliver. NULL is allowed. */
 void outbox_wake(struct outbox *outbox);
 void outbox_stop(struct outbox *outbox);

@@ -5,6 +5,7 @@
 
 #include "base/metrics.h"
 #include "base/process_metrics.h"
+#include "loop/loop_metrics.h"
 
 enum {
   REQUESTS_MAX = 4,
@@ -67,6 +68,7 @@ struct status metrics_server_open(struct loop *loop, struct arena *arena, const 
   struct status status = http_server_open(loop, arena, &http, &server->http);
   if (!status_is_ok(status)) return status;
   process_metrics_declare(options->program, options->version);
+  loop_metrics_declare(loop);
   *ret_server = server;
   return status;
 }

@@ -52,6 +52,8 @@ static void on_watchdog_closed(uv_handle_t *watchdog) {
 static void flush(struct loop_flush *flush) {
   struct redis *redis = (struct redis *)((char *)flush - offsetof(struct redis, flush));
   if (redis->connection.socket) redis_socket_flush(redis->connection.socket);
+  *redis->connection.metrics.round_trips += redis->has_spoken;
+  redis->has_spoken = false;
 }
 
 /* libuv writes with write(2): a peer that is gone would end the process. */
@@ -87,6 +89,7 @@ static void set_up_connection(struct redis *redis, const struct redis_options *o
   set_up_place(redis, options, url);
   connection->password = arena_strdup(redis->arena, options->password);
   connection->purpose = arena_strdup(redis->arena, options->purpose ? options->purpose : "commands");
+  connection->metrics = redis_metrics_of(connection->purpose);
   connection->quiet = options->quiet;
   connection->identifies = options->server != NULL;
   connection->name =
@@ -141,6 +144,7 @@ struct status redis_open(struct loop *loop, struct arena *arena, const struct re
   redis->watchdog.data = redis;
   redis->holds = 2; /* the connection and the watchdog */
   redis_server_join(redis);
+  (*redis->connection.metrics.connections)++;
   redis_connection_start(&redis->connection);
   *ret_redis = redis;
   return status_ok();
@@ -148,6 +152,7 @@ struct status redis_open(struct loop *loop, struct arena *arena, const struct re
 
 void redis_close(struct redis *redis) {
   redis_server_part(redis);
+  (*redis->connection.metrics.connections)--;
   redis_connection_stop(&redis->connection);
   uv_close((uv_handle_t *)&redis->watchdog, on_watchdog_closed);
   condition_signal_all(&redis->became_ready);

@@ -99,6 +99,8 @@ static void on_welcomed(void *owner, int64_t client_id) {
   connection->reason[0] = '\0';
   connection->client_id = client_id;
   connection->generation++;
+  (*connection->metrics.connects)++;
+  (*connection->metrics.connections_ready)++;
   connection->ready_since_us = clock_monotonic_us();
   log_back(connection);
   connection->events.ready(connection->events.owner);
@@ -120,6 +122,7 @@ static void lose(struct redis_connection *connection) {
   int64_t lasted_us = clock_monotonic_us() - connection->ready_since_us;
   if (lasted_us >= STEADY_MS * 1000) connection->backoff_ms = MIN_BACKOFF_MS;
   connection->client_id = 0;
+  (*connection->metrics.connections_ready)--;
   log_away(connection);
   retry_later(connection);
 }
@@ -275,6 +278,7 @@ static void on_timer_closed(uv_handle_t *timer) {
 }
 
 void redis_connection_stop(struct redis_connection *connection) {
+  if (connection->state == REDIS_CONNECTION_READY) (*connection->metrics.connections_ready)--;
   connection->state = REDIS_CONNECTION_STOPPED;
   connection->client_id = 0;
   redis_connection_note(connection, "the connection is closed");

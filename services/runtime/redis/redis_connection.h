@@ -16,6 +16,7 @@
 #include "redis/redis_dial.h"
 #include "redis/redis_greeting.h"
 #include "redis/redis_master.h"
+#include "redis/redis_metrics.h"
 #include "redis/redis_socket.h"
 #include "redis/redis_url.h"
 
@@ -50,6 +51,7 @@ struct redis_connection {
   struct redis_master_known *known;
   int64_t connect_timeout_ms;
   struct redis_connection_events events;
+  struct redis_metrics metrics;
 
   /* For the owner to read. */
   enum redis_connection_state state;

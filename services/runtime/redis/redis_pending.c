@@ -42,6 +42,7 @@ static struct redis_ticket *ticket_push(struct redis *redis) {
   }
   redis->last = ticket;
   redis->pending++;
+  (*redis->connection.metrics.pending)++;
   return ticket;
 }
 
@@ -51,6 +52,7 @@ static struct redis_pending *ticket_pop(struct redis *redis) {
   redis->first = ticket->next;
   if (!redis->first) redis->last = NULL;
   redis->pending--;
+  (*redis->connection.metrics.pending)--;
   redis->pending_bytes -= ticket->size;
   ticket->next = redis->spare;
   redis->spare = ticket;
@@ -59,6 +61,8 @@ static struct redis_pending *ticket_pop(struct redis *redis) {
 
 struct status redis_refusal(struct redis *redis, struct arena *arena, const char *command, const char *error) {
   struct status status = redis_error_status(arena, error);
+  (*redis->connection.metrics.error_replies)++;
+  if (status_is(status, reason_redis_out_of_memory)) (*redis->connection.metrics.out_of_memory)++;
   if (status.code == STATUS_INTERNAL) {
     log_event(LOG_ERROR, "redis refuses a command", "command", command, "error", error, NULL);
   }
@@ -86,10 +90,18 @@ static void answer(struct redis *redis, struct redis_pending *pending, const red
   if (pending->waiter) coroutine_wake(pending->waiter);
 }
 
+/* The time is that of the latest read, so that the clock is asked once for all answers that have come by it. */
+static void measure(const struct redis *redis) {
+  if (redis->first->extra_ms > 0) return;
+  int64_t us = redis_socket_last_read_us(redis->connection.socket) - redis->first->sent_us;
+  metric_observe(redis->connection.metrics.seconds, us > 0 ? us : 0);
+}
+
 /* Answers come in the order of the commands; they are NULL when the socket closes. */
 static void on_answer(void *owner, const redisReply *reply) {
   struct redis *redis = owner;
   if (!reply) redis_connection_note(&redis->connection, redis_socket_reason(redis->connection.socket));
+  if (reply) measure(redis);
   struct redis_pending *pending = ticket_pop(redis);
   if (pending) answer(redis, pending, reply);
 }
@@ -185,6 +197,8 @@ static struct redis_pending *send_command(struct redis *redis, struct context *c
   ticket->extra_ms = extra_ms;
   ticket->size = size;
   redis->pending_bytes += size;
+  redis->has_spoken = true;
+  (*redis->connection.metrics.commands)++;
   pending->ticket = ticket;
   watch(redis);
   return pending;

@@ -36,6 +36,7 @@ struct redis {
   int64_t reply_timeout_ms;
   struct redis_ticket *first, *last; /* in the order of sending, which is that of answering */
   struct redis_ticket *spare;
+  bool has_spoken; /* since the last flush */
   size_t pending, pending_bytes;
   uv_timer_t watchdog; /* looks after answers that don't come */
   bool suspected;      /* the watchdog has found the link silent once */

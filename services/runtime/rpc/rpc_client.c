@@ -3,15 +3,30 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "loop/coroutine.h"
+#include "rpc/call_metrics.h"
 #include "rpc/client_call.h"
 #include "rpc/rpc_runtime.h"
+
+enum { METHODS_MAX = 100 }; /* of a channel that are counted by name */
+
+/* Calls of one method, as they are counted. */
+struct counted_method {
+  const char *service, *name;
+  struct call_metrics metrics;
+  struct counted_method *next;
+};
 
 struct rpc_channel {
   struct client_channel channel;
   struct rpc_runtime *runtime;
+  struct arena *arena;
+  struct counted_method *methods;
+  size_t method_count;
 };
 
 /* A call, on the stack of the coroutine that waits for it. */
@@ -23,9 +38,52 @@ struct waiting_call {
   bool over;
 };
 
+/* ---- counting --------------------------------------------------------------------------------------------------- */
+
+/* A contract that was learnt from a peer may be gone later, so names are compared, and copied. */
+static bool is_counted_as(const struct counted_method *counted, const struct client_call *call) {
+  return strcmp(counted->name, call->method->name) == 0 && strcmp(counted->service, call->service->name) == 0;
+}
+
+static struct counted_method *counted_new(struct rpc_channel *channel, const struct client_call *call) {
+  struct arena *arena = channel->arena;
+  bool is_named = channel->method_count < METHODS_MAX;
+  struct counted_method *counted = arena_calloc(arena, 1, sizeof *counted);
+  counted->service = is_named ? arena_strdup(arena, call->service->name) : "other";
+  counted->name = is_named ? arena_strdup(arena, call->method->name) : "other";
+  counted->metrics =
+      call_metrics_of(CALL_OF_CLIENT, call->streams ? "server_stream" : "unary", counted->service, counted->name);
+  counted->next = channel->methods;
+  channel->methods = counted;
+  channel->method_count++;
+  return counted;
+}
+
+/* Returns where the call is counted, which has a method. */
+static const struct call_metrics *metrics_of(struct rpc_channel *channel, const struct client_call *call) {
+  struct counted_method *counted = channel->methods;
+  bool is_full = channel->method_count > METHODS_MAX; /* then the first one counts what has no name of its own */
+  while (counted && !is_counted_as(counted, call)) counted = counted->next;
+  if (counted) return &counted->metrics;
+  return is_full ? &channel->methods->metrics : &counted_new(channel, call)->metrics;
+}
+
+static const struct call_metrics *count_start(struct rpc_channel *channel, const struct client_call *call) {
+  const struct call_metrics *metrics = metrics_of(channel, call);
+  (*metrics->started)++;
+  return metrics;
+}
+
+static void count_end(const struct call_metrics *metrics, const struct client_call *call, int64_t began_us) {
+  call_metrics_end(metrics, call->status.code, clock_monotonic_us() - began_us);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------------ */
+
 struct status rpc_channel_open(struct loop *loop, struct arena *arena, const char *target,
                                const struct rpc_channel_options *options, struct rpc_channel **ret_channel) {
   struct rpc_channel *channel = arena_calloc(arena, 1, sizeof(*channel));
+  channel->arena = arena;
   channel->runtime = rpc_runtime_acquire(loop);
   struct status status = client_channel_open(arena, target, options, &channel->channel);
   if (!status_is_ok(status)) {
@@ -68,8 +126,11 @@ coroutine_fn struct rpc_reply rpc_client_call(struct rpc_channel *channel, struc
       .coroutine = coroutine_self(),
   };
   if (!client_call_resolve(&waiting.call, method)) return client_call_reply(&waiting.call);
+  const struct call_metrics *metrics = count_start(channel, &waiting.call);
+  int64_t began_us = clock_monotonic_us();
   coroutine_on_loop_stack(start_call, &waiting);
   while (!waiting.over) coroutine_yield();
+  count_end(metrics, &waiting.call, began_us);
   return client_call_reply(&waiting.call);
 }
 
@@ -86,6 +147,8 @@ struct rpc_client_stream {
   struct client_call call;
   struct context context;
   struct coroutine *coroutine;
+  const struct call_metrics *metrics;
+  int64_t began_us;
   struct pending sent, received, status;
   bool reading, ended;
   struct arena *arena; /* of the message that is being decoded */
@@ -139,6 +202,7 @@ static coroutine_fn void end_stream(struct rpc_client_stream *stream) {
   while (stream->sent.under_way || stream->received.under_way || stream->status.under_way) coroutine_yield();
   coroutine_on_loop_stack(finish, stream);
   stream->ended = true;
+  count_end(stream->metrics, &stream->call, stream->began_us);
 }
 
 struct status rpc_client_stream_open(struct rpc_channel *channel, struct context *context,
@@ -152,11 +216,17 @@ struct status rpc_client_stream_open(struct rpc_channel *channel, struct context
                                       .service = service,
                                       .request = request,
                                       .streams = true};
-  if (client_call_resolve(&stream->call, method)) coroutine_on_loop_stack(start_stream, stream);
+  bool is_known = client_call_resolve(&stream->call, method);
+  if (is_known) {
+    stream->began_us = clock_monotonic_us();
+    stream->metrics = count_start(channel, &stream->call);
+    coroutine_on_loop_stack(start_stream, stream);
+  }
   if (stream->sent.under_way) {
     *ret_stream = stream;
     return status_ok();
   }
+  if (is_known) count_end(stream->metrics, &stream->call, stream->began_us);
   struct status status = stream->call.status;
   free(stream);
   return status;

@@ -118,6 +118,11 @@ static const char *type_of(const struct rpc_method *method) {
   return method->handler ? "unary" : method->is_bidi ? "bidi_stream" : "server_stream";
 }
 
+static const struct metric calls_waiting = {
+    .name = "calls_waiting",
+    .help = "Calls that have arrived and wait in line until one of those that are worked on has ended.",
+    .kind = METRIC_GAUGE};
+
 static struct server_method method_of(struct rpc_server *server, struct arena *arena, const struct rpc_service *service,
                                       const struct rpc_method *method) {
   size_t max = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
@@ -148,6 +153,7 @@ static void register_methods(struct rpc_server *server, struct arena *arena, con
           0);
     }
   }
+  server->calls_waiting = metric_gauge(&calls_waiting, NULL);
   server->unknown = (struct server_method){.server = server,
                                            .set_up = unknown_call_set_up,
                                            .calls_max = server->options.max_calls,

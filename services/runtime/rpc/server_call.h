@@ -70,8 +70,9 @@ struct rpc_server {
   struct fixed_answer overloaded, crowded, unimplemented;
   struct overload overload;
 
-  size_t calls;      /* in flight: arrived, handler not yet ended */
-  size_t line_bytes; /* of the requests of those that wait for their turn */
+  size_t calls;           /* in flight: arrived, handler not yet ended */
+  size_t line_bytes;      /* of the requests of those that wait for their turn */
+  int64_t *calls_waiting; /* these; all servers of the process count together */
   bool draining;
   size_t arrived;             /* calls since the start */
   size_t arrived_before;      /* of them, when the drain began */

@@ -25,12 +25,14 @@ static bool line_enter(struct server_call *call) {
   struct rpc_server *server = call->method->server;
   if (server->line_bytes + request_bytes(call) > LINE_BYTES_MAX) return false;
   server->line_bytes += request_bytes(call);
+  (*server->calls_waiting)++;
   server_call_watch_close(call);
   return true;
 }
 
 static void line_leave(struct server_call *call) {
   call->method->server->line_bytes -= request_bytes(call);
+  (*call->method->server->calls_waiting)--;
 }
 
 /* The caller of a call in line may have gone: then nobody needs its answer. */

@@ -12,6 +12,7 @@
 #include "consumer/consumer_backlog.h"
 #include "loop/coroutine.h"
 #include "service/readiness.h"
+#include "service/service_metrics.h"
 #include "store/log_time.h"
 
 enum {
@@ -48,6 +49,7 @@ struct gauges {
 struct service_status {
   struct service *service;
   struct gauges gauges;
+  struct service_metrics *metrics; /* the further ones */
   const struct health *health;
   const char *instance;
   const char *version;
@@ -184,8 +186,10 @@ coroutine_fn void service_status_measure(void *status) {
   struct service_status *self = status;
   const struct gauges *gauges = &self->gauges;
   const struct consumer *consumer = self->service->consumer;
+  int64_t deadline_us = clock_monotonic_us() + READ_US;
+  service_metrics_measure(self->metrics, deadline_us);
   if (consumer) {
-    refresh_backlog(self, clock_monotonic_us() + READ_US);
+    refresh_backlog(self, deadline_us);
     const struct consumer_backlog *backlog = &self->backlog;
     *gauges->leader = consumer_state(consumer) == CONSUMER_ACTIVE;
     *gauges->position = backlog->position > 0 ? backlog->position : METRIC_UNKNOWN;
@@ -208,6 +212,7 @@ struct rpc_service service_status_service(struct arena *arena, struct service *s
   self->instance = instance_name(arena);
   self->start_us = clock_wall_us();
   self->gauges = gauges_of(service);
+  self->metrics = service_metrics_new(arena, service);
   return (struct rpc_service){
       .descriptor = &ordershop__v1__status_service__descriptor, .methods = ROWS(methods), .user = self, .exempt = true};
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "redis/redis_reply.h"
 #include "store/known_log.h"
 #include "store/log_clock.h"
@@ -13,6 +14,12 @@ enum {
   COMMIT_STEPS = 300, /* guards, changes and what counts as them: a Redis of 2026 takes about 2 ms for it */
   BYTES_LIKE_A_STEP = 4096,
 };
+
+static const struct metric commit_transactions = {
+    .name = "commit_transactions",
+    .help = "Transactions that were sent to Redis together, in one call of a function.",
+    .kind = METRIC_HISTOGRAM,
+    .bounds = {1, 2, 4, 8, 16, 32, 64, 128, 256}};
 
 /* A transaction that is being run. It lies on the stack of its coroutine, and all that it points to with its caller. */
 struct member {
@@ -30,7 +37,8 @@ struct member {
 
 struct committer {
   struct event_store *store;
-  struct member *first, *last; /* in line */
+  struct metric_histogram *shared; /* how many transactions travel together */
+  struct member *first, *last;     /* in line */
   bool stopping, ended;
   struct condition changed; /* somebody came into line, or it is stopping, or has ended */
 };
@@ -280,6 +288,7 @@ static coroutine_fn void commit_next(struct committer *committer) {
   if (!status_is_ok(status)) {
     answer_all(&commit, status);
   } else if (commit.count > 0) {
+    metric_observe(committer->shared, (int64_t)commit.count);
     carry_out(&commit);
   }
   arena_free(commit.context.arena);
@@ -317,6 +326,7 @@ static coroutine_fn void run(void *argument) {
 struct committer *committer_start(struct loop *loop, struct arena *arena, struct event_store *store) {
   struct committer *committer = arena_calloc(arena, 1, sizeof *committer);
   committer->store = store;
+  committer->shared = metric_histogram(&commit_transactions, NULL);
   loop_spawn(loop, run, committer);
   return committer;
 }
