@@ -24,6 +24,7 @@ list(JOIN ORDERSHOP_UNITS "\n" ORDERSHOP_UNITS)
 foreach(service ${ORDERSHOP_SERVICES})
   install(TARGETS ordershop-${service} RUNTIME COMPONENT services)
   # What all of these files begin with, and what a service's own says besides.
+  math(EXPR metrics_port "${ORDERSHOP_PORT_${service}} - 40600") # 9451 for 50051
   configure_file(deploy/systemd/environment/service.env.in environment/${service}.env @ONLY)
   if(EXISTS ${CMAKE_SOURCE_DIR}/deploy/systemd/environment/${service}.env)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS deploy/systemd/environment/${service}.env)

@@ -157,6 +157,20 @@ END
     agrees "$shop_folder/gateway.yaml" "every image" && grep -q 'kind: Ingress' "$shop_folder/gateway.yaml"
 }
 
+# The component for metrics, over services and gateway.
+metrics_build() {
+  mkdir "$manifests/overlays/metrics"
+  cat >"$manifests/overlays/metrics/kustomization.yaml" <<END
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: ordershop
+resources: [../production]
+components: [../../components/gateway, ../../components/metrics, ../../components/release]
+END
+  builds metrics && agrees "$shop_folder/metrics.yaml" "every object fits" && agrees "$shop_folder/metrics.yaml" "every variable" &&
+    [ "$(grep -c 'name: ORDERSHOP_METRICS_LISTEN' "$shop_folder/metrics.yaml")" = 9 ] && [ "$(grep -c 'containerPort: 9464' "$shop_folder/metrics.yaml")" = 9 ]
+}
+
 # Compose takes it together with the shop's file; here without Docker, so only names are compared.
 own_compose_file_fits() {
   "$shop_folder/deploy/service_files.sh" compose guestbook || return 1
@@ -284,6 +298,7 @@ expect "a policy for other callers is found" finds "policies allow" "^          
 expect "a service of one's own is a component that fits the shop" own_service_builds
 expect "with certificates it has one of its own" own_service_has_a_certificate
 expect "the gateway is a component that fits the shop" gateway_builds
+expect "the component for metrics reaches every service and the gateway" metrics_build
 expect "made once, and of services that there are" own_service_is_not_overwritten
 expect "for compose it has all that the shop's services have" own_compose_file_fits
 expect "one from outside of the tree is a component, too" outside_service_builds
