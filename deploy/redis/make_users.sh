@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes what Redis needs to know its users: a password for each, and the files for the setting `aclfile`.
 #
-#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--waitaof] [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
+#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--waitaof] [--of NAME]
+#                 [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
 #
 #   FOLDER/<user>.password   random; for the service of that name (ORDERSHOP_REDIS_PASSWORD_FILE), for people (operator)
 #                            and for replicas (replica). What is there already is kept: write your own, or remove one
@@ -17,6 +18,8 @@
 #                            clock: a further run refuses another KEY
 #   --waitaof                services may ask what replicas have on their disks (WAITAOF), which Redis knows since 7.2: an
 #                            earlier one does not start with such a file. FOLDER/keys.txt remembers it, too
+#   --of NAME                this is the Redis of that service alone (ORDERSHOP_<NAME>_REDIS_URL): of the services only it may
+#                            write here, and those that follow it may read its streams. FOLDER/keys.txt remembers it
 #   --service NAME           a service of your own, beside those of ../services.txt: it may write the keys and streams of
 #                            the entities that it owns (default: the one of its name; "-" for none), and read the streams
 #                            of those that it reads. FOLDER/services.txt remembers it for further runs: edit that to
@@ -69,18 +72,36 @@ list_rules() { # list_rules RULES
 }
 
 # On standard input the rules, in which `user <service>` becomes a line for each row of the file SERVICES, and `user
-# <observer>` one for each that reads all.
+# <observer>` one for each that reads all; or, in the Redis of one service, `user <service>` that one, and `user <reader>` one
+# for each that reads its streams.
 name_services() { # name_services SERVICES
-  awk '
-    FNR == NR { name[++services] = $1; owned[services] = $3; read[services] = $4; next }
-    $2 != "<service>" && $2 != "<observer>" { print; next }
-    { for (i = 1; i <= services; i++) if ((read[i] == "all") == ($2 == "<observer>")) print rules_of(i) }
+  awk -v of="$of" '
+    FNR == NR { name[++services] = $1; owned[services] = $3; read[services] = $4; if ($1 == of) own = $3; next }
+    $2 !~ /^<(service|observer|reader)>$/ { print; next }
+    { for (i = 1; i <= services; i++) if (is_meant($2, i)) print rules_of(i) }
+
+    function is_meant(user, service) {
+      if (user == "<observer>" || read[service] == "all") return user == "<observer>" && read[service] == "all"
+      if (user == "<service>") return of == "" || name[service] == of
+      if (of == "" || name[service] == of) return 0
+      read[service] = common(read[service], own)
+      return read[service] != ""
+    }
+
+    # What is in both lists.
+    function common(one, other,   count, entities, i, both) {
+      count = split(one, entities, ",")
+      for (i = 1; i <= count; i++) {
+        if (index("," other ",", "," entities[i] ",")) both = both (both == "" ? "" : ",") entities[i]
+      }
+      return both
+    }
 
     function rules_of(service,   text, i, word) {
       for (i = 1; i <= NF; i++) {
         word = $i
         if (sub(/^reading:/, "", word) && read[service] == "-") continue
-        gsub(/<service>|<observer>/, name[service], word)
+        gsub(/<service>|<observer>|<reader>/, name[service], word)
         word = once_for_each(once_for_each(word, "<owned>", owned[service]), "<read>", read[service])
         text = text (word == ")" || i == 1 ? "" : " ") word
       }
@@ -171,12 +192,12 @@ require_same_clock() {
 }
 
 print_keys() {
-  printf '# What make_users.sh was told of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\nwaitaof %s\n' \
-    "$prefix" "$clock_key" "$waitaof"
+  printf '# What make_users.sh was told of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\nwaitaof %s\nof %s\n' \
+    "$prefix" "$clock_key" "$waitaof" "$of"
 }
 
 unset prefix # until it is told: it may be empty
-folder='' clock='' waitaof='' service='' owns='' reads=''
+folder='' clock='' waitaof='' of='' service='' owns='' reads=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
@@ -194,6 +215,11 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   --waitaof) waitaof=yes ;;
+  --of)
+    [[ ${2:-} =~ ^[a-z0-9-]+$ ]] || misuse "--of needs the name of a service"
+    of=$2
+    shift
+    ;;
   --service | --owns | --reads)
     [ -n "${2:-}" ] || misuse "$1 needs a value"
     [[ $2 != *[[:space:]]* ]] || misuse "$1 takes names separated by commas, without blanks"
@@ -219,7 +245,7 @@ done
 [ -n "$service" ] || [ -z "$owns$reads" ] || misuse "--owns and --reads say more of a --service"
 clock_before=$(remembered clock "$clock_key")
 prefix=${prefix-$(remembered prefix '')} clock_key=${clock:-$clock_before}
-waitaof=${waitaof:-$(remembered waitaof no)}
+waitaof=${waitaof:-$(remembered waitaof no)} of=${of:-$(remembered of '')}
 [[ $prefix != *[[:space:]]* ]] || fail "the prefix '$prefix' has blanks, which Redis' rules can't express: choose another"
 for rules in "$here/users.acl" "$here/sentinels.acl"; do
   [ -r "$rules" ] || fail "can't read the rules in $rules"
@@ -239,6 +265,7 @@ elif [ -e "$folder/services.txt" ]; then
   lists+=("$folder/services.txt")
 fi
 service_rows "${lists[@]}" >"$scratch/rows" || fail "nothing is changed"
+[ -z "$of" ] || awk '{ print $1 }' "$scratch/rows" | grep -xF -- "$of" >/dev/null || fail "there is no service $of"
 require_same_clock
 print_users "$folder" "$scratch/rows" "$here/users.acl" >"$scratch/users.acl"
 print_users "$folder" "$scratch/rows" "$here/sentinels.acl" >"$scratch/sentinels.acl"

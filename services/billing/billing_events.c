@@ -71,8 +71,9 @@ static const char *order_customer(const struct event *event) {
 }
 
 const struct subscription billing_subscriptions[BILLING_SUBSCRIPTIONS] = {
-    {.entity = &ordershop__v1__customer__descriptor, .projection = &billing_customers},
+    {.entity = &ordershop__v1__customer__descriptor, .owner = "customer", .projection = &billing_customers},
     {.entity = &ordershop__v1__order__descriptor,
+     .owner = "order",
      .created = request_payment,
      .updated = keep_order,
      .deleted = keep_order,

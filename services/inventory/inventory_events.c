@@ -23,8 +23,12 @@ static struct status keep_product(struct work *work, const struct event *event) 
 
 const struct subscription inventory_subscriptions[INVENTORY_SUBSCRIPTIONS] = {
     {.entity = &ordershop__v1__order__descriptor,
+     .owner = "order",
      .created_run = settle_orders,
      .updated_run = settle_orders,
      .deleted_run = settle_orders},
-    {.entity = &ordershop__v1__product__descriptor, .created = keep_product, .deleted = keep_product},
+    {.entity = &ordershop__v1__product__descriptor,
+     .owner = "product",
+     .created = keep_product,
+     .deleted = keep_product},
 };

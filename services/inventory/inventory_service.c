@@ -348,7 +348,7 @@ static const struct rpc_method inventory_methods[] = {
 };
 
 static struct status start(struct service *service) {
-  service->user = stock_new(service->store, service->arena);
+  service->user = stock_new(service->store, service_store_of(service, "order"), service->arena);
   return status_ok();
 }
 
@@ -372,4 +372,5 @@ const struct service_definition inventory_service = {
     .start = start,
     .stopping = stopping,
     .housekeep = reservations_housekeep,
+    .housekeep_owner = "order",
 };

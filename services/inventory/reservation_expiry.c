@@ -104,6 +104,7 @@ static struct status decide_to_expire(struct stock_change *change, void *subject
   struct expiring *expiring = subject;
   expiring->done = expiring->moves = expiring->dropped = 0;
   change->transaction.frees = true;
+  transaction_follow(&change->transaction, expiring->position);
   expiring->fence = transaction_require_value(&change->transaction,
                                               lease_epoch_key(change->stock->store, change->arena), expiring->epoch);
   for (size_t i = 0; i < expiring->count; i++) {
@@ -196,11 +197,10 @@ coroutine_fn struct status reservations_next_expiry(struct stock *stock, struct 
 coroutine_fn struct status reservations_housekeep(void *service, struct context *context, int64_t position,
                                                   const char *epoch, bool *ret_tick) {
   struct stock *stock = ((struct service *)service)->user;
-  struct event_store *store = ((struct service *)service)->store;
   int64_t next_expiry;
   struct status status = reservations_expire(stock, context, epoch, position);
   if (status_is_ok(status)) status = reservations_next_expiry(stock, context, position, &next_expiry);
   if (!status_is_ok(status)) return status;
-  *ret_tick = next_expiry <= event_store_now(store);
+  *ret_tick = next_expiry <= event_store_now(stock->orders);
   return status_ok();
 }

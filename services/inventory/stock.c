@@ -6,6 +6,7 @@
 #include "base/message.h"
 #include "base/metrics.h"
 #include "consumer/consumer.h"
+#include "consumer/progress.h"
 #include "shop_reasons.h"
 #include "stock_change.h"
 #include "store/log_clock.h"
@@ -15,9 +16,10 @@ static const struct metric attempts_expired = {
     .help = "Attempts to order that nobody has recorded or released in time; what they held was given back.",
     .kind = METRIC_COUNTER};
 
-struct stock *stock_new(struct event_store *store, struct arena *arena) {
+struct stock *stock_new(struct event_store *store, struct event_store *orders, struct arena *arena) {
   struct stock *stock = arena_calloc(arena, 1, sizeof *stock);
   stock->store = store;
+  stock->orders = orders;
   stock->newest = newest_states_new(arena);
   stock->precedence = stock_precedence_new(store, arena);
   stock->expired = metric_counter(&attempts_expired, NULL);
@@ -58,19 +60,35 @@ static struct status out_of_stock(struct arena *arena, const struct stock_item *
                                   status.message);
 }
 
+/* How far the order events were applied, as it is stored. */
+static coroutine_fn struct status read_applied(const struct stock *stock, struct context *context,
+                                               int64_t *ret_log_time) {
+  struct arena *arena = context->arena;
+  struct redis_arguments get = redis_command_of(arena, "HGET", consumer_position_key(stock->store, arena),
+                                                progress_log_field(arena, stock->store, stock->orders), NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(stock->store->commands, context, &get, &reply);
+  if (!status_is_ok(status)) return status;
+  const char *entry_id = redis_reply_text(reply);
+  *ret_log_time = entry_id ? log_time_of_entry(entry_id) : 0;
+  return status;
+}
+
 /* The order events that were applied reach to the time of expiry. */
 static coroutine_fn struct status reservation_expired(struct stock *stock, struct context *context,
                                                       struct position *ret_position) {
   struct arena *arena = context->arena;
-  struct position applied;
-  struct status status = position_read(stock->store, context, &applied);
-  if (status_is_ok(status)) status = clock_read(stock->store, context, ret_position);
+  int64_t applied;
+  struct position last;
+  struct status status = read_applied(stock, context, &applied);
+  if (status_is_ok(status)) status = clock_read(stock->orders, context, &last);
   if (!status_is_ok(status)) return status;
-  if (applied.log_time > ret_position->log_time) ret_position->log_time = applied.log_time;
-  clock_saw(stock->store, ret_position);
+  if (applied > last.log_time) last.log_time = applied;
+  clock_saw(stock->orders, &last);
+  if (stock->orders == stock->store) *ret_position = last;
   status = status_error(arena, STATUS_ABORTED, reason_reservation_expired,
-                        "expire_log_time is behind the log, which is at %" PRId64, ret_position->log_time);
-  return status_with_metadata(status, arena, "log_time", arena_printf(arena, "%" PRId64, ret_position->log_time));
+                        "expire_log_time is behind the log, which is at %" PRId64, last.log_time);
+  return status_with_metadata(status, arena, "log_time", arena_printf(arena, "%" PRId64, last.log_time));
 }
 
 /* Sets the answer of the first product of which there is too little for what the order does not hold yet. */
@@ -98,8 +116,10 @@ static struct status decide_to_reserve(struct stock_change *change, void *subjec
   const struct stock_reservation *wanted = reserving->wanted;
   struct arena *arena = change->arena;
   reserving->answer = status_ok();
-  reserving->in_time = transaction_require_field_below(
-      &change->transaction, consumer_position_key(change->stock->store, arena), "log", wanted->expire_log_time);
+  const struct stock *stock = change->stock;
+  reserving->in_time =
+      transaction_require_field_below(&change->transaction, consumer_position_key(stock->store, arena),
+                                      progress_log_field(arena, stock->store, stock->orders), wanted->expire_log_time);
   if (reserving->presumes) stock_change_presume_no_reservation(change, wanted->order_id);
   reserving->presumes = false;
   const struct reservation *before = stock_change_reservation(change, wanted->order_id);

@@ -23,8 +23,9 @@
 
 struct stock;
 
-/* Lives as long as the arena. */
-struct stock *stock_new(struct event_store *store, struct arena *arena);
+/* `orders` is where the orders' log lies, by whose log time reservations expire: `store`, or one that only reads. Lives
+ * as long as the arena. */
+struct stock *stock_new(struct event_store *store, struct event_store *orders, struct arena *arena);
 
 /* To be called before the arena is freed. Changes may still be made. */
 void stock_stop(struct stock *stock);

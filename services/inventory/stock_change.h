@@ -22,6 +22,7 @@
 
 struct stock {
   struct event_store *store;
+  struct event_store *orders; /* where the orders' log lies; the same, if they share a Redis */
   struct newest_states *newest;
   struct stock_precedence *precedence;
   bool stuck;        /* the log was told that attempts can't expire */

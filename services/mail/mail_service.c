@@ -129,7 +129,6 @@ const struct service_definition mail_service = {
     .services = {{.descriptor = &ordershop__v1__mail_service__descriptor, .methods = ROWS(methods)}},
     .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
     .subscriptions = ROWS(mail_subscriptions),
-    .own_log = true,
     .settings = ROWS(mail_delivery_settings),
     .start = start,
     .housekeep = mail_housekeep,

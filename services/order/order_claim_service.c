@@ -11,7 +11,9 @@
 #include "consumer/lease.h"
 #include "order_claim.h"
 #include "order_resource.h"
+#include "service/command_replay.h"
 #include "shop_reasons.h"
+#include "store/log_clock.h"
 #include "store/turn.h"
 
 enum { EXPIRE_AT_ONCE = 100 };
@@ -106,6 +108,16 @@ static coroutine_fn struct status try_claim(struct rpc_call *call,
   return status_ok();
 }
 
+/* The billing is later than the order, wherever that lies. */
+static coroutine_fn struct status tell_position(struct rpc_call *call) {
+  struct event_store *store = service_of(call)->store;
+  if (!event_store_is_apart(store)) return status_ok();
+  struct position now;
+  struct status status = clock_read(store, &call->context, &now);
+  if (status_is_ok(status)) command_tell_position(call, &now);
+  return status;
+}
+
 static coroutine_fn struct status claim_order(struct rpc_call *call, const void *input, const void **ret_order) {
   const Ordershop__Internal__V1__ClaimOrderRequest *request = input;
   struct arena *arena = call->context.arena;
@@ -117,7 +129,7 @@ static coroutine_fn struct status claim_order(struct rpc_call *call, const void 
     status = try_claim(call, request, ret_order, &again);
   } while (status_is_ok(status) && again && turn_wait(&turn, &status));
   turn_end(&turn);
-  return status;
+  return status_is_ok(status) ? tell_position(call) : status;
 }
 
 static coroutine_fn struct status release_order(struct rpc_call *call, const void *input, const void **ret_response) {
@@ -172,6 +184,7 @@ static coroutine_fn struct status expire_claim(struct event_store *store, struct
   struct transaction transaction = transaction_of(store, context->arena);
   transaction_require_value(&transaction, lease_epoch_key(store, context->arena), epoch);
   transaction_require_field(&transaction, order_claims_key(store, context->arena), order_id, claim);
+  transaction_follow(&transaction, position);
   status = remove_claim(&transaction, context, order_id);
   if (!status_is_ok(status)) return status;
   struct transaction_result result; /* refused: somebody else has changed the claim, or holds the lease */
@@ -180,9 +193,10 @@ static coroutine_fn struct status expire_claim(struct event_store *store, struct
 
 coroutine_fn struct status order_claims_expire(void *user, struct context *context, int64_t position, const char *epoch,
                                                bool *ret_tick) {
-  struct event_store *store = ((struct service *)user)->store;
+  const struct service *service = user;
+  struct event_store *store = service->store;
   struct arena *arena = context->arena;
-  int64_t now = event_store_now(store);
+  int64_t now = event_store_now(service_store_of(service, "billing"));
   struct redis_arguments due =
       redis_command_of(arena, "ZRANGEBYSCORE", expiries_key(store, arena), "-inf", arena_printf(arena, "%" PRId64, now),
                        "WITHSCORES", "LIMIT", "0", arena_printf(arena, "%d", EXPIRE_AT_ONCE), NULL);

@@ -16,9 +16,10 @@ static const char *billed_order(const struct event *event) {
 }
 
 const struct subscription order_subscriptions[ORDER_SUBSCRIPTIONS] = {
-    {.entity = &ordershop__v1__product__descriptor, .projection = &order_products},
-    {.entity = &ordershop__v1__customer__descriptor, .projection = &order_customers},
+    {.entity = &ordershop__v1__product__descriptor, .owner = "product", .projection = &order_products},
+    {.entity = &ordershop__v1__customer__descriptor, .owner = "customer", .projection = &order_customers},
     {.entity = &ordershop__v1__billing__descriptor,
+     .owner = "billing",
      .created = order_claim_settle,
      .deleted = order_claim_free,
      .key = billed_order},

@@ -189,4 +189,5 @@ const struct service_definition order_service = {
     .settings = ROWS(settings),
     .start = start,
     .housekeep = order_claims_expire,
+    .housekeep_owner = "billing",
 };

@@ -67,23 +67,26 @@ static bool counts_only_alone(struct status status, const struct context *contex
   return status.code == STATUS_DEADLINE_EXCEEDED || (status.code == STATUS_FAILED_PRECONDITION && context->after);
 }
 
-static void answer(struct lined_call *lined, struct status status, bool alone) {
+static void answer(struct lined_call *lined, const struct context *context, struct status status, bool alone) {
+  int64_t *heard = lined->context->heard;
+  if (heard && *context->heard > *heard) *heard = *context->heard;
   ((struct reserving *)lined)->alone = alone;
   lined_call_answer(lined, status);
 }
 
-static void answer_each(struct arena *arena, struct lined_call **lined,
+static void answer_each(const struct context *context, struct lined_call **lined,
                         const Ordershop__Internal__V1__BatchReserveStockResponse *response) {
   for (size_t i = 0; i < response->n_outcomes; i++) {
     if (!lined[i]) continue;
-    struct status status = status_of(arena, response->outcomes[i]);
-    answer(lined[i], status, counts_only_alone(status, lined[i]->context));
+    struct status status = status_of(context->arena, response->outcomes[i]);
+    answer(lined[i], context, status, counts_only_alone(status, lined[i]->context));
   }
 }
 
-static void answer_all(struct lined_call **lined, size_t count, struct status status, bool alone) {
+static void answer_all(const struct context *context, struct lined_call **lined, size_t count, struct status status,
+                       bool alone) {
   for (size_t i = 0; i < count; i++) {
-    if (lined[i]) answer(lined[i], status, alone);
+    if (lined[i]) answer(lined[i], context, status, alone);
   }
 }
 
@@ -93,16 +96,16 @@ static coroutine_fn void carry_batch(struct stock_calls *calls, struct context *
   const Ordershop__Internal__V1__BatchReserveStockResponse *response = reply.message;
   if (reply.status.code == STATUS_UNIMPLEMENTED) {
     calls->one_by_one_until_us = clock_monotonic_us() + ONE_BY_ONE_US;
-    answer_all(lined, count, reply.status, true);
+    answer_all(context, lined, count, reply.status, true);
   } else if (!status_is_ok(reply.status)) {
-    answer_all(lined, count, reply.status, false);
+    answer_all(context, lined, count, reply.status, false);
   } else if (response->n_outcomes != count) {
     struct status status =
         status_error(context->arena, STATUS_INTERNAL, reason_reply_invalid,
                      "inventory answered %zu reservations with %zu outcomes", count, response->n_outcomes);
-    answer_all(lined, count, status, false);
+    answer_all(context, lined, count, status, false);
   } else {
-    answer_each(context->arena, lined, response);
+    answer_each(context, lined, response);
   }
 }
 
@@ -112,10 +115,12 @@ static coroutine_fn void carry_one(struct stock_calls *calls, struct context *co
   context->after = lined[0]->context->after;
   context->traceparent = lined[0]->context->traceparent;
   struct status status = ask_alone(calls, context, (const struct reserving *)lined[0]);
-  if (lined[0]) answer(lined[0], status, false);
+  if (lined[0]) answer(lined[0], context, status, false);
 }
 
 static coroutine_fn void carry(void *user, struct context *context, struct lined_call **lined, size_t count) {
+  int64_t heard = 0;
+  context->heard = &heard;
   if (count == 1) {
     carry_one(user, context, lined);
   } else {

@@ -526,13 +526,20 @@ static void a_position_that_the_shop_never_gave_is_refused(void) {
   }
 }
 
+/* Where each service has a Redis of its own, the others don't know the customers' log. */
+static bool follows_customers(const char *reading) {
+  return strcmp(reading, "ListProducts") != 0 && strcmp(reading, "ListInventories") != 0 &&
+         strcmp(reading, "ListMails") != 0;
+}
+
 static void a_position_of_another_log_is_log_reset(void) {
   const char *position = ask("CreateCustomer", "customer {name 'A' email 'a@b'}").position;
-  char *foreign = arena_strdup(arena, position);
-  for (int i = 0; i < 8; i++) foreign[i] = foreign[i] == '0' ? '1' : '0';
+  char *foreign = arena_strdup(arena, position), *colon = strchr(foreign, ':'), *epoch = colon ? colon + 1 : foreign;
+  for (int i = 0; i < 8; i++) epoch[i] = epoch[i] == '0' ? '1' : '0';
   for (size_t i = 0; i < sizeof readings / sizeof *readings; i++) {
     assert_done(ask("CreateCustomer", "customer {name 'A' email 'a@b'}"));
     CU_ASSERT_EQUAL(ask_after(position, readings[i], "page_size 1").status.code, STATUS_OK);
+    if (colon && !follows_customers(readings[i])) continue;
     assert_refused(ask_after(foreign, readings[i], "page_size 1"), STATUS_FAILED_PRECONDITION, "LOG_RESET");
   }
   assert_refused(ask_after(foreign, "CreateCustomer", "customer {name 'A' email 'a@b'}"), STATUS_FAILED_PRECONDITION,
@@ -554,12 +561,13 @@ static void methods_that_nobody_knows_are_unimplemented(void) {
 
 static void out_of_memory_refuses_commands_with_a_time_to_retry_and_answers_reads(void) {
   const char *id = new_customer()->id;
-  private_redis_command(redis, "CONFIG SET maxmemory 1");
+  struct private_redis *of_customers = redis_of("customer_ids");
+  private_redis_command(of_customers, "CONFIG SET maxmemory 1");
   struct answer answer = ask("CreateCustomer", "customer {name 'A' email 'a@b'}");
   assert_refused(answer, STATUS_RESOURCE_EXHAUSTED, "REDIS_OUT_OF_MEMORY");
   CU_ASSERT_TRUE(answer.status.details && answer.status.details->retry_delay_ms > 0);
   must("GetCustomer", "id $", id);
-  private_redis_command(redis, "CONFIG SET maxmemory 0");
+  private_redis_command(of_customers, "CONFIG SET maxmemory 0");
   assert_done(ask("CreateCustomer", "customer {name 'A' email 'a@b'}"));
 }
 

@@ -26,7 +26,8 @@ static void assert_profile(const char *customer_id, int64_t orders, int64_t orde
 
 /* The id of the event in the latest entry of a stream. */
 static const char *latest_event(const char *stream) {
-  const struct redis_reply *entries = private_redis_reply(redis, arena, "XREVRANGE events:%s + - COUNT 1", stream);
+  const struct redis_reply *entries =
+      private_redis_reply(redis_of(stream), arena, "XREVRANGE events:%s + - COUNT 1", stream);
   const struct redis_reply *fields = redis_reply_at(redis_reply_at(entries, 0), 1);
   return redis_reply_text(redis_reply_field(fields, "event_id"));
 }

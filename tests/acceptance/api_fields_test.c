@@ -83,7 +83,8 @@ static void names_that_look_like_keys_or_syntax_are_kept_as_they_are(void) {
     const Ordershop__V1__Customer *read = must("GetCustomer", "id $", created->id);
     CU_ASSERT_STRING_EQUAL(created->name, name);
     CU_ASSERT_TRUE(message_equal(arena, created, read));
-    CU_ASSERT_STRING_EQUAL(private_redis_command(redis, "HGET customer_entity:%s name", created->id), name);
+    CU_ASSERT_STRING_EQUAL(
+        private_redis_command(redis_of("customer_entity"), "HGET customer_entity:%s name", created->id), name);
     const Ordershop__V1__Customer *renamed =
         must("UpdateCustomer", "customer {id $ name 'plain'} update_mask {paths 'name'}", created->id);
     CU_ASSERT_STRING_EQUAL(renamed->name, "plain");

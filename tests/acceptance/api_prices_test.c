@@ -109,7 +109,7 @@ static void a_total_may_be_10_15_cents(void) {
   const Ordershop__V1__Order *order =
       must("CreateOrder", "order {customer_id $ product_ids @}", customer->id, ids, (size_t)1000);
   CU_ASSERT_EQUAL(order->total_cents, INT64_C(1000000000000000));
-  CU_ASSERT_STRING_EQUAL(private_redis_command(redis, "HGET order_entity:%s total_cents", order->id),
+  CU_ASSERT_STRING_EQUAL(private_redis_command(redis_of("order_entity"), "HGET order_entity:%s total_cents", order->id),
                          "1000000000000000");
   const Ordershop__V1__Billing *billing = must("CreateBilling", "billing {order_id $}", order->id);
   CU_ASSERT_EQUAL(billing->amount_cents, INT64_C(1000000000000000));

@@ -23,7 +23,6 @@
 enum { COUNT = 10, STOCK = 100, MAILS = 32, CATCH_UP_SECONDS = 30 };
 
 static struct private_shop *shop;
-static struct private_redis *redis;
 static struct ordershop_client *client;
 static struct arena *arena;
 static struct context context;
@@ -43,22 +42,26 @@ static void assert_ok(struct status status) {
   CU_ASSERT_EQUAL_FATAL(status.code, STATUS_OK);
 }
 
+static struct private_redis *redis_of(const char *key) {
+  return private_shop_redis_of(shop, key);
+}
+
 static int64_t count_of(const char *command, const char *key) {
-  return private_redis_number(redis, "%s %s", command, key);
+  return private_redis_number(redis_of(key), "%s %s", command, key);
 }
 
 static void assert_type(const char *key, const char *type) {
-  CU_ASSERT_STRING_EQUAL(private_redis_command(redis, "TYPE %s", key), type);
+  CU_ASSERT_STRING_EQUAL(private_redis_command(redis_of(key), "TYPE %s", key), type);
 }
 
 static void assert_field(const char *key, const char *field, const char *value) {
-  const char *actual = private_redis_command(redis, "HGET %s %s", key, field);
+  const char *actual = private_redis_command(redis_of(key), "HGET %s %s", key, field);
   CU_ASSERT_PTR_NOT_NULL_FATAL(actual);
   CU_ASSERT_STRING_EQUAL(actual, value);
 }
 
 static bool is_member(const char *set, const char *id) {
-  return private_redis_number(redis, "SISMEMBER %s %s", set, id) == 1;
+  return private_redis_number(redis_of(set), "SISMEMBER %s %s", set, id) == 1;
 }
 
 static const char *number_text(int64_t number) {
@@ -72,7 +75,7 @@ static void assert_stored(const char *name, const char *id, const void *entity) 
   assert_type(key, "hash");
   CU_ASSERT_TRUE(is_member(ids, id));
   assert_field(key, "id", id);
-  const struct redis_reply *packed = private_redis_reply(redis, arena, "HGET %s _entity", key);
+  const struct redis_reply *packed = private_redis_reply(redis_of(key), arena, "HGET %s _entity", key);
   void *stored = message_unpack(arena, ((const ProtobufCMessage *)entity)->descriptor, packed->text, packed->size);
   CU_ASSERT_PTR_NOT_NULL_FATAL(stored);
   CU_ASSERT_TRUE(message_equal(arena, stored, entity));
@@ -80,7 +83,7 @@ static void assert_stored(const char *name, const char *id, const void *entity) 
 
 static void assert_gone(const char *name, const char *id) {
   CU_ASSERT_FALSE(is_member(arena_printf(arena, "%s_ids", name), id));
-  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS %s_entity:%s", name, id), 0);
+  CU_ASSERT_EQUAL(count_of("EXISTS", arena_printf(arena, "%s_entity:%s", name, id)), 0);
 }
 
 /* The entity of the latest entry of a stream, whose id must be later than all that was asserted before. */
@@ -88,7 +91,7 @@ static void assert_latest_event(const char *stream, const void *entity) {
   static int64_t latest;
   const char *key = arena_printf(arena, "events:%s", stream);
   assert_type(key, "stream");
-  const struct redis_reply *entries = private_redis_reply(redis, arena, "XREVRANGE %s + - COUNT 1", key);
+  const struct redis_reply *entries = private_redis_reply(redis_of(key), arena, "XREVRANGE %s + - COUNT 1", key);
   const struct redis_reply *entry = redis_reply_at(entries, 0), *fields = redis_reply_at(entry, 1);
   long long ms = 0;
   int us = -1;
@@ -182,7 +185,7 @@ static int64_t price_of(char *const *product_ids, size_t count) {
 static void assert_product_list(const Ordershop__V1__Order *order) {
   const char *key = arena_printf(arena, "order_product_ids:%s", order->id);
   assert_type(key, "list");
-  const struct redis_reply *list = private_redis_reply(redis, arena, "LRANGE %s 0 -1", key);
+  const struct redis_reply *list = private_redis_reply(redis_of(key), arena, "LRANGE %s 0 -1", key);
   CU_ASSERT_EQUAL_FATAL(list->count, order->n_product_ids);
   for (size_t i = 0; i < list->count; i++) CU_ASSERT_STRING_EQUAL(list->elements[i]->text, order->product_ids[i]);
 }
@@ -260,7 +263,7 @@ static void test_6_delete_third_order(void) {
   request.id = deleted->id;
   assert_ok(ordershop_delete_order(client, &context, &request));
   assert_gone("order", deleted->id);
-  CU_ASSERT_EQUAL(private_redis_number(redis, "EXISTS order_product_ids:%s", deleted->id), 0);
+  CU_ASSERT_EQUAL(count_of("EXISTS", arena_printf(arena, "order_product_ids:%s", deleted->id)), 0);
   assert_latest_event("order_deleted", deleted);
   play.orders[2] = NULL;
   CU_ASSERT_TRUE(poll(stock_adds_up));
@@ -406,7 +409,6 @@ static int set_up(void) {
   arena = arena_new();
   context = (struct context){.arena = arena};
   shop = private_shop_start(NULL);
-  redis = private_shop_redis(shop);
   client = private_shop_client(shop, arena);
   return 0;
 }

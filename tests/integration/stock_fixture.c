@@ -58,7 +58,7 @@ struct stock_fixture *stock_fixture_join(struct context *context) {
   assert_ok(event_store_open(coroutine_loop(), arena, &options, &fixture->store));
   assert_ok(redis_wait_ready(fixture->store->commands, context->deadline_us));
   assert_ok(redis_wait_ready(fixture->store->reads, context->deadline_us));
-  fixture->stock = stock_new(fixture->store, arena);
+  fixture->stock = stock_new(fixture->store, fixture->store, arena);
   return fixture;
 }
 

@@ -57,6 +57,10 @@ int api_tear_down(void) {
   return 0;
 }
 
+struct private_redis *redis_of(const char *key) {
+  return private_shop_redis_of(shop, key);
+}
+
 /* ---- requests as text ------------------------------------------------------------------------------------------- */
 
 struct reader {
@@ -344,7 +348,7 @@ const char *in_capitals(const char *id) {
 /* ---- looking behind --------------------------------------------------------------------------------------------- */
 
 int64_t events_of(const char *stream) {
-  return private_redis_number(redis, "XLEN events:%s", stream);
+  return private_redis_number(redis_of(stream), "XLEN events:%s", stream);
 }
 
 bool holds_soon(bool (*holds)(const void *argument), const void *argument) {

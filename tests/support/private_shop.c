@@ -31,6 +31,7 @@ struct private_shop {
   struct arena *arena;
   struct private_redis *redis;     /* NULL if there are masters */
   struct private_masters *masters; /* NULL if there is a single Redis */
+  struct private_redises *redises; /* NULL unless each service has one of its own */
   const char *key_prefix;          /* "" if there is none */
   struct forwarder *forwarder;     /* NULL if there is none */
   struct ordershop_client *client; /* asks for health */
@@ -97,10 +98,12 @@ struct launch {
 static char **environment_of(struct private_shop *shop, const char *name, int port) {
   size_t inherited = 0, count = 0;
   while (environ[inherited]) inherited++;
-  char **result = arena_calloc(shop->arena, inherited + MAX_VARIABLES + OWN_VARIABLES + 1, sizeof *result);
+  size_t most = inherited + MAX_VARIABLES + OWN_VARIABLES + PRIVATE_REDISES_VARIABLES + 1;
+  char **result = arena_calloc(shop->arena, most, sizeof *result);
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_LISTEN=127.0.0.1:%d", port);
   result[count++] = arena_printf(shop->arena, "FAIL_POINT_DIR=%s/fail_points/%s", shop->folder, name);
   for (int i = shop->variable_count; i > 0; i--) result[count++] = (char *)shop->variables[i - 1];
+  if (shop->redises) count += private_redises_variables(shop->redises, name, result + count);
   result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_PASSWORD_FILE=%s/users/%s.password", shop->folder, name);
   if (shop->masters) {
     const char *url = private_masters_url(shop->masters, shop->arena, name);
@@ -190,10 +193,17 @@ static void make_folders(struct private_shop *shop) {
   shop->bin = bin ? bin : ORDERSHOP_BIN_BUILT;
 }
 
+static bool is_apart(const struct private_shop_options *options) {
+  const char *told = getenv("ORDERSHOP_TEST_APART");
+  bool may_be = !options->redis_arguments && !options->forwarded && options->arrangement == PRIVATE_SINGLE;
+  return options->apart || (may_be && told && strcmp(told, "1") == 0);
+}
+
 static void start_redis(struct private_shop *shop, const struct private_shop_options *options) {
   const struct private_redis_options redis = {.persistent = true, .arguments = make_users(shop, options)};
   if (options->arrangement == PRIVATE_SINGLE) {
     shop->redis = private_redis_start(&redis);
+    if (is_apart(options)) shop->redises = private_redises_start(shop->arena, shop->folder, shop->key_prefix);
   } else {
     shop->masters = private_masters_start(options->arrangement, arena_printf(shop->arena, "%s/users", shop->folder));
   }
@@ -249,6 +259,7 @@ static void check_sanitizers(struct private_shop *shop) {
 /* What users.acl should have allowed fails the test program, however well the shop did without. */
 static void check_rights(struct private_shop *shop) {
   bool denied = shop->masters ? private_masters_have_denied(shop->masters) : private_redis_has_denied(shop->redis);
+  if (shop->redises && private_redises_have_denied(shop->redises)) denied = true;
   if (!denied) return;
   fprintf(stderr, "%s\n", private_redis_command(private_shop_redis(shop), "ACL LOG"));
   fail("a service was refused by deploy/redis/users.acl", "");
@@ -263,6 +274,7 @@ void private_shop_free(struct private_shop *shop) {
   forwarder_free(shop->forwarder);
   private_redis_free(shop->redis);
   private_masters_free(shop->masters);
+  private_redises_free(shop->redises);
   if (CU_get_number_of_failures() > 0) show_logs(shop);
   check_sanitizers(shop);
   if (system(arena_printf(shop->arena, "rm -rf %s", shop->folder)) != 0) fail("can't remove", shop->folder);
@@ -271,6 +283,14 @@ void private_shop_free(struct private_shop *shop) {
 
 struct private_redis *private_shop_redis(struct private_shop *shop) {
   return shop->masters ? private_masters_master(shop->masters) : shop->redis;
+}
+
+struct private_redis *private_shop_redis_of(struct private_shop *shop, const char *key) {
+  return shop->redises ? private_redises_of_key(shop->redises, key) : private_shop_redis(shop);
+}
+
+struct private_redises *private_shop_redises(struct private_shop *shop) {
+  return shop->redises;
 }
 
 struct private_masters *private_shop_masters(struct private_shop *shop) {
@@ -444,6 +464,7 @@ void private_shop_release(struct private_shop *shop, enum ordershop_service serv
 
 /* The consumer has handled all that the log tells, and its outbox is empty: no call of its is under way. */
 static bool has_followed(struct private_shop *shop, const char *service) {
+  if (shop->redises) return private_redises_are_followed(shop->redises, service);
   struct private_redis *redis = private_shop_redis(shop);
   char clock[128];
   const char *told = private_redis_command(redis, "GET %sordershop_clock", shop->key_prefix);
@@ -455,7 +476,8 @@ static bool has_followed(struct private_shop *shop, const char *service) {
 }
 
 static int64_t length_of(struct private_shop *shop, const char *stream) {
-  return private_redis_number(private_shop_redis(shop), "XLEN %sevents:%s", shop->key_prefix, stream);
+  struct private_redis *redis = private_shop_redis_of(shop, stream);
+  return private_redis_number(redis, "XLEN %sevents:%s", shop->key_prefix, stream);
 }
 
 bool private_shop_is_quiet(struct private_shop *shop) {

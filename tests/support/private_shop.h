@@ -14,6 +14,7 @@
 #include "forwarder.h"
 #include "private_masters.h"
 #include "private_redis.h"
+#include "private_redises.h"
 #include "shipped_services.h"
 
 struct private_shop;
@@ -22,7 +23,9 @@ struct private_shop_options {
   const char *key_prefix;               /* NULL if there is none */
   const char *redis_arguments;          /* as in private_redis_options */
   enum private_arrangement arrangement; /* if not single: private_masters.h; then the two below have no effect */
-  bool forwarded;               /* Redis has deploy/redis/transactional.conf, services reach it by a forwarder */
+  bool forwarded; /* Redis has deploy/redis/transactional.conf, services reach it by a forwarder */
+  bool apart; /* each service has a Redis of its own (private_redises.h); also, where nothing of the above is set, if
+                 the environment has ORDERSHOP_TEST_APART=1 */
   const char *const *variables; /* further "NAME=value" for all services; ends with NULL; may be NULL */
 };
 
@@ -32,8 +35,14 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
 /* Kills what runs and removes the folder. NULL is allowed. */
 void private_shop_free(struct private_shop *shop);
 
-/* The present master of private_shop_masters, if there are several. */
+/* The present master of private_shop_masters, if there are several; the event service's, if each has one of its own. */
 struct private_redis *private_shop_redis(struct private_shop *shop);
+
+/* The Redis in which a key of the shop lies, told without the key's prefix. */
+struct private_redis *private_shop_redis_of(struct private_shop *shop, const char *key);
+
+/* NULL if the services share a Redis. */
+struct private_redises *private_shop_redises(struct private_shop *shop);
 
 /* NULL if there is a single Redis. */
 struct private_masters *private_shop_masters(struct private_shop *shop);

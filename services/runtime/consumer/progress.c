@@ -25,18 +25,25 @@ static size_t log_in(const struct progress *progress, const struct event_store *
   return i;
 }
 
+static const char *field_of(struct arena *arena, const char *what, const struct event_store *own,
+                            const struct event_store *of) {
+  return of == own ? what : arena_printf(arena, "%s:%s", what, of->log);
+}
+
+const char *progress_log_field(struct arena *arena, const struct event_store *own, const struct event_store *of) {
+  return field_of(arena, "log", own, of);
+}
+
 /* Returns its number. */
 static size_t add_log(struct progress *progress, struct arena *arena, struct event_store *store) {
   size_t number = log_in(progress, store);
   if (number < progress->log_count) return number;
-  bool is_foreign = store != progress->store;
-  const char *of = is_foreign ? arena_printf(arena, ":%s", store->log) : "";
   progress->logs[progress->log_count++] =
       (struct progress_log){.store = store,
-                            .is_foreign = is_foreign,
-                            .log_field = arena_printf(arena, "log%s", of),
-                            .epoch_field = arena_printf(arena, "epoch%s", of),
-                            .accepted_field = arena_printf(arena, "accepted%s", of)};
+                            .is_foreign = store != progress->store,
+                            .log_field = field_of(arena, "log", progress->store, store),
+                            .epoch_field = field_of(arena, "epoch", progress->store, store),
+                            .accepted_field = field_of(arena, "accepted", progress->store, store)};
   return number;
 }
 

@@ -101,6 +101,9 @@ bool progress_is_current(const struct progress *progress);
  * then says so itself. */
 const char *progress_halt_reason(const struct progress *progress);
 
+/* The field that says how far the log in `of` has been applied, in the hash of the service whose own store is `own`. */
+const char *progress_log_field(struct arena *arena, const struct event_store *own, const struct event_store *of);
+
 /* The number of the log in which the streams of a service lie, by its name in the subscriptions; NULL means the
  * service's own. The first log if it follows none of these. */
 size_t progress_log_of(const struct progress *progress, const char *owner);

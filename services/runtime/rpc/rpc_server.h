@@ -29,6 +29,7 @@ struct rpc_method;
 struct resource; /* service/resource.h */
 
 struct rpc_call {
+  int64_t heard;          /* what context.heard points to */
   struct context context; /* arena, deadline (the caller's, at most max_deadline), `<brand>-after`, traceparent */
   const struct rpc_method *method;
   const ProtobufCMethodDescriptor *signature;   /* the method's request and reply */

@@ -127,6 +127,7 @@ void server_call_begin(struct server_call *call, int64_t latest_us) {
   context->deadline_us = deadline_us < latest_us ? deadline_us : latest_us;
   context->after = metadata_text(call, brand_of(call)->after_metadata);
   context->traceparent = metadata_text(call, "traceparent");
+  context->heard = &call->call.heard;
 }
 
 static size_t trailer_count(const struct server_call *call) {

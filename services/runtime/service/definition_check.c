@@ -6,6 +6,7 @@
 #include "base/message.h"
 #include "base/reason.h"
 #include "service/method_check.h"
+#include "store/positions.h"
 
 enum { PORT_MAX = 65535 };
 
@@ -80,6 +81,58 @@ static void check_projection(struct mistakes *mistakes, const char *where, const
   }
 }
 
+/* Where its streams lie is told by variables with the owner's name. */
+static void check_owner(struct mistakes *mistakes, const char *where, const struct subscription *subscription) {
+  const struct service_definition *definition = mistakes->definition;
+  const char *owner = subscription->owner;
+  size_t size = strspn(owner, "abcdefghijklmnopqrstuvwxyz0123456789-");
+  if (size == 0 || owner[size] || size >= LOG_NAME_SIZE) {
+    mistake(mistakes, where, "its owner, %s, is no name of a service", mistakes_shown(owner));
+  }
+  if (definition->name && strcmp(owner, definition->name) == 0) {
+    mistake(mistakes, where, "its owner is the service itself: leave it out");
+  }
+  for (size_t i = 0; i < definition->subscriptions.count; i++) {
+    const struct subscription *other = &definition->subscriptions.rows[i];
+    if (other->entity != subscription->entity || (other->owner && strcmp(other->owner, owner) == 0)) continue;
+    mistake(mistakes, where, "another subscription to it has another owner");
+    return;
+  }
+}
+
+static bool is_owner(const struct service_definition *definition, const char *name) {
+  for (size_t i = 0; i < definition->subscriptions.count; i++) {
+    const char *owner = definition->subscriptions.rows[i].owner;
+    if (owner && strcmp(owner, name) == 0) return true;
+  }
+  return false;
+}
+
+static size_t count_owners(const struct service_definition *definition) {
+  size_t count = 0;
+  for (size_t i = 0; i < definition->subscriptions.count; i++) {
+    const char *owner = definition->subscriptions.rows[i].owner;
+    bool is_new = owner != NULL;
+    for (size_t j = 0; is_new && j < i; j++) {
+      const char *before = definition->subscriptions.rows[j].owner;
+      is_new = !before || strcmp(before, owner) != 0;
+    }
+    count += is_new;
+  }
+  return count;
+}
+
+static void check_owners(struct mistakes *mistakes) {
+  const struct service_definition *definition = mistakes->definition;
+  if (count_owners(definition) > SERVICE_OWNERS) {
+    mistake(mistakes, "subscriptions", "have more than %d owners", SERVICE_OWNERS);
+  }
+  if (definition->housekeep_owner && !is_owner(definition, definition->housekeep_owner)) {
+    mistake(mistakes, "housekeep_owner", "%s owns nothing that the service subscribes to",
+            mistakes_shown(definition->housekeep_owner));
+  }
+}
+
 static void check_subscription(struct mistakes *mistakes, size_t index) {
   const struct subscription *subscription = &mistakes->definition->subscriptions.rows[index];
   if (!subscription->entity) {
@@ -89,6 +142,7 @@ static void check_subscription(struct mistakes *mistakes, size_t index) {
   const char *where = arena_printf(mistakes->arena, "subscription to %s", subscription->entity->name);
   check_handlers(mistakes, where, subscription);
   if (subscription->projection) check_projection(mistakes, where, subscription);
+  if (subscription->owner) check_owner(mistakes, where, subscription);
   if (!subscription->key && !message_has_field(subscription->entity, "id", PROTOBUF_C_TYPE_STRING, false)) {
     mistake(mistakes, where, "has no key, and the entity no id");
   }
@@ -106,6 +160,7 @@ static void check_subscriptions(struct mistakes *mistakes) {
   if (mistakes_check_table(mistakes, "subscriptions", definition->subscriptions.rows,
                            definition->subscriptions.count)) {
     for (size_t i = 0; i < definition->subscriptions.count; i++) check_subscription(mistakes, i);
+    check_owners(mistakes);
   } else if (definition->housekeep) {
     mistake(mistakes, "housekeep", "is never called: the service has no subscriptions");
   }

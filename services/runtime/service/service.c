@@ -31,6 +31,7 @@
 #include "service/replica_gate.h"
 #include "service/service_settings.h"
 #include "service/service_status.h"
+#include "store/positions.h"
 #include "store/rights.h"
 
 enum {
@@ -81,17 +82,43 @@ static void unwatch_signals(struct life *life) {
   signal_watch_close(life->interrupt);
 }
 
-static struct status open_store(struct life *life) {
+/* Where another service's streams lie, which this one follows: it only reads there. */
+static struct status open_owner(struct life *life, const struct redis_place *place) {
   const struct service_settings *settings = &life->settings;
+  struct service *service = &life->service;
+  struct log_owner *owner = &service->owners[service->owner_count++];
+  owner->name = place->owner;
+  for (size_t i = 0; i + 1 < service->owner_count; i++) {
+    if (strcmp(service->owners[i].store->log, place->log) != 0) continue;
+    owner->store = service->owners[i].store;
+    return status_ok();
+  }
+  const struct event_store_options options = {.brand = service->definition->brand,
+                                              .service = service->definition->name,
+                                              .log = place->log,
+                                              .redis_url = place->url,
+                                              .redis_password = place->password,
+                                              .sentinel_user = settings->sentinel_user,
+                                              .sentinel_password = settings->sentinel_password,
+                                              .redis_tls = place->tls,
+                                              .key_prefix = settings->key_prefix,
+                                              .subscribes = true,
+                                              .reads_only = true};
+  return event_store_open(service->loop, service->arena, &options, &owner->store);
+}
+
+static struct status open_stores(struct life *life) {
+  const struct service_settings *settings = &life->settings;
+  const struct redis_places *places = &settings->redis;
   const struct event_store_options options = {
       .brand = life->service.definition->brand,
       .service = life->service.definition->name,
-      .log = settings->log,
-      .redis_url = settings->redis_url,
-      .redis_password = settings->redis_password,
+      .log = places->own.log,
+      .redis_url = places->own.url,
+      .redis_password = places->own.password,
       .sentinel_user = settings->sentinel_user,
       .sentinel_password = settings->sentinel_password,
-      .redis_tls = settings->redis_tls,
+      .redis_tls = places->own.tls,
       .key_prefix = settings->key_prefix,
       .request_seconds = settings->request_hours * 3600,
       .subscribes = life->service.definition->subscriptions.count > 0 || life->service.definition->reads_only,
@@ -99,7 +126,28 @@ static struct status open_store(struct life *life) {
       .replicas_missing = (enum replicas_missing)settings->redis_replicas_missing,
       .reads_only = life->service.definition->reads_only,
   };
-  return event_store_open(life->service.loop, life->service.arena, &options, &life->service.store);
+  struct status status = event_store_open(life->service.loop, life->service.arena, &options, &life->service.store);
+  for (size_t i = 0; status_is_ok(status) && i < places->owner_count; i++) {
+    status = open_owner(life, &places->owners[i]);
+  }
+  return status;
+}
+
+/* Each once. */
+static coroutine_fn void close_stores(const struct service *service) {
+  event_store_close(service->store);
+  for (size_t i = 0; i < service->owner_count; i++) {
+    bool is_closed = false;
+    for (size_t j = 0; j < i; j++) is_closed = is_closed || service->owners[j].store == service->owners[i].store;
+    if (!is_closed) event_store_close(service->owners[i].store);
+  }
+}
+
+struct event_store *service_store_of(const struct service *service, const char *owner) {
+  for (size_t i = 0; i < service->owner_count; i++) {
+    if (strcmp(service->owners[i].name, owner) == 0) return service->owners[i].store;
+  }
+  return service->store;
 }
 
 static struct status open_peers(struct life *life) {
@@ -288,7 +336,10 @@ static void start_consumer(struct life *life) {
       .user = service,
       .outbox = definition->outbox,
       .outbox_channel = definition->outbox ? service->peers[peer_index(definition, definition->outbox_peer)] : NULL,
+      .owners = service->owners,
+      .owner_count = service->owner_count,
       .housekeep = definition->housekeep,
+      .housekeep_owner = definition->housekeep_owner,
   };
   service->consumer = consumer_start(service->loop, service->arena, &options);
 }
@@ -390,14 +441,14 @@ static coroutine_fn void run(void *argument) {
   rpc_server_free(life->health_server);
   for (int i = 0; i < SERVICE_PEERS && service->peers[i]; i++) rpc_channel_close(service->peers[i]);
   if (service->definition->stop) service->definition->stop(service);
-  event_store_close(service->store);
+  close_stores(service);
   unwatch_signals(life);
   loop_stop(service->loop);
 }
 
 static struct status open_all(struct life *life) {
   struct service *service = &life->service;
-  struct status status = open_store(life);
+  struct status status = open_stores(life);
   if (status_is_ok(status)) status = open_peers(life);
   if (status_is_ok(status) && service->definition->start) status = service->definition->start(service);
   if (status_is_ok(status)) status = open_server(life);
@@ -439,7 +490,7 @@ int service_main(const struct service_definition *definition, int argc, char **a
   loop_run(life->service.loop);
   loop_free(life->service.loop);
   tls_files_close(life->settings.tls);
-  tls_client_close(life->settings.redis_tls);
+  redis_places_close(&life->settings.redis);
   log_event(LOG_INFO, "stopped", NULL);
   log_stop();
   arena_free(arena);
@@ -450,6 +501,14 @@ int service_main(const struct service_definition *definition, int argc, char **a
 static bool is_answer(struct status status) {
   return status.code != STATUS_UNAVAILABLE && status.code != STATUS_DEADLINE_EXCEEDED &&
          status.code != STATUS_CANCELLED;
+}
+
+/* What is done because of a peer's answer is later than what that tells of other logs. */
+static void hear(const struct service *service, const struct context *context, const char *position) {
+  struct positions told;
+  if (!positions_parse(position, &told)) return;
+  int64_t log_time = positions_latest_besides(&told, service->store->log);
+  if (log_time > *context->heard) *context->heard = log_time;
 }
 
 coroutine_fn struct rpc_reply service_call(struct service *service, size_t method, struct context *context,
@@ -466,6 +525,7 @@ coroutine_fn struct rpc_reply service_call(struct service *service, size_t metho
   struct rpc_reply reply =
       rpc_client_call(service->peers[peer], context, definition->peers[peer].service, called->name, request);
   if (is_answer(reply.status)) service->peers_answered_us[peer] = clock_monotonic_us();
+  if (reply.position && context->heard) hear(service, context, reply.position);
   return reply;
 }
 

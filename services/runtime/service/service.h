@@ -18,6 +18,7 @@
 #include "base/rows.h"
 #include "base/status.h"
 #include "consumer/consumer.h"
+#include "consumer/progress.h"
 #include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "rpc/descriptor_index.h"
@@ -29,6 +30,7 @@
 #define SERVICE_CONTRACTS 4
 #define SERVICE_VIEWS 8
 #define SERVICE_PEERS 4
+#define SERVICE_OWNERS 8 /* other services whose streams it follows */
 
 /* Flags of an rpc_method. The first two are about calls with `<brand>-after`.
  *
@@ -88,9 +90,6 @@ struct service_definition {
   } calls;
   const struct outbox_route *outbox; /* NULL if there is none */
   const char *outbox_peer;           /* name of a peer */
-  /* It may have a Redis of its own, with a log apart from the shop's: <BRAND>_<NAME>_REDIS_URL. For a service that
-   * subscribes to no entities but its own, and to whose entities no other subscribes. */
-  bool own_log;
   bool reads_only; /* it only reads in Redis, whose user may write nothing: it has no resources and no consumer */
   const char *internal_callers; /* who calls its internal services, separated by commas; NULL if there is none */
   struct {
@@ -102,6 +101,7 @@ struct service_definition {
   /* Optional: see consumer_options.housekeep; `user` is the struct service. */
   coroutine_fn struct status (*housekeep)(void *service, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
+  const char *housekeep_owner; /* see consumer_options; NULL means the service itself */
   /* Optional: why the service is not ready, for its own reasons; "" if it is. Valid until the next call. */
   const char *(*reason)(const struct service *service);
   /* Optional: called as soon as the service is to end, while calls and the consumer still run: it makes what may take
@@ -116,6 +116,8 @@ struct service {
   struct loop *loop;
   struct arena *arena; /* lives as long as the process */
   struct event_store *store;
+  struct log_owner owners[SERVICE_OWNERS]; /* those whose streams lie in other Redises than its own (progress.h) */
+  size_t owner_count;
   struct consumer *consumer;       /* NULL without subscriptions */
   struct event_types *event_types; /* with which it writes its events (event_types.h); NULL if it writes none */
   struct rpc_channel *peers[SERVICE_PEERS];
@@ -147,6 +149,9 @@ coroutine_fn struct rpc_reply service_call(struct service *service, size_t metho
  * RetryInfo if it has, since then it has too much to do. `method` is the row that service_call was given. */
 struct status service_peer_too_slow(const struct service *service, size_t method, struct arena *arena, int64_t since_us,
                                     const char *purpose);
+
+/* Where the streams of another service lie that this one follows: a store that only reads, or the service's own. */
+struct event_store *service_store_of(const struct service *service, const char *owner);
 
 /* The service of a call. */
 static inline struct service *service_of(const struct rpc_call *call) {

@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "redis/redis_slot.h"
-#include "redis/redis_tls.h"
+#include "redis/redis_url.h"
 
 static const char *const tls_clients[] = {[RPC_CLIENTS_CERTIFIED] = "certified", [RPC_CLIENTS_ANY] = "any", NULL};
 static const char *const replicas_missing[] = {[REPLICAS_REFUSE] = "refuse", [REPLICAS_WARN] = "warn", NULL};
@@ -88,7 +87,7 @@ static void add_peers(struct setting_list *list, const struct service_definition
 }
 
 static void add_common(struct setting_list *list, const struct service_definition *definition, struct arena *arena,
-                       struct service_settings *settings) {
+                       struct service_settings *settings, struct redis_place *redis) {
   const struct setting common[] = {
       {.variable = "LISTEN",
        .kind = SETTING_TEXT,
@@ -98,13 +97,13 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .check = config_check_listen},
       {.variable = "REDIS_URL",
        .kind = SETTING_TEXT,
-       .target = &settings->redis_url,
+       .target = &redis->url,
        .fallback = "redis://127.0.0.1:6380/0",
-       .help = "the Redis of this service",
+       .help = "the Redis of this service, and of those that it follows",
        .check = redis_url_check},
       {.variable = "REDIS_PASSWORD_FILE",
        .kind = SETTING_SECRET,
-       .target = &settings->redis_password,
+       .target = &redis->password,
        .help = "file whose first line is the password for Redis"},
       {.variable = "REDIS_SENTINEL_USER",
        .kind = SETTING_TEXT,
@@ -166,43 +165,12 @@ static void add_common(struct setting_list *list, const struct service_definitio
   for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_common_setting(list, definition->brand, common[i]);
 }
 
-/* A Redis that only this service uses. */
-struct own_redis {
-  const char *url; /* NULL: there is none */
-  const char *password;
-};
-
-static void add_own_redis(struct setting_list *list, const struct service_definition *definition,
-                          struct own_redis *own) {
-  if (!definition->own_log) return;
-  const struct setting url = {.variable = service_variable(list->arena, definition->name, "REDIS_URL"),
-                              .kind = SETTING_TEXT,
-                              .target = &own->url,
-                              .help = "a Redis of this service's own, used instead of the one of the shop",
-                              .check = redis_url_check};
-  const struct setting password = {.variable = service_variable(list->arena, definition->name, "REDIS_PASSWORD_FILE"),
-                                   .kind = SETTING_SECRET,
-                                   .target = &own->password,
-                                   .help = "file whose first line is the password for that Redis"};
-  add_common_setting(list, definition->brand, url);
-  add_common_setting(list, definition->brand, password);
-}
-
-static struct status choose_redis(const struct service_definition *definition, struct arena *arena,
-                                  const struct own_redis *own, struct service_settings *settings) {
-  settings->log = "";
-  settings->redis_url_variable = "REDIS_URL";
-  if (own->url) {
-    settings->redis_url = own->url;
-    settings->redis_url_variable = service_variable(arena, definition->name, "REDIS_URL");
-    settings->redis_password = own->password;
-    settings->log = definition->name;
-  } else if (own->password) {
-    const char *common = brand_variable(definition->brand, arena, service_variable(arena, definition->name, "REDIS"));
-    return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
-                        "%s_PASSWORD_FILE: needs %s_URL, too", common, common);
-  }
-  return status_ok();
+/* Where its Redis is, and those of the services that it follows, if not with all others. */
+static void add_redis_places(struct setting_list *list, const struct service_definition *definition,
+                             struct redis_places *places) {
+  struct setting rows[REDIS_PLACES_ROWS];
+  size_t count = redis_places_settings(definition, list->arena, places, rows);
+  for (size_t i = 0; i < count; i++) add_common_setting(list, definition->brand, rows[i]);
 }
 
 /* Whom the service believes, by their certificates. */
@@ -315,25 +283,14 @@ static struct status open_identity(struct arena *arena, const char *prefix, cons
   return status;
 }
 
-/* A URL that is none has been refused before. */
-static struct status check_prefix_of_url(struct arena *arena, const char *prefix,
-                                         const struct service_settings *settings) {
-  struct redis_url url;
-  struct status status = redis_url_parse(arena, settings->redis_url, &url);
-  const char *mistake = status_is_ok(status) ? redis_prefix_mistake(&url, settings->key_prefix) : NULL;
-  if (!mistake) return status;
-  return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
-                      "%sKEY_PREFIX: %s (%s%s is a cluster's)", prefix, mistake, prefix, settings->redis_url_variable);
-}
-
 struct status service_settings_read(const struct service_definition *definition, struct arena *arena, int argc,
                                     char **argv, struct service_settings *ret_settings,
                                     enum config_outcome *ret_outcome) {
   struct setting_list list = {.arena = arena};
   struct tls_texts tls_paths = {0}, redis_tls_paths = {0};
-  struct own_redis own_redis = {0};
-  add_common(&list, definition, arena, ret_settings);
-  add_own_redis(&list, definition, &own_redis);
+  struct redis_place common = {.url_variable = "REDIS_URL"};
+  add_common(&list, definition, arena, ret_settings, &common);
+  add_redis_places(&list, definition, &ret_settings->redis);
   add_redis_tls(&list, definition, &redis_tls_paths);
   add_connections(&list, definition, ret_settings, &tls_paths);
   add_callers(&list, definition, ret_settings);
@@ -351,12 +308,10 @@ struct status service_settings_read(const struct service_definition *definition,
                    definition->purpose);
   status = config_read(arena, prefix, program, purpose, list.settings, list.count, argc, argv, ret_outcome);
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
-  status = choose_redis(definition, arena, &own_redis, ret_settings);
-  if (status_is_ok(status)) status = check_prefix_of_url(arena, prefix, ret_settings);
-  if (status_is_ok(status)) status = open_identity(arena, prefix, &tls_paths, ret_settings);
+  status = open_identity(arena, prefix, &tls_paths, ret_settings);
   if (status_is_ok(status)) {
-    status = redis_tls_open(arena, ret_settings->redis_url, ret_settings->redis_url_variable, prefix, &redis_tls_paths,
-                            true, &ret_settings->redis_tls);
+    status = redis_places_settle(definition, arena, &common, &redis_tls_paths, ret_settings->key_prefix,
+                                 &ret_settings->redis);
   }
   if (!status_is_ok(status)) return status;
   config_warn_of_unknown(prefix, list.settings, list.count, definition->brand->known_variables);

@@ -2,18 +2,15 @@
 /* The settings that all services have, read from environment and flags (config.h). */
 #pragma once
 
+#include "service/redis_places.h"
 #include "service/service.h"
 
 struct service_settings {
   const char *listen;
-  const char *redis_url;
-  const char *redis_url_variable;                /* that had it, without the brand's prefix */
-  const char *redis_password;                    /* read from its file; NULL if there is none */
-  const char *sentinel_user, *sentinel_password; /* likewise */
-  const char *log;                               /* name of the log in that Redis (store/positions.h) */
+  struct redis_places redis;
+  const char *sentinel_user, *sentinel_password; /* the password is read from its file; NULL if there is none */
   int64_t redis_replicas;
-  int redis_replicas_missing;   /* enum replicas_missing */
-  struct tls_client *redis_tls; /* NULL: Redis is spoken to in plain text */
+  int redis_replicas_missing; /* enum replicas_missing */
   const char *key_prefix;
   int log_level;
   int log_format;

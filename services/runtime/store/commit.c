@@ -8,9 +8,11 @@
 #include "redis/redis_reply.h"
 #include "store/known_log.h"
 #include "store/log_clock.h"
+#include "store/positions.h"
 #include "store/transaction.h"
 
 enum {
+  AHEAD_US = 10 * 1000 * 1000,
   COMMIT_STEPS = 300, /* guards, changes and what counts as them: a Redis of 2026 takes about 2 ms for it */
   BYTES_LIKE_A_STEP = 4096,
 };
@@ -375,8 +377,24 @@ static void give_up(struct committer *committer, struct member *member) {
   member->answered = true;
 }
 
+/* What the caller has seen of other services' logs, and what peers have told of theirs, comes before what is done now.
+ * Whether a caller's position is true can't be told where this service does not read that log: so it moves the clock
+ * beyond the present by some seconds at most. */
+static void follow_context(struct transaction *transaction, const struct context *context) {
+  const char *own = transaction->store->log;
+  int64_t log_time = context->heard ? *context->heard : 0, most = clock_wall_us() + AHEAD_US;
+  struct positions seen = {.count = 0};
+  bool tells_others = context->after && (*own || strchr(context->after, ':'));
+  if (tells_others && positions_parse(context->after, &seen)) {
+    int64_t latest = positions_latest_besides(&seen, own);
+    if (latest > log_time) log_time = latest;
+  }
+  if (log_time > 0) transaction_follow(transaction, log_time < most ? log_time : most);
+}
+
 coroutine_fn struct status transaction_run(struct transaction *transaction, struct context *context,
                                            struct transaction_result *ret_result) {
+  follow_context(transaction, context);
   const char *fault = fault_of(transaction);
   if (fault) return status_error(transaction->arena, STATUS_INTERNAL, reason_change_invalid, "%s", fault);
   struct committer *committer = transaction->store->committer;

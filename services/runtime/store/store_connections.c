@@ -5,6 +5,10 @@
 
 #include "store/replica_barrier.h"
 
+bool event_store_is_apart(const struct event_store *store) {
+  return *store->log || store->follows_others;
+}
+
 bool event_store_is_ready(const struct event_store *store) {
   return redis_is_ready(store->commands) && redis_is_ready(store->reads) &&
          (!store->blocking || redis_is_ready(store->blocking));

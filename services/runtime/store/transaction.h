@@ -140,11 +140,13 @@ struct transaction_result {
   const char *actual; /* REFUSED: what it found there; NULL means nothing */
 };
 
-/* Runs it. Errors: INTERNAL CHANGE_INVALID (it has a fault: an error of the program, nothing was sent),
- * INTERNAL REDIS_WRONGTYPE (it checks kinds, and a key holds another one; nothing was changed), DEADLINE_EXCEEDED, and
- * as redis_command. Afterwards `may_have_run` is false if it is certain that nothing was done: Redis refused it, or the
- * deadline came, or the connection went, before it was sent. If Redis refused one of its changes (REDIS_WRONGTYPE
- * without a check of kinds, REDIS_NOPERM, REDIS_ERROR), those before it were made. */
+/* Runs it. It follows what the context's caller has seen of other services' logs, and what peers have told in it
+ * (transaction_follow), up to ten seconds beyond the wall clock. Errors: INTERNAL CHANGE_INVALID (it has a fault: an
+ * error of the program, nothing was sent), INTERNAL REDIS_WRONGTYPE (it checks kinds, and a key holds another one;
+ * nothing was changed), DEADLINE_EXCEEDED, and as redis_command. Afterwards `may_have_run` is false if it is certain
+ * that nothing was done: Redis refused it, or the deadline came, or the connection went, before it was sent. If Redis
+ * refused one of its changes (REDIS_WRONGTYPE without a check of kinds, REDIS_NOPERM, REDIS_ERROR), those before it
+ * were made. */
 coroutine_fn struct status transaction_run(struct transaction *transaction, struct context *context,
                                            struct transaction_result *ret_result);
 
