@@ -526,12 +526,6 @@ static void a_position_that_the_shop_never_gave_is_refused(void) {
   }
 }
 
-/* Where each service has a Redis of its own, the others don't know the customers' log. */
-static bool follows_customers(const char *reading) {
-  return strcmp(reading, "ListProducts") != 0 && strcmp(reading, "ListInventories") != 0 &&
-         strcmp(reading, "ListMails") != 0;
-}
-
 static void a_position_of_another_log_is_log_reset(void) {
   const char *position = ask("CreateCustomer", "customer {name 'A' email 'a@b'}").position;
   char *foreign = arena_strdup(arena, position), *colon = strchr(foreign, ':'), *epoch = colon ? colon + 1 : foreign;
@@ -539,7 +533,8 @@ static void a_position_of_another_log_is_log_reset(void) {
   for (size_t i = 0; i < sizeof readings / sizeof *readings; i++) {
     assert_done(ask("CreateCustomer", "customer {name 'A' email 'a@b'}"));
     CU_ASSERT_EQUAL(ask_after(position, readings[i], "page_size 1").status.code, STATUS_OK);
-    if (colon && !follows_customers(readings[i])) continue;
+    /* Where each service has a Redis of its own, this is the customers' log, which means nothing to the others. */
+    if (colon && strcmp(readings[i], "ListCustomers") != 0) continue;
     assert_refused(ask_after(foreign, readings[i], "page_size 1"), STATUS_FAILED_PRECONDITION, "LOG_RESET");
   }
   assert_refused(ask_after(foreign, "CreateCustomer", "customer {name 'A' email 'a@b'}"), STATUS_FAILED_PRECONDITION,

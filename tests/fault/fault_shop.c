@@ -70,6 +70,10 @@ void fault_shop_close(void) {
   arena_free(arena);
 }
 
+struct private_redis *redis_of(const char *key) {
+  return private_shop_redises(shop) ? private_shop_redis_of(shop, key) : redis;
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
 
 struct ordershop_answer ask_within(struct ordershop_client *by, int64_t deadline_ms, enum ordershop_service service,
@@ -246,7 +250,9 @@ struct number {
 
 static bool number_is(const void *argument) {
   const struct number *number = argument;
-  return private_redis_number(redis, number->format, number->key) == number->wanted;
+  const char *first_key = strchr(number->format, ' ') + 1;
+  struct private_redis *lies_in = redis_of(*first_key == '%' ? number->key : first_key);
+  return private_redis_number(lies_in, number->format, number->key) == number->wanted;
 }
 
 bool eventually_number(int64_t wanted, const char *format, const char *key) {
@@ -367,7 +373,7 @@ bool has_mail(const void *customer) {
 }
 
 static int64_t length_of(const char *stream) {
-  return private_redis_number(redis, "XLEN %sevents:%s", private_shop_key_prefix(shop), stream);
+  return private_redis_number(redis_of(stream), "XLEN %sevents:%s", private_shop_key_prefix(shop), stream);
 }
 
 int64_t mails_asked_for(void) {

@@ -19,6 +19,10 @@
 
 extern struct private_shop *shop;
 extern struct private_redis *redis; /* that the shop uses: a test that leads it to another one sets this, too */
+
+/* The Redis in which a key lies (private_shop_redis_of). */
+struct private_redis *redis_of(const char *key);
+
 extern struct arena *arena;
 extern struct ordershop_client *client; /* tries again, and remembers positions */
 extern struct ordershop_client *once;   /* makes one try */

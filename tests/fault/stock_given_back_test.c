@@ -19,11 +19,11 @@ static const void *request_of(const Ordershop__V1__Product *product) {
 static void assert_given_back(const Ordershop__V1__Product *product, int64_t orders_before) {
   CU_ASSERT_TRUE(attempts_end());
   CU_ASSERT_TRUE(stock_is(product->id, IN_STOCK, 0));
-  CU_ASSERT_EQUAL(private_redis_number(redis, "XLEN events:order_created"), orders_before);
+  CU_ASSERT_EQUAL(private_redis_number(redis_of("order_created"), "XLEN events:order_created"), orders_before);
 }
 
 static int64_t orders_created(void) {
-  return private_redis_number(redis, "XLEN events:order_created");
+  return private_redis_number(redis_of("order_created"), "XLEN events:order_created");
 }
 
 static void stock_of_a_call_whose_deadline_passes_before_the_record_comes_back(void) {
