@@ -109,6 +109,8 @@ readonly own_bad_values=(
   mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=0 mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=5d
   mail:ORDERSHOP_SMTP_TLS=maybe mail:ORDERSHOP_SMTP_TIMEOUT=0 mail:ORDERSHOP_SMTP_TIMEOUT=x
   mail:ORDERSHOP_MAIL_REDIS_URL=localhost:6379 mail:ORDERSHOP_MAIL_REDIS_PASSWORD_FILE=/nowhere/at/all
+  customer:ORDERSHOP_CUSTOMER_REDIS_URL=http://localhost order:ORDERSHOP_PRODUCT_REDIS_URL=localhost:6379
+  inventory:ORDERSHOP_ORDER_REDIS_PASSWORD_FILE=/nowhere/at/all
   mail:ORDERSHOP_SMTP_PASSWORD_FILE=/nowhere/at/all mail:ORDERSHOP_SMTP_CA_FILE=/nowhere/at/all
   mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail event:ORDERSHOP_EVENT_FOLDER=/dev/null/event
 )

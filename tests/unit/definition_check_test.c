@@ -250,6 +250,12 @@ SPOIL(unlisted_projection, parts->definition.views[0] = NULL)
 SPOIL(key, parts->subscriptions[0].entity = &ordershop__v1__order_item__descriptor)
 SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subscriptions.rows = NULL;
       parts->definition.subscriptions.count = 0)
+SPOIL(owner_name, parts->subscriptions[0].owner = "Order")
+SPOIL(owner_itself, parts->subscriptions[0].owner = "note")
+SPOIL(owner_differs, parts->subscriptions[2] = parts->subscriptions[0]; parts->subscriptions[0].owner = "order";
+      parts->subscriptions[2].created = NULL; parts->subscriptions[2].updated = apply;
+      parts->definition.subscriptions.count = 3)
+SPOIL(housekeep_owner, parts->definition.housekeep = housekeep; parts->definition.housekeep_owner = "mail")
 SPOIL(peer_name, parts->definition.peers[0].name = "Mail")
 SPOIL(peer_port, parts->definition.peers[0].port = -1)
 SPOIL(peer_twice, parts->definition.peers[1].name = "mail")
@@ -373,6 +379,10 @@ static const struct {
     {spoil_unlisted_projection, "subscription to ordershop.v1.Customer: its projection, points, is none of the"},
     {spoil_key, "subscription to ordershop.v1.OrderItem: has no key, and the entity no id"},
     {spoil_housekeep, "housekeep: is never called"},
+    {spoil_owner_name, "subscription to ordershop.v1.Order: its owner, Order, is no name of a service"},
+    {spoil_owner_itself, "subscription to ordershop.v1.Order: its owner is the service itself: leave it out"},
+    {spoil_owner_differs, "subscription to ordershop.v1.Order: another subscription to it has another owner"},
+    {spoil_housekeep_owner, "housekeep_owner: mail owns nothing that the service subscribes to"},
     {spoil_peer_name, "peer Mail: its name must be of a-z"},
     {spoil_peer_port, "peer mail: its port, -1, is none"},
     {spoil_peer_twice, "peer mail: comes twice"},
