@@ -1,0 +1,115 @@
+#!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
+# A shop that has one Redis goes on with one for each service, by backup.sh, restore.sh and make_users.sh --of (docs/scale.md):
+# nothing is lost, and nothing is done twice.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
+. "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+
+readonly owners=(customer product inventory order billing crm mail) first_port=10
+file=$shop_folder/shop.rdb
+
+client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
+mails_to() { client mail list --to "$1" --json --all | grep -c '"subject"'; }
+has_mails() { [ "$(mails_to "$1")" = "$2" ]; }
+units() { client stock list --product "$1" --json --all; }
+has_stock() { units "$1" | grep -q "\"amount\": *\"\?$2\"\?,"; }
+
+port_of_owner() { # port_of_owner NAME
+  local i
+  for i in "${!owners[@]}"; do
+    [ "${owners[i]}" != "$1" ] || echo $((shop_port_base + first_port + i))
+  done
+}
+
+redis_of() { # redis_of NAME ARGUMENT...
+  local port
+  port=$(port_of_owner "$1")
+  shift
+  redis-cli -h 127.0.0.1 -p "$port" "$@"
+}
+
+answers() { [ "$(redis_of "$1" ping 2>/dev/null </dev/null)" = PONG ]; }
+
+# The only user that may do everything is the test's own.
+start_redis_of() { # start_redis_of NAME
+  local users=$shop_folder/users-$1
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" --of "$1"
+  sed -i 's/^user default .*/user default on nopass ~* \&* +@all/' "$users/users.acl"
+  mkdir "$shop_folder/redis-$1"
+  "$ORDERSHOP_SOURCE/deploy/redis/restore.sh" "$file" "$shop_folder/redis-$1" || return 1
+  launch "redis-$1" redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
+    --port "$(port_of_owner "$1")" --dir "$shop_folder/redis-$1" --aclfile "$users/users.acl"
+  wait_until 60 answers "$1"
+}
+
+start_all_redises() {
+  local name
+  for name in "${owners[@]}"; do start_redis_of "$name" || return 1; done
+}
+
+start_services_apart() {
+  local service owner variables
+  for service in "${owners[@]}"; do
+    variables=()
+    for owner in "${owners[@]}"; do
+      [ -e "$shop_folder/users-$owner/$service.password" ] || continue
+      variables+=("ORDERSHOP_${owner^^}_REDIS_URL=redis://$service@127.0.0.1:$(port_of_owner "$owner")/0"
+        "ORDERSHOP_${owner^^}_REDIS_PASSWORD_FILE=$shop_folder/users-$owner/$service.password")
+    done
+    service_start "$service" "${variables[@]}"
+  done
+  wait_for_serving "${owners[@]}"
+}
+
+order_one() { client order create --customer "$customer" --product "$product" --quiet; }
+
+entries() { redis --raw EVAL 'local n = 0
+  for _, key in ipairs(redis.call("KEYS", "events:*")) do n = n + redis.call("XLEN", key) end
+  return n' 0; }
+
+shop_start
+customer=$(client customer create --name Ada --email ada@example.com --quiet)
+product=$(client product create --name Kettle --price 1.00 --quiet)
+client stock create --product "$product" --amount 10 >/dev/null
+before=$(order_one)
+expect "an order is thanked for before the move" wait_until 60 has_mails ada@example.com 3
+
+service_stop crm # what it has not handled yet moves, too
+late=$(client customer create --name Late --email late@example.com --quiet)
+for name in "${shop_services[@]}"; do
+  ! is_running "$name" || service_stop "$name"
+done
+expect "the shop's Redis is saved" "$ORDERSHOP_SOURCE/deploy/redis/backup.sh" --port "$(port_of redis)" --user '' "$file"
+entries_before=$(entries)
+expect "a Redis for each service starts from it" start_all_redises
+expect "all services serve" start_services_apart
+
+expect "who was greeted before is not greeted again" has_mails ada@example.com 3
+expect "who waited to be greeted is" wait_until 60 has_mails late@example.com 1
+after=$(order_one)
+expect "an order is made" [ -n "$after" ]
+expect "stock knows both orders" wait_until 60 has_stock "$product" 8
+client billing create --order "$before" >/dev/null
+expect "an order of before is billed, and the mails of both come" wait_until 60 has_mails ada@example.com 6
+client order delete "$after" >/dev/null
+expect "a deleted order gives back its stock" wait_until 60 has_stock "$product" 9
+expect "a customer of before can be deleted" client customer delete "$late"
+expect "nothing is written where all was before" [ "$(entries)" = "$entries_before" ]
+
+for name in "${owners[@]}"; do service_stop "$name"; done
+for name in "${owners[@]}"; do
+  kill -TERM "${shop_pid[redis-$name]}"
+  await_end "redis-$name" 60
+done
+shop_done
