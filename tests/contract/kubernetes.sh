@@ -239,7 +239,8 @@ failover_file_names_everybody() {
   "$python" - "$ORDERSHOP_SOURCE/deploy/docker/compose.yaml" "$ORDERSHOP_SOURCE/deploy/docker/failover.yaml" <<'PYTHON'
 import sys, yaml
 shop, failover = (yaml.safe_load(open(path))["services"] for path in sys.argv[1:])
-sentinels = ",".join(f"{name}:26379" for name in failover if name.startswith("sentinel-"))
+address = {name: own["networks"]["store"]["ipv4_address"] for name, own in failover.items() if "networks" in own}
+sentinels = ",".join(f"{address[name]}:26379" for name in address if name.startswith("sentinel-"))
 for name, service in shop.items():
     url = service.get("environment", {}).get("ORDERSHOP_REDIS_URL") if isinstance(service.get("environment"), dict) else None
     if url:
