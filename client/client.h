@@ -26,3 +26,9 @@ struct ordershop_client {
  * which gRPC's doesn't. It asks by a connection of its own, for a second at most. */
 struct status client_explain(const struct ordershop_client *client, enum ordershop_service service, struct arena *arena,
                              struct status status);
+
+/* Calls a method of what every service serves beside its own: one try, without a request id and without a position. The
+ * context needs no deadline. */
+struct ordershop_answer client_call_once(struct ordershop_client *client, const struct context *context,
+                                         enum ordershop_service service, const ProtobufCServiceDescriptor *descriptor,
+                                         const char *method, const void *request);

@@ -73,6 +73,15 @@ static struct context with_deadline(const struct ordershop_client *client, const
   return result;
 }
 
+struct ordershop_answer client_call_once(struct ordershop_client *client, const struct context *context,
+                                         enum ordershop_service service, const ProtobufCServiceDescriptor *descriptor,
+                                         const char *method, const void *request) {
+  struct context limited = with_deadline(client, context);
+  struct rpc_reply reply = rpc_blocking_call(client->peers[service].channel, &limited, descriptor, method, request);
+  return (struct ordershop_answer){.status = client_explain(client, service, limited.arena, reply.status),
+                                   .message = reply.message};
+}
+
 static struct ordershop_answer refuse(const struct context *context, const char *method, const char *what) {
   return (struct ordershop_answer){
       .status = status_error(context->arena, STATUS_INVALID_ARGUMENT, reason_call_invalid, "%s: %s", method, what)};

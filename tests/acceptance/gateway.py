@@ -242,6 +242,8 @@ class PerService(unittest.TestCase):
         none = self.call("crm", "DeadLetterService/ListDeadLetters", {"key": "nobody"})
         self.assertEqual((none.code, none.json["code"]), (404, "not_found"))
         self.assertEqual(none.json["details"][0]["debug"]["reason"], "DEAD_LETTER_NOT_FOUND")
+        log = self.call("customer", "LogService/GetLogStatus", {}).json
+        self.assertEqual((log["service"], log["logs"][0]["losses"]), ("customer", []))
         served_by_none = self.call("customer", "DeadLetterService/ListDeadLetterKeys", {})
         self.assertEqual((served_by_none.code, served_by_none.json["code"]), (501, "unimplemented"))
 

@@ -6,16 +6,13 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "client/status_client.h"
 #include "fault_shop.h"
 #include "patience.h"
-#include "store/log_time.h"
 #include "visitors.h"
 
 enum {
   UNITS = 100000,
   ORDERS = 20, /* that are acknowledged before the master is lost, and after */
-  CALL_US = 2000 * 1000,
   PAUSE_US = 20 * 1000,
 };
 
@@ -37,22 +34,11 @@ static bool more_is_ordered(int more) {
 /* Up to which log time each service misses what it had seen; 0 if it misses nothing. */
 static int64_t missed[SHIPPED_OWNER_COUNT];
 
-/* Why the service is not ready; "" if it is, or does not answer. */
-static const char *reason_of(enum ordershop_service service) {
-  struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + CALL_US};
-  const Ordershop__V1__ServiceStatus *status;
-  bool answers = status_is_ok(ordershop_get_service_status(once, &context, service, &status));
-  return answers ? status->reason : "";
-}
-
-/* Accepts what a service says that it misses, as its reason tells an operator to do: HSET <key> accepted <log time>. */
+/* Accepts what a service says that it misses. */
 static bool accept_loss(enum ordershop_service service) {
-  const char *command = strstr(reason_of(service), "HSET ");
-  char key[128], log_time[64];
-  if (!command || sscanf(command, "HSET %127s accepted %63s", key, log_time) != 2) return false;
-  if (log_time_of_entry(log_time) > missed[service]) missed[service] = log_time_of_entry(log_time);
-  private_redis_command(redis, "HSET %s accepted %s", key, log_time);
-  return true;
+  int64_t up_to = accept_what_is_lost(service);
+  if (up_to > missed[service]) missed[service] = up_to;
+  return up_to > 0;
 }
 
 static bool is_connected_to_master(enum ordershop_service service) {
@@ -64,7 +50,7 @@ static bool is_connected_to_master(enum ordershop_service service) {
 static bool has_found_the_master(enum ordershop_service service) {
   if (!is_connected_to_master(service)) return false;
   if (health_says(service, "") || accept_loss(service)) return true;
-  return strstr(reason_of(service), "replicas of Redis have what was written");
+  return strstr(reason_told_by(service), "replicas of Redis have what was written");
 }
 
 static bool all_have_found_the_master(const void *masters) {

@@ -10,12 +10,14 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "client/log_client.h"
 #include "client/status_client.h"
 #include "patience.h"
 #include "rpc/rpc_blocking_client.h"
 #include "shop_brand.h"
+#include "store/log_time.h"
 
-enum { POLL_US = 2000, MAX_CALLS = 64 };
+enum { POLL_US = 2000, MAX_CALLS = 64, LOG_CALL_US = 2000 * 1000 };
 
 struct private_shop *shop;
 struct private_redis *redis;
@@ -200,6 +202,33 @@ const char *reason_told_by(enum ordershop_service service) {
   const Ordershop__V1__ServiceStatus *status;
   bool answers = status_is_ok(ordershop_get_service_status(client, &context, service, &status));
   return answers ? status->reason : "";
+}
+
+/* What the service says that it misses; NULL if that is nothing. */
+static const Ordershop__V1__Log *lossy_log_of(enum ordershop_service service) {
+  struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + LOG_CALL_US};
+  Ordershop__V1__GetLogStatusRequest request = ORDERSHOP__V1__GET_LOG_STATUS_REQUEST__INIT;
+  struct ordershop_answer answer = ordershop_call_log(once, &context, service, "GetLogStatus", &request);
+  if (!status_is_ok(answer.status)) return NULL;
+  const Ordershop__V1__LogStatus *status = answer.message;
+  return status->logs[0]->n_losses > 0 ? status->logs[0] : NULL;
+}
+
+int64_t accept_what_is_lost(enum ordershop_service service) {
+  const Ordershop__V1__Log *log = lossy_log_of(service);
+  if (!log) return 0;
+  struct context context = {.arena = arena, .deadline_us = clock_monotonic_us() + LOG_CALL_US};
+  Ordershop__V1__AcceptLogLossRequest request = ORDERSHOP__V1__ACCEPT_LOG_LOSS_REQUEST__INIT;
+  request.log = log->name;
+  request.etag = log->etag;
+  request.operator_name = "ada";
+  if (!status_is_ok(ordershop_call_log(once, &context, service, "AcceptLogLoss", &request).status)) return 0;
+  int64_t up_to = 0;
+  for (size_t i = 0; i < log->n_losses; i++) {
+    int64_t end = log_time_of_entry(log->losses[i]->end);
+    if (end > up_to) up_to = end;
+  }
+  return up_to;
 }
 
 int all_log_lines(const char *text) {

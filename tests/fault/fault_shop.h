@@ -72,6 +72,10 @@ bool health_says(enum ordershop_service service, const char *name);
 /* Why the service is not ready, or what is to be said of one that is; "" if there is nothing, or it does not answer. */
 const char *reason_told_by(enum ordershop_service service);
 
+/* Accepts what a service misses of the log, as `ordershop log accept` does. Returns the log time up to which that was;
+ * 0 if it misses nothing, or does not answer. */
+int64_t accept_what_is_lost(enum ordershop_service service);
+
 /* How many lines of the logs of all services that own something contain `text`. */
 int all_log_lines(const char *text);
 

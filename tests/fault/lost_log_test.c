@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/status_client.h"
 #include "fault_shop.h"
 #include "patience.h"
+#include "store/log_time.h"
 
 enum { LOST_CUSTOMERS = 3 };
 
@@ -42,14 +42,9 @@ static bool says_reset(const void *service) {
   return strstr(reason_told_by(*(const enum ordershop_service *)service), "the log was reset: it ends at ") != NULL;
 }
 
-/* What the reason tells an operator to do: HSET <service>_position accepted <log time>, for every service. */
 static void accept_losses(void) {
   for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
-    char key[64], log_time[64];
-    const char *command = strstr(reason_told_by(service), "HSET ");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(command);
-    CU_ASSERT_EQUAL_FATAL(sscanf(command, "HSET %63s accepted %63s", key, log_time), 2);
-    private_redis_command(redis, "HSET %s accepted %s", key, log_time);
+    CU_ASSERT_TRUE(accept_what_is_lost(service) > 0);
   }
 }
 
@@ -137,7 +132,7 @@ static void crm_says_that_entries_are_missing(const char *last) {
 }
 
 static void accept_gap(const char *last) {
-  private_redis_command(redis, "HSET crm_position accepted %s", last);
+  CU_ASSERT_EQUAL(accept_what_is_lost(ORDERSHOP_CRM), log_time_of_entry(last));
   CU_ASSERT_TRUE(eventually(is_serving, &crm));
   CU_ASSERT_TRUE(eventually(has_mail, new_customer()));
   CU_ASSERT_TRUE(eventually_number(0, "LLEN %s", "crm_outbox"));
@@ -190,7 +185,7 @@ static void an_accepted_gap_costs_no_entry_that_is_still_there(void) {
   private_redis_command(redis, "XDEL events:customer_created %s", deleted);
   private_shop_launch_service(shop, ORDERSHOP_CRM);
   crm_says_that_entries_are_missing(deleted);
-  private_redis_command(redis, "HSET crm_position accepted %s", deleted);
+  CU_ASSERT_EQUAL(accept_what_is_lost(ORDERSHOP_CRM), log_time_of_entry(deleted));
   CU_ASSERT_TRUE(eventually(has_mail, kept));
   CU_ASSERT_TRUE(eventually(is_serving, &crm));
   CU_ASSERT_TRUE(eventually(has_mail, new_customer()));

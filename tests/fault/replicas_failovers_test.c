@@ -188,20 +188,11 @@ static bool says_what_is_lost(const void *service) {
   return strstr(reason_told_by(*(const enum ordershop_service *)service), "the log was reset: ");
 }
 
-/* What the reason tells an operator to do. */
-static void accept_loss(enum ordershop_service service) {
-  char key[64], log_time[64];
-  const char *command = strstr(reason_told_by(service), "HSET ");
-  if (command && sscanf(command, "HSET %63s accepted %63s", key, log_time) == 2) {
-    private_redis_command(redis, "HSET %s accepted %s", key, log_time);
-  }
-}
-
 static bool serves_once_losses_are_accepted(const void *unused) {
   (void)unused;
   bool all = true;
   for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
-    accept_loss(service);
+    accept_what_is_lost(service);
     all &= health_says(service, "");
   }
   return all;

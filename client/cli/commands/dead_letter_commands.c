@@ -2,10 +2,8 @@
 /* `ordershop dead-letter`: what services could not handle, and its repair. */
 #include <descriptor_set.h>
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "client/cli/line/command_parts.h"
 #include "client/cli/line/failure.h"
@@ -32,14 +30,6 @@ static int fail_of(struct session *session, struct status status) {
 
 static struct status need_operands(struct session *session, size_t count, const char *what) {
   return session->invocation->operand_count == count ? status_ok() : usage(session, what);
-}
-
-/* Who is recorded: --by, or the user of this process. */
-static char *operator_name(struct session *session) {
-  const char *by = invocation_value(session->invocation, "by");
-  const struct passwd *user = by ? NULL : getpwuid(geteuid());
-  if (by) return arena_strdup(session->arena, by);
-  return user ? arena_strdup(session->arena, user->pw_name) : arena_printf(session->arena, "uid %u", geteuid());
 }
 
 static struct status call(struct session *session, enum ordershop_service service, const char *method,
@@ -182,7 +172,7 @@ static struct status build_retry(struct session *session, Ordershop__V1__RetryDe
   if (count == 2) request->key = invocation->operands[1];
   if (kind) request->fingerprint = (char *)kind;
   request->all = all;
-  request->operator_name = operator_name(session);
+  request->operator_name = session_operator_name(session);
   return session_find_service(session, invocation->operands[0], ret_service);
 }
 
@@ -231,7 +221,7 @@ static struct status build_skip(struct session *session, Ordershop__V1__SkipDead
   request->key = invocation->operands[1];
   request->id = invocation->operands[2];
   request->reason = (char *)invocation_value(invocation, "reason");
-  request->operator_name = operator_name(session);
+  request->operator_name = session_operator_name(session);
   return session_find_service(session, invocation->operands[0], ret_service);
 }
 
@@ -275,9 +265,6 @@ static int run_log(struct session *session) {
 }
 
 /* ---- the noun --------------------------------------------------------------------------------------------------- */
-
-#define BY_FLAG \
-  { .name = "by", .value = "NAME", .kind = FLAG_OWN, .help = "Who does it, for the record (the user of this process)" }
 
 static const struct flag retry_flags[] = {
     {.name = "kind",

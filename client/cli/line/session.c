@@ -2,7 +2,9 @@
 #include "client/cli/line/session.h"
 
 #include <ctype.h>
+#include <pwd.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/config.h"
 #include "own_services.h"
@@ -85,6 +87,13 @@ struct status session_open(struct arena *arena, const struct invocation *invocat
   status = ordershop_client_open(arena, &session.options, &session.client);
   if (status_is_ok(status)) *ret_session = session;
   return status;
+}
+
+char *session_operator_name(const struct session *session) {
+  const char *by = invocation_value(session->invocation, "by");
+  const struct passwd *user = by ? NULL : getpwuid(geteuid());
+  if (by) return arena_strdup(session->arena, by);
+  return user ? arena_strdup(session->arena, user->pw_name) : arena_printf(session->arena, "uid %u", geteuid());
 }
 
 void session_close(struct session *session) {

@@ -18,4 +18,7 @@ struct status session_open(struct arena *arena, const struct invocation *invocat
  * ORDERSHOP_<NAME>_ADDRESS leads to. Errors: INVALID_ARGUMENT. */
 struct status session_find_service(struct session *session, const char *name, enum ordershop_service *ret_service);
 
+/* Who is recorded as having asked for a change: --by, or the user of this process. */
+char *session_operator_name(const struct session *session);
+
 void session_close(struct session *session);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "client/cli/output/cells.h"
 #include "client/cli/output/show.h"
-#include "client/cli/output/terminal.h"
 #include "client/cli/output/terminal_text.h"
 #include "message/json_write.h"
 
@@ -22,7 +22,7 @@ static const char *reason_of(const Ordershop__V1__DeadLetterKey *key) {
   return key->first ? key->first->reason : "(held, without dead letters)";
 }
 
-static void fill_row(struct arena *arena, const struct dead_letter_row *row, const char *cells[COLUMNS]) {
+static void fill_row(struct arena *arena, const struct dead_letter_row *row, const char **cells) {
   const Ordershop__V1__DeadLetterKey *key = row->key;
   cells[0] = terminal_line(arena, row->service);
   cells[1] = terminal_line(arena, key->key);
@@ -32,28 +32,11 @@ static void fill_row(struct arena *arena, const struct dead_letter_row *row, con
   cells[REASON_COLUMN] = terminal_line(arena, reason_of(key));
 }
 
-static void print_row(struct arena *arena, const char *const *cells, const int *widths, enum paint paint) {
-  for (int i = 0; i < COLUMNS; i++) {
-    int padding = i == REASON_COLUMN ? 0 : widths[i] - (int)terminal_width(cells[i]);
-    printf("%s%s%*s", i > 0 ? "  " : "", terminal_paint(arena, paint, cells[i]), padding, "");
-  }
-  putchar('\n');
-}
-
 void dead_letter_show_table(struct arena *arena, const struct dead_letter_row *rows, size_t count) {
-  const char *(*cells)[COLUMNS] = arena_calloc(arena, count + 1, sizeof(*cells));
-  int widths[COLUMNS] = {0};
-  memcpy(cells[0], headings, sizeof(headings));
-  for (size_t i = 0; i < count; i++) fill_row(arena, &rows[i], cells[i + 1]);
-  for (size_t i = 0; i <= count; i++) {
-    for (int column = 0; column < COLUMNS; column++) {
-      int width = (int)terminal_width(cells[i][column]);
-      if (width > widths[column]) widths[column] = width;
-    }
-  }
-  for (size_t i = 0; count > 0 && i <= count; i++) {
-    print_row(arena, cells[i], widths, i == 0 ? PAINT_HEADING : PAINT_PLAIN);
-  }
+  const char **cells = arena_calloc(arena, (count + 1) * COLUMNS, sizeof(*cells));
+  memcpy(cells, headings, sizeof(headings));
+  for (size_t i = 0; i < count; i++) fill_row(arena, &rows[i], cells + (i + 1) * COLUMNS);
+  cells_show(arena, cells, count + 1, COLUMNS);
 }
 
 static void print_line(json_t *json) {

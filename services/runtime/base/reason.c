@@ -38,6 +38,7 @@ const char reason_lease_lost[] = "LEASE_LOST";
 const char reason_library_missing[] = "LIBRARY_MISSING";
 const char reason_log_changed[] = "LOG_CHANGED";
 const char reason_log_gap[] = "LOG_GAP";
+const char reason_log_loss_changed[] = "LOG_LOSS_CHANGED";
 const char reason_log_reset[] = "LOG_RESET";
 const char reason_method_unknown[] = "METHOD_UNKNOWN";
 const char reason_not_serving[] = "NOT_SERVING";
@@ -113,6 +114,7 @@ const char *const runtime_reasons[] = {
     reason_library_missing,
     reason_log_changed,
     reason_log_gap,
+    reason_log_loss_changed,
     reason_log_reset,
     reason_method_unknown,
     reason_not_serving,

@@ -53,6 +53,7 @@ extern const char reason_lease_lost[];
 extern const char reason_library_missing[];
 extern const char reason_log_changed[];
 extern const char reason_log_gap[];
+extern const char reason_log_loss_changed[];
 extern const char reason_log_reset[];
 extern const char reason_method_unknown[];
 extern const char reason_not_serving[];

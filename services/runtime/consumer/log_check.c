@@ -9,11 +9,6 @@
 
 /* ---- the log as a whole ----------------------------------------------------------------------------------------- */
 
-static struct status log_reset(const struct progress *progress, struct arena *arena, const char *what) {
-  return status_error(arena, STATUS_FAILED_PRECONDITION, reason_log_reset,
-                      "the log was reset: %s; set %s right to go on", what, progress->key);
-}
-
 /* Checks that nothing is missing of what this process has seen. */
 static coroutine_fn struct status check_known(const struct progress *progress, struct context *context) {
   struct status status = known_log_check(progress->store->known, context);
@@ -33,30 +28,43 @@ static coroutine_fn struct status read_clock(const struct progress_log *log, str
   return clock_move_on(log->store, context, log->position.log_time, ret_last);
 }
 
-/* Checks that the stored positions are of this log, and not past its end. An entry that was added by hand may lie past
- * the clock. */
-static coroutine_fn struct status check_positions(struct progress *progress, size_t number, struct context *context) {
+/* How far the log reaches. An entry that was added by hand may lie past the clock. */
+static int64_t end_of_log(const struct progress *progress, size_t number, const struct position *clock) {
+  int64_t end = clock->log_time;
+  for (size_t i = 0; i < progress->stream_count; i++) {
+    const struct progress_stream *stream = &progress->streams[i];
+    if (stream->log == number && stream->position > end) end = stream->position;
+  }
+  return end;
+}
+
+/* Looks whether the stored positions are of this log, and not past its end. */
+static coroutine_fn struct status find_wrong_positions(struct progress *progress, size_t number,
+                                                       struct context *context, struct log_losses *losses) {
   struct arena *arena = context->arena;
   struct progress_log *log = &progress->logs[number];
   struct position last, *position = &log->position;
   struct status status = read_clock(log, context, &last);
   if (!status_is_ok(status)) return status;
+  struct log_loss loss = {.stream = "", .end = position->log_time};
   if (!position->epoch[0]) memcpy(position->epoch, last.epoch, LOG_EPOCH_SIZE);
   if (strcmp(position->epoch, last.epoch) != 0) {
-    return log_reset(progress, arena,
-                     arena_printf(arena, "its epoch is %s, that of the positions (%s) is %s",
-                                  *last.epoch ? last.epoch : "missing", log->epoch_field, position->epoch));
+    loss.kind = LOG_LOSS_EPOCH;
+    loss.field = log->epoch_field;
+    loss.value = arena_strdup(arena, last.epoch);
+    loss.detail = arena_printf(arena, "its epoch is %s, that of the positions (%s) is %s",
+                               *last.epoch ? last.epoch : "missing", log->epoch_field, position->epoch);
+    log_losses_add(losses, &loss);
   }
-  int64_t end = last.log_time;
-  for (size_t i = 0; i < progress->stream_count; i++) {
-    const struct progress_stream *stream = &progress->streams[i];
-    if (stream->log == number && stream->position > end) end = stream->position;
-  }
-  if (position->log_time <= end) return status_ok();
-  return log_reset(
-      progress, arena,
-      arena_printf(arena, "the position %s (%s) lies past its end, %s", log_time_text(arena, position->log_time),
-                   log->log_field, log_time_text(arena, last.log_time)));
+  if (position->log_time <= end_of_log(progress, number, &last)) return status_ok();
+  loss.kind = LOG_LOSS_POSITION;
+  loss.after = last.log_time;
+  loss.field = log->log_field;
+  loss.value = log_time_text(arena, last.log_time);
+  loss.detail = arena_printf(arena, "the position %s (%s) lies past its end, %s",
+                             log_time_text(arena, position->log_time), log->log_field, loss.value);
+  log_losses_add(losses, &loss);
+  return status_ok();
 }
 
 /* ---- its streams ------------------------------------------------------------------------------------------------ */
@@ -92,28 +100,55 @@ static void skip_gap(struct progress_stream *stream, const struct stream_sight *
   stream->count = *sight->first ? sight->added - sight->length : sight->added;
 }
 
-static struct status check_stream(const struct progress *progress, struct arena *arena, struct progress_stream *stream,
-                                  const struct stream_sight *sight) {
-  const char *name = stream->subscribed->name;
+static bool ends_before_position(const struct progress_stream *stream, const struct stream_sight *sight) {
   bool reaches_position = sight->exists && log_time_of_entry(sight->last) >= stream->position;
-  if (!reaches_position && stream->position > 0) {
-    return log_reset(progress, arena,
-                     arena_printf(arena, "the position %s of %s lies past its end", stream->applied, name));
+  return !reaches_position && stream->position > 0;
+}
+
+static void add_position(struct log_losses *losses, struct arena *arena, const struct progress_stream *stream,
+                         const struct stream_sight *sight) {
+  const char *name = stream->subscribed->name, *last = sight->exists ? sight->last : "0-0";
+  const struct log_loss loss = {
+      .kind = LOG_LOSS_POSITION,
+      .stream = name,
+      .after = log_time_of_entry(last),
+      .end = stream->position,
+      .detail = arena_printf(arena, "the position %s of %s lies past its end", stream->applied, name),
+      .field = name,
+      .value = last};
+  log_losses_add(losses, &loss);
+}
+
+static void add_gap(struct log_losses *losses, struct arena *arena, const struct progress_stream *stream, int64_t end,
+                    const char *field) {
+  const char *name = stream->subscribed->name, *end_id = log_time_text(arena, end);
+  const struct log_loss loss = {
+      .kind = LOG_LOSS_GAP,
+      .stream = name,
+      .after = stream->position,
+      .end = end,
+      .detail = arena_printf(
+          arena, "entries of %s up to %s were removed before they were applied, the last one that was is %s", name,
+          end_id, stream->applied),
+      .field = field,
+      .value = end_id};
+  log_losses_add(losses, &loss);
+}
+
+static void look_at_stream(const struct progress *progress, struct arena *arena, struct progress_stream *stream,
+                           const struct stream_sight *sight, struct log_losses *losses) {
+  if (ends_before_position(stream, sight)) {
+    add_position(losses, arena, stream, sight);
+    return;
   }
-  if (!sight->exists) return status_ok();
-  int64_t end = end_of_gap(stream, sight);
-  if (end == 0) return status_ok();
+  int64_t end = sight->exists ? end_of_gap(stream, sight) : 0;
+  if (end == 0) return;
   const struct progress_log *log = &progress->logs[stream->log];
   if (log->accepted_loss >= end) {
     skip_gap(stream, sight, arena, end);
-    return status_ok();
+  } else {
+    add_gap(losses, arena, stream, end, log->accepted_field);
   }
-  const char *end_id = log_time_text(arena, end);
-  return status_error(
-      arena, STATUS_FAILED_PRECONDITION, reason_log_gap,
-      "the log has a gap: entries of %s up to %s were removed before they were applied, the last one that "
-      "was is %s; to go on without them: HSET %s %s %s",
-      name, end_id, stream->applied, progress->key, log->accepted_field, end_id);
 }
 
 /* Another service's log has no group of this one: what was counted stands for it. */
@@ -123,7 +158,8 @@ static void count_as_group(struct progress_stream *stream, struct stream_sight *
   sight->group_read = stream->count;
 }
 
-static coroutine_fn struct status check_streams_of(struct progress *progress, size_t number, struct context *context) {
+static coroutine_fn struct status look_at_streams(struct progress *progress, size_t number, struct context *context,
+                                                  struct log_losses *losses) {
   const struct progress_log *log = &progress->logs[number];
   struct redis_arguments keys = redis_arguments_empty(context->arena);
   for (size_t i = 0; i < progress->stream_count; i++) {
@@ -138,7 +174,7 @@ static coroutine_fn struct status check_streams_of(struct progress *progress, si
     if (stream->log != number) continue;
     struct stream_sight sight = sights[seen++];
     if (log->is_foreign) count_as_group(stream, &sight);
-    status = check_stream(progress, context->arena, stream, &sight);
+    look_at_stream(progress, context->arena, stream, &sight, losses);
   }
   return status;
 }
@@ -150,20 +186,38 @@ static struct context context_for(const struct progress_log *log, const struct c
   return own;
 }
 
+/* ---- both ------------------------------------------------------------------------------------------------------- */
+
+/* Tells the first loss. */
+static struct status tell(const struct progress *progress, struct arena *arena, const struct log_losses *losses) {
+  if (losses->count == 0) return status_ok();
+  const struct log_loss *loss = &losses->rows[0];
+  const char *reason = loss->kind == LOG_LOSS_GAP ? reason_log_gap : reason_log_reset;
+  return status_error(arena, STATUS_FAILED_PRECONDITION, reason, "%s", log_loss_text(arena, progress->store, loss));
+}
+
+coroutine_fn struct status log_check_find(struct progress *progress, size_t number, struct context *context,
+                                          struct log_losses *losses) {
+  struct context own = context_for(&progress->logs[number], context);
+  struct status status = find_wrong_positions(progress, number, &own, losses);
+  return status_is_ok(status) ? look_at_streams(progress, number, &own, losses) : status;
+}
+
 coroutine_fn struct status log_check_streams(struct progress *progress, struct context *context) {
+  struct log_losses losses = {.arena = context->arena};
   struct status status = status_ok();
   for (size_t i = 0; status_is_ok(status) && i < progress->log_count; i++) {
     struct context own = context_for(&progress->logs[i], context);
-    status = check_streams_of(progress, i, &own);
+    status = look_at_streams(progress, i, &own, &losses);
   }
-  return status;
+  return status_is_ok(status) ? tell(progress, context->arena, &losses) : status;
 }
 
 coroutine_fn struct status log_check(struct progress *progress, struct context *context) {
+  struct log_losses losses = {.arena = context->arena};
   struct status status = check_known(progress, context);
   for (size_t i = 0; status_is_ok(status) && i < progress->log_count; i++) {
-    struct context own = context_for(&progress->logs[i], context);
-    status = check_positions(progress, i, &own);
+    status = log_check_find(progress, i, context, &losses);
   }
-  return status_is_ok(status) ? log_check_streams(progress, context) : status;
+  return status_is_ok(status) ? tell(progress, context->arena, &losses) : status;
 }

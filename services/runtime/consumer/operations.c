@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-static const char *operations_key(const struct event_store *store, struct arena *arena) {
+const char *operations_key(const struct event_store *store, struct arena *arena) {
   return redis_key(store->commands, arena, "%s_operations", store->service);
 }
 
@@ -20,13 +20,17 @@ static const char *plain(struct arena *arena, const char *text) {
   return copy;
 }
 
+const char *operation_line(struct arena *arena, const struct operation *operation) {
+  return arena_printf(arena, "%" PRId64 "\t%s\t%s\t%s\t%s\t%s", clock_wall_us(), plain(arena, operation->by),
+                      operation->action, plain(arena, operation->subject), plain(arena, operation->id),
+                      plain(arena, operation->reason));
+}
+
 void operation_record(struct transaction *transaction, const struct operation *operation) {
   struct arena *arena = transaction->arena;
   const char *key = operations_key(transaction->store, arena);
   struct redis_arguments line = redis_arguments_empty(arena);
-  redis_add_text(&line, arena_printf(arena, "%" PRId64 "\t%s\t%s\t%s\t%s\t%s", clock_wall_us(),
-                                     plain(arena, operation->by), operation->action, plain(arena, operation->subject),
-                                     plain(arena, operation->id), plain(arena, operation->reason)));
+  redis_add_text(&line, operation_line(arena, operation));
   transaction_push(transaction, key, &line);
   transaction_keep_last(transaction, key, OPERATIONS_MAX);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/dead_letter_service.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <ordershop/v1/dead_letter.pb-c.h>
 #include <stdlib.h>
@@ -18,7 +17,7 @@
 #include "consumer/progress.h"
 #include "consumer/reason_fingerprint.h"
 #include "loop/coroutine.h"
-#include "service/caller_gate.h"
+#include "service/operator.h"
 #include "store/log_time.h"
 #include "store/page_token.h"
 
@@ -30,9 +29,7 @@ enum {
   LOOKED_AT = 10000,    /* keys, for groups and retries */
   AT_ONCE = 500,        /* keys that Redis is asked about */
   GROUPS_MAX = 1000,
-  REFUSED_MAX = 100, /* told by name */
-  OPERATOR_BYTES = 100,
-  REASON_BYTES = 1000,
+  REFUSED_MAX = 100,  /* told by name */
   POLL_US = 20000,    /* between looks at a retry */
   ANSWER_US = 500000, /* of the call's time, for the answer; or a fourth of it */
 };
@@ -124,38 +121,6 @@ static size_t page_size_of(int32_t page_size, size_t max) {
 
 static void check_page_size(struct violations *violations, int32_t page_size) {
   if (page_size < 0) violation_add(violations, "page_size", "must not be negative");
-}
-
-static void check_line(struct violations *violations, const char *field, const char *text, size_t max) {
-  if (strlen(text) > max) violation_add(violations, field, "must not have more than %zu bytes", max);
-  for (const char *c = text; *c; c++) {
-    if (!iscntrl((unsigned char)*c)) continue;
-    violation_add(violations, field, "must not have control characters");
-    return;
-  }
-}
-
-static void check_required(struct violations *violations, const char *field, const char *text) {
-  if (!*text) violation_add(violations, field, "is required");
-}
-
-static const char *identity_of(const struct rpc_call *call) {
-  const struct service *service = call->service;
-  return rpc_call_identity(call, service->definition->brand->identity_prefix);
-}
-
-static void check_operator(struct violations *violations, const struct rpc_call *call, const char *name) {
-  check_line(violations, "operator_name", name, OPERATOR_BYTES);
-  if (!*name && !identity_of(call)) {
-    violation_add(violations, "operator_name", "is required, since no certificate tells who the caller is");
-  }
-}
-
-/* "client/operator (ada)", or one of the two. */
-static const char *operator_of(const struct rpc_call *call, const char *name) {
-  const char *identity = identity_of(call);
-  if (!identity) return name;
-  return *name ? arena_printf(call->context.arena, "%s (%s)", identity, name) : identity;
 }
 
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
@@ -306,7 +271,7 @@ static coroutine_fn struct status list_letters(struct rpc_call *call, const void
   const struct service *service = call->service;
   struct violations violations = violations_of(call->context.arena);
   check_page_size(&violations, request->page_size);
-  check_required(&violations, "key", request->key);
+  operator_check_required(&violations, "key", request->key);
   struct status status = violations_status(&violations);
   int64_t from = 0;
   struct dead_letter_key_sight sight;
@@ -327,7 +292,7 @@ static struct status check_retry(const struct rpc_call *call, const Ordershop__V
   struct violations violations = violations_of(call->context.arena);
   int chosen = (*request->key != '\0') + (*request->fingerprint != '\0') + (request->all != 0);
   if (chosen != 1) violation_add(&violations, "key", "exactly one of key, fingerprint and all is required");
-  check_operator(&violations, call, request->operator_name);
+  operator_check_name(&violations, call, request->operator_name);
   return violations_status(&violations);
 }
 
@@ -423,7 +388,7 @@ static coroutine_fn struct status retry_letters(struct rpc_call *call, const voi
   reply->keys = (int64_t)keys.count;
   *ret_reply = reply;
   if (keys.count == 0) return status;
-  const struct operation operation = {.by = operator_of(call, request->operator_name),
+  const struct operation operation = {.by = operator_text(call, request->operator_name),
                                       .action = "retry",
                                       .subject = subject_of(arena, request),
                                       .id = "",
@@ -438,11 +403,11 @@ static coroutine_fn struct status retry_letters(struct rpc_call *call, const voi
 
 static struct status check_skip(const struct rpc_call *call, const Ordershop__V1__SkipDeadLetterRequest *request) {
   struct violations violations = violations_of(call->context.arena);
-  check_required(&violations, "key", request->key);
-  check_required(&violations, "id", request->id);
-  check_required(&violations, "reason", request->reason);
-  check_line(&violations, "reason", request->reason, REASON_BYTES);
-  check_operator(&violations, call, request->operator_name);
+  operator_check_required(&violations, "key", request->key);
+  operator_check_required(&violations, "id", request->id);
+  operator_check_required(&violations, "reason", request->reason);
+  operator_check_reason(&violations, request->reason);
+  operator_check_name(&violations, call, request->operator_name);
   return violations_status(&violations);
 }
 
@@ -452,7 +417,7 @@ static coroutine_fn struct status skip_letter(struct rpc_call *call, const void 
   struct arena *arena = call->context.arena;
   struct status status = check_skip(call, request);
   if (!status_is_ok(status)) return status;
-  const struct operation operation = {.by = operator_of(call, request->operator_name),
+  const struct operation operation = {.by = operator_text(call, request->operator_name),
                                       .action = "skip",
                                       .subject = request->key,
                                       .id = request->id,

@@ -25,6 +25,7 @@
 #include "service/definition_check.h"
 #include "service/event_types.h"
 #include "service/health_check.h"
+#include "service/log_service.h"
 #include "service/memory_watch.h"
 #include "service/position_gate.h"
 #include "service/readiness.h"
@@ -36,7 +37,7 @@
 
 enum {
   DESCRIPTORS_MIN = 48,
-  ADDED_SERVICES = 5,
+  ADDED_SERVICES = 6,
   READINESS_INTERVAL_US = 20 * 1000,
   RIGHTS_INTERVAL_US = 1000 * 1000,
   RECORD_DEADLINE_US = 5 * 1000 * 1000
@@ -175,7 +176,7 @@ static const char *version_of(const struct service_definition *definition) {
   return definition->version ? definition->version : runtime_version;
 }
 
-/* The definition's services, then health, status, dead letters and reflection, which tell of them. */
+/* The definition's services, then health, status, log, dead letters and reflection, which tell of them. */
 static struct status list_services(struct life *life) {
   struct service *service = &life->service;
   const struct service_definition *definition = service->definition;
@@ -192,6 +193,7 @@ static struct status list_services(struct life *life) {
   life->rpc_services[life->rpc_service_count++] =
       service_status_service(service->arena, service, version_of(service->definition), life->health);
   life->status = life->rpc_services[life->rpc_service_count - 1].user;
+  if (!definition->reads_only) life->rpc_services[life->rpc_service_count++] = log_service(service);
   if (definition->subscriptions.count > 0) {
     life->rpc_services[life->rpc_service_count++] = dead_letter_service(service);
   }

@@ -62,7 +62,7 @@ struct service_status {
   struct condition read_over;
 };
 
-static const char *instance_name(struct arena *arena) {
+const char *service_instance_name(struct arena *arena) {
   char host[256] = "";
   if (gethostname(host, sizeof host - 1) != 0 || !*host) snprintf(host, sizeof host, "localhost");
   return arena_printf(arena, "%s:%ld", host, (long)getpid());
@@ -209,7 +209,7 @@ struct rpc_service service_status_service(struct arena *arena, struct service *s
   self->service = service;
   self->health = health;
   self->version = version;
-  self->instance = instance_name(arena);
+  self->instance = service_instance_name(arena);
   self->start_us = clock_wall_us();
   self->gauges = gauges_of(service);
   self->metrics = service_metrics_new(arena, service);

@@ -11,6 +11,9 @@
 struct rpc_service service_status_service(struct arena *arena, struct service *service, const char *version,
                                           const struct health *health);
 
+/* Which process it is: "<host name>:<process id>". Any thread. */
+const char *service_instance_name(struct arena *arena);
+
 /* Sets the metrics to what the service would tell now. `status` is the `user` of the service above. Yields, for at most
  * a second. */
 coroutine_fn void service_status_measure(void *status);

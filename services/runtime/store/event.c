@@ -10,6 +10,11 @@ const char *event_stream_key(const struct event_store *store, struct arena *aren
   return redis_key(store->commands, arena, "events:%s", stream);
 }
 
+const char *event_stream_name(const char *key) {
+  const char *colon = strrchr(key, ':');
+  return colon ? colon + 1 : key;
+}
+
 static void add_optional(struct redis_arguments *fields, const char *name, const char *value) {
   if (!value) return;
   redis_add_text(fields, name);

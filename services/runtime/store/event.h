@@ -37,6 +37,9 @@ struct event_origin {
 void event_append(struct transaction *transaction, const char *stream, const void *entity_bytes, size_t entity_size,
                   const struct event_origin *origin, const char **ret_event_id);
 
+/* The name of a stream, which its key ends with; a part of the key. */
+const char *event_stream_name(const char *key);
+
 /* The key of a stream. */
 const char *event_stream_key(const struct event_store *store, struct arena *arena, const char *stream);
 

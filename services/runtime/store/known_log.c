@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "loop/coroutine.h"
+#include "store/event.h"
 #include "store/replica_barrier.h"
 #include "store/store_connections.h"
 
@@ -32,7 +33,9 @@ struct known_log {
   bool looking;
   struct condition looked;
 
-  char loss[512];                     /* "": none. It names two keys, whose prefix may have 64 characters */
+  char loss[512];                     /* "": none. It names a key, whose prefix may have 64 characters */
+  struct log_loss lost;               /* the same in parts; they live in lost_arena */
+  struct arena *lost_arena;           /* NULL if there is none */
   bool refuses;                       /* it was found on a fresh connection: appends are refused */
   char epoch_at_loss[LOG_EPOCH_SIZE]; /* of the stored positions when it was found */
 };
@@ -51,8 +54,31 @@ struct known_log *known_log_new(struct event_store *store, struct arena *arena) 
   return known;
 }
 
+void known_log_free(struct known_log *known) {
+  if (known->lost_arena) arena_free(known->lost_arena);
+  known->lost_arena = NULL;
+}
+
 const char *known_log_loss(const struct known_log *known) {
   return known->loss;
+}
+
+const struct log_loss *known_log_lost(const struct known_log *known) {
+  return *known->loss ? &known->lost : NULL;
+}
+
+const struct position *known_log_end(const struct known_log *known) {
+  return &known->end;
+}
+
+bool known_log_next(const struct known_log *known, const char **ret_stream_key, const char **ret_id) {
+  const struct known_entry *entry = known->entries;
+  while (entry && *ret_stream_key && entry->stream_key != *ret_stream_key) entry = entry->next;
+  if (entry && *ret_stream_key) entry = entry->next;
+  if (!entry) return false;
+  *ret_stream_key = entry->stream_key;
+  *ret_id = entry->id;
+  return true;
 }
 
 /* ---- what becomes known ----------------------------------------------------------------------------------------- */
@@ -267,66 +293,73 @@ static coroutine_fn struct status look_for_last(struct known_log *known, struct 
 
 /* ---- comparing -------------------------------------------------------------------------------------------------- */
 
-/* What to say of a loss, in the context's arena. */
-static const char *describe(const struct known_log *known, struct arena *arena, const char *what) {
-  const char *end = log_time_text(arena, known->end.log_time);
-  return arena_printf(arena, "the log was reset: %s; to go on without what is lost: HSET %s accepted %s", what,
-                      position_key(known->store, arena), end);
+/* An operator accepts it by a log time that is not before what was known. */
+static struct log_loss loss_of(const struct known_log *known, struct arena *arena, enum log_loss_kind kind,
+                               const char *detail) {
+  return (struct log_loss){.kind = kind,
+                           .stream = "",
+                           .end = known->end.log_time,
+                           .detail = detail,
+                           .field = "accepted",
+                           .value = log_time_text(arena, known->end.log_time)};
 }
 
 /* Another epoch: either nothing is left of the log that was known, or what is left is another one. */
 static coroutine_fn struct status compare_epochs(struct known_log *known, struct context *context,
-                                                 const struct sight *sight, const char **ret_loss) {
+                                                 const struct sight *sight, struct log_loss *ret_loss) {
+  struct arena *arena = context->arena;
   int64_t oldest;
   struct status status = find_oldest_entry(known->store, context, &oldest);
   if (!status_is_ok(status)) return status;
+  const char *end = log_time_text(arena, known->end.log_time);
   if (oldest > known->server_us) {
     log_event(LOG_WARN, "redis was emptied, the shop begins afresh", "epoch", sight->end.epoch, "epoch_before",
-              known->end.epoch, "log_before", log_time_text(context->arena, known->end.log_time), NULL);
+              known->end.epoch, "log_before", end, NULL);
     forget(known, sight);
     return status_ok();
   }
-  *ret_loss =
-      describe(known, context->arena,
-               arena_printf(context->arena, "its epoch is %s, this process knows it up to %s of epoch %s",
-                            sight->end.epoch, log_time_text(context->arena, known->end.log_time), known->end.epoch));
+  *ret_loss = loss_of(known, arena, LOG_LOSS_EPOCH,
+                      arena_printf(arena, "its epoch is %s, this process knows it up to %s of epoch %s",
+                                   sight->end.epoch, end, known->end.epoch));
   return status_ok();
 }
 
 static coroutine_fn struct status compare_entries(struct known_log *known, struct context *context,
-                                                  const char **ret_loss) {
+                                                  struct log_loss *ret_loss) {
+  struct arena *arena = context->arena;
   const char *missing = NULL;
   for (struct known_entry *entry = known->entries; entry && !missing; entry = entry->next) {
     struct status status = look_for_last(known, context, entry, &missing);
     if (!status_is_ok(status)) return status;
     if (!missing) continue;
-    *ret_loss = describe(known, context->arena,
-                         arena_printf(context->arena, "the entry %s of %s is missing, and what came with it", missing,
-                                      entry->stream_key));
+    *ret_loss = loss_of(
+        known, arena, LOG_LOSS_ENTRY,
+        arena_printf(arena, "the entry %s of %s is missing, and what came with it", missing, entry->stream_key));
+    ret_loss->stream = event_stream_name(entry->stream_key);
   }
   return status_ok();
 }
 
-/* *ret_loss is NULL if nothing is missing. Entries are looked for on a fresh connection only: while one lasts, none can
- * get lost without the clock. */
+/* ret_loss->kind is 0 if nothing is missing. Entries are looked for on a fresh connection only: while one lasts, none
+ * can get lost without the clock. */
 static coroutine_fn struct status compare(struct known_log *known, struct context *context, const struct sight *sight,
-                                          bool fresh, const char **ret_loss) {
+                                          bool fresh, struct log_loss *ret_loss) {
   struct arena *arena = context->arena;
-  *ret_loss = NULL;
   /* Without a clock nothing is compared: the next append makes one, of another epoch. */
   if (!*known->end.epoch || !*sight->end.epoch) return status_ok();
   if (strcmp(sight->end.epoch, known->end.epoch) != 0) return compare_epochs(known, context, sight, ret_loss);
   bool only_entries_count = fresh && redis_server_took_over(known->store->server);
   if (sight->end.log_time < sight->known_us && !only_entries_count) {
     *ret_loss =
-        describe(known, arena,
-                 arena_printf(arena, "it ends at %s, this process knows it up to %s",
-                              log_time_text(arena, sight->end.log_time), log_time_text(arena, known->end.log_time)));
+        loss_of(known, arena, LOG_LOSS_END,
+                arena_printf(arena, "it ends at %s, this process knows it up to %s",
+                             log_time_text(arena, sight->end.log_time), log_time_text(arena, known->end.log_time)));
+    ret_loss->after = sight->end.log_time;
     return status_ok();
   }
   struct status status = fresh ? compare_entries(known, context, ret_loss) : status_ok();
   bool goes_on_with_less = only_entries_count || (fresh && counts_replicas(known));
-  if (status_is_ok(status) && !*ret_loss && goes_on_with_less) known->end = sight->end;
+  if (status_is_ok(status) && !ret_loss->kind && goes_on_with_less) known->end = sight->end;
   return status;
 }
 
@@ -357,27 +390,49 @@ static coroutine_fn struct status read_word(struct known_log *known, struct cont
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
+static void forget_loss(struct known_log *known) {
+  known->loss[0] = '\0';
+  if (known->lost_arena) arena_free(known->lost_arena);
+  known->lost_arena = NULL;
+}
+
+/* The loss may be the one that is known already. */
+static void keep_loss(struct known_log *known, const struct log_loss *loss) {
+  struct arena *arena = arena_new();
+  const struct log_loss copy = {.kind = loss->kind,
+                                .stream = arena_strdup(arena, loss->stream),
+                                .after = loss->after,
+                                .end = loss->end,
+                                .detail = arena_strdup(arena, loss->detail),
+                                .field = loss->field,
+                                .value = arena_strdup(arena, loss->value)};
+  forget_loss(known);
+  known->lost = copy;
+  known->lost_arena = arena;
+  snprintf(known->loss, sizeof known->loss, "%s", log_loss_text(arena, known->store, &known->lost));
+}
+
 static void note_all_there(struct known_log *known, const struct sight *sight) {
   if (*known->loss) log_event(LOG_INFO, "the log is whole again", NULL);
-  known->loss[0] = '\0';
+  forget_loss(known);
   known->server_us = sight->server_us;
   if (*sight->end.epoch) known_log_saw(known, &sight->end);
 }
 
 static coroutine_fn struct status note_loss(struct known_log *known, struct context *context, const struct sight *sight,
-                                            bool fresh, const char *loss) {
+                                            bool fresh, const struct log_loss *loss) {
   bool accepted;
   struct status status = read_word(known, context, sight, &accepted);
   if (!status_is_ok(status)) return status;
   if (accepted) {
-    log_event(LOG_WARN, "the loss is accepted, the service goes on", "detail", loss, NULL);
+    log_event(LOG_WARN, "the loss is accepted, the service goes on", "detail", loss->detail, NULL);
     forget(known, sight);
-    known->loss[0] = '\0';
+    forget_loss(known);
     known->server_us = sight->server_us;
     return status_ok();
   }
   known->refuses = fresh || (*known->loss && known->refuses);
-  snprintf(known->loss, sizeof known->loss, "%s", loss);
+  keep_loss(known, loss);
   return status_ok();
 }
 
@@ -385,14 +440,14 @@ static coroutine_fn struct status look(struct known_log *known, struct context *
   uint64_t connection = redis_generation(known->store->commands), era = redis_server_era(known->store->server);
   bool fresh = is_unseen(known);
   struct sight sight;
-  const char *loss = NULL;
+  struct log_loss loss = {0};
   struct status status = see(known, context, &sight);
   /* A loss stays one while the connection lasts, however far the log has gone on since. */
-  if (status_is_ok(status) && *known->loss && !fresh) loss = arena_strdup(context->arena, known->loss);
-  if (status_is_ok(status) && !loss) status = compare(known, context, &sight, fresh, &loss);
+  if (status_is_ok(status) && *known->loss && !fresh) loss = known->lost;
+  if (status_is_ok(status) && !loss.kind) status = compare(known, context, &sight, fresh, &loss);
   if (!status_is_ok(status)) return status;
-  if (loss) {
-    status = note_loss(known, context, &sight, fresh, loss);
+  if (loss.kind) {
+    status = note_loss(known, context, &sight, fresh, &loss);
   } else {
     note_all_there(known, &sight);
   }

@@ -8,8 +8,9 @@
  * not ready, its consumer halts, and nothing is appended on a fresh connection, until what was missing is there again,
  * an operator accepts the loss, or the process ends.
  *
- * An operator accepts a loss in the hash `<service>_position`: by a field `accepted` with a log time that is not before
- * what is missing; or, where only the epoch is another, by setting the field `epoch` to the present one. A replica of
+ * An operator accepts a loss (service/log_service.h), which is stored in the hash `<service>_position`: as a field
+ * `accepted` with a log time that is not before what is missing; or, where only the epoch is another, by setting the
+ * field `epoch` to the present one. A replica of
  * Redis that took over may lack the clock's last ticks, which are not entries: in that case only entries count. A Redis
  * that was emptied altogether (nothing in it is older than the last look) counts as a fresh shop: the process begins
  * with it and logs that.
@@ -26,12 +27,14 @@
 #include "base/status.h"
 #include "loop/coroutine.h"
 #include "redis/redis_arguments.h"
+#include "store/log_loss.h"
 #include "store/log_time.h"
 
 struct event_store;
 struct known_log;
 
 struct known_log *known_log_new(struct event_store *store, struct arena *arena);
+void known_log_free(struct known_log *known);
 
 /* Notes that the log has been said to reach as far as `position`. */
 void known_log_saw(struct known_log *known, const struct position *position);
@@ -55,6 +58,18 @@ coroutine_fn struct status known_log_look(struct known_log *known, struct contex
 
 /* What is missing and what to do; "" means nothing. */
 const char *known_log_loss(const struct known_log *known);
+
+/* The same in parts, until the loop turns; NULL means nothing. */
+const struct log_loss *known_log_lost(const struct known_log *known);
+
+/* How far this process has seen the log; its epoch is "" if it has seen nothing. */
+const struct position *known_log_end(const struct known_log *known);
+
+/* Tells, one after another, the streams that this process has appended to or applied, each with the id of the last
+ * entry
+ * ("": it has forgotten which). *ret_stream_key is the stream before, NULL for the first one. Returns false behind the
+ * last one. */
+bool known_log_next(const struct known_log *known, const char **ret_stream_key, const char **ret_id);
 
 /* What a stream holds, and what it held before somebody trimmed it or deleted entries. */
 struct stream_sight {
