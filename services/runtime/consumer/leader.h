@@ -48,6 +48,7 @@ coroutine_fn void leader_keep(struct leader *leader);
 /* From now on the lease is renewed while it is held, but not taken again. */
 void leader_retire(struct leader *leader);
 
+/* Ends leader_keep, which gives the lease back first. */
 void leader_stop(struct leader *leader);
 
 /* Begins a term with the lease that is held now; if that has had one under its epoch, it gets a new epoch first. To be

@@ -14,6 +14,7 @@
 /* Unless the consumer's options say otherwise. */
 enum { LEASE_MS = 3000 };
 
+/* Returns the key of the service's lease, in the arena. */
 const char *lease_key(const struct event_store *store, struct arena *arena);
 
 /* The key of the lease's epoch, for guards and for fenced functions of a service's own, which compare it with
