@@ -15,6 +15,7 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+[ "$shop_slowness" -eq 1 ] || skip "not applicable: it tests rules of alerts"
 
 command -v prometheus >/dev/null || skip "no prometheus: apt-get install prometheus"
 

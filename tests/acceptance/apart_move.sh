@@ -15,6 +15,7 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+[ "$shop_slowness" -eq 1 ] || skip "not applicable: it tests documented commands"
 
 readonly owners=(customer product inventory order billing crm mail) first_port=10
 file=$shop_folder/shop.rdb

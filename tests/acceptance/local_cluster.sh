@@ -14,6 +14,7 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+[ "$shop_slowness" -eq 1 ] || skip "not applicable: it tests scripts"
 
 scripts=$ORDERSHOP_SOURCE/deploy/local
 reserve_ports

@@ -15,6 +15,7 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+[ "$shop_slowness" -eq 1 ] || skip "not applicable: it tests scripts"
 command -v openssl >/dev/null || skip "no openssl"
 
 reserve_ports

@@ -17,6 +17,7 @@ set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+[ "$shop_slowness" -eq 1 ] || skip "not applicable: it tests scripts"
 # shellcheck source-path=SCRIPTDIR source=../lib/tls_redis.sh
 . "$ORDERSHOP_SOURCE/tests/lib/tls_redis.sh"
 
