@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "consumer/consumer_backlog.h"
+#include "consumer/log_repair.h"
 #include "foreign_reader.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
@@ -407,6 +408,27 @@ static bool is_halted(void *argument) {
   return consumer_state(((struct watcher *)argument)->consumer) == CONSUMER_HALTED;
 }
 
+/* Accepts, as an operator does, what one log has lost; nothing else is. */
+static coroutine_fn void accept_what_is_lost(struct scene *scene, const char *field) {
+  struct context *context = scene->context;
+  struct watcher *watcher = &scene->watcher;
+  size_t count, lost = 0;
+  const struct service_log *logs =
+      service_logs_of(context->arena, watcher->store, consumer_progress(watcher->consumer), &count);
+  for (size_t i = 0; i < count; i++) {
+    struct log_losses losses;
+    struct progress stored;
+    CU_ASSERT_TRUE_FATAL(status_is_ok(log_losses_find(&logs[i], context, &losses, &stored)));
+    if (losses.count == 0) continue;
+    lost++;
+    CU_ASSERT_STRING_EQUAL(losses.rows[0].field, field);
+    const struct operation operation = {
+        .by = "ada", .action = ACTION_ACCEPT_LOSS, .subject = "", .id = log_losses_etag(&losses), .reason = "trimmed"};
+    CU_ASSERT_TRUE(status_is_ok(log_losses_accept(&logs[i], context, &operation, &losses)));
+  }
+  CU_ASSERT_EQUAL(lost, 1);
+}
+
 static void halt_for_lost_entries(struct context *context) {
   struct scene scene = begin(context);
   append(&scene, FIRST, 5, "Ann");
@@ -417,10 +439,7 @@ static void halt_for_lost_entries(struct context *context) {
   private_redis_command(servers[FIRST], "XTRIM events:customer_created MAXLEN 2");
   scene.watcher = start_watcher(context);
   CU_ASSERT_TRUE(eventually(context, is_halted, &scene.watcher));
-  const char *reason = consumer_reason(scene.watcher.consumer), *command = strstr(reason, "HSET ");
-  CU_ASSERT_PTR_NOT_NULL_FATAL(command);
-  CU_ASSERT_PTR_NOT_NULL(strstr(command, "accepted:first"));
-  private_redis_command(servers[HOME], arena_strdup(context->arena, command));
+  accept_what_is_lost(&scene, "accepted:first");
   CU_ASSERT_TRUE(handles(&scene, 12));
   end(&scene);
 }
