@@ -146,6 +146,15 @@ static double find_new_master(void) {
   return (double)took / 1e6;
 }
 
+/* Without replicas, services find the new master one after the other, and one that still writes to the old one loses
+ * what another was answered: a mail of an order that is there, or the order of a mail. All that missed something say
+ * so. */
+static bool mails_are_as_they_should_be(void) {
+  static bool something_was_lost;
+  for (size_t i = 0; i < SHIPPED_OWNER_COUNT; i++) something_was_lost |= missed[i] > 0;
+  return replicas == 0 && something_was_lost ? each_recorded_mail_is_sent() : each_mail_is_sent_once();
+}
+
 static void run_round(int number, enum loss loss) {
   const Ordershop__V1__Product *product = new_stocked_product(UNITS);
   const Ordershop__V1__Customer *customer = new_customer();
@@ -166,7 +175,7 @@ static void run_round(int number, enum loss loss) {
   CU_ASSERT_TRUE(attempts_end());
   int64_t units = units_ordered(product->id);
   CU_ASSERT_TRUE(stock_becomes(product->id, UNITS - units, units));
-  CU_ASSERT_TRUE(each_mail_is_sent_once());
+  CU_ASSERT_TRUE(mails_are_as_they_should_be());
   int acknowledged, lost = count_lost();
   visitors_acknowledged(&acknowledged);
   if (replicas > 0) CU_ASSERT_EQUAL(lost, 0);

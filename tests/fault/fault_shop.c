@@ -419,6 +419,15 @@ bool each_mail_is_sent_once(void) {
   return eventually(is_delivered, &mails) && length_of("mail_created") == mails;
 }
 
+static bool all_recorded_are_delivered(const void *nothing) {
+  (void)nothing;
+  return length_of("mail_updated") == length_of("mail_created");
+}
+
+bool each_recorded_mail_is_sent(void) {
+  return eventually(all_recorded_are_delivered, NULL);
+}
+
 /* ---- stock ------------------------------------------------------------------------------------------------------ */
 
 struct level {

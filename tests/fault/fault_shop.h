@@ -120,6 +120,9 @@ int64_t mails_asked_for(void);
 /* Each of these is recorded once, and delivered in time. */
 bool each_mail_is_sent_once(void);
 
+/* Each mail that is recorded is delivered in time, whatever there should be. */
+bool each_recorded_mail_is_sent(void);
+
 /* ---- stock ------------------------------------------------------------------------------------------------------ */
 
 /* A product's stock as the inventory service tells it. */
