@@ -70,6 +70,7 @@ client_needs_no_redis_and_no_service() {
     includes '[a-z]+_service\.h' client
   } | but_not '^client/load/.*"loop/' |
     but_not '^client/position_memory\.h:.*"store/positions\.h"' |
+    but_not '^client/cli/audit/audit_parts\.h:.*"store/log_time\.h"' |
     but_not '^client/cli/events/[a-z_]*\.[ch]:.*"\(redis/[a-z_]*\|loop/loop\|loop/coroutine\|loop/blocking\|store/\(stream_reader\|event\|log_time\)\)\.h"' |
     nothing
 }

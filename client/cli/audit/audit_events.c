@@ -137,8 +137,9 @@ static void note_billing(struct happening *now) {
   if (now->is_created) check_billed(now, billing, order);
   now->after.order = order;
   if (!is_alive(order)) return;
-  if (is_alive(order->customer)) order->customer->billed += now->is_created ? billing->amount_cents : 0;
-  if (is_alive(order->customer)) order->customer->billed -= now->is_deleted ? billing->amount_cents : 0;
+  struct audit_row *buyer = order->customer;
+  if (is_alive(buyer) && now->is_created) buyer->billed += billing->amount_cents;
+  if (is_alive(buyer) && now->is_deleted) buyer->billed -= billing->amount_cents;
   if (now->is_deleted) order->billing = NULL;
 }
 

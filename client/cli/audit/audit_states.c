@@ -284,7 +284,8 @@ struct status audit_profiles(struct audit *audit) {
 
 static struct status look_for_mail(struct audit *audit, struct arena *arena, const struct audit_mail *mail) {
   void *found = NULL, *customer = NULL;
-  if (mail->customer && mail->customer->deleted) return status_ok();
+  const struct audit_row *receiver = mail->customer;
+  if (receiver && receiver->deleted) return status_ok();
   if (audit_find(audit, "mail", mail->id)) return status_ok();
   struct status status = get(audit, arena, audit_kind_of("mail"), mail->id, &found);
   if (!status_is_ok(status) || found) return status;
