@@ -29,7 +29,15 @@ backticked() { grep -o '`[^`]*`' | tr -d '`'; }
 
 # --- Variables ---
 
-documented_variables() { table 'variable | default' "$docs/configuration.md" | backticked | grep -x 'ORDERSHOP_[A-Z_]*' | sort -u; }
+# A name with <SERVICE> stands for one of each service that owns something.
+documented_variables() {
+  local service
+  table 'variable | default' "$docs/configuration.md" | backticked >"$shop_folder/named"
+  {
+    grep -x 'ORDERSHOP_[A-Z_]*' "$shop_folder/named"
+    for service in "${shop_owners[@]}"; do sed -n "s/^ORDERSHOP_<SERVICE>_/ORDERSHOP_${service^^}_/p" "$shop_folder/named"; done
+  } | grep -x 'ORDERSHOP_[A-Z_]*' | sort -u
+}
 
 # The row of ORDERSHOP_<SERVICE>_ADDRESS speaks for those of services that were added to the tree, too.
 addresses_of_added() {

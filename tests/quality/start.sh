@@ -96,11 +96,11 @@ readonly bad_values=(
 )
 
 # And of single ones'.
-readonly own_bad_values=(
+own_bad_values=(
   'inventory:ORDERSHOP_INTERNAL_CALLERS=order, returns'
   'order:ORDERSHOP_INTERNAL_CALLERS=billing,'
   'inventory:ORDERSHOP_OPERATORS=client/ada, client/bob' 'order:ORDERSHOP_OPERATORS=,' billing:ORDERSHOP_OPERATORS=Ada
-  'crm:ORDERSHOP_OPERATORS=client/ada,' 'mail:ORDERSHOP_OPERATORS=,client/ada'
+  'crm:ORDERSHOP_OPERATORS=client/ada,' 'mail:ORDERSHOP_OPERATORS=,client/ada' customer:ORDERSHOP_OPERATORS=Ada product:ORDERSHOP_OPERATORS=Ada
   order:ORDERSHOP_RESERVATION_SECONDS=0 order:ORDERSHOP_RESERVATION_SECONDS=3601 order:ORDERSHOP_RESERVATION_SECONDS=x
   billing:ORDERSHOP_CLAIM_SECONDS=0
   mail:ORDERSHOP_SMTP_URL=localhost:25 mail:ORDERSHOP_SMTP_URL=http://localhost mail:ORDERSHOP_SMTP_URL=smtp://
@@ -108,12 +108,24 @@ readonly own_bad_values=(
   'mail:ORDERSHOP_SMTP_NAME=a shop' mail:ORDERSHOP_SMTP_NAME=shop/x 'mail:ORDERSHOP_SMTP_NAME=[1.2.3]'
   mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=0 mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=5d
   mail:ORDERSHOP_SMTP_TLS=maybe mail:ORDERSHOP_SMTP_TIMEOUT=0 mail:ORDERSHOP_SMTP_TIMEOUT=x
-  mail:ORDERSHOP_MAIL_REDIS_URL=localhost:6379 mail:ORDERSHOP_MAIL_REDIS_PASSWORD_FILE=/nowhere/at/all
-  customer:ORDERSHOP_CUSTOMER_REDIS_URL=http://localhost order:ORDERSHOP_PRODUCT_REDIS_URL=localhost:6379
-  inventory:ORDERSHOP_ORDER_REDIS_PASSWORD_FILE=/nowhere/at/all
   mail:ORDERSHOP_SMTP_PASSWORD_FILE=/nowhere/at/all mail:ORDERSHOP_SMTP_CA_FILE=/nowhere/at/all
   mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail event:ORDERSHOP_EVENT_FOLDER=/dev/null/event
 )
+
+# Of the Redises that each knows, its own and those of services that it follows.
+own_redises() {
+  local service variable
+  for service in "${shop_owners[@]}"; do
+    for variable in $("$ORDERSHOP_BIN/ordershop-$service" --help | grep -oE 'ORDERSHOP_[A-Z]+_REDIS_(URL|PASSWORD_FILE)' | sort -u); do
+      case $variable in
+      *_URL) echo "$service:$variable=localhost:6379" ;;
+      *) echo "$service:$variable=/nowhere/at/all" ;;
+      esac
+    done
+  done
+}
+
+mapfile -t -O "${#own_bad_values[@]}" own_bad_values < <(own_redises)
 
 refuses_all_of() { # SERVICE VARIABLE=VALUE...
   local service=$1 setting failed=0
