@@ -131,7 +131,7 @@ expect "whoever he says he is" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 \
 expect "an operator may" says '1 key retried, 1 of them freed' 0 by_operator dead-letter retry crm held --by grace
 expect "it is recorded that it was him" says 'client/operator (grace)' 0 \
   eval 'by_operator dead-letter log crm --json | head -n 1'
-expect "anybody may look at what is known of the log" says '^customer  *shop' 0 client log status customer
+expect "anybody may look at what is known of the log" says '^SERVICE  *LOG' 0 client log status customer
 expect "who is no operator may accept no loss of it" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 \
   client log accept customer nothing --by client/operator
 expect "an operator may, if there is one" says LOG_LOSS_CHANGED 1 by_operator log accept customer nothing
