@@ -29,13 +29,16 @@ backticked() { grep -o '`[^`]*`' | tr -d '`'; }
 
 # --- Variables ---
 
-# A name with <SERVICE> stands for one of each service that owns something.
+# A name with <SERVICE> stands for one of each shipped service that owns something.
 documented_variables() {
   local service
   table 'variable | default' "$docs/configuration.md" | backticked >"$shop_folder/named"
   {
     grep -x 'ORDERSHOP_[A-Z_]*' "$shop_folder/named"
-    for service in "${shop_owners[@]}"; do sed -n "s/^ORDERSHOP_<SERVICE>_/ORDERSHOP_${service^^}_/p" "$shop_folder/named"; done
+    for service in "${shop_owners[@]}"; do
+      [[ " ${shop_shipped[*]} " == *" $service "* ]] || continue
+      sed -n "s/^ORDERSHOP_<SERVICE>_/ORDERSHOP_${service^^}_/p" "$shop_folder/named"
+    done
   } | grep -x 'ORDERSHOP_[A-Z_]*' | sort -u
 }
 
