@@ -11,4 +11,5 @@ struct redis_metrics {
   struct metric_histogram *seconds;
 };
 
+/* Returns where connections of that purpose count. `purpose` is copied. */
 struct redis_metrics redis_metrics_of(const char *purpose);

@@ -15,5 +15,5 @@ void operator_check_reason(struct violations *violations, const char *reason);
  * tells who the caller is. The call's `service` is the struct service. */
 void operator_check_name(struct violations *violations, const struct rpc_call *call, const char *name);
 
-/* Who it is, for the record: "client/operator (ada)", or one of the two. It lives in the call's arena. */
+/* Returns who it is, for the record: "client/operator (ada)", or one of the two. The text lives in the call's arena. */
 const char *operator_text(const struct rpc_call *call, const char *name);

@@ -43,7 +43,7 @@ struct event_store {
   struct keyed_locks turns;        /* of commands that change the same thing (store/turn.h) */
 };
 
-/* Whether the service's log and those that it follows lie in several Redises. */
+/* Returns whether the service's log and those that it follows lie in several Redises. */
 bool event_store_is_apart(const struct event_store *store);
 
 /* Whether all connections are up, and if not, why. */
