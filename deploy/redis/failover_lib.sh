@@ -83,7 +83,7 @@ ask() { # ask USER HOST:PORT ARGUMENT...
     -h "$(host_of "$place")" -p "$(port_of "$place")" --user "$user" "$@" 2>/dev/null </dev/null
 }
 
-# HOST:PORT of the master by the sentinel that has heard of most failovers; nothing if none answers.
+# HOST:PORT of the master by the sentinels that have heard of most failovers, and most of them; nothing if none answers.
 master_by_sentinels() {
   local sentinel
   for sentinel in "${sentinels[@]}"; do
@@ -91,7 +91,7 @@ master_by_sentinels() {
       NR % 2 == 1 { name = $0; next }
       { value[name] = $0 }
       END { if ("ip" in value) print value["config-epoch"], value["ip"] ":" value["port"] }' || true
-  done | sort -n | awk 'END { print $2 }'
+  done | sort | uniq -c | sort -k 2,2n -k 1,1n | awk 'END { print $3 }'
 }
 
 # Prints how the server speaks TLS, or where in plain text, as lines of a configuration.

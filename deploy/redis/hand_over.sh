@@ -27,7 +27,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=failover_lib.sh
 . -- "$(dirname -- "${BASH_SOURCE[0]}")/failover_lib.sh"
 
-readonly pause_ms=10000 catch_up_seconds=3 hand_over_seconds=8
+readonly pause_ms=10000 catch_up_seconds=3 hand_over_seconds=8 settle_seconds=10
 
 own() { ask member "$self" "$@"; }
 
@@ -54,12 +54,19 @@ wait_until() { # wait_until SECONDS COMMAND...
   done
 }
 
+# Sets `leader`, the sentinel that makes the failover.
 fail_over() {
-  local sentinel
-  for sentinel in "${sentinels[@]}"; do
-    ! ask member "$sentinel" SENTINEL FAILOVER $master_name >/dev/null || return 0
+  for leader in "${sentinels[@]}"; do
+    ! ask member "$leader" SENTINEL FAILOVER $master_name >/dev/null || return 0
   done
   return 1
+}
+
+# It also tells the replicas whom they follow now. One whose failover is not over when the others make the next one may
+# stay with its own master.
+failover_is_over() {
+  local flags
+  flags=$(ask member "$leader" SENTINEL MASTER $master_name | grep -x -A 1 flags) && [[ $flags != *failover_in_progress* ]]
 }
 
 hand_over() {
@@ -84,3 +91,5 @@ read_environment
 is_master || exit 0
 trap unpause EXIT
 hand_over
+unpause
+wait_until $settle_seconds failover_is_over || say "$master has taken over; the sentinel $leader is still busy with it"

@@ -168,6 +168,16 @@ static void two_masters_of_one_epoch(struct context *context) {
   redis_close(redis);
 }
 
+/* A sentinel that was in the middle of its own failover may take up an epoch and miss its master. */
+static void most_tell_one_master(struct context *context) {
+  start_sentinel(other, 1, 3, "");
+  start_sentinel(master, 1, 3, "");
+  start_sentinel(master, 1, 3, "");
+  struct redis *redis = open_with(context, (struct redis_options){0});
+  CU_ASSERT_TRUE(leads_to(redis, context, master));
+  redis_close(redis);
+}
+
 static void higher_epoch(struct context *context) {
   start_sentinel(master, 1, 3, "");
   start_sentinel(other, 1, 4, "");
@@ -246,6 +256,7 @@ TEST(sentinel_as_a_server)
 TEST(password)
 TEST(fewest_rights)
 TEST(two_masters_of_one_epoch)
+TEST(most_tell_one_master)
 TEST(higher_epoch)
 TEST(lower_epoch_later)
 TEST(lie)
@@ -275,6 +286,7 @@ static const struct test tests[] = {
     {"Sentinels have a user and a password of their own", test_password},
     {"A user of the sentinels needs the right to ask for the address alone", test_fewest_rights},
     {"Sentinels that name two masters in one epoch are not believed", test_two_masters_of_one_epoch},
+    {"A single sentinel that names another master in that epoch is outvoted", test_most_tell_one_master},
     {"The sentinel that has heard of the last failover is believed", test_higher_epoch},
     {"No connection goes back to the master before the last failover", test_lower_epoch_later},
     {"A replica that a sentinel names is not taken for a master", test_lie},

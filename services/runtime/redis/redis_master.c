@@ -66,25 +66,44 @@ static const char *kind_of_witness(const struct redis_inquiry *inquiry) {
   return inquiry->question.url->arrangement == REDIS_SENTINEL ? "sentinel" : "node";
 }
 
-/* The newest testimony; NULL if nobody has told anything. */
-static const struct asked *newest(const struct redis_inquiry *inquiry) {
-  const struct asked *best = NULL;
-  for (size_t i = 0; i < inquiry->count; i++) {
-    const struct asked *asked = &inquiry->asked[i];
-    if (has_told(asked) && (!best || testimony_of(asked)->epoch > testimony_of(best)->epoch)) best = asked;
-  }
-  return best;
-}
-
 /* Nodes of a cluster may know one of them by different addresses. */
 static bool are_one_master(const struct redis_testimony *told, const struct redis_testimony *other) {
   if (*told->node && *other->node) return strcmp(told->node, other->node) == 0;
   return told->port == other->port && strcmp(told->host, other->host) == 0;
 }
 
-/* One that tells of another master in the same epoch; NULL if there is none. */
+/* How many tell the same as this one, itself included. */
+static size_t count_agreeing(const struct redis_inquiry *inquiry, const struct asked *with) {
+  const struct redis_testimony *told = testimony_of(with);
+  size_t count = 0;
+  for (size_t i = 0; i < inquiry->count; i++) {
+    const struct redis_testimony *other = testimony_of(&inquiry->asked[i]);
+    count += has_told(&inquiry->asked[i]) && other->epoch == told->epoch && are_one_master(told, other);
+  }
+  return count;
+}
+
+static bool is_newer(const struct redis_inquiry *inquiry, const struct asked *asked, const struct asked *than) {
+  int64_t epoch = testimony_of(asked)->epoch, other = testimony_of(than)->epoch;
+  return epoch > other || (epoch == other && count_agreeing(inquiry, asked) > count_agreeing(inquiry, than));
+}
+
+/* The newest testimony, of one epoch that which most tell; NULL if nobody has told anything. */
+static const struct asked *newest(const struct redis_inquiry *inquiry) {
+  const struct asked *best = NULL;
+  for (size_t i = 0; i < inquiry->count; i++) {
+    const struct asked *asked = &inquiry->asked[i];
+    if (has_told(asked) && (!best || is_newer(inquiry, asked, best))) best = asked;
+  }
+  return best;
+}
+
+/* One that tells of another master in the same epoch; NULL if there is none, or more than half of all tell the same. A
+ * sentinel whose own failover was not over when the others made the next one, back to the master before, takes up
+ * their epoch, then ends its own, and stays with its master until the failover after that. */
 static const struct asked *one_who_disagrees(const struct redis_inquiry *inquiry, const struct asked *with) {
   const struct redis_testimony *told = testimony_of(with);
+  if (2 * count_agreeing(inquiry, with) > inquiry->count) return NULL;
   for (size_t i = 0; i < inquiry->count; i++) {
     const struct redis_testimony *other = testimony_of(&inquiry->asked[i]);
     if (!has_told(&inquiry->asked[i]) || other->epoch != told->epoch) continue;

@@ -6,7 +6,8 @@
  * second. What they tell is ordered by its epoch: a sentinel or node that has not heard of a failover yet tells of the
  * master before, and so would lead connections back and forth. The highest epoch is believed; a lower one than the
  * process has acted on before is not, until nobody has told that one for ten seconds and more than half tell the lower
- * one (sentinels that were set up anew begin at 0). Of one epoch there must be one master.
+ * one (sentinels that were set up anew begin at 0). Of one epoch there must be one master, or one that more than half of
+ * all that the URL names tell.
  *
  * Whoever is told still looks whether the server is a master (redis_greeting.h): a witness may lie. Threads: the
  * loop's. */
