@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sentinels tell where the master is: real ones, some of which are dead, stand still, lag behind, disagree or lie. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,7 +14,7 @@
 #include "redis_reason.h"
 #include "suite.h"
 
-enum { POLL_US = 2000, MAX_SENTINELS = 3 };
+enum { POLL_US = 2000, MAX_SENTINELS = 3, MAX_CONNECTIONS = 5 };
 
 static struct private_redis *master, *other;
 
@@ -239,6 +240,55 @@ static void closed_while_asking(struct context *context) {
   }
 }
 
+static int64_t count_connections(struct private_redis *sentinel) {
+  const char *count = strstr(private_redis_command(sentinel, "INFO stats"), "total_connections_received:");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(count);
+  return atoll(count + strlen("total_connections_received:"));
+}
+
+/* As all connections of a service do at a failover. */
+static void asked_at_the_same_moment(struct context *context) {
+  struct redis *redis[MAX_CONNECTIONS];
+  struct redis_server *server = redis_server_new(context->arena);
+  start_sentinel(master, 1, 1, "");
+  int64_t before = count_connections(sentinels[0]);
+  for (int i = 0; i < MAX_CONNECTIONS; i++) redis[i] = open_with(context, (struct redis_options){.server = server});
+  for (int i = 0; i < MAX_CONNECTIONS; i++) CU_ASSERT_TRUE(leads_to(redis[i], context, master));
+  CU_ASSERT_EQUAL(count_connections(sentinels[0]), before + 1);
+  struct redis *later = open_with(context, (struct redis_options){.server = server});
+  CU_ASSERT_TRUE(leads_to(later, context, master));
+  CU_ASSERT_EQUAL(count_connections(sentinels[0]), before + 2);
+  for (int i = 0; i < MAX_CONNECTIONS; i++) redis_close(redis[i]);
+  redis_close(later);
+}
+
+/* The one that asked first leaves, at each moment of the inquiry. */
+static void first_leaves(struct context *context) {
+  start_sentinels(2);
+  for (int turns = 0; turns < 20; turns++) {
+    struct redis_server *server = redis_server_new(context->arena);
+    struct redis *first = open_with(context, (struct redis_options){.server = server});
+    struct redis *second = open_with(context, (struct redis_options){.server = server});
+    for (int i = 0; i < turns; i++) coroutine_sleep(0, context->deadline_us);
+    redis_close(first);
+    CU_ASSERT_TRUE(leads_to(second, context, master));
+    redis_close(second);
+  }
+}
+
+/* What differs in whom is asked, or as whom, is not shared. */
+static void another_question(struct context *context) {
+  struct redis_server *server = redis_server_new(context->arena);
+  start_sentinel(master, 1, 1, "user shop on >secret ~* &* +@all");
+  struct redis *stranger = open_with(context, (struct redis_options){.server = server});
+  struct redis *known = open_with(
+      context, (struct redis_options){.server = server, .sentinel_user = "shop", .sentinel_password = "secret"});
+  CU_ASSERT_TRUE(leads_to(known, context, master));
+  CU_ASSERT_TRUE(redis_reason_becomes(stranger, context, "NOAUTH"));
+  redis_close(known);
+  redis_close(stranger);
+}
+
 /* ---- the suite -------------------------------------------------------------------------------------------------- */
 
 #define TEST(BODY)                \
@@ -262,6 +312,9 @@ TEST(lower_epoch_later)
 TEST(lie)
 TEST(no_quorum)
 TEST(closed_while_asking)
+TEST(asked_at_the_same_moment)
+TEST(first_leaves)
+TEST(another_question)
 
 static int set_up(void) {
   master = private_redis_start(NULL);
@@ -292,6 +345,10 @@ static const struct test tests[] = {
     {"A replica that a sentinel names is not taken for a master", test_lie},
     {"Sentinels without a quorum are said once, and why nobody takes over", test_no_quorum},
     {"A connection may be closed while sentinels are asked", test_closed_while_asking},
+    {"Connections of a process that ask at the same moment share one connection to each sentinel",
+     test_asked_at_the_same_moment},
+    {"The one that asked first may leave before the answer", test_first_leaves},
+    {"Only who asks the same shares the answer", test_another_question},
 };
 
 int main(int argc, char **argv) {

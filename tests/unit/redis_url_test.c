@@ -186,6 +186,33 @@ static void test_password(void) {
   arena_free(arena);
 }
 
+static void test_copies(void) {
+  static const char *const texts[] = {"redis://host/1",
+                                      "rediss://host/1",
+                                      "redis://host/2",
+                                      "redis://user@host/1",
+                                      "redis+cluster://host",
+                                      "redis+sentinel://a,b/shop",
+                                      "redis+sentinel://a,b:1/shop",
+                                      "redis+sentinel://a,c/shop",
+                                      "redis+sentinel://a,b,c/shop",
+                                      "redis+sentinel://a,b/stall"};
+  enum { COUNT = sizeof texts / sizeof texts[0] };
+  struct arena *arena = arena_new(), *of_originals = arena_new();
+  const struct redis_url *copies[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    struct redis_url url;
+    CU_ASSERT_FATAL(status_is_ok(redis_url_parse(of_originals, texts[i], &url)));
+    copies[i] = redis_url_copy(arena, &url);
+    CU_ASSERT_TRUE(redis_url_equals(copies[i], &url));
+  }
+  arena_free(of_originals);
+  for (size_t i = 0; i < COUNT; i++) {
+    for (size_t j = 0; j < COUNT; j++) CU_ASSERT_EQUAL(redis_url_equals(copies[i], copies[j]), i == j);
+  }
+  arena_free(arena);
+}
+
 static const struct test tests[] = {
     {"Port and database have defaults", test_defaults},
     {"All parts of a URL are understood", test_all_parts},
@@ -197,6 +224,7 @@ static const struct test tests[] = {
     {"A prefix has the slot of its first hash tag", test_slots},
     {"A cluster needs a prefix with a hash tag", test_prefix},
     {"A password in the URL is refused and not repeated", test_password},
+    {"A copy is equal to its URL, and to no other one", test_copies},
 };
 
 int main(int argc, char **argv) {

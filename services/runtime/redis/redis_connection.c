@@ -212,14 +212,12 @@ static void dial(struct redis_connection *connection, const char *host, int port
 
 static void on_found(void *owner, const char *host, int port, const char *doubt) {
   struct redis_connection *connection = owner;
-  connection->inquiry = NULL;
   snprintf(connection->doubt, sizeof connection->doubt, "%s", doubt);
   dial(connection, host, port);
 }
 
 static void on_not_found(void *owner, const char *reason) {
   struct redis_connection *connection = owner;
-  connection->inquiry = NULL;
   redis_connection_note(connection, reason);
   give_up_attempt(connection);
 }
@@ -233,12 +231,10 @@ static void ask_for_the_master(struct redis_connection *connection) {
       .password = of_sentinels ? connection->sentinel_password : connection->password,
       .tls = connection->tls,
       .slot = connection->slot,
-      .known = connection->known,
-      .found = on_found,
-      .failed = on_not_found,
-      .owner = connection};
+      .known = connection->known};
   connection->state = REDIS_CONNECTION_ASKING;
-  connection->inquiry = redis_master_ask(&question);
+  connection->asker = (struct redis_master_asker){.found = on_found, .failed = on_not_found, .owner = connection};
+  redis_master_ask(&connection->asker, &question);
 }
 
 static void start_attempt(struct redis_connection *connection) {
@@ -282,7 +278,7 @@ void redis_connection_stop(struct redis_connection *connection) {
   connection->state = REDIS_CONNECTION_STOPPED;
   connection->client_id = 0;
   redis_connection_note(connection, "the connection is closed");
-  if (connection->inquiry) redis_master_forget(connection->inquiry);
+  redis_master_forget(&connection->asker);
   redis_dial_end(&connection->dial);
   if (connection->socket) redis_socket_close(connection->socket);
   uv_close((uv_handle_t *)&connection->timer, on_timer_closed);

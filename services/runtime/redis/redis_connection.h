@@ -61,11 +61,11 @@ struct redis_connection {
   int64_t client_id;           /* CLIENT ID; 0 if there is none */
 
   /* Its own. */
-  uv_timer_t timer;              /* next attempt, or the end of this one */
-  struct redis_inquiry *inquiry; /* NULL if there is none */
-  char host[REDIS_HOST_SIZE];    /* of the server that is, or was last, connected to; "" if none is known yet */
+  uv_timer_t timer; /* next attempt, or the end of this one */
+  struct redis_master_asker asker;
+  char host[REDIS_HOST_SIZE]; /* of the server that is, or was last, connected to; "" if none is known yet */
   int port;
-  char doubt[160]; /* see redis_master_question.found */
+  char doubt[160]; /* see redis_master_asker.found */
   struct redis_dial dial;
   struct redis_greeting greeting;
   bool timer_closed;

@@ -24,7 +24,9 @@ struct asked {
 
 /* It frees itself when nothing of libuv refers to it any more. */
 struct redis_inquiry {
+  struct arena *arena; /* of the question's texts: who asked first may leave first */
   struct redis_master_question question;
+  struct redis_master_asker *askers;
   uv_timer_t limit;
   size_t holds;         /* handles, sockets and resolutions that are open */
   bool enough, decided; /* more than half have told; nobody is listened to any more */
@@ -33,16 +35,20 @@ struct redis_inquiry {
 };
 
 static void release(struct redis_inquiry *inquiry) {
-  if (--inquiry->holds == 0) free(inquiry);
+  if (--inquiry->holds > 0) return;
+  arena_free(inquiry->arena);
+  free(inquiry);
 }
 
 static void on_limit_closed(uv_handle_t *limit) {
   release(limit->data);
 }
 
-/* Lets go of all witnesses. */
+/* Lets go of all witnesses. Nobody joins any more. */
 static void end(struct redis_inquiry *inquiry) {
+  struct redis_master_known *known = inquiry->question.known;
   inquiry->decided = true;
+  if (known->inquiry == inquiry) known->inquiry = NULL;
   inquiry->holds++; /* closing sockets runs on_closed */
   uv_close((uv_handle_t *)&inquiry->limit, on_limit_closed);
   for (size_t i = 0; i < inquiry->count; i++) {
@@ -185,22 +191,55 @@ static void log_quorum(struct redis_inquiry *inquiry, const char *doubt) {
   }
 }
 
+/* ---- those who ask ---------------------------------------------------------------------------------------------- */
+
+static void join(struct redis_inquiry *inquiry, struct redis_master_asker *asker) {
+  asker->inquiry = inquiry;
+  asker->next = inquiry->askers;
+  inquiry->askers = asker;
+}
+
+static void part(struct redis_master_asker *asker) {
+  struct redis_master_asker **at = &asker->inquiry->askers;
+  while (*at != asker) at = &(*at)->next;
+  *at = asker->next;
+  asker->inquiry = NULL;
+}
+
+/* Whoever is told may have others forget, or ask anew. */
+static void tell_master(struct redis_inquiry *inquiry, const struct redis_testimony *told, const char *doubt) {
+  struct redis_master_asker *asker;
+  while ((asker = inquiry->askers)) {
+    part(asker);
+    asker->found(asker->owner, told->host, told->port, doubt);
+  }
+}
+
+static void tell_reason(struct redis_inquiry *inquiry, const char *reason) {
+  struct redis_master_asker *asker;
+  while ((asker = inquiry->askers)) {
+    part(asker);
+    asker->failed(asker->owner, reason);
+  }
+}
+
 static void decide(struct redis_inquiry *inquiry) {
-  struct redis_master_question question = inquiry->question;
   struct arena *arena = arena_new();
   const struct asked *best = newest(inquiry);
   const char *reason = objection(inquiry, best, arena);
+  inquiry->holds++; /* those who asked are told when nothing else is under way */
   if (reason) {
     end(inquiry);
-    question.failed(question.owner, reason);
+    tell_reason(inquiry, reason);
   } else {
     struct redis_testimony told = *testimony_of(best);
     believe(inquiry, best);
     log_quorum(inquiry, told.doubt);
-    bool doubtful = question.url->arrangement == REDIS_CLUSTER || lacks_quorum(inquiry);
+    bool doubtful = inquiry->question.url->arrangement == REDIS_CLUSTER || lacks_quorum(inquiry);
     end(inquiry);
-    question.found(question.owner, told.host, told.port, doubtful ? told.doubt : "");
+    tell_master(inquiry, &told, doubtful ? told.doubt : "");
   }
+  release(inquiry);
   arena_free(arena);
 }
 
@@ -304,19 +343,43 @@ static void ask(struct redis_inquiry *inquiry, struct asked *asked, const struct
   asked->done = true; /* the limit decides if it is so with all of them */
 }
 
-struct redis_inquiry *redis_master_ask(const struct redis_master_question *question) {
+static bool asks_the_same(const struct redis_master_question *question, const struct redis_master_question *other) {
+  return redis_url_equals(question->url, other->url) && redis_texts_equal(question->user, other->user) &&
+         redis_texts_equal(question->password, other->password) && question->tls == other->tls &&
+         question->slot == other->slot;
+}
+
+static struct redis_master_question copy_of(struct arena *arena, const struct redis_master_question *question) {
+  struct redis_master_question copy = *question;
+  copy.url = redis_url_copy(arena, question->url);
+  copy.user = arena_strdup(arena, question->user);
+  copy.password = arena_strdup(arena, question->password);
+  return copy;
+}
+
+static struct redis_inquiry *begin(const struct redis_master_question *question) {
   size_t count = question->url->address_count;
   struct redis_inquiry *inquiry = memory_calloc(1, sizeof *inquiry + count * sizeof inquiry->asked[0]);
-  inquiry->question = *question;
+  inquiry->arena = arena_new();
+  inquiry->question = copy_of(inquiry->arena, question);
   inquiry->count = count;
   inquiry->holds = 1; /* the limit */
   uv_timer_init(loop_uv(question->loop), &inquiry->limit);
   inquiry->limit.data = inquiry;
   uv_timer_start(&inquiry->limit, on_limit, ASK_MS, 0);
-  for (size_t i = 0; i < count; i++) ask(inquiry, &inquiry->asked[i], &question->url->addresses[i]);
+  for (size_t i = 0; i < count; i++) ask(inquiry, &inquiry->asked[i], &inquiry->question.url->addresses[i]);
   return inquiry;
 }
 
-void redis_master_forget(struct redis_inquiry *inquiry) {
-  if (!inquiry->decided) end(inquiry);
+void redis_master_ask(struct redis_master_asker *asker, const struct redis_master_question *question) {
+  struct redis_master_known *known = question->known;
+  if (!known->inquiry || !asks_the_same(&known->inquiry->question, question)) known->inquiry = begin(question);
+  join(known->inquiry, asker);
+}
+
+void redis_master_forget(struct redis_master_asker *asker) {
+  struct redis_inquiry *inquiry = asker->inquiry;
+  if (!inquiry) return;
+  part(asker);
+  if (!inquiry->askers && !inquiry->decided) end(inquiry);
 }

@@ -160,6 +160,27 @@ const char *redis_address_text(struct arena *arena, const char *host, int port) 
   return arena_printf(arena, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, port);
 }
 
+const struct redis_url *redis_url_copy(struct arena *arena, const struct redis_url *url) {
+  struct redis_url *copy = arena_alloc(arena, sizeof *copy);
+  *copy = *url;
+  copy->user = arena_strdup(arena, url->user);
+  copy->master_name = arena_strdup(arena, url->master_name);
+  for (size_t i = 0; i < url->address_count; i++) copy->addresses[i].host = arena_strdup(arena, url->addresses[i].host);
+  return copy;
+}
+
+bool redis_url_equals(const struct redis_url *url, const struct redis_url *other) {
+  if (url->arrangement != other->arrangement || url->address_count != other->address_count) return false;
+  if (url->database != other->database || url->tls != other->tls) return false;
+  if (!redis_texts_equal(url->user, other->user) || !redis_texts_equal(url->master_name, other->master_name))
+    return false;
+  for (size_t i = 0; i < url->address_count; i++) {
+    const struct redis_address *address = &url->addresses[i], *its = &other->addresses[i];
+    if (address->port != its->port || strcmp(address->host, its->host) != 0) return false;
+  }
+  return true;
+}
+
 const char *redis_url_places(const struct redis_url *url, struct arena *arena) {
   const char *text = "";
   for (size_t i = 0; i < url->address_count; i++) {

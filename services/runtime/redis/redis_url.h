@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/status.h"
@@ -40,6 +41,17 @@ struct status redis_url_parse(struct arena *arena, const char *text, struct redi
 
 /* For config.h's setting.check: returns what is allowed if `value` is not such a URL, else NULL. */
 const char *redis_url_check(const char *value);
+
+/* Returns whether both are the same text, or both NULL. */
+static inline bool redis_texts_equal(const char *text, const char *other) {
+  return text && other ? strcmp(text, other) == 0 : text == other;
+}
+
+/* Returns a copy with all its texts, in `arena`. */
+const struct redis_url *redis_url_copy(struct arena *arena, const struct redis_url *url);
+
+/* Returns whether both say the same, with the addresses in the same order. */
+bool redis_url_equals(const struct redis_url *url, const struct redis_url *other);
 
 /* Returns "host:port", or several separated by commas. */
 const char *redis_url_places(const struct redis_url *url, struct arena *arena);
