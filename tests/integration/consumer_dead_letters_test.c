@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/uuid.h"
+#include "captured_log.h"
 #include "consumer/consumer_backlog.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
@@ -101,6 +103,28 @@ static void dead_letter_refused(struct context *context) {
 
 static void test_refused_event_is_dead_lettered(void) {
   run(dead_letter_refused);
+}
+
+static void log_dead_letter(struct context *context) {
+  struct watcher_options watcher_options = options();
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  captured_log_begin();
+  watcher_append(watcher.store, context, "customer_created", "bad", 0, 1, "refuse");
+  watcher_append(watcher.store, context, "customer_created", "good", 0, 1, "Ann");
+  bool handled = watcher_handles(redis, context, 1) && eventually(context, caught_up, &watcher);
+  const char *log = captured_log_end(context->arena), *line = strstr(log, "dead-lettered an event");
+  CU_ASSERT_TRUE(handled);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+  const char *note = dead_letter("bad", 0); /* it begins with stream, entry and event id */
+  char event_id[UUID_TEXT_SIZE] = "";
+  CU_ASSERT_EQUAL(sscanf(note, "%*s %*s %36s", event_id), 1);
+  CU_ASSERT_PTR_NOT_NULL(
+      strstr(line, arena_printf(context->arena, "\" event_id=%s trace_id=" WATCHER_TRACE " stream=", event_id)));
+  watcher_stop(&watcher);
+}
+
+static void test_dead_letter_has_ids(void) {
+  run(log_dead_letter);
 }
 
 static void dead_letter_of_runs(struct context *context) {
@@ -450,6 +474,7 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"an undecodable entry is dead-lettered, others go on", test_undecodable_entry_is_dead_lettered},
       {"a refused event is dead-lettered, with the later ones of its key", test_refused_event_is_dead_lettered},
+      {"the line about it has the event's id, and the id of its trace", test_dead_letter_has_ids},
       {"a refused event of a run is found and dead-lettered", test_refused_event_of_a_run_is_found},
       {"events of a key before the refused one are handled, whatever else its page holds",
        test_events_before_the_refused_one_are_handled},

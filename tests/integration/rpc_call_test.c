@@ -90,7 +90,17 @@ static void test_metadata_out(void) {
   CU_ASSERT_EQUAL_FATAL(reply.status.code, STATUS_OK);
   const Ordershop__V1__Customer *customer = reply.message;
   CU_ASSERT_STRING_EQUAL(customer->name, context.after);
-  CU_ASSERT_STRING_EQUAL(customer->email, context.traceparent);
+  CU_ASSERT_EQUAL(strlen(customer->email), 55);
+  CU_ASSERT_EQUAL(strncmp(customer->email, context.traceparent, 36), 0);
+  CU_ASSERT_NOT_EQUAL(strncmp(customer->email + 36, context.traceparent + 36, 16), 0);
+  CU_ASSERT_STRING_EQUAL(customer->email + 52, "-01");
+}
+
+static void test_invalid_traceparent(void) {
+  struct context context = context_for(PATIENCE_MS);
+  context.traceparent = "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01";
+  const Ordershop__V1__Customer *customer = get(&context, "context").message;
+  CU_ASSERT_STRING_EQUAL_FATAL(customer->email, "");
 }
 
 /* The code of a unary call; an answer has to be received before the status is. */
@@ -252,7 +262,9 @@ static void test_unknown(void) {
 static const struct test tests[] = {
     {"a call gets its reply", test_reply},
     {"the position trailer of a reply reaches the client", test_position},
-    {"ordershop-after and traceparent travel with the call", test_metadata_out},
+    {"ordershop-after travels with the call, and traceparent as a child: the same trace, another span",
+     test_metadata_out},
+    {"a traceparent that is not valid goes to nobody", test_invalid_traceparent},
     {"a handler reads any metadata and sends any trailer", test_any_metadata},
     {"an error arrives with code, message and every kind of detail", test_error},
     {"a handler that makes no reply is INTERNAL", test_no_reply},

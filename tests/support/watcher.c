@@ -334,7 +334,8 @@ static void append_one(struct transaction *transaction, const char *stream, cons
   customer.name = (char *)name;
   size_t size;
   void *bytes = message_pack(transaction->arena, &customer, &size);
-  event_append(transaction, stream, bytes, size, NULL, NULL);
+  const struct event_origin origin = {.traceparent = "00-" WATCHER_TRACE "-b7ad6b7169203331-01"};
+  event_append(transaction, stream, bytes, size, &origin, NULL);
 }
 
 static struct position append_part(struct event_store *store, const char *stream, const char *id, int64_t first,

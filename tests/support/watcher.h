@@ -63,9 +63,11 @@ pid_t watcher_fork(const struct watcher_options *options, const char *log);
 /* Sends the signal and waits for the end. */
 void watcher_end(pid_t process, int with);
 
-/* Appends events to a stream (customer_...), one for each of the `count` customers "<id>-<first>" and following (or
- * just
- * "<id>" when count is 1), at most 250 in a transaction. Returns the last one's log time. */
+#define WATCHER_TRACE "0af7651916cd43dd8448eb211c80319c"
+
+/* Appends events of the trace WATCHER_TRACE to a stream (customer_...), one for each of the `count` customers
+ * "<id>-<first>" and following (or just "<id>" when count is 1), at most 250 in a transaction. Returns the last one's
+ * log time. */
 struct position watcher_append(struct event_store *store, struct context *context, const char *stream, const char *id,
                                int64_t first, size_t count, const char *name);
 

@@ -14,7 +14,9 @@ struct context {
   struct arena *arena;     /* memory of the call or event */
   int64_t deadline_us;     /* monotonic microseconds (clock_monotonic_us); every wait ends by then */
   const char *after;       /* position that reads must have seen (metadata `<brand>-after`); NULL if there is none */
-  const char *traceparent; /* W3C trace context, passed on to peers and into events; NULL if there is none */
+  /* W3C trace context (traceparent.h): goes into events as it is, and to peers as a child; NULL if there is none. What
+   * is not valid is passed on to nobody */
+  const char *traceparent;
   int64_t *heard; /* the latest log time that peers have told of their own Redises' logs, shared by all copies: what is
                      done afterwards is later; NULL if nobody wants to know */
   uint64_t redis_era; /* redis_server_era that its first command met; 0 if there is none yet. In another era no command

@@ -16,6 +16,8 @@
 
 #include "base/clock.h"
 #include "base/log_line.h"
+#include "base/traceparent.h"
+#include "base/uuid.h"
 
 const char *const log_level_names[] = {"debug", "info", "warn", "error", NULL};
 const char *const log_format_names[] = {"logfmt", "json", NULL};
@@ -42,6 +44,7 @@ static atomic_bool giving_up; /* log_stop has waited long enough: what is left i
 static char service[64];
 static _Atomic enum log_level level_min = LOG_INFO;
 static _Atomic enum log_format line_format = LOG_LOGFMT;
+static struct log_ids (*_Atomic ids_here)(void);
 static atomic_uint_fast64_t unreported; /* lines that were dropped, and not yet told by a line */
 
 /* ---- the ring --------------------------------------------------------------------------------------------------- */
@@ -187,16 +190,38 @@ static void line_write(const struct log_line *line, uint64_t missing) {
   }
 }
 
+/* Async-signal-safe, as is all that it calls. */
+static void add_ids(struct log_line *line) {
+  struct log_ids (*here)(void) = atomic_load(&ids_here);
+  if (!here) return;
+  struct log_ids ids = here();
+  if (uuid_is_valid(ids.request_id)) log_line_add(line, "request_id", ids.request_id);
+  if (ids.event_id) log_line_add(line, "event_id", ids.event_id);
+  if (!traceparent_is_valid(ids.traceparent)) return;
+  char trace_id[TRACE_ID_SIZE];
+  traceparent_trace_id(ids.traceparent, trace_id);
+  log_line_add(line, "trace_id", trace_id);
+}
+
 static void line_begin(struct log_line *line, enum log_level level, const char *message) {
   log_line_begin(line, atomic_load_explicit(&line_format, memory_order_relaxed));
   log_line_add(line, "time", time_text());
   log_line_add(line, "level", log_level_names[level]);
   if (service[0]) log_line_add(line, "service", service);
   log_line_add(line, "message", message);
+  add_ids(line);
+}
+
+bool log_takes(enum log_level level) {
+  return level >= atomic_load_explicit(&level_min, memory_order_relaxed);
+}
+
+void log_ids_from(struct log_ids (*here)(void)) {
+  atomic_store(&ids_here, here);
 }
 
 void log_event(enum log_level level, const char *message, ...) {
-  if (level < atomic_load_explicit(&level_min, memory_order_relaxed)) return;
+  if (!log_takes(level)) return;
   /* Not on the stack: coroutines have little of it. */
   static _Thread_local struct log_line line;
   line_begin(&line, level, message);

@@ -152,6 +152,7 @@ static void committed(struct batch *batch) {
     applied(batch, slot);
     if (!slot->fault || slot->fault == dead_letters_follower) continue;
     if (!batch->retried) consumer_metrics_dead_letter(slot->fault);
+    batch_event_label(slot);
     log_event(LOG_ERROR, batch->retried ? "a dead letter could not be handled again" : "dead-lettered an event",
               "stream", slot->event.stream, "entry", slot->event.id, "key", slot->key, "reason", slot->fault, NULL);
   }

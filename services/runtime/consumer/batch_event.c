@@ -29,8 +29,11 @@ void batch_event_take(struct batch_event *slot, struct arena *arena, struct prog
 }
 
 void batch_event_label(const struct batch_event *slot) {
-  label_set(&(struct label){
-      .kind = "event", .name = slot->stream->subscribed->name, .entry = slot->event.id, .key = slot->key});
+  label_set(&(struct label){.kind = "event",
+                            .name = slot->stream->subscribed->name,
+                            .entry = slot->event.id,
+                            .key = slot->key,
+                            .ids = {.event_id = slot->event.event_id, .traceparent = slot->event.traceparent}});
 }
 
 /* Others are quicker if the handler has met what was there when this entity was in the way the last time, and by now

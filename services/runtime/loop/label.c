@@ -22,6 +22,10 @@ struct label label_here(void) {
   return current ? current->label : (struct label){0};
 }
 
+struct log_ids label_ids_here(void) {
+  return label_here().ids;
+}
+
 int64_t label_stood_us(void) {
   struct coroutine *self = coroutine_self();
   return self ? atomic_load(&self->stood_us) : 0;

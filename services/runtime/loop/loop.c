@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/poison.h"
 #include "loop/fd_watch.h"
+#include "loop/label.h"
 #include "loop/scheduler.h"
 #include "loop/watchdog.h"
 
@@ -280,6 +281,7 @@ static void handles_init(struct loop *loop) {
 }
 
 struct loop *loop_new(const struct loop_options *options) {
+  log_ids_from(label_ids_here);
   struct loop *loop = memory_calloc(1, sizeof(*loop));
   struct scheduler *scheduler = &loop->scheduler;
   scheduler->loop = loop;

@@ -123,15 +123,25 @@ static const struct metric calls_waiting = {
     .help = "Calls that have arrived and wait in line until one of those that are worked on has ended.",
     .kind = METRIC_GAUGE};
 
+static const ProtobufCFieldDescriptor *request_id_of(const ProtobufCMethodDescriptor *signature) {
+  const ProtobufCFieldDescriptor *field =
+      protobuf_c_message_descriptor_get_field_by_name(signature->input, "request_id");
+  bool is_text = field && field->type == PROTOBUF_C_TYPE_STRING && field->label != PROTOBUF_C_LABEL_REPEATED;
+  return is_text ? field : NULL;
+}
+
 static struct server_method method_of(struct rpc_server *server, struct arena *arena, const struct rpc_service *service,
                                       const struct rpc_method *method) {
   size_t max = server->options.max_calls + (service->exempt ? EXEMPT_RESERVE : 0);
+  const ProtobufCMethodDescriptor *signature =
+      protobuf_c_service_descriptor_get_method_by_name(service->descriptor, method->name);
   return (struct server_method){
       .server = server,
       .set_up = method->handler ? unary_call_set_up : stream_call_set_up,
       .service = service,
       .method = method,
-      .signature = protobuf_c_service_descriptor_get_method_by_name(service->descriptor, method->name),
+      .signature = signature,
+      .request_id = request_id_of(signature),
       .admission = admission_of(arena, service, method),
       .calls_max = max,
       .metrics = call_metrics_of(CALL_OF_SERVER, type_of(method), service->descriptor->name, method->name)};

@@ -74,14 +74,26 @@ const char *rpc_wire_text(struct arena *arena, grpc_slice slice) {
   return arena_memdup(arena, GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice));
 }
 
-const grpc_slice *rpc_wire_metadata(const grpc_metadata_array *array, const char *key) {
+/* Returns the index of the first entry with the key from `i` on, or the number of entries. */
+static size_t metadata_index(const grpc_metadata_array *array, const char *key, size_t i) {
   size_t length = strlen(key);
-  for (size_t i = 0; i < array->count; i++) {
+  for (; i < array->count; i++) {
     const grpc_slice *name = &array->metadata[i].key;
     if (GRPC_SLICE_LENGTH(*name) != length) continue;
-    if (memcmp(GRPC_SLICE_START_PTR(*name), key, length) == 0) return &array->metadata[i].value;
+    if (memcmp(GRPC_SLICE_START_PTR(*name), key, length) == 0) break;
   }
-  return NULL;
+  return i;
+}
+
+const grpc_slice *rpc_wire_metadata(const grpc_metadata_array *array, const char *key) {
+  size_t i = metadata_index(array, key, 0);
+  return i < array->count ? &array->metadata[i].value : NULL;
+}
+
+const grpc_slice *rpc_wire_sole_metadata(const grpc_metadata_array *array, const char *key) {
+  size_t i = metadata_index(array, key, 0);
+  if (i == array->count || metadata_index(array, key, i + 1) < array->count) return NULL;
+  return &array->metadata[i].value;
 }
 
 gpr_timespec rpc_wire_time(int64_t monotonic_us) {

@@ -32,6 +32,9 @@ const char *rpc_wire_text(struct arena *arena, grpc_slice slice);
 /* Returns the value of the first entry with `key`, or NULL if there is none. The entry belongs to the array. */
 const grpc_slice *rpc_wire_metadata(const grpc_metadata_array *array, const char *key);
 
+/* Does the same, but returns NULL if there are several, too. */
+const grpc_slice *rpc_wire_sole_metadata(const grpc_metadata_array *array, const char *key);
+
 /* Convert between gRPC's time and clock_monotonic_us; "never" is DEADLINE_NEVER. */
 gpr_timespec rpc_wire_time(int64_t monotonic_us);
 int64_t rpc_wire_time_us(gpr_timespec time);

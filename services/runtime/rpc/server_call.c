@@ -8,6 +8,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/message.h"
+#include "base/traceparent.h"
+#include "loop/label.h"
+#include "rpc/access_line.h"
 #include "rpc/error_details.h"
 #include "rpc/rpc_wire.h"
 
@@ -78,7 +82,20 @@ void server_call_arrived(struct server_call *call) {
 }
 
 void server_call_count_end(const struct server_call *call, unsigned code) {
-  call_metrics_end(&call->method->metrics, code, clock_monotonic_us() - call->arrived_us);
+  int64_t duration_us = clock_monotonic_us() - call->arrived_us;
+  call_metrics_end(&call->method->metrics, code, duration_us);
+  access_line_write(call, code, duration_us);
+}
+
+static const char *request_id_of(const struct server_call *call) {
+  const ProtobufCFieldDescriptor *field = call->method->request_id;
+  return field && call->input ? *(const char *const *)message_member(call->input, field) : NULL;
+}
+
+void server_call_label(const struct server_call *call) {
+  label_set(&(struct label){.kind = "method",
+                            .name = call->method->method->name,
+                            .ids = {.request_id = request_id_of(call), .traceparent = call->call.context.traceparent}});
 }
 
 void server_call_release(struct server_call *call) {
@@ -120,13 +137,20 @@ static const char *metadata_text(const struct server_call *call, const char *key
   return value ? rpc_wire_text(call->call.context.arena, *value) : NULL;
 }
 
+/* By the rules of W3C, what breaks them is ignored, and so are several. */
+static const char *traceparent_of(const struct server_call *call) {
+  const grpc_slice *value = rpc_wire_sole_metadata(&call->metadata, "traceparent");
+  const char *text = value ? rpc_wire_text(call->call.context.arena, *value) : NULL;
+  return traceparent_is_valid(text) ? text : NULL;
+}
+
 void server_call_begin(struct server_call *call, int64_t latest_us) {
   struct context *context = &call->call.context;
   int64_t deadline_us = rpc_wire_time_us(call->deadline);
   context->arena = arena_new();
   context->deadline_us = deadline_us < latest_us ? deadline_us : latest_us;
   context->after = metadata_text(call, brand_of(call)->after_metadata);
-  context->traceparent = metadata_text(call, "traceparent");
+  context->traceparent = traceparent_of(call);
   context->heard = &call->call.heard;
 }
 
@@ -291,16 +315,19 @@ static const char *rest_of(struct arena *arena, const grpc_auth_property *proper
   return arena_memdup(arena, property->value + skipped, property->value_length - skipped);
 }
 
-const char *rpc_call_identity(const struct rpc_call *call, const char *prefix) {
-  const struct server_call *own = (const struct server_call *)call;
-  grpc_auth_context *context = grpc_call_auth_context(own->grpc);
+const char *server_call_identity(const struct server_call *call, struct arena *arena, const char *prefix) {
+  grpc_auth_context *context = grpc_call_auth_context(call->grpc);
   if (!context) return NULL;
   grpc_auth_property_iterator at = grpc_auth_context_find_properties_by_name(context, GRPC_PEER_URI_PROPERTY_NAME);
   const grpc_auth_property *property;
   const char *identity = NULL;
   while (!identity && (property = grpc_auth_property_iterator_next(&at))) {
-    identity = rest_of(call->context.arena, property, prefix);
+    identity = rest_of(arena, property, prefix);
   }
   grpc_auth_context_release(context);
   return identity;
+}
+
+const char *rpc_call_identity(const struct rpc_call *call, const char *prefix) {
+  return server_call_identity((const struct server_call *)call, call->context.arena, prefix);
 }

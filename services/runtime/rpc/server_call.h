@@ -47,10 +47,11 @@ struct server_method {
   const struct rpc_service *service; /* NULL means the one for unknown methods */
   const struct rpc_method *method;
   const ProtobufCMethodDescriptor *signature;
-  void (*set_up)(struct server_call *call); /* what its kind of calls does with their arrivals */
-  struct admission *admission;              /* of unary methods; NULL means of a service that is exempt */
-  void *registered;                         /* gRPC's handle */
-  size_t calls_max;                         /* in flight on the server for this method to take one more */
+  const ProtobufCFieldDescriptor *request_id; /* of its requests; NULL if they have none */
+  void (*set_up)(struct server_call *call);   /* what its kind of calls does with their arrivals */
+  struct admission *admission;                /* of unary methods; NULL means of a service that is exempt */
+  void *registered;                           /* gRPC's handle */
+  size_t calls_max;                           /* in flight on the server for this method to take one more */
   struct call_metrics metrics;
 };
 
@@ -128,7 +129,14 @@ void server_call_request(const struct server_method *method);
 /* A call has arrived: it is counted, and a request for the next one is posted. */
 void server_call_arrived(struct server_call *call);
 
-/* Counts how the call ends, for metrics: once for each that has arrived. The functions that answer do so. */
+/* Labels the call's coroutine, which works for it from now on. */
+void server_call_label(const struct server_call *call);
+
+/* Does what rpc_call_identity does, into that arena; the call need not have begun. */
+const char *server_call_identity(const struct server_call *call, struct arena *arena, const char *prefix);
+
+/* Counts how the call ends, for metrics, and tells the log: once for each that has arrived. The functions that answer
+ * do so. */
 void server_call_count_end(const struct server_call *call, unsigned code);
 
 /* Asks gRPC to tell when the call is closed. */

@@ -207,11 +207,12 @@ static coroutine_fn void stream_run(void *argument) {
   struct rpc_stream *stream = argument;
   struct rpc_server *server = stream->call->method->server;
   stream->coroutine = coroutine_self();
-  label_set(&(struct label){.kind = "method", .name = stream->call->method->method->name});
+  server_call_label(stream->call);
   stream->call->status = stream->call->method->method->stream_handler(&stream->call->call, stream);
   coroutine_on_loop_stack(stream_answer, stream);
   while (!stream->answered || !stream->closed || stream->reading) coroutine_yield();
   stream_unlink(stream);
+  label_set(NULL); /* its texts end with the call */
   coroutine_on_loop_stack(stream_release, stream);
   server_call_ended(server);
 }

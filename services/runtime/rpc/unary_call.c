@@ -52,22 +52,20 @@ static void unary_closed(struct rpc_arrival *arrival) {
 
 static void unary_ended(struct server_call *call) {
   struct admission *admission = call->method->admission;
+  arena_free(call->call.context.arena);
   if (admission) admission_end(admission, &call->admission, clock_monotonic_us());
   server_call_ended(call->method->server);
 }
 
-static void unary_answer(struct server_call *call) {
-  struct arena *arena = call->call.context.arena;
+static void unary_answer(void *call) {
   server_call_answer(call, false);
-  arena_free(arena);
-  unary_ended(call);
 }
 
 static void start_next(const struct server_method *method);
 
 static void unary_finish(void *argument) {
   struct server_call *call = argument;
-  unary_answer(call);
+  unary_ended(call);
   start_next(call->method);
 }
 
@@ -116,8 +114,10 @@ void rpc_call_answer_packed(struct rpc_call *call, const void *bytes, size_t siz
 
 static coroutine_fn void unary_run(void *argument) {
   struct server_call *call = argument;
-  label_set(&(struct label){.kind = "method", .name = call->method->method->name});
+  server_call_label(call);
   call->status = unary_handle(call);
+  coroutine_on_loop_stack(unary_answer, call);
+  label_set(NULL); /* its texts end with the call, and those that start next are other calls */
   coroutine_on_loop_stack(unary_finish, call);
 }
 
@@ -138,10 +138,10 @@ static void unary_start(struct server_call *call) {
   call->status = unary_decode(call);
   if (!status_is_ok(call->status)) {
     unary_answer(call);
+    unary_ended(call);
     return;
   }
   if (loop_spawn(server->loop, unary_run, call)) return;
-  arena_free(call->call.context.arena);
   server_call_refuse_overloaded(call);
   unary_ended(call);
 }
@@ -217,7 +217,9 @@ void rpc_call_rest(struct rpc_call *call) {
   struct server_call *own = (struct server_call *)call;
   if (own->stream || !own->method->admission) return;
   admission_rest(own->method->admission, &own->admission, clock_monotonic_us());
+  label_set(NULL); /* those that start now are other calls */
   coroutine_on_loop_stack(rested, (void *)own->method);
+  server_call_label(own);
 }
 
 void rpc_call_resume(struct rpc_call *call) {

@@ -304,6 +304,7 @@ static struct status open_server(struct life *life) {
       .listen = life->settings.listen,
       .tls = life->settings.tls,
       .clients = (enum rpc_clients)life->settings.tls_clients,
+      .log_calls_over_ms = life->settings.log_calls_over_ms,
       .connection_ms = life->settings.connection_minutes * 60 * 1000,
       .connections = life->connections,
       .connections_per_address = (size_t)life->settings.connections_per_address,

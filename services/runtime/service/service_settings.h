@@ -14,6 +14,7 @@ struct service_settings {
   const char *key_prefix;
   int log_level;
   int log_format;
+  int64_t log_calls_over_ms;
   int64_t request_hours;
   int64_t grace_seconds;
   const char *peer_addresses[SERVICE_PEERS];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/message.h"
+#include "base/traceparent.h"
 #include "base/uuid.h"
 
 const char *event_stream_key(const struct event_store *store, struct arena *arena, const char *stream) {
@@ -33,7 +34,7 @@ void event_append(struct transaction *transaction, const char *stream, const voi
   if (origin) {
     add_optional(&fields, "cause", origin->cause);
     add_optional(&fields, "attempt_id", origin->attempt_id);
-    add_optional(&fields, "traceparent", origin->traceparent);
+    if (traceparent_is_valid(origin->traceparent)) add_optional(&fields, "traceparent", origin->traceparent);
   }
   transaction_append(transaction, event_stream_key(transaction->store, arena, stream), &fields);
   if (ret_event_id) *ret_event_id = event_id;
