@@ -116,6 +116,26 @@ expect "the order service may not claim orders" fails_with PermissionDenied CALL
   as order $claim "$(address_of order)"
 expect "the billing service may" fails_with InvalidArgument . as billing $claim "$(address_of order)"
 
+# --- Who has called, and for what, in the log ---
+
+tls_service_restart order ORDERSHOP_LOG_LEVEL=debug
+trace=0af7651916cd43dd8448eb211c80319c
+product=$(client product create --name Kettle --price 1 --quiet)
+client inventory create --product "$product" --amount 1 >"$shop_folder/created"
+order=$(client order create --customer "$(client customer create --name Ada --email ada@example.com --quiet)" --product "$product" --quiet)
+bill_in_trace() {
+  "$grpcurl" -cacert "$tls/ca.crt" -cert "$tls/client/ada.crt" -key "$tls/client/ada.key" -max-time $((60 * shop_slowness)) \
+    -H "traceparent: 00-$trace-b7ad6b7169203331-01" -d "{\"billing\": {\"orderId\": \"$order\"}}" \
+    "$(address_of billing)" ordershop.v1.BillingService/CreateBilling
+}
+event_has_trace() { redis XREVRANGE events:billing_created + - COUNT 1 | grep -- "00-$trace-b7ad6b7169203331-01"; }
+in_log_of_order() { grep -- "$1" "$(log_of order)"; }
+expect "an order is billed in a trace" bill_in_trace
+expect "the line of the call that this leads to has the trace, and who called" \
+  in_log_of_order "answered a call. .*trace_id=$trace method=ClaimOrder code=OK duration_ms=.* caller=billing$"
+expect "calls out of the trace don't have it" in_log_of_order "answered a call. request_id=[-0-9a-f]* method=CreateOrder .* caller=client/ada$"
+expect "the event has the trace" event_has_trace
+
 # --- Operators ---
 
 { certificates issue client/operator; } >"$shop_folder/certificates" 2>&1 || fail "$(cat "$shop_folder/certificates")"
