@@ -11,9 +11,9 @@
 #define DEADLINE_NEVER INT64_MAX
 
 struct context {
-  struct arena *arena;     /* memory of the call or event */
-  int64_t deadline_us;     /* monotonic microseconds (clock_monotonic_us); every wait ends by then */
-  const char *after;       /* position that reads must have seen (metadata `<brand>-after`); NULL if there is none */
+  struct arena *arena; /* memory of the call or event */
+  int64_t deadline_us; /* monotonic microseconds (clock_monotonic_us); every wait ends by then */
+  const char *after;   /* position that reads must have seen (metadata `<brand>-after`); NULL if there is none */
   /* W3C trace context (traceparent.h): goes into events as it is, and to peers as a child; NULL if there is none. What
    * is not valid is passed on to nobody */
   const char *traceparent;
