@@ -27,8 +27,8 @@ test_packages=(
   chromium chromium-driver python3-selenium
 )
 
-# For .ci/run: what judges the sources, and a second compiler.
-lint_packages=(clang clang-format clang-tidy shellcheck 'npm|command:npm' 'python3-pip|command:pip')
+# For .ci/run: what judges the sources, a second compiler, and what spares compiling the same twice.
+lint_packages=(ccache clang clang-format clang-tidy shellcheck 'npm|command:npm' 'python3-pip|command:pip')
 
 # For .ci/run: what builds and runs images; tests/acceptance/containers.sh is skipped without them.
 container_packages=(buildah debootstrap iproute2 docker.io 'docker-compose|docker-compose-v2')

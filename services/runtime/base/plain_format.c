@@ -46,7 +46,7 @@ long plain_format(char *room, size_t size, const char *format, va_list values) {
   va_list rest;
   va_copy(rest, values);
   while (left.at && *format) {
-    size_t literal = strcspn(format, "%");
+    size_t literal = (size_t)(strchrnul(format, '%') - format);
     put(&left, format, literal);
     format += literal;
     if (!*format) break;
