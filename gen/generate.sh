@@ -68,9 +68,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   exit 69
 fi
 
-mapfile -t services < <(cd -- "$own" && find ordershop -name '*.proto' ! -path ordershop/v1/status.proto ! -path ordershop/v1/dead_letter.proto ! -path ordershop/v1/log.proto | LC_ALL=C sort)
+mapfile -t services < <(cd -- "$own" && find ordershop -name '*.proto' ! -path ordershop/v1/status.proto ! -path ordershop/v1/dead_letter.proto ! -path ordershop/v1/log.proto ! -path ordershop/v1/view.proto | LC_ALL=C sort)
 runtime=( # served by every service, also by one outside this tree
-  ordershop/v1/{status,dead_letter,log}.proto
+  ordershop/v1/{status,dead_letter,log,view}.proto
   google/rpc/{status,error_details}.proto # what errors carry: reflection lets clients decode it
   grpc/health/v1/health.proto
   grpc/reflection/{v1,v1alpha}/reflection.proto

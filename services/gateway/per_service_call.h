@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls of what every service serves (the StatusService, the DeadLetterService, the LogService), by the Connect
- * protocol. The path says which service is asked: POST /services/crm/ordershop.v1.DeadLetterService/ListDeadLetterKeys,
- * so that `http://HOST/services/crm` is the base address for Connect's clients. */
+/* Calls of what every service serves (the StatusService, the DeadLetterService, the LogService, the ViewService), by
+ * the Connect protocol. The path says which service is asked: POST
+ * /services/crm/ordershop.v1.DeadLetterService/ListDeadLetterKeys, so that `http://HOST/services/crm` is the base
+ * address for Connect's clients. */
 #pragma once
 
 #include "gateway.h"

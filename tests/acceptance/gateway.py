@@ -244,6 +244,7 @@ class PerService(unittest.TestCase):
         self.assertEqual(none.json["details"][0]["debug"]["reason"], "DEAD_LETTER_NOT_FOUND")
         log = self.call("customer", "LogService/GetLogStatus", {}).json
         self.assertEqual((log["service"], log["logs"][0]["losses"]), ("customer", []))
+        self.assertEqual(self.call("crm", "ViewService/GetViewRebuild", {}).json["views"], ["profiles", "orders"])
         served_by_none = self.call("customer", "DeadLetterService/ListDeadLetterKeys", {})
         self.assertEqual((served_by_none.code, served_by_none.json["code"]), (501, "unimplemented"))
 

@@ -155,6 +155,10 @@ expect "anybody may look at what is known of the log" says '^SERVICE  *LOG' 0 cl
 expect "who is no operator may accept no loss of it" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 \
   client log accept customer nothing --by client/operator
 expect "an operator may, if there is one" says LOG_LOSS_CHANGED 1 by_operator log accept customer nothing
+expect "anybody may look at a service's views" says '^views of crm:' 0 client view status crm
+expect "who is no operator may have none built anew" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 \
+  client view rebuild crm profiles --by client/operator
+expect "an operator may" says 'crm profiles was built anew' 0 by_operator view rebuild crm profiles
 tls_service_restart crm ORDERSHOP_OPERATORS=order,client/ada
 redis sadd crm_parked_keys held >/dev/null
 expect "who is listed in ORDERSHOP_OPERATORS may" says '1 key retried' 0 client dead-letter retry crm held

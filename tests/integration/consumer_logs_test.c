@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/uuid.h"
 #include "consumer/consumer_backlog.h"
 #include "consumer/log_repair.h"
+#include "consumer/view_rebuild_job.h"
 #include "foreign_reader.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
@@ -548,6 +550,42 @@ static int stop_servers(void) {
   return 0;
 }
 
+/* ---- views ------------------------------------------------------------------------------------------------------ */
+
+static bool has_ended(void *argument) {
+  struct scene *scene = argument;
+  struct view_rebuild_job job = {.state = VIEW_REBUILD_NONE};
+  struct status status = view_rebuild_job_read(scene->watcher.store, scene->context, &job);
+  return status_is_ok(status) && !view_rebuild_job_is_open(&job);
+}
+
+static void rebuild_from_two(struct context *context) {
+  enum { CUSTOMERS = 200 };
+  struct scene scene = begin(context);
+  append(&scene, FIRST, CUSTOMERS, "Ann");
+  watcher_append(scene.owners[SECOND], context, streams[SECOND], "c-1", 0, 1, "Ann");
+  CU_ASSERT_TRUE(handles(&scene, CUSTOMERS + 1));
+  private_redis_command(servers[HOME], "HDEL watcher_seen c-2");
+  private_redis_command(servers[HOME], "HSET watcher_seen c-1 x");
+  const struct view_rebuild_job asked = {.id = uuid_random(context->arena), .view = "seen", .by = "ada", .reason = ""};
+  struct view_rebuild_job job;
+  CU_ASSERT_TRUE(status_is_ok(view_rebuild_job_ask(scene.watcher.store, context, &asked, &job)));
+  consumer_poke(scene.watcher.consumer);
+  CU_ASSERT_TRUE(eventually(context, has_ended, &scene));
+  CU_ASSERT_TRUE(status_is_ok(view_rebuild_job_read(scene.watcher.store, context, &job)));
+  CU_ASSERT_EQUAL(job.state, VIEW_REBUILD_DONE);
+  CU_ASSERT_EQUAL(job.events_read, CUSTOMERS + 1);
+  CU_ASSERT_EQUAL(job.rows[VIEW_ROW_MISSING], 1);
+  CU_ASSERT_EQUAL(job.rows[VIEW_ROW_SURPLUS], 1);
+  CU_ASSERT_EQUAL(private_redis_number(servers[HOME], "HLEN watcher_seen"), CUSTOMERS - 1);
+  CU_ASSERT_EQUAL(private_redis_number(servers[HOME], "HEXISTS watcher_seen c-1"), 0);
+  end(&scene);
+}
+
+static void test_rebuilds_a_view(void) {
+  in_coroutine(rebuild_from_two);
+}
+
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"events of two Redises are handled once, in the order of log time", test_events_come_in_order},
@@ -566,6 +604,7 @@ int main(int argc, char **argv) {
       {"it goes on where entries were removed that had been applied", test_goes_on_after_trimming},
       {"it halts where another Redis' log is another one, and goes on when told to", test_halts_for_another_log},
       {"housekeeping goes by another Redis' clock, and moves it on", test_housekeeping_moves_a_foreign_clock},
+      {"a view that two logs feed is built anew from both", test_rebuilds_a_view},
       {"who reads another's Redis needs no rights but to read streams and move the clock",
        test_reader_needs_no_other_rights},
   };

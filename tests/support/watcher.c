@@ -232,6 +232,7 @@ static const struct log_owner *open_others(struct arena *arena, const struct wat
 struct watcher watcher_start(struct arena *arena, const struct watcher_options *options) {
   struct watcher watcher = {0};
   own = *options;
+  static const struct view *const views[] = {&watcher_seen, NULL};
   const struct event_store_options store = {.brand = &shop_brand,
                                             .service = "watcher",
                                             .redis_url = options->url,
@@ -241,6 +242,7 @@ struct watcher watcher_start(struct arena *arena, const struct watcher_options *
   struct consumer_options consumer = {.store = watcher.store,
                                       .subscriptions = options->by_runs ? by_runs : by_events,
                                       .subscription_count = options->by_runs ? 1 : 2,
+                                      .views = views,
                                       .housekeep = options->housekeep,
                                       .user = options->user,
                                       .lease_ms = options->lease_ms};

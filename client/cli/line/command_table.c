@@ -152,13 +152,17 @@ static const struct noun demo_commands = {
 };
 
 const struct noun *const command_nouns[] = {
-    &customer_commands, &product_commands,    &inventory_commands,
-    &order_commands,    &billing_commands,    &crm_commands,
-    &mail_commands,     &events_commands,     &dead_letter_commands,
-    &log_commands,      &audit_commands,      &status_commands,
-    &health_commands,   &demo_commands,       &load_commands,
-    &new_commands,      &completion_commands, &help_commands,
-    &complete_commands, &manual_commands,     NULL,
+    &customer_commands,    &product_commands,
+    &inventory_commands,   &order_commands,
+    &billing_commands,     &crm_commands,
+    &mail_commands,        &events_commands,
+    &dead_letter_commands, &log_commands,
+    &view_commands,        &audit_commands,
+    &status_commands,      &health_commands,
+    &demo_commands,        &load_commands,
+    &new_commands,         &completion_commands,
+    &help_commands,        &complete_commands,
+    &manual_commands,      NULL,
 };
 
 const struct noun *command_noun(const char *name) {

@@ -25,6 +25,7 @@ const char reason_consumer_halted[] = "CONSUMER_HALTED";
 const char reason_contended[] = "CONTENDED";
 const char reason_deadline_exceeded[] = "DEADLINE_EXCEEDED";
 const char reason_dead_letter_not_first[] = "DEAD_LETTER_NOT_FIRST";
+const char reason_dead_letters_there[] = "DEAD_LETTERS_THERE";
 const char reason_definition_invalid[] = "DEFINITION_INVALID";
 const char reason_descriptor_set_invalid[] = "DESCRIPTOR_SET_INVALID";
 const char reason_entity_undecodable[] = "ENTITY_UNDECODABLE";
@@ -84,6 +85,9 @@ const char reason_shutting_down[] = "SHUTTING_DOWN";
 const char reason_too_many_streams[] = "TOO_MANY_STREAMS";
 const char reason_usage[] = "USAGE";
 const char reason_version_mismatch[] = "VERSION_MISMATCH";
+const char reason_view_rebuild_changed[] = "VIEW_REBUILD_CHANGED";
+const char reason_view_rebuild_given_up[] = "VIEW_REBUILD_GIVEN_UP";
+const char reason_view_rebuild_under_way[] = "VIEW_REBUILD_UNDER_WAY";
 const char reason_view_undecodable[] = "VIEW_UNDECODABLE";
 const char reason_work_refused[] = "WORK_REFUSED";
 
@@ -101,6 +105,7 @@ const char *const runtime_reasons[] = {
     reason_contended,
     reason_deadline_exceeded,
     reason_dead_letter_not_first,
+    reason_dead_letters_there,
     reason_definition_invalid,
     reason_descriptor_set_invalid,
     reason_entity_undecodable,
@@ -160,6 +165,9 @@ const char *const runtime_reasons[] = {
     reason_too_many_streams,
     reason_usage,
     reason_version_mismatch,
+    reason_view_rebuild_changed,
+    reason_view_rebuild_given_up,
+    reason_view_rebuild_under_way,
     reason_view_undecodable,
     reason_work_refused,
     NULL,

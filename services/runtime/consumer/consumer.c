@@ -13,6 +13,7 @@
 #include "consumer/dead_letter_drain.h"
 #include "consumer/housekeeping.h"
 #include "consumer/log_check.h"
+#include "consumer/view_rebuild.h"
 #include "consumer/waiters.h"
 #include "loop/loop.h"
 #include "store/log_clock.h"
@@ -38,6 +39,7 @@ struct consumer {
   struct housekeeping housekeeping;
   struct dead_letters *dead_letters;
   struct crash_guard guard;
+  struct view_rebuild *rebuild;
   struct outbox *outbox;       /* NULL if the service sends nothing */
   struct batch_parts parts;    /* what batches need of them, and the term's reader */
   struct event_store **stores; /* of the logs */
@@ -113,6 +115,7 @@ static coroutine_fn struct status keep_house(struct consumer *consumer, bool cau
   if (group_due) status = consumer_group_store(&consumer->group, &context, false);
   if (due && caught_up && status_is_ok(status)) status = look_at_streams(consumer, &context);
   if (due && status_is_ok(status)) status = dead_letters_refresh(consumer->dead_letters, &context);
+  if (due && status_is_ok(status)) status = view_rebuild_look(consumer->rebuild, &context);
   if (due && status_is_ok(status)) housekeeping_do(&consumer->housekeeping, &context);
   status = status_copy(status, consumer->arena);
   arena_free(context.arena);
@@ -233,6 +236,12 @@ static coroutine_fn struct status drain(struct consumer *consumer) {
   return status;
 }
 
+/* Does a step of the rebuild of a view that an operator has asked for. */
+static coroutine_fn struct status rebuild(struct consumer *consumer) {
+  if (!view_rebuild_is_under_way(consumer->rebuild)) return status_ok();
+  return view_rebuild_step(consumer->rebuild, consumer->arena);
+}
+
 static bool goes_on(const struct consumer *consumer) {
   return !consumer->stopping && leader_holds_term(&consumer->leader);
 }
@@ -252,6 +261,7 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
     handled += events;
   } while (events > 0 && !state->behind && goes_on(consumer));
   status = drain(consumer);
+  if (status_is_ok(status)) status = rebuild(consumer);
   if (!status_is_ok(status)) return status;
   if (state->behind || !logs_reader_is_caught_up(consumer->parts.reader)) return keep_house(consumer, false);
 
@@ -259,6 +269,7 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   if (status_is_ok(status)) status = keep_house(consumer, true);
   if (!status_is_ok(status)) return status;
   if (consumer->housekeeping.wants_tick || dead_letters_next_retry(consumer->dead_letters)) return status_ok();
+  if (view_rebuild_is_under_way(consumer->rebuild)) return status_ok();
   if (handled == 0) return block(consumer, &state->woken);
   pace(consumer, begin_us);
   return status_ok();
@@ -292,6 +303,7 @@ static coroutine_fn void end_term(struct consumer *consumer, struct status statu
     consumer_alarm_raise(&consumer->alarm, status);
     back_off(consumer, backoff_us);
   }
+  view_rebuild_forget(consumer->rebuild);
   logs_reader_free(consumer->parts.reader);
   consumer->parts.reader = NULL;
   arena_free(consumer->arena);
@@ -344,6 +356,16 @@ static struct outbox *make_outbox(struct consumer *consumer, struct arena *arena
   return options.route ? outbox_new(arena, &options) : NULL;
 }
 
+static struct view_rebuild *make_rebuild(const struct consumer *consumer, struct arena *arena) {
+  static const struct view *const none[] = {NULL};
+  const struct view_rebuild_options options = {.progress = &consumer->progress,
+                                               .dead_letters = consumer->dead_letters,
+                                               .views = consumer->options.views ? consumer->options.views : none,
+                                               .outbox = consumer->options.outbox,
+                                               .user = consumer->options.user};
+  return view_rebuild_new(arena, &options);
+}
+
 struct consumer *consumer_start(struct loop *loop, struct arena *arena, const struct consumer_options *options) {
   struct consumer *consumer = arena_calloc(arena, 1, sizeof *consumer);
   struct leader *leader = &consumer->leader;
@@ -365,6 +387,7 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
                                                  .housekeep = options->housekeep,
                                                  .user = options->user};
   consumer->dead_letters = dead_letters_new(options->store);
+  consumer->rebuild = make_rebuild(consumer, arena);
   consumer->guard = crash_guard_of(options->store, arena);
   consumer->outbox = make_outbox(consumer, arena);
   consumer->parts = (struct batch_parts){.store = options->store,
@@ -433,6 +456,11 @@ bool consumer_has_seen(const struct consumer *consumer, const char *after) {
 
 coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after) {
   return waiters_wait_for(&consumer->waiters, context, after);
+}
+
+coroutine_fn void consumer_poke(struct consumer *consumer) {
+  consumer->housekeeping.done_us = 0; /* it is due */
+  waiters_poke(&consumer->waiters);
 }
 
 const char *consumer_position_key(const struct event_store *store, struct arena *arena) {

@@ -17,7 +17,8 @@
  *
  * Stored, per service: Hash `<service>_position` (progress.h); Strings `<service>_lease`, `<service>_lease_epoch`; Hash
  * `<service>_alone` (crash_guard.h); List `<service>_parked:<key>` and Sets `<service>_parked_keys`,
- * `<service>_parked_lists` (dead_letters.h); List `<service>_outbox` (outbox.h).
+ * `<service>_parked_lists` (dead_letters.h); List `<service>_outbox` (outbox.h); Hash `<service>_rebuild`, Hashes
+ * `<service>_rebuild:<view>` (view_rebuild.h).
  *
  * An event that can't be decoded, that its handler refuses for good (neither status_is_transient nor an error of
  * Redis), or that ended the process three times while it ran alone, is dead-lettered: appended to
@@ -53,6 +54,7 @@ struct consumer_options {
   size_t subscription_count;
   const struct log_owner *owners; /* those whose streams lie in other Redises; must live as long as the consumer */
   size_t owner_count;
+  const struct view *const *views;    /* all that the handlers put records into; NULL behind the last; NULL: none */
   void *user;                         /* work_user */
   const struct outbox_route *outbox;  /* NULL if there is none */
   struct rpc_channel *outbox_channel; /* to the peer of the outbox */
@@ -101,6 +103,10 @@ bool consumer_has_seen(const struct consumer *consumer, const char *after);
  * of the log), DEADLINE_EXCEEDED (POSITION_NOT_REACHED), UNAVAILABLE (REDIS_UNREACHABLE; CONSUMER_HALTED: it waits for
  * an operator). Yields. */
 coroutine_fn struct status consumer_wait_for(struct consumer *consumer, struct context *context, const char *after);
+
+/* Says that something was stored which the leader looks at from time to time, such as a rebuild that is asked for: it
+ * looks soon. Yields. */
+coroutine_fn void consumer_poke(struct consumer *consumer);
 
 /* The hash of the stored positions. */
 const char *consumer_position_key(const struct event_store *store, struct arena *arena);

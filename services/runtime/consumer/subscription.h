@@ -40,7 +40,7 @@ struct subscription {
   event_handler *created, *updated, *deleted;
   event_run_handler *created_run, *updated_run, *deleted_run;
   /* Instead of handlers: the view keeps the entities (projection_keep), each under its id, and follows all three
-   * streams. */
+   * streams. Handlers may read it, and put nothing into it: a rebuild (view_rebuild.h) hands it no other events. */
   const struct view *projection;
   /* Optional: the ordering key of an event: a dead letter holds up later events of the same key only. NULL means the
    * entity's id. Keys are one space of names within the service: events with equal keys share their order and their

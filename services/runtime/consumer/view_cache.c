@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/view_cache.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/key_table.h"
@@ -79,12 +78,15 @@ void view_cache_want(struct view_cache *cache, const struct view *view, const ch
   record_at(cache, view_of(cache, view), key);
 }
 
+static const char *hash_of(const struct view_cache *cache, const struct view *view) {
+  return cache->shadow ? view_shadow_key(cache->store, cache->arena, view) : view_key(cache->store, cache->arena, view);
+}
+
 /* Asks for what is wanted of the view, beside the commit that may be under way: what that writes is known here. Returns
  * NULL if nothing is wanted. */
 static struct redis_pending *ask_for_view(struct view_cache *cache, struct context *context, struct cached_view *view) {
   if (!view->wanted.first) return NULL;
-  const char *hash = view_key(cache->store, cache->arena, view->view);
-  struct redis_arguments get = redis_command_of(cache->arena, "HMGET", hash, NULL);
+  struct redis_arguments get = redis_command_of(cache->arena, "HMGET", hash_of(cache, view->view), NULL);
   for (struct cached_record *record = view->wanted.first; record; record = record->next) {
     redis_add_text(&get, record->key);
   }
@@ -175,7 +177,7 @@ size_t view_cache_changes(const struct view_cache *cache) {
 static void write_view(const struct view_cache *cache, const struct cached_view *view,
                        struct transaction *transaction) {
   struct redis_arguments fields = redis_arguments_empty(cache->arena);
-  const char *key = view_key(cache->store, cache->arena, view->view);
+  const char *key = hash_of(cache, view->view);
   for (struct cached_record *record = view->dirty.first; record; record = record->next) {
     if (!record->bytes) {
       transaction_remove_field(transaction, key, record->key);

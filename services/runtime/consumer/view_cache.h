@@ -6,6 +6,7 @@
  * Belongs to the consumer's coroutine. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/context.h"
@@ -18,6 +19,7 @@ struct view_cache {
   struct event_store *store;
   struct arena *arena;
   struct cached_view *views;
+  bool shadow; /* they are those of views that are built anew (view_shadow.h) */
 };
 
 /* An empty one. */

@@ -109,6 +109,7 @@ const char *work_fault(const struct work *work) {
 
 void work_discard(struct work *work) {
   work->cache = view_cache_of(work->options.store, work_arena(work));
+  work->cache.shadow = work->options.shadow;
   work->changed = key_table_new(work_arena(work));
   begin_unit(work);
 }
@@ -288,6 +289,10 @@ static struct status refused(const struct work_unit *unit, struct work_refusal r
 
 bool work_writes_only_views(const struct work *work) {
   return work->unit->transaction.changes.count == 0 && work->unit->sends.count == 0;
+}
+
+void work_write_views(const struct work *work, struct transaction *transaction) {
+  view_cache_write(&work->cache, transaction);
 }
 
 void work_close(struct work *work) {

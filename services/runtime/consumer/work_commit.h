@@ -19,6 +19,7 @@ struct work_options {
   const char *epoch;                 /* the lease's, as text */
   const struct outbox_route *outbox; /* NULL if the service sends nothing */
   const struct dead_letter *retried; /* what the event is, if it is a dead letter; NULL otherwise */
+  bool shadow; /* views are those that are built anew (view_shadow.h); nothing else of the work will be made */
 };
 
 struct work *work_new(const struct work_options *options);
@@ -50,6 +51,9 @@ bool work_writes_only_views(const struct work *work);
 /* Adds to the transaction the records and messages that handlers have put. To be called once before work_end_unit, when
  * the work is nobody's (work_begin). */
 void work_close(struct work *work);
+
+/* Adds to another transaction the records that handlers have put, and nothing else that they have given. */
+void work_write_views(const struct work *work, struct transaction *transaction);
 
 /* Ends the present unit, which lives in the work's arena. The next one begins: it is made on what this one has put,
  * while that is committed. */

@@ -21,8 +21,10 @@ static bool is_of(const char *text, const char *letters) {
 
 /* Keys of the service that are no views. */
 static bool is_taken(const char *name) {
-  static const char *const taken[] = {"position",    "lease",        "lease_epoch", "outbox",      "alone",
-                                      "parked_keys", "parked_lists", "ids",         "by_creation", "descriptors"};
+  static const char *const taken[] = {"position",       "lease",       "lease_epoch",  "outbox",
+                                      "alone",          "parked_keys", "parked_lists", "ids",
+                                      "by_creation",    "descriptors", "operations",   "parked_notes",
+                                      "parked_retries", "barrier",     "rebuild"};
   for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
     if (strcmp(name, taken[i]) == 0) return true;
   }

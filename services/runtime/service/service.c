@@ -32,12 +32,13 @@
 #include "service/replica_gate.h"
 #include "service/service_settings.h"
 #include "service/service_status.h"
+#include "service/view_service.h"
 #include "store/positions.h"
 #include "store/rights.h"
 
 enum {
   DESCRIPTORS_MIN = 48,
-  ADDED_SERVICES = 6,
+  ADDED_SERVICES = 7,
   READINESS_INTERVAL_US = 20 * 1000,
   RIGHTS_INTERVAL_US = 1000 * 1000,
   RECORD_DEADLINE_US = 5 * 1000 * 1000
@@ -176,7 +177,7 @@ static const char *version_of(const struct service_definition *definition) {
   return definition->version ? definition->version : runtime_version;
 }
 
-/* The definition's services, then health, status, log, dead letters and reflection, which tell of them. */
+/* The definition's services, then health, status, log, dead letters, views and reflection, which tell of them. */
 static struct status list_services(struct life *life) {
   struct service *service = &life->service;
   const struct service_definition *definition = service->definition;
@@ -196,6 +197,7 @@ static struct status list_services(struct life *life) {
   if (!definition->reads_only) life->rpc_services[life->rpc_service_count++] = log_service(service);
   if (definition->subscriptions.count > 0) {
     life->rpc_services[life->rpc_service_count++] = dead_letter_service(service);
+    if (definition->views[0]) life->rpc_services[life->rpc_service_count++] = view_service(service);
   }
 
   const char *listed[SERVICE_CONTRACTS + ADDED_SERVICES + 1] = {0};
@@ -336,6 +338,7 @@ static void start_consumer(struct life *life) {
       .store = service->store,
       .subscriptions = definition->subscriptions.rows,
       .subscription_count = definition->subscriptions.count,
+      .views = definition->views,
       .user = service,
       .outbox = definition->outbox,
       .outbox_channel = definition->outbox ? service->peers[peer_index(definition, definition->outbox_peer)] : NULL,

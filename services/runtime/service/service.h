@@ -78,7 +78,7 @@ struct service_definition {
   /* For reflection: those services and all that they import, with or without comments (protoc --include_imports
    * --include_source_info --descriptor_set_out). The runtime adds what it serves itself. */
   struct descriptor_set descriptor_set;
-  const struct view *views[SERVICE_VIEWS + 1];
+  const struct view *views[SERVICE_VIEWS + 1]; /* all that handlers put records into: they can be rebuilt */
   struct {
     const struct subscription *rows; /* each stream once */
     size_t count;                    /* 0 means that the service has no consumer */

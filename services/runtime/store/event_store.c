@@ -13,7 +13,7 @@
 
 extern const unsigned char store_lua_log_time[], store_lua_groups[], store_lua_transactions[], store_lua_clock[],
     consumer_lua_lease[], store_lua_rights[], consumer_lua_backlog[], store_lua_streams[], store_lua_descriptors[],
-    store_lua_replicas[], consumer_lua_log_repair[];
+    store_lua_replicas[], consumer_lua_log_repair[], consumer_lua_view_rebuild[];
 
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source) {
   const char *whole = arena_printf(arena, "#!lua name=@LIBRARY@\n%s\n%s", (const char *)store_lua_log_time, source);
@@ -21,11 +21,12 @@ struct redis_library *event_library_new(struct arena *arena, const char *owner, 
 }
 
 static struct redis_library *generic_library(struct arena *arena, const struct brand *brand) {
-  const char *source = arena_printf(
-      arena, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_groups,
-      (const char *)store_lua_transactions, (const char *)store_lua_clock, (const char *)consumer_lua_lease,
-      (const char *)consumer_lua_backlog, (const char *)store_lua_streams, (const char *)store_lua_descriptors,
-      (const char *)store_lua_rights, (const char *)store_lua_replicas, (const char *)consumer_lua_log_repair);
+  const char *source = arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_groups,
+                                    (const char *)store_lua_transactions, (const char *)store_lua_clock,
+                                    (const char *)consumer_lua_lease, (const char *)consumer_lua_backlog,
+                                    (const char *)store_lua_streams, (const char *)store_lua_descriptors,
+                                    (const char *)store_lua_rights, (const char *)store_lua_replicas,
+                                    (const char *)consumer_lua_log_repair, (const char *)consumer_lua_view_rebuild);
   return event_library_new(arena, arena_printf(arena, "%s_runtime", brand->name), source);
 }
 

@@ -9,6 +9,10 @@ const char *view_key(const struct event_store *store, struct arena *arena, const
   return redis_key(store->commands, arena, "%s_%s", store->service, view->name);
 }
 
+const char *view_shadow_key(const struct event_store *store, struct arena *arena, const struct view *view) {
+  return redis_key(store->commands, arena, "%s_rebuild:%s", store->service, view->name);
+}
+
 coroutine_fn struct status view_read(struct event_store *store, struct context *context, const struct view *view,
                                      const char *key, void **ret_record) {
   return view_read_many(store, context, view, &key, 1, ret_record);

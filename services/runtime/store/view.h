@@ -23,6 +23,9 @@ struct view {
 /* The key of the hash. */
 const char *view_key(const struct event_store *store, struct arena *arena, const struct view *view);
 
+/* The key of the hash beside it in which the view is built anew (consumer/view_rebuild.h). */
+const char *view_shadow_key(const struct event_store *store, struct arena *arena, const struct view *view);
+
 /* Reads the record of `key`; *ret_record is NULL if there is none. */
 coroutine_fn struct status view_read(struct event_store *store, struct context *context, const struct view *view,
                                      const char *key, void **ret_record);
