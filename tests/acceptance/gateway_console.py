@@ -8,6 +8,7 @@ ORDERSHOP_TEST_SLOWNESS."""
 
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -148,6 +149,16 @@ class Views(Console):
             self.until(lambda name=name: "ready" == self.card(name).find_element(By.CLASS_NAME, "state").text)
         self.until(lambda: self.card("crm").text.split("lag\n")[1].startswith("0"), "CRM lags on")
         self.assertIn("dead letters\n0", self.card("crm").text)
+
+    def test_overview_shows_calls_a_second_their_p99_and_the_outbox(self):
+        self.open("overview")
+        self.until(lambda: "outbox\n0" in self.card("crm").text, "CRM's outbox is not told")
+        self.assertIn("outbox\n–", self.card("customer").text)
+
+        def is_told():
+            ask("GET", "/v1/customers")
+            return re.search(r"answers\n[0-9.]+/s, p99 \d+ ms", self.card("customer").text)
+        self.until(is_told, "calls are not told")
 
     def test_overview_shows_an_event_on_its_way(self):
         self.open("overview")

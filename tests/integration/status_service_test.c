@@ -66,6 +66,42 @@ static void test_lag(void) {
   CU_ASSERT_EQUAL(status_of(ORDERSHOP_CRM)->consumer->lag_time->seconds, 0);
 }
 
+static int64_t sum_of(const Ordershop__V1__CallStatus *calls) {
+  int64_t sum = 0;
+  for (size_t i = 0; i < calls->n_durations; i++) sum += calls->durations[i]->calls;
+  return sum;
+}
+
+static const char nobody[] = "6f1c2a4e-0b1d-4c8e-9f00-123456789abc";
+
+static void test_calls(void) {
+  const Ordershop__V1__CallStatus *before = status_of(ORDERSHOP_CUSTOMER)->calls;
+  must("GetCustomer", "id $", new_customer()->id);
+  assert_not_found(ask("GetCustomer", "id $", nobody), "customer", nobody);
+  const Ordershop__V1__CallStatus *calls = status_of(ORDERSHOP_CUSTOMER)->calls;
+  CU_ASSERT_EQUAL(calls->answered - before->answered, 3);
+  CU_ASSERT_EQUAL(calls->failed, before->failed); /* what is wrong with a request is not the service's fault */
+  CU_ASSERT_EQUAL(sum_of(calls), calls->answered);
+  CU_ASSERT_PTR_NULL(calls->durations[calls->n_durations - 1]->up_to);
+  CU_ASSERT_EQUAL(calls->durations[0]->up_to->nanos, 5000000);
+}
+
+static bool crm_has_handled_more(const void *than) {
+  return status_of(ORDERSHOP_CRM)->consumer->handled_events > *(const int64_t *)than;
+}
+
+static void test_events_and_outbox(void) {
+  CU_ASSERT_TRUE_FATAL(crm_comes_to(0, 0));
+  int64_t before = status_of(ORDERSHOP_CRM)->consumer->handled_events;
+  new_customer();
+  CU_ASSERT_TRUE(holds_soon(crm_has_handled_more, &before));
+  CU_ASSERT_TRUE(crm_comes_to(0, 0));
+  const Ordershop__V1__ServiceStatus *crm = status_of(ORDERSHOP_CRM);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(crm->outbox);
+  CU_ASSERT_TRUE(crm->outbox->messages >= 0);
+  CU_ASSERT_PTR_NULL(status_of(ORDERSHOP_CUSTOMER)->outbox);
+}
+
 static void test_replica(void) {
   int port = private_shop_start_replica(shop, ORDERSHOP_CRM);
   struct ordershop_client_options options = {.attempts = 1};
@@ -76,7 +112,9 @@ static void test_replica(void) {
   CU_ASSERT_FATAL(status_is_ok(ordershop_client_open(arena, &options, &other)));
   int64_t deadline_us = patience_end_us();
   const Ordershop__V1__ServiceStatus *status = status_by(other, ORDERSHOP_CRM);
-  while (!status->ready && clock_monotonic_us() < deadline_us) status = status_by(other, ORDERSHOP_CRM);
+  while ((!status->ready || status->consumer->lag_entries > 0) && clock_monotonic_us() < deadline_us) {
+    status = status_by(other, ORDERSHOP_CRM);
+  }
   CU_ASSERT_EQUAL(status->consumer->state, ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_STANDING_BY);
   CU_ASSERT_EQUAL(status->consumer->lag_entries, 0);
   CU_ASSERT_STRING_NOT_EQUAL(status->consumer->position, "");
@@ -95,7 +133,7 @@ static void test_dead_lettered(void) {
 static bool says_away(const void *reason) {
   const Ordershop__V1__ServiceStatus *status = status_of(ORDERSHOP_CRM);
   return !status->ready && status->consumer->lag_entries == -1 && status->consumer->parked_keys == -1 &&
-         strncmp(status->reason, reason, strlen(reason)) == 0;
+         status->outbox->messages == -1 && strncmp(status->reason, reason, strlen(reason)) == 0;
 }
 
 static void test_redis_away(void) {
@@ -127,6 +165,8 @@ static int tear_down(void) {
 static const struct test tests[] = {
     {"every service tells its name, version, process and what its consumer does", test_all_tell},
     {"the lag grows while a handler is held, and goes away", test_lag},
+    {"calls are counted, by how long they took, and those that failed", test_calls},
+    {"events that were handled are counted, and the messages of the outbox", test_events_and_outbox},
     {"a replica that stands by says so, with the service's figures", test_replica},
     {"keys with dead letters, and these, are counted", test_dead_lettered},
     {"with Redis silent or away there is an answer all the same", test_redis_away},

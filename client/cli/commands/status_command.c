@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `ordershop status`: how every service is doing, and what to do about those that are not well. */
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "client/cli/line/command_parts.h"
 #include "client/cli/line/failure.h"
 #include "client/cli/line/session.h"
 #include "client/cli/output/status_show.h"
+#include "client/cli/output/status_watch_show.h"
 
 enum { ASK_MS = 2000 };
 
@@ -24,7 +27,9 @@ static void *ask(void *argument) {
   struct asking *asking = argument;
   struct service_report *report = asking->report;
   const struct context context = {.arena = report->arena, .deadline_us = asking->deadline_us};
-  report->call = ordershop_get_service_status(asking->session->client, &context, report->service, &report->status);
+  report->call =
+      ordershop_get_service_status(asking->session->client, &context, report->service, &report->reading.status);
+  report->reading.us = clock_monotonic_us();
   return NULL;
 }
 
@@ -67,11 +72,46 @@ static struct status choose(struct session *session, struct service_report *repo
 static int judge(const struct service_report *reports, size_t count) {
   size_t ready = 0, answered = 0;
   for (size_t i = 0; i < count; i++) {
-    answered += reports[i].status != NULL;
-    ready += reports[i].status && reports[i].status->ready;
+    answered += reports[i].reading.status != NULL;
+    ready += reports[i].reading.status && reports[i].reading.status->ready;
   }
   if (answered == 0) return EXIT_UNAVAILABLE;
   return ready == count ? EXIT_DONE : EXIT_REFUSED;
+}
+
+/* With --watch, what the time before has found: rates are what has happened since. */
+static struct {
+  struct service_report *reports;
+  size_t count;
+} before;
+
+static void take_before(struct service_report *reports, size_t count) {
+  for (size_t i = 0; i < count && i < before.count; i++) reports[i].before = before.reports[i].reading;
+}
+
+static void forget_before(void) {
+  for (size_t i = 0; i < before.count; i++) arena_free(before.reports[i].arena);
+  free(before.reports);
+  before.reports = NULL;
+  before.count = 0;
+}
+
+/* Takes over what the reports hold. */
+static void keep(const struct service_report *reports, size_t count) {
+  forget_before();
+  before.reports = memory_calloc(count, sizeof(*reports));
+  before.count = count;
+  memcpy(before.reports, reports, count * sizeof(*reports));
+}
+
+static void show(const struct session *session, const struct service_report *reports, size_t count) {
+  if (session->invocation->json) {
+    status_show_json(reports, count);
+  } else if (session->invocation->watch_ms > 0) {
+    status_watch_show_table(session->arena, reports, count);
+  } else {
+    status_show_table(session->arena, reports, count);
+  }
 }
 
 static int run(struct session *session) {
@@ -80,11 +120,11 @@ static int run(struct session *session) {
   struct status status = choose(session, reports, &count);
   if (!status_is_ok(status)) return failure_of_usage(session->invocation->json, status);
   ask_all(session, reports, count);
-  if (session->invocation->json) status_show_json(reports, count);
-  if (!session->invocation->json) status_show_table(session->arena, reports, count);
-  int exit_status = judge(reports, count);
-  for (size_t i = 0; i < count; i++) arena_free(reports[i].arena);
-  return exit_status;
+  take_before(reports, count);
+  show(session, reports, count);
+  keep(reports, count);
+  if (session->invocation->watch_ms == 0) forget_before();
+  return judge(reports, count);
 }
 
 const struct noun status_commands = {
@@ -92,12 +132,14 @@ const struct noun status_commands = {
     .help = "Say how the services are doing: ready, version, uptime, events that wait or are dead-lettered",
     .details =
         "LAG counts the events that a service has not dealt with yet, DEAD those that it has dead-lettered because "
-        "they can't be handled. What is wrong, and what to do about it, stands below the table. Exit status: 0 "
-        "all are ready; 1 not all; 3 none answers.",
+        "they can't be handled. What is wrong, and what to do about it, stands below the table. With --watch the "
+        "table tells what has happened since the last time: calls that were answered, and those of them that failed "
+        "by a fault of the service, a second; what 99 of 100 took at most; events a second; and how many messages wait "
+        "for another service. Exit status: 0 all are ready; 1 not all; 3 none answers.",
     .operands = "[SERVICE ...]",
     .operand_words = service_words,
     .flags = get_flags,
-    .examples = (const char *const[]){"status", "status order crm",
+    .examples = (const char *const[]){"status", "status order crm", "status --watch",
                                       "status --json | jq '.services[] | select(.ready | not)'", NULL},
     .run = run,
 };

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,7 +53,7 @@ static const char *consumer_text(const Ordershop__V1__ServiceStatus *status) {
   }
 }
 
-static bool consumes(const Ordershop__V1__ServiceStatus *status) {
+bool status_consumes(const Ordershop__V1__ServiceStatus *status) {
   return status && status->consumer && status->consumer->state > ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_NONE;
 }
 
@@ -60,8 +61,7 @@ static const char *count_text(struct arena *arena, int64_t count) {
   return count < 0 ? "?" : arena_printf(arena, "%" PRId64, count);
 }
 
-/* Entries, and the log time that they span if it is more than a second. */
-static const char *lag_text(struct arena *arena, const Ordershop__V1__ConsumerStatus *consumer) {
+const char *status_lag_text(struct arena *arena, const Ordershop__V1__ConsumerStatus *consumer) {
   const char *entries = count_text(arena, consumer->lag_entries);
   if (!consumer->lag_time || consumer->lag_time->seconds < 1) return entries;
   return arena_printf(arena, "%s (%s)", entries, status_duration_text(arena, consumer->lag_time->seconds * 1000000));
@@ -73,7 +73,7 @@ static const char *const headings[COLUMNS] = {"SERVICE",  "READY", "VERSION", "U
 enum { READY_COLUMN = 1, LAG_COLUMN = 5, DEAD_COLUMN = 6 };
 
 static void fill_row(struct arena *arena, const struct service_report *report, const char *cells[COLUMNS]) {
-  const Ordershop__V1__ServiceStatus *status = report->status;
+  const Ordershop__V1__ServiceStatus *status = report->reading.status;
   cells[0] = report->name;
   for (int i = 1; i < COLUMNS - 1; i++) cells[i] = "-";
   cells[COLUMNS - 1] = terminal_line(arena, address_of(report));
@@ -82,8 +82,8 @@ static void fill_row(struct arena *arena, const struct service_report *report, c
   cells[2] = terminal_line(arena, status->version);
   cells[3] = status_duration_text(arena, clock_wall_us() - timestamp_unix_us(status->start_time));
   cells[4] = consumer_text(status);
-  if (!consumes(status)) return;
-  cells[LAG_COLUMN] = lag_text(arena, status->consumer);
+  if (!status_consumes(status)) return;
+  cells[LAG_COLUMN] = status_lag_text(arena, status->consumer);
   cells[DEAD_COLUMN] = count_text(arena, status->consumer->parked_events);
 }
 
@@ -121,8 +121,9 @@ static const char *advice_without_answer(struct arena *arena, const struct servi
 }
 
 static bool has_same_reason(const struct service_report *left, const struct service_report *right) {
-  if (!left->status || !right->status || left->status->ready || right->status->ready) return false;
-  return *left->status->reason && strcmp(left->status->reason, right->status->reason) == 0;
+  if (!left->reading.status || !right->reading.status || left->reading.status->ready || right->reading.status->ready)
+    return false;
+  return *left->reading.status->reason && strcmp(left->reading.status->reason, right->reading.status->reason) == 0;
 }
 
 /* "customer, product, order": those from `reports` on that are not ready for the same reason as the first. */
@@ -138,10 +139,11 @@ static const char *names_of(struct arena *arena, const struct service_report *re
 }
 
 static const char *advice_of_reason(struct arena *arena, const struct service_report *reports, size_t count) {
-  const Ordershop__V1__ServiceStatus *status = reports->status;
+  const Ordershop__V1__ServiceStatus *status = reports->reading.status;
   bool many;
   const char *names = names_of(arena, reports, count, &many);
-  bool halted = consumes(status) && status->consumer->state == ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_HALTED;
+  bool halted =
+      status_consumes(status) && status->consumer->state == ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_HALTED;
   const char *then = halted ? ""
                      : many ? "; they go on by themselves when that is over"
                             : "; it goes on by itself when that is over";
@@ -151,7 +153,7 @@ static const char *advice_of_reason(struct arena *arena, const struct service_re
 
 /* Whoever looks after the shop has to decide. */
 static const char *advice_of_parked(struct arena *arena, const struct service_report *report) {
-  const Ordershop__V1__ConsumerStatus *consumer = report->status->consumer;
+  const Ordershop__V1__ConsumerStatus *consumer = report->reading.status->consumer;
   const char *name = report->name;
   return arena_printf(arena,
                       "%s has dead-lettered %s event%s of %s key%s: ordershop dead-letter list %s tells why, and retry "
@@ -171,11 +173,11 @@ const char *status_advice(struct arena *arena, const struct service_report *repo
   const struct service_report *report = &reports[index];
   const char *advice = NULL;
   if (is_told_already(reports, index)) return NULL;
-  if (!report->status) {
+  if (!report->reading.status) {
     advice = advice_without_answer(arena, report);
-  } else if (*report->status->reason) {
+  } else if (*report->reading.status->reason) {
     advice = advice_of_reason(arena, report, count - index);
-  } else if (consumes(report->status) && report->status->consumer->parked_keys > 0) {
+  } else if (status_consumes(report->reading.status) && report->reading.status->consumer->parked_keys > 0) {
     advice = advice_of_parked(arena, report);
   }
   return advice ? terminal_line(arena, advice) : NULL;
@@ -188,9 +190,9 @@ static bool is_right_aligned(int column) {
 }
 
 static enum paint paint_of(const struct service_report *report, int column) {
-  const Ordershop__V1__ServiceStatus *status = report->status;
+  const Ordershop__V1__ServiceStatus *status = report->reading.status;
   if (column == READY_COLUMN) return status && status->ready ? PAINT_GOOD : PAINT_BAD;
-  if (column == DEAD_COLUMN && consumes(status) && status->consumer->parked_keys > 0) return PAINT_WARNING;
+  if (column == DEAD_COLUMN && status_consumes(status) && status->consumer->parked_keys > 0) return PAINT_WARNING;
   return PAINT_PLAIN;
 }
 
@@ -219,6 +221,10 @@ void status_show_table(struct arena *arena, const struct service_report *reports
     }
   }
   for (size_t i = 0; i <= count; i++) print_row(arena, i > 0 ? &reports[i - 1] : NULL, rows[i], widths);
+  status_show_advice(arena, reports, count);
+}
+
+void status_show_advice(struct arena *arena, const struct service_report *reports, size_t count) {
   bool advised = false;
   for (size_t i = 0; i < count; i++) {
     const char *advice = status_advice(arena, reports, count, i);
@@ -228,15 +234,24 @@ void status_show_table(struct arena *arena, const struct service_report *reports
   }
 }
 
+static json_t *rates_json(const struct status_rates *rates) {
+  json_t *json = json_pack("{s:f, s:f, s:f, s:f}", "seconds", rates->seconds, "callsPerSecond", rates->calls,
+                           "failedPerSecond", rates->failed, "eventsPerSecond", rates->events);
+  if (!isnan(rates->p99_seconds)) json_object_set_new(json, "p99Seconds", json_real(rates->p99_seconds));
+  return json;
+}
+
 static json_t *report_json(const struct service_report *report) {
   json_t *json = NULL;
-  if (report->status) {
-    json = json_of_message(report->status);
+  if (report->reading.status) {
+    json = json_of_message(report->reading.status);
   } else {
     json = json_pack("{s:s, s:b}", "service", report->name, "ready", 0);
     json_object_set_new(json, "reason", json_string(status_advice(report->arena, report, 1, 0)));
   }
   json_object_set_new(json, "address", json_string(address_of(report)));
+  struct status_rates rates = status_rates_between(report->before, report->reading);
+  if (rates.known) json_object_set_new(json, "rates", rates_json(&rates));
   return json;
 }
 

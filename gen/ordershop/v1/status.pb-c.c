@@ -97,6 +97,141 @@ void   ordershop__v1__service_status__free_unpacked
   assert(message->base.descriptor == &ordershop__v1__service_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   ordershop__v1__call_status__init
+                     (Ordershop__V1__CallStatus         *message)
+{
+  static const Ordershop__V1__CallStatus init_value = ORDERSHOP__V1__CALL_STATUS__INIT;
+  *message = init_value;
+}
+size_t ordershop__v1__call_status__get_packed_size
+                     (const Ordershop__V1__CallStatus *message)
+{
+  assert(message->base.descriptor == &ordershop__v1__call_status__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t ordershop__v1__call_status__pack
+                     (const Ordershop__V1__CallStatus *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &ordershop__v1__call_status__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t ordershop__v1__call_status__pack_to_buffer
+                     (const Ordershop__V1__CallStatus *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &ordershop__v1__call_status__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Ordershop__V1__CallStatus *
+       ordershop__v1__call_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Ordershop__V1__CallStatus *)
+     protobuf_c_message_unpack (&ordershop__v1__call_status__descriptor,
+                                allocator, len, data);
+}
+void   ordershop__v1__call_status__free_unpacked
+                     (Ordershop__V1__CallStatus *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &ordershop__v1__call_status__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   ordershop__v1__call_durations__init
+                     (Ordershop__V1__CallDurations         *message)
+{
+  static const Ordershop__V1__CallDurations init_value = ORDERSHOP__V1__CALL_DURATIONS__INIT;
+  *message = init_value;
+}
+size_t ordershop__v1__call_durations__get_packed_size
+                     (const Ordershop__V1__CallDurations *message)
+{
+  assert(message->base.descriptor == &ordershop__v1__call_durations__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t ordershop__v1__call_durations__pack
+                     (const Ordershop__V1__CallDurations *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &ordershop__v1__call_durations__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t ordershop__v1__call_durations__pack_to_buffer
+                     (const Ordershop__V1__CallDurations *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &ordershop__v1__call_durations__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Ordershop__V1__CallDurations *
+       ordershop__v1__call_durations__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Ordershop__V1__CallDurations *)
+     protobuf_c_message_unpack (&ordershop__v1__call_durations__descriptor,
+                                allocator, len, data);
+}
+void   ordershop__v1__call_durations__free_unpacked
+                     (Ordershop__V1__CallDurations *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &ordershop__v1__call_durations__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   ordershop__v1__outbox_status__init
+                     (Ordershop__V1__OutboxStatus         *message)
+{
+  static const Ordershop__V1__OutboxStatus init_value = ORDERSHOP__V1__OUTBOX_STATUS__INIT;
+  *message = init_value;
+}
+size_t ordershop__v1__outbox_status__get_packed_size
+                     (const Ordershop__V1__OutboxStatus *message)
+{
+  assert(message->base.descriptor == &ordershop__v1__outbox_status__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t ordershop__v1__outbox_status__pack
+                     (const Ordershop__V1__OutboxStatus *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &ordershop__v1__outbox_status__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t ordershop__v1__outbox_status__pack_to_buffer
+                     (const Ordershop__V1__OutboxStatus *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &ordershop__v1__outbox_status__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Ordershop__V1__OutboxStatus *
+       ordershop__v1__outbox_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Ordershop__V1__OutboxStatus *)
+     protobuf_c_message_unpack (&ordershop__v1__outbox_status__descriptor,
+                                allocator, len, data);
+}
+void   ordershop__v1__outbox_status__free_unpacked
+                     (Ordershop__V1__OutboxStatus *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &ordershop__v1__outbox_status__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   ordershop__v1__consumer_status__init
                      (Ordershop__V1__ConsumerStatus         *message)
 {
@@ -160,7 +295,7 @@ const ProtobufCMessageDescriptor ordershop__v1__get_service_status_request__desc
   (ProtobufCMessageInit) ordershop__v1__get_service_status_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor ordershop__v1__service_status__field_descriptors[7] =
+static const ProtobufCFieldDescriptor ordershop__v1__service_status__field_descriptors[9] =
 {
   {
     "service",
@@ -246,10 +381,36 @@ static const ProtobufCFieldDescriptor ordershop__v1__service_status__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "calls",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__ServiceStatus, calls),
+    &ordershop__v1__call_status__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outbox",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__ServiceStatus, outbox),
+    &ordershop__v1__outbox_status__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned ordershop__v1__service_status__field_indices_by_name[] = {
+  7,   /* field[7] = calls */
   6,   /* field[6] = consumer */
   1,   /* field[1] = instance */
+  8,   /* field[8] = outbox */
   4,   /* field[4] = ready */
   5,   /* field[5] = reason */
   0,   /* field[0] = service */
@@ -259,7 +420,7 @@ static const unsigned ordershop__v1__service_status__field_indices_by_name[] = {
 static const ProtobufCIntRange ordershop__v1__service_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor ordershop__v1__service_status__descriptor =
 {
@@ -269,14 +430,167 @@ const ProtobufCMessageDescriptor ordershop__v1__service_status__descriptor =
   "Ordershop__V1__ServiceStatus",
   "ordershop.v1",
   sizeof(Ordershop__V1__ServiceStatus),
-  7,
+  9,
   ordershop__v1__service_status__field_descriptors,
   ordershop__v1__service_status__field_indices_by_name,
   1,  ordershop__v1__service_status__number_ranges,
   (ProtobufCMessageInit) ordershop__v1__service_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor ordershop__v1__consumer_status__field_descriptors[6] =
+static const ProtobufCFieldDescriptor ordershop__v1__call_status__field_descriptors[3] =
+{
+  {
+    "answered",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__CallStatus, answered),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "failed",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__CallStatus, failed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "durations",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Ordershop__V1__CallStatus, n_durations),
+    offsetof(Ordershop__V1__CallStatus, durations),
+    &ordershop__v1__call_durations__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__v1__call_status__field_indices_by_name[] = {
+  0,   /* field[0] = answered */
+  2,   /* field[2] = durations */
+  1,   /* field[1] = failed */
+};
+static const ProtobufCIntRange ordershop__v1__call_status__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor ordershop__v1__call_status__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "ordershop.v1.CallStatus",
+  "CallStatus",
+  "Ordershop__V1__CallStatus",
+  "ordershop.v1",
+  sizeof(Ordershop__V1__CallStatus),
+  3,
+  ordershop__v1__call_status__field_descriptors,
+  ordershop__v1__call_status__field_indices_by_name,
+  1,  ordershop__v1__call_status__number_ranges,
+  (ProtobufCMessageInit) ordershop__v1__call_status__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor ordershop__v1__call_durations__field_descriptors[2] =
+{
+  {
+    "up_to",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__CallDurations, up_to),
+    &google__protobuf__duration__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "calls",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__CallDurations, calls),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__v1__call_durations__field_indices_by_name[] = {
+  1,   /* field[1] = calls */
+  0,   /* field[0] = up_to */
+};
+static const ProtobufCIntRange ordershop__v1__call_durations__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor ordershop__v1__call_durations__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "ordershop.v1.CallDurations",
+  "CallDurations",
+  "Ordershop__V1__CallDurations",
+  "ordershop.v1",
+  sizeof(Ordershop__V1__CallDurations),
+  2,
+  ordershop__v1__call_durations__field_descriptors,
+  ordershop__v1__call_durations__field_indices_by_name,
+  1,  ordershop__v1__call_durations__number_ranges,
+  (ProtobufCMessageInit) ordershop__v1__call_durations__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor ordershop__v1__outbox_status__field_descriptors[1] =
+{
+  {
+    "messages",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__OutboxStatus, messages),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned ordershop__v1__outbox_status__field_indices_by_name[] = {
+  0,   /* field[0] = messages */
+};
+static const ProtobufCIntRange ordershop__v1__outbox_status__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor ordershop__v1__outbox_status__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "ordershop.v1.OutboxStatus",
+  "OutboxStatus",
+  "Ordershop__V1__OutboxStatus",
+  "ordershop.v1",
+  sizeof(Ordershop__V1__OutboxStatus),
+  1,
+  ordershop__v1__outbox_status__field_descriptors,
+  ordershop__v1__outbox_status__field_indices_by_name,
+  1,  ordershop__v1__outbox_status__number_ranges,
+  (ProtobufCMessageInit) ordershop__v1__outbox_status__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor ordershop__v1__consumer_status__field_descriptors[7] =
 {
   {
     "state",
@@ -350,8 +664,21 @@ static const ProtobufCFieldDescriptor ordershop__v1__consumer_status__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "handled_events",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__ConsumerStatus, handled_events),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned ordershop__v1__consumer_status__field_indices_by_name[] = {
+  6,   /* field[6] = handled_events */
   2,   /* field[2] = lag_entries */
   3,   /* field[3] = lag_time */
   5,   /* field[5] = parked_events */
@@ -362,7 +689,7 @@ static const unsigned ordershop__v1__consumer_status__field_indices_by_name[] = 
 static const ProtobufCIntRange ordershop__v1__consumer_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor ordershop__v1__consumer_status__descriptor =
 {
@@ -372,7 +699,7 @@ const ProtobufCMessageDescriptor ordershop__v1__consumer_status__descriptor =
   "Ordershop__V1__ConsumerStatus",
   "ordershop.v1",
   sizeof(Ordershop__V1__ConsumerStatus),
-  6,
+  7,
   ordershop__v1__consumer_status__field_descriptors,
   ordershop__v1__consumer_status__field_indices_by_name,
   1,  ordershop__v1__consumer_status__number_ranges,

@@ -19,6 +19,9 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Ordershop__V1__GetServiceStatusRequest Ordershop__V1__GetServiceStatusRequest;
 typedef struct Ordershop__V1__ServiceStatus Ordershop__V1__ServiceStatus;
+typedef struct Ordershop__V1__CallStatus Ordershop__V1__CallStatus;
+typedef struct Ordershop__V1__CallDurations Ordershop__V1__CallDurations;
+typedef struct Ordershop__V1__OutboxStatus Ordershop__V1__OutboxStatus;
 typedef struct Ordershop__V1__ConsumerStatus Ordershop__V1__ConsumerStatus;
 
 
@@ -103,10 +106,83 @@ struct  Ordershop__V1__ServiceStatus
    * What it does with events.
    */
   Ordershop__V1__ConsumerStatus *consumer;
+  /*
+   * The calls that it has answered.
+   */
+  Ordershop__V1__CallStatus *calls;
+  /*
+   * What waits for another service. Not set: it has no messages for others.
+   */
+  Ordershop__V1__OutboxStatus *outbox;
 };
 #define ORDERSHOP__V1__SERVICE_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__service_status__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, (char *)protobuf_c_empty_string, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, (char *)protobuf_c_empty_string, NULL, NULL, NULL }
+
+
+/*
+ * Unary calls that a process has answered since it was started, but for those of its health, its status and reflection.
+ * All figures only grow: what two readings of the same `instance` and `start_time` differ by is what happened between
+ * them. All fields are output only.
+ */
+struct  Ordershop__V1__CallStatus
+{
+  ProtobufCMessage base;
+  /*
+   * Calls that were answered, those that were refused because of overload included.
+   */
+  int64_t answered;
+  /*
+   * Of these, those that ended as a fault of the service or of what it needs: UNKNOWN, DEADLINE_EXCEEDED,
+   * RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, DATA_LOSS.
+   */
+  int64_t failed;
+  /*
+   * All of them by how long they took, from the arrival of a call to its answer; the shortest first.
+   */
+  size_t n_durations;
+  Ordershop__V1__CallDurations **durations;
+};
+#define ORDERSHOP__V1__CALL_STATUS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__call_status__descriptor) \
+    , 0, 0, 0,NULL }
+
+
+/*
+ * Calls that took longer than `up_to` of the ones before, and not longer than their own. All fields are output only.
+ */
+struct  Ordershop__V1__CallDurations
+{
+  ProtobufCMessage base;
+  /*
+   * Not set: these took longer than all others.
+   */
+  Google__Protobuf__Duration *up_to;
+  /*
+   * How many there were.
+   */
+  int64_t calls;
+};
+#define ORDERSHOP__V1__CALL_DURATIONS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__call_durations__descriptor) \
+    , NULL, 0 }
+
+
+/*
+ * Messages of a service for another one. All fields are output only.
+ */
+struct  Ordershop__V1__OutboxStatus
+{
+  ProtobufCMessage base;
+  /*
+   * How many the other one has not taken yet, whichever replica is asked, a tenth of a second ago. -1: unknown, since
+   * Redis is away.
+   */
+  int64_t messages;
+};
+#define ORDERSHOP__V1__OUTBOX_STATUS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__outbox_status__descriptor) \
+    , 0 }
 
 
 /*
@@ -146,10 +222,14 @@ struct  Ordershop__V1__ConsumerStatus
    * Dead letters of these keys. -1 if unknown, or if there are more keys than are looked at (1,000).
    */
   int64_t parked_events;
+  /*
+   * Events that this process has dealt with since it was started, dead letters included.
+   */
+  int64_t handled_events;
 };
 #define ORDERSHOP__V1__CONSUMER_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__consumer_status__descriptor) \
-    , ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, NULL, 0, 0 }
+    , ORDERSHOP__V1__CONSUMER_STATE__CONSUMER_STATE_UNSPECIFIED, (char *)protobuf_c_empty_string, 0, NULL, 0, 0, 0 }
 
 
 /* Ordershop__V1__GetServiceStatusRequest methods */
@@ -190,6 +270,63 @@ Ordershop__V1__ServiceStatus *
 void   ordershop__v1__service_status__free_unpacked
                      (Ordershop__V1__ServiceStatus *message,
                       ProtobufCAllocator *allocator);
+/* Ordershop__V1__CallStatus methods */
+void   ordershop__v1__call_status__init
+                     (Ordershop__V1__CallStatus         *message);
+size_t ordershop__v1__call_status__get_packed_size
+                     (const Ordershop__V1__CallStatus   *message);
+size_t ordershop__v1__call_status__pack
+                     (const Ordershop__V1__CallStatus   *message,
+                      uint8_t             *out);
+size_t ordershop__v1__call_status__pack_to_buffer
+                     (const Ordershop__V1__CallStatus   *message,
+                      ProtobufCBuffer     *buffer);
+Ordershop__V1__CallStatus *
+       ordershop__v1__call_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   ordershop__v1__call_status__free_unpacked
+                     (Ordershop__V1__CallStatus *message,
+                      ProtobufCAllocator *allocator);
+/* Ordershop__V1__CallDurations methods */
+void   ordershop__v1__call_durations__init
+                     (Ordershop__V1__CallDurations         *message);
+size_t ordershop__v1__call_durations__get_packed_size
+                     (const Ordershop__V1__CallDurations   *message);
+size_t ordershop__v1__call_durations__pack
+                     (const Ordershop__V1__CallDurations   *message,
+                      uint8_t             *out);
+size_t ordershop__v1__call_durations__pack_to_buffer
+                     (const Ordershop__V1__CallDurations   *message,
+                      ProtobufCBuffer     *buffer);
+Ordershop__V1__CallDurations *
+       ordershop__v1__call_durations__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   ordershop__v1__call_durations__free_unpacked
+                     (Ordershop__V1__CallDurations *message,
+                      ProtobufCAllocator *allocator);
+/* Ordershop__V1__OutboxStatus methods */
+void   ordershop__v1__outbox_status__init
+                     (Ordershop__V1__OutboxStatus         *message);
+size_t ordershop__v1__outbox_status__get_packed_size
+                     (const Ordershop__V1__OutboxStatus   *message);
+size_t ordershop__v1__outbox_status__pack
+                     (const Ordershop__V1__OutboxStatus   *message,
+                      uint8_t             *out);
+size_t ordershop__v1__outbox_status__pack_to_buffer
+                     (const Ordershop__V1__OutboxStatus   *message,
+                      ProtobufCBuffer     *buffer);
+Ordershop__V1__OutboxStatus *
+       ordershop__v1__outbox_status__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   ordershop__v1__outbox_status__free_unpacked
+                     (Ordershop__V1__OutboxStatus *message,
+                      ProtobufCAllocator *allocator);
 /* Ordershop__V1__ConsumerStatus methods */
 void   ordershop__v1__consumer_status__init
                      (Ordershop__V1__ConsumerStatus         *message);
@@ -216,6 +353,15 @@ typedef void (*Ordershop__V1__GetServiceStatusRequest_Closure)
                   void *closure_data);
 typedef void (*Ordershop__V1__ServiceStatus_Closure)
                  (const Ordershop__V1__ServiceStatus *message,
+                  void *closure_data);
+typedef void (*Ordershop__V1__CallStatus_Closure)
+                 (const Ordershop__V1__CallStatus *message,
+                  void *closure_data);
+typedef void (*Ordershop__V1__CallDurations_Closure)
+                 (const Ordershop__V1__CallDurations *message,
+                  void *closure_data);
+typedef void (*Ordershop__V1__OutboxStatus_Closure)
+                 (const Ordershop__V1__OutboxStatus *message,
                   void *closure_data);
 typedef void (*Ordershop__V1__ConsumerStatus_Closure)
                  (const Ordershop__V1__ConsumerStatus *message,
@@ -250,6 +396,9 @@ void ordershop__v1__status_service__get_service_status(ProtobufCService *service
 extern const ProtobufCEnumDescriptor    ordershop__v1__consumer_state__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__get_service_status_request__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__service_status__descriptor;
+extern const ProtobufCMessageDescriptor ordershop__v1__call_status__descriptor;
+extern const ProtobufCMessageDescriptor ordershop__v1__call_durations__descriptor;
+extern const ProtobufCMessageDescriptor ordershop__v1__outbox_status__descriptor;
 extern const ProtobufCMessageDescriptor ordershop__v1__consumer_status__descriptor;
 extern const ProtobufCServiceDescriptor ordershop__v1__status_service__descriptor;
 

@@ -13,6 +13,12 @@ export const formatClock = (time) => clock.format(new Date(time));
 // "1.5s" of a JSON duration, as seconds.
 export const secondsOf = (duration) => Number.parseFloat(duration ?? '0') || 0;
 
+// 3.25 -> "3.3/s", 42.4 -> "42/s"
+export const formatRate = (rate) => `${rate > 0 && rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`;
+
+// 0.0042 -> "5 ms", 1.24 -> "1.2 s"
+export const formatDuration = (seconds) => (seconds < 1 ? `${Math.ceil(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`);
+
 // 75 -> "1 min 15 s"
 export function formatSeconds(seconds) {
   const whole = Math.round(seconds);

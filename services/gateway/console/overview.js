@@ -2,11 +2,12 @@
 // Overview: the services around the log, as the reference's figure has them, alive. Each service is a card; an event
 // travels from the service that wrote it into the log, and on to those that read it.
 import {get} from './api.js';
+import {callRates} from './call_rates.js';
 import {kinds} from './contract.js';
 import {makeDemo} from './demo.js';
 import {h, setText, svg} from './dom.js';
 import {feed, subscribe} from './events.js';
-import {formatNumber, formatSeconds, label, secondsOf} from './format.js';
+import {formatDuration, formatNumber, formatRate, formatSeconds, label, secondsOf} from './format.js';
 
 const STATUS_MS = 1000;
 const RATE_MS = 5000; // over so long is a rate
@@ -23,15 +24,17 @@ function whatItKeeps(name, ownKinds) {
 
 // `ownKinds`: of the entities that it keeps
 function makeCard(name, ownKinds) {
-  const figures = Object.fromEntries(['rate', 'lag', 'letters'].map((key) => [key, h('dd', {}, '–')]));
+  const figures = Object.fromEntries(['calls', 'rate', 'lag', 'letters', 'outbox'].map((key) => [key, h('dd', {}, '–')]));
   const state = h('p', {class: 'state'}, 'asking …');
   const element = h('section', {class: 'card', 'data-service': name, 'aria-label': `Service ${name}`},
     h('h2', {}, name), h('p', {class: 'kinds'}, whatItKeeps(name, ownKinds)), state,
     h('dl', {},
+      h('div', {}, h('dt', {}, 'answers'), figures.calls),
       h('div', {}, h('dt', {}, 'writes'), figures.rate),
       h('div', {}, h('dt', {}, 'lag'), figures.lag),
-      h('div', {}, h('dt', {}, h('a', {href: `#/dead-letters/${name}`}, 'dead letters')), figures.letters)));
-  return {name, element, state, figures};
+      h('div', {}, h('dt', {}, h('a', {href: `#/dead-letters/${name}`}, 'dead letters')), figures.letters),
+      h('div', {}, h('dt', {}, 'outbox'), figures.outbox)));
+  return {name, element, state, figures, readings: []};
 }
 
 // The innermost of "Can't reach crm at ...: ...: Connection refused", which says why; all of it is the card's title.
@@ -48,7 +51,7 @@ function showState(card, service) {
 
 function showFigures(card, rate) {
   const reader = feed.readers.find((one) => one.service === card.name);
-  setText(card.figures.rate, rate === null ? '–' : `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`);
+  setText(card.figures.rate, rate === null ? '–' : formatRate(rate));
   if (!reader) return;
   const lag = Number(reader.lagEntries);
   card.element.classList.toggle('behind', lag > 0);
@@ -56,6 +59,21 @@ function showFigures(card, rate) {
   const letters = Number(reader.deadLetters);
   card.figures.letters.classList.toggle('bad', letters !== 0);
   setText(card.figures.letters, letters < 0 ? 'over 1,000 keys' : formatNumber(letters));
+}
+
+// Of calls, over RATE_MS: the figures only grow.
+function showCalls(card, service) {
+  const reading = {status: service.status, ms: performance.now()};
+  card.readings.push(reading);
+  while (card.readings.length > 2 && reading.ms - card.readings[1].ms > RATE_MS) card.readings.shift();
+  const rates = callRates(card.readings[0], reading);
+  if (!rates) card.readings = [reading];
+  const failed = rates?.failed > 0 ? `, ${formatRate(rates.failed)} failed` : '';
+  const slowest = rates && rates.p99 !== null ? `, p99 ${formatDuration(rates.p99)}` : '';
+  card.figures.calls.classList.toggle('bad', rates?.failed > 0);
+  setText(card.figures.calls, rates ? `${formatRate(rates.calls)}${failed}${slowest}` : '–');
+  const messages = service.status?.outbox?.messages;
+  setText(card.figures.outbox, messages === undefined || Number(messages) < 0 ? '–' : formatNumber(messages));
 }
 
 /* ---- rates, by the lengths of streams: all events count, also those that the feed leaves out ---- */
@@ -213,6 +231,7 @@ export async function showOverview(page) {
       if (!service) continue;
       const before = card.element.classList.contains('away');
       showState(card, service);
+      showCalls(card, service);
       const away = card.element.classList.contains('away');
       if (before !== away) setText(news, `${label(card.name)} is ${away ? 'away' : 'back'}`);
     }

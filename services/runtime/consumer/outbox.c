@@ -52,6 +52,16 @@ const char *outbox_key(const struct event_store *store, struct arena *arena) {
   return redis_key(store->commands, arena, "%s_outbox", store->service);
 }
 
+coroutine_fn int64_t outbox_length(struct event_store *store, int64_t deadline_us) {
+  struct context context = {.arena = arena_new(), .deadline_us = deadline_us};
+  struct redis_arguments length = redis_command_of(context.arena, "LLEN", outbox_key(store, context.arena), NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(store->commands, &context, &length, &reply);
+  int64_t count = status_is_ok(status) ? redis_reply_number(reply, -1) : -1;
+  arena_free(context.arena);
+  return count;
+}
+
 static const ProtobufCFieldDescriptor *messages_field(const ProtobufCMessageDescriptor *request,
                                                       const ProtobufCMessageDescriptor *message) {
   for (unsigned i = 0; i < request->n_fields; i++) {

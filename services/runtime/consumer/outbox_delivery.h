@@ -23,6 +23,9 @@ struct outbox *outbox_new(struct arena *arena, const struct outbox_options *opti
 /* `<service>_outbox`. */
 const char *outbox_key(const struct event_store *store, struct arena *arena);
 
+/* Returns how many messages are in the list, or -1 if that can't be known, since Redis is away. */
+coroutine_fn int64_t outbox_length(struct event_store *store, int64_t deadline_us);
+
 /* What is known of the list: for commits that push. */
 struct outbox_list *outbox_known(struct outbox *outbox);
 

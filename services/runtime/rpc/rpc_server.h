@@ -18,6 +18,7 @@
 
 #include "base/brand.h"
 #include "base/context.h"
+#include "base/metrics.h"
 #include "base/rows.h"
 #include "base/status.h"
 #include "loop/coroutine.h"
@@ -131,6 +132,16 @@ void rpc_server_free(struct rpc_server *server);
 
 /* Returns how many calls are in flight, for tests and the drain. */
 size_t rpc_server_calls(const struct rpc_server *server);
+
+/* What a server's unary calls have come to since it was opened, those of exempt services left out. */
+struct rpc_figures {
+  uint64_t answered;
+  uint64_t failed; /* of these: UNKNOWN, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE, DATA_LOSS */
+  struct metric_histogram durations; /* microseconds */
+};
+
+/* Returns the figures of the server that the call has reached: sums of its metrics. */
+struct rpc_figures rpc_call_server_figures(const struct rpc_call *call);
 
 /* Returns why new connections aren't taken, for people; "" if they are. */
 const char *rpc_server_refusal(const struct rpc_server *server);

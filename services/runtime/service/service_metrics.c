@@ -3,7 +3,6 @@
 
 #include "base/metrics.h"
 #include "consumer/outbox_delivery.h"
-#include "redis/redis.h"
 
 static const struct metric log_lost = {
     .name = "log_lost",
@@ -43,22 +42,12 @@ struct service_metrics *service_metrics_new(struct arena *arena, struct service 
   return metrics;
 }
 
-/* Returns METRIC_UNKNOWN without Redis. */
-static coroutine_fn int64_t outbox_length(struct event_store *store, int64_t deadline_us) {
-  struct context context = {.arena = arena_new(), .deadline_us = deadline_us};
-  struct redis_arguments length = redis_command_of(context.arena, "LLEN", outbox_key(store, context.arena), NULL);
-  const struct redis_reply *reply;
-  struct status status = redis_command(store->commands, &context, &length, &reply);
-  int64_t count = status_is_ok(status) ? redis_reply_number(reply, METRIC_UNKNOWN) : METRIC_UNKNOWN;
-  arena_free(context.arena);
-  return count;
-}
-
 coroutine_fn void service_metrics_measure(struct service_metrics *metrics, int64_t deadline_us) {
   const struct service *service = metrics->service;
   const struct replica_barrier *barrier = service->store->barrier;
   if (service->consumer && metrics->outbox_messages) {
-    *metrics->outbox_messages = outbox_length(service->store, deadline_us);
+    int64_t messages = outbox_length(service->store, deadline_us);
+    *metrics->outbox_messages = messages < 0 ? METRIC_UNKNOWN : messages;
     *metrics->outbox_waiting = outbox_waiting_us(consumer_outbox(service->consumer));
   }
   if (service->consumer) *metrics->halted = consumer_state(service->consumer) == CONSUMER_HALTED;

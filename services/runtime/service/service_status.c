@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/timestamp.h"
 #include "consumer/consumer_backlog.h"
+#include "consumer/outbox_delivery.h"
 #include "loop/coroutine.h"
 #include "service/readiness.h"
 #include "service/service_metrics.h"
@@ -56,8 +57,9 @@ struct service_status {
   int64_t start_us; /* wall clock */
 
   struct consumer_backlog backlog;
-  char unknown[256]; /* why it is; "" means it isn't */
-  int64_t read_us;   /* when it was read, or tried; 0 means never */
+  int64_t outbox_messages; /* -1 if unknown */
+  char unknown[256];       /* why it is; "" means it isn't */
+  int64_t read_us;         /* when it was read, or tried; 0 means never */
   bool reading;
   struct condition read_over;
 };
@@ -76,6 +78,9 @@ static coroutine_fn void read_backlog(struct service_status *self) {
   struct status status = consumer_backlog_read(consumer_progress(consumer), &context, &backlog);
   self->backlog = backlog;
   snprintf(self->unknown, sizeof self->unknown, "%s", status_is_ok(status) ? "" : status.message);
+  if (self->service->definition->outbox) {
+    self->outbox_messages = outbox_length(self->service->store, context.deadline_us);
+  }
   self->read_us = clock_monotonic_us();
   self->reading = false;
   condition_signal_all(&self->read_over);
@@ -93,6 +98,7 @@ static coroutine_fn void refresh_backlog(struct service_status *self, int64_t de
     return;
   }
   self->backlog = consumer_backlog_unread(consumer_progress(self->service->consumer));
+  self->outbox_messages = -1;
   self->unknown[0] = '\0';
 }
 
@@ -134,6 +140,41 @@ static coroutine_fn Ordershop__V1__ConsumerStatus *consumer_status(struct servic
   if (backlog->lag_us >= 0) status->lag_time = duration_new(context->arena, backlog->lag_us);
   status->parked_keys = backlog->parked_keys;
   status->parked_events = backlog->parked_events;
+  status->handled_events = (int64_t)consumer_progress(consumer)->events;
+  return status;
+}
+
+static Ordershop__V1__CallDurations *durations_new(struct arena *arena, const struct metric_histogram *durations,
+                                                   size_t bucket) {
+  Ordershop__V1__CallDurations *calls = arena_alloc(arena, sizeof *calls);
+  ordershop__v1__call_durations__init(calls);
+  if (durations->bounds[bucket]) calls->up_to = duration_new(arena, durations->bounds[bucket]);
+  calls->calls = (int64_t)durations->counts[bucket];
+  return calls;
+}
+
+static Ordershop__V1__CallStatus *call_status(const struct rpc_call *call) {
+  struct arena *arena = call->context.arena;
+  struct rpc_figures figures = rpc_call_server_figures(call);
+  Ordershop__V1__CallStatus *status = arena_alloc(arena, sizeof *status);
+  ordershop__v1__call_status__init(status);
+  status->answered = (int64_t)figures.answered;
+  status->failed = (int64_t)figures.failed;
+  size_t bounds = 0;
+  while (figures.durations.bounds && figures.durations.bounds[bounds]) bounds++;
+  status->durations = arena_calloc(arena, bounds + 1, sizeof *status->durations);
+  while (figures.durations.bounds && status->n_durations <= bounds) {
+    status->durations[status->n_durations] = durations_new(arena, &figures.durations, status->n_durations);
+    status->n_durations++;
+  }
+  return status;
+}
+
+static Ordershop__V1__OutboxStatus *outbox_status(const struct service_status *self, struct arena *arena) {
+  if (!self->service->consumer || !self->service->definition->outbox) return NULL;
+  Ordershop__V1__OutboxStatus *status = arena_alloc(arena, sizeof *status);
+  ordershop__v1__outbox_status__init(status);
+  status->messages = self->outbox_messages;
   return status;
 }
 
@@ -156,6 +197,8 @@ static coroutine_fn struct status get_service_status(struct rpc_call *call, cons
   Ordershop__V1__ServiceStatus *reply = arena_alloc(arena, sizeof *reply);
   ordershop__v1__service_status__init(reply);
   reply->consumer = consumer_status(self, &call->context); /* first: it may yield, and all else is of one moment */
+  reply->outbox = outbox_status(self, arena);
+  reply->calls = call_status(call);
   reply->service = arena_strdup(arena, self->service->definition->name);
   reply->instance = arena_strdup(arena, self->instance);
   reply->version = arena_strdup(arena, self->version);
