@@ -170,6 +170,20 @@ static void test_mended(void) {
   run(mend_rows);
 }
 
+/* As a leader leaves it that ended on the way. */
+static void drop_old(struct context *context) {
+  struct watcher watcher = start_with(context, 3);
+  private_redis_command(redis, "HSET watcher_rebuild:seen ghost x");
+  struct view_rebuild_job job = rebuild(&watcher, context, false);
+  expect_rows(&job, 0, 0, 0);
+  CU_ASSERT_EQUAL(private_redis_number(redis, "HEXISTS watcher_seen ghost"), 0);
+  watcher_stop(&watcher);
+}
+
+static void test_old_shadow(void) {
+  run(drop_old);
+}
+
 static void mend_emptied(struct context *context) {
   struct watcher watcher = start_with(context, 3);
   private_redis_command(redis, "DEL watcher_seen");
@@ -444,6 +458,7 @@ int main(int argc, char **argv) {
       {"what is built is what is there", test_right},
       {"a wrong, a missing and a surplus row are each found, and mended", test_mended},
       {"a view that was emptied is filled, one that should be empty is emptied", test_emptied},
+      {"what an earlier leader has built is not built upon", test_old_shadow},
       {"effects besides views are held back", test_effects},
       {"dead letters come first; an event that is refused for good is left out", test_dead_letters},
       {"a log that was trimmed is refused, and the live view left alone", test_trimmed},
