@@ -51,6 +51,11 @@ static coroutine_fn struct status find_record(struct tracing *tracing, const cha
   return find(tracing, (struct index_query){.attempt = index_key_of(attempt_id), .newest_first = true}, 1, ret_page);
 }
 
+/* Entries of several logs may have one log time. */
+static bool is_same_entry(const struct log_entry *entry, const struct log_entry *other) {
+  return entry->log_time == other->log_time && entry->stream == other->stream;
+}
+
 /* What stands above the entry; none if *ret_page is empty. */
 static coroutine_fn struct status find_parent(struct tracing *tracing, const struct log_entry *entry,
                                               struct log_page *ret_page) {
@@ -58,7 +63,7 @@ static coroutine_fn struct status find_parent(struct tracing *tracing, const str
   if (*entry->cause) return find_event(tracing, entry->cause, ret_page);
   if (!*entry->attempt_id) return status_ok();
   struct status status = find_record(tracing, entry->attempt_id, ret_page);
-  if (ret_page->count > 0 && ret_page->entries[0].log_time == entry->log_time) ret_page->count = 0;
+  if (ret_page->count > 0 && is_same_entry(&ret_page->entries[0], entry)) ret_page->count = 0;
   return status;
 }
 
@@ -75,9 +80,9 @@ static coroutine_fn struct status climb(struct tracing *tracing, struct log_entr
 
 /* ---- the tree --------------------------------------------------------------------------------------------------- */
 
-static bool has_node(const struct tracing *tracing, int64_t log_time) {
+static bool has_node(const struct tracing *tracing, const struct log_entry *entry) {
   for (size_t i = 0; i < tracing->count; i++) {
-    if (tracing->nodes[i].entry.log_time == log_time) return true;
+    if (is_same_entry(&tracing->nodes[i].entry, entry)) return true;
   }
   return false;
 }
@@ -86,7 +91,7 @@ static void add_nodes(struct tracing *tracing, const struct log_page *page, size
                       Ordershop__V1__CauseLink link) {
   for (size_t i = 0; i < page->count; i++) {
     const struct log_entry *entry = &page->entries[i];
-    if (has_node(tracing, entry->log_time)) continue;
+    if (has_node(tracing, entry)) continue;
     int level = tracing->nodes[parent].level + 1;
     if (tracing->count == EVENTS_MAX || tracing->bytes > EVENT_ANSWER_BYTES || level == LEVELS_MAX) {
       tracing->truncated = true;
@@ -181,7 +186,7 @@ coroutine_fn struct status trace_cause(struct rpc_call *call, const void *reques
   struct violations violations = violations_of(arena);
   check_trace(&violations, tracing->log, trace);
   struct status status = violations_status(&violations);
-  struct position read_to;
+  int64_t read_to = 0;
   struct log_entry *root = NULL;
   if (status_is_ok(status)) status = event_log_await(tracing->log, call, &read_to);
   if (status_is_ok(status)) status = find_start(tracing, trace, &root);
@@ -197,8 +202,8 @@ coroutine_fn struct status trace_cause(struct rpc_call *call, const void *reques
   response->tree =
       tree_of(tracing, arena, event_messages(tracing->log, &call->context, entries, tracing->count, trace->view));
   response->truncated = tracing->truncated;
-  response->read_to = read_to_entry(arena, &read_to);
-  response->position = read_to_position(arena, &read_to);
+  response->read_to = read_to_entry(arena, read_to);
+  response->position = read_to_position(tracing->log, arena, read_to);
   *ret_response = response;
   return status;
 }

@@ -17,7 +17,7 @@
 #include "shop_reasons.h"
 
 /* The number changes with the tables: a file of another version is made anew. */
-#define VERSION "2"
+#define VERSION "3"
 
 /* Ids are UUIDs: an index of all of them would be changed anywhere by every entry, and the longer the log, the more
  * pages a transaction would write. So the table `key` has them by periods of the log, and what is added changes only
@@ -26,12 +26,10 @@
 static const char tables[] =
     "PRAGMA user_version = " VERSION
     ";"
-    "CREATE TABLE log (epoch TEXT NOT NULL, read_to INTEGER NOT NULL);"
-    "INSERT INTO log VALUES ('', 0);"
+    "CREATE TABLE log (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, read_to INTEGER NOT NULL);"
     "CREATE TABLE stream (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE entry (log_time INTEGER PRIMARY KEY, stream INTEGER NOT NULL, entity BLOB NOT NULL, event BLOB NOT "
-    "NULL,"
-    " cause BLOB, attempt BLOB);"
+    "CREATE TABLE entry (log_time INTEGER NOT NULL, stream INTEGER NOT NULL, entity BLOB NOT NULL, event BLOB NOT NULL,"
+    " cause BLOB, attempt BLOB, PRIMARY KEY (log_time, stream)) WITHOUT ROWID;"
     "CREATE INDEX entry_by_stream ON entry (stream, log_time);"
     "CREATE TABLE period (number INTEGER PRIMARY KEY, first INTEGER NOT NULL UNIQUE, size INTEGER NOT NULL);"
     "INSERT INTO period VALUES (0, 0, 0);"
@@ -59,7 +57,7 @@ static const char *const kept_texts[KEPT] = {
     [PERIOD_AT] = "SELECT number, first, size FROM period WHERE first <= ?1 ORDER BY first DESC LIMIT 1",
     [BEGIN_PERIOD] = "INSERT INTO period SELECT ?1, max(log_time) + 1, 0 FROM entry",
     [GROW_PERIOD] = "UPDATE period SET size = size + ?1 WHERE number = ?2",
-    [MOVE] = "UPDATE log SET epoch = ?1, read_to = ?2",
+    [MOVE] = "INSERT OR REPLACE INTO log VALUES (?1, ?2, ?3)",
     [COMMIT] = "COMMIT",
 };
 
@@ -241,22 +239,23 @@ struct status event_index_clear(struct event_index *index, struct arena *arena) 
 
 /* ---- what it has ------------------------------------------------------------------------------------------------ */
 
-static struct status read_position(struct event_index *index, struct arena *arena, struct position *ret_position) {
-  sqlite3_stmt *statement = prepare(index, "SELECT epoch, read_to FROM log");
+static struct status read_positions(struct event_index *index, struct arena *arena, struct positions *ret_positions) {
+  sqlite3_stmt *statement = prepare(index, "SELECT name, epoch, read_to FROM log");
   if (!statement) return failure(index, arena);
-  int stepped = sqlite3_step(statement);
-  struct position position = {0};
-  if (stepped == SQLITE_ROW) {
-    snprintf(position.epoch, sizeof position.epoch, "%s", (const char *)sqlite3_column_text(statement, 0));
-    position.log_time = sqlite3_column_int64(statement, 1);
-    *ret_position = position;
+  ret_positions->count = 0;
+  int stepped;
+  while ((stepped = sqlite3_step(statement)) == SQLITE_ROW && ret_positions->count < POSITIONS_MAX) {
+    struct log_position *part = &ret_positions->parts[ret_positions->count++];
+    snprintf(part->log, sizeof part->log, "%s", (const char *)sqlite3_column_text(statement, 0));
+    snprintf(part->position.epoch, sizeof part->position.epoch, "%s", (const char *)sqlite3_column_text(statement, 1));
+    part->position.log_time = sqlite3_column_int64(statement, 2);
   }
   return finish(index, arena, statement, stepped);
 }
 
-struct status event_index_position(struct event_index *index, struct arena *arena, struct position *ret_position) {
+struct status event_index_positions(struct event_index *index, struct arena *arena, struct positions *ret_positions) {
   pthread_mutex_lock(&index->mutex);
-  struct status status = read_position(index, arena, ret_position);
+  struct status status = read_positions(index, arena, ret_positions);
   pthread_mutex_unlock(&index->mutex);
   return status;
 }
@@ -400,18 +399,26 @@ static bool insert_rows(struct event_index *index, const struct index_row *rows,
   return grow_period(index, &period, count);
 }
 
-static bool move_position(struct event_index *index, const struct position *position) {
+static bool move_position(struct event_index *index, const struct log_position *part) {
   sqlite3_stmt *move = keep(index, MOVE);
-  sqlite3_bind_text(move, 1, position->epoch, -1, SQLITE_STATIC);
-  sqlite3_bind_int64(move, 2, position->log_time);
+  sqlite3_bind_text(move, 1, part->log, -1, SQLITE_STATIC);
+  sqlite3_bind_text(move, 2, part->position.epoch, -1, SQLITE_STATIC);
+  sqlite3_bind_int64(move, 3, part->position.log_time);
   return run_kept(move);
 }
 
+static bool move_positions(struct event_index *index, const struct positions *positions) {
+  for (size_t i = 0; i < positions->count; i++) {
+    if (!move_position(index, &positions->parts[i])) return false;
+  }
+  return true;
+}
+
 struct status event_index_add(struct event_index *index, struct arena *arena, const struct index_row *rows,
-                              size_t count, const struct position *position) {
+                              size_t count, const struct positions *positions) {
   pthread_mutex_lock(&index->mutex);
   struct status status = status_ok();
-  if (!run_kept(keep(index, BEGIN)) || !insert_rows(index, rows, count) || !move_position(index, position) ||
+  if (!run_kept(keep(index, BEGIN)) || !insert_rows(index, rows, count) || !move_positions(index, positions) ||
       !run_kept(keep(index, COMMIT))) {
     status = failure(index, arena);
     run(index, "ROLLBACK");
@@ -504,17 +511,19 @@ static struct status find(struct event_index *index, struct arena *arena, const 
   if (!statement) return failure(index, arena);
   sqlite3_bind_int64(statement, AFTER, query->after);
   sqlite3_bind_int64(statement, UNTIL, query->until);
-  sqlite3_bind_int64(statement, LIMIT, (sqlite3_int64)query->limit);
+  sqlite3_bind_int64(statement, LIMIT, (sqlite3_int64)query->limit + INDEX_TIES);
   if (query->event.size > 0) bind_key(statement, EVENT, &query->event, true);
   if (query->cause.size > 0) bind_key(statement, CAUSE, &query->cause, true);
   if (query->attempt.size > 0) bind_key(statement, ATTEMPT, &query->attempt, true);
   for (size_t i = 0; i < query->entity_count; i++) bind_key(statement, ENTITIES + (int)i, &query->entities[i], true);
-  struct index_place *places = arena_calloc(arena, query->limit + 1, sizeof *places);
+  struct index_place *places = arena_calloc(arena, query->limit + INDEX_TIES, sizeof *places);
   size_t count = 0;
   int stepped;
   while ((stepped = sqlite3_step(statement)) == SQLITE_ROW) {
-    places[count++] = (struct index_place){.log_time = sqlite3_column_int64(statement, 0),
-                                           .stream = (size_t)sqlite3_column_int64(statement, 1)};
+    struct index_place place = {.log_time = sqlite3_column_int64(statement, 0),
+                                .stream = (size_t)sqlite3_column_int64(statement, 1)};
+    if (count >= query->limit && place.log_time != places[count - 1].log_time) break;
+    places[count++] = place;
   }
   *ret_places = places;
   *ret_count = count;

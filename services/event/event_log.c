@@ -14,8 +14,7 @@
 #include "shop_reasons.h"
 #include "store/event.h"
 #include "store/log_clock.h"
-#include "store/positions.h"
-#include "store/stream_reader.h"
+#include "store/logs_reader.h"
 
 enum {
   BATCH = 1000, /* entries that the index gets at once */
@@ -32,7 +31,7 @@ enum {
 
 struct event_log {
   struct service *service;
-  struct event_store *store;
+  struct log_places places;
   struct event_index *index;
   struct stored_types *types;
 
@@ -41,12 +40,14 @@ struct event_log {
   size_t stream_count;
   const char *entities[STREAMS_MAX]; /* of the streams, each once */
   size_t entity_count;
-  size_t indexed_count; /* streams that the index knows */
+  size_t indexed_count;             /* streams that the index knows */
+  bool has_streams[LOG_PLACES_MAX]; /* of each log, whether any is read */
 
-  struct stream_reader *reader;
-  struct position read_to;
-  bool complete;    /* it has been at the end of this log */
-  uint64_t checked; /* redis_generation of `commands` on which the log was found to be the one that was read */
+  struct logs_reader *reader; /* NULL until the first round */
+  struct position read_to[LOG_PLACES_MAX];
+  int64_t all_read_to;              /* log time up to which all logs have been read */
+  bool complete;                    /* it has been at the end of this log */
+  uint64_t checked[LOG_PLACES_MAX]; /* redis_generation of `commands` on which the log was the one that was read */
   uint64_t lives;
   uint64_t rounds; /* reads by this reader that have succeeded */
   uint64_t tries;  /* reads, also those that have failed */
@@ -104,7 +105,7 @@ static void ring_clear(struct event_log *log, int64_t floor) {
 }
 
 static void ring_begin(struct event_log *log) {
-  ring_clear(log, log->read_to.log_time > log->ring_from ? log->read_to.log_time : log->ring_from);
+  ring_clear(log, log->all_read_to > log->ring_from ? log->all_read_to : log->ring_from);
 }
 
 void event_log_watch_begin(struct event_log *log) {
@@ -147,9 +148,10 @@ static struct log_stream *stream_new(const struct event_log *log, const char *na
   const char *end = strrchr(name, '_');
   bool named = end && end > name && is_happening(end + 1);
   *stream = (struct log_stream){.name = arena_strdup(arena, name),
-                                .key = event_stream_key(log->store, arena, name),
                                 .entity = named ? arena_memdup(arena, name, (size_t)(end - name)) : "",
                                 .happening = named ? arena_strdup(arena, end + 1) : ""};
+  stream->log = log_places_of_entity(&log->places, stream->entity);
+  stream->key = event_stream_key(log->places.stores[stream->log], arena, name);
   stream->cause_field = cause_field(stored_types_at(log->types, stream->entity, INT64_MAX));
   return stream;
 }
@@ -176,8 +178,9 @@ static void add_stream(struct event_log *log, const char *name, int64_t after) {
   add_entity(log, stream->entity);
   stream->number = log->stream_count++;
   log->streams[stream->number] = stream;
+  log->has_streams[stream->log] = true;
   log->last[stream->number] = after;
-  stream_reader_add(log->reader, stream->key, id_after(log->service->arena, after));
+  if (log->reader) logs_reader_add(log->reader, stream->log, stream->key, id_after(log->service->arena, after));
 }
 
 static void add_streams_of(struct event_log *log, const char *entity) {
@@ -214,6 +217,10 @@ const ProtobufCMessageDescriptor *event_log_type(const struct event_log *log, co
   return *stream->entity ? stored_types_at(log->types, stream->entity, log_time) : NULL;
 }
 
+const struct log_places *event_log_places(const struct event_log *log) {
+  return &log->places;
+}
+
 const struct stored_types *event_log_types(const struct event_log *log) {
   return log->types;
 }
@@ -228,11 +235,11 @@ static coroutine_fn struct status look_for_types(struct event_log *log, struct c
   return status;
 }
 
-/* A step of the search for streams of services of one's own; each takes little of Redis' time, however many keys there
- * are. */
+/* A step of the search for streams of services of one's own, which are in the shop's log; each takes little of Redis'
+ * time, however many keys there are. */
 static coroutine_fn struct status search(struct event_log *log, struct context *context) {
   if (clock_monotonic_us() < log->search_us) return status_ok();
-  struct redis *redis = log->store->commands;
+  struct redis *redis = log->places.stores[0]->commands;
   const char *pattern = redis_key_pattern(redis, context->arena, "events:*");
   struct redis_arguments scan = redis_command_of(context->arena, "SCAN", *log->cursor ? log->cursor : "0", "MATCH",
                                                  pattern, "TYPE", "stream", "COUNT", "1000", NULL);
@@ -260,7 +267,7 @@ struct index_work {
   struct arena *arena;
   const struct index_row *rows;
   size_t count;
-  struct position position;
+  struct positions positions;
   const struct index_query *query;
   struct index_place *places;
   struct status status;
@@ -274,7 +281,7 @@ static void add_rows(void *argument) {
     work->status = event_index_add_stream(log->index, work->arena, log->streams[log->indexed_count]->name);
     if (!status_is_ok(work->status)) return;
   }
-  work->status = event_index_add(log->index, work->arena, work->rows, work->count, &work->position);
+  work->status = event_index_add(log->index, work->arena, work->rows, work->count, &work->positions);
 }
 
 static void find_places(void *argument) {
@@ -300,20 +307,21 @@ coroutine_fn struct status event_log_find(struct event_log *log, struct context 
 
 /* ---- whether it is the log that was read ------------------------------------------------------------------------ */
 
-static void start_reader(struct event_log *log) {
-  stream_reader_free(log->reader);
-  log->reader = stream_reader_new();
+/* Of the streams behind what was taken in. */
+static coroutine_fn void start_reader(struct event_log *log) {
+  logs_reader_free(log->reader);
+  log->reader = logs_reader_new(log->places.stores, log->places.count);
   log->rounds = 0;
   struct arena *arena = arena_new();
   for (size_t i = 0; i < log->stream_count; i++) {
-    stream_reader_add(log->reader, log->streams[i]->key, id_after(arena, log->last[i]));
+    logs_reader_add(log->reader, log->streams[i]->log, log->streams[i]->key, id_after(arena, log->last[i]));
   }
   arena_free(arena);
 }
 
 /* Reads all anew; the ring goes on behind `ring_floor`. */
 static coroutine_fn struct status begin_again(struct event_log *log, struct context *context,
-                                              const struct position *end, int64_t ring_floor) {
+                                              const struct position *ends, int64_t ring_floor) {
   struct index_work work = {.log = log, .arena = context->arena};
   blocking_run(clear_index, &work);
   if (!status_is_ok(work.status)) return work.status;
@@ -321,23 +329,27 @@ static coroutine_fn struct status begin_again(struct event_log *log, struct cont
   memset(log->last, 0, sizeof log->last);
   start_reader(log);
   ring_clear(log, ring_floor);
-  log->read_to = (struct position){0};
-  memcpy(log->read_to.epoch, end->epoch, sizeof log->read_to.epoch);
+  log->all_read_to = 0;
+  for (size_t i = 0; i < log->places.count; i++) {
+    log->read_to[i] = ends[i];
+    log->read_to[i].log_time = 0;
+  }
   log->complete = log->damaged = false;
   condition_signal_all(&log->moved);
   return status_ok();
 }
 
-/* Whether each stream still has the last entry that was read of it. */
-static coroutine_fn struct status look_for_last(struct event_log *log, struct context *context, bool *ret_there) {
+/* Whether each stream of a log still has the last entry that was read of it. */
+static coroutine_fn struct status look_for_last(struct event_log *log, struct context *context, size_t number,
+                                                bool *ret_there) {
   size_t count = log->stream_count;
   struct redis_pending **asked = arena_calloc(context->arena, count, sizeof *asked);
   for (size_t i = 0; i < count; i++) {
-    if (log->last[i] == 0) continue;
+    if (log->last[i] == 0 || log->streams[i]->log != number) continue;
     const char *id = log_time_text(context->arena, log->last[i]);
     struct redis_arguments range =
         redis_command_of(context->arena, "XRANGE", log->streams[i]->key, id, id, "COUNT", "1", NULL);
-    asked[i] = redis_send(log->store->commands, context, &range);
+    asked[i] = redis_send(log->places.stores[number]->commands, context, &range);
   }
   struct status result = status_ok();
   *ret_there = true;
@@ -353,24 +365,36 @@ static coroutine_fn struct status look_for_last(struct event_log *log, struct co
 
 /* Whether what lies in Redis is the log that was read, with all of it. Its entries are looked for on each connection
  * anew: behind it may be another server, or one with another file. That the clock lacks its last ticks does no harm. */
-static coroutine_fn struct status check_log(struct event_log *log, struct context *context,
-                                            const struct position *end) {
-  uint64_t generation = redis_generation(log->store->commands);
-  bool there = strcmp(log->read_to.epoch, end->epoch) == 0;
+static coroutine_fn struct status check_log(struct event_log *log, struct context *context, size_t number,
+                                            const struct position *end, bool *ret_same) {
+  uint64_t generation = redis_generation(log->places.stores[number]->commands);
+  struct position *read_to = &log->read_to[number];
+  bool is_new = !*read_to->epoch && read_to->log_time == 0;
   struct status status = status_ok();
-  if (there && log->checked != generation) status = look_for_last(log, context, &there);
-  if (!status_is_ok(status)) return status;
-  bool is_new = !*log->read_to.epoch && log->read_to.log_time == 0;
-  if (!there && is_new) memcpy(log->read_to.epoch, end->epoch, sizeof log->read_to.epoch);
-  if (!there && !is_new) {
-    log_event(LOG_WARN, "the log is not the one that was read: its index is made anew", "epoch", end->epoch, "ends_at",
-              log_time_text(context->arena, end->log_time), "epoch_before", log->read_to.epoch, "read_to",
-              log_time_text(context->arena, log->read_to.log_time), NULL);
-    log->lives++;
-    status = begin_again(log, context, end, 0);
-  }
-  if (status_is_ok(status)) log->checked = generation;
+  *ret_same = strcmp(read_to->epoch, end->epoch) == 0;
+  if (*ret_same && log->checked[number] != generation) status = look_for_last(log, context, number, ret_same);
+  if (status_is_ok(status)) log->checked[number] = generation;
+  if (*ret_same || !is_new) return status;
+  memcpy(read_to->epoch, end->epoch, sizeof read_to->epoch);
+  *ret_same = true;
   return status;
+}
+
+static coroutine_fn struct status check_logs(struct event_log *log, struct context *contexts,
+                                             const struct position *ends) {
+  for (size_t i = 0; i < log->places.count; i++) {
+    bool same;
+    struct status status = check_log(log, &contexts[i], i, &ends[i], &same);
+    if (!status_is_ok(status)) return status;
+    if (same) continue;
+    log_event(LOG_WARN, "the log is not the one that was read: its index is made anew", "log",
+              log->places.stores[i]->log, "epoch", ends[i].epoch, "ends_at",
+              log_time_text(contexts[i].arena, ends[i].log_time), "epoch_before", log->read_to[i].epoch, "read_to",
+              log_time_text(contexts[i].arena, log->read_to[i].log_time), NULL);
+    log->lives++;
+    return begin_again(log, &contexts[i], ends, 0);
+  }
+  return status_ok();
 }
 
 /* ---- reading ---------------------------------------------------------------------------------------------------- */
@@ -384,24 +408,62 @@ static struct index_row row_of(const struct log_entry *entry) {
                             .attempt = index_key_of(entry->attempt_id)};
 }
 
+/* Whether one more entry fits, or belongs to those that are there, since it has the same log time. */
+static bool takes_one_more(const struct event_log *log, const struct log_entry *entries, size_t count, size_t room) {
+  if (count < room) return true;
+  return entries[count - 1].log_time == logs_reader_next_log_time(log->reader);
+}
+
 static size_t next_entries(struct event_log *log, struct arena *arena, struct read_entry *read,
                            struct log_entry *entries, size_t room) {
   size_t count = 0;
-  while (count < room && stream_reader_next(log->reader, &read[count])) {
+  while (takes_one_more(log, entries, count, room) && logs_reader_next(log->reader, &read[count])) {
     entries[count] = log_entry_of(arena, log->streams[read[count].stream], read[count].entry);
     count++;
   }
   return count;
 }
 
-/* How far the log has been read when these entries have been taken in. */
-static struct position position_behind(const struct event_log *log, const struct log_entry *entries, size_t count,
-                                       const struct position *end) {
-  struct position position = log->read_to;
-  int64_t last = count > 0 ? entries[count - 1].log_time : 0;
-  if (stream_reader_is_caught_up(log->reader) && end->log_time > last) last = end->log_time;
-  if (last > position.log_time) position.log_time = last;
-  return position;
+/* How far each log has been read when everything up to a log time has been taken in, and what was handed out. */
+static void reach(const struct event_log *log, int64_t log_time, struct position *ret_read_to) {
+  for (size_t i = 0; i < log->places.count; i++) {
+    ret_read_to[i] = log->read_to[i];
+    if (!*ret_read_to[i].epoch) continue;
+    int64_t handed_out = logs_reader_handed_out(log->reader, i).log_time;
+    int64_t to = handed_out > log_time ? handed_out : log_time;
+    if (to > ret_read_to[i].log_time) ret_read_to[i].log_time = to;
+  }
+}
+
+/* A log that nobody has begun yet, or of which nothing is read, holds up nothing. */
+static bool is_read(const struct event_log *log, const struct position *read_to, size_t number) {
+  return log->has_streams[number] && *read_to[number].epoch;
+}
+
+static int64_t least_of(const struct event_log *log, const struct position *read_to) {
+  int64_t least = 0;
+  for (size_t i = 0; i < log->places.count; i++) {
+    if (is_read(log, read_to, i) && (least == 0 || read_to[i].log_time < least)) least = read_to[i].log_time;
+  }
+  return least;
+}
+
+/* Returns whether that is further than before. */
+static bool move_to(struct event_log *log, const struct position *read_to) {
+  bool moved = memcmp(log->read_to, read_to, log->places.count * sizeof *read_to) != 0;
+  memcpy(log->read_to, read_to, log->places.count * sizeof *read_to);
+  int64_t least = least_of(log, read_to);
+  if (least > log->all_read_to) log->all_read_to = least;
+  return moved;
+}
+
+static struct positions positions_with(const struct event_log *log, const struct position *read_to) {
+  struct positions positions = {.count = log->places.count};
+  for (size_t i = 0; i < log->places.count; i++) {
+    snprintf(positions.parts[i].log, sizeof positions.parts[i].log, "%s", log->places.stores[i]->log);
+    positions.parts[i].position = read_to[i];
+  }
+  return positions;
 }
 
 static struct status lost_answer(struct arena *arena, const char *where) {
@@ -410,14 +472,13 @@ static struct status lost_answer(struct arena *arena, const char *where) {
 
 /* First the index, then the ring and the position: whoever hears of an entry finds it. */
 static coroutine_fn struct status take_in(struct event_log *log, struct context *context, struct log_entry *entries,
-                                          size_t count, const struct position *end) {
+                                          size_t count) {
+  struct position read_to[LOG_PLACES_MAX];
+  reach(log, entries[count - 1].log_time, read_to);
   struct index_row *rows = arena_calloc(context->arena, count, sizeof *rows);
   for (size_t i = 0; i < count; i++) rows[i] = row_of(&entries[i]);
-  struct index_work work = {.log = log,
-                            .arena = context->arena,
-                            .rows = rows,
-                            .count = count,
-                            .position = position_behind(log, entries, count, end)};
+  struct index_work work = {
+      .log = log, .arena = context->arena, .rows = rows, .count = count, .positions = positions_with(log, read_to)};
   if (fail_point("event.before_index")) return lost_answer(context->arena, "event.before_index");
   blocking_run(add_rows, &work);
   if (!status_is_ok(work.status)) return work.status;
@@ -426,54 +487,67 @@ static coroutine_fn struct status take_in(struct event_log *log, struct context 
     log->last[entries[i].stream->number] = entries[i].log_time;
     if (log->watchers > 0) ring_add(log, &entries[i]);
   }
-  log->read_to = work.position;
+  move_to(log, read_to);
   condition_signal_all(&log->moved);
   return status_ok();
 }
 
-/* Takes in what has been read. After a failure the streams are read again behind what was taken in. */
-static coroutine_fn struct status hand_out(struct event_log *log, struct context *context, const struct position *end) {
-  size_t held = stream_reader_held(log->reader), room = held < BATCH ? held : BATCH, count;
-  struct read_entry *read = arena_calloc(context->arena, room, sizeof *read);
-  struct log_entry *entries = arena_calloc(context->arena, room, sizeof *entries);
-  while ((count = next_entries(log, context->arena, read, entries, room)) > 0) {
-    struct status status = take_in(log, context, entries, count, end);
+/* Takes in what has been read. */
+static coroutine_fn struct status hand_out(struct event_log *log, struct context *context) {
+  size_t held = logs_reader_held(log->reader), room = held < BATCH ? held : BATCH, count;
+  struct read_entry *read = arena_calloc(context->arena, room + INDEX_TIES, sizeof *read);
+  struct log_entry *entries = arena_calloc(context->arena, room + INDEX_TIES, sizeof *entries);
+  while (room > 0 && (count = next_entries(log, context->arena, read, entries, room)) > 0) {
+    struct status status = take_in(log, context, entries, count);
     for (size_t i = 0; i < count; i++) read_entry_release(&read[i]);
-    if (status_is_ok(status)) continue;
-    start_reader(log);
-    return status;
+    if (!status_is_ok(status)) return status;
   }
   return status_ok();
 }
 
-static void note_end(struct event_log *log, const struct position *end) {
-  if (!stream_reader_is_caught_up(log->reader) || !log->searched) return;
-  bool moved = end->log_time > log->read_to.log_time || !log->complete;
-  if (end->log_time > log->read_to.log_time) log->read_to.log_time = end->log_time;
+static void note_end(struct event_log *log) {
+  struct position read_to[LOG_PLACES_MAX];
+  if (!logs_reader_is_caught_up(log->reader) || !log->searched) return;
+  reach(log, 0, read_to);
+  bool moved = move_to(log, read_to) || !log->complete;
   if (!log->complete) {
-    log_event(LOG_INFO, "the index has the whole log", "read_to", log_time_text(log->service->arena, end->log_time),
+    log_event(LOG_INFO, "the index has the whole log", "read_to", log_time_text(log->service->arena, log->all_read_to),
               NULL);
   }
   log->complete = true;
   if (moved) condition_signal_all(&log->moved);
 }
 
-/* The clock is read before the streams: when they have nothing left, all up to there has been read. */
-static coroutine_fn struct status read_once(struct event_log *log, struct context *context, bool *ret_more) {
-  struct status status = search(log, context);
+static coroutine_fn struct status read_clocks(struct event_log *log, struct context *contexts,
+                                              struct position *ret_ends) {
+  struct redis_pending *asked[LOG_PLACES_MAX];
+  struct status result = status_ok();
+  for (size_t i = 0; i < log->places.count; i++) {
+    asked[i] = clock_ask(log->places.stores[i], log->places.stores[i]->commands, &contexts[i]);
+  }
+  for (size_t i = 0; i < log->places.count; i++) {
+    struct status status = clock_told(log->places.stores[i], asked[i], &ret_ends[i]);
+    if (status_is_ok(result)) result = status;
+  }
+  return result;
+}
+
+static coroutine_fn struct status read_once(struct event_log *log, const struct context *context, bool *ret_more) {
+  struct context contexts[LOG_PLACES_MAX];
+  log_places_contexts(&log->places, context, contexts);
+  struct status status = search(log, &contexts[0]);
   if (!status_is_ok(status)) return status;
-  struct redis *redis = log->store->commands;
-  struct position end;
+  struct position ends[LOG_PLACES_MAX];
   log->dirty = log->hurried = false;
   log->read_us = clock_monotonic_us();
-  status = clock_told(log->store, clock_ask(log->store, redis, context), &end);
-  if (status_is_ok(status)) status = check_log(log, context, &end);
-  if (status_is_ok(status)) status = stream_reader_read(log->reader, redis, context, ret_more);
-  if (status_is_ok(status)) status = hand_out(log, context, &end);
+  status = read_clocks(log, contexts, ends);
+  if (status_is_ok(status)) status = check_logs(log, contexts, ends);
+  if (status_is_ok(status)) status = logs_reader_read(log->reader, &contexts[0], ret_more);
+  if (status_is_ok(status)) status = hand_out(log, &contexts[0]);
   if (!status_is_ok(status)) return status;
-  note_end(log, &end);
+  note_end(log);
   log->rounds++;
-  *ret_more = *ret_more || stream_reader_held(log->reader) > 0 || !log->searched;
+  *ret_more = *ret_more || logs_reader_held(log->reader) > 0 || !log->searched;
   return status_ok();
 }
 
@@ -481,8 +555,9 @@ static coroutine_fn struct status read_once(struct event_log *log, struct contex
 static coroutine_fn void mend(struct event_log *log, struct context *context, struct status status) {
   if (!status_is(status, reason_index_damaged) && !log->damaged) return;
   log_event(LOG_ERROR, "the index of the log is damaged, and is made anew", NULL);
-  struct position same = log->read_to;
-  log->damaged = !status_is_ok(begin_again(log, context, &same, same.log_time));
+  struct position same[LOG_PLACES_MAX];
+  memcpy(same, log->read_to, sizeof same);
+  log->damaged = !status_is_ok(begin_again(log, context, same, log->all_read_to));
 }
 
 static void note_trouble(struct event_log *log, struct status status) {
@@ -501,13 +576,25 @@ static coroutine_fn void rest(struct event_log *log) {
   log->resting = false;
 }
 
+static coroutine_fn struct status wait_ready(const struct event_log *log) {
+  int64_t until_us = clock_monotonic_us() + CALL_US;
+  struct status status = status_ok();
+  for (size_t i = 0; i < log->places.count && status_is_ok(status); i++) {
+    status = redis_wait_ready(log->places.stores[i]->commands, until_us);
+  }
+  return status;
+}
+
+/* After a failure the streams are read again behind what was taken in, maybe of other servers. */
 static coroutine_fn void follow(void *argument) {
   struct event_log *log = argument;
+  start_reader(log);
   while (!log->stopping) {
     struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + CALL_US};
     bool more = false;
-    struct status status = redis_wait_ready(log->store->commands, clock_monotonic_us() + CALL_US);
+    struct status status = wait_ready(log);
     if (status_is_ok(status) && !log->stopping) status = read_once(log, &context, &more);
+    if (!status_is_ok(status)) start_reader(log);
     note_trouble(log, status);
     mend(log, &context, status);
     arena_free(context.arena);
@@ -519,23 +606,49 @@ static coroutine_fn void follow(void *argument) {
     }
     if (!more && status_is_ok(status)) rest(log);
   }
+  logs_reader_free(log->reader);
   log->running--;
   condition_signal_all(&log->ended);
 }
 
-/* Waits in Redis until a stream has more than was read, on a connection of its own, and wakes the reader. */
+/* Waits in Redis until a stream of the log has more than was taken in, and tells whether that was possible: there may
+ * be no such stream. */
+static coroutine_fn bool wait_for_more(const struct event_log *log, size_t number) {
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + BLOCK_MS * 1000 + CALL_US};
+  struct redis_arguments read = redis_command_of(context.arena, "XREAD", "COUNT", "1", "BLOCK", NULL);
+  redis_add_number(&read, BLOCK_MS);
+  redis_add_text(&read, "STREAMS");
+  size_t fixed = read.count;
+  for (size_t i = 0; i < log->stream_count; i++) {
+    if (log->streams[i]->log == number) redis_add_text(&read, log->streams[i]->key);
+  }
+  bool possible = read.count > fixed;
+  for (size_t i = 0; i < log->stream_count; i++) {
+    if (log->streams[i]->log == number) redis_add_text(&read, id_after(context.arena, log->last[i]));
+  }
+  const struct redis_reply *reply;
+  struct event_store *store = log->places.stores[number];
+  if (possible) possible = status_is_ok(redis_command_blocking(store->blocking, &context, &read, BLOCK_MS, &reply));
+  arena_free(context.arena);
+  return possible;
+}
+
+struct listener {
+  struct event_log *log;
+  size_t number; /* of the log that it listens to */
+};
+
+/* Wakes the reader when a log has more, on a connection of its own. */
 static coroutine_fn void listen(void *argument) {
-  struct event_log *log = argument;
+  const struct listener *listener = argument;
+  struct event_log *log = listener->log;
   while (!log->stopping) {
-    struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + BLOCK_MS * 1000 + CALL_US};
     uint64_t rounds = log->rounds;
-    struct status status = status_ok();
-    if (rounds > 0) status = stream_reader_wait(log->reader, log->store->blocking, &context, BLOCK_MS);
-    arena_free(context.arena);
-    log->dirty = true;
-    condition_signal_all(&log->wake);
-    int64_t until_us = clock_monotonic_us() + (status_is_ok(status) ? BLOCK_MS * 1000 : AGAIN_US);
-    while (!log->stopping && (!status_is_ok(status) || log->rounds == rounds)) {
+    bool heard = rounds > 0 && wait_for_more(log, listener->number);
+    if (heard) log->dirty = true;
+    if (heard) condition_signal_all(&log->wake);
+    int64_t until_us = clock_monotonic_us() + (heard ? BLOCK_MS * 1000 : AGAIN_US);
+    while (!log->stopping && (!heard || log->rounds == rounds)) {
       if (!condition_wait(&log->read_over, until_us)) break;
     }
   }
@@ -545,8 +658,40 @@ static coroutine_fn void listen(void *argument) {
 
 /* ---- how far it is ---------------------------------------------------------------------------------------------- */
 
-const struct position *event_log_read_to(const struct event_log *log) {
-  return &log->read_to;
+int64_t event_log_read_to(const struct event_log *log) {
+  return log->all_read_to;
+}
+
+const struct position *event_log_read_of(const struct event_log *log, size_t number) {
+  return &log->read_to[number];
+}
+
+const char *event_log_position(const struct event_log *log, struct arena *arena, int64_t log_time) {
+  struct positions positions = {.count = 0};
+  for (size_t i = 0; i < log->places.count; i++) {
+    struct position part = log->read_to[i];
+    part.log_time = log_time;
+    if (is_read(log, log->read_to, i)) positions_advance(&positions, log->places.stores[i]->log, &part);
+  }
+  return positions_text(arena, &positions);
+}
+
+bool event_log_seen_with(const struct event_log *log, const struct positions *positions, int64_t *ret_log_time) {
+  bool found = false;
+  for (size_t i = 0; i < log->places.count; i++) {
+    const struct position *part = positions_of(positions, log->places.stores[i]->log);
+    if (part && (!found || part->log_time < *ret_log_time)) *ret_log_time = part->log_time;
+    found = found || part;
+  }
+  return found;
+}
+
+bool event_log_has_seen(const struct event_log *log, const struct positions *positions) {
+  for (size_t i = 0; i < log->places.count; i++) {
+    const struct position *part = positions_of(positions, log->places.stores[i]->log);
+    if (part && !position_has_seen(&log->read_to[i], part)) return false;
+  }
+  return true;
 }
 
 uint64_t event_log_lives(const struct event_log *log) {
@@ -568,15 +713,24 @@ const char *event_log_trouble(const struct event_log *log) {
 
 static struct status incomplete(const struct event_log *log, struct arena *arena) {
   if (*log->trouble) return status_error(arena, STATUS_UNAVAILABLE, reason_index_unwritable, "%s", log->trouble);
-  struct status status = status_error(arena, STATUS_UNAVAILABLE, reason_index_incomplete,
-                                      "the index of the log is being made: it has come to %s",
-                                      log_time_text(arena, log->read_to.log_time));
+  struct status status =
+      status_error(arena, STATUS_UNAVAILABLE, reason_index_incomplete,
+                   "the index of the log is being made: it has come to %s", log_time_text(arena, log->all_read_to));
   return status_with_retry(status, arena, RETRY_MS);
 }
 
+/* The first Redis that is away; NULL if none is. */
+static const struct event_store *store_away(const struct event_log *log) {
+  for (size_t i = 0; i < log->places.count; i++) {
+    if (!event_store_is_ready(log->places.stores[i])) return log->places.stores[i];
+  }
+  return NULL;
+}
+
 static struct status not_ready(const struct event_log *log, struct arena *arena) {
-  if (event_store_is_ready(log->store)) return incomplete(log, arena);
-  return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "%s", event_store_reason(log->store));
+  const struct event_store *away = store_away(log);
+  if (!away) return incomplete(log, arena);
+  return status_error(arena, STATUS_UNAVAILABLE, reason_redis_unreachable, "%s", event_store_reason(away));
 }
 
 static void hurry(struct event_log *log) {
@@ -595,39 +749,44 @@ static coroutine_fn void await_rest(struct event_log *log, const struct context 
   }
 }
 
-static coroutine_fn struct status await_position(struct event_log *log, struct context *context,
-                                                 const struct position *wanted, struct position *ret_read_to) {
-  while (!log->complete || (wanted && !position_has_seen(&log->read_to, wanted))) {
-    if (!log->complete || !event_store_is_ready(log->store)) return not_ready(log, context->arena);
+static coroutine_fn struct status await_positions(struct event_log *log, struct context *context,
+                                                  const struct positions *wanted, int64_t *ret_read_to) {
+  while (!log->complete || (wanted && !event_log_has_seen(log, wanted))) {
+    if (!log->complete || store_away(log)) return not_ready(log, context->arena);
     hurry(log);
     if (condition_wait(&log->moved, context->deadline_us)) continue;
     return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_position_not_reached,
                         "the log has not been read up to the position in time");
   }
-  *ret_read_to = log->read_to;
+  *ret_read_to = log->all_read_to;
   return status_ok();
 }
 
-coroutine_fn struct status event_log_await(struct event_log *log, struct rpc_call *call, struct position *ret_read_to) {
-  struct positions after;
-  bool has_after = call->context.after && positions_parse(call->context.after, &after);
-  const struct position *wanted = has_after ? positions_of(&after, log->store->log) : NULL;
-  if (!wanted) await_rest(log, &call->context);
-  if (!wanted || position_has_seen(&log->read_to, wanted)) {
-    return await_position(log, &call->context, NULL, ret_read_to);
+coroutine_fn struct status event_log_await(struct event_log *log, struct rpc_call *call, int64_t *ret_read_to) {
+  struct positions wanted;
+  int64_t seen;
+  bool has_after = call->context.after && positions_parse(call->context.after, &wanted);
+  if (!has_after || !event_log_seen_with(log, &wanted, &seen)) await_rest(log, &call->context);
+  if (!has_after || event_log_has_seen(log, &wanted)) {
+    return await_positions(log, &call->context, NULL, ret_read_to);
   }
   rpc_call_rest(call);
-  struct status status = await_position(log, &call->context, wanted, ret_read_to);
+  struct status status = await_positions(log, &call->context, &wanted, ret_read_to);
   rpc_call_resume(call);
   return status;
 }
 
-coroutine_fn struct status event_log_await_end(struct event_log *log, struct context *context,
-                                               struct position *ret_read_to) {
-  struct position end;
-  struct status status = clock_read(log->store, context, &end);
+coroutine_fn struct status event_log_await_end(struct event_log *log, struct context *context, int64_t *ret_read_to) {
+  struct position ends[LOG_PLACES_MAX];
+  struct context contexts[LOG_PLACES_MAX];
+  log_places_contexts(&log->places, context, contexts);
+  struct status status = read_clocks(log, contexts, ends);
   if (!status_is_ok(status)) return status;
-  return await_position(log, context, *end.epoch ? &end : NULL, ret_read_to);
+  struct positions wanted = {.count = 0};
+  for (size_t i = 0; i < log->places.count; i++) {
+    if (*ends[i].epoch) positions_advance(&wanted, log->places.stores[i]->log, &ends[i]);
+  }
+  return await_positions(log, context, &wanted, ret_read_to);
 }
 
 /* ---- entries ---------------------------------------------------------------------------------------------------- */
@@ -635,12 +794,14 @@ coroutine_fn struct status event_log_await_end(struct event_log *log, struct con
 static coroutine_fn struct status fetch_some(struct event_log *log, struct context *context,
                                              const struct index_place *places, size_t count, struct log_page *page,
                                              size_t *bytes) {
-  struct redis_pending *asked[FETCH];
+  struct redis_pending *asked[FETCH + INDEX_TIES];
+  struct context contexts[LOG_PLACES_MAX];
+  log_places_contexts(&log->places, context, contexts);
   for (size_t i = 0; i < count; i++) {
+    const struct log_stream *stream = log->streams[places[i].stream];
     const char *id = log_time_text(context->arena, places[i].log_time);
-    struct redis_arguments range =
-        redis_command_of(context->arena, "XRANGE", log->streams[places[i].stream]->key, id, id, "COUNT", "1", NULL);
-    asked[i] = redis_send(log->store->reads, context, &range);
+    struct redis_arguments range = redis_command_of(context->arena, "XRANGE", stream->key, id, id, "COUNT", "1", NULL);
+    asked[i] = redis_send(log->places.stores[stream->log]->reads, &contexts[stream->log], &range);
   }
   struct status result = status_ok();
   for (size_t i = 0; i < count; i++) {
@@ -656,11 +817,13 @@ static coroutine_fn struct status fetch_some(struct event_log *log, struct conte
 }
 
 /* How many to ask for next, when entries are as large as those before. */
-static size_t next_count(size_t left, size_t looked_at, size_t bytes, size_t max_bytes) {
-  size_t count = left < FETCH ? left : FETCH;
+static size_t next_count(const struct index_place *places, size_t count, size_t looked_at, size_t bytes,
+                         size_t max_bytes) {
+  size_t left = count - looked_at, next = left < FETCH ? left : FETCH;
   size_t each = looked_at > 0 ? bytes / looked_at + 1 : max_bytes / 16;
   size_t fit = (max_bytes - bytes) / each + 1;
-  return count < fit ? count : fit;
+  if (fit < next) next = fit;
+  return index_places_with_ties(places + looked_at, left, next);
 }
 
 coroutine_fn struct status event_log_fetch(struct event_log *log, struct context *context,
@@ -669,7 +832,7 @@ coroutine_fn struct status event_log_fetch(struct event_log *log, struct context
   struct log_page page = {.entries = arena_calloc(context->arena, count + 1, sizeof *page.entries)};
   size_t bytes = 0;
   while (page.looked_at < count && bytes < max_bytes) {
-    size_t some = next_count(count - page.looked_at, page.looked_at, bytes, max_bytes);
+    size_t some = next_count(places, count, page.looked_at, bytes, max_bytes);
     struct status status = fetch_some(log, context, places + page.looked_at, some, &page, &bytes);
     if (!status_is_ok(status)) return status;
     page.looked_at += some;
@@ -680,11 +843,35 @@ coroutine_fn struct status event_log_fetch(struct event_log *log, struct context
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
+/* Whether the index was made of these logs, or of none. */
+static bool is_of_these_logs(const struct event_log *log, const struct positions *indexed) {
+  for (size_t i = 0; i < log->places.count; i++) {
+    if (indexed->count > 0 && !positions_of(indexed, log->places.stores[i]->log)) return false;
+  }
+  return indexed->count == 0 || indexed->count == log->places.count;
+}
+
+static struct status read_index_positions(struct event_log *log, struct arena *arena) {
+  struct positions indexed;
+  struct status status = event_index_positions(log->index, arena, &indexed);
+  if (!status_is_ok(status)) return status;
+  if (!is_of_these_logs(log, &indexed)) {
+    log_event(LOG_INFO, "services have other Redises than before: the index of the log is made anew", NULL);
+    return event_index_clear(log->index, arena);
+  }
+  for (size_t i = 0; i < log->places.count; i++) {
+    const struct position *part = positions_of(&indexed, log->places.stores[i]->log);
+    log->read_to[i] = part ? *part : (struct position){0};
+  }
+  log->all_read_to = least_of(log, log->read_to);
+  return status;
+}
+
 /* Takes over what the index has; what it lacks is read. It is checked against the log before anything is answered. */
 static struct status take_over(struct event_log *log, struct arena *arena) {
   const char **names;
   size_t count;
-  struct status status = event_index_position(log->index, arena, &log->read_to);
+  struct status status = read_index_positions(log, arena);
   if (status_is_ok(status)) status = event_index_streams(log->index, arena, &names, &count);
   for (size_t i = 0; status_is_ok(status) && i < count; i++) {
     struct index_extent extent;
@@ -692,7 +879,7 @@ static struct status take_over(struct event_log *log, struct arena *arena) {
     if (status_is_ok(status)) add_stream(log, names[i], extent.last);
   }
   log->indexed_count = log->stream_count;
-  log->ring_floor = log->ring_from = log->read_to.log_time;
+  log->ring_floor = log->ring_from = log->all_read_to;
   return status;
 }
 
@@ -702,29 +889,30 @@ static struct status take_over_or_clear(struct event_log *log, struct arena *are
   log_event(LOG_WARN, "the index of the log is damaged, and is made anew", "detail", status.message, NULL);
   status = event_index_clear(log->index, arena);
   log->stream_count = log->indexed_count = 0;
-  start_reader(log);
   return status_is_ok(status) ? take_over(log, arena) : status;
 }
 
 struct status event_log_open(struct service *service, const char *folder, struct event_log **ret_log) {
   struct event_log *log = memory_calloc(1, sizeof *log);
   log->service = service;
-  log->store = service->store;
-  log->reader = stream_reader_new();
-  struct status status = stored_types_new(log->store, service->arena, &log->types);
+  log->places = log_places_of(service);
+  struct status status = stored_types_new(&log->places, service->arena, &log->types);
   if (status_is_ok(status)) status = event_index_open(service->arena, folder, &log->index);
   if (status_is_ok(status)) status = take_over_or_clear(log, service->arena);
   if (!status_is_ok(status)) {
     if (log->index) event_index_close(log->index);
-    stream_reader_free(log->reader);
     if (log->types) stored_types_free(log->types);
     free(log);
     return status;
   }
   add_known_streams(log);
-  log->running = 2;
+  log->running = 1 + (int)log->places.count;
   loop_spawn(service->loop, follow, log);
-  loop_spawn(service->loop, listen, log);
+  for (size_t i = 0; i < log->places.count; i++) {
+    struct listener *listener = arena_alloc(service->arena, sizeof *listener);
+    *listener = (struct listener){.log = log, .number = i};
+    loop_spawn(service->loop, listen, listener);
+  }
   *ret_log = log;
   return status_ok();
 }
@@ -736,7 +924,6 @@ coroutine_fn void event_log_close(struct event_log *log) {
   while (log->running > 0) condition_wait(&log->ended, DEADLINE_NEVER);
   ring_clear(log, 0);
   event_index_close(log->index);
-  stream_reader_free(log->reader);
   stored_types_free(log->types);
   free(log);
 }

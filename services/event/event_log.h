@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Event log: what the service keeps of the shop's log. One reader follows all streams, merged in the order of the log;
+/* Event log: what the service keeps of the shop's log, or of its logs, if services have Redises of their own
+ * (log_places.h). One reader follows all streams, merged in the order of log time (store/logs_reader.h);
  * what it reads goes into the index (event_index.h), then into a ring of the latest entries, which all who watch share.
  * So any number of readers of the ring cost Redis nothing, and who reads further back finds the places in the index and
  * has Redis tell the entries in pages, on a connection of their own.
@@ -13,6 +14,7 @@
 
 #include "event_index.h"
 #include "log_entry.h"
+#include "log_places.h"
 #include "service/service.h"
 #include "stored_types.h"
 
@@ -32,8 +34,18 @@ const char *event_log_trouble(const struct event_log *log);
 
 /* ---- how far it is ---------------------------------------------------------------------------------------------- */
 
-/* Up to where the log has been read. */
-const struct position *event_log_read_to(const struct event_log *log);
+/* The log time up to which the log has been read: all logs, if there are several. */
+int64_t event_log_read_to(const struct event_log *log);
+
+/* The position of whoever has seen everything up to a log time, in `arena`; "" if there is no log yet. */
+const char *event_log_position(const struct event_log *log, struct arena *arena, int64_t log_time);
+
+/* Tells up to which log time whoever has a position has seen everything. Returns false if no part of it is of a log
+ * that is read. */
+bool event_log_seen_with(const struct event_log *log, const struct positions *positions, int64_t *ret_log_time);
+
+/* Whether all has been read up to a position, as far as that is of logs that are read. */
+bool event_log_has_seen(const struct event_log *log, const struct positions *positions);
 
 /* Grows each time that the log turns out to be another one than was read. */
 uint64_t event_log_lives(const struct event_log *log);
@@ -44,11 +56,10 @@ struct condition *event_log_moved(struct event_log *log);
 /* Yields until the index is complete and has all up to the call's `<brand>-after`; *ret_read_to is how far it is then.
  * Errors: UNAVAILABLE (INDEX_INCOMPLETE, with RetryInfo; REDIS_UNREACHABLE), DEADLINE_EXCEEDED (POSITION_NOT_REACHED).
  */
-coroutine_fn struct status event_log_await(struct event_log *log, struct rpc_call *call, struct position *ret_read_to);
+coroutine_fn struct status event_log_await(struct event_log *log, struct rpc_call *call, int64_t *ret_read_to);
 
 /* The same, for all that is in the log now. */
-coroutine_fn struct status event_log_await_end(struct event_log *log, struct context *context,
-                                               struct position *ret_read_to);
+coroutine_fn struct status event_log_await_end(struct event_log *log, struct context *context, int64_t *ret_read_to);
 
 /* ---- streams ---------------------------------------------------------------------------------------------------- */
 
@@ -63,6 +74,12 @@ bool event_log_knows_entity(const struct event_log *log, const char *entity);
  */
 const ProtobufCMessageDescriptor *event_log_type(const struct event_log *log, const struct log_stream *stream,
                                                  int64_t log_time);
+
+/* Where the logs are. */
+const struct log_places *event_log_places(const struct event_log *log);
+
+/* What has been read of log `number`. */
+const struct position *event_log_read_of(const struct event_log *log, size_t number);
 
 /* What is known of the types. */
 const struct stored_types *event_log_types(const struct event_log *log);
@@ -83,8 +100,8 @@ struct log_page {
   size_t looked_at; /* how many of the places that is; those that hold no entry any more are left out */
 };
 
-/* Has Redis tell the entries at these places, until they make up `max_bytes` together, though at least one. Errors:
- * those of redis_command. */
+/* Has Redis tell the entries at these places, until they make up `max_bytes` together, though at least one, and never
+ * only some of those that have one log time. Errors: those of redis_command. */
 coroutine_fn struct status event_log_fetch(struct event_log *log, struct context *context,
                                            const struct index_place *places, size_t count, size_t max_bytes,
                                            struct log_page *ret_page);

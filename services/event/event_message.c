@@ -110,10 +110,10 @@ coroutine_fn Ordershop__V1__Event **event_messages(struct event_log *log, struct
 
 /* ---- positions -------------------------------------------------------------------------------------------------- */
 
-char *read_to_entry(struct arena *arena, const struct position *position) {
-  return (char *)log_time_text(arena, position->log_time);
+char *read_to_entry(struct arena *arena, int64_t log_time) {
+  return (char *)log_time_text(arena, log_time);
 }
 
-char *read_to_position(struct arena *arena, const struct position *position) {
-  return *position->epoch ? (char *)position_text(arena, position) : "";
+char *read_to_position(const struct event_log *log, struct arena *arena, int64_t log_time) {
+  return (char *)event_log_position(log, arena, log_time);
 }

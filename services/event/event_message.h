@@ -19,5 +19,5 @@ coroutine_fn Ordershop__V1__Event **event_messages(struct event_log *log, struct
                                                    Ordershop__V1__EventView view);
 
 /* The texts by which an answer says how far the log was read; that of a position is "" where there is no log yet. */
-char *read_to_entry(struct arena *arena, const struct position *position);
-char *read_to_position(struct arena *arena, const struct position *position);
+char *read_to_entry(struct arena *arena, int64_t log_time);
+char *read_to_position(const struct event_log *log, struct arena *arena, int64_t log_time);

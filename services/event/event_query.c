@@ -44,8 +44,8 @@ static struct status continue_behind(struct arena *arena, const void *request, s
   return status_ok();
 }
 
-/* Reads a page as the request's page_size and page_token say; one entry more than it has tells whether there is
- * another. */
+/* Reads a page as the request's page_size and page_token say, with all entries that have the last one's log time; what
+ * is found behind those tells whether there is another page. */
 static coroutine_fn struct status read_page(struct event_log *log, struct context *context, const void *request,
                                             struct index_query *query, struct log_page *ret_page,
                                             char **ret_next_page_token) {
@@ -54,12 +54,13 @@ static coroutine_fn struct status read_page(struct event_log *log, struct contex
   if (!status_is_ok(status)) return status;
   int64_t asked = message_number(request, "page_size");
   size_t size = asked == 0 ? PAGE_SIZE_DEFAULT : asked > PAGE_SIZE_MAX ? PAGE_SIZE_MAX : (size_t)asked;
-  query->limit = size + 1;
+  query->limit = size + INDEX_TIES;
   struct index_place *places;
   size_t count;
   status = event_log_find(log, context, query, &places, &count);
   if (status_is_ok(status)) {
-    status = event_log_fetch(log, context, places, count < size ? count : size, EVENT_ANSWER_BYTES, ret_page);
+    size_t wanted = index_places_with_ties(places, count, count < size ? count : size);
+    status = event_log_fetch(log, context, places, wanted, EVENT_ANSWER_BYTES, ret_page);
   }
   if (!status_is_ok(status)) return status;
   *ret_next_page_token = "";
@@ -91,7 +92,7 @@ static void check_read(struct violations *violations, const struct event_log *lo
 /* Both entries must be there, or the answer could be another one tomorrow. */
 static coroutine_fn struct status await_range(struct event_log *log, struct context *context,
                                               const Ordershop__V1__ReadEventsRequest *read,
-                                              const struct index_query *query, struct position *read_to) {
+                                              const struct index_query *query, int64_t *read_to) {
   struct status status = status_ok();
   if (*read->after_entry) status = await_entry(log, context, query->after, read_to);
   if (status_is_ok(status) && *read->until_entry) status = await_entry(log, context, query->until, read_to);
@@ -107,7 +108,7 @@ coroutine_fn struct status read_events(struct rpc_call *call, const void *reques
   struct violations violations = violations_of(arena);
   check_read(&violations, log, read, &query);
   struct status status = violations_status(&violations);
-  struct position read_to;
+  int64_t read_to = 0;
   if (status_is_ok(status)) status = event_log_await(log, call, &read_to);
   if (status_is_ok(status)) status = await_range(log, context, read, &query, &read_to);
   if (!status_is_ok(status)) return status;
@@ -134,8 +135,8 @@ coroutine_fn struct status read_events(struct rpc_call *call, const void *reques
   response->events = event_messages(log, context, page.entries, page.count, read->view);
   response->n_events = page.count;
   response->next_page_token = next_page_token;
-  response->read_to = read_to_entry(arena, &read_to);
-  response->position = read_to_position(arena, &read_to);
+  response->read_to = read_to_entry(arena, read_to);
+  response->position = read_to_position(log, arena, read_to);
   *ret_response = response;
   return status;
 }
@@ -160,7 +161,7 @@ coroutine_fn struct status get_entity_history(struct rpc_call *call, const void 
   check_view(&violations, get->view);
   check_page_size(&violations, get->page_size);
   struct status status = violations_status(&violations);
-  struct position read_to;
+  int64_t read_to = 0;
   if (status_is_ok(status)) status = event_log_await(log, call, &read_to);
   if (!status_is_ok(status)) return status;
 
@@ -173,8 +174,8 @@ coroutine_fn struct status get_entity_history(struct rpc_call *call, const void 
   if (page.count == 0 && !*get->page_token) return status_not_found(arena, get->entity_type, get->id);
   response->events = event_messages(log, &call->context, page.entries, page.count, get->view);
   response->n_events = page.count;
-  response->read_to = read_to_entry(arena, &read_to);
-  response->position = read_to_position(arena, &read_to);
+  response->read_to = read_to_entry(arena, read_to);
+  response->position = read_to_position(log, arena, read_to);
   *ret_response = response;
   return status;
 }
@@ -240,7 +241,7 @@ coroutine_fn struct status get_entity_at(struct rpc_call *call, const void *requ
   check_at_most_one(&violations, "at_time", "at_entry, at_time", *get->at_entry, get->at_time, false);
   check_view(&violations, get->view);
   struct status status = violations_status(&violations);
-  struct position read_to;
+  int64_t read_to = 0;
   if (status_is_ok(status)) status = event_log_await(log, call, &read_to);
   if (status_is_ok(status) && *get->at_entry) status = await_entry(log, &call->context, at, &read_to);
   if (!status_is_ok(status)) return status;
@@ -254,8 +255,8 @@ coroutine_fn struct status get_entity_at(struct rpc_call *call, const void *requ
   ordershop__v1__get_entity_at_response__init(response);
   response->event = event_messages(log, &call->context, entry, 1, get->view)[0];
   response->deleted = strcmp(entry->stream->happening, "deleted") == 0;
-  response->read_to = read_to_entry(arena, &read_to);
-  response->position = read_to_position(arena, &read_to);
+  response->read_to = read_to_entry(arena, read_to);
+  response->position = read_to_position(log, arena, read_to);
   *ret_response = response;
   return status;
 }

@@ -56,14 +56,14 @@ void check_streams(struct violations *violations, const struct event_log *log, c
 }
 
 coroutine_fn struct status await_entry(struct event_log *log, struct context *context, int64_t log_time,
-                                       struct position *read_to) {
-  if (log_time <= read_to->log_time) return status_ok();
+                                       int64_t *read_to) {
+  if (log_time <= *read_to) return status_ok();
   struct status status = event_log_await_end(log, context, read_to);
-  if (!status_is_ok(status) || log_time <= read_to->log_time) return status;
+  if (!status_is_ok(status) || log_time <= *read_to) return status;
   struct arena *arena = context->arena;
   return status_error(arena, STATUS_FAILED_PRECONDITION, reason_log_reset,
                       "the entry %s lies past the end of the log, which is %s", log_time_text(arena, log_time),
-                      log_time_text(arena, read_to->log_time));
+                      log_time_text(arena, *read_to));
 }
 
 static bool is_among(char *const *names, size_t count, const char *name) {

@@ -26,7 +26,7 @@ void check_streams(struct violations *violations, const struct event_log *log, c
 /* Yields until the log has been read up to an entry that a request names, if it lies further than `read_to`. Errors:
  * FAILED_PRECONDITION (LOG_RESET: it lies past the end), those of event_log_await. */
 coroutine_fn struct status await_entry(struct event_log *log, struct context *context, int64_t log_time,
-                                       struct position *read_to);
+                                       int64_t *read_to);
 
 /* The numbers of the streams with such a name, or of all if there are no names; of them those of such an entity, unless
  * `entity` is NULL. */

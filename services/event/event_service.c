@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Event: the log of the shop's events over gRPC (proto/ordershop/v1/event.proto). It owns nothing and writes nothing to
- * Redis; what it keeps is an index of the log (event_index.h), which it can make again. */
+ * Redis, but for clocks that it has moved on; what it keeps is an index of the log (event_index.h), which it can make
+ * again. */
 #include "event_service.h"
 
 #include <ordershop/v1/event.pb-c.h>
@@ -9,6 +10,7 @@
 #include "event_log.h"
 #include "event_query.h"
 #include "event_watch.h"
+#include "log_places.h"
 #include "shop.h"
 #include "stream_list.h"
 
@@ -54,6 +56,7 @@ const struct service_definition event_service = {
     .services = {{.descriptor = &ordershop__v1__event_service__descriptor, .methods = ROWS(methods)}},
     .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
     .reads_only = true,
+    .reads_logs_of = log_places_owners,
     .settings = ROWS(event_settings),
     .start = start,
     .reason = reason,

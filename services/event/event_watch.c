@@ -30,8 +30,8 @@ struct watch {
   struct context *context; /* the call's */
   int64_t heartbeat_us;
 
-  struct position sent_to; /* all up to there has been sent */
-  bool in_ring;            /* then it goes on with entry `number` of the ring */
+  int64_t sent_to; /* log time: all up to there has been sent */
+  bool in_ring;    /* then it goes on with entry `number` of the ring */
   uint64_t number;
   uint64_t lives; /* of the log when it began */
 };
@@ -65,7 +65,7 @@ static bool wants(const Ordershop__V1__WatchEventsRequest *request, const struct
 /* A query that finds all that is wanted, and perhaps more. */
 static struct index_query query_of(const struct watch *watch) {
   const Ordershop__V1__WatchEventsRequest *request = watch->request;
-  struct index_query query = {.after = watch->sent_to.log_time, .until = INT64_MAX, .limit = EVENTS_MAX};
+  struct index_query query = {.after = watch->sent_to, .until = INT64_MAX, .limit = EVENTS_MAX};
   size_t all = 0;
   while (event_log_stream(watch->log, all)) all++;
   size_t *streams = arena_calloc(watch->arena, all + 1, sizeof *streams);
@@ -90,7 +90,7 @@ static struct index_query query_of(const struct watch *watch) {
 
 /* The next entries that are wanted, of those that have been read; and how far that is. */
 struct watch_page {
-  struct log_entry entries[EVENTS_MAX];
+  struct log_entry entries[EVENTS_MAX + INDEX_TIES];
   size_t count;
   int64_t looked_to;
 };
@@ -104,7 +104,7 @@ static struct status too_slow(struct arena *arena) {
 /* What is behind the ring's beginning is found by the index. */
 static coroutine_fn struct status read_index(struct watch *watch, struct context *context, struct watch_page *page) {
   struct index_query query = query_of(watch);
-  int64_t read_to = event_log_read_to(watch->log)->log_time;
+  int64_t read_to = event_log_read_to(watch->log);
   struct index_place *places;
   size_t count;
   query.until = read_to;
@@ -135,24 +135,30 @@ static void keep(struct watch *watch, struct watch_page *page, const struct log_
   *bytes += entry->entity_size;
 }
 
+/* Whether the page takes the next entry, too: never only some of those that have one log time. */
+static bool takes(const struct watch_page *page, const struct log_entry *entry, int looked, size_t bytes) {
+  if (entry->log_time == page->looked_to) return page->count < EVENTS_MAX + INDEX_TIES;
+  return looked < LOOKED_MAX && page->count < EVENTS_MAX && bytes < BYTES_MAX;
+}
+
 static struct status read_ring(struct watch *watch, struct watch_page *page) {
   size_t bytes = 0;
   bool gone;
   const struct log_entry *entry = event_log_ring_at(watch->log, watch->number, &gone);
   if (gone) return too_slow(watch->context->arena);
-  for (int looked = 0; entry && looked < LOOKED_MAX && page->count < EVENTS_MAX && bytes < BYTES_MAX; looked++) {
+  for (int looked = 0; entry && takes(page, entry, looked, bytes); looked++) {
     if (wants(watch->request, entry)) keep(watch, page, entry, &bytes);
     if (entry->log_time > page->looked_to) page->looked_to = entry->log_time;
     entry = event_log_ring_at(watch->log, ++watch->number, &gone);
   }
-  int64_t read_to = event_log_read_to(watch->log)->log_time;
+  int64_t read_to = event_log_read_to(watch->log);
   if (!entry && read_to > page->looked_to) page->looked_to = read_to;
   return status_ok();
 }
 
 static coroutine_fn struct status read_next(struct watch *watch, struct context *context, struct watch_page *page) {
-  page->looked_to = watch->sent_to.log_time;
-  if (!watch->in_ring) watch->in_ring = event_log_ring_enter(watch->log, watch->sent_to.log_time, &watch->number);
+  page->looked_to = watch->sent_to;
+  if (!watch->in_ring) watch->in_ring = event_log_ring_enter(watch->log, watch->sent_to, &watch->number);
   return watch->in_ring ? read_ring(watch, page) : read_index(watch, context, page);
 }
 
@@ -160,14 +166,12 @@ static coroutine_fn struct status read_next(struct watch *watch, struct context 
 
 static coroutine_fn struct status send(struct watch *watch, struct context *context, const struct watch_page *page) {
   Ordershop__V1__WatchEventsResponse response = ORDERSHOP__V1__WATCH_EVENTS_RESPONSE__INIT;
-  const struct position *read_to = event_log_read_to(watch->log);
-  watch->sent_to.log_time = page->looked_to;
-  memcpy(watch->sent_to.epoch, read_to->epoch, sizeof watch->sent_to.epoch);
+  watch->sent_to = page->looked_to;
   response.events = event_messages(watch->log, context, page->entries, page->count, watch->request->view);
   response.n_events = page->count;
-  response.read_to = read_to_entry(watch->arena, &watch->sent_to);
-  response.position = read_to_position(watch->arena, &watch->sent_to);
-  response.at_end = page->looked_to >= read_to->log_time;
+  response.read_to = read_to_entry(watch->arena, watch->sent_to);
+  response.position = read_to_position(watch->log, watch->arena, watch->sent_to);
+  response.at_end = page->looked_to >= event_log_read_to(watch->log);
   return rpc_stream_write_until(watch->stream, &response, clock_monotonic_us() + STUCK_US,
                                 too_slow(watch->context->arena));
 }
@@ -191,8 +195,8 @@ static coroutine_fn struct status step(struct watch *watch, int64_t *due_us) {
     *due_us = clock_monotonic_us() + watch->heartbeat_us;
     return status_copy(status, watch->context->arena);
   }
-  watch->sent_to.log_time = page->looked_to;
-  bool is_behind = page->looked_to < event_log_read_to(watch->log)->log_time;
+  watch->sent_to = page->looked_to;
+  bool is_behind = page->looked_to < event_log_read_to(watch->log);
   if (is_behind) {
     coroutine_sleep(0, DEADLINE_NEVER); /* others have their turn */
   } else {
@@ -252,30 +256,26 @@ static coroutine_fn struct status find_beginning(struct watch *watch, int64_t af
   const Ordershop__V1__WatchEventsRequest *request = watch->request;
   struct context context = *watch->context;
   context.deadline_us = clock_monotonic_us() + STUCK_US;
-  struct position wanted = {.log_time = after}, read_to;
+  int64_t read_to;
   struct status status = event_log_await_end(watch->log, &context, &read_to);
   if (!status_is_ok(status)) return status;
   watch->lives = event_log_lives(watch->log);
   watch->sent_to = read_to;
   if (request->start_time) {
     int64_t start = timestamp_unix_us(request->start_time) - 1;
-    if (start < read_to.log_time) watch->sent_to.log_time = start > 0 ? start : 0;
+    if (start < read_to) watch->sent_to = start > 0 ? start : 0;
     return status;
   }
   if (*request->after_position) {
-    struct positions parts;
-    const char *log = service_of(watch->call)->store->log;
-    bool is_ours = positions_parse(request->after_position, &parts) && positions_of(&parts, log);
+    struct positions wanted;
+    bool is_ours =
+        positions_parse(request->after_position, &wanted) && event_log_seen_with(watch->log, &wanted, &watch->sent_to);
     if (!is_ours) return position_invalid(context.arena);
-    wanted = *positions_of(&parts, log);
-    if (!position_has_seen(&read_to, &wanted)) return log_reset(context.arena);
-  } else if (*request->after_entry) {
-    status = await_entry(watch->log, &context, after, &read_to);
-  } else {
-    return status;
+    return event_log_has_seen(watch->log, &wanted) ? status : log_reset(context.arena);
   }
-  watch->sent_to.log_time = wanted.log_time;
-  return status;
+  if (!*request->after_entry) return status;
+  watch->sent_to = after;
+  return await_entry(watch->log, &context, after, &read_to);
 }
 
 coroutine_fn struct status watch_events(struct rpc_call *call, struct rpc_stream *stream) {

@@ -12,6 +12,7 @@
 /* A stream of the log. */
 struct log_stream {
   size_t number;         /* in the order in which they were found; the index counts likewise */
+  size_t log;            /* in which it lies (log_places.h) */
   const char *name;      /* "order_created" */
   const char *key;       /* in Redis */
   const char *entity;    /* "order"; "" if the name is none of <entity>_<created, updated or deleted> */

@@ -32,16 +32,16 @@ struct stored_entity {
 };
 
 struct stored_types {
-  struct event_store *store;
+  const struct log_places *places;
   struct arena *arena;
   struct entity_types *contract;
   struct key_table *entities; /* struct stored_entity of each that was looked at */
   size_t set_count;
 };
 
-struct status stored_types_new(struct event_store *store, struct arena *arena, struct stored_types **ret_types) {
+struct status stored_types_new(const struct log_places *places, struct arena *arena, struct stored_types **ret_types) {
   struct stored_types *types = memory_calloc(1, sizeof *types);
-  types->store = store;
+  types->places = places;
   types->arena = arena_new();
   types->contract = entity_types_new();
   types->entities = key_table_new(types->arena);
@@ -78,6 +78,15 @@ ProtobufCBinaryData stored_types_set(const struct stored_types *types, const cha
   return stored && stored->era ? stored->era->set : (ProtobufCBinaryData){0};
 }
 
+/* They lie beside the entity's streams. */
+static size_t place_of(const struct stored_types *types, const char *entity) {
+  return log_places_of_entity(types->places, entity);
+}
+
+static struct redis *redis_of(const struct stored_types *types, const char *entity) {
+  return types->places->stores[place_of(types, entity)]->commands;
+}
+
 /* ---- making a type of a set, on another thread ------------------------------------------------------------------ */
 
 struct making {
@@ -95,11 +104,15 @@ static void make_type(void *argument) {
   if (status_is_ok(making->status)) making->status = message_types_make(messages, making->message, &making->type);
 }
 
-static coroutine_fn struct status fetch_type(struct stored_types *types, struct context *context, const char *key,
+static coroutine_fn struct status fetch_type(struct stored_types *types, struct context *context, const char *entity,
                                              const struct event_types_row *row, struct making *ret_making) {
+  struct redis *redis = redis_of(types, entity);
+  const char *key = redis_key(redis, context->arena, "%s_descriptors", entity);
   struct redis_arguments get = redis_command_of(context->arena, "HGET", key, row->hash, NULL);
   const struct redis_reply *set;
-  struct status status = redis_command(types->store->commands, context, &get, &set);
+  struct context contexts[LOG_PLACES_MAX];
+  log_places_contexts(types->places, context, contexts);
+  struct status status = redis_command(redis, &contexts[place_of(types, entity)], &get, &set);
   if (!status_is_ok(status)) return status;
   size_t size = redis_reply_text(set) ? set->size : 0;
   *ret_making = (struct making){.arena = types->arena, .message = arena_strdup(types->arena, row->message)};
@@ -120,8 +133,7 @@ static coroutine_fn struct status begin_era(struct stored_types *types, struct c
                                             const struct event_types_row *row, int64_t after, const struct era *before,
                                             const struct era **ret_era) {
   struct making making;
-  const char *key = redis_key(types->store->commands, context->arena, "%s_descriptors", entity);
-  struct status status = fetch_type(types, context, key, row, &making);
+  struct status status = fetch_type(types, context, entity, row, &making);
   *ret_era = before;
   if (!status_is_ok(status)) return status;
   if (!making.type) {
@@ -166,14 +178,16 @@ static struct stored_entity *entity_of(struct stored_types *types, const char *e
 
 coroutine_fn struct status stored_types_look(struct stored_types *types, struct context *context,
                                              const char *const *entities, size_t count) {
-  struct redis *redis = types->store->commands;
   struct redis_pending **asked = arena_calloc(context->arena, count, sizeof *asked);
   const char **written = arena_calloc(context->arena, count, sizeof *written);
+  struct context contexts[LOG_PLACES_MAX];
+  log_places_contexts(types->places, context, contexts);
   struct status status = status_ok();
   for (size_t i = 0; i < count; i++) {
+    struct redis *redis = redis_of(types, entities[i]);
     const char *key = redis_key(redis, context->arena, "%s_descriptors", entities[i]);
     struct redis_arguments get = redis_command_of(context->arena, "HGET", key, "written", NULL);
-    asked[i] = redis_send(redis, context, &get);
+    asked[i] = redis_send(redis, &contexts[place_of(types, entities[i])], &get);
   }
   for (size_t i = 0; i < count; i++) {
     const struct redis_reply *reply = NULL;

@@ -11,14 +11,14 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "log_places.h"
 #include "loop/coroutine.h"
-#include "store/event_store.h"
 
 struct stored_types;
 
-/* Returns an object that knows the contract's types. Free it with stored_types_free. Errors: INVALID_ARGUMENT
- * (DESCRIPTOR_SET_INVALID). */
-struct status stored_types_new(struct event_store *store, struct arena *arena, struct stored_types **ret_types);
+/* Returns an object that knows the contract's types; `places` must live as long. Free it with stored_types_free.
+ * Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID). */
+struct status stored_types_new(const struct log_places *places, struct arena *arena, struct stored_types **ret_types);
 void stored_types_free(struct stored_types *types);
 
 /* Looks for what is stored of these entities, in one trip if nothing is new. A set that can't be used is logged once,

@@ -15,6 +15,7 @@ enum { READERS_MAX = 200, PARKED_KEYS_MAX = 1000, TYPES_BYTES = 2 * 1024 * 1024 
 /* A service that reads streams. */
 struct reader {
   const char *name;
+  size_t log;          /* to which it appends, and beside which its position lies */
   bool *reads;         /* for each stream */
   int64_t *applied_to; /* of each stream, and of all together behind the last */
   int64_t dead_letters;
@@ -24,7 +25,7 @@ struct reader {
 struct listing {
   struct event_log *log;
   struct context *context;
-  struct redis *redis;
+  struct context contexts[LOG_PLACES_MAX]; /* for each log */
   size_t stream_count;
   int64_t *lengths;
   struct index_extent *extents;
@@ -43,6 +44,7 @@ static struct reader *reader_of(struct listing *listing, const char *name) {
   struct arena *arena = listing->context->arena;
   struct reader *reader = &listing->readers[listing->reader_count++];
   *reader = (struct reader){.name = arena_strdup(arena, name),
+                            .log = log_places_of_service(event_log_places(listing->log), name),
                             .reads = arena_calloc(arena, listing->stream_count, sizeof *reader->reads),
                             .applied_to = arena_calloc(arena, listing->stream_count + 1, sizeof *reader->applied_to)};
   return reader;
@@ -56,14 +58,22 @@ static void note_groups(struct listing *listing, size_t stream, const struct red
   }
 }
 
+static struct redis *redis_of(const struct listing *listing, size_t log) {
+  return event_log_places(listing->log)->stores[log]->reads;
+}
+
+static struct redis_pending *send_of_stream(struct listing *listing, size_t stream, struct redis_arguments command) {
+  const struct log_stream *of = event_log_stream(listing->log, stream);
+  redis_add_text(&command, of->key);
+  return redis_send(redis_of(listing, of->log), &listing->contexts[of->log], &command);
+}
+
 /* A stream that has no entry yet has no groups either, and XINFO is refused. */
 static coroutine_fn struct status ask_streams(struct listing *listing) {
-  struct context *context = listing->context;
+  const struct context *context = listing->context;
   struct redis_pending **lengths = arena_calloc(context->arena, listing->stream_count, sizeof *lengths);
   for (size_t i = 0; i < listing->stream_count; i++) {
-    struct redis_arguments length =
-        redis_command_of(context->arena, "XLEN", event_log_stream(listing->log, i)->key, NULL);
-    lengths[i] = redis_send(listing->redis, context, &length);
+    lengths[i] = send_of_stream(listing, i, redis_arguments_of(context->arena, "XLEN"));
   }
   struct status result = status_ok();
   for (size_t i = 0; i < listing->stream_count; i++) {
@@ -76,13 +86,11 @@ static coroutine_fn struct status ask_streams(struct listing *listing) {
 }
 
 static coroutine_fn struct status ask_groups(struct listing *listing) {
-  struct context *context = listing->context;
+  const struct context *context = listing->context;
   struct redis_pending **asked = arena_calloc(context->arena, listing->stream_count, sizeof *asked);
   for (size_t i = 0; i < listing->stream_count; i++) {
     if (listing->lengths[i] == 0) continue;
-    struct redis_arguments groups =
-        redis_command_of(context->arena, "XINFO", "GROUPS", event_log_stream(listing->log, i)->key, NULL);
-    asked[i] = redis_send(listing->redis, context, &groups);
+    asked[i] = send_of_stream(listing, i, redis_command_of(context->arena, "XINFO", "GROUPS", NULL));
   }
   struct status result = status_ok();
   for (size_t i = 0; i < listing->stream_count; i++) {
@@ -95,48 +103,71 @@ static coroutine_fn struct status ask_groups(struct listing *listing) {
   return result;
 }
 
-/* The hash `<service>_position`; all up to its field `log` has been applied, too. */
-static void note_position(struct listing *listing, struct reader *reader, const struct redis_reply *hash,
-                          const char *epoch) {
-  const char *stored = redis_reply_text(redis_reply_field(hash, "epoch"));
-  const char *log = redis_reply_text(redis_reply_field(hash, "log"));
-  if (!stored || strcmp(stored, epoch) != 0) return;
-  int64_t all = log ? log_time_of_entry(log) : 0;
+/* The hash `<service>_position` (consumer/progress.h), of one log: all up to its field `log` has been applied, too.
+ * Groups are only in streams beside the hash; elsewhere that an entry was applied tells who reads. */
+static void note_position(struct listing *listing, struct reader *reader, const struct redis_reply *hash, size_t log) {
+  struct arena *arena = listing->context->arena;
+  const char *name = event_log_places(listing->log)->stores[log]->log;
+  bool is_own = log == reader->log;
+  const char *epoch =
+      redis_reply_text(redis_reply_field(hash, is_own ? "epoch" : arena_printf(arena, "epoch:%s", name)));
+  const char *all = redis_reply_text(redis_reply_field(hash, is_own ? "log" : arena_printf(arena, "log:%s", name)));
+  if (!epoch || strcmp(epoch, event_log_read_of(listing->log, log)->epoch) != 0) return;
+  int64_t applied = all ? log_time_of_entry(all) : 0;
   for (size_t i = 0; i < listing->stream_count; i++) {
-    const char *at = redis_reply_text(redis_reply_field(hash, event_log_stream(listing->log, i)->name));
+    const struct log_stream *stream = event_log_stream(listing->log, i);
+    if (stream->log != log) continue;
+    const char *at = redis_reply_text(redis_reply_field(hash, stream->name));
     int64_t own = at ? log_time_of_entry(at) : 0;
-    reader->applied_to[i] = own > all ? own : all;
+    reader->applied_to[i] = own > applied ? own : applied;
+    if (!is_own && at) reader->reads[i] = true;
   }
-  reader->applied_to[listing->stream_count] = all;
+  int64_t *least = &reader->applied_to[listing->stream_count];
+  if (applied > 0 && (*least == 0 || applied < *least)) *least = applied;
 }
 
 static coroutine_fn struct status count_dead_letters(struct listing *listing, struct reader *reader) {
-  struct context *context = listing->context;
-  const char *key = redis_key(listing->redis, context->arena, "%s_parked_lists", reader->name);
+  struct context *context = &listing->contexts[reader->log];
+  struct redis *redis = redis_of(listing, reader->log);
+  const char *key = redis_key(redis, context->arena, "%s_parked_lists", reader->name);
   struct redis_arguments members = redis_command_of(context->arena, "SMEMBERS", key, NULL);
   const struct redis_reply *lists, *length;
-  struct status status = redis_command(listing->redis, context, &members, &lists);
+  struct status status = redis_command(redis, context, &members, &lists);
   if (!status_is_ok(status)) return status;
   reader->dead_letters = lists->count > PARKED_KEYS_MAX ? -1 : 0;
   for (size_t i = 0; i < lists->count && reader->dead_letters >= 0 && status_is_ok(status); i++) {
     const char *list =
-        redis_key(listing->redis, context->arena, "%s_parked:%s", reader->name, redis_reply_text(lists->elements[i]));
+        redis_key(redis, context->arena, "%s_parked:%s", reader->name, redis_reply_text(lists->elements[i]));
     struct redis_arguments count = redis_command_of(context->arena, "LLEN", list, NULL);
-    status = redis_command(listing->redis, context, &count, &length);
+    status = redis_command(redis, context, &count, &length);
     if (status_is_ok(status)) reader->dead_letters += redis_reply_number(length, 0);
   }
   return status;
 }
 
-static coroutine_fn struct status ask_reader(struct listing *listing, struct reader *reader, const char *epoch) {
-  struct context *context = listing->context;
-  const char *key = redis_key(listing->redis, context->arena, "%s_position", reader->name);
+static coroutine_fn struct status ask_reader(struct listing *listing, struct reader *reader) {
+  struct context *context = &listing->contexts[reader->log];
+  struct redis *redis = redis_of(listing, reader->log);
+  const char *key = redis_key(redis, context->arena, "%s_position", reader->name);
   struct redis_arguments all = redis_command_of(context->arena, "HGETALL", key, NULL);
   const struct redis_reply *hash;
-  struct status status = redis_command(listing->redis, context, &all, &hash);
+  struct status status = redis_command(redis, context, &all, &hash);
   if (!status_is_ok(status)) return status;
-  note_position(listing, reader, hash, epoch);
+  for (size_t i = 0; i < event_log_places(listing->log)->count; i++) note_position(listing, reader, hash, i);
   return count_dead_letters(listing, reader);
+}
+
+/* Those of the contract, which may read streams of Redises that know nothing of them. */
+static void add_followers(struct listing *listing) {
+  if (event_log_places(listing->log)->count == 1) return;
+  for (size_t i = 0; log_places_owners[i]; i++) reader_of(listing, log_places_owners[i]);
+}
+
+static bool reads_any(const struct listing *listing, const struct reader *reader) {
+  for (size_t i = 0; i < listing->stream_count; i++) {
+    if (reader->reads[i]) return true;
+  }
+  return false;
 }
 
 /* ---- what the index tells --------------------------------------------------------------------------------------- */
@@ -195,7 +226,7 @@ static Ordershop__V1__Stream *stream_message(const struct listing *listing, size
 }
 
 static Ordershop__V1__StreamReader *reader_message(const struct listing *listing, const struct reader *reader,
-                                                   const struct position *read_to) {
+                                                   int64_t read_to) {
   struct arena *arena = listing->context->arena;
   Ordershop__V1__StreamReader *message = arena_alloc(arena, sizeof *message);
   ordershop__v1__stream_reader__init(message);
@@ -205,7 +236,7 @@ static Ordershop__V1__StreamReader *reader_message(const struct listing *listing
   message->lag_entries = reader->lag_entries;
   message->lag_time = arena_alloc(arena, sizeof *message->lag_time);
   google__protobuf__duration__init(message->lag_time);
-  int64_t lag_us = reader->oldest > 0 ? read_to->log_time - reader->oldest : 0;
+  int64_t lag_us = reader->oldest > 0 ? read_to - reader->oldest : 0;
   message->lag_time->seconds = lag_us / 1000000;
   message->lag_time->nanos = (int32_t)(lag_us % 1000000) * 1000;
   message->dead_letters = reader->dead_letters;
@@ -233,8 +264,7 @@ static void tell_types(const struct listing *listing, Ordershop__V1__ListStreams
   }
 }
 
-static void answer(struct listing *listing, const struct position *read_to,
-                   Ordershop__V1__ListStreamsResponse *response) {
+static void answer(struct listing *listing, int64_t read_to, Ordershop__V1__ListStreamsResponse *response) {
   struct arena *arena = listing->context->arena;
   qsort(listing->readers, listing->reader_count, sizeof *listing->readers, by_name);
   response->streams = arena_calloc(arena, listing->stream_count, sizeof *response->streams);
@@ -243,22 +273,21 @@ static void answer(struct listing *listing, const struct position *read_to,
     if (is_there) response->streams[response->n_streams++] = stream_message(listing, i);
   }
   qsort(response->streams, response->n_streams, sizeof *response->streams, by_stream_name);
-  response->n_readers = listing->reader_count;
   response->readers = arena_calloc(arena, listing->reader_count, sizeof *response->readers);
   for (size_t i = 0; i < listing->reader_count; i++) {
-    response->readers[i] = reader_message(listing, &listing->readers[i], read_to);
+    const struct reader *reader = &listing->readers[i];
+    if (reads_any(listing, reader)) response->readers[response->n_readers++] = reader_message(listing, reader, read_to);
   }
   response->read_to = read_to_entry(arena, read_to);
-  response->position = read_to_position(arena, read_to);
+  response->position = read_to_position(listing->log, arena, read_to);
 }
 
 static struct listing *listing_new(struct rpc_call *call) {
   struct arena *arena = call->context.arena;
   struct listing *listing = arena_calloc(arena, 1, sizeof *listing);
-  struct service *service = service_of(call);
-  listing->log = service->user;
+  listing->log = service_of(call)->user;
   listing->context = &call->context;
-  listing->redis = service->store->reads;
+  log_places_contexts(event_log_places(listing->log), &call->context, listing->contexts);
   while (event_log_stream(listing->log, listing->stream_count)) listing->stream_count++;
   listing->lengths = arena_calloc(arena, listing->stream_count, sizeof *listing->lengths);
   listing->extents = arena_calloc(arena, listing->stream_count, sizeof *listing->extents);
@@ -268,15 +297,16 @@ static struct listing *listing_new(struct rpc_call *call) {
 /* Positions are read before the index is asked what lies behind them: a lag may be told too large by what is just being
  * applied, never too small. */
 coroutine_fn struct status list_streams(struct rpc_call *call, const void *request, const void **ret_response) {
-  struct position read_to;
+  int64_t read_to;
   struct event_log *log = service_of(call)->user;
   struct status status = event_log_await(log, call, &read_to);
   if (!status_is_ok(status)) return status;
   struct listing *listing = listing_new(call);
   status = ask_streams(listing);
   if (status_is_ok(status)) status = ask_groups(listing);
+  add_followers(listing);
   for (size_t i = 0; i < listing->reader_count && status_is_ok(status); i++) {
-    status = ask_reader(listing, &listing->readers[i], read_to.epoch);
+    status = ask_reader(listing, &listing->readers[i]);
   }
   if (!status_is_ok(status)) return status;
   blocking_run(measure, listing);

@@ -61,7 +61,7 @@ start_all_redises() {
 
 start_services_apart() {
   local service owner variables
-  for service in "${owners[@]}"; do
+  for service in "${owners[@]}" event; do
     variables=()
     for owner in "${owners[@]}"; do
       [ -e "$shop_folder/users-$owner/$service.password" ] || continue
@@ -70,7 +70,7 @@ start_services_apart() {
     done
     service_start "$service" "${variables[@]}"
   done
-  wait_for_serving "${owners[@]}"
+  wait_for_serving "${owners[@]}" event
 }
 
 order_one() { client order create --customer "$customer" --product "$product" --quiet; }
@@ -78,6 +78,24 @@ order_one() { client order create --customer "$customer" --product "$product" --
 entries() { redis --raw EVAL 'local n = 0
   for _, key in ipairs(redis.call("KEYS", "events:*")) do n = n + redis.call("XLEN", key) end
   return n' 0; }
+
+# Of the streams that each service appends to where it is now.
+entries_apart() {
+  local name entity
+  for name in "${owners[@]}"; do
+    entity=$name
+    [ "$name" != crm ] || entity=interaction
+    redis_of "$name" --scan --pattern "events:${entity}_*" </dev/null | sed 's/^/XLEN /' | redis_of "$name"
+  done | awk '{ sum += $1 } END { print sum }'
+}
+
+all_events_come_in_order() {
+  client events tail --no-follow --json >"$shop_folder/all"
+  [ "$(wc -l <"$shop_folder/all")" = "$(entries_apart)" ] &&
+    sed 's/^{"id":"\([0-9]*\)-\([0-9]*\)".*/\1 \2/' "$shop_folder/all" | sort -c -k1,1n -k2,2n
+}
+
+is_audited() { client audit --settle 0 | grep ' 0 violations, 0 entities undecided' >/dev/null; }
 
 shop_start
 customer=$(client customer create --name Ada --email ada@example.com --quiet)
@@ -106,9 +124,11 @@ expect "an order of before is billed, and the mails of both come" wait_until 60 
 client order delete "$after" >/dev/null
 expect "a deleted order gives back its stock" wait_until 60 has_stock "$product" 9
 expect "a customer of before can be deleted" client customer delete "$late"
+expect "events of before and after the move are told as of one log" wait_until 60 all_events_come_in_order
+expect "the audit finds all as it should be" wait_until 60 is_audited
 expect "nothing is written where all was before" [ "$(entries)" = "$entries_before" ]
 
-for name in "${owners[@]}"; do service_stop "$name"; done
+for name in "${owners[@]}" event; do service_stop "$name"; done
 for name in "${owners[@]}"; do
   kill -TERM "${shop_pid[redis-$name]}"
   await_end "redis-$name" 60

@@ -2,6 +2,7 @@
 /* A shop whose services each have a Redis of their own: what lies where, positions in several logs, one of the Redises
  * away, one whose clock is behind or ahead, and leases that keep to the clock of the log in which they are recorded.
  * What the shop does otherwise, the other suites of this folder show in this arrangement, too (apart_shop.sh). */
+#include <ordershop/v1/event.pb-c.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "api.h"
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "client/event_client.h"
 #include "patience.h"
 #include "store/positions.h"
 
@@ -168,6 +170,123 @@ static void one_clock_an_hour_ahead_of_the_others_changes_nothing(void) {
   CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
 }
 
+/* ---- the event service ------------------------------------------------------------------------------------------ */
+
+enum { EVENTS_MAX = 5000 };
+
+/* What was told, in the order in which it came. */
+struct told {
+  const char *entries[EVENTS_MAX], *streams[EVENTS_MAX];
+  size_t count;
+};
+
+static void add_events(struct told *told, Ordershop__V1__Event **events, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    CU_ASSERT_TRUE_FATAL(told->count < EVENTS_MAX);
+    told->entries[told->count] = arena_strdup(arena, events[i]->entry);
+    told->streams[told->count++] = arena_strdup(arena, events[i]->stream);
+  }
+}
+
+static struct told *read_all(void) {
+  struct told *told = arena_calloc(arena, 1, sizeof *told);
+  const char *token = "";
+  do {
+    const Ordershop__V1__ReadEventsResponse *page = must("ReadEvents", "view 1 page_size 7 page_token $", token);
+    add_events(told, page->events, page->n_events);
+    token = page->next_page_token;
+  } while (*token);
+  return told;
+}
+
+/* Ends each watch after a response, and goes on at its position. */
+static struct told *watch_all(void) {
+  struct told *told = arena_calloc(arena, 1, sizeof *told);
+  struct ordershop_client *client = private_shop_client(shop, arena);
+  const char *position = NULL;
+  bool at_end = false;
+  while (!at_end) {
+    Ordershop__V1__WatchEventsRequest request = ORDERSHOP__V1__WATCH_EVENTS_REQUEST__INIT;
+    struct context context = {.arena = arena};
+    struct ordershop_watch *watch;
+    const Ordershop__V1__WatchEventsResponse *response = NULL;
+    if (position) request.after_position = (char *)position;
+    if (!position) request.after_entry = "0-0";
+    CU_ASSERT_TRUE_FATAL(status_is_ok(ordershop_watch_events(client, &context, &request, &watch)));
+    while (!response) CU_ASSERT_TRUE_FATAL(status_is_ok(ordershop_watch_read(watch, arena, 1000, &response)));
+    add_events(told, response->events, response->n_events);
+    position = arena_strdup(arena, response->position);
+    at_end = response->at_end;
+    ordershop_watch_close(watch);
+  }
+  ordershop_client_close(client);
+  return told;
+}
+
+static size_t count_events_of(enum ordershop_service service) {
+  static const char script[] =
+      "local n = 0 for _, key in ipairs(redis.call('KEYS', 'events:*')) do "
+      "n = n + redis.call('XLEN', key) end return n";
+  return (size_t)private_redis_number(redis_of_service(service), "EVAL %s 0", script);
+}
+
+static size_t count_events(void) {
+  size_t count = 0;
+  for (enum ordershop_service i = 0; i < SHIPPED_OWNER_COUNT; i++) count += count_events_of(i);
+  return count;
+}
+
+static bool has_stream(const struct told *told, const char *stream) {
+  size_t i = 0;
+  while (i < told->count && strcmp(told->streams[i], stream) != 0) i++;
+  return i < told->count;
+}
+
+static void assert_in_order(const struct told *told) {
+  for (size_t i = 1; i < told->count; i++) {
+    CU_ASSERT_TRUE(log_time_of_entry(told->entries[i - 1]) <= log_time_of_entry(told->entries[i]));
+  }
+}
+
+static void events_of_all_services_are_told_in_one_order(void) {
+  static const char *const streams[] = {"customer_created", "product_created", "inventory_updated",  "order_created",
+                                        "billing_created",  "mail_created",    "interaction_created"};
+  order_and_bill_one_of_five();
+  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  const struct told *read = read_all(), *watched = watch_all();
+  CU_ASSERT_EQUAL(read->count, count_events());
+  CU_ASSERT_EQUAL(watched->count, read->count);
+  assert_in_order(read);
+  assert_in_order(watched);
+  for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) CU_ASSERT_TRUE(has_stream(read, streams[i]));
+}
+
+static void what_a_command_has_done_is_listed_with_its_position(void) {
+  for (int i = 0; i < 10; i++) {
+    const Ordershop__V1__Product *product = new_stocked_product(100, 5);
+    const Ordershop__V1__Order *order = new_order(new_customer()->id, product->id);
+    must("GetEntityHistory", "entity_type 'order' id $", order->id);
+    must("GetEntityHistory", "entity_type 'product' id $", product->id);
+  }
+}
+
+static void streams_have_their_readers(void) {
+  const Ordershop__V1__ListStreamsResponse *list = must("ListStreams", "");
+  size_t readers = 0;
+  for (size_t i = 0; i < list->n_streams; i++) {
+    if (strcmp(list->streams[i]->name, "order_created") == 0) readers = list->streams[i]->n_readers;
+  }
+  CU_ASSERT_EQUAL(readers, 3); /* inventory, billing and crm */
+}
+
+static void the_index_goes_on_when_a_redis_is_back(void) {
+  private_redis_kill(redis_of_service(ORDERSHOP_CRM));
+  order_and_bill_one_of_five();
+  private_redis_restart(redis_of_service(ORDERSHOP_CRM));
+  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  CU_ASSERT_EQUAL(read_all()->count, count_events());
+}
+
 /* ---- leases ----------------------------------------------------------------------------------------------------- */
 
 static void stock_of_an_order_that_was_never_recorded_comes_back(void) {
@@ -221,6 +340,10 @@ int main(int argc, char **argv) {
       {"an order whose billing was never recorded is free again",
        an_order_whose_billing_was_never_recorded_is_free_again},
       {"one clock an hour ahead of the others changes nothing", one_clock_an_hour_ahead_of_the_others_changes_nothing},
+      {"events of all services are told in one order", events_of_all_services_are_told_in_one_order},
+      {"what a command has done is listed with its position", what_a_command_has_done_is_listed_with_its_position},
+      {"streams have their readers, wherever these are", streams_have_their_readers},
+      {"the index goes on when a Redis is back", the_index_goes_on_when_a_redis_is_back},
   };
   return suite_main("a Redis for each service", tests, SUITE_SIZE(tests), set_up, api_tear_down, argc, argv);
 }

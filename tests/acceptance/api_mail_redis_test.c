@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A shop whose mail service has a Redis of its own: what it keeps there, positions in two logs, and one of the two
  * away. */
+#include <ordershop/v1/event.pb-c.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,26 @@ static void an_orders_mails_lie_in_the_redis_of_the_mail_service(void) {
   CU_ASSERT_EQUAL(list->n_mails, 3);
   CU_ASSERT_STRING_EQUAL(private_redis_command(redis, "KEYS *mail_*"), "");
   CU_ASSERT_STRING_EQUAL(private_redis_command(mail_redis, "KEYS *order*"), "ordershop_clock");
+}
+
+/* ---- the event service ------------------------------------------------------------------------------------------ */
+
+static size_t count_of_stream(const Ordershop__V1__ReadEventsResponse *page, const char *stream) {
+  size_t count = 0;
+  for (size_t i = 0; i < page->n_events; i++) count += strcmp(page->events[i]->stream, stream) == 0;
+  return count;
+}
+
+static bool are_all_told(const void *argument) {
+  (void)argument;
+  const Ordershop__V1__ReadEventsResponse *page = must("ReadEvents", "view 1 page_size 1000");
+  size_t orders = (size_t)private_redis_number(redis, "XLEN events:order_created");
+  return count_of_stream(page, "mail_created") == (size_t)mails_kept() &&
+         count_of_stream(page, "order_created") == orders;
+}
+
+static void events_of_mails_are_told_among_the_others(void) {
+  CU_ASSERT_TRUE(holds_soon(are_all_told, NULL));
 }
 
 /* ---- positions -------------------------------------------------------------------------------------------------- */
@@ -103,7 +124,7 @@ static void orders_go_on_while_the_mails_redis_is_away(void) {
 static int set_up(void) {
   static char variable[64];
   static const char *variables[] = {variable, NULL};
-  static struct private_shop_options options = {.variables = variables};
+  static struct private_shop_options options = {.variables = variables, .some_apart = true};
   mail_redis = private_redis_start(&(struct private_redis_options){.persistent = true});
   snprintf(variable, sizeof variable, "ORDERSHOP_MAIL_REDIS_URL=%s", private_redis_url(mail_redis));
   api_shop_options = &options;
@@ -120,6 +141,7 @@ int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"an order's mails lie in the Redis of the mail service, and nothing else does",
        an_orders_mails_lie_in_the_redis_of_the_mail_service},
+      {"events of mails are told among the others", events_of_mails_are_told_among_the_others},
       {"a command tells the position in the log of its service",
        a_command_tells_the_position_in_the_log_of_its_service},
       {"a caller goes from one log to the other with its position",

@@ -116,7 +116,7 @@ own_bad_values=(
 # Of the Redises that each knows, its own and those of services that it follows.
 own_redises() {
   local service variable
-  for service in "${shop_owners[@]}"; do
+  for service in "${shop_services[@]}"; do
     for variable in $("$ORDERSHOP_BIN/ordershop-$service" --help | grep -oE 'ORDERSHOP_[A-Z]+_REDIS_(URL|PASSWORD_FILE)' | sort -u); do
       case $variable in
       *_URL) echo "$service:$variable=localhost:6379" ;;

@@ -59,9 +59,9 @@ static const char *make_users(struct private_shop *shop, const struct private_sh
   const char *prefix = options->key_prefix ? options->key_prefix : "";
   const char *command =
       arena_printf(arena,
-                   "'%s/deploy/redis/make_users.sh' '%s/users' --prefix '%s' && "
+                   "'%s/deploy/redis/make_users.sh' '%s/users' --prefix '%s' %s && "
                    "sed -i 's/^user default .*/user default on nopass ~* \\&* +@all/' '%s/users/users.acl'",
-                   ORDERSHOP_SOURCE_BUILT, shop->folder, prefix, shop->folder);
+                   ORDERSHOP_SOURCE_BUILT, shop->folder, prefix, options->some_apart ? "--apart" : "", shop->folder);
   if (system(command) != 0) fail("can't make users for Redis:", command);
   const char *more = options->redis_arguments ? options->redis_arguments : "";
   if (options->forwarded) {

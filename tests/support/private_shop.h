@@ -23,7 +23,8 @@ struct private_shop_options {
   const char *key_prefix;               /* NULL if there is none */
   const char *redis_arguments;          /* as in private_redis_options */
   enum private_arrangement arrangement; /* if not single: private_masters.h; then the two below have no effect */
-  bool forwarded; /* Redis has deploy/redis/transactional.conf, services reach it by a forwarder */
+  bool forwarded;  /* Redis has deploy/redis/transactional.conf, services reach it by a forwarder */
+  bool some_apart; /* the variables give some services a Redis of their own: make_users.sh --apart */
   bool apart; /* each service has a Redis of its own (private_redises.h); also, where nothing of the above is set, if
                  the environment has ORDERSHOP_TEST_APART=1 */
   const char *const *variables; /* further "NAME=value" for all services; ends with NULL; may be NULL */

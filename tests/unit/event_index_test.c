@@ -34,14 +34,24 @@ static void begin(void) {
   CU_ASSERT_TRUE_FATAL(status_is_ok(event_index_add_stream(index_, arena, "mail_created")));
 }
 
+/* Of the shop's log, and of that of mails, which is one behind. */
+static struct positions positions_to(int64_t log_time) {
+  struct positions positions = {.count = 0};
+  const struct position shop = {.epoch = "0123456789abcdef", .log_time = log_time};
+  const struct position mail = {.epoch = "fedcba9876543210", .log_time = log_time - 1};
+  positions_advance(&positions, "", &shop);
+  positions_advance(&positions, "mail", &mail);
+  return positions;
+}
+
 static void add(int64_t log_time, size_t stream, const char *entity, const char *event, const char *cause) {
   const struct index_row row = {.log_time = log_time,
                                 .stream = stream,
                                 .entity = index_key_of(entity),
                                 .event = index_key_of(event),
                                 .cause = index_key_of(cause)};
-  const struct position position = {.epoch = "0123456789abcdef", .log_time = log_time};
-  CU_ASSERT_TRUE_FATAL(status_is_ok(event_index_add(index_, arena, &row, 1, &position)));
+  const struct positions positions = positions_to(log_time);
+  CU_ASSERT_TRUE_FATAL(status_is_ok(event_index_add(index_, arena, &row, 1, &positions)));
 }
 
 /* "3 1 2": log times. */
@@ -91,6 +101,22 @@ static void test_filters(void) {
   event_index_close(index_);
 }
 
+/* Entries of two logs may have one log time: a page has both, or none of them. */
+static void test_ties(void) {
+  add_five();
+  add(3, 1, "m3", "e6", "e1");
+  const size_t both[] = {0, 1};
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){0}), "1 2 3 3 4 5");
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){.limit = 3}), "1 2 3 3");
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){.limit = 4}), "1 2 3 3");
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){.limit = 3, .newest_first = true}), "5 4 3 3");
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){.streams = both, .stream_count = 2, .limit = 3}), "1 2 3 3");
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){.event = index_key_of("e3")}), "3");
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){.event = index_key_of("e6")}), "3");
+  CU_ASSERT_STRING_EQUAL(found((struct index_query){.cause = index_key_of("e1"), .limit = 2}), "2 3");
+  event_index_close(index_);
+}
+
 static void test_again(void) {
   add_five();
   add(3, 0, "o2", "e3", "");
@@ -102,12 +128,14 @@ static void test_reopened(void) {
   add_five();
   event_index_close(index_);
   open_index();
-  struct position position;
+  struct positions positions;
   const char **names;
   size_t count;
-  CU_ASSERT_TRUE(status_is_ok(event_index_position(index_, arena, &position)));
-  CU_ASSERT_EQUAL(position.log_time, 5);
-  CU_ASSERT_STRING_EQUAL(position.epoch, "0123456789abcdef");
+  CU_ASSERT_TRUE(status_is_ok(event_index_positions(index_, arena, &positions)));
+  CU_ASSERT_EQUAL_FATAL(positions.count, 2);
+  CU_ASSERT_EQUAL(positions_of(&positions, "")->log_time, 5);
+  CU_ASSERT_STRING_EQUAL(positions_of(&positions, "")->epoch, "0123456789abcdef");
+  CU_ASSERT_EQUAL(positions_of(&positions, "mail")->log_time, 4);
   CU_ASSERT_TRUE(status_is_ok(event_index_streams(index_, arena, &names, &count)));
   CU_ASSERT_EQUAL_FATAL(count, 2);
   CU_ASSERT_STRING_EQUAL(names[1], "mail_created");
@@ -139,8 +167,8 @@ static struct index_row some_row(int64_t log_time) {
 }
 
 static void add_rows(const struct index_row *rows, size_t count) {
-  const struct position position = {.epoch = "0123456789abcdef", .log_time = ROWS};
-  CU_ASSERT_TRUE_FATAL(status_is_ok(event_index_add(index_, arena, rows, count, &position)));
+  const struct positions positions = positions_to(ROWS);
+  CU_ASSERT_TRUE_FATAL(status_is_ok(event_index_add(index_, arena, rows, count, &positions)));
 }
 
 /* Most rows come in the order of the log. The odd ones up to LATE come last, as those of a stream that was found late,
@@ -218,12 +246,12 @@ static void check_damage(off_t keep, size_t noise) {
   }
   close(damaged);
   open_index();
-  struct position position = {0};
-  struct status status = event_index_position(index_, arena, &position);
+  struct positions positions;
+  struct status status = event_index_positions(index_, arena, &positions);
   if (status_is_ok(status)) found((struct index_query){0});
   CU_ASSERT_TRUE(status_is_ok(event_index_clear(index_, arena)));
-  CU_ASSERT_TRUE(status_is_ok(event_index_position(index_, arena, &position)));
-  CU_ASSERT_EQUAL(position.log_time, 0);
+  CU_ASSERT_TRUE(status_is_ok(event_index_positions(index_, arena, &positions)));
+  CU_ASSERT_EQUAL(positions.count, 0);
   event_index_close(index_);
 }
 
@@ -243,9 +271,9 @@ static void test_version(void) {
   CU_ASSERT_EQUAL_FATAL(pwrite(other, "\0\0\0\1", 4, 60), 4);
   close(other);
   open_index();
-  struct position position = {.log_time = 1};
-  CU_ASSERT_TRUE(status_is_ok(event_index_position(index_, arena, &position)));
-  CU_ASSERT_EQUAL(position.log_time, 0);
+  struct positions positions;
+  CU_ASSERT_TRUE(status_is_ok(event_index_positions(index_, arena, &positions)));
+  CU_ASSERT_EQUAL(positions.count, 0);
   CU_ASSERT_STRING_EQUAL(found((struct index_query){0}), "");
   event_index_close(index_);
 }
@@ -324,6 +352,7 @@ int main(int argc, char **argv) {
       {"entries are found in the order of the log, or against it", test_order},
       {"by stream, entity, event and cause", test_filters},
       {"what is added twice is there once", test_again},
+      {"Entries of two logs that have one log time belong together", test_ties},
       {"a long log is searched as each of its entries would be, also for those that came late", test_periods},
       {"a file that is opened again has all, and says up to where", test_reopened},
       {"a file that is damaged can be opened, and made anew", test_damaged},

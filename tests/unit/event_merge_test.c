@@ -112,6 +112,13 @@ static void test_what_was_complete_stays_so(void) {
   event_merge_free(merge);
 }
 
+static void test_without_streams_all_is_read_to_the_clock(void) {
+  struct event_merge *merge = event_merge_new(0, 2);
+  CU_ASSERT_EQUAL(event_merge_read_to(merge, 20), 20);
+  CU_ASSERT_TRUE(event_merge_is_caught_up(merge));
+  event_merge_free(merge);
+}
+
 static void test_read_to_the_clock_where_all_is_complete(void) {
   static const int64_t created[] = {1, 2, 3, 4, 5, 6}, updated[] = {7, 8};
   struct source sources[] = {{created, 6, 0}, {updated, 2, 0}};
@@ -198,6 +205,7 @@ int main(int argc, char **argv) {
       {"what was read when all streams were complete can be handed out", test_what_was_complete_stays_so},
       {"streams are read up to the clock where all are complete, else to the end of a page",
        test_read_to_the_clock_where_all_is_complete},
+      {"without streams all is read up to the clock", test_without_streams_all_is_read_to_the_clock},
       {"nothing is handed out before the read is over", test_nothing_is_handed_out_before_the_read_is_over},
       {"a fresh merge is not caught up", test_fresh_merge_is_not_caught_up},
       {"the caller's values come back", test_values_come_back},

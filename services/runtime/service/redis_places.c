@@ -38,20 +38,31 @@ static bool is_listed(const struct redis_places *places, const char *owner) {
   return false;
 }
 
+static size_t add_owner(struct arena *arena, struct redis_places *places, const char *owner, struct setting *rows) {
+  if (is_listed(places, owner)) return 0;
+  struct redis_place *place = &places->owners[places->owner_count++];
+  place->owner = owner;
+  return add_rows(arena, place, arena_printf(arena, "the Redis of the %s service, if that has one of its own", owner),
+                  "file whose first line is the password for that Redis", rows);
+}
+
+static size_t add_logs_that_are_read(const struct service_definition *definition, struct arena *arena,
+                                     struct redis_places *places, struct setting *rows) {
+  size_t count = 0;
+  const char *const *owner = definition->reads_logs_of;
+  for (; owner && *owner; owner++) count += add_owner(arena, places, *owner, rows + count);
+  return count;
+}
+
 size_t redis_places_settings(const struct service_definition *definition, struct arena *arena,
                              struct redis_places *places, struct setting rows[REDIS_PLACES_ROWS]) {
-  if (definition->reads_only) return 0;
+  if (definition->reads_only) return add_logs_that_are_read(definition, arena, places, rows);
   places->own.owner = definition->name;
   size_t count = add_rows(arena, &places->own, "a Redis of this service's own, used instead of the one of the shop",
                           "file whose first line is the password for that Redis", rows);
   for (size_t i = 0; i < definition->subscriptions.count; i++) {
     const char *owner = definition->subscriptions.rows[i].owner;
-    if (!owner || is_listed(places, owner)) continue;
-    struct redis_place *place = &places->owners[places->owner_count++];
-    place->owner = owner;
-    count +=
-        add_rows(arena, place, arena_printf(arena, "the Redis of the %s service, if that has one of its own", owner),
-                 "file whose first line is the password for that Redis", rows + count);
+    if (owner) count += add_owner(arena, places, owner, rows + count);
   }
   return count;
 }

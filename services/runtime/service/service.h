@@ -90,8 +90,10 @@ struct service_definition {
   } calls;
   const struct outbox_route *outbox; /* NULL if there is none */
   const char *outbox_peer;           /* name of a peer */
-  bool reads_only; /* it only reads in Redis, whose user may write nothing: it has no resources and no consumer */
-  const char *internal_callers; /* who calls its internal services, separated by commas; NULL if there is none */
+  bool reads_only; /* it writes to Redis no more than followers of other logs: it has no resources and no consumer */
+  const char *const *reads_logs_of; /* with it: services whose Redises it reads, at most SERVICE_OWNERS, NULL behind the
+                                       last; NULL if there are none */
+  const char *internal_callers;     /* who calls its internal services, separated by commas; NULL if there is none */
   struct {
     const struct setting *rows; /* the service's own, beside those of all services */
     size_t count;

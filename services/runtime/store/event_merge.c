@@ -29,7 +29,7 @@ struct event_merge *event_merge_new(size_t stream_count, size_t page_size) {
   merge->streams = memory_calloc(stream_count, sizeof(*merge->streams));
   merge->stream_count = stream_count;
   merge->page_size = page_size;
-  merge->watermark = INT64_MIN;
+  merge->watermark = stream_count > 0 ? INT64_MIN : INT64_MAX;
   return merge;
 }
 

@@ -33,7 +33,8 @@ void event_merge_add(struct event_merge *merge, size_t stream, int64_t log_time,
 void event_merge_read_done(struct event_merge *merge, const bool *read, const bool *full);
 
 /* Returns the log time up to which all streams are known to have been read. `clock` is what the log's clock was when
- * the latest read began: at its end, later entries are later than that. */
+ * the latest read began: at its end, later entries are later than that. Where there is no stream there is nothing to
+ * read before it. */
 int64_t event_merge_read_to(const struct event_merge *merge, int64_t clock);
 
 /* Hands out the next entry in log order at or below the watermark. Returns false if there is none until the next

@@ -135,9 +135,10 @@ static void tell_read(struct read_log *log) {
   log_merge_next_of(merge, log->number, log->has_next ? log->next.log_time : 0);
 }
 
+/* Nobody waits for a log of which no stream is read. */
 static void set_clock(struct read_log *log, const struct position *clock) {
   log->clock = *clock;
-  log_merge_exists(log->owner->merge, log->number, *clock->epoch != '\0');
+  log_merge_exists(log->owner->merge, log->number, *clock->epoch && log->stream_count > 0);
 }
 
 /* The clock first: what is appended between the two is read, or later than the clock. While there is more to read the
@@ -285,6 +286,12 @@ bool logs_reader_has_next(struct logs_reader *reader) {
   size_t first;
   tell_all(reader);
   return log_merge_first(reader->merge, &first);
+}
+
+int64_t logs_reader_next_log_time(struct logs_reader *reader) {
+  size_t first;
+  tell_all(reader);
+  return log_merge_first(reader->merge, &first) ? reader->logs[first].next.log_time : 0;
 }
 
 bool logs_reader_next(struct logs_reader *reader, struct read_entry *ret_entry) {

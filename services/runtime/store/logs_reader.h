@@ -59,8 +59,9 @@ bool logs_reader_wake(struct logs_reader *reader);
  * read. To be released by read_entry_release. */
 bool logs_reader_next(struct logs_reader *reader, struct read_entry *ret_entry);
 
-/* Returns whether there is one. */
+/* Returns whether there is one, and its log time; 0 if there is none. */
 bool logs_reader_has_next(struct logs_reader *reader);
+int64_t logs_reader_next_log_time(struct logs_reader *reader);
 
 /* Returns whether everything that the latest read found has been handed out, and no stream had more. */
 bool logs_reader_is_caught_up(const struct logs_reader *reader);

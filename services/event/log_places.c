@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log_places.h"
+
+#include <string.h>
+
+#include "service/service.h"
+
+const char *const log_places_owners[] = {"customer", "product", "inventory", "order", "billing", "crm", "mail", NULL};
+
+/* Each other service of the contract owns the entity of its name. */
+static const char *owner_of(const char *entity) {
+  return strcmp(entity, "interaction") == 0 ? "crm" : entity;
+}
+
+static size_t number_of(const struct log_places *places, const struct event_store *store) {
+  size_t number = 0;
+  while (number < places->count && places->stores[number] != store) number++;
+  return number;
+}
+
+struct log_places log_places_of(const struct service *service) {
+  struct log_places places = {.service = service, .stores = {service->store}, .count = 1};
+  for (size_t i = 0; i < service->owner_count; i++) {
+    struct event_store *store = service->owners[i].store;
+    if (number_of(&places, store) == places.count) places.stores[places.count++] = store;
+  }
+  return places;
+}
+
+void log_places_contexts(const struct log_places *places, const struct context *context,
+                         struct context ret_contexts[LOG_PLACES_MAX]) {
+  for (size_t i = 0; i < places->count; i++) {
+    ret_contexts[i] = *context;
+    if (places->count > 1) ret_contexts[i].redis_era = redis_server_era(places->stores[i]->server);
+  }
+}
+
+size_t log_places_of_service(const struct log_places *places, const char *name) {
+  return number_of(places, service_store_of(places->service, name));
+}
+
+size_t log_places_of_entity(const struct log_places *places, const char *entity) {
+  return log_places_of_service(places, owner_of(entity));
+}
