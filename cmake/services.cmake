@@ -1,26 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-# The list of the shop's services, deploy/services.txt, for the build: ORDERSHOP_SERVICES has the names, in its order, and
-# ORDERSHOP_PORT_<name> the ports. A change of the list configures anew.
+# The list of the shop's services, deploy/services.txt, for the build: ORDERSHOP_SERVICES has the names, in its order,
+# ORDERSHOP_PORT_<name> the ports and ORDERSHOP_OWNED_<name> the entities. A change of the list configures anew.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/deploy/services.txt)
 file(STRINGS ${CMAKE_SOURCE_DIR}/deploy/services.txt rows REGEX "^[a-z]")
 set(ORDERSHOP_SERVICES)
 foreach(row ${rows})
-  if(NOT row MATCHES "^([a-z][a-z0-9]*)[ \t]+([0-9]+)[ \t]")
-    message(FATAL_ERROR "deploy/services.txt: no name and port at the beginning of: ${row}")
+  if(NOT row MATCHES "^([a-z][a-z0-9]*)[ \t]+([0-9]+)[ \t]+([a-z0-9,-]+)[ \t]")
+    message(FATAL_ERROR "deploy/services.txt: no name, port and entities at the beginning of: ${row}")
   endif()
   list(APPEND ORDERSHOP_SERVICES ${CMAKE_MATCH_1})
   set(ORDERSHOP_PORT_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+  string(REPLACE "," ";" ORDERSHOP_OWNED_${CMAKE_MATCH_1} "${CMAKE_MATCH_3}")
+  list(REMOVE_ITEM ORDERSHOP_OWNED_${CMAKE_MATCH_1} -)
 endforeach()
 
-# For C: <shop_ports.h>.
+# For C: <shop_services.h>.
 set(ORDERSHOP_PORTS_TEXT)
 set(ORDERSHOP_PORT_ROWS)
+set(ORDERSHOP_OWNER_ROWS)
+set(ORDERSHOP_ENTITY_ROWS)
 foreach(service ${ORDERSHOP_SERVICES})
   string(TOUPPER ${service} constant)
   string(APPEND ORDERSHOP_PORTS_TEXT "  SHOP_PORT_${constant} = ${ORDERSHOP_PORT_${service}},\n")
   list(APPEND ORDERSHOP_PORT_ROWS "{\"${service}\", ${ORDERSHOP_PORT_${service}}}")
+  if(ORDERSHOP_OWNED_${service})
+    list(APPEND ORDERSHOP_OWNER_ROWS "\"${service}\"")
+  endif()
+  foreach(entity ${ORDERSHOP_OWNED_${service}})
+    list(APPEND ORDERSHOP_ENTITY_ROWS "{\"${entity}\", \"${service}\"}")
+  endforeach()
 endforeach()
-list(JOIN ORDERSHOP_PORT_ROWS ", \\\n  " ORDERSHOP_PORT_ROWS)
+foreach(rows ORDERSHOP_PORT_ROWS ORDERSHOP_OWNER_ROWS ORDERSHOP_ENTITY_ROWS)
+  list(JOIN ${rows} ", \\\n  " ${rows})
+endforeach()
 
 # For the client library: <client/ordershop_services.h>.
 set(ORDERSHOP_CLIENT_ENUMERATORS)

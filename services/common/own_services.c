@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "shop_brand.h"
-#include "shop_ports.h"
+#include "shop_services.h"
 
 static bool is_of_the_shop(const char *name) {
   static const struct {

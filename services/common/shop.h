@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "shop_brand.h"
-#include "shop_ports.h"
+#include "shop_services.h"
 
 /* Money in euro cents. Sums stay below 2^53, so any JSON reader can carry them. */
 #define SHOP_PRICE_MAX INT64_C(1000000000000)

@@ -4,12 +4,19 @@
 #include <string.h>
 
 #include "service/service.h"
+#include "shop_services.h"
 
-const char *const log_places_owners[] = {"customer", "product", "inventory", "order", "billing", "crm", "mail", NULL};
+const char *const log_places_owners[] = {SHOP_OWNERS, NULL};
 
-/* Each other service of the contract owns the entity of its name. */
+/* NULL: it belongs to a service that is not on the shop's list. */
 static const char *owner_of(const char *entity) {
-  return strcmp(entity, "interaction") == 0 ? "crm" : entity;
+  static const struct {
+    const char *entity, *owner;
+  } rows[] = {SHOP_ENTITIES};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (strcmp(rows[i].entity, entity) == 0) return rows[i].owner;
+  }
+  return NULL;
 }
 
 static size_t number_of(const struct log_places *places, const struct event_store *store) {
@@ -40,5 +47,6 @@ size_t log_places_of_service(const struct log_places *places, const char *name) 
 }
 
 size_t log_places_of_entity(const struct log_places *places, const char *entity) {
-  return log_places_of_service(places, owner_of(entity));
+  const char *owner = owner_of(entity);
+  return owner ? log_places_of_service(places, owner) : 0;
 }

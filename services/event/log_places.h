@@ -18,7 +18,8 @@ struct log_places {
   size_t count;
 };
 
-/* The services of the contract, whose logs may lie elsewhere; for service_definition.reads_logs_of. */
+/* The services of the list (deploy/services.txt) that own something: their logs may lie elsewhere. For
+ * service_definition.reads_logs_of. */
 extern const char *const log_places_owners[];
 
 struct log_places log_places_of(const struct service *service);
@@ -29,6 +30,6 @@ void log_places_contexts(const struct log_places *places, const struct context *
                          struct context ret_contexts[LOG_PLACES_MAX]);
 
 /* The number of the log that a service appends to, or that has the streams of an entity; 0, the shop's, of those that
- * are not in the contract. */
+ * are not on the list. */
 size_t log_places_of_service(const struct log_places *places, const char *name);
 size_t log_places_of_entity(const struct log_places *places, const char *entity);

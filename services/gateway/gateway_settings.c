@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "shop_brand.h"
-#include "shop_ports.h"
+#include "shop_services.h"
 
 static const char purpose[] =
     "offers the shop over HTTP and JSON\n\nWith --check-health as the first argument: only asks the one that runs with "

@@ -30,7 +30,7 @@
 #define SERVICE_CONTRACTS 4
 #define SERVICE_VIEWS 8
 #define SERVICE_PEERS 4
-#define SERVICE_OWNERS 8 /* other services whose streams it follows */
+#define SERVICE_OWNERS 16 /* other services whose streams it follows */
 
 /* Flags of an rpc_method. The first two are about calls with `<brand>-after`.
  *
