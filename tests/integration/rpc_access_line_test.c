@@ -89,6 +89,7 @@ static void test_access_line(void) {
   CU_ASSERT(has(got, "code=NOT_FOUND duration_ms="));
   CU_ASSERT_PTR_NULL(strstr(got, "_id="));
   CU_ASSERT_EQUAL(captured_log_count(log, "answered a call"), 2);
+  arena_free(arena);
 }
 
 static void test_handlers_line(void) {
@@ -100,6 +101,7 @@ static void test_handlers_line(void) {
   CU_ASSERT_EQUAL(captured_log_count(log, "without a reply"), 2);
   CU_ASSERT_EQUAL(captured_log_count(log, "trace_id="), 1);
   CU_ASSERT_EQUAL(captured_log_count(log, "answered a call"), 0);
+  arena_free(arena);
 }
 
 static void test_ids_that_are_none(void) {
@@ -107,6 +109,7 @@ static void test_ids_that_are_none(void) {
   create("no UUID", "00-" TRACE "-b7ad6b7169203331-01-");
   create(NULL, NULL);
   CU_ASSERT_EQUAL(captured_log_count(end(), "_id="), 0);
+  arena_free(arena);
 }
 
 static void test_slow_calls(void) {
@@ -128,12 +131,14 @@ static void test_slow_calls(void) {
   const char *line = line_of(end(), "answered a call");
   CU_ASSERT(has(line, "level=info"));
   CU_ASSERT(has(line, "method=GetCustomer code=OK duration_ms="));
+  arena_free(arena);
 }
 
 static void test_quick_calls(void) {
   begin(LOG_INFO, 60 * 1000);
   CU_ASSERT_EQUAL(get("anyone", TRACEPARENT), STATUS_OK);
   CU_ASSERT_EQUAL(captured_log_count(end(), "answered a call"), 0);
+  arena_free(arena);
 }
 
 static void test_unknown_method(void) {
@@ -141,6 +146,7 @@ static void test_unknown_method(void) {
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
   CU_ASSERT_EQUAL(call("/no.Such/Method", &request, NULL, NULL), STATUS_UNIMPLEMENTED);
   CU_ASSERT(has(line_of(end(), "answered a call"), "method=unknown code=UNIMPLEMENTED"));
+  arena_free(arena);
 }
 
 int main(int argc, char **argv) {
