@@ -10,9 +10,7 @@ const char *const log_places_owners[] = {SHOP_OWNERS, NULL};
 
 /* NULL: it belongs to a service that is not on the shop's list. */
 static const char *owner_of(const char *entity) {
-  static const struct {
-    const char *entity, *owner;
-  } rows[] = {SHOP_ENTITIES};
+  static const struct { const char *entity, *owner; } rows[] = {SHOP_ENTITIES};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     if (strcmp(rows[i].entity, entity) == 0) return rows[i].owner;
   }
