@@ -29,11 +29,13 @@ export ORDERSHOP_REDIS_PORT
 all_down() { "$ORDERSHOP_SOURCE/deploy/local/down.sh" >/dev/null 2>&1; }
 shop_at_end+=(all_down)
 
-# The places of this test instead of those that the documents name: ports, the home, the build.
+# The places of this test instead of those that the documents name: ports, the home, the build; and rates that a machine bears on
+# which other suites run.
 cd "$ORDERSHOP_SOURCE"
 # shellcheck disable=SC2016,SC2088 # likewise
 "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run local \
   --set "5005=${shop_port_base%0}" --set "localhost:5000=localhost:$shop_port_base" --set "6380=$ORDERSHOP_REDIS_PORT" --set '$PWD/build/bin=$ORDERSHOP_BIN' \
   --set "-B build=-B $shop_folder/build" --set "--build build=--build $shop_folder/build" \
+  --set "--rate 200=--rate 20" --set "--sweep 100,200,300=--sweep 10,20,30" --set "--rate 50=--rate 10" \
   --set '~/.local/state/ordershop=$ORDERSHOP_HOME' --set "latency.svg=$shop_folder/latency.svg" \
   README.md docs/gateway.md docs/operating.md docs/redis.md docs/performance.md docs/certificates.md client/README.md
