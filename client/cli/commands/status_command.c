@@ -122,9 +122,10 @@ static int run(struct session *session) {
   ask_all(session, reports, count);
   take_before(reports, count);
   show(session, reports, count);
+  int verdict = judge(reports, count);
   keep(reports, count);
   if (session->invocation->watch_ms == 0) forget_before();
-  return judge(reports, count);
+  return verdict;
 }
 
 const struct noun status_commands = {
