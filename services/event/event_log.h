@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Event log: what the service keeps of the shop's log, or of its logs, if services have Redises of their own
- * (log_places.h). One reader follows all streams, merged in the order of log time (store/logs_reader.h);
- * what it reads goes into the index (event_index.h), then into a ring of the latest entries, which all who watch share.
+ * (log_places.h). This is its face for those who answer calls; it puts together
+ *
+ *   which streams there are (log_streams.h),
+ *   how far they have been read (log_progress.h),
+ *   the one reader that follows all of them (log_follower.h),
+ *   the index that it feeds, which finds entries (event_index.h),
+ *   and the ring of the newest entries, which all who watch share (event_ring.h).
+ *
  * So any number of readers of the ring cost Redis nothing, and who reads further back finds the places in the index and
- * has Redis tell the entries in pages, on a connection of their own.
+ * has Redis tell the entries in pages (log_page.h), on a connection of their own.
  *
  * Threads: the loop's. */
 #pragma once
@@ -13,13 +19,12 @@
 #include <stdint.h>
 
 #include "event_index.h"
+#include "event_ring.h"
 #include "log_entry.h"
+#include "log_page.h"
 #include "log_places.h"
 #include "service/service.h"
 #include "stored_types.h"
-
-#define EVENT_RING_ENTRIES 10000
-#define EVENT_RING_BYTES (32 * 1024 * 1024)
 
 struct event_log;
 
@@ -94,14 +99,7 @@ coroutine_fn struct status event_log_find(struct event_log *log, struct context 
                                           const struct index_query *query, struct index_place **ret_places,
                                           size_t *ret_count);
 
-struct log_page {
-  struct log_entry *entries;
-  size_t count;
-  size_t looked_at; /* how many of the places that is; those that hold no entry any more are left out */
-};
-
-/* Has Redis tell the entries at these places, until they make up `max_bytes` together, though at least one, and never
- * only some of those that have one log time. Errors: those of redis_command. */
+/* Reads the entries at these places, or the first of them, as log_page_fetch. Errors: those of redis_command. */
 coroutine_fn struct status event_log_fetch(struct event_log *log, struct context *context,
                                            const struct index_place *places, size_t count, size_t max_bytes,
                                            struct log_page *ret_page);

@@ -5,6 +5,7 @@
 
 #include "service/service.h"
 #include "shop_services.h"
+#include "store/log_clock.h"
 
 const char *const log_places_owners[] = {SHOP_OWNERS, NULL};
 
@@ -38,6 +39,20 @@ void log_places_contexts(const struct log_places *places, const struct context *
     ret_contexts[i] = *context;
     if (places->count > 1) ret_contexts[i].redis_era = redis_server_era(places->stores[i]->server);
   }
+}
+
+coroutine_fn struct status log_places_read_clocks(const struct log_places *places, struct context *contexts,
+                                                  struct position ret_ends[LOG_PLACES_MAX]) {
+  struct redis_pending *asked[LOG_PLACES_MAX];
+  struct status result = status_ok();
+  for (size_t i = 0; i < places->count; i++) {
+    asked[i] = clock_ask(places->stores[i], places->stores[i]->commands, &contexts[i]);
+  }
+  for (size_t i = 0; i < places->count; i++) {
+    struct status status = clock_told(places->stores[i], asked[i], &ret_ends[i]);
+    if (status_is_ok(result)) result = status;
+  }
+  return result;
 }
 
 size_t log_places_of_service(const struct log_places *places, const char *name) {

@@ -3,12 +3,17 @@
  * one has the streams of an entity.
  *
  * Mostly there is one, the shop's, whose number is 0. A service that has a Redis of its own has its log there. What
- * another Redis holds of that service's streams is left over from before it moved, and is not read. Plain values. */
+ * another Redis holds of that service's streams is left over from before it moved, and is not read. Plain values;
+ * threads: the loop's. */
 #pragma once
 
 #include <stddef.h>
 
+#include "base/context.h"
+#include "base/status.h"
+#include "loop/coroutine.h"
 #include "service/service.h"
+#include "store/positions.h"
 
 enum { LOG_PLACES_MAX = SERVICE_OWNERS + 1 };
 
@@ -28,6 +33,11 @@ struct log_places log_places_of(const struct service *service);
  * must be answered while they live. */
 void log_places_contexts(const struct log_places *places, const struct context *context,
                          struct context ret_contexts[LOG_PLACES_MAX]);
+
+/* Reads the clocks of all logs, in one trip each, at the same time; the contexts are those of log_places_contexts. What
+ * nobody has begun yet is all zero. Errors: those of redis_command. */
+coroutine_fn struct status log_places_read_clocks(const struct log_places *places, struct context *contexts,
+                                                  struct position ret_ends[LOG_PLACES_MAX]);
 
 /* The number of the log that a service appends to, or that has the streams of an entity; 0, the shop's, of those that
  * are not on the list. */
