@@ -79,6 +79,7 @@ static coroutine_fn void start_reader(struct log_follower *follower) {
 /* Reads all anew; the ring goes on behind `ring_floor`. */
 static coroutine_fn struct status begin_again(struct log_follower *follower, struct arena *arena,
                                               const struct position *epochs, int64_t ring_floor) {
+  follower->progress->complete = false; /* nobody may be answered from an index that is being emptied */
   struct status status = index_writer_clear(follower->writer, arena);
   if (!status_is_ok(status)) return status;
   log_progress_begin_again(follower->progress, epochs);

@@ -17,7 +17,8 @@ set -euo pipefail
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
 [ "$shop_slowness" -eq 1 ] || skip "not applicable: it tests documented commands"
 
-readonly owners=(customer product inventory order billing crm mail) first_port=10
+# shellcheck source-path=SCRIPTDIR source=../lib/apart.sh
+. "$ORDERSHOP_SOURCE/tests/lib/apart.sh"
 file=$shop_folder/shop.rdb
 
 client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
@@ -26,51 +27,18 @@ has_mails() { [ "$(mails_to "$1")" = "$2" ]; }
 units() { client stock list --product "$1" --json --all; }
 has_stock() { units "$1" | grep -q "\"amount\": *\"\?$2\"\?,"; }
 
-port_of_owner() { # port_of_owner NAME
-  local i
-  for i in "${!owners[@]}"; do
-    [ "${owners[i]}" != "$1" ] || echo $((shop_port_base + first_port + i))
-  done
-}
-
-redis_of() { # redis_of NAME ARGUMENT...
-  local port
-  port=$(port_of_owner "$1")
-  shift
-  redis-cli -h 127.0.0.1 -p "$port" "$@"
-}
-
-answers() { [ "$(redis_of "$1" ping 2>/dev/null </dev/null)" = PONG ]; }
-
-# The only user that may do everything is the test's own.
-start_redis_of() { # start_redis_of NAME
-  local users=$shop_folder/users-$1
-  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" --of "$1"
-  sed -i 's/^user default .*/user default on nopass ~* \&* +@all/' "$users/users.acl"
-  mkdir "$shop_folder/redis-$1"
-  "$ORDERSHOP_SOURCE/deploy/redis/restore.sh" "$file" "$shop_folder/redis-$1" || return 1
-  launch "redis-$1" redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
-    --port "$(port_of_owner "$1")" --dir "$shop_folder/redis-$1" --aclfile "$users/users.acl"
-  wait_until 60 answers "$1"
-}
-
 start_all_redises() {
   local name
-  for name in "${owners[@]}"; do start_redis_of "$name" || return 1; done
+  for name in "${shop_owners[@]}"; do
+    mkdir "$shop_folder/redis-$name"
+    "$ORDERSHOP_SOURCE/deploy/redis/restore.sh" "$file" "$shop_folder/redis-$name" && apart_redis_start "$name" || return 1
+  done
 }
 
 start_services_apart() {
-  local service owner variables
-  for service in "${owners[@]}" event; do
-    variables=()
-    for owner in "${owners[@]}"; do
-      [ -e "$shop_folder/users-$owner/$service.password" ] || continue
-      variables+=("ORDERSHOP_${owner^^}_REDIS_URL=redis://$service@127.0.0.1:$(port_of_owner "$owner")/0"
-        "ORDERSHOP_${owner^^}_REDIS_PASSWORD_FILE=$shop_folder/users-$owner/$service.password")
-    done
-    service_start "$service" "${variables[@]}"
-  done
-  wait_for_serving "${owners[@]}" event
+  local service
+  for service in "${shop_owners[@]}" event; do apart_service_start "$service"; done
+  wait_for_serving "${shop_owners[@]}" event
 }
 
 order_one() { client order create --customer "$customer" --product "$product" --quiet; }
@@ -82,10 +50,10 @@ entries() { redis --raw EVAL 'local n = 0
 # Of the streams that each service appends to where it is now.
 entries_apart() {
   local name entity
-  for name in "${owners[@]}"; do
+  for name in "${shop_owners[@]}"; do
     entity=$name
     [ "$name" != crm ] || entity=interaction
-    redis_of "$name" --scan --pattern "events:${entity}_*" </dev/null | sed 's/^/XLEN /' | redis_of "$name"
+    apart_redis "$name" --scan --pattern "events:${entity}_*" </dev/null | sed 's/^/XLEN /' | apart_redis "$name"
   done | awk '{ sum += $1 } END { print sum }'
 }
 
@@ -128,8 +96,8 @@ expect "events of before and after the move are told as of one log" wait_until 6
 expect "the audit finds all as it should be" wait_until 60 is_audited
 expect "nothing is written where all was before" [ "$(entries)" = "$entries_before" ]
 
-for name in "${owners[@]}" event; do service_stop "$name"; done
-for name in "${owners[@]}"; do
+for name in "${shop_owners[@]}" event; do service_stop "$name"; done
+for name in "${shop_owners[@]}"; do
   kill -TERM "${shop_pid[redis-$name]}"
   await_end "redis-$name" 60
 done

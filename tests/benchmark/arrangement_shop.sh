@@ -19,72 +19,43 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 [ -e /dev/fd/2 ] || exec 2>/dev/null
 set -euo pipefail
 
-arrangement=$1 redises=() # those beside or instead of the one
-readonly first_redis=10
+readonly arrangement=$1
 # shellcheck source-path=SCRIPTDIR source=../lib/shop.sh
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+# shellcheck source-path=SCRIPTDIR source=../lib/apart.sh
+. "$ORDERSHOP_SOURCE/tests/lib/apart.sh"
 if [ "$arrangement" = tls ]; then
   # shellcheck source-path=SCRIPTDIR source=../lib/tls_redis.sh
   . "$ORDERSHOP_SOURCE/tests/lib/tls_redis.sh"
 fi
 
-redis_of() { redis-cli "${shop_redis_cli[@]}" -h 127.0.0.1 -p "$(port_of_redis "$1")" "${@:2}"; }
-redis_of_answers() { [ "$(redis_of "$1" ping 2>/dev/null </dev/null)" = PONG ]; }
-
-port_of_redis() { # port_of_redis OWNER|replica; that of the one Redis if there is no such
-  local i
-  for i in "${!redises[@]}"; do
-    [ "${redises[i]}" != "$1" ] || { echo $((shop_port_base + first_redis + i)) && return; }
-  done
-  port_of redis
+redis_of() { # redis_of OWNER ARGUMENT...: asks the Redis that has what OWNER owns
+  if [ "$arrangement" = seven ]; then apart_redis "$@"; else redis "${@:2}"; fi
 }
 
-start_redis_of() { # start_redis_of OWNER
-  local users=$shop_folder/users-$1
-  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" --of "$1"
-  sed -i 's/^user default .*/user default on nopass ~* \&* +@all/' "$users/users.acl"
-  mkdir "$shop_folder/redis-$1"
-  launch "redis-$1" redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 --port "$(port_of_redis "$1")" \
-    --dir "$shop_folder/redis-$1" --aclfile "$users/users.acl"
-  wait_until 60 redis_of_answers "$1" || fail "the Redis of $1 does not answer"
-}
-
+replica_follows() { [[ $(redis-cli -h 127.0.0.1 -p "$(spare_port)" INFO replication) == *master_link_status:up* ]]; }
 start_replica() {
   mkdir "$shop_folder/redis-replica"
   launch redis-replica redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
-    --port "$(port_of_redis replica)" --dir "$shop_folder/redis-replica" --replicaof 127.0.0.1 "$(port_of redis)"
+    --port "$(spare_port)" --dir "$shop_folder/redis-replica" --replicaof 127.0.0.1 "$(port_of redis)"
   wait_until 60 replica_follows || fail "the replica does not follow"
 }
-replica_follows() { [[ $(redis_of replica INFO replication) == *master_link_status:up* ]]; }
 
-start_service_apart() { # with the URLs of all Redises that have a user for it
-  local owner variables=()
-  for owner in "${shop_owners[@]}"; do
-    [ -e "$shop_folder/users-$owner/$1.password" ] || continue
-    variables+=("ORDERSHOP_${owner^^}_REDIS_URL=redis://$1@127.0.0.1:$(port_of_redis "$owner")/0"
-      "ORDERSHOP_${owner^^}_REDIS_PASSWORD_FILE=$shop_folder/users-$owner/$1.password")
-  done
-  service_start "$1" "${variables[@]}"
+start_apart() {
+  local name
+  make_users # for the one Redis that a service might have beside these
+  for name in "${shop_owners[@]}"; do apart_redis_start "$name" || fail "the Redis of $name does not answer"; done
+  for name in "${shop_owners[@]}"; do apart_service_start "$name"; done
 }
 
-start_arrangement() {
+start_together() {
   local name
-  shop_prepare
-  if [ "$arrangement" = seven ]; then
-    redises=("${shop_owners[@]}")
-    make_users # for the one Redis that a service might have beside these
-    for name in "${redises[@]}"; do start_redis_of "$name"; done
-    for name in "${shop_owners[@]}"; do start_service_apart "$name"; done
-  else
-    redis_start
-    if [ "$arrangement" = replica ]; then
-      redises=(replica)
-      start_replica
-      export ORDERSHOP_REDIS_REPLICAS=1
-    fi
-    for name in "${shop_owners[@]}"; do service_start "$name"; done
+  redis_start
+  if [ "$arrangement" = replica ]; then
+    start_replica
+    export ORDERSHOP_REDIS_REPLICAS=1
   fi
-  wait_for_serving "${shop_owners[@]}"
+  for name in "${shop_owners[@]}"; do service_start "$name"; done
 }
 
 all_is_done() {
@@ -113,7 +84,9 @@ call_orders() { # call_orders SECONDS: prints what happened as NAME=N
   printf 'calls=%s seconds=%s more_us=%s ' "$calls" "$1" $((${end/./} - ${begin/./}))
 }
 
-start_arrangement
+shop_prepare
+if [ "$arrangement" = seven ]; then start_apart; else start_together; fi
+wait_for_serving "${shop_owners[@]}"
 call_orders 1 >/dev/null # makes what orders need
 say ready
 while read -r seconds; do say "$(say_cpu)| $(call_orders "$seconds")| $(say_cpu)"; done

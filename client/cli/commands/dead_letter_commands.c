@@ -23,11 +23,6 @@ static struct status usage(struct session *session, const char *what) {
                       session->invocation->verb->name, what);
 }
 
-static int fail_of(struct session *session, struct status status) {
-  if (status_is(status, reason_usage)) return failure_of_usage(session->invocation->json, status);
-  return failure_of_call(session->invocation->json, status, NULL);
-}
-
 static struct status need_operands(struct session *session, size_t count, const char *what) {
   return session->invocation->operand_count == count ? status_ok() : usage(session, what);
 }
@@ -91,7 +86,7 @@ static int run_list(struct session *session) {
     if (named > 0) status = session_find_service(session, invocation->operands[i], &service);
     if (status_is_ok(status)) status = list_keys(listing, service);
     bool reads_none = named == 0 && status.code == STATUS_UNIMPLEMENTED;
-    if (!status_is_ok(status) && !reads_none) exit_status = fail_of(session, status);
+    if (!status_is_ok(status) && !reads_none) exit_status = failure_of_usage_or_call(session, status);
   }
   if (exit_status == EXIT_DONE && !listing->any && !invocation->json) puts("no dead letters");
   return exit_status;
@@ -104,11 +99,11 @@ static int run_groups(struct session *session) {
   enum ordershop_service service = 0;
   struct status status = need_operands(session, 1, "needs a service");
   if (status_is_ok(status)) status = session_find_service(session, session->invocation->operands[0], &service);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   Ordershop__V1__ListDeadLetterGroupsRequest request = ORDERSHOP__V1__LIST_DEAD_LETTER_GROUPS_REQUEST__INIT;
   const void *response = NULL;
   status = call(session, service, "ListDeadLetterGroups", &request, &response);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   const Ordershop__V1__ListDeadLetterGroupsResponse *groups = response;
   if (session->invocation->json) {
     for (size_t i = 0; i < groups->n_groups; i++) show_json_line(groups->groups[i]);
@@ -148,14 +143,14 @@ static int run_show(struct session *session) {
   enum ordershop_service service = 0;
   struct status status = need_operands(session, 2, "needs a service and a key, as in crm 76131f90-36f5-4ce4-...");
   if (status_is_ok(status)) status = session_find_service(session, session->invocation->operands[0], &service);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   struct entity_types *known = entity_types_new();
   status = entity_types_add(known, session->arena, ordershop_descriptor_set, ordershop_descriptor_set_size);
   struct type_search *types = type_search_new(session->client, known);
   if (status_is_ok(status)) status = show_letters(session, service, session->invocation->operands[1], types);
   type_search_free(types);
   entity_types_free(known);
-  return status_is_ok(status) ? EXIT_DONE : fail_of(session, status);
+  return status_is_ok(status) ? EXIT_DONE : failure_of_usage_or_call(session, status);
 }
 
 /* ---- retry ------------------------------------------------------------------------------------------------------ */
@@ -200,7 +195,7 @@ static int run_retry(struct session *session) {
   const void *response = NULL;
   struct status status = build_retry(session, &request, &service);
   if (status_is_ok(status)) status = call(session, service, "RetryDeadLetters", &request, &response);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   const Ordershop__V1__RetryDeadLettersResponse *outcome = response;
   if (session->invocation->json) {
     show_json(outcome);
@@ -231,7 +226,7 @@ static int run_skip(struct session *session) {
   const void *response = NULL;
   struct status status = build_skip(session, &request, &service);
   if (status_is_ok(status)) status = call(session, service, "SkipDeadLetter", &request, &response);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   const Ordershop__V1__SkipDeadLetterResponse *outcome = response;
   if (session->invocation->json) {
     show_json(outcome);
@@ -249,12 +244,12 @@ static int run_log(struct session *session) {
   enum ordershop_service service = 0;
   struct status status = need_operands(session, 1, "needs a service");
   if (status_is_ok(status)) status = session_find_service(session, session->invocation->operands[0], &service);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   Ordershop__V1__ListOperationsRequest request = ORDERSHOP__V1__LIST_OPERATIONS_REQUEST__INIT;
   const void *response = NULL;
   request.page_size = PAGE;
   status = call(session, service, "ListOperations", &request, &response);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   const Ordershop__V1__ListOperationsResponse *log = response;
   if (session->invocation->json) {
     for (size_t i = 0; i < log->n_operations; i++) show_json_line(log->operations[i]);

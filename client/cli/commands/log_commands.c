@@ -10,11 +10,6 @@
 #include "client/cli/output/terminal_text.h"
 #include "client/log_client.h"
 
-static int fail_of(struct session *session, struct status status) {
-  if (status_is(status, reason_usage)) return failure_of_usage(session->invocation->json, status);
-  return failure_of_call(session->invocation->json, status, NULL);
-}
-
 static struct status call(struct session *session, enum ordershop_service service, const char *method,
                           const void *request, const void **ret_response) {
   const struct context context = {.arena = session->arena};
@@ -57,7 +52,7 @@ static int run_status(struct session *session) {
     if (status_is_ok(status)) statuses.rows[statuses.count++] = response;
     if (status_is_ok(status)) statuses.losses += log_show_losses(response);
     bool tells_only = named == 0 && status.code == STATUS_UNIMPLEMENTED;
-    if (!status_is_ok(status) && !tells_only) statuses.exit_status = fail_of(session, status);
+    if (!status_is_ok(status) && !tells_only) statuses.exit_status = failure_of_usage_or_call(session, status);
   }
   show(session, &statuses);
   if (statuses.exit_status != EXIT_DONE) return statuses.exit_status;
@@ -87,7 +82,7 @@ static int run_accept(struct session *session) {
   const void *response = NULL;
   struct status status = build_accept(session, &request, &service);
   if (status_is_ok(status)) status = call(session, service, "AcceptLogLoss", &request, &response);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   const Ordershop__V1__AcceptLogLossResponse *outcome = response;
   if (session->invocation->json) {
     show_json(outcome);

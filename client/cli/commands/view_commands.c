@@ -21,11 +21,6 @@ enum {
   SILENCE_US = 60000000, /* so long a service may give no answer, such as while it is restarted */
 };
 
-static int fail_of(struct session *session, struct status status) {
-  if (status_is(status, reason_usage)) return failure_of_usage(session->invocation->json, status);
-  return failure_of_call(session->invocation->json, status, NULL);
-}
-
 static struct status call(struct session *session, enum ordershop_service service, const char *method,
                           const void *request, const Ordershop__V1__ViewRebuild **ret_rebuild) {
   const struct context context = {.arena = session->arena};
@@ -57,7 +52,7 @@ static int run_status(struct session *session) {
   const Ordershop__V1__ViewRebuild *rebuild = NULL;
   struct status status = session_find_service(session, session->invocation->operands[0], &service);
   if (status_is_ok(status)) status = read_rebuild(session, service, &rebuild);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   if (session->invocation->json) {
     show_json(rebuild);
   } else {
@@ -121,7 +116,7 @@ static int run_rebuild(struct session *session) {
   struct status status = build_start(session, &request, &service);
   if (status_is_ok(status)) status = call(session, service, "StartViewRebuild", &request, &rebuild);
   if (status_is_ok(status)) status = follow(session, service, rebuild->id, &rebuild);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   if (session->invocation->json) {
     show_json(rebuild);
   } else {

@@ -69,12 +69,6 @@ static struct status read_entity(struct session *session, const char **ret_type,
   return status_ok();
 }
 
-/* What makes requests of arguments fail is misuse; what the service refuses is told as that of any command. */
-static int fail_of(struct session *session, struct status status) {
-  if (status_is(status, reason_usage)) return failure_of_usage(session->invocation->json, status);
-  return failure_of_call(session->invocation->json, status, NULL);
-}
-
 /* ---- tail ------------------------------------------------------------------------------------------------------- */
 
 struct tail {
@@ -131,10 +125,10 @@ static struct status follow(struct session *session, struct tail *tail) {
 static int run_tail(struct session *session) {
   struct tail tail;
   struct status status = event_show_new(session, &tail.show);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   status = follow(session, &tail);
   event_show_free(tail.show);
-  return status_is_ok(status) ? EXIT_DONE : fail_of(session, status);
+  return status_is_ok(status) ? EXIT_DONE : failure_of_usage_or_call(session, status);
 }
 
 /* ---- list ------------------------------------------------------------------------------------------------------- */
@@ -146,7 +140,7 @@ static int run_list(struct session *session) {
   const Ordershop__V1__ListStreamsRequest request = ORDERSHOP__V1__LIST_STREAMS_REQUEST__INIT;
   const Ordershop__V1__ListStreamsResponse *response;
   struct status status = ordershop_list_streams(session->client, &context, &request, &response);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   if (session->invocation->json) {
     show_json(response);
     return EXIT_DONE;
@@ -232,10 +226,10 @@ static int run_read(struct session *session) {
   struct status status = build_read(session, &request);
   if (status_is_ok(status)) status = read_count(session->arena, session->invocation, &left);
   if (status_is_ok(status)) status = event_show_new(session, &show);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   status = read_pages(session, show, &request, left);
   event_show_free(show);
-  return status_is_ok(status) ? EXIT_DONE : fail_of(session, status);
+  return status_is_ok(status) ? EXIT_DONE : failure_of_usage_or_call(session, status);
 }
 
 /* ---- history, at ------------------------------------------------------------------------------------------------ */
@@ -263,10 +257,10 @@ static int run_history(struct session *session) {
   request.view = VIEW_BYTES;
   struct status status = read_entity(session, (const char **)&request.entity_type, (const char **)&request.id);
   if (status_is_ok(status)) status = event_show_new(session, &show);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   status = show_history(session, show, &request);
   event_show_free(show);
-  return status_is_ok(status) ? EXIT_DONE : fail_of(session, status);
+  return status_is_ok(status) ? EXIT_DONE : failure_of_usage_or_call(session, status);
 }
 
 static struct status build_at(struct session *session, Ordershop__V1__GetEntityAtRequest *request) {
@@ -293,11 +287,11 @@ static int run_at(struct session *session) {
   struct event_show *show;
   struct status status = build_at(session, &request);
   if (status_is_ok(status)) status = event_show_new(session, &show);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   status = ordershop_get_entity_at(session->client, &context, &request, &response);
   if (status_is_ok(status)) event_show_state(show, response);
   event_show_free(show);
-  return status_is_ok(status) ? EXIT_DONE : fail_of(session, status);
+  return status_is_ok(status) ? EXIT_DONE : failure_of_usage_or_call(session, status);
 }
 
 /* ---- trace ------------------------------------------------------------------------------------------------------ */
@@ -321,12 +315,12 @@ static int run_trace(struct session *session) {
   struct event_show *show;
   struct status status = build_trace(session, &request);
   if (status_is_ok(status)) status = event_show_new(session, &show);
-  if (!status_is_ok(status)) return fail_of(session, status);
+  if (!status_is_ok(status)) return failure_of_usage_or_call(session, status);
   status = ordershop_trace_cause(session->client, &context, &request, &response);
   if (status_is_ok(status)) event_show_tree(show, response->tree);
   if (status_is_ok(status) && response->truncated) event_show_tell(show, "The tree is larger than what is shown.");
   event_show_free(show);
-  return status_is_ok(status) ? EXIT_DONE : fail_of(session, status);
+  return status_is_ok(status) ? EXIT_DONE : failure_of_usage_or_call(session, status);
 }
 
 /* ---- the noun --------------------------------------------------------------------------------------------------- */

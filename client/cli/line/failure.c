@@ -134,6 +134,11 @@ int failure_of_call(bool json, struct status status, const char *request_id) {
   return say(NULL, json, status, request_id);
 }
 
+int failure_of_usage_or_call(const struct session *session, struct status status) {
+  bool json = session->invocation->json;
+  return status_is(status, reason_usage) ? failure_of_usage(json, status) : failure_of_call(json, status, NULL);
+}
+
 int failure_of_command(const struct session *session, struct status status, const char *request_id) {
   return say(session, session->invocation->json, status, request_id);
 }

@@ -14,7 +14,12 @@ int failure_of_usage(bool json, struct status status);
  * NULL) is named where the command may or may not have been carried out. Returns EXIT_REFUSED or EXIT_UNAVAILABLE. */
 int failure_of_call(bool json, struct status status, const char *request_id);
 
-/* Does the same for the session's command, names fields by the arguments that they came from, and says what to do next.
+/* Prints one or the other: what makes a request of arguments fail with reason_usage is misuse; what the service refuses
+ * is told as that of any command. Returns what they return. */
+int failure_of_usage_or_call(const struct session *session, struct status status);
+
+/* Does what failure_of_call does for the session's command, names fields by the arguments that they came from, and says
+ * what to do next.
  */
 int failure_of_command(const struct session *session, struct status status, const char *request_id);
 

@@ -91,9 +91,9 @@ struct rpc_server_options {
   /* Connections are ended at that age, give or take a tenth, once their calls have ended: then clients look up the name
    * again, and find new servers. 0 means never. */
   int64_t connection_ms;
-  int64_t
-      log_calls_over_ms; /* unary calls that took longer have a line of the log at level info; 0 means none has.
-                            At level debug each call has one, whose caller is named by the brand's identity_prefix */
+  /* Unary calls that took longer have a line of the log at level info; 0 means none has. At level debug each call has
+   * one. It names the caller by the brand's identity_prefix. */
+  int64_t log_calls_over_ms;
   /* Runs in the call's coroutine before each unary handler of a service that is not exempt; an error ends the call.
    * May yield. NULL if there is none. */
   coroutine_fn struct status (*before)(struct rpc_call *call, void *argument);
