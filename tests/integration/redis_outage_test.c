@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "captured_log.h"
+#include "forwarder.h"
 #include "in_coroutine.h"
 #include "loop/coroutine.h"
 #include "patience.h"
@@ -319,6 +320,42 @@ static void test_demoted(void) {
   in_coroutine(demoted);
 }
 
+/* Another server is met at the address; returns how long the connection that was left for it takes to be up again. */
+static int64_t led_elsewhere_us(struct context *context, struct redis *redis, const struct redis_options *options) {
+  struct redis *newcomer = open_with(context, *options);
+  CU_ASSERT_FATAL(becomes_ready(redis, context, false));
+  int64_t begin_us = clock_monotonic_us();
+  CU_ASSERT_FATAL(becomes_ready(redis, context, true));
+  int64_t took_us = clock_monotonic_us() - begin_us;
+  redis_close(newcomer);
+  return took_us;
+}
+
+/* A backoff that doubles each time is over a second at the seventh. One time that is shorter shows that it does not;
+ * the others may be long on a busy machine. */
+static void led_elsewhere_often(struct context *context) {
+  struct private_redis *servers[] = {server, private_redis_start(NULL)};
+  struct forwarder *address = forwarder_start(private_redis_port(server));
+  const struct redis_options options = {
+      .url = arena_printf(context->arena, "redis://127.0.0.1:%d", forwarder_port(address)),
+      .server = redis_server_new(context->arena)};
+  struct redis *redis = open_with(context, options);
+  CU_ASSERT_FATAL(status_is_ok(redis_wait_ready(redis, context->deadline_us)));
+  bool soon = false;
+  for (int time = 1; time <= 12 && !soon; time++) {
+    forwarder_lead_to(address, private_redis_port(servers[time % 2]));
+    soon = led_elsewhere_us(context, redis, &options) < 1000 * US_PER_MS && time >= 7;
+  }
+  CU_ASSERT(soon);
+  redis_close(redis);
+  forwarder_free(address);
+  private_redis_free(servers[1]);
+}
+
+static void test_led_elsewhere(void) {
+  in_coroutine(led_elsewhere_often);
+}
+
 /* ---- password --------------------------------------------------------------------------------------------------- */
 
 static void wrong_password(struct context *context) {
@@ -450,6 +487,7 @@ static const struct test tests[] = {
     {"A loop that stood still does not take its connection for dead", test_stood_still},
     {"A command in flight when the connection breaks is not sent twice", test_counted_once},
     {"A server that became a replica is left, and taken again as master", test_demoted},
+    {"However often another server takes over, it is connected to soon after it was met", test_led_elsewhere},
     {"A wrong password is told and recovers when it is corrected", test_password},
     {"User and database of the URL are used, and a user without CLIENT is served", test_user},
     {"A name that cannot be resolved is told and tried again", test_name},

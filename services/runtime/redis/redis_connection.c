@@ -267,6 +267,11 @@ void redis_connection_fail(struct redis_connection *connection, const char *reas
   redis_socket_close(connection->socket);
 }
 
+void redis_connection_start_anew(struct redis_connection *connection, const char *reason) {
+  connection->backoff_ms = MIN_BACKOFF_MS;
+  redis_connection_fail(connection, reason);
+}
+
 static void on_timer_closed(uv_handle_t *timer) {
   struct redis_connection *connection = timer->data;
   connection->timer_closed = true;

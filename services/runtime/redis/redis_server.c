@@ -66,7 +66,7 @@ static struct redis *next_to_leave(const struct redis_server *server) {
 }
 
 /* Losing a connection runs its listener, which may close any of them: hence each look at the list begins anew. `but`
- * (NULL if there is none) stays. */
+ * (NULL if there is none) stays: it has just met who serves at the address, so the others don't wait for that. */
 static void leave(struct redis_server *server, struct redis *but, const char *reason) {
   server->era++;
   server->refusal[0] = '\0';
@@ -74,7 +74,11 @@ static void leave(struct redis_server *server, struct redis *but, const char *re
   struct redis *redis;
   while ((redis = next_to_leave(server))) {
     redis->left_era = server->era;
-    redis_connection_fail(&redis->connection, reason);
+    if (but) {
+      redis_connection_start_anew(&redis->connection, reason);
+    } else {
+      redis_connection_fail(&redis->connection, reason);
+    }
   }
 }
 
