@@ -29,24 +29,24 @@ backticked() { grep -o '`[^`]*`' | tr -d '`'; }
 
 # --- Variables ---
 
-# A name with <SERVICE> stands for one of each shipped service that owns something.
-documented_variables() {
+# of_each SERVICE...: what the table's names with <SERVICE> stand for
+of_each() {
   local service
-  table 'variable | default' "$docs/configuration.md" | backticked >"$shop_folder/named"
-  {
-    grep -x 'ORDERSHOP_[A-Z_]*' "$shop_folder/named"
-    for service in "${shop_owners[@]}"; do
-      [[ " ${shop_shipped[*]} " == *" $service "* ]] || continue
-      sed -n "s/^ORDERSHOP_<SERVICE>_/ORDERSHOP_${service^^}_/p" "$shop_folder/named"
-    done
-  } | grep -x 'ORDERSHOP_[A-Z_]*' | sort -u
+  for service in "$@"; do sed -n "s/^ORDERSHOP_<SERVICE>_/ORDERSHOP_${service^^}_/p" "$shop_folder/named"; done
 }
 
-# The row of ORDERSHOP_<SERVICE>_ADDRESS speaks for those of services that were added to the tree, too.
-addresses_of_added() {
-  local service
-  for service in "${shop_services[@]:${#shop_shipped[@]}}"; do echo "ORDERSHOP_${service^^}_ADDRESS"; done
+# A name with <SERVICE> stands for one of each shipped service that owns something.
+documented_variables() {
+  local service owners=()
+  table 'variable | default' "$docs/configuration.md" | backticked >"$shop_folder/named"
+  for service in "${shop_owners[@]}"; do
+    [[ " ${shop_shipped[*]} " != *" $service "* ]] || owners+=("$service")
+  done
+  { cat "$shop_folder/named" && of_each "${owners[@]}"; } | grep -x 'ORDERSHOP_[A-Z_]*' | sort -u
 }
+
+# Such a name speaks for services that were added to the tree, too.
+variables_of_added() { of_each "${shop_services[@]:${#shop_shipped[@]}}"; }
 
 known_variables() { # known_variables PROGRAM
   "$ORDERSHOP_BIN/$1" --help | grep -o 'ORDERSHOP_[A-Z_]*' | sort -u
@@ -55,7 +55,7 @@ known_variables() { # known_variables PROGRAM
 variables_are_documented() {
   local missing
   [ -n "$(known_variables "$1")" ] || return 1
-  missing=$(comm -23 <(known_variables "$1") <({ documented_variables && addresses_of_added; } | sort -u))
+  missing=$(comm -23 <(known_variables "$1") <({ documented_variables && variables_of_added; } | sort -u))
   [ -z "$missing" ] || { say "docs/configuration.md does not name: $missing" && return 1; }
 }
 
