@@ -83,7 +83,7 @@ void redis_connection_start(struct redis_connection *connection);
 /* Declares the socket dead, for `reason`; the connection starts anew. Not from `ready`. */
 void redis_connection_fail(struct redis_connection *connection, const char *reason);
 
-/* The same where a server is known to answer at the address: the next attempt follows soon, however many have failed. */
+/* The same where a server is known to answer at the address: the next attempt follows soon, however many failed. */
 void redis_connection_start_anew(struct redis_connection *connection, const char *reason);
 
 /* Keeps `reason` as the connection's, unless it is empty. */
