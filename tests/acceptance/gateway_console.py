@@ -23,6 +23,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
 
 URL = os.environ["CONSOLE_URL"]
 PICTURES = os.environ["CONSOLE_PICTURES"]
@@ -139,7 +140,7 @@ class Console(unittest.TestCase):
 
 
 class Views(Console):
-    pages = ["overview", "events", "state/customers", "act", "dead-letters/crm"]
+    pages = ["overview", "events", "state/customers", "act", "dead-letters/crm", "logs/crm", "views/crm"]
 
     def test_overview_shows_each_service_ready_with_lag_and_dead_letters(self):
         self.open("overview")
@@ -497,6 +498,56 @@ class Retried(Console):
         self.until(lambda: "Billing has none" in self.text('[data-part="keys"]'))
         self.open("dead-letters/customer")
         self.until(lambda: "Customer reads no events" in self.text("main"))
+
+
+class Rebuilt(Console):
+    """A customer's profile is gone; CONSOLE_HELD begins with its id."""
+
+    def test_a_wrong_view_is_found_and_built_anew(self):
+        self.open("views/customer")
+        self.until(lambda: "Customer has no views" in self.text("main"))
+        self.open("views/crm")
+        self.until(lambda: "None has been asked for" in self.text('[data-part="rebuild"]'))
+        form = self.form("Build a view anew")
+        Select(self.field(form, "view")).select_by_value("profiles")
+        self.send(form)
+        self.until(lambda: "Nothing was changed" in form.text, "it was asked for without a name")
+        self.field(form, "operatorName").send_keys("Grace")
+        self.send(form)
+        self.until(lambda: "1 missing" in self.text('[data-part="outcome"]'))
+        self.assertIn("It was only compared", self.text('[data-part="outcome"]'))
+        self.assertIn(os.environ["CONSOLE_HELD"].split()[0], self.text('[data-part="rebuild"] tbody'))
+        self.check_axe("a wrong view")
+        Select(self.field(form, "how")).select_by_value("replace")
+        self.field(form, "reason").send_keys("a row is gone")
+        self.send(form)
+        self.until(lambda: "has taken the place" in self.text('[data-part="outcome"]'))
+        self.assertIn("a row is gone", self.text('[data-part="rebuild"]'))
+        self.width(360)
+        self.check_no_sideways_scroll()
+
+
+class Lost(Console):
+    """Entries were removed from the log before CRM had applied them."""
+
+    def test_what_is_missing_is_told_and_accepted(self):
+        self.open("logs/event")
+        self.until(lambda: "Event neither owns nor reads a log" in self.text("main"))
+        self.open("logs/crm")
+        self.until(lambda: "customer_created" in self.text('[data-part="losses"] li'))
+        self.until(lambda: "crm (not ready)" in self.text(".tabs"))
+        self.check_axe("a loss")
+        form = self.form("Go on without what is missing")
+        self.field(form, "reason").send_keys("they were removed by hand")
+        before = self.text(".fields")
+        ask("POST", "/v1/customers", {"name": "Meanwhile", "email": "meanwhile@example.com"})
+        self.until(lambda: self.text(".fields") != before, "the log does not go on")  # and what is written stays
+        self.field(form, "operatorName").send_keys("Ada")
+        self.send(form)
+        self.until(lambda: "Nothing is missing" in self.text('[data-part="losses"]'))
+        self.until(lambda: "they were removed by hand" in self.text('[data-part="acceptances"]'))
+        self.width(360)
+        self.check_no_sideways_scroll()
 
 
 class Wire:

@@ -120,6 +120,14 @@ make_dead_letters() {
 
 mend_all() { for customer in "${damaged[@]}"; do mend "$customer" >/dev/null; done; }
 
+# CRM is away, so it has not applied them.
+lose_entries() {
+  service_stop crm
+  "$ORDERSHOP_BIN/ordershop" customer create --name lost --email lost@example.com >/dev/null
+  redis xtrim events:customer_created maxlen 0 >/dev/null
+  service_start crm
+}
+
 needs_a_token() {
   printf 'reading-secret\n' >"$shop_folder/read"
   gateway_start ORDERSHOP_GATEWAY_READ_TOKEN_FILE="$shop_folder/read"
@@ -153,6 +161,10 @@ make_dead_letters
 expect_in_browser "dead letters are shown, a retry before the cause is mended says so, and a skip is recorded" cases Letters
 mend_all
 expect_in_browser "when the cause is mended, all are retried, and gone" cases Retried
+redis hdel crm_profiles "${damaged[0]}" >/dev/null
+expect_in_browser "a wrong view is found, and built anew" cases Rebuilt
+lose_entries
+expect_in_browser "what is missing of the log is told, and accepted" cases Lost
 expect_in_browser "a page goes on without a gap or a repeat after a break" cases Breaks
 expect_in_browser "more events than can be shown are a sample that says so" cases Flood
 expect "it stops gracefully, with pages behind it" gateway_stop

@@ -7,8 +7,10 @@ import {h, setText} from './dom.js';
 import {showEntity} from './entity.js';
 import {feed, startFeed, subscribe} from './events.js';
 import {showEvents} from './events_view.js';
+import {showLogs} from './logs.js';
 import {showOverview} from './overview.js';
 import {showState} from './state.js';
+import {showViews} from './views.js';
 
 // A view fills an element, which is in the page, and may return a function that ends it.
 const views = {
@@ -19,6 +21,8 @@ const views = {
   cause: showCause,
   act: showAct,
   'dead-letters': showDeadLetters,
+  logs: showLogs,
+  views: showViews,
 };
 const partOf = {entity: 'state', cause: 'events'};
 

@@ -2,43 +2,22 @@
 // Dead letters: what a service could not handle and why, and the two things that an operator can do about it, to retry
 // and to skip. #/dead-letters/<service>, #/dead-letters/<service>/<key>
 import {callService, get} from './api.js';
-import {h, setText} from './dom.js';
+import {h} from './dom.js';
 import {feed, subscribe} from './events.js';
 import {fieldList} from './fields.js';
 import {makeForm} from './form.js';
 import {formatField, formatNumber, label, shortId} from './format.js';
+import {asOperator, operatorField} from './operator.js';
+import {shower, showServicePage, table} from './service_page.js';
 
 const PAGE_SIZE = 50;
-const REFRESH_MS = 2000;
 const OPERATIONS = 20;
-const NAME = 'ordershop-operator'; // of this tab, as the token is
 
 const read = (service, method, body = {}) => callService(service, `DeadLetterService/${method}`, body, {reads: true});
-const change = (service, method, body) => callService(service, `DeadLetterService/${method}`, body);
 
 const place = (service, key) => `#/dead-letters/${service}${key === undefined ? '' : `/${encodeURIComponent(key)}`}`;
 
-function table(title, heads, rows) {
-  return h('div', {class: 'wide', tabindex: '0', role: 'region', 'aria-label': `${title}, scrollable`},
-    h('table', {}, h('caption', {class: 'visually-hidden'}, title),
-      h('thead', {}, h('tr', {}, heads.map((head) => h('th', {scope: 'col'}, head)))),
-      h('tbody', {}, rows.map((cells) => h('tr', {}, cells.map((cell) => h('td', {}, cell)))))));
-}
-
-// Shows a reply in an element, which stays as it is while the reply is the same: what has the focus keeps it.
-function shower(element, nodesOf) {
-  let shown = null;
-  return (reply) => {
-    const text = JSON.stringify(reply);
-    if (text === shown) return;
-    shown = text;
-    element.replaceChildren(...nodesOf(reply));
-  };
-}
-
 /* ---- what can be done ---- */
-
-const operatorField = () => ({name: 'operatorName', label: 'Your name, for the record', value: sessionStorage.getItem(NAME)});
 
 // What became of a retry: its dead letters that could not be handled again are shown by the page.
 function outcome({keys, freedKeys, pendingKeys, refusedKeys}) {
@@ -48,23 +27,16 @@ function outcome({keys, freedKeys, pendingKeys, refusedKeys}) {
   return parts.join(', ');
 }
 
-function act(service, method, bodyOf, said) {
-  return async (values) => {
-    sessionStorage.setItem(NAME, values.operatorName);
-    return said(await change(service, method, {...bodyOf(values), operatorName: values.operatorName}));
-  };
-}
-
 const retryKey = (service, key) => makeForm({
   title: 'Retry', fields: [operatorField()],
-  send: act(service, 'RetryDeadLetters', () => ({key}), outcome),
+  send: asOperator(service, 'DeadLetterService/RetryDeadLetters', () => ({key}), outcome),
 });
 
 // `first()` returns the id of the key's first dead letter.
 const skipFirst = (service, key, first) => makeForm({
   title: 'Skip the first', danger: true,
   fields: [{name: 'reason', label: 'Why it is given up'}, operatorField()],
-  send: act(service, 'SkipDeadLetter', ({reason}) => ({key, id: first(), reason}), ({skipped}) => `${skipped.id} is given up`),
+  send: asOperator(service, 'DeadLetterService/SkipDeadLetter', ({reason}) => ({key, id: first(), reason}), ({skipped}) => `${skipped.id} is given up`),
 });
 
 const ALL = 'all';
@@ -78,7 +50,7 @@ const retryMany = async (service) => makeForm({
   title: 'Retry', fields: [
     {name: 'fingerprint', label: 'Keys that are held for', options: await retryChoices(service), reload: () => retryChoices(service)},
     operatorField()],
-  send: act(service, 'RetryDeadLetters', ({fingerprint}) => (fingerprint === ALL ? {all: true} : {fingerprint}), outcome),
+  send: asOperator(service, 'DeadLetterService/RetryDeadLetters', ({fingerprint}) => (fingerprint === ALL ? {all: true} : {fingerprint}), outcome),
 });
 
 /* ---- the keys of a service ---- */
@@ -176,35 +148,22 @@ async function chooseService() {
   return (readers.find((reader) => Number(reader.deadLetters) !== 0) ?? readers[0]).service;
 }
 
-// Fills `page`; returns how to read anew what it shows.
-async function showPart(page, service, key) {
-  try {
-    return await (key === undefined ? showService(page, service) : showKey(page, service, key));
-  } catch (error) {
-    if (error.status !== 'UNIMPLEMENTED') throw error;
-    page.append(h('p', {}, `${label(service)} reads no events, so it has none.`));
-    return async () => {};
-  }
-}
-
 export async function showDeadLetters(page, [given, key]) {
   const service = given ?? (await chooseService());
-  const tabs = h('nav', {class: 'tabs', 'aria-label': 'Services'});
-  const body = h('div');
-  const said = h('p', {class: 'error', role: 'status'});
-  const showCounts = shower(tabs, (counts) => counts.map(([name, count]) =>
-    h('a', {href: place(name), 'aria-current': name === service ? 'page' : null},
-      count === 0 ? name : `${name} (${count < 0 ? 'over 1,000' : formatNumber(count)})`)));
-  const showTabs = () => showCounts(feed.readers.map((reader) => [reader.service, Number(reader.deadLetters)]));
-  showTabs();
-  page.append(h('h1', {}, `Dead letters of ${service}`), tabs, said, body);
-  const refresh = await showPart(body, service, key);
-  const keepFresh = () => refresh().then(() => setText(said, ''), (error) => setText(said, error.message));
-  page.addEventListener('changed', keepFresh);
-  const timer = setInterval(() => document.hidden || keepFresh(), REFRESH_MS);
-  const endFeed = subscribe(showTabs);
+  const {showTabs, end} = await showServicePage(page, {
+    title: `Dead letters of ${service}`, name: 'dead-letters', service,
+    lacking: `${label(service)} reads no events, so it has none.`,
+    fill: (body) => (key === undefined ? showService(body, service) : showKey(body, service, key)),
+  });
+  const tabOf = ({service: name, deadLetters}) => {
+    const count = Number(deadLetters);
+    return [name, count === 0 ? name : `${name} (${count < 0 ? 'over 1,000' : formatNumber(count)})`];
+  };
+  const showCounts = () => showTabs(feed.readers.map(tabOf));
+  showCounts();
+  const endFeed = subscribe(showCounts);
   return () => {
-    clearInterval(timer);
+    end();
     endFeed();
   };
 }
