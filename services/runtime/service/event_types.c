@@ -26,7 +26,8 @@ struct event_types {
   const struct descriptor_index *index;
   struct event_type types[TYPES_MAX];
   size_t count;
-  const char *version; /* the name of all sets together */
+  const char *version;  /* the name of all sets together */
+  const char *accepted; /* the version that may write whatever breaks; "" means none */
 
   uint64_t recorded_at;            /* redis_generation of `commands` */
   char epoch[LOG_EPOCH_SIZE];      /* of the log that it was recorded in; "" if that had none yet */
@@ -77,7 +78,7 @@ static const char *name_version(const struct event_types *types, struct arena *a
   return uuid_derive_text(arena, "descriptors of a version", all);
 }
 
-struct status event_types_new(struct service *service, const struct descriptor_index *index,
+struct status event_types_new(struct service *service, const struct descriptor_index *index, const char *accepted,
                               struct event_types **ret_types) {
   const struct service_definition *definition = service->definition;
   *ret_types = NULL;
@@ -86,6 +87,7 @@ struct status event_types_new(struct service *service, const struct descriptor_i
   types->service = service;
   types->store = service->store;
   types->index = index;
+  types->accepted = accepted;
   struct status status = status_ok();
   for (int i = 0; i < SERVICE_CONTRACTS && definition->services[i].descriptor && status_is_ok(status); i++) {
     status = add_types(types, &definition->services[i]);
@@ -149,7 +151,7 @@ struct look {
   struct context *context;
   struct arena *arena; /* the context's */
   struct position end; /* of the log */
-  const char *versions, *entities, *accepted;
+  const char *versions, *entities;
   struct written written[TYPES_MAX];
   const char *changes; /* lines; "" if nothing stored would break */
   bool anew;           /* the last set and the service's own can't read what the other has written */
@@ -178,8 +180,8 @@ static coroutine_fn struct status read_service(struct look *look) {
   const char *service = store->service, *clock;
   struct redis_arguments get = redis_command_of(look->arena, "GET", clock_key(store, look->arena), NULL);
   struct redis_pending *asked[] = {redis_send(store->commands, look->context, &get), ask(look, service, "versions"),
-                                   ask(look, service, "entities"), ask(look, service, "accepted")};
-  const char **texts[] = {&clock, &look->versions, &look->entities, &look->accepted};
+                                   ask(look, service, "entities")};
+  const char **texts[] = {&clock, &look->versions, &look->entities};
   struct status status = status_ok();
   for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
     struct status one = told(asked[i], texts[i]);
@@ -291,7 +293,6 @@ static coroutine_fn struct status compare_all(struct look *look) {
   return status_is_ok(status) ? compare_former(look) : status;
 }
 
-/* The command is for the service's user, or an operator's with the right to write. */
 static struct status refuse(const struct look *look) {
   struct event_types *types = look->types;
   const char *service = types->store->service;
@@ -299,9 +300,11 @@ static struct status refuse(const struct look *look) {
       types->service->arena,
       "stored events would break by the descriptors of this version:%s\n"
       "Give each field and value its number, type and name back, or reserve the number of what is gone. To go on all "
-      "the same, when\nno other version of %s runs and nobody needs to read the events so far as they were: HSET %s "
-      "accepted %s",
-      look->changes, service, key_of(look, service), types->version);
+      "the same, when\nno other version of %s runs and nobody needs to read the events so far as they were, start it "
+      "with "
+      "%s=%s",
+      look->changes, service, brand_variable(types->service->definition->brand, look->arena, "ACCEPT_DESCRIPTORS"),
+      types->version);
   return status_error(look->arena, STATUS_UNAVAILABLE, reason_definition_invalid, "%s", types->broken);
 }
 
@@ -376,7 +379,7 @@ static coroutine_fn struct status try_to_record(struct look *look, bool *ret_don
   status = read_written(look);
   if (status_is_ok(status)) status = compare_all(look);
   if (!status_is_ok(status)) return status;
-  if (*look->changes && strcmp(look->accepted, types->version) != 0) return refuse(look);
+  if (*look->changes && strcmp(types->accepted, types->version) != 0) return refuse(look);
   look->anew = look->anew || *look->changes;
   status = write_all(look, ret_done);
   if (status_is_ok(status) && *ret_done && *look->changes)

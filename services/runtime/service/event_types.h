@@ -8,7 +8,8 @@
  *                note.v1.Note": the last entry of the log before the first event that may be written with that
  *                set, the set's name, the type of the events. What follows a set can read all that came before (it was
  *                checked), but for one whose line ends with " anew": no event was stored any more, or an operator has
- * accepted that it can't <hash>       the set, a packed FileDescriptorSet (type_set.h), named by its content
+ *                accepted that it can't
+ *   <hash>       the set, a packed FileDescriptorSet (type_set.h), named by its content
  *
  * So the last set reads all events, also while two versions of the service run at once and whichever of them wrote an
  * event: an entry that lies before a line "anew" is read by the set of the line before that. What the service has
@@ -16,7 +17,6 @@
  *
  *   versions     a line for each version (the name of all its sets together) that may write to this log
  *   entities     a line for each entity that it ever wrote events of, as "note note.v1.Note"
- *   accepted     by an operator: the version that may write though its descriptors break stored events
  *
  * A version that is known costs one read at each connection, and nothing for an event. Threads: the loop's. */
 #pragma once
@@ -36,9 +36,11 @@ struct event_types_row {
 /* Takes the first line of *text apart, and moves *text behind it. Returns false if there is none. Any thread. */
 bool event_types_next_row(struct arena *arena, const char **text, struct event_types_row *ret_row);
 
-/* Makes the sets of what the definition's methods are about. Nothing is recorded for a definition without a descriptor
- * set: *ret_types is NULL then, which the functions below take. Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID). */
-struct status event_types_new(struct service *service, const struct descriptor_index *index,
+/* Makes the sets of what the definition's methods are about. `accepted` is the name of the version that may write
+ * though its descriptors break stored events, as an operator has it, and lives as long as the service; "" means none.
+ * Nothing is recorded for a definition without a descriptor set: *ret_types is NULL then, which the functions below
+ * take. Errors: INVALID_ARGUMENT (DESCRIPTOR_SET_INVALID). */
+struct status event_types_new(struct service *service, const struct descriptor_index *index, const char *accepted,
                               struct event_types **ret_types);
 
 /* Compares the sets with those beside the log that the present connection leads to, and writes them there, unless this

@@ -207,7 +207,10 @@ static struct status list_services(struct life *life) {
   listed[count++] = "grpc.reflection.v1alpha.ServerReflection";
   struct reflection *reflection;
   struct status status = open_reflection(life, listed, &reflection);
-  if (status_is_ok(status)) status = event_types_new(service, reflection_index(reflection), &service->event_types);
+  if (status_is_ok(status)) {
+    status = event_types_new(service, reflection_index(reflection), life->settings.accept_descriptors,
+                             &service->event_types);
+  }
   if (!status_is_ok(status)) return status;
   service->store->before_commit = event_types_record;
   service->store->before_commit_argument = service->event_types;

@@ -86,15 +86,13 @@ static void add_peers(struct setting_list *list, const struct service_definition
   }
 }
 
-static void add_common(struct setting_list *list, const struct service_definition *definition, struct arena *arena,
-                       struct service_settings *settings, struct redis_place *redis) {
-  const struct setting common[] = {
-      {.variable = "LISTEN",
-       .kind = SETTING_TEXT,
-       .target = &settings->listen,
-       .fallback = arena_printf(arena, "127.0.0.1:%d", definition->port),
-       .help = "address and port to serve on",
-       .check = config_check_listen},
+static void add_rows(struct setting_list *list, const struct brand *brand, const struct setting *rows, size_t count) {
+  for (size_t i = 0; i < count; i++) add_common_setting(list, brand, rows[i]);
+}
+
+static void add_store(struct setting_list *list, const struct service_definition *definition,
+                      struct service_settings *settings, struct redis_place *redis) {
+  const struct setting rows[] = {
       {.variable = "REDIS_URL",
        .kind = SETTING_TEXT,
        .target = &redis->url,
@@ -133,6 +131,25 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .fallback = "",
        .help = "put before every key in Redis, e.g. {shop1}:",
        .check = check_word},
+      {.variable = "ACCEPT_DESCRIPTORS",
+       .kind = SETTING_TEXT,
+       .target = &settings->accept_descriptors,
+       .fallback = "",
+       .help = "the version that may start although stored events break by its descriptors, as it names itself then",
+       .check = check_word},
+  };
+  add_rows(list, definition->brand, rows, sizeof rows / sizeof *rows);
+}
+
+static void add_common(struct setting_list *list, const struct service_definition *definition, struct arena *arena,
+                       struct service_settings *settings) {
+  const struct setting rows[] = {
+      {.variable = "LISTEN",
+       .kind = SETTING_TEXT,
+       .target = &settings->listen,
+       .fallback = arena_printf(arena, "127.0.0.1:%d", definition->port),
+       .help = "address and port to serve on",
+       .check = config_check_listen},
       {.variable = "LOG_LEVEL",
        .kind = SETTING_CHOICE,
        .target = &settings->log_level,
@@ -170,7 +187,7 @@ static void add_common(struct setting_list *list, const struct service_definitio
        .min = 0,
        .max = 600},
   };
-  for (size_t i = 0; i < sizeof common / sizeof *common; i++) add_common_setting(list, definition->brand, common[i]);
+  add_rows(list, definition->brand, rows, sizeof rows / sizeof *rows);
 }
 
 /* Where its Redis is, and those of the services that it follows, if not with all others. */
@@ -178,7 +195,7 @@ static void add_redis_places(struct setting_list *list, const struct service_def
                              struct redis_places *places) {
   struct setting rows[REDIS_PLACES_ROWS];
   size_t count = redis_places_settings(definition, list->arena, places, rows);
-  for (size_t i = 0; i < count; i++) add_common_setting(list, definition->brand, rows[i]);
+  add_rows(list, definition->brand, rows, count);
 }
 
 /* Whom the service believes, by their certificates. */
@@ -297,7 +314,8 @@ struct status service_settings_read(const struct service_definition *definition,
   struct setting_list list = {.arena = arena};
   struct tls_texts tls_paths = {0}, redis_tls_paths = {0};
   struct redis_place common = {.url_variable = "REDIS_URL"};
-  add_common(&list, definition, arena, ret_settings, &common);
+  add_common(&list, definition, arena, ret_settings);
+  add_store(&list, definition, ret_settings, &common);
   add_redis_places(&list, definition, &ret_settings->redis);
   add_redis_tls(&list, definition, &redis_tls_paths);
   add_connections(&list, definition, ret_settings, &tls_paths);

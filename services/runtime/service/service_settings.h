@@ -12,6 +12,7 @@ struct service_settings {
   int64_t redis_replicas;
   int redis_replicas_missing; /* enum replicas_missing */
   const char *key_prefix;
+  const char *accept_descriptors; /* a version's name; "" means none */
   int log_level;
   int log_format;
   int64_t log_calls_over_ms;
