@@ -143,7 +143,7 @@ static void with_warn_commands_are_answered_and_status_and_log_say_so_until_it_i
   const enum ordershop_service service = ORDERSHOP_CUSTOMER;
   private_shop_stop_service(shop, service);
   private_shop_set_variable(shop, "ORDERSHOP_REDIS_REPLICAS_MISSING=warn");
-  private_shop_start_service(shop, service);
+  start_service(service);
   CU_ASSERT_TRUE(status_is_ok(ask(client, service, "CreateCustomer", customer_request("Before", NULL)).status));
   private_redis_pause(replica);
   CU_ASSERT_TRUE(status_is_ok(ask(once, service, "CreateCustomer", customer_request("Meanwhile", NULL)).status));
