@@ -146,6 +146,18 @@ static void no_view(struct work *work, const struct event *event) {
   work_put(work, NULL, "key", finding_new(work, ""));
 }
 
+static const struct view unnamed = {.name = "unnamed", .record = &ordershop__v1__customer__descriptor};
+
+static void unnamed_view(struct work *work, const struct event *event) {
+  (void)event;
+  work_put(work, &unnamed, "key", finding_new(work, ""));
+}
+
+static void removal_from_an_unnamed_view(struct work *work, const struct event *event) {
+  (void)event;
+  work_remove(work, &unnamed, "key");
+}
+
 static void message_without_outbox(struct work *work, const struct event *event) {
   (void)event;
   work_send(work, message_new(work_arena(work), &ordershop__v1__mail__descriptor));
@@ -207,6 +219,8 @@ static const struct misuse {
     {"removal without key", removal_without_key, "a record of seen with an empty key"},
     {"reading without key", reading_without_key, "a record of seen with NULL for its key"},
     {"no view", no_view, "a view without a name or the type of its records"},
+    {"unnamed view", unnamed_view, "the view unnamed is not among the definition's"},
+    {"removal from an unnamed view", removal_from_an_unnamed_view, "the view unnamed is not among the definition's"},
     {"message without outbox", message_without_outbox, "the service has no outbox"},
     {"key of another kind", key_of_another_kind, "the key watcher_a_string holds a string"},
     {"NULL key", null_key, "the key of a change is NULL"},

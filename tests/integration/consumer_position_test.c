@@ -143,7 +143,8 @@ static void wait_for_a_view(struct context *context) {
                                                     .redis_url = private_redis_url(redis),
                                                     .request_seconds = 100,
                                                     .subscribes = true};
-  struct consumer_options keeper = {.subscriptions = keeper_subscriptions, .subscription_count = 1};
+  static const struct view *const views[] = {&keeper_customers, NULL};
+  struct consumer_options keeper = {.subscriptions = keeper_subscriptions, .subscription_count = 1, .views = views};
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &store_options, &keeper.store)));
   struct consumer *consumer = consumer_start(coroutine_loop(), context->arena, &keeper);
   CU_ASSERT_TRUE(eventually(context, is_active, consumer));

@@ -454,6 +454,7 @@ static void begin_work(struct batch *batch) {
                                        .context = &batch->context,
                                        .user = parts->user,
                                        .epoch = parts->leader->term.epoch_text,
+                                       .views = parts->views,
                                        .outbox = parts->route,
                                        .retried = batch->retried};
   batch->work = work_new(&options);

@@ -41,6 +41,7 @@ struct batch_parts {
   struct crash_guard *guard;
   const struct outbox_route *route; /* NULL if the service sends nothing */
   struct outbox *outbox;            /* NULL likewise */
+  const struct view *const *views;  /* all that the handlers put records into; NULL behind the last */
   void *user;                       /* work_user */
 };
 

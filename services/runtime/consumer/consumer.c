@@ -357,10 +357,9 @@ static struct outbox *make_outbox(struct consumer *consumer, struct arena *arena
 }
 
 static struct view_rebuild *make_rebuild(const struct consumer *consumer, struct arena *arena) {
-  static const struct view *const none[] = {NULL};
   const struct view_rebuild_options options = {.progress = &consumer->progress,
                                                .dead_letters = consumer->dead_letters,
-                                               .views = consumer->options.views ? consumer->options.views : none,
+                                               .views = consumer->options.views,
                                                .outbox = consumer->options.outbox,
                                                .user = consumer->options.user};
   return view_rebuild_new(arena, &options);
@@ -370,7 +369,9 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
   struct consumer *consumer = arena_calloc(arena, 1, sizeof *consumer);
   struct leader *leader = &consumer->leader;
   struct progress *progress = &consumer->progress;
+  static const struct view *const none[] = {NULL};
   consumer->options = *options;
+  if (!options->views) consumer->options.views = none;
   leader->store = options->store;
   leader->holder = uuid_random(arena);
   leader->lease_ms = options->lease_ms ? options->lease_ms : LEASE_MS;
@@ -399,6 +400,7 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
                                          .guard = &consumer->guard,
                                          .route = options->outbox,
                                          .outbox = consumer->outbox,
+                                         .views = consumer->options.views,
                                          .user = options->user};
   consumer->running = consumer->outbox ? 3 : 2;
   (void)consumer_metrics(); /* they are told from the start */

@@ -156,6 +156,7 @@ static coroutine_fn struct status begin(struct view_rebuild *rebuild, struct con
   if (!status_is_ok(wrong)) return fail(rebuild, context, wrong);
   const struct view_shadow_options options = {.progress = rebuild->options.progress,
                                               .view = rebuild->view,
+                                              .views = rebuild->options.views,
                                               .outbox = rebuild->options.outbox,
                                               .user = rebuild->options.user};
   rebuild->shadow = view_shadow_new(rebuild->arena, &options);

@@ -166,6 +166,7 @@ static void begin_work(struct page *page) {
                                        .context = page->context,
                                        .user = shadow->options.user,
                                        .epoch = shadow->options.progress->leader->term.epoch_text,
+                                       .views = shadow->options.views,
                                        .outbox = shadow->options.outbox,
                                        .shadow = true};
   page->work = work_new(&options);

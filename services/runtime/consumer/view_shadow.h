@@ -26,6 +26,7 @@ struct view_shadow;
 struct view_shadow_options {
   const struct progress *progress; /* the consumer's */
   const struct view *view;
+  const struct view *const *views;   /* all of the service, NULL behind the last */
   const struct outbox_route *outbox; /* NULL if the service sends nothing */
   void *user;                        /* work_user */
 };

@@ -149,6 +149,16 @@ static bool check_key(struct work *work, const struct view *view, const char *ke
   return false;
 }
 
+/* One that the definition does not name could not be built anew, and nobody would see that it exists. */
+static bool check_change(struct work *work, const struct view *view, const char *key) {
+  if (!check_key(work, view, key)) return false;
+  for (const struct view *const *named = work->options.views; *named; named++) {
+    if (strcmp((*named)->name, view->name) == 0) return true;
+  }
+  transaction_refuse(&work->unit->transaction, "the view %s is not among the definition's", view->name);
+  return false;
+}
+
 void work_want(struct work *work, const struct view *view, const char *key) {
   if (check_key(work, view, key)) view_cache_want(&work->cache, view, key);
 }
@@ -164,7 +174,7 @@ coroutine_fn struct status work_get(struct work *work, const struct view *view, 
 
 /* Packed at once: the handler's message may point to its stack. */
 void work_put(struct work *work, const struct view *view, const char *key, const void *record) {
-  if (!check_key(work, view, key)) return;
+  if (!check_change(work, view, key)) return;
   struct record packed = record_of(work_arena(work), view->record, record);
   if (packed.fault) {
     transaction_refuse(&work->unit->transaction, "a record of %s can't be put: %s", view->name, packed.fault);
@@ -175,7 +185,7 @@ void work_put(struct work *work, const struct view *view, const char *key, const
 }
 
 void work_remove(struct work *work, const struct view *view, const char *key) {
-  if (check_key(work, view, key)) view_cache_put(&work->cache, view, key, NULL, 0);
+  if (check_change(work, view, key)) view_cache_put(&work->cache, view, key, NULL, 0);
 }
 
 /* ---- entities and messages -------------------------------------------------------------------------------------- */

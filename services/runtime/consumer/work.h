@@ -45,6 +45,8 @@ void work_want(struct work *work, const struct view *view, const char *key);
 
 /* Gets the record as of this event, or NULL if there is none. The message may be changed and put back. May yield. */
 coroutine_fn struct status work_get(struct work *work, const struct view *view, const char *key, void **ret_record);
+
+/* Puts a record into a view, or removes it. The view must be among those that the definition names (`views`). */
 void work_put(struct work *work, const struct view *view, const char *key, const void *record);
 void work_remove(struct work *work, const struct view *view, const char *key);
 

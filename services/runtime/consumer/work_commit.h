@@ -17,6 +17,7 @@ struct work_options {
   struct context *context;           /* of the batch: its arena holds the work */
   void *user;                        /* work_user */
   const char *epoch;                 /* the lease's, as text */
+  const struct view *const *views;   /* all that records may be put into; NULL behind the last */
   const struct outbox_route *outbox; /* NULL if the service sends nothing */
   const struct dead_letter *retried; /* what the event is, if it is a dead letter; NULL otherwise */
   bool shadow; /* views are those that are built anew (view_shadow.h); nothing else of the work will be made */
