@@ -14,7 +14,7 @@ run_packages=('redis-server|valkey-server' 'redis-tools|valkey-tools' util-linux
 build_packages=(
   build-essential cmake ninja-build 'pkg-config|pkgconf'
   libgrpc-dev libssl-dev libprotobuf-c-dev libhiredis-dev libuv1-dev libboost-context-dev uuid-dev libjansson-dev
-  'libcurl4-openssl-dev|libcurl4-gnutls-dev' libgmime-3.0-dev libnghttp2-dev libsqlite3-dev libmicrohttpd-dev
+  'libcurl4-openssl-dev|libcurl4-gnutls-dev' libgmime-3.0-dev libnghttp2-dev libsqlite3-dev libzstd-dev libmicrohttpd-dev
 )
 
 # To test it: CUnit, valgrind, what renders the reference, what judges metrics (promtool), what makes gen/ anew, foreign clients in Python and Go, and a

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes what Redis needs to know its users: a password for each, and the files for the setting `aclfile`.
 #
-#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--waitaof] [--of NAME] [--apart]
+#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--waitaof] [--of NAME] [--apart] [--archive]
 #                 [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
 #
 #   FOLDER/<user>.password   random; for the service of that name (ORDERSHOP_REDIS_PASSWORD_FILE), for people (operator)
@@ -22,6 +22,8 @@
 #                            write here, and those that follow it may read its streams. FOLDER/keys.txt remembers it
 #   --apart                  other services have Redises of their own (--of): the event service reads them all as one log, for
 #                            which it moves the clock of one that is idle on, here, too. FOLDER/keys.txt remembers it
+#   --archive                the event service takes old events out of Redis (`ordershop archive`): it may trim streams.
+#                            FOLDER/keys.txt remembers it
 #   --service NAME           a service of your own, beside those of ../services.txt: it may write the keys and streams of
 #                            the entities that it owns (default: the one of its name; "-" for none), and read the streams
 #                            of those that it reads. FOLDER/services.txt remembers it for further runs: edit that to
@@ -58,10 +60,11 @@ misuse() {
 
 # One line a user, without comments.
 list_rules() { # list_rules RULES
-  local disks='/^ *waitaof:/d' several='/^ *apart:/d'
+  local disks='/^ *waitaof:/d' several='/^ *apart:/d' old='/^ *archive:/d'
   [ "$waitaof" = no ] || disks='s/^ *waitaof: /  /'
   [ -z "$of" ] && [ "$apart" = no ] || several='s/^ *apart: /  /'
-  sed "s/^#.*//; /^[[:space:]]*\$/d; $disks; $several" "$1" | awk '
+  [ "$archive" = no ] || old='s/^ *archive: /  /'
+  sed "s/^#.*//; /^[[:space:]]*\$/d; $disks; $several; $old" "$1" | awk '
     /^[[:space:]]/ { sub(/^[[:space:]]+/, ""); line = line " " ($1 == "reading:" ? reading($0) : $0); next }
     { if (line != "") print line; line = $0 }
     END { print line }
@@ -195,12 +198,12 @@ require_same_clock() {
 }
 
 print_keys() {
-  printf '# What make_users.sh was told of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\nwaitaof %s\nof %s\napart %s\n' \
-    "$prefix" "$clock_key" "$waitaof" "$of" "$apart"
+  printf '# What make_users.sh was told of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\nwaitaof %s\nof %s\napart %s\narchive %s\n' \
+    "$prefix" "$clock_key" "$waitaof" "$of" "$apart" "$archive"
 }
 
 unset prefix # until it is told: it may be empty
-folder='' clock='' waitaof='' of='' apart='' service='' owns='' reads=''
+folder='' clock='' waitaof='' of='' apart='' archive='' service='' owns='' reads=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
@@ -219,6 +222,7 @@ while [ $# -gt 0 ]; do
     ;;
   --waitaof) waitaof=yes ;;
   --apart) apart=yes ;;
+  --archive) archive=yes ;;
   --of)
     [[ ${2:-} =~ ^[a-z0-9-]+$ ]] || misuse "--of needs the name of a service"
     of=$2
@@ -249,7 +253,7 @@ done
 [ -n "$service" ] || [ -z "$owns$reads" ] || misuse "--owns and --reads say more of a --service"
 clock_before=$(remembered clock "$clock_key")
 prefix=${prefix-$(remembered prefix '')} clock_key=${clock:-$clock_before}
-waitaof=${waitaof:-$(remembered waitaof no)} of=${of:-$(remembered of '')} apart=${apart:-$(remembered apart no)}
+waitaof=${waitaof:-$(remembered waitaof no)} of=${of:-$(remembered of '')} apart=${apart:-$(remembered apart no)} archive=${archive:-$(remembered archive no)}
 [[ $prefix != *[[:space:]]* ]] || fail "the prefix '$prefix' has blanks, which Redis' rules can't express: choose another"
 for rules in "$here/users.acl" "$here/sentinels.acl"; do
   [ -r "$rules" ] || fail "can't read the rules in $rules"

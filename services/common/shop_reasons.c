@@ -3,6 +3,11 @@
 
 #include <stddef.h>
 
+const char reason_archive_damaged[] = "ARCHIVE_DAMAGED";
+const char reason_archive_mismatch[] = "ARCHIVE_MISMATCH";
+const char reason_archive_not_kept[] = "ARCHIVE_NOT_KEPT";
+const char reason_archive_unavailable[] = "ARCHIVE_UNAVAILABLE";
+const char reason_archive_under_way[] = "ARCHIVE_UNDER_WAY";
 const char reason_claim_expired[] = "CLAIM_EXPIRED";
 const char reason_event_folder_unwritable[] = "EVENT_FOLDER_UNWRITABLE";
 const char reason_index_damaged[] = "INDEX_DAMAGED";
@@ -23,6 +28,11 @@ const char reason_stopping[] = "STOPPING";
 const char reason_watch_too_slow[] = "WATCH_TOO_SLOW";
 
 const char *const shop_reasons[] = {
+    reason_archive_damaged,
+    reason_archive_mismatch,
+    reason_archive_not_kept,
+    reason_archive_unavailable,
+    reason_archive_under_way,
     reason_claim_expired,
     reason_event_folder_unwritable,
     reason_index_damaged,

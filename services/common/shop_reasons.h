@@ -4,6 +4,11 @@
 
 extern const char *const shop_reasons[];
 
+extern const char reason_archive_damaged[];
+extern const char reason_archive_mismatch[];
+extern const char reason_archive_not_kept[];
+extern const char reason_archive_unavailable[];
+extern const char reason_archive_under_way[];
 extern const char reason_claim_expired[];
 extern const char reason_event_folder_unwritable[];
 extern const char reason_index_damaged[];

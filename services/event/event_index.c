@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/uuid.h"
+#include "folder.h"
 #include "shop_reasons.h"
 
 /* The number changes with the tables: a file of another version is made anew. */
@@ -177,27 +177,13 @@ static struct status make_file(struct event_index *index, struct arena *arena) {
   return failure(index, arena);
 }
 
-/* mkdir -p. */
-static bool make_folder(const char *path) {
-  char part[4096];
-  size_t length = strlen(path);
-  if (length >= sizeof part) return false;
-  for (size_t i = 1; i <= length; i++) {
-    if (path[i] != '/' && path[i] != '\0') continue;
-    memcpy(part, path, i);
-    part[i] = '\0';
-    if (mkdir(part, 0700) != 0 && errno != EEXIST) return false;
-  }
-  return true;
-}
-
 static struct status unusable(struct arena *arena, const char *folder, const char *why) {
   return status_error(arena, STATUS_INVALID_ARGUMENT, reason_event_folder_unwritable,
                       "ORDERSHOP_EVENT_FOLDER: can't keep the index of events in %s: %s", folder, why);
 }
 
 struct status event_index_open(struct arena *arena, const char *folder, struct event_index **ret_index) {
-  if (!make_folder(folder) || access(folder, W_OK | X_OK) != 0) return unusable(arena, folder, strerror(errno));
+  if (!folder_make(folder)) return unusable(arena, folder, strerror(errno));
   struct event_index *index = memory_calloc(1, sizeof *index);
   char *path = memory_alloc(strlen(folder) + sizeof "/events.sqlite");
   sprintf(path, "%s/events.sqlite", folder);

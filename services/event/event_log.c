@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "archive_link.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "event_ring.h"
@@ -21,6 +22,7 @@ enum {
 struct event_log {
   struct log_places places;
   struct event_index *index;
+  struct archive *archive;
   struct stored_types *types;
   struct log_streams *streams;
   struct log_progress progress;
@@ -86,17 +88,20 @@ static struct status take_over_or_clear(struct event_log *log, struct arena *are
 static void free_parts(struct event_log *log) {
   if (log->ring) event_ring_free(log->ring);
   if (log->streams) log_streams_free(log->streams);
+  if (log->archive) archive_close(log->archive);
   if (log->index) event_index_close(log->index);
   if (log->types) stored_types_free(log->types);
   free(log);
 }
 
-struct status event_log_open(struct service *service, const char *folder, struct event_log **ret_log) {
+struct status event_log_open(struct service *service, const char *folder, const char *archive_folder,
+                             struct event_log **ret_log) {
   struct event_log *log = memory_calloc(1, sizeof *log);
   log->places = log_places_of(service);
   log->ring = event_ring_new();
   struct status status = stored_types_new(&log->places, service->arena, &log->types);
   if (status_is_ok(status)) status = event_index_open(service->arena, folder, &log->index);
+  if (status_is_ok(status)) status = archive_open(service->arena, archive_folder, &log->archive);
   if (status_is_ok(status)) log->streams = log_streams_new(&log->places, log->types);
   if (status_is_ok(status)) status = take_over_or_clear(log, service->arena);
   if (!status_is_ok(status)) {
@@ -104,8 +109,11 @@ struct status event_log_open(struct service *service, const char *folder, struct
     return status;
   }
   log_streams_add_contract(log->streams);
-  struct log_follower_parts parts = {
-      .streams = log->streams, .progress = &log->progress, .writer = &log->writer, .ring = log->ring};
+  struct log_follower_parts parts = {.streams = log->streams,
+                                     .progress = &log->progress,
+                                     .writer = &log->writer,
+                                     .ring = log->ring,
+                                     .archive = log->archive};
   log->follower = log_follower_start(service->loop, &parts);
   *ret_log = log;
   return status_ok();
@@ -156,7 +164,8 @@ const char *event_log_trouble(const struct event_log *log) {
 
 static struct status incomplete(const struct event_log *log, struct arena *arena) {
   const char *trouble = log_follower_trouble(log->follower);
-  if (*trouble) return status_error(arena, STATUS_UNAVAILABLE, reason_index_unwritable, "%s", trouble);
+  if (*trouble)
+    return status_error(arena, STATUS_UNAVAILABLE, log_follower_trouble_reason(log->follower), "%s", trouble);
   struct status status = status_error(arena, STATUS_UNAVAILABLE, reason_index_incomplete,
                                       "the index of the log is being made: it has come to %s",
                                       log_time_text(arena, log->progress.all_read_to));
@@ -278,7 +287,16 @@ coroutine_fn struct status event_log_find(struct event_log *log, struct context 
 coroutine_fn struct status event_log_fetch(struct event_log *log, struct context *context,
                                            const struct index_place *places, size_t count, size_t max_bytes,
                                            struct log_page *ret_page) {
-  return log_page_fetch(log->streams, context, places, count, max_bytes, ret_page);
+  return log_page_fetch(log->streams, log->archive, context, places, count, max_bytes, ret_page);
+}
+
+struct archive *event_log_archive(const struct event_log *log) {
+  return log->archive;
+}
+
+coroutine_fn struct status event_log_check_archive(const struct event_log *log, size_t number,
+                                                   struct context *context) {
+  return archive_link_check(log->archive, log->streams, number, context);
 }
 
 struct event_index *event_log_index(struct event_log *log) {

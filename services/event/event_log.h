@@ -6,10 +6,11 @@
  *   how far they have been read (log_progress.h),
  *   the one reader that follows all of them (log_follower.h),
  *   the index that it feeds, which finds entries (event_index.h),
+ *   the archive, which has those that Redis has no more (archive.h),
  *   and the ring of the newest entries, which all who watch share (event_ring.h).
  *
  * So any number of readers of the ring cost Redis nothing, and who reads further back finds the places in the index and
- * has Redis tell the entries in pages (log_page.h), on a connection of their own.
+ * has Redis, or the archive, tell the entries in pages (log_page.h), on a connection of their own.
  *
  * Threads: the loop's. */
 #pragma once
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "archive.h"
 #include "event_index.h"
 #include "event_ring.h"
 #include "log_entry.h"
@@ -28,8 +30,10 @@
 
 struct event_log;
 
-/* Opens the index in `folder`, and begins to follow the log. Errors: those of event_index_open. */
-struct status event_log_open(struct service *service, const char *folder, struct event_log **ret_log);
+/* Opens the index in `folder`, and the archive in `archive_folder` ("": there is none), and begins to follow the log.
+ * Errors: those of event_index_open and archive_open. */
+struct status event_log_open(struct service *service, const char *folder, const char *archive_folder,
+                             struct event_log **ret_log);
 
 /* Yields until nothing of it runs any more. */
 coroutine_fn void event_log_close(struct event_log *log);
@@ -99,10 +103,17 @@ coroutine_fn struct status event_log_find(struct event_log *log, struct context 
                                           const struct index_query *query, struct index_place **ret_places,
                                           size_t *ret_count);
 
-/* Reads the entries at these places, or the first of them, as log_page_fetch. Errors: those of redis_command. */
+/* Reads the entries at these places, or the first of them, as log_page_fetch, with its errors. */
 coroutine_fn struct status event_log_fetch(struct event_log *log, struct context *context,
                                            const struct index_place *places, size_t count, size_t max_bytes,
                                            struct log_page *ret_page);
+
+/* ---- the archive ------------------------------------------------------------------------------------------------ */
+
+struct archive *event_log_archive(const struct event_log *log);
+
+/* As archive_link_check; `context` is for that log. */
+coroutine_fn struct status event_log_check_archive(const struct event_log *log, size_t number, struct context *context);
 
 /* ---- the ring --------------------------------------------------------------------------------------------------- */
 

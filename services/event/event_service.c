@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Event: the log of the shop's events over gRPC (proto/ordershop/v1/event.proto). It owns nothing and writes nothing to
  * Redis, but for clocks that it has moved on; what it keeps is an index of the log (event_index.h), which it can make
- * again. */
+ * again, and the archive of the log (archive.h, proto/ordershop/v1/archive.proto), if there is one. */
 #include "event_service.h"
 
+#include <ordershop/v1/archive.pb-c.h>
 #include <ordershop/v1/event.pb-c.h>
 
+#include "archive_service.h"
 #include "cause_tree.h"
 #include "event_log.h"
 #include "event_query.h"
@@ -23,7 +25,11 @@ static const struct rpc_method methods[] = {
     {.name = "TraceCause", .handler = trace_cause},
 };
 
-static const char *folder;
+static const struct rpc_method archive_methods[] = {
+    {.name = "ArchiveEvents", .handler = archive_events, .flags = METHOD_FOR_OPERATORS},
+};
+
+static const char *folder, *archive_folder;
 
 static const struct setting event_settings[] = {
     {.variable = "ORDERSHOP_EVENT_FOLDER",
@@ -31,11 +37,16 @@ static const struct setting event_settings[] = {
      .target = &folder,
      .fallback = "event",
      .help = "folder for the index of the log, which is made anew where it is missing"},
+    {.variable = "ORDERSHOP_ARCHIVE_FOLDER",
+     .kind = SETTING_TEXT,
+     .target = &archive_folder,
+     .fallback = "",
+     .help = "folder of the archive, which has events that Redis has no more; empty: none is kept"},
 };
 
 static struct status start(struct service *service) {
   struct event_log *log;
-  struct status status = event_log_open(service, folder, &log);
+  struct status status = event_log_open(service, folder, archive_folder, &log);
   if (status_is_ok(status)) service->user = log;
   return status;
 }
@@ -53,7 +64,8 @@ const struct service_definition event_service = {
     .name = "event",
     .purpose = "tells the events of the shop: their log, an entity's history, what led to what",
     .port = SHOP_PORT_EVENT,
-    .services = {{.descriptor = &ordershop__v1__event_service__descriptor, .methods = ROWS(methods)}},
+    .services = {{.descriptor = &ordershop__v1__event_service__descriptor, .methods = ROWS(methods)},
+                 {.descriptor = &ordershop__v1__archive_service__descriptor, .methods = ROWS(archive_methods)}},
     .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
     .reads_only = true,
     .reads_logs_of = log_places_owners,

@@ -13,7 +13,7 @@ struct index_work {
   struct status status;
 };
 
-static struct index_row row_of(const struct log_entry *entry) {
+struct index_row index_writer_row(const struct log_entry *entry) {
   return (struct index_row){.log_time = entry->log_time,
                             .stream = entry->stream->number,
                             .entity = index_key_of(entry->entity_id),
@@ -48,7 +48,13 @@ coroutine_fn struct status index_writer_add(struct index_writer *writer, struct 
                                             const struct log_entry *entries, size_t count,
                                             const struct positions *positions) {
   struct index_row *rows = arena_calloc(arena, count, sizeof *rows);
-  for (size_t i = 0; i < count; i++) rows[i] = row_of(&entries[i]);
+  for (size_t i = 0; i < count; i++) rows[i] = index_writer_row(&entries[i]);
+  return index_writer_add_rows(writer, arena, rows, count, positions);
+}
+
+coroutine_fn struct status index_writer_add_rows(struct index_writer *writer, struct arena *arena,
+                                                 const struct index_row *rows, size_t count,
+                                                 const struct positions *positions) {
   struct index_work work = {.writer = writer, .arena = arena, .rows = rows, .count = count, .positions = positions};
   blocking_run(add_rows, &work);
   return work.status;

@@ -25,5 +25,13 @@ coroutine_fn struct status index_writer_add(struct index_writer *writer, struct 
                                             const struct log_entry *entries, size_t count,
                                             const struct positions *positions);
 
+/* Does the same for rows. */
+coroutine_fn struct status index_writer_add_rows(struct index_writer *writer, struct arena *arena,
+                                                 const struct index_row *rows, size_t count,
+                                                 const struct positions *positions);
+
+/* Returns the row of an entry. */
+struct index_row index_writer_row(const struct log_entry *entry);
+
 /* Takes everything out of the index. */
 coroutine_fn struct status index_writer_clear(struct index_writer *writer, struct arena *arena);

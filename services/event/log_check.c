@@ -3,20 +3,24 @@
 
 #include <string.h>
 
+#include "archive_link.h"
 #include "base/log.h"
 #include "store/event_store.h"
 
-/* Whether each stream of a log still has the last entry that was read of it. */
-static coroutine_fn struct status look_for_last(const struct log_progress *progress, struct context *context,
-                                                size_t number, bool *ret_there) {
+/* Whether each stream of a log still has the last entry that was read of it, unless that is archived. */
+static coroutine_fn struct status look_for_last(const struct log_check *check, struct context *context, size_t number,
+                                                bool *ret_there) {
+  const struct log_progress *progress = check->progress;
+  const struct event_store *store = progress->places->stores[number];
   size_t count = log_streams_count(progress->streams);
   struct redis_pending **asked = arena_calloc(context->arena, count, sizeof *asked);
   for (size_t i = 0; i < count; i++) {
     const struct log_stream *stream = log_streams_at(progress->streams, i);
     if (progress->last[i] == 0 || stream->log != number) continue;
+    if (progress->last[i] <= archive_last(check->archive, store->log, stream->name)) continue;
     const char *id = log_time_text(context->arena, progress->last[i]);
     struct redis_arguments range = redis_command_of(context->arena, "XRANGE", stream->key, id, id, "COUNT", "1", NULL);
-    asked[i] = redis_send(progress->places->stores[number]->commands, context, &range);
+    asked[i] = redis_send(store->commands, context, &range);
   }
   struct status result = status_ok();
   *ret_there = true;
@@ -37,10 +41,15 @@ static coroutine_fn struct status check_log(struct log_check *check, struct cont
   struct position *read_to = &progress->read_to[number];
   bool is_new = !*read_to->epoch && read_to->log_time == 0;
   struct status status = status_ok();
-  *ret_same = strcmp(read_to->epoch, end->epoch) == 0;
-  if (*ret_same && check->checked[number] != generation) status = look_for_last(progress, context, number, ret_same);
-  if (status_is_ok(status)) check->checked[number] = generation;
-  if (*ret_same || !is_new) return status;
+  bool same = strcmp(read_to->epoch, end->epoch) == 0;
+  if (!same || check->checked[number] != generation) {
+    status = archive_link_check(check->archive, progress->streams, number, context);
+    if (status_is_ok(status) && same) status = look_for_last(check, context, number, &same);
+  }
+  if (!status_is_ok(status)) return status;
+  check->checked[number] = generation;
+  *ret_same = same;
+  if (same || !is_new) return status;
   memcpy(read_to->epoch, end->epoch, sizeof read_to->epoch);
   *ret_same = true;
   return status;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive_intake.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -34,6 +35,8 @@ struct log_follower {
   struct log_progress *progress;
   struct index_writer *writer;
   struct event_ring *ring;
+  int64_t ring_floor; /* log time behind which the ring goes on */
+  struct archive *archive;
   struct log_check check;
 
   struct logs_reader *reader; /* NULL until the first round */
@@ -49,6 +52,7 @@ struct log_follower {
   bool dirty;      /* there may be something to read */
   bool damaged;    /* somebody who looked into the index has found that */
   char trouble[512];
+  const char *trouble_reason;
 
   struct condition moved, wake, read_over, ended;
   bool stopping;
@@ -84,6 +88,7 @@ static coroutine_fn struct status begin_again(struct log_follower *follower, str
   if (!status_is_ok(status)) return status;
   log_progress_begin_again(follower->progress, epochs);
   event_ring_clear(follower->ring, ring_floor);
+  follower->ring_floor = ring_floor;
   start_reader(follower);
   follower->damaged = false;
   condition_signal_all(&follower->moved);
@@ -97,6 +102,19 @@ static coroutine_fn struct status check_logs(struct log_follower *follower, stru
   if (!status_is_ok(status) || same) return status;
   follower->lives++;
   return begin_again(follower, contexts[0].arena, ends, 0);
+}
+
+/* Takes into the index what it lacks of the archive; then Redis is read behind that. */
+static coroutine_fn struct status take_in_archive(struct log_follower *follower, struct arena *arena) {
+  struct log_progress *progress = follower->progress;
+  if (!archive_intake_lacks(follower->archive, progress)) return status_ok();
+  progress->complete = false;
+  struct status status = archive_intake(follower->archive, follower->streams, progress, follower->writer, arena);
+  start_reader(follower);
+  if (!status_is_ok(status) || progress->all_read_to <= follower->ring_floor) return status;
+  follower->ring_floor = progress->all_read_to;
+  event_ring_clear(follower->ring, follower->ring_floor);
+  return status;
 }
 
 /* ---- taking in -------------------------------------------------------------------------------------------------- */
@@ -184,6 +202,7 @@ static coroutine_fn struct status read_once(struct log_follower *follower, const
   follower->read_us = clock_monotonic_us();
   status = log_places_read_clocks(follower->places, contexts, ends);
   if (status_is_ok(status)) status = check_logs(follower, contexts, ends);
+  if (status_is_ok(status)) status = take_in_archive(follower, context->arena);
   if (status_is_ok(status)) status = logs_reader_read(follower->reader, &contexts[0], ret_more);
   if (status_is_ok(status)) status = hand_out(follower, context->arena);
   if (!status_is_ok(status)) return status;
@@ -202,12 +221,25 @@ static coroutine_fn void mend(struct log_follower *follower, struct arena *arena
   follower->damaged = !status_is_ok(begin_again(follower, arena, same, follower->progress->all_read_to));
 }
 
+/* The reason of what an operator must see to; NULL if it is something else. */
+static const char *reason_of_trouble(struct status status) {
+  static const char *const reasons[] = {reason_index_unwritable, reason_archive_mismatch, reason_archive_damaged,
+                                        reason_archive_unavailable};
+  for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+    if (status_is(status, reasons[i])) return reasons[i];
+  }
+  return NULL;
+}
+
+/* With an archive of another log nothing is told, not even what the index has. */
 static void note_trouble(struct log_follower *follower, struct status status) {
-  bool is_index = status_is(status, reason_index_unwritable);
-  if (is_index && !*follower->trouble) {
+  const char *reason = reason_of_trouble(status);
+  if (reason && !*follower->trouble) {
     log_event(LOG_ERROR, "the log can't be followed", "reason", status.message, NULL);
   }
-  snprintf(follower->trouble, sizeof follower->trouble, "%s", is_index ? status.message : "");
+  if (reason == reason_archive_mismatch) follower->progress->complete = false;
+  follower->trouble_reason = reason;
+  snprintf(follower->trouble, sizeof follower->trouble, "%s", reason ? status.message : "");
 }
 
 /* Lets entries gather, unless somebody waits for them: one page and one transaction of many cost little more than those
@@ -309,6 +341,7 @@ struct log_follower *log_follower_start(struct loop *loop, const struct log_foll
   follower->writer = parts->writer;
   follower->ring = parts->ring;
   follower->check.progress = parts->progress;
+  follower->archive = follower->check.archive = parts->archive;
   follower->running = 1 + (int)follower->places->count;
   loop_spawn(loop, follow, follower);
   for (size_t i = 0; i < follower->places->count; i++) {
@@ -328,6 +361,10 @@ coroutine_fn void log_follower_stop(struct log_follower *follower) {
 
 const char *log_follower_trouble(const struct log_follower *follower) {
   return follower->trouble;
+}
+
+const char *log_follower_trouble_reason(const struct log_follower *follower) {
+  return follower->trouble_reason;
 }
 
 uint64_t log_follower_lives(const struct log_follower *follower) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log follower: the one reader of the logs. It reads all streams, merged in the order of log time
  * (store/logs_reader.h), and takes what it reads into the index (index_writer.h), then into the ring (event_ring.h):
- * whoever hears of an entry finds it.
+ * whoever hears of an entry finds it. What the index lacks of the archive it takes in first (archive_intake.h).
  *
  * While it has nothing to read, one listener for each log waits in that log's Redis, and wakes it. While entries keep
  * coming, it lets them gather: it reads within 100 ms, or within 10 ms while somebody watches, and at once if somebody
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "archive.h"
 #include "base/context.h"
 #include "event_ring.h"
 #include "index_writer.h"
@@ -30,6 +31,7 @@ struct log_follower_parts {
   struct log_progress *progress;
   struct index_writer *writer;
   struct event_ring *ring;
+  struct archive *archive;
 };
 
 /* Begins to read behind the progress, which is checked against the logs first. */
@@ -38,8 +40,10 @@ struct log_follower *log_follower_start(struct loop *loop, const struct log_foll
 /* Ends that, and frees it. Yields until nothing of it runs any more. */
 coroutine_fn void log_follower_stop(struct log_follower *follower);
 
-/* Why the index can't be written, "" if it can; valid until the coroutine yields. */
+/* Why the log can't be followed, since the index can't be written or the archive is not as it must be, "" if it can;
+ * valid until the coroutine yields. log_follower_trouble_reason is the reason, for errors. */
 const char *log_follower_trouble(const struct log_follower *follower);
+const char *log_follower_trouble_reason(const struct log_follower *follower);
 
 /* Grows each time that the logs turn out to be others than were read. */
 uint64_t log_follower_lives(const struct log_follower *follower);

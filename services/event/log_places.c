@@ -59,6 +59,10 @@ size_t log_places_of_service(const struct log_places *places, const char *name) 
   return number_of(places, service_store_of(places->service, name));
 }
 
+bool log_places_is_of_shop(const char *entity) {
+  return owner_of(entity) != NULL;
+}
+
 size_t log_places_of_entity(const struct log_places *places, const char *entity) {
   const char *owner = owner_of(entity);
   return owner ? log_places_of_service(places, owner) : 0;

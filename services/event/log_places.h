@@ -7,6 +7,7 @@
  * threads: the loop's. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/context.h"
@@ -43,3 +44,6 @@ coroutine_fn struct status log_places_read_clocks(const struct log_places *place
  * are not on the list. */
 size_t log_places_of_service(const struct log_places *places, const char *name);
 size_t log_places_of_entity(const struct log_places *places, const char *entity);
+
+/* Returns whether the entities are those of a service that is on the shop's list. */
+bool log_places_is_of_shop(const char *entity);

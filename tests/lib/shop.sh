@@ -31,7 +31,7 @@ mapfile -t shop_shipped < <(printf '%s\n' "${shop_services[@]}" | sed '/^event$/
 shop_slowness=${ORDERSHOP_TEST_SLOWNESS:-1}
 shop_folder=$(mktemp -d)
 shop_passed=0 shop_failed=0 shop_failures=()
-shop_redis_scheme=redis shop_redis_cli=() shop_redis_arguments=() # as whoever sources this after wants them (tls_redis.sh)
+shop_redis_scheme=redis shop_redis_cli=() shop_redis_arguments=() shop_users_arguments=() # as whoever sources this after wants them (tls_redis.sh)
 shop_at_end=() # functions of the test's own that end what it has started; called however the test ends
 declare -A shop_pid=()
 readonly shop_sanitizer_report='ERROR: [A-Za-z]*Sanitizer\|runtime error:'
@@ -168,7 +168,7 @@ redis_answers() { [ "$(redis ping 2>/dev/null </dev/null)" = PONG ]; }
 
 # The shipped rules for the services; only the default user, the test's own, may do everything.
 make_users() {
-  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/users" --prefix "${ORDERSHOP_KEY_PREFIX:-}"
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/users" --prefix "${ORDERSHOP_KEY_PREFIX:-}" "${shop_users_arguments[@]}"
   sed -i 's/^user default .*/user default on nopass ~* \&* +@all/' "$shop_folder/users/users.acl"
 }
 

@@ -7,8 +7,8 @@
 #include "client/cli/line/command.h"
 
 extern const struct noun customer_commands, product_commands, inventory_commands, order_commands, billing_commands,
-    crm_commands, mail_commands, dead_letter_commands, log_commands, view_commands, audit_commands, status_commands,
-    events_commands, load_commands, new_commands;
+    crm_commands, mail_commands, dead_letter_commands, log_commands, view_commands, audit_commands, archive_commands,
+    status_commands, events_commands, load_commands, new_commands;
 
 extern const struct flag list_flags[];   /* --page-size, --page-token, --all, --watch */
 extern const struct flag get_flags[];    /* --watch */

@@ -289,7 +289,7 @@ struct  Ordershop__V1__Stream
    */
   char *message_type;
   /*
-   * How many entries it has.
+   * How many entries it has in Redis. Those that are archived may be there no more (archive.proto).
    */
   int64_t length;
   /*

@@ -268,7 +268,7 @@ static bool changes(const struct rpc_method *method) {
 }
 
 static void check_flags(struct mistakes *mistakes, const struct row *row) {
-  const unsigned all = WAITING_FLAGS | METHOD_ONLY_READS;
+  const unsigned all = WAITING_FLAGS | METHOD_ONLY_READS | METHOD_FOR_OPERATORS;
   if (row->method->flags & ~all) mistake(mistakes, row->where, "has flags that mean nothing");
   check_waiting(mistakes, row);
   if (!(row->method->flags & METHOD_ONLY_READS)) return;

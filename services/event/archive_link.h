@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Archive link: whether archive and log belong together. Of each stream the last entry that was archived stays in Redis
+ * (archive_trim in archive_part.h): where it is missing, the archive is of another log, or the log has lost its end.
+ * Threads: the loop's. */
+#pragma once
+
+#include <stddef.h>
+
+#include "archive.h"
+#include "base/context.h"
+#include "base/status.h"
+#include "log_streams.h"
+#include "loop/coroutine.h"
+
+/* Checks log number `log`; `context` is for it. Errors: FAILED_PRECONDITION (ARCHIVE_MISMATCH), those of redis_command.
+ */
+coroutine_fn struct status archive_link_check(struct archive *archive, const struct log_streams *streams, size_t log,
+                                              struct context *context);
