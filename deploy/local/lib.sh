@@ -89,7 +89,8 @@ make_absolute() { # make_absolute VARIABLE...: exported ones, where they are set
 
 make_absolute ORDERSHOP_HOME ORDERSHOP_BUILD ORDERSHOP_BIN ORDERSHOP_REDIS_USERS ORDERSHOP_REDIS_PASSWORD_FILE \
   ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE ORDERSHOP_REDIS_TLS_CA_FILE ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE \
-  ORDERSHOP_REDIS_TLS_KEY_FILE ORDERSHOP_MAIL_FOLDER ORDERSHOP_EVENT_FOLDER
+  ORDERSHOP_REDIS_TLS_KEY_FILE ORDERSHOP_MAIL_FOLDER ORDERSHOP_EVENT_FOLDER \
+  ORDERSHOP_ARCHIVE_FOLDER
 [[ $source_dir != *[[:cntrl:]]* ]] || misuse "the source tree's folder has a line break in its name"
 home=${ORDERSHOP_HOME:-$HOME/.local/state/ordershop}
 [[ $home == /* ]] || misuse "neither ORDERSHOP_HOME nor HOME is set"
@@ -112,7 +113,7 @@ make_home() {
   local folder
   (umask 077 && mkdir -p "$home") 2>/dev/null || fail "can't make the folder $home: set ORDERSHOP_HOME to one of yours"
   home=$(cd -- "$home" 2>/dev/null && pwd -P) || fail "can't look into the folder $home: set ORDERSHOP_HOME to one of yours"
-  for folder in "$home/run" "$home/log" "$home/redis" "$home/mail" "$home/event"; do
+  for folder in "$home/run" "$home/log" "$home/redis" "$home/mail" "$home/event" "$home/archive"; do
     if ! mkdir -p "$folder" 2>/dev/null || [ ! -w "$folder" ]; then
       fail "can't write to the folder $folder: make it writable, or set ORDERSHOP_HOME to a folder of yours"
     fi

@@ -207,7 +207,7 @@ make_redis_users() {
   redis_is_ours || return 0
   folder=$(redis_users)
   before=$(cat "$folder/users.acl" 2>/dev/null || true)
-  "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "${ORDERSHOP_KEY_PREFIX:-}" || exit 1
+  "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "${ORDERSHOP_KEY_PREFIX:-}" --archive || exit 1
   [ -n "$before" ] && [ "$before" != "$(cat "$folder/users.acl")" ] || return 0
   for part in redis $(redis_helpers); do
     [[ $part == sentinel-* ]] || load_redis_users "$part" "$folder"
@@ -325,6 +325,7 @@ start_service() {
     ORDERSHOP_REDIS_PASSWORD_FILE="$(redis_password_file_of "$service")" \
     ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" \
     ORDERSHOP_EVENT_FOLDER="${ORDERSHOP_EVENT_FOLDER:-$home/event}" \
+    ORDERSHOP_ARCHIVE_FOLDER="${ORDERSHOP_ARCHIVE_FOLDER:-$home/archive}" \
     ORDERSHOP_OPERATORS="${ORDERSHOP_OPERATORS:-client/local}" -- "$bin/ordershop-$service" </dev/null
 }
 

@@ -311,7 +311,7 @@ removing_stops_all() {
 purge_leaves_only_data() {
   list_files >"$shop_folder/files.after"
   ! LC_ALL=C comm -13 "$shop_folder/files.before" "$shop_folder/files.after" | grep -vE \
-    '^\./(etc/ordershop(/redis(/[a-z]+\.password|/users\.acl|/sentinels\.acl|/replication\.conf|/keys\.txt)?|/tls(/[a-z]+(/[a-z]+\.(crt|key))?)?)?|etc/systemd/system/ordershop@\.service\.d|var/lib/(private|private/ordershop/.*|private/ordershop|ordershop|ordershop/(mail|event)|redis-ordershop.*|ordershop-sentinel.*))$' ||
+    '^\./(etc/ordershop(/redis(/[a-z]+\.password|/users\.acl|/sentinels\.acl|/replication\.conf|/keys\.txt)?|/tls(/[a-z]+(/[a-z]+\.(crt|key))?)?)?|etc/systemd/system/ordershop@\.service\.d|var/lib/(private|private/ordershop/.*|private/ordershop|ordershop|ordershop/(mail|event|archive)|redis-ordershop.*|ordershop-sentinel.*))$' ||
     return 1
   [ -z "$(LC_ALL=C comm -23 "$shop_folder/files.before" "$shop_folder/files.after")" ]
 }

@@ -146,6 +146,7 @@ expect "who is no operator may not retry them" \
   says 'RetryDeadLetters is not for client/ada: only for client/operator (PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 \
   client dead-letter retry crm held
 expect "nor skip them" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 client dead-letter skip crm held 1-1 --reason "a try"
+expect "nor archive events" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 client archive --older-than 30d
 expect "whoever he says he is" says 'PERMISSION_DENIED CALLER_NOT_ALLOWED' 1 \
   client dead-letter retry crm held --by client/operator
 expect "an operator may" says '1 key retried, 1 of them freed' 0 by_operator dead-letter retry crm held --by grace

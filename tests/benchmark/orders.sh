@@ -5,7 +5,8 @@
 # Redis' memory until everything that follows from it is done; and the memory of each service.
 #
 #   orders.sh [BIN]     BIN: folder of the executables (default build/bin; not a test build: fail points cost time)
-#   ORDERS_WITH=event   variable: one more service that runs meanwhile
+#   ORDERS_WITH=event   variable: one more service that runs meanwhile; with event, also how much of Redis' memory an order
+#                       takes when its events are archived, and how much the archive
 #   ORDERS_REDIS=tls    variable: Redis is spoken to by TLS
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
@@ -29,6 +30,8 @@ if [ "${ORDERS_REDIS:-}" = tls ]; then
   . "$root/tests/lib/tls_redis.sh"
 fi
 shop_services=("${shop_owners[@]}" ${ORDERS_WITH:+"$ORDERS_WITH"})
+shop_users_arguments=(--archive)
+export ORDERSHOP_ARCHIVE_FOLDER=$shop_folder/archive
 
 load() { "$ORDERSHOP_BIN/ordershop" load --port-base "$shop_port_base" --disk "$shop_folder" "$@"; }
 
@@ -52,6 +55,12 @@ say_cpu() { # of a process, for each of `count` orders, since it was in `before`
 
 memory_used() { redis INFO memory | tr -d '\r' | awk -F: '$1 == "used_memory" { print $2 }'; }
 
+# Of the events that may leave Redis hardly any is left.
+all_is_archived() {
+  "$ORDERSHOP_BIN/ordershop" archive --older-than 0s --force --by benchmark --reason "to see what is left" >/dev/null &&
+    [ "$(redis XLEN events:order_created)" -le 1 ]
+}
+
 shop_start
 declare -A before=()
 load --seconds 1 --warm-up 0 >/dev/null # makes what orders need
@@ -66,6 +75,11 @@ count=$(($(orders) - orders_before))
 say "--- per order, until everything that follows is done ($count orders)"
 for name in redis "${shop_services[@]}"; do say_cpu "$name"; done
 say "$(printf '%-10s %4d bytes of memory' redis $((($(memory_used) - memory_before) / count)))"
+if [ "${ORDERS_WITH:-}" = event ]; then
+  wait_until 300 all_is_archived || fail "the orders are not archived"
+  say "$(printf '%-10s %4d bytes of memory, when they are archived' redis $((($(memory_used) - memory_before) / count)))"
+  say "$(printf '%-10s %4d bytes of the disk' archive $(($(du -sb "$ORDERSHOP_ARCHIVE_FOLDER" | cut -f 1) / $(orders))))"
+fi
 say "--- CreateOrder, 1 in flight"
 load --in-flight 1 --seconds "$seconds"
 say "--- CreateCustomer, 64 in flight"

@@ -213,10 +213,10 @@ static void add_callers(struct setting_list *list, const struct service_definiti
       .kind = SETTING_TEXT,
       .target = &settings->operators,
       .fallback = "client/operator",
-      .help = "with a CA: whose certificates may repair (dead letters, losses of the log), separated by commas",
+      .help = "with a CA: whose certificates may call what is for operators, separated by commas",
       .check = check_callers};
   if (definition->internal_callers) add_common_setting(list, definition->brand, internal);
-  if (!definition->reads_only) add_common_setting(list, definition->brand, operators);
+  add_common_setting(list, definition->brand, operators);
 }
 
 /* The settings that say whom connections are with, and how long they last. */
