@@ -241,6 +241,12 @@ disks_are_asked_for_on_demand() {
     "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/acme" && may_ask_for_disks guestbook
 }
 expect "what Redis knows only since 7.2 is allowed where that is said, and stays so" disks_are_asked_for_on_demand
+streams_are_trimmed_on_demand() {
+  ! grep xtrim "$shop_folder/acme/users.acl" &&
+    "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/acme" --archive &&
+    [ "$(grep xtrim "$shop_folder/acme/users.acl" | cut -d ' ' -f 2)" = event ]
+}
+expect "streams are trimmed by the event service alone, where that is said" streams_are_trimmed_on_demand
 expect "but no other clock, which would be taken from the services that are there" \
   refused_users "the clock of this Redis is ordershop_clock" --clock acme_clock --service guestbook
 expect "a service whose keys would cover the clock is refused" \

@@ -101,7 +101,7 @@ own_bad_values=(
   'inventory:ORDERSHOP_INTERNAL_CALLERS=order, returns'
   'order:ORDERSHOP_INTERNAL_CALLERS=billing,'
   'inventory:ORDERSHOP_OPERATORS=client/ada, client/bob' 'order:ORDERSHOP_OPERATORS=,' billing:ORDERSHOP_OPERATORS=Ada
-  'crm:ORDERSHOP_OPERATORS=client/ada,' 'mail:ORDERSHOP_OPERATORS=,client/ada' customer:ORDERSHOP_OPERATORS=Ada product:ORDERSHOP_OPERATORS=Ada
+  'crm:ORDERSHOP_OPERATORS=client/ada,' 'mail:ORDERSHOP_OPERATORS=,client/ada' customer:ORDERSHOP_OPERATORS=Ada product:ORDERSHOP_OPERATORS=Ada event:ORDERSHOP_OPERATORS=Ada
   order:ORDERSHOP_RESERVATION_SECONDS=0 order:ORDERSHOP_RESERVATION_SECONDS=3601 order:ORDERSHOP_RESERVATION_SECONDS=x
   billing:ORDERSHOP_CLAIM_SECONDS=0
   mail:ORDERSHOP_SMTP_URL=localhost:25 mail:ORDERSHOP_SMTP_URL=http://localhost mail:ORDERSHOP_SMTP_URL=smtp://
@@ -110,7 +110,7 @@ own_bad_values=(
   mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=0 mail:ORDERSHOP_MAIL_GIVE_UP_SECONDS=5d
   mail:ORDERSHOP_SMTP_TLS=maybe mail:ORDERSHOP_SMTP_TIMEOUT=0 mail:ORDERSHOP_SMTP_TIMEOUT=x
   mail:ORDERSHOP_SMTP_PASSWORD_FILE=/nowhere/at/all mail:ORDERSHOP_SMTP_CA_FILE=/nowhere/at/all
-  mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail event:ORDERSHOP_EVENT_FOLDER=/dev/null/event
+  mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail event:ORDERSHOP_EVENT_FOLDER=/dev/null/event event:ORDERSHOP_ARCHIVE_FOLDER=/dev/null/archive
 )
 
 # Of the Redises that each knows, its own and those of services that it follows.
