@@ -51,16 +51,25 @@ static struct status unavailable(const struct archive_file *file, struct arena *
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
-static struct status open_database(struct arena *arena, const char *path, int flags, struct archive_file **ret_file) {
+static struct archive_file *file_new(const char *path) {
   struct archive_file *file = memory_calloc(1, sizeof *file);
   file->path = memory_alloc(strlen(path) + 1);
   strcpy(file->path, path);
-  if (sqlite3_open_v2(path, &file->database, flags | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
+  return file;
+}
+
+static struct status open_database(struct archive_file *file, struct arena *arena, int flags) {
+  int opened = sqlite3_open_v2(file->path, &file->database, flags | SQLITE_OPEN_NOMUTEX, NULL);
+  return opened == SQLITE_OK ? status_ok() : failure(file, arena);
+}
+
+/* Hands the file over, or closes it after an error. */
+static struct status hand_over(struct archive_file *file, struct status status, struct archive_file **ret_file) {
+  if (status_is_ok(status)) {
     *ret_file = file;
-    return status_ok();
+  } else {
+    archive_file_close(file);
   }
-  struct status status = failure(file, arena);
-  archive_file_close(file);
   return status;
 }
 
@@ -109,18 +118,14 @@ static struct status add_segment(const struct archive_file *file, struct arena *
 
 struct status archive_file_create(struct arena *arena, const char *path, const struct archive_segment *segment,
                                   struct archive_file **ret_file) {
-  struct archive_file *file;
+  struct archive_file *file = file_new(path);
   unlink(path);
-  struct status status = open_database(arena, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &file);
-  if (!status_is_ok(status)) return status;
-  if (sqlite3_exec(file->database, tables, NULL, NULL, NULL) != SQLITE_OK) status = failure(file, arena);
-  if (status_is_ok(status)) status = add_segment(file, arena, segment);
-  if (status_is_ok(status)) {
-    *ret_file = file;
-  } else {
-    archive_file_close(file);
+  struct status status = open_database(file, arena, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  if (status_is_ok(status) && sqlite3_exec(file->database, tables, NULL, NULL, NULL) != SQLITE_OK) {
+    status = failure(file, arena);
   }
-  return status;
+  if (status_is_ok(status)) status = add_segment(file, arena, segment);
+  return hand_over(file, status, ret_file);
 }
 
 struct status archive_file_add_block(struct archive_file *file, struct arena *arena,
@@ -170,16 +175,10 @@ static struct status check_version(const struct archive_file *file, struct arena
 }
 
 struct status archive_file_open(struct arena *arena, const char *path, struct archive_file **ret_file) {
-  struct archive_file *file;
-  struct status status = open_database(arena, path, SQLITE_OPEN_READONLY, &file);
-  if (!status_is_ok(status)) return status;
-  status = check_version(file, arena);
-  if (status_is_ok(status)) {
-    *ret_file = file;
-  } else {
-    archive_file_close(file);
-  }
-  return status;
+  struct archive_file *file = file_new(path);
+  struct status status = open_database(file, arena, SQLITE_OPEN_READONLY);
+  if (status_is_ok(status)) status = check_version(file, arena);
+  return hand_over(file, status, ret_file);
 }
 
 struct status archive_file_streams(struct archive_file *file, struct arena *arena, struct archive_stream **ret_streams,

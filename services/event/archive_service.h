@@ -4,4 +4,4 @@
 
 #include "rpc/rpc_server.h"
 
-coroutine_fn struct status archive_events(struct rpc_call *call, const void *request, const void **ret_response);
+coroutine_fn struct status archive_events(struct rpc_call *call, const void *message, const void **ret_response);

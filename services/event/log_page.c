@@ -63,7 +63,7 @@ static coroutine_fn struct status fetch_from_archive(const struct fetching *fetc
   struct arena *arena = fetching->context->arena;
   struct archive_search *search = arena_alloc(arena, sizeof *search);
   *search = (struct archive_search){.archive = fetching->archive, .arena = arena};
-  size_t numbers[FETCH + INDEX_TIES];
+  size_t numbers[FETCH + INDEX_TIES] = {0};
   for (size_t i = 0; i < count; i++) {
     if (entries[i]) continue;
     const struct log_stream *stream = log_streams_at(fetching->streams, places[i].stream);
