@@ -21,7 +21,7 @@ apart_answers() { [ "$(apart_redis "$1" ping 2>/dev/null </dev/null)" = PONG ]; 
 # own.
 apart_redis_start() {
   local users=$shop_folder/users-$1
-  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" --of "$1"
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$users" --of "$1" "${shop_users_arguments[@]}"
   sed -i 's/^user default .*/user default on nopass ~* \&* +@all/' "$users/users.acl"
   mkdir -p "$shop_folder/redis-$1"
   launch "redis-$1" redis-server "$ORDERSHOP_SOURCE/deploy/redis/transactional.conf" --bind 127.0.0.1 \
