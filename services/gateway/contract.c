@@ -191,10 +191,11 @@ static struct status add_service(struct contract *contract, const struct contrac
   return status;
 }
 
-/* What every server has, and what services ask of each other, is not. */
+/* What one asks a service by its name, since any may have it, and what services ask of each other, is not. */
 static bool is_offered(const struct service_type *service) {
   static const char *const every_servers[] = {"ordershop.v1.StatusService", "ordershop.v1.DeadLetterService",
-                                              "ordershop.v1.LogService", "ordershop.v1.ViewService"};
+                                              "ordershop.v1.LogService", "ordershop.v1.ViewService",
+                                              "ordershop.v1.ArchiveService"};
   for (size_t i = 0; i < sizeof every_servers / sizeof *every_servers; i++) {
     if (strcmp(service->descriptor->name, every_servers[i]) == 0) return false;
   }

@@ -39,7 +39,8 @@ static struct status add_shop(const struct gateway *gateway, struct offer *offer
     status = contract_add(offer->contract, &part);
   }
   static const char *const every_servers[] = {"ordershop/v1/status.proto", "ordershop/v1/dead_letter.proto",
-                                              "ordershop/v1/log.proto", "ordershop/v1/view.proto"};
+                                              "ordershop/v1/log.proto", "ordershop/v1/view.proto",
+                                              "ordershop/v1/archive.proto"};
   for (size_t i = 0; i < sizeof every_servers / sizeof *every_servers && status_is_ok(status); i++) {
     status = contract_add(offer->contract, &(struct contract_part){.types = part.types, .file = every_servers[i]});
   }

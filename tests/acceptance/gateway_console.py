@@ -140,7 +140,7 @@ class Console(unittest.TestCase):
 
 
 class Views(Console):
-    pages = ["overview", "events", "state/customers", "act", "dead-letters/crm", "logs/crm", "views/crm"]
+    pages = ["overview", "events", "state/customers", "act", "dead-letters/crm", "logs/crm", "views/crm", "archive"]
 
     def test_overview_shows_each_service_ready_with_lag_and_dead_letters(self):
         self.open("overview")
@@ -525,6 +525,24 @@ class Rebuilt(Console):
         self.assertIn("a row is gone", self.text('[data-part="rebuild"]'))
         self.width(360)
         self.check_no_sideways_scroll()
+
+
+class Archived(Console):
+    def test_old_events_are_archived(self):
+        self.open("archive")
+        form = self.form("Archive old events")
+        self.send(form)
+        self.until(lambda: "Nothing was changed" in form.text, "it was done without a name")
+        self.field(form, "operatorName").send_keys("Grace")
+        self.field(form, "olderThan").clear()
+        self.field(form, "olderThan").send_keys("a month")
+        self.send(form)
+        self.until(lambda: "must be a whole number" in form.text)
+        self.field(form, "olderThan").clear()
+        self.field(form, "olderThan").send_keys("30")
+        self.send(form)
+        self.until(lambda: "the shop’s" in form.text and "0-0" in form.text)
+        self.check_axe("what was archived")
 
 
 class Lost(Console):

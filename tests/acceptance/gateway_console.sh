@@ -136,6 +136,9 @@ needs_a_token() {
 }
 
 find_axe
+export ORDERSHOP_ARCHIVE_FOLDER=$shop_folder/archive
+mkdir "$ORDERSHOP_ARCHIVE_FOLDER"
+shop_users_arguments=(--archive)
 shop_start
 "$ORDERSHOP_BIN/ordershop" demo >/dev/null || fail "the demo failed"
 ORDERSHOP_GATEWAY_PORT=$(spare_port)
@@ -163,6 +166,7 @@ mend_all
 expect_in_browser "when the cause is mended, all are retried, and gone" cases Retried
 redis hdel crm_profiles "${damaged[0]}" >/dev/null
 expect_in_browser "a wrong view is found, and built anew" cases Rebuilt
+expect_in_browser "old events are archived" cases Archived
 lose_entries
 expect_in_browser "what is missing of the log is told, and accepted" cases Lost
 expect_in_browser "a page goes on without a gap or a repeat after a break" cases Breaks

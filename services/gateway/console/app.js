@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console: the view that the address' fragment names (`#/entity/order/<id>`), one at a time, in <main>.
 import {showAct} from './act.js';
+import {showArchive} from './archive.js';
 import {showCause} from './cause_view.js';
 import {showDeadLetters} from './dead_letters.js';
 import {h, setText} from './dom.js';
@@ -23,6 +24,7 @@ const views = {
   'dead-letters': showDeadLetters,
   logs: showLogs,
   views: showViews,
+  archive: showArchive,
 };
 const partOf = {entity: 'state', cause: 'events'};
 
