@@ -105,6 +105,7 @@ set(headers
     rpc/rpc_blocking_client rpc/rpc_client rpc/rpc_server
     message/json_read message/json_write message/message_types
     tls/certificate_check tls/tls_files
+    trace/span
     store/entity_store store/event store/event_store store/log_time store/page_token store/positions store/request_record store/transaction store/turn
     store/view
     consumer/consumer consumer/outbox consumer/projection consumer/work

@@ -75,6 +75,7 @@ runtime=( # served by every service, also by one outside this tree
   grpc/health/v1/health.proto
   grpc/reflection/{v1,v1alpha}/reflection.proto
 )
+exported=(opentelemetry/proto/collector/trace/v1/trace_service.proto) # what the runtime sends to others
 served=("${services[@]}" "${runtime[@]}")
 imported=(
   google/protobuf/{any,descriptor,duration,empty,field_mask,timestamp}.proto
@@ -91,7 +92,7 @@ trap 'rm -rf "$aside"' EXIT
 cd -- "$aside"
 ln -s "$own" proto
 mkdir made
-protoc-c "${paths[@]}" --c_out=made "${served[@]}" "${imported[@]}"
+protoc-c "${paths[@]}" --c_out=made "${served[@]}" "${exported[@]}" "${imported[@]}"
 describe() { # describe FILE PROTO...
   protoc "${paths[@]}" --include_imports --include_source_info --descriptor_set_out="made/$1" "${@:2}"
 }

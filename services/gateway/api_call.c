@@ -35,7 +35,7 @@ static coroutine_fn struct rpc_reply call_after(struct gateway *gateway, struct 
       .arena = request->arena,
       .deadline_us = deadline_us,
       .after = after,
-      .traceparent = http_request_header(request, "traceparent"),
+      .traceparent = request->traceparent,
   };
   struct rpc_reply reply =
       rpc_client_call(method->channel, &context, method->service.descriptor, method->method->name, message);

@@ -18,6 +18,7 @@
 #include "loop/crash.h"
 #include "loop/signal_watch.h"
 #include "own_contract.h"
+#include "rpc/span_exporter.h"
 #include "shop_brand.h"
 #include "tls/tls_openssl.h"
 
@@ -102,6 +103,18 @@ static struct status open_metrics_server(struct gateway *gateway) {
   return status;
 }
 
+static struct status start_span_exporter(struct gateway *gateway) {
+  const struct gateway_settings *settings = &gateway->settings;
+  if (!settings->spans.endpoint) return status_ok();
+  const struct span_exporter_options options = {.brand = &shop_brand,
+                                                .service = "gateway",
+                                                .version = runtime_version,
+                                                .endpoint = settings->spans.endpoint,
+                                                .ratio = settings->spans.ratio,
+                                                .tls = settings->tls};
+  return span_exporter_start(gateway->loop, gateway->arena, &options, &gateway->span_exporter);
+}
+
 /* Requests that don't end within the grace time still use everything: the process ends around them. */
 static _Noreturn void abandon_requests(const struct gateway *gateway) {
   log_event(LOG_WARN, "stopped before all requests ended", "requests",
@@ -130,6 +143,7 @@ static coroutine_fn void run(void *argument) {
   own_contracts_close(gateway->own_contracts);
   offer_release(gateway->offer);
   for (size_t i = 0; i < gateway->settings.peer_count; i++) rpc_channel_close(gateway->channels[i]);
+  span_exporter_stop(gateway->span_exporter);
   signal_watch_close(life->terminate);
   signal_watch_close(life->interrupt);
   loop_stop(gateway->loop);
@@ -160,6 +174,7 @@ static void serve(struct life *life) {
   gateway->event_streams = event_streams_new(gateway);
   if (status_is_ok(status)) status = open_server(gateway);
   if (status_is_ok(status)) status = open_metrics_server(gateway);
+  if (status_is_ok(status)) status = start_span_exporter(gateway);
   if (!status_is_ok(status)) fail(status);
   loop_spawn(gateway->loop, run, life);
   loop_run(gateway->loop);

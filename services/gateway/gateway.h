@@ -18,6 +18,7 @@ struct gateway {
   struct own_contracts *own_contracts;
   struct http_server *server;
   struct metrics_server *metrics_server; /* NULL if there is none */
+  struct span_exporter *span_exporter;   /* likewise */
   struct rpc_channel **channels;         /* of settings.peers, in their order */
   struct event_streams *event_streams;
   struct positions positions; /* behind all commands that went through here */

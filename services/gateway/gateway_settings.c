@@ -209,6 +209,15 @@ static size_t add_common(struct setting *settings, struct gateway_settings *valu
   return sizeof own / sizeof *own;
 }
 
+/* Where its spans go. */
+static size_t add_spans(struct arena *arena, struct setting *settings, struct gateway_settings *values) {
+  span_settings_rows(&values->spans, settings);
+  for (size_t i = 0; i < SPAN_SETTINGS; i++) {
+    settings[i].variable = brand_variable(&shop_brand, arena, settings[i].variable);
+  }
+  return SPAN_SETTINGS;
+}
+
 static struct status open_identities(struct arena *arena, const struct texts *texts, struct gateway_settings *values) {
   struct status status = tls_files_open(arena, "ORDERSHOP_", &texts->identity, true, &values->tls);
   struct tls_files *server = NULL;
@@ -229,6 +238,7 @@ struct status gateway_settings_read(struct arena *arena, int argc, char **argv, 
   struct texts texts = {0};
   size_t count = add_serving(settings, ret_settings, &texts);
   count += add_common(settings + count, ret_settings, &texts);
+  count += add_spans(arena, settings + count, ret_settings);
   count += add_peers(arena, settings + count, ret_settings);
   struct status status = config_read(arena, shop_brand.environment_prefix, "ordershop-gateway", purpose, settings,
                                      count, argc, argv, ret_outcome);
@@ -238,5 +248,7 @@ struct status gateway_settings_read(struct arena *arena, int argc, char **argv, 
   ret_settings->own_services = own_services(arena, &ret_settings->own_service_count);
   ret_settings->hosts = split(arena, texts.hosts);
   ret_settings->origins = split(arena, texts.origins);
-  return open_identities(arena, &texts, ret_settings);
+  status = open_identities(arena, &texts, ret_settings);
+  if (!status_is_ok(status)) return status;
+  return span_settings_check(&ret_settings->spans, arena, shop_brand.environment_prefix, ret_settings->tls);
 }

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/config.h"
 #include "own_services.h"
+#include "rpc/span_settings.h"
 #include "tls/tls_files.h"
 
 /* A service that the gateway calls. */
@@ -16,6 +17,7 @@ struct gateway_peer {
 struct gateway_settings {
   const char *listen;         /* "localhost:5000" */
   const char *metrics_listen; /* NULL means none */
+  struct span_settings spans;
   int log_level, log_format;
   int64_t grace_seconds;
   int64_t connections, connections_per_address;

@@ -9,6 +9,7 @@
 #include "gatekeeper.h"
 #include "gateway.h"
 #include "per_service_call.h"
+#include "request_span.h"
 #include "resource_call.h"
 #include "shop_status.h"
 #include "v1_dialect.h"
@@ -99,13 +100,19 @@ static coroutine_fn void call(struct gateway *gateway, const struct offer *offer
   }
 }
 
+static coroutine_fn void handle(struct gateway *gateway, struct http_request *request) {
+  struct offer *offer = offer_hold(gateway->offer);
+  if (!answer_document(gateway, offer, request)) call(gateway, offer, request);
+  offer_release(offer);
+}
+
 coroutine_fn void gateway_handle(struct http_request *request) {
   struct gateway *gateway = request->user;
   if (strcmp(request->path, EVENT_STREAM_PATH) == 0) {
     event_stream(gateway, request);
     return;
   }
-  struct offer *offer = offer_hold(gateway->offer);
-  if (!answer_document(gateway, offer, request)) call(gateway, offer, request);
-  offer_release(offer);
+  struct span *span = request_span_begin(request);
+  handle(gateway, request);
+  request_span_end(span, request);
 }

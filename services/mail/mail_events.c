@@ -31,6 +31,7 @@
 #include "shop_reasons.h"
 #include "store/known_log.h"
 #include "store/replica_barrier.h"
+#include "trace/span.h"
 
 enum { RUN_MAILS = 64 }; /* the record of so many still travels with the commands of others (store/commit.c) */
 static const size_t RUN_BYTES = 1 << 20;
@@ -61,6 +62,7 @@ struct run {
   int64_t *since_us;           /* when they were deferred first; 0 means they weren't, as far as known */
   void **mails;                /* as they are recorded; NULL means gone, or not to be delivered (any more) */
   struct mail_parcel *parcels; /* one for each mail that is delivered, in order */
+  struct span **spans;         /* of those that are being delivered, likewise */
   size_t *places;              /* of the parcels in `ids` */
   size_t parcel_count;
 };
@@ -78,6 +80,7 @@ static struct run run_of(const struct service *service, const char *epoch, uint6
                       .since_us = arena_calloc(arena, room, sizeof(int64_t)),
                       .mails = arena_calloc(arena, room, sizeof(void *)),
                       .parcels = arena_calloc(arena, room, sizeof(struct mail_parcel)),
+                      .spans = arena_calloc(arena, room, sizeof(struct span *)),
                       .places = arena_calloc(arena, room, sizeof(size_t))};
 }
 
@@ -125,13 +128,36 @@ static void note_taken(const struct run *run) {
   }
 }
 
+/* Of the parcels from there on, each one of the trace that its mail is of. They end together. */
+static void begin_spans(struct run *run, size_t first) {
+  for (size_t i = first; i < run->parcel_count; i++) {
+    const char *traceparent = run->parcels[i].mail->traceparent;
+    run->spans[i] = span_begin(SPAN_CLIENT, "deliver mail", run->arena, &traceparent);
+    span_text(run->spans[i], "mail.id", run->parcels[i].mail->id);
+  }
+}
+
+static void end_spans(struct run *run, size_t first, struct status status) {
+  static const char *const outcomes[] = {
+      [MAIL_NOT_TRIED] = "not tried", [MAIL_TAKEN] = "taken", [MAIL_REFUSED] = "refused", [MAIL_DEFERRED] = "deferred"};
+  for (size_t i = first; i < run->parcel_count; i++) {
+    const struct mail_parcel *parcel = &run->parcels[i];
+    const char *why = parcel->reason ? parcel->reason : status.message;
+    span_text(run->spans[i], "mail.outcome", outcomes[parcel->outcome]);
+    if (parcel->outcome != MAIL_TAKEN) span_fail(run->spans[i], why ? why : "not tried");
+    span_end(run->spans[i]);
+  }
+}
+
 static coroutine_fn struct status deliver(struct run *run) {
   size_t taken_count = pack_parcels(run);
   if (run->parcel_count == taken_count) return status_ok();
   struct status status = await_replicas(run);
   if (!status_is_ok(status)) return status;
   struct context context = {.arena = run->arena, .deadline_us = DEADLINE_NEVER};
+  begin_spans(run, taken_count);
   status = mail_deliver(run->delivery, &context, run->parcels + taken_count, run->parcel_count - taken_count);
+  end_spans(run, taken_count, status);
   if (fail_point("mail.after_delivery")) {
     for (size_t i = 0; i < run->parcel_count; i++) run->parcels[i].outcome = MAIL_NOT_TRIED;
     return status_error(run->arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point mail.after_delivery");
@@ -145,7 +171,7 @@ static coroutine_fn struct status deliver(struct run *run) {
 static void put_status(struct run *run, struct transaction *transaction, size_t place,
                        Ordershop__V1__MailStatus status) {
   Ordershop__V1__Mail *mail = run->mails[place];
-  struct event_origin origin = {.cause = run->causes[place]};
+  struct event_origin origin = {.cause = run->causes[place], .traceparent = mail->traceparent};
   mail->status = status;
   if (status == ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_SENT) {
     mail->sent_time = timestamp_new(run->arena, event_store_now(run->store));
@@ -201,6 +227,7 @@ static struct transaction transaction_of_run(struct run *run) {
 static coroutine_fn struct status commit(struct run *run, struct transaction *transaction) {
   if (transaction->changes.count == 0) return status_ok();
   struct context context = context_of(run);
+  if (run->parcel_count > 0) context.traceparent = run->parcels[0].mail->traceparent;
   struct transaction_result result;
   struct status status = transaction_run(transaction, &context, &result);
   if (!status_is_ok(status) || result.outcome == TRANSACTION_DONE) return status;

@@ -8,6 +8,7 @@
 
 #include "base/email.h"
 #include "base/timestamp.h"
+#include "base/traceparent.h"
 #include "base/utf8.h"
 #include "base/violations.h"
 
@@ -175,6 +176,11 @@ static const char automatic[] =
     "Auto-Submitted: auto-generated\n"
     "X-Auto-Response-Suppress: OOF, AutoReply\n";
 
+/* With it, who reads the mail finds the trace that it is of. */
+static const char *traceparent_field(struct arena *arena, const Ordershop__V1__Mail *mail) {
+  return traceparent_is_valid(mail->traceparent) ? field(arena, "Traceparent", mail->traceparent) : "";
+}
+
 /* Lines end in LF. What RFCs have rules for that are easily broken is left to functions and filters of GMime; its
  * objects are not used, for to build, write and free a GMimeMessage takes ten times as long as all of this. */
 static const char *message_of(struct arena *arena, const Ordershop__V1__Mail *mail, const struct mail_sender *from,
@@ -190,7 +196,7 @@ static const char *message_of(struct arena *arena, const Ordershop__V1__Mail *ma
                       "%s%s%s"
                       "Date: %s\n"
                       "Message-ID: <%s@ordershop>\n"
-                      "%s"
+                      "%s%s"
                       "MIME-Version: 1.0\n"
                       "Content-Type: text/plain; charset=utf-8\n"
                       "Content-Transfer-Encoding: %s\n"
@@ -199,7 +205,7 @@ static const char *message_of(struct arena *arena, const Ordershop__V1__Mail *ma
                       field(arena, "From", mailbox(arena, from)), field(arena, "To", without_controls(arena, mail->to)),
                       field(arena, "Subject", encoded(arena, mail->subject)),
                       date_of(arena, timestamp_unix_us(mail->create_time)), without_controls(arena, mail->id),
-                      automatic, g_mime_content_encoding_to_string(encoding), body);
+                      traceparent_field(arena, mail), automatic, g_mime_content_encoding_to_string(encoding), body);
 }
 
 struct mail_message mail_message_compose(struct arena *arena, const Ordershop__V1__Mail *mail,

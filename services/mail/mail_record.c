@@ -6,6 +6,7 @@
 #include "base/email.h"
 #include "base/field_rules.h"
 #include "base/message.h"
+#include "base/traceparent.h"
 #include "base/uuid.h"
 #include "service/command_replay.h"
 #include "store/log_clock.h"
@@ -35,18 +36,24 @@ static void check_body(struct violations *violations, const char *path, const ch
   }
 }
 
+static void check_traceparent(struct violations *violations, const char *path, const char *traceparent) {
+  if (!*traceparent || (traceparent_is_valid(traceparent) && strncmp(traceparent, "00-", 3) == 0)) return;
+  violation_add(violations, path, "must be a traceparent of version 00 (W3C Trace Context)");
+}
+
 static void check_mail(struct violations *violations, const char *path, const void *entity, const char *field) {
   const Ordershop__V1__Mail *mail = entity;
   if (strcmp(field, "id") == 0) check_optional_uuid(violations, path, mail->id);
   if (strcmp(field, "to") == 0) check_email(violations, path, mail->to);
   if (strcmp(field, "subject") == 0) check_name(violations, path, mail->subject);
   if (strcmp(field, "body") == 0) check_body(violations, path, mail->body);
+  if (strcmp(field, "traceparent") == 0) check_traceparent(violations, path, mail->traceparent);
   if (strcmp(field, "cause") == 0) check_optional_uuid(violations, path, mail->cause);
 }
 
 const struct resource mails = {
     .type = &mail_type,
-    .input_fields = {"id", "to", "subject", "body", "cause"},
+    .input_fields = {"id", "to", "subject", "body", "cause", "traceparent"},
     .check = check_mail,
 };
 
@@ -90,6 +97,8 @@ static struct recording recording_of(struct rpc_call *call, const void *request,
     }
     mail->body = with_line_feeds(arena, mail->body);
     if (*mail->cause) mail->cause = (char *)uuid_canonical(arena, mail->cause);
+    const char *traceparent = call->context.traceparent;
+    if (!*mail->traceparent && traceparent) mail->traceparent = (char *)traceparent;
     mail->status = ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING;
     recording.ids[i] = mail->id;
     recording.given[i] = mail;
@@ -173,8 +182,8 @@ static coroutine_fn struct status try_record(struct recording *recording, Orders
                                              bool *ret_again) {
   *ret_again = false;
   struct transaction transaction = transaction_of(recording->store, recording->call->context.arena);
-  struct event_origin origin = command_origin(recording->call);
   for (size_t i = 0; i < recording->count; i++) {
+    const struct event_origin origin = {.traceparent = recording->given[i]->traceparent};
     if (!recording->known[i]) entity_put_created(&transaction, &mail_type, recording->given[i], &origin);
   }
   Ordershop__V1__Mail **answered = arena_calloc(transaction.arena, recording->count, sizeof *answered);

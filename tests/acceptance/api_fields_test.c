@@ -486,8 +486,8 @@ static void everything_that_is_wrong_is_told_at_once(void) {
           new_id()),
       "order.customer_id order.product_ids[0] order.product_ids[2] request_id");
   assert_violations(ask("CreateBilling", "billing {order_id 'x'} request_id 'x'"), "billing.order_id request_id");
-  assert_violations(ask("SendMail", "mail {id 'x' cause 'y'} request_id 'z'"),
-                    "mail.id mail.to mail.subject mail.cause request_id");
+  assert_violations(ask("SendMail", "mail {id 'x' cause 'y' traceparent 'z'} request_id 'z'"),
+                    "mail.id mail.to mail.subject mail.cause mail.traceparent request_id");
   assert_violations(ask("AdjustStock", "product_id 'x' request_id 'x'"), "product_id delta request_id");
   assert_violations(
       ask("BatchCreateCustomers",

@@ -44,7 +44,7 @@ of_method() { echo "{grpc_type=\"unary\",grpc_service=\"ordershop.v1.CustomerSer
 somebody_else_leads_crm() {
   service_stop crm
   redis set crm_lease "somebody-else 0" px 600000
-  service_start crm ORDERSHOP_METRICS_LISTEN="$(metrics_address crm)"
+  service_start crm ORDERSHOP_METRICS_LISTEN="$(metrics_address crm)" ORDERSHOP_TRACES_ENDPOINT=http://127.0.0.1:1
   wait_for_serving crm
 }
 
@@ -182,7 +182,7 @@ served=(customer inventory crm event gateway)
 service_start customer ORDERSHOP_METRICS_LISTEN="$(metrics_address customer)"
 service_start inventory ORDERSHOP_METRICS_LISTEN="$(metrics_address inventory)"
 service_start mail
-service_start crm ORDERSHOP_METRICS_LISTEN="$(metrics_address crm)"
+service_start crm ORDERSHOP_METRICS_LISTEN="$(metrics_address crm)" ORDERSHOP_TRACES_ENDPOINT=http://127.0.0.1:1
 service_start event ORDERSHOP_METRICS_LISTEN="$(metrics_address event)"
 service_start product
 ORDERSHOP_LISTEN=127.0.0.1:$(spare_port) ORDERSHOP_METRICS_LISTEN=$(metrics_address gateway) \
@@ -277,7 +277,7 @@ expect "nor how many messages wait" is crm ordershop_outbox_messages NaN
 expect "no connection is up" wait_until 60 is customer 'ordershop_redis_connections_ready{purpose="commands"}' 0
 redis_start
 expect "with it, it is" wait_until 60 is crm ordershop_ready 1
-expect "connections that came back are counted" is customer 'ordershop_redis_connects_total{purpose="commands"}' 2
+expect "connections that came back are counted" wait_until 60 is customer 'ordershop_redis_connects_total{purpose="commands"}' 2
 
 kill -TERM "${shop_pid[gateway]}"
 await_end gateway 60

@@ -43,8 +43,8 @@ libuv_stays_low() {
 
 # The layers that each one may include beside itself. redis and rpc don't know each other; rpc knows nothing of events;
 # the store (commands) knows nothing of the consumer (events).
-declare -A below=([base]='' [message]='base' [http]='base loop' [loop]='base' [tls]='base' [redis]='base loop tls' [rpc]='base loop tls'
-  [store]='base loop redis' [consumer]='base loop redis rpc store' [service]='base http loop tls redis rpc store consumer')
+declare -A below=([base]='' [trace]='base' [message]='base' [http]='base loop' [loop]='base' [tls]='base' [redis]='base loop tls' [rpc]='base trace loop tls'
+  [store]='base trace loop redis' [consumer]='base trace loop redis rpc store' [service]='base trace http loop tls redis rpc store consumer')
 
 layer_includes_what_is_below() { # LAYER
   local allowed=" $1 ${below[$1]} " layer

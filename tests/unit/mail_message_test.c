@@ -196,6 +196,15 @@ static void test_whole(void) {
                          "Dear Ada,\nthank you.\n");
 }
 
+static void test_traceparent(void) {
+  static const char traceparent[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  Ordershop__V1__Mail mail = mail_of("ada@example.com", "Hello", "");
+  mail.traceparent = (char *)traceparent;
+  CU_ASSERT_STRING_EQUAL(value_of(compose("OrderShop", &mail, MAIL_FORM_FILE), "Traceparent"), traceparent);
+  mail.traceparent = (char *)"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nX: y";
+  CU_ASSERT_PTR_NULL(strstr(compose("OrderShop", &mail, MAIL_FORM_FILE), "Traceparent"));
+}
+
 static void test_same_bytes(void) {
   const char *first = compose_body("Grüße\n", MAIL_FORM_SMTP);
   CU_ASSERT_STRING_EQUAL(first, compose_body("Grüße\n", MAIL_FORM_SMTP));
@@ -399,6 +408,7 @@ static void test_addresses(void) {
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"a mail becomes a message of RFC 5322 with a Message-ID of its id", test_whole},
+      {"what it is sent for is in the header, if it is traced", test_traceparent},
       {"the same mail always becomes the same bytes", test_same_bytes},
       {"a subject beyond ASCII is encoded in words that are not too long", test_subject_words},
       {"the longest subjects of any script survive", test_subject_longest},

@@ -82,6 +82,23 @@ static void test_child(void) {
   arena_free(arena);
 }
 
+static void test_parse(void) {
+  struct arena *arena = arena_new();
+  struct trace_ids ids;
+  CU_ASSERT(!traceparent_parse(NULL, &ids));
+  CU_ASSERT(!traceparent_parse("00-" TRACE "-" SPAN "-0", &ids));
+  CU_ASSERT_FATAL(traceparent_parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03", &ids));
+  CU_ASSERT(ids.sampled);
+  CU_ASSERT_EQUAL(ids.trace[0], 0x0a);
+  CU_ASSERT_EQUAL(ids.trace[15], 0x9c);
+  CU_ASSERT_EQUAL(ids.span[7], 0x31);
+  CU_ASSERT_STRING_EQUAL(traceparent_text(arena, &ids), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  CU_ASSERT_FATAL(traceparent_parse("00-" TRACE "-" SPAN "-02", &ids));
+  CU_ASSERT(!ids.sampled);
+  CU_ASSERT_STRING_EQUAL(traceparent_text(arena, &ids), "00-" TRACE "-" SPAN "-00");
+  arena_free(arena);
+}
+
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"version 00 with two ids and any flags is valid", test_valid},
@@ -90,6 +107,7 @@ int main(int argc, char **argv) {
       {"an id of zeros alone is not", test_zero},
       {"a later version may go on behind a hyphen, and ff is none", test_versions},
       {"the trace id is had alone", test_trace_id},
+      {"it is read into bytes and written again, and what is not valid is not read", test_parse},
       {"a child has the trace, a span of its own, and the known flag", test_child},
   };
   return suite_main("traceparent", tests, SUITE_SIZE(tests), NULL, NULL, argc, argv);

@@ -322,7 +322,7 @@ void   ordershop__v1__list_mails_response__free_unpacked
   assert(message->base.descriptor == &ordershop__v1__list_mails_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor ordershop__v1__mail__field_descriptors[11] =
+static const ProtobufCFieldDescriptor ordershop__v1__mail__field_descriptors[12] =
 {
   {
     "id",
@@ -421,6 +421,18 @@ static const ProtobufCFieldDescriptor ordershop__v1__mail__field_descriptors[11]
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "traceparent",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__Mail, traceparent),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "version",
     13,
     PROTOBUF_C_LABEL_NONE,
@@ -460,21 +472,22 @@ static const ProtobufCFieldDescriptor ordershop__v1__mail__field_descriptors[11]
 static const unsigned ordershop__v1__mail__field_indices_by_name[] = {
   3,   /* field[3] = body */
   4,   /* field[4] = cause */
-  9,   /* field[9] = create_time */
+  10,   /* field[10] = create_time */
   7,   /* field[7] = failure_reason */
   0,   /* field[0] = id */
   6,   /* field[6] = sent_time */
   5,   /* field[5] = status */
   2,   /* field[2] = subject */
   1,   /* field[1] = to */
-  10,   /* field[10] = update_time */
-  8,   /* field[8] = version */
+  8,   /* field[8] = traceparent */
+  11,   /* field[11] = update_time */
+  9,   /* field[9] = version */
 };
 static const ProtobufCIntRange ordershop__v1__mail__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 13, 8 },
-  { 0, 11 }
+  { 13, 9 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor ordershop__v1__mail__descriptor =
 {
@@ -484,7 +497,7 @@ const ProtobufCMessageDescriptor ordershop__v1__mail__descriptor =
   "Ordershop__V1__Mail",
   "ordershop.v1",
   sizeof(Ordershop__V1__Mail),
-  11,
+  12,
   ordershop__v1__mail__field_descriptors,
   ordershop__v1__mail__field_indices_by_name,
   2,  ordershop__v1__mail__number_ranges,

@@ -97,6 +97,11 @@ struct  Ordershop__V1__Mail
    */
   char *failure_reason;
   /*
+   * W3C trace context (a `traceparent` of version 00) of what it is sent for: its delivery belongs to that trace, and
+   * the mail has it in its header. Optional; empty means that of the call.
+   */
+  char *traceparent;
+  /*
    * 1 at creation, +1 at each change. Output only.
    */
   int64_t version;
@@ -111,7 +116,7 @@ struct  Ordershop__V1__Mail
 };
 #define ORDERSHOP__V1__MAIL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__mail__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, 0, NULL, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_UNSPECIFIED, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, NULL }
 
 
 /*

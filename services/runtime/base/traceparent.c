@@ -50,6 +50,41 @@ static bool is_sampled(const char *valid) {
   return strchr("13579bdf", valid[FLAGS_AT + 1]) != NULL;
 }
 
+static unsigned char digit_of(char c) {
+  return (unsigned char)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+static void read_hex(const char *text, unsigned char *bytes, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    bytes[i] = (unsigned char)(digit_of(text[2 * i]) << 4 | digit_of(text[2 * i + 1]));
+  }
+}
+
+static void write_hex(const unsigned char *bytes, size_t count, char *text) {
+  static const char digits[] = "0123456789abcdef";
+  for (size_t i = 0; i < count; i++) {
+    text[2 * i] = digits[bytes[i] >> 4];
+    text[2 * i + 1] = digits[bytes[i] & 0xf];
+  }
+}
+
+bool traceparent_parse(const char *text, struct trace_ids *ret_ids) {
+  if (!traceparent_is_valid(text)) return false;
+  read_hex(text + TRACE_AT, ret_ids->trace, sizeof ret_ids->trace);
+  read_hex(text + SPAN_AT, ret_ids->span, sizeof ret_ids->span);
+  ret_ids->sampled = is_sampled(text);
+  return true;
+}
+
+const char *traceparent_text(struct arena *arena, const struct trace_ids *ids) {
+  static const char form[] = "00-................................-................-0.";
+  char *text = arena_memdup(arena, form, LENGTH);
+  write_hex(ids->trace, sizeof ids->trace, text + TRACE_AT);
+  write_hex(ids->span, sizeof ids->span, text + SPAN_AT);
+  text[LENGTH - 1] = ids->sampled ? '1' : '0';
+  return text;
+}
+
 /* The span id is the second half of a random UUID, whose variant keeps it from being zero. */
 const char *traceparent_child(struct arena *arena, const char *text) {
   if (!traceparent_is_valid(text)) return NULL;

@@ -6,8 +6,9 @@
 #define OPENSSL_API_COMPAT 0x10100000L
 #include <openssl/sha.h>
 #include <string.h>
-#include <sys/random.h>
 #include <uuid/uuid.h>
+
+#include "base/random_bytes.h"
 
 /* The runtime's own namespace for version 5; a random UUID, fixed for ever: derived ids depend on it. */
 static const uuid_t own_namespace = {0xac, 0x6d, 0xe5, 0x8b, 0xc8, 0x45, 0x4c, 0x4d,
@@ -19,32 +20,17 @@ static const char *uuid_text(struct arena *arena, const uuid_t uuid) {
   return text;
 }
 
-/* Random bytes are taken from the kernel for many UUIDs at once: libuuid's uuid_generate_random asks for each, and
- * seeds a second generator every time, which is 4 us. */
-static void random_bytes(uuid_t uuid) {
-  enum { SIZE = 256 * sizeof(uuid_t) };
-  static _Thread_local unsigned char pool[SIZE];
-  static _Thread_local size_t left;
-  if (left == 0) {
-    if (getrandom(pool, SIZE, 0) != SIZE) {
-      uuid_generate_random(uuid);
-      return;
-    }
-    left = SIZE;
-  }
-  left -= sizeof(uuid_t);
-  memcpy(uuid, pool + left, sizeof(uuid_t));
-}
-
 /* Also sets the variant of RFC 9562. */
 static void set_version(uuid_t uuid, int version) {
   uuid[6] = (unsigned char)((uuid[6] & 0x0f) | version << 4);
   uuid[8] = (unsigned char)((uuid[8] & 0x3f) | 0x80);
 }
 
+/* Not by libuuid in the first place: it asks the kernel for each, and seeds a second generator every time, which is
+ * 4 us. */
 const char *uuid_random(struct arena *arena) {
   uuid_t uuid;
-  random_bytes(uuid);
+  if (!random_bytes(uuid)) uuid_generate_random(uuid);
   set_version(uuid, 4);
   return uuid_text(arena, uuid);
 }

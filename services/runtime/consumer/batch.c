@@ -134,7 +134,8 @@ static void require_held_keys(struct batch *batch, size_t end) {
   dead_letters_require(batch->parts->dead_letters, work_transaction(batch->work), &held, &free);
 }
 
-static void applied(struct batch *batch, const struct batch_event *slot) {
+static void applied(struct batch *batch, struct batch_event *slot) {
+  batch_event_end_span(slot, slot->fault);
   if (!batch->retried) progress_applied(batch->parts->progress, slot->stream, slot->event.id, slot->event.log_time);
 }
 
@@ -148,7 +149,7 @@ static void committed(struct batch *batch) {
   size_t end = batch->begun;
   dead_letters_committed(batch->parts->dead_letters);
   for (size_t i = batch->done; i < end; i++) {
-    const struct batch_event *slot = batch->events[i];
+    struct batch_event *slot = batch->events[i];
     applied(batch, slot);
     if (!slot->fault || slot->fault == dead_letters_follower) continue;
     if (!batch->retried) consumer_metrics_dead_letter(slot->fault);
@@ -232,6 +233,14 @@ static bool may_wait(const struct batch *batch) {
   return work_writes_only_views(batch->work) && batch->count < FEW_EVENTS && batch->parts->waiters->count == 0;
 }
 
+/* Of several events that are traced, the first one's trace tells of their commit. */
+static const char *traceparent_of_unit(const struct batch *batch, size_t end) {
+  for (size_t i = batch->begun; i < end; i++) {
+    if (batch->events[i]->span) return batch->events[i]->event.traceparent;
+  }
+  return NULL;
+}
+
 /* Begins to commit the present unit, the events before `end`, of which there must be some. One commit follows another:
  * each is made on the one before. */
 static coroutine_fn struct status commit(struct batch *batch, size_t end) {
@@ -248,6 +257,7 @@ static coroutine_fn struct status commit(struct batch *batch, size_t end) {
   batch->commit = (struct unit_commit){.unit = work_end_unit(batch->work),
                                        .context = leader_context(batch->parts->leader, batch->context.arena, UNIT_US),
                                        .outbox = batch->parts->outbox};
+  batch->commit.context.traceparent = traceparent_of_unit(batch, end);
   batch->begun = end;
   unit_commit_begin(&batch->commit, end == batch->count && !may_take_more(batch));
   return status_ok();
@@ -335,6 +345,7 @@ static coroutine_fn struct status handle_run(struct batch *batch) {
   struct batch_event **first = &batch->events[batch->begun];
   const struct event **events = arena_calloc(batch->context.arena, batch->count, sizeof *events);
   size_t count = run_of(batch, events);
+  for (size_t i = 0; i < count; i++) batch_event_begin_span(first[i], batch->context.arena);
   struct status status = call_handler(batch, *first, events, count);
   if (!status_is_ok(status) && !batch_event_is_blamed(status)) return status;
   const char *fault = status_is_ok(status) ? work_fault_text(batch) : batch_event_fault(batch->context.arena, status);
@@ -389,6 +400,7 @@ static coroutine_fn struct status end_before(struct batch *batch, size_t number)
 /* Handles one event by the handler for single ones. *ret_done is false if the unit is to be begun again. */
 static coroutine_fn struct status handle_single(struct batch *batch, size_t number, bool *ret_done) {
   struct batch_event *slot = batch->events[number];
+  batch_event_begin_span(slot, batch->context.arena);
   struct status status = call_handler(batch, slot, NULL, 0);
   *ret_done = false;
   if (work_conflicts(batch->work)) return end_before(batch, number);
@@ -508,6 +520,14 @@ static coroutine_fn struct status handle_all(struct batch *batch) {
   return status_is_ok(status) ? last : status;
 }
 
+/* What is not committed will be handled again, as another event of another batch. */
+static void end_spans(struct batch *batch, struct status status) {
+  for (size_t i = batch->done; i < batch->count; i++) {
+    if (batch->events[i]->span)
+      batch_event_end_span(batch->events[i], status.message ? status.message : "not committed");
+  }
+}
+
 static void finish(struct batch *batch) {
   for (size_t i = 0; i < batch->count; i++) read_entry_release(&batch->events[i]->read);
   if (batch->alone) batch->parts->guard->alone_left -= batch->count;
@@ -520,6 +540,7 @@ coroutine_fn struct status batch_handle(const struct batch_parts *parts, struct 
   struct batch batch = {.parts = parts, .context = leader_context(parts->leader, arena_new(), UNIT_US)};
   struct status status = begin(&batch);
   if (status_is_ok(status)) status = handle_all(&batch);
+  end_spans(&batch, status);
   if (status_is_ok(status)) finish(&batch);
   label_set(NULL); /* its texts are the batch's */
   if (status_is_ok(status)) *ret_events = batch.count;
@@ -535,6 +556,7 @@ coroutine_fn struct status batch_retry(const struct batch_parts *parts, struct a
       .parts = parts, .context = leader_context(parts->leader, arena_new(), UNIT_US), .retried = letter, .note = note};
   struct status status = begin_retried(&batch, stream, entry);
   if (status_is_ok(status)) status = handle_all(&batch);
+  end_spans(&batch, status);
   label_set(NULL);
   *ret_refusal = status_is_ok(status) ? arena_strdup(arena, batch.events[0]->fault) : NULL;
   status = status_copy(status, arena);

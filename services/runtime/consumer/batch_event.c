@@ -36,6 +36,27 @@ void batch_event_label(const struct batch_event *slot) {
                             .ids = {.event_id = slot->event.event_id, .traceparent = slot->event.traceparent}});
 }
 
+/* By OpenTelemetry's semantic conventions for messaging. */
+void batch_event_begin_span(struct batch_event *slot, struct arena *arena) {
+  if (slot->span) return;
+  const char *producer = slot->event.traceparent;
+  slot->span = span_begin(SPAN_CONSUMER, "process", arena, &slot->event.traceparent);
+  if (!slot->span) return;
+  span_name(slot->span, "process ", slot->event.stream, NULL);
+  span_link(slot->span, producer);
+  span_text(slot->span, "messaging.system", "redis");
+  span_text(slot->span, "messaging.operation.type", "process");
+  span_text(slot->span, "messaging.operation.name", "process");
+  span_text(slot->span, "messaging.destination.name", slot->event.stream);
+  span_text(slot->span, "messaging.message.id", slot->event.id);
+}
+
+void batch_event_end_span(struct batch_event *slot, const char *failure) {
+  if (failure) span_fail(slot->span, failure);
+  span_end(slot->span);
+  slot->span = NULL;
+}
+
 /* Others are quicker if the handler has met what was there when this entity was in the way the last time, and by now
  * the entity has changed again. At an entity's first time that can't be told, and is believed, unless there is another
  * one in the way each time. A handler that is at fault must not hold up all other events. */

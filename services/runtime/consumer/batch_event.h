@@ -11,6 +11,7 @@
 #include "consumer/work_commit.h"
 #include "store/event.h"
 #include "store/stream_reader.h"
+#include "trace/span.h"
 
 struct batch_event {
   struct event event;
@@ -22,6 +23,7 @@ struct batch_event {
   struct key_table *moved; /* int64_t: the version that an entity in the way of its commit had then */
   int entities;            /* in that table */
   int refusals;            /* how often its commit was refused, apart from contention */
+  struct span *span;       /* NULL until it is handled, and when that has ended; or if nobody records it */
 };
 
 /* Makes it of an entry. One that can't be decoded gets the key DEAD_LETTERS_UNDECODABLE and a fault. */
@@ -30,6 +32,13 @@ void batch_event_take(struct batch_event *slot, struct arena *arena, struct prog
 
 /* For messages that must tell what the service is doing: its code handles the event now. */
 void batch_event_label(const struct batch_event *slot);
+
+/* Begins its span, unless it has one: a child of the span that has appended the event, and linked to it. What the event
+ * leads to bears the span's traceparent. */
+void batch_event_begin_span(struct batch_event *slot, struct arena *arena);
+
+/* Ends it; `failure` is NULL if the event's effects are committed. */
+void batch_event_end_span(struct batch_event *slot, const char *failure);
 
 /* Returns whether its commit was refused since others were quicker, which it is not to blame for: to be asked once a
  * refusal. */

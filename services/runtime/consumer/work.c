@@ -8,6 +8,7 @@
 
 #include "base/key_table.h"
 #include "base/message.h"
+#include "base/traceparent.h"
 #include "base/uuid.h"
 #include "consumer/lease.h"
 #include "consumer/outbox_delivery.h"
@@ -249,12 +250,26 @@ void work_update(struct work *work, const struct entity_type *type, void *entity
   note_guard(work, type, entity, version, entity_put_updated(&work->unit->transaction, type, entity, &origin));
 }
 
+/* The message as it is sent: where its type has a field `traceparent`, and it leaves that empty, with the event's. */
+static const void *with_traceparent(struct work *work, const void *message) {
+  const struct event *event = work->unit->current ? work->unit->current->event : NULL;
+  if (!event || !traceparent_is_valid(event->traceparent)) return message;
+  if (!protobuf_c_message_descriptor_get_field_by_name(work->options.outbox->message, "traceparent")) return message;
+  if (*message_text(message, "traceparent")) return message;
+  void *traced = message_share(work_arena(work), message);
+  message_set_text(traced, "traceparent", event->traceparent);
+  return traced;
+}
+
 void work_send(struct work *work, const void *message) {
   if (!work->options.outbox) {
     transaction_refuse(&work->unit->transaction, "a message can't be sent: the service has no outbox");
     return;
   }
-  struct record packed = record_of(work_arena(work), work->options.outbox->message, message);
+  const ProtobufCMessageDescriptor *type = work->options.outbox->message;
+  const char *fault = record_type_fault(work_arena(work), type, message);
+  struct record packed = {.fault = fault};
+  if (!fault) packed = record_of(work_arena(work), type, with_traceparent(work, message));
   if (packed.fault) {
     transaction_refuse(&work->unit->transaction, "a message can't be sent: %s", packed.fault);
     return;

@@ -65,5 +65,6 @@ void work_update(struct work *work, const struct entity_type *type, void *entity
 struct transaction *work_transaction(struct work *work);
 
 /* Puts a message, of the type that the service's outbox_route names, into the outbox (outbox.h): it is delivered to the
- * peer after the commit, in order, until the peer has taken it. */
+ * peer after the commit, in order, until the peer has taken it. Where its type has a field `traceparent`, and the
+ * message leaves that empty, it is sent with the event's. */
 void work_send(struct work *work, const void *message);

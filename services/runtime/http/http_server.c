@@ -364,6 +364,10 @@ void http_answer_header(struct http_request *request, const char *name, const ch
   *end = header;
 }
 
+int http_answer_code(const struct http_request *request) {
+  return ((const struct exchange *)request)->code;
+}
+
 void http_answer(struct http_request *request, int code, const char *content_type, const void *bytes, size_t size) {
   struct exchange *exchange = (struct exchange *)request;
   exchange->code = code;

@@ -34,8 +34,9 @@ struct http_request {
   const char *query;  /* behind the "?", likewise; "" if there is none */
   const char *body;   /* `body_size` bytes and a NUL */
   size_t body_size;
-  const char *address; /* the peer's, without a port: "127.0.0.1", "::1" */
-  void *user;          /* of the options */
+  const char *address;     /* the peer's, without a port: "127.0.0.1", "::1" */
+  void *user;              /* of the options */
+  const char *traceparent; /* NULL, or what the handler has set: what its calls bear (base/traceparent.h) */
 };
 
 struct http_server_options {
@@ -90,6 +91,9 @@ void http_answer_header(struct http_request *request, const char *name, const ch
 /* Answers. The bytes must live as long as the request. A second answer to the same request takes the place of the
  * first. */
 void http_answer(struct http_request *request, int code, const char *content_type, const void *bytes, size_t size);
+
+/* Returns the code of the answer, 0 if there is none yet. */
+int http_answer_code(const struct http_request *request);
 
 /* Closes the connection behind the answer. */
 void http_answer_last(struct http_request *request);

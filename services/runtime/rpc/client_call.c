@@ -120,7 +120,9 @@ bool client_call_start(struct client_call *call, grpc_completion_queue *queue, v
   }
   grpc_metadata metadata[METADATA_MAX];
   size_t count = add_metadata(metadata, 0, call->channel->options.brand->after_metadata, call->context->after);
-  count = add_metadata(metadata, count, "traceparent", traceparent_child(arena, call->context->traceparent));
+  const char *traceparent = call->traceparent;
+  if (!traceparent) traceparent = traceparent_child(arena, call->context->traceparent);
+  count = add_metadata(metadata, count, "traceparent", traceparent);
   grpc_metadata_array_init(&call->headers);
   grpc_metadata_array_init(&call->trailers);
   call->message = grpc_empty_slice();

@@ -21,6 +21,7 @@ struct client_call {
   const ProtobufCServiceDescriptor *service;
   const ProtobufCMethodDescriptor *method;
   const ProtobufCMessage *request;
+  const char *traceparent; /* what is sent; NULL means a child of the context's */
   bool wait_for_ready;
   bool streams; /* the answer is a stream */
   /* out */

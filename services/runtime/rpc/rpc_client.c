@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "loop/coroutine.h"
 #include "rpc/call_metrics.h"
+#include "rpc/call_span.h"
 #include "rpc/client_call.h"
 #include "rpc/rpc_runtime.h"
 
@@ -78,6 +79,19 @@ static void count_end(const struct call_metrics *metrics, const struct client_ca
   call_metrics_end(metrics, call->status.code, clock_monotonic_us() - began_us);
 }
 
+/* The peer's span is a child of this one. */
+static struct span *begin_span(struct client_call *call) {
+  const char *traceparent = call->context->traceparent;
+  struct span *span =
+      call_span_of_client(call->service, call->method->name, call->channel->peer, call->context->arena, &traceparent);
+  if (span) call->traceparent = traceparent;
+  return span;
+}
+
+static void end_span(struct span *span, const struct client_call *call) {
+  call_span_end(span, call->status.code, call->status.message);
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
 
 struct status rpc_channel_open(struct loop *loop, struct arena *arena, const char *target,
@@ -128,8 +142,10 @@ coroutine_fn struct rpc_reply rpc_client_call(struct rpc_channel *channel, struc
   if (!client_call_resolve(&waiting.call, method)) return client_call_reply(&waiting.call);
   const struct call_metrics *metrics = count_start(channel, &waiting.call);
   int64_t began_us = clock_monotonic_us();
+  struct span *span = begin_span(&waiting.call);
   coroutine_on_loop_stack(start_call, &waiting);
   while (!waiting.over) coroutine_yield();
+  end_span(span, &waiting.call);
   count_end(metrics, &waiting.call, began_us);
   return client_call_reply(&waiting.call);
 }
@@ -148,6 +164,7 @@ struct rpc_client_stream {
   struct context context;
   struct coroutine *coroutine;
   const struct call_metrics *metrics;
+  struct span *span;
   int64_t began_us;
   struct pending sent, received, status;
   bool reading, ended;
@@ -202,6 +219,7 @@ static coroutine_fn void end_stream(struct rpc_client_stream *stream) {
   while (stream->sent.under_way || stream->received.under_way || stream->status.under_way) coroutine_yield();
   coroutine_on_loop_stack(finish, stream);
   stream->ended = true;
+  end_span(stream->span, &stream->call);
   count_end(stream->metrics, &stream->call, stream->began_us);
 }
 
@@ -220,12 +238,14 @@ struct status rpc_client_stream_open(struct rpc_channel *channel, struct context
   if (is_known) {
     stream->began_us = clock_monotonic_us();
     stream->metrics = count_start(channel, &stream->call);
+    stream->span = begin_span(&stream->call);
     coroutine_on_loop_stack(start_stream, stream);
   }
   if (stream->sent.under_way) {
     *ret_stream = stream;
     return status_ok();
   }
+  if (is_known) end_span(stream->span, &stream->call);
   if (is_known) count_end(stream->metrics, &stream->call, stream->began_us);
   struct status status = stream->call.status;
   free(stream);

@@ -12,6 +12,7 @@
 #include "base/traceparent.h"
 #include "loop/label.h"
 #include "rpc/access_line.h"
+#include "rpc/call_span.h"
 #include "rpc/error_details.h"
 #include "rpc/rpc_wire.h"
 
@@ -81,10 +82,12 @@ void server_call_arrived(struct server_call *call) {
   server_call_request(call->method);
 }
 
-void server_call_count_end(const struct server_call *call, unsigned code) {
+void server_call_count_end(struct server_call *call, unsigned code) {
   int64_t duration_us = clock_monotonic_us() - call->arrived_us;
   call_metrics_end(&call->method->metrics, code, duration_us);
   access_line_write(call, code, duration_us);
+  call_span_end(call->span, code, call->status.message);
+  call->span = NULL;
 }
 
 static const char *request_id_of(const struct server_call *call) {
@@ -144,6 +147,16 @@ static const char *traceparent_of(const struct server_call *call) {
   return traceparent_is_valid(text) ? text : NULL;
 }
 
+/* Probes and those who ask for the contract are no part of what the service does. */
+static void begin_span(struct server_call *call) {
+  const struct rpc_service *service = call->method->service;
+  if (service->exempt) return;
+  struct context *context = &call->call.context;
+  call->span =
+      call_span_of_server(service->descriptor, call->method->method->name, context->arena, &context->traceparent);
+  span_began(call->span, call->arrived_us);
+}
+
 void server_call_begin(struct server_call *call, int64_t latest_us) {
   struct context *context = &call->call.context;
   int64_t deadline_us = rpc_wire_time_us(call->deadline);
@@ -152,6 +165,7 @@ void server_call_begin(struct server_call *call, int64_t latest_us) {
   context->after = metadata_text(call, brand_of(call)->after_metadata);
   context->traceparent = traceparent_of(call);
   context->heard = &call->call.heard;
+  begin_span(call);
 }
 
 static size_t trailer_count(const struct server_call *call) {

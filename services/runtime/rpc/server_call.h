@@ -119,6 +119,7 @@ struct server_call {
   const void *packed_output; /* NULL means that `output` is to be packed */
   size_t packed_size;
   struct status status;
+  struct span *span; /* NULL until it has begun, and when it has ended; or if nobody records it */
   struct rpc_stream *stream;
   struct server_call *pooled;
 };
@@ -135,9 +136,9 @@ void server_call_label(const struct server_call *call);
 /* Does what rpc_call_identity does, into that arena; the call need not have begun. */
 const char *server_call_identity(const struct server_call *call, struct arena *arena, const char *prefix);
 
-/* Counts how the call ends, for metrics, and tells the log: once for each that has arrived. The functions that answer
- * do so. */
-void server_call_count_end(const struct server_call *call, unsigned code);
+/* Counts how the call ends, for metrics, tells the log, and ends its span: once for each that has arrived. The
+ * functions that answer do so. */
+void server_call_count_end(struct server_call *call, unsigned code);
 
 /* Asks gRPC to tell when the call is closed. */
 void server_call_watch_close(struct server_call *call);

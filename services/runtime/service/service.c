@@ -20,6 +20,7 @@
 #include "loop/signal_watch.h"
 #include "rpc/health.h"
 #include "rpc/reflection.h"
+#include "rpc/span_exporter.h"
 #include "service/caller_gate.h"
 #include "service/dead_letter_service.h"
 #include "service/definition_check.h"
@@ -56,6 +57,7 @@ struct life {
   struct rpc_server *server;
   struct rpc_server *health_server;      /* NULL if there is none */
   struct metrics_server *metrics_server; /* likewise */
+  struct span_exporter *span_exporter;   /* likewise */
   struct signal_watch *terminate, *interrupt;
   struct condition change;
   struct memory_watch memory;
@@ -300,6 +302,19 @@ static struct status open_metrics_server(struct life *life) {
   return named(life, "METRICS_LISTEN", status);
 }
 
+static struct status start_span_exporter(struct life *life) {
+  const struct span_settings *spans = &life->settings.spans;
+  if (!spans->endpoint) return status_ok();
+  const struct service_definition *definition = life->service.definition;
+  const struct span_exporter_options options = {.brand = definition->brand,
+                                                .service = definition->name,
+                                                .version = version_of(definition),
+                                                .endpoint = spans->endpoint,
+                                                .ratio = spans->ratio,
+                                                .tls = life->settings.tls};
+  return span_exporter_start(life->service.loop, life->service.arena, &options, &life->span_exporter);
+}
+
 static struct status open_server(struct life *life) {
   struct status status = list_services(life);
   if (status_is_ok(status)) status = share_descriptors(life);
@@ -322,7 +337,8 @@ static struct status open_server(struct life *life) {
                            life->rpc_service_count, &life->server);
   status = named(life, "LISTEN", status);
   if (status_is_ok(status)) status = open_health_server(life);
-  return status_is_ok(status) ? open_metrics_server(life) : status;
+  if (status_is_ok(status)) status = open_metrics_server(life);
+  return status_is_ok(status) ? start_span_exporter(life) : status;
 }
 
 /* Returns -1 if there is none of that name. */
@@ -451,6 +467,7 @@ static coroutine_fn void run(void *argument) {
   for (int i = 0; i < SERVICE_PEERS && service->peers[i]; i++) rpc_channel_close(service->peers[i]);
   if (service->definition->stop) service->definition->stop(service);
   close_stores(service);
+  span_exporter_stop(life->span_exporter);
   unwatch_signals(life);
   loop_stop(service->loop);
 }

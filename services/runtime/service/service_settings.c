@@ -277,6 +277,14 @@ static void add_connections(struct setting_list *list, const struct service_defi
   for (size_t i = 0; i < sizeof own / sizeof *own; i++) add_common_setting(list, definition->brand, own[i]);
 }
 
+/* Where its spans go. */
+static void add_spans(struct setting_list *list, const struct service_definition *definition,
+                      struct service_settings *settings) {
+  struct setting rows[SPAN_SETTINGS];
+  span_settings_rows(&settings->spans, rows);
+  for (size_t i = 0; i < SPAN_SETTINGS; i++) add_common_setting(list, definition->brand, rows[i]);
+}
+
 /* Who the service is to Redis, and whom it believes to be that. */
 static void add_redis_tls(struct setting_list *list, const struct service_definition *definition,
                           struct tls_texts *paths) {
@@ -319,6 +327,7 @@ struct status service_settings_read(const struct service_definition *definition,
   add_redis_places(&list, definition, &ret_settings->redis);
   add_redis_tls(&list, definition, &redis_tls_paths);
   add_connections(&list, definition, ret_settings, &tls_paths);
+  add_spans(&list, definition, ret_settings);
   add_callers(&list, definition, ret_settings);
   add_peers(&list, definition, arena, ret_settings);
   for (size_t i = 0; i < definition->settings.count; i++) add_setting(&list, definition->settings.rows[i]);
@@ -339,6 +348,7 @@ struct status service_settings_read(const struct service_definition *definition,
     status = redis_places_settle(definition, arena, &common, &redis_tls_paths, ret_settings->key_prefix,
                                  &ret_settings->redis);
   }
+  if (status_is_ok(status)) status = span_settings_check(&ret_settings->spans, arena, prefix, ret_settings->tls);
   if (!status_is_ok(status)) return status;
   config_warn_of_unknown(prefix, list.settings, list.count, definition->brand->known_variables);
   return status_ok();

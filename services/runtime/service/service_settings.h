@@ -2,6 +2,7 @@
 /* The settings that all services have, read from environment and flags (config.h). */
 #pragma once
 
+#include "rpc/span_settings.h"
 #include "service/redis_places.h"
 #include "service/service.h"
 
@@ -19,10 +20,11 @@ struct service_settings {
   int64_t request_hours;
   int64_t grace_seconds;
   const char *peer_addresses[SERVICE_PEERS];
-  struct tls_files *tls;        /* NULL means plain text */
-  int tls_clients;              /* enum rpc_clients */
-  const char *health_listen;    /* NULL means none */
-  const char *metrics_listen;   /* likewise */
+  struct tls_files *tls;      /* NULL means plain text */
+  int tls_clients;            /* enum rpc_clients */
+  const char *health_listen;  /* NULL means none */
+  const char *metrics_listen; /* likewise */
+  struct span_settings spans;
   const char *internal_callers; /* NULL means everybody */
   const char *operators;        /* likewise */
   int64_t connection_minutes;

@@ -10,6 +10,7 @@
 #include "store/log_clock.h"
 #include "store/positions.h"
 #include "store/transaction.h"
+#include "trace/span.h"
 
 enum {
   AHEAD_US = 10 * 1000 * 1000,
@@ -392,6 +393,31 @@ static void follow_context(struct transaction *transaction, const struct context
   if (log_time > 0) transaction_follow(transaction, log_time < most ? log_time : most);
 }
 
+/* As Redis' client sees it: what it carries out, and what came of it. */
+static struct span *begin_span(const struct transaction *transaction, const struct context *context) {
+  const char *traceparent = context->traceparent;
+  struct span *span = span_begin(SPAN_CLIENT, "FCALL transactions", context->arena, &traceparent);
+  if (!span) return NULL;
+  span_text(span, "db.system.name", "redis");
+  span_text(span, "db.operation.name", "FCALL");
+  span_text(span, "db.stored_procedure.name", "transactions");
+  span_number(span, "transaction.changes", (int64_t)transaction->changes.count);
+  span_number(span, "transaction.events", (int64_t)transaction->event_count);
+  return span;
+}
+
+static void end_span(struct span *span, const struct member *member) {
+  static const char *const outcomes[] = {
+      [TRANSACTION_DONE] = "done", [TRANSACTION_REPLAYED] = "replayed", [TRANSACTION_REFUSED] = "refused"};
+  if (!span) return;
+  if (status_is_ok(member->status)) {
+    span_text(span, "transaction.outcome", outcomes[member->result.outcome]);
+  } else {
+    span_fail(span, member->status.message);
+  }
+  span_end(span);
+}
+
 coroutine_fn struct status transaction_run(struct transaction *transaction, struct context *context,
                                            struct transaction_result *ret_result) {
   follow_context(transaction, context);
@@ -401,11 +427,13 @@ coroutine_fn struct status transaction_run(struct transaction *transaction, stru
   struct member member = {
       .transaction = transaction, .context = context, .coroutine = coroutine_self(), .steps = steps_of(transaction)};
   if (transaction->patience_us > 0) member.due_us = clock_monotonic_us() + transaction->patience_us;
+  struct span *span = begin_span(transaction, context);
   line_up(committer, &member);
   while (!member.answered) {
     bool in_time = coroutine_yield_until(context->deadline_us);
     if (!in_time && !member.answered) give_up(committer, &member);
   }
+  end_span(span, &member);
   if (status_is_ok(member.status)) *ret_result = member.result;
   return member.status;
 }
