@@ -12,6 +12,7 @@
 
 #include <descriptor_set.h>
 
+#include "await_serving.h"
 #include "base/clock.h"
 #include "base/field_rules.h"
 #include "private_redis.h"
@@ -203,7 +204,8 @@ static int set_up(void) {
   }
   static const struct rpc_channel_options options = {.brand = &shop_brand, .peer = "stock", .wait_for_ready = true};
   const char *target = arena_printf(arena, "dns:///127.0.0.1:%d", port);
-  return status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)) ? 0 : 1;
+  bool opened = status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel));
+  return opened && await_serving(channel) ? 0 : 1;
 }
 
 static int tear_down(void) {

@@ -10,6 +10,7 @@
 
 #include <descriptor_set.h>
 
+#include "await_serving.h"
 #include "base/clock.h"
 #include "echo_server.h"
 #include "private_redis.h"
@@ -108,7 +109,8 @@ static int set_up(void) {
   peer = echo_server_start(&(struct rpc_server_options){.listen = listen}, NULL);
   static const struct rpc_channel_options options = {.brand = &notebook, .peer = "asker", .wait_for_ready = true};
   const char *target = arena_printf(arena, "dns:///127.0.0.1:%d", port);
-  return peer && status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel)) ? 0 : 1;
+  bool opened = status_is_ok(rpc_blocking_channel_open(arena, target, &options, &channel));
+  return peer && opened && await_serving(channel) ? 0 : 1;
 }
 
 static int tear_down(void) {

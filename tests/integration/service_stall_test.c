@@ -14,6 +14,7 @@
 
 #include <descriptor_set.h>
 
+#include "await_serving.h"
 #include "base/clock.h"
 #include "base/message.h"
 #include "private_redis.h"
@@ -24,7 +25,6 @@
 
 enum { BLOCK_US = 2 * 1000 * 1000, METHODS = 16, WAIT_US = 60 * 1000 * 1000 };
 
-typedef Grpc__Health__V1__HealthCheckResponse__ServingStatus serving_status;
 #define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 #define NOT_SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
 
@@ -75,21 +75,6 @@ static struct rpc_reply call_service(const ProtobufCServiceDescriptor *service, 
   return rpc_blocking_call(channel, &context, service, method, request);
 }
 
-static serving_status health(void) {
-  Grpc__Health__V1__HealthCheckRequest request = GRPC__HEALTH__V1__HEALTH_CHECK_REQUEST__INIT;
-  struct rpc_reply reply = call_service(&grpc__health__v1__health__descriptor, "Check", &request);
-  return status_is_ok(reply.status) ? ((const Grpc__Health__V1__HealthCheckResponse *)reply.message)->status : 0;
-}
-
-static bool comes_to_serve(void) {
-  int64_t end_us = clock_monotonic_us() + WAIT_US;
-  while (clock_monotonic_us() < end_us) {
-    if (health() == SERVING) return true;
-    usleep(20000);
-  }
-  return false;
-}
-
 static struct status get_customer(void) {
   Ordershop__V1__GetCustomerRequest request = ORDERSHOP__V1__GET_CUSTOMER_REQUEST__INIT;
   return call_service(&ordershop__v1__customer_service__descriptor, "GetCustomer", &request).status;
@@ -112,13 +97,13 @@ static int lines_with(const char *one, const char *other) {
 }
 
 static void test_stall(void) {
-  CU_ASSERT_TRUE_FATAL(comes_to_serve());
+  CU_ASSERT_TRUE_FATAL(await_serving(channel));
   CU_ASSERT_TRUE(status_is_ok(get_customer()));
-  CU_ASSERT_EQUAL(health(), NOT_SERVING);
+  CU_ASSERT_EQUAL(health_of(channel), NOT_SERVING);
   const char *why = reason();
   CU_ASSERT_PTR_NOT_NULL(strstr(why, "everything stood still for "));
   CU_ASSERT_PTR_NOT_NULL(strstr(why, " s in method GetCustomer"));
-  CU_ASSERT_TRUE(comes_to_serve());
+  CU_ASSERT_TRUE(await_serving(channel));
   CU_ASSERT_STRING_EQUAL(reason(), "");
   CU_ASSERT_EQUAL(lines_with("everything stands still", "at=\"method GetCustomer\""), 1);
   CU_ASSERT_EQUAL(lines_with("everything goes on", "at=\"method GetCustomer\""), 1);
@@ -127,12 +112,12 @@ static void test_stall(void) {
 
 /* What is only slow, or stopped from outside, is no stall. */
 static void test_stopped(void) {
-  CU_ASSERT_TRUE_FATAL(comes_to_serve());
+  CU_ASSERT_TRUE_FATAL(await_serving(channel));
   int before = lines_with("everything stands still", "");
   kill(process, SIGSTOP);
   usleep(BLOCK_US);
   kill(process, SIGCONT);
-  CU_ASSERT_EQUAL(health(), SERVING);
+  CU_ASSERT_EQUAL(health_of(channel), SERVING);
   CU_ASSERT_EQUAL(lines_with("everything stands still", ""), before);
 }
 
