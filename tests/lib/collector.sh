@@ -30,7 +30,7 @@ find_collector() {
     builder=$(find_go_tool builder go.opentelemetry.io/collector/cmd/builder "$collector_version") || return 1
     aside=$(mktemp -d "$folder.XXXXXX")
     print_collector_parts "$aside" >"$aside/builder.yaml"
-    GOFLAGS='' CGO_ENABLED=0 timeout "$GO_TOOL_SECONDS" nice "$builder" --config "$aside/builder.yaml" >"$aside/log" 2>&1 || status=$?
+    GOFLAGS='' CGO_ENABLED=0 timeout "$GO_TOOL_SECONDS" "$builder" --config "$aside/builder.yaml" >"$aside/log" 2>&1 || status=$?
     if [ $status -ne 0 ]; then
       tail -n 5 "$aside/log" >&2
       rm -rf "$aside"
