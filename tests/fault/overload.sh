@@ -51,10 +51,10 @@ memory_is_below() { [ "$(memory_kib "$1")" -lt "$2" ]; }
 memory_becomes() { [ "$shop_slowness" -gt 1 ] || wait_until 180 memory_is_below "$1" "$2"; }
 
 # A release that overtakes its reservation releases nothing (docs/guarantees.md): on a machine that stands still now and
-# then, one call in a hundred may leave stock to its expiry.
+# then, one call in a hundred may leave stock to its expiry, and the first ten, since a slow build is asked for few hundreds.
 hardly_any_is_reserved() {
   local attempts
-  attempts=$(redis ZCARD inventory_attempts) && echo "$attempts attempts" && [ "$attempts" -le $((asked / 100)) ]
+  attempts=$(redis ZCARD inventory_attempts) && echo "$attempts attempts" && [ "$attempts" -le $((asked / 100 + 10)) ]
 }
 
 # Thousands of calls are refused; where they are in two or three bouts, so are the lines.
