@@ -13,8 +13,8 @@
 
 #include "archive_block.h"
 #include "archive_catalog.h"
+#include "base/folder.h"
 #include "base/memory.h"
-#include "folder.h"
 #include "shop_reasons.h"
 #include "store/log_time.h"
 
@@ -255,7 +255,9 @@ struct status archive_lock(struct archive *archive, struct arena *arena) {
   if (lock < 0) return unavailable(archive, arena, "lock");
   if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
     archive->lock = lock;
-    return look(archive, arena);
+    struct status status = look(archive, arena);
+    if (!status_is_ok(status)) archive_unlock(archive);
+    return status;
   }
   struct status status = errno == EWOULDBLOCK
                              ? status_error(arena, STATUS_FAILED_PRECONDITION, reason_archive_under_way,

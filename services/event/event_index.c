@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/uuid.h"
-#include "folder.h"
 #include "shop_reasons.h"
 
 /* The number changes with the tables: a file of another version is made anew. */

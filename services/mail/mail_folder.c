@@ -3,18 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/uuid.h"
 #include "loop/blocking.h"
 #include "shop_reasons.h"
 
 enum {
-  FOLDER_MODE = 0700, /* mails are nobody else's business */
   FILE_MODE = 0600,
   NAME_ROOM = UUID_TEXT_SIZE + 8,
 };
@@ -36,26 +34,9 @@ struct batch {
 
 /* ---- on the thread ---------------------------------------------------------------------------------------------- */
 
-/* mkdir -p. Returns false and sets errno if it fails. */
-static bool make_folders(const char *path) {
-  char part[PATH_MAX];
-  size_t length = strlen(path);
-  if (length >= sizeof part) {
-    errno = ENAMETOOLONG;
-    return false;
-  }
-  for (size_t i = 1; i <= length; i++) {
-    if (path[i] != '/' && path[i] != '\0') continue;
-    memcpy(part, path, i);
-    part[i] = '\0';
-    if (mkdir(part, FOLDER_MODE) != 0 && errno != EEXIST) return false;
-  }
-  return true;
-}
-
 static int open_folder(const char *path) {
   int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0 || errno != ENOENT || !make_folders(path)) return folder;
+  if (folder >= 0 || errno != ENOENT || !folder_make(path)) return folder;
   return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 

@@ -28,8 +28,6 @@ seconds=${PROFILE_SECONDS:-5} share=${PROFILE_SHARE:-5}
 command -v perf >/dev/null || { echo "profile.sh: there is no perf here; as root: apt-get install linux-perf" >&2 && exit 1; }
 shop_services=("${shop_owners[@]}")
 
-load() { "$ORDERSHOP_BIN/ordershop" load --port-base "$shop_port_base" --in-flight 64 "$@"; }
-
 # The threads of each process, a line each: its number, and the process' name. What Redis forks to save is "forks of redis".
 list_threads() {
   local name thread
@@ -60,14 +58,13 @@ tell_costs() {
 }
 
 shop_start
-load --seconds 1 --warm-up 0 >/dev/null # makes what orders need
+"$ORDERSHOP_BIN/ordershop" load --port-base "$shop_port_base" --seconds 1 --warm-up 0 >/dev/null # makes what orders need
 processes=(redis "${shop_services[@]}")
-load --seconds $((seconds + 2)) --warm-up 0 >"$shop_folder/load" &
-sleep 1
+# It samples for as long as the load is there.
 perf record --quiet --event cpu-clock --freq 1999 --output "$shop_folder/samples" \
-  --pid "$(for name in "${processes[@]}"; do echo "${shop_pid[$name]}"; done | paste -sd,)" -- sleep "$seconds" 2>/dev/null
+  --pid "$(for name in "${processes[@]}"; do echo "${shop_pid[$name]}"; done | paste -sd,)" -- \
+  "$ORDERSHOP_BIN/ordershop" load --port-base "$shop_port_base" --in-flight 64 --seconds "$seconds" --warm-up 0 >"$shop_folder/load" 2>&1
 list_threads >"$shop_folder/threads"
-wait $!
 perf report --input "$shop_folder/samples" --stdio --no-children --sort pid,dso,sym --field-separator '|' 2>/dev/null |
   sed '/^#/d; /^ *$/d; s/ *| */|/g' >"$shop_folder/rows"
 tell_costs

@@ -15,26 +15,11 @@ export LC_ALL=C.UTF-8 HOME=${HOME:-~}
 set -euo pipefail
 
 . "$ORDERSHOP_SOURCE/tests/lib/shop.sh"
+. "$ORDERSHOP_SOURCE/tests/lib/ordering_customers.sh"
 
 client() { "$ORDERSHOP_BIN/ordershop" --timeout $((60 * shop_slowness)) "$@"; }
 archive() { client archive --older-than 0s --force --by ada "$@"; }
 export ORDERSHOP_ARCHIVE_FOLDER=$shop_folder/archive
-
-# --- Callers ---
-
-# Customers come one after another, and each orders, until the file `closed` is there.
-customers_come() {
-  local number=0 customer
-  until [ -e "$shop_folder/closed" ]; do
-    number=$((number + 1))
-    customer=$(client customer create --name "Customer $number" --email "c$number@example.com" --quiet 2>/dev/null) || continue
-    client order create --customer "$customer" --product "$product" --quiet >/dev/null 2>&1 || continue
-    echo "$customer" >>"$shop_folder/confirmed"
-  done
-}
-confirmed() { wc -l <"$shop_folder/confirmed"; }
-more_are_confirmed() { [ "$(confirmed)" -ge "$1" ]; } # more_are_confirmed COUNT
-await_customers() { wait_until 60 more_are_confirmed $(($(confirmed) + $1)) || fail "no customers come any more"; }
 
 # --- What is told ---
 

@@ -201,6 +201,16 @@ static void test_lock(void) {
   archive_close(archive);
 }
 
+static void test_lock_of_a_damaged_archive(void) {
+  begin();
+  add_two_parts();
+  run("mv shop_0-0_2-0.sqlite aside");
+  CU_ASSERT_TRUE(status_is(archive_lock(archive, arena), reason_archive_damaged));
+  run("mv aside shop_0-0_2-0.sqlite");
+  must(archive_lock(archive, arena));
+  archive_close(archive);
+}
+
 static void test_missing_file(void) {
   begin();
   add_two_parts();
@@ -272,6 +282,7 @@ int main(int argc, char **argv) {
       {"what another process adds is found", test_another_process},
       {"a file that was not finished is not read, and made anew", test_unfinished},
       {"there is one writer", test_lock},
+      {"who finds the archive damaged does not stay its writer", test_lock_of_a_damaged_archive},
       {"a file that is missing is named", test_missing_file},
       {"a block that is damaged is named, not told", test_damaged_block},
       {"a file that is damaged is named", test_damaged_file},

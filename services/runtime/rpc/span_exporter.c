@@ -103,23 +103,23 @@ static coroutine_fn void run(void *argument) {
   condition_signal_all(&exporter->changed);
 }
 
-static bool is_tls(const char *endpoint) {
+bool span_endpoint_is_tls(const char *endpoint) {
   return strncmp(endpoint, tls_scheme, strlen(tls_scheme)) == 0;
 }
 
 static const char *address_of(const char *endpoint) {
-  return endpoint + (is_tls(endpoint) ? strlen(tls_scheme) : strlen(plain_scheme));
+  return endpoint + (span_endpoint_is_tls(endpoint) ? strlen(tls_scheme) : strlen(plain_scheme));
 }
 
 const char *span_endpoint_check(const char *value) {
   static const char allowed[] = "http://host:port or https://host:port";
-  if (!is_tls(value) && strncmp(value, plain_scheme, strlen(plain_scheme)) != 0) return allowed;
+  if (!span_endpoint_is_tls(value) && strncmp(value, plain_scheme, strlen(plain_scheme)) != 0) return allowed;
   return config_check_listen(address_of(value)) ? allowed : NULL;
 }
 
 struct status span_exporter_start(struct loop *loop, struct arena *arena, const struct span_exporter_options *options,
                                   struct span_exporter **ret_exporter) {
-  if (is_tls(options->endpoint) && !options->tls) {
+  if (span_endpoint_is_tls(options->endpoint) && !options->tls) {
     return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
                         "https:// needs the certificate of this program and its key");
   }
@@ -131,8 +131,9 @@ struct status span_exporter_start(struct loop *loop, struct arena *arena, const 
                                           .version = options->version,
                                           .instance = uuid_random(arena)};
   exporter->exported = metric_counter(&exported_metric, NULL);
-  const struct rpc_channel_options channel = {
-      .brand = options->brand, .peer = "collector", .tls = is_tls(options->endpoint) ? options->tls : NULL};
+  const struct rpc_channel_options channel = {.brand = options->brand,
+                                              .peer = "collector",
+                                              .tls = span_endpoint_is_tls(options->endpoint) ? options->tls : NULL};
   struct status status = rpc_channel_open(loop, arena, address_of(options->endpoint), &channel, &exporter->channel);
   if (!status_is_ok(status)) return status;
   const struct sampler sampler = sampler_of(options->ratio);

@@ -24,6 +24,9 @@ struct span_exporter_options {
 /* For `check` of a setting: returns NULL if `value` is an endpoint, else what is allowed. */
 const char *span_endpoint_check(const char *value);
 
+/* Returns whether an endpoint that has passed that check is one by https. */
+bool span_endpoint_is_tls(const char *endpoint);
+
 /* Starts recording spans on this thread, and exporting them. Errors: INVALID_ARGUMENT (https without an identity). */
 struct status span_exporter_start(struct loop *loop, struct arena *arena, const struct span_exporter_options *options,
                                   struct span_exporter **ret_exporter);

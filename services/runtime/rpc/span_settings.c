@@ -8,8 +8,7 @@
 
 struct status span_settings_check(const struct span_settings *settings, struct arena *arena, const char *prefix,
                                   const struct tls_files *tls) {
-  bool is_tls = settings->endpoint && strncmp(settings->endpoint, "https://", strlen("https://")) == 0;
-  if (!is_tls || tls) return status_ok();
+  if (!settings->endpoint || !span_endpoint_is_tls(settings->endpoint) || tls) return status_ok();
   return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,
                       "%sTRACES_ENDPOINT: https:// needs %sTLS_CERTIFICATE_FILE and %sTLS_KEY_FILE, too", prefix,
                       prefix, prefix);

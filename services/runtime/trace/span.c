@@ -142,7 +142,7 @@ void span_link(struct span *span, const char *traceparent) {
 void span_fail(struct span *span, const char *why) {
   if (!span) return;
   span->failed = true;
-  span->failure = keep_text(span, why);
+  span->failure = keep_text(span, why ? why : "");
 }
 
 /* ---- the queue -------------------------------------------------------------------------------------------------- */

@@ -76,7 +76,7 @@ void span_number(struct span *span, const char *key, int64_t number);
 /* Says which other span it follows from, of which there is one; what is not valid is none. */
 void span_link(struct span *span, const char *traceparent);
 
-/* Says that it failed, and why, for people. */
+/* Says that it failed, and why, for people; NULL says no reason. */
 void span_fail(struct span *span, const char *why);
 
 /* Puts it into the queue. It must not be used any more. */

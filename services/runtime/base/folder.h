@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folder: for files that the service keeps. Any thread; it blocks. */
+/* Folder: for files that a service keeps. Any thread; it blocks. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "folder.h"
+#include "base/folder.h"
 
 #include <errno.h>
 #include <string.h>
