@@ -94,10 +94,10 @@ expect "by all services, which look at the log when they are asked" nothing_is_m
 lose_end
 expect "every service that owns something misses it" wait_until 60 all_owners_miss
 expect "and says which range it is" ends_with 1 'lost: after [0-9-]* up to [0-9-]*$' log status crm
-expect "its status tells the commands" ends_with 1 'log accept crm' client status crm
+expect "its status tells the commands" wait_until 60 ends_with 1 'log accept crm' client status crm
 expect "another loss than the one that is there is not accepted" ends_with 1 LOG_LOSS_CHANGED \
   log accept crm 8ad25efb-cd80-5d6c-99ec-41787db99c82
-expect "nobody is served meanwhile" ends_with 3 LOG_RESET \
+expect "nobody is served meanwhile" wait_until 60 ends_with 3 LOG_RESET \
   "$ORDERSHOP_BIN/ordershop" --timeout 1 customer create --name Nobody --email nobody@example.com
 expect "by accepting what each misses, nothing is missing any more" wait_until 60 accept_until_all_is_well
 expect "all serve again" wait_until 60 serve "${shop_services[@]}"
