@@ -203,7 +203,7 @@ static void says_what_to_do_next(void) {
                                 .message = "Can't reach inventory at ordershop:1: refused",
                                 .details = &unreachable},
                 "order runs, but inventory, which it needs, does not answer: start that with deploy/local/up.sh inv");
-  struct outcome outcome = run("customer list --timeout 0.3 --customer-address 127.0.0.1:1");
+  struct outcome outcome = run("customer list --timeout 2 --customer-address 127.0.0.1:1");
   CU_ASSERT_EQUAL(outcome.exit_status, EXIT_UNAVAILABLE);
   CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "127.0.0.1:1"));
   CU_ASSERT_PTR_NOT_NULL(strstr(outcome.err, "Start it with deploy/local/up.sh customer"));
