@@ -25,14 +25,18 @@ misuse() {
   exit 2
 }
 
-# A service listens as far above the port base as the list has it above 50050: `ports` has the distances.
-services=() ports=() last_port=0
+# A service listens as far above the port base as the list has it above 50050: `ports` has the distances. `owners` are the
+# services that own something, `owned` and `read_by` the entities that a service owns and reads.
+services=() ports=() last_port=0 owners=()
+declare -A owned read_by
 read_services() {
-  local list name port
+  local list name port owns reads
   list=$(service_rows) || exit 1
-  while read -r name port _; do
+  while read -r name port owns reads _; do
     services+=("$name")
     ports+=($((port - 50050)))
+    owned[$name]=$owns read_by[$name]=$reads
+    [ "$owns" = - ] || owners+=("$name")
     [ "${ports[-1]}" -lt "$last_port" ] || last_port=${ports[-1]}
   done <<<"$list"
   parts=(redis "${services[@]}" gateway)
@@ -140,6 +144,7 @@ part_port() {
   redis) printf '%s' "$redis_port" && return ;;
   redis-replica | redis-2) printf '%s' $((redis_port + 1)) && return ;;
   redis-3) printf '%s' $((redis_port + 2)) && return ;;
+  redis-*) owners_redis_port "${1#redis-}" && return ;;
   sentinel-*) printf '%s' $((redis_port + 1 + ${1#sentinel-})) && return ;;
   gateway) printf '%s' "$gateway_port" && return ;;
   esac
@@ -148,17 +153,19 @@ part_port() {
   done
 }
 
+is_redis_server() { [[ $1 == redis || $1 == redis-* ]]; }
+
 # What a process of a part can be called.
 part_commands() {
   case $1 in
-  redis | redis-replica | redis-[23] | sentinel-*) printf 'redis-server valkey-server' ;;
+  redis | redis-* | sentinel-*) printf 'redis-server valkey-server' ;;
   *) printf 'ordershop-%s' "$1" ;;
   esac
 }
 
 part_folder() {
   case $1 in
-  redis | redis-replica | redis-[23] | sentinel-*) printf '%s' "$home/$1" ;;
+  redis | redis-* | sentinel-*) printf '%s' "$home/$1" ;;
   *) printf '%s' "$home" ;;
   esac
 }
@@ -286,12 +293,22 @@ terminate() { # terminate PID
   kill -CONT "$1" 2>/dev/null || true
 }
 
-# Stops parts, services before redis; says so. Fails if one had to be killed.
+# Stops parts, and with redis what runs beside it; says so. Servers of Redis end last: services need them until they have
+# ended, and sentinels would fail over. Fails if one had to be killed.
 stop_parts() {
-  local part pid pids=() helpers=() status=0
-  ! contains redis "$@" || mapfile -t helpers < <(redis_helpers) # first of all the sentinels: or they would fail over
+  local part helpers=() servers=() others=() status=0
+  ! contains redis "$@" || mapfile -t helpers < <(redis_helpers)
   for part in "${helpers[@]}" "$@"; do
-    [ "$part" != redis ] || continue
+    if is_redis_server "$part"; then servers+=("$part"); else others+=("$part"); fi
+  done
+  stop_at_once 40 "${others[@]}" || status=1
+  stop_at_once 120 "${servers[@]}" || status=1
+  return $status
+}
+
+stop_at_once() { # stop_at_once SECONDS PART...
+  local part pid pids=() status=0
+  for part in "${@:2}"; do
     if pid=$(part_pid "$part"); then
       terminate "$pid"
       pids+=("$part $pid")
@@ -301,14 +318,8 @@ stop_parts() {
   done
   for part in "${pids[@]}"; do
     # shellcheck disable=SC2086 # name and process id
-    await_end $part 40 || status=1
+    await_end $part "$1" || status=1
   done
-  if contains redis "$@" && pid=$(part_pid redis); then
-    terminate "$pid"
-    await_end redis "$pid" 120 || status=1
-  elif contains redis "$@"; then
-    rm -f "$home/run/redis.pid"
-  fi
   return $status
 }
 

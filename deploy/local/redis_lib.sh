@@ -3,7 +3,8 @@
 # shellcheck disable=SC2154 # services, home, redis_port ... come from lib.sh
 # The shop's Redis as the scripts here see it: where it is, and as whom to ask it. Sourced by lib.sh.
 #
-# The private Redis knows the users of deploy/redis/users.acl; passwords lie in ORDERSHOP_HOME/redis/users. Somebody
+# The private Redis knows the users of deploy/redis/users.acl; passwords lie in ORDERSHOP_HOME/redis/users, or, where each
+# service has a Redis, in ORDERSHOP_HOME/redis/users-<service>: what is done to one of these is done by of_redis. Somebody
 # else's (ORDERSHOP_REDIS_URL) is asked as that says, or, if ORDERSHOP_REDIS_USERS names a folder that make_users.sh has
 # made, by everybody as the user of his own.
 
@@ -15,7 +16,8 @@ redis_cli_program() { command -v redis-cli || command -v valkey-cli; }
 redis_is_ours() { [ -z "${ORDERSHOP_REDIS_URL:-}" ]; }
 
 # How the private Redis is arranged, as up.sh --redis chose it: single; sentinel, which has a replica and three sentinels beside
-# it, at the ports behind its own; or cluster, of three masters, likewise, whose bus has the next three ports.
+# it, at the ports behind its own; cluster, of three masters, likewise, whose bus has the next three ports; or per-service,
+# one for each service that owns something, likewise: `redis` is that of the first.
 redis_arrangement() {
   local word=single
   ! redis_is_ours || { read -r word <"$home/redis/arrangement"; } 2>/dev/null || true
@@ -27,7 +29,49 @@ redis_helpers() {
   case $(redis_arrangement) in
   sentinel) printf '%s\n' redis-replica sentinel-1 sentinel-2 sentinel-3 ;;
   cluster) printf '%s\n' redis-2 redis-3 ;;
+  per-service) printf 'redis-%s\n' "${owners[@]:1}" ;;
   esac
+}
+
+has_redis_each() { [ "$(redis_arrangement)" = per-service ]; }
+
+# Names of the Redises that hold different data: their services', or one that stands for that of all.
+redis_owners() {
+  if has_redis_each; then printf '%s\n' "${owners[@]}"; else echo all; fi
+}
+
+# Whose Redis a server is.
+owner_of_part() { # owner_of_part PART
+  if [ "$1" = redis ]; then printf '%s' "${owners[0]}"; else printf '%s' "${1#redis-}"; fi
+}
+
+owners_redis_port() { # owners_redis_port OWNER
+  local i
+  for i in "${!owners[@]}"; do
+    [ "${owners[i]}" != "$1" ] || printf '%s' $((redis_port + i))
+  done
+}
+
+# Runs a command for which that service's Redis is the shop's; where all services share one, that.
+of_redis() { # of_redis OWNER COMMAND...
+  local redis_owner=$1
+  shift
+  if has_redis_each; then
+    local redis_at redis_places
+    redis_at=$(owners_redis_port "$redis_owner")
+    redis_places=127.0.0.1:$redis_at
+  fi
+  "$@"
+}
+
+# Does a service need the Redis of that one: is it its own, or has it streams that it reads?
+uses_redis_of() { # uses_redis_of SERVICE OWNER
+  local entity
+  [[ $1 != "$2" && ${read_by[$1]} != all ]] || return 0
+  for entity in ${owned[$2]//,/ }; do
+    [[ ,${read_by[$1]}, != *,$entity,* ]] || return 0
+  done
+  return 1
 }
 
 own_redis_url() {
@@ -59,6 +103,7 @@ last_master_port() {
 redis_users() {
   if redis_is_ours; then
     printf '%s' "$home/redis/users"
+    ! has_redis_each || printf -- '-%s' "${redis_owner:-${owners[0]}}"
   else
     printf '%s' "${ORDERSHOP_REDIS_USERS:-}"
   fi
@@ -155,6 +200,22 @@ redis_password_file_of() {
   fi
 }
 
+# VARIABLE=VALUE for each that tells a service where Redis is, a line each. A service that reads all looks for others' streams,
+# too, for which any of several Redises will do.
+redis_variables() { # redis_variables SERVICE
+  local owner
+  if ! has_redis_each || [ "${read_by[$1]}" = all ]; then print_redis_variables ORDERSHOP_REDIS "$1"; fi
+  has_redis_each || return 0
+  for owner in "${owners[@]}"; do
+    ! uses_redis_of "$1" "$owner" || of_redis "$owner" print_redis_variables "ORDERSHOP_${owner^^}_REDIS" "$1"
+  done
+}
+
+print_redis_variables() { # print_redis_variables PREFIX SERVICE
+  printf '%s_URL=%s\n' "$1" "$(redis_url_of "$2")"
+  printf '%s_PASSWORD_FILE=%s\n' "$1" "$(redis_password_file_of "$2")"
+}
+
 # Asks the shop's Redis as a user of it; the password travels by environment, never as an argument. For no longer than
 # `redis_seconds`, if that is set: redis-cli itself would wait for ever for one that is frozen.
 redis_cli_as() { # redis_cli_as USER ARGUMENT...
@@ -186,10 +247,21 @@ shop_redis_cli() { redis_cli_as operator "$@"; }
 
 redis_answer() { redis_seconds=5 shop_redis_cli ping 2>&1 </dev/null || true; }
 
-redis_answers() { [ "$(redis_answer)" = PONG ]; }
+one_redis_answers() { [ "$(redis_answer)" = PONG ]; }
 
-# One sentence that says why it doesn't answer and what to do.
+# Do all of them?
+redis_answers() {
+  local owner
+  for owner in $(redis_owners); do of_redis "$owner" one_redis_answers || return 1; done
+}
+
+# One sentence for each that doesn't answer: why, and what to do.
 explain_redis() {
+  local owner
+  for owner in $(redis_owners); do of_redis "$owner" explain_one_redis; done
+}
+
+explain_one_redis() {
   local answer where
   find_redis
   where="Redis at $redis_host:$redis_at"

@@ -4,9 +4,12 @@
 #
 #   status.sh
 #
+# Where each service has a Redis of its own (up.sh --redis per-service), each of these has a line, `redis` that of customer.
+#
 #   process running, stopped, DIED (it ended by itself), FROZEN (stopped by a signal), foreign (another's Redis)
 #   health  what the service itself says (grpc.health.v1): SERVING, NOT_SERVING; for redis: whether it answers
-#   lag     events that the service has not dealt with yet; - for a service that listens to none
+#   lag     events that the service has not dealt with yet; - for a service that listens to none, and, where each has a
+#           Redis of its own, for one that is stopped
 #   dead    events that were dead-lettered because they can't be handled (Lists <service>_parked:<key>)
 #   outbox  messages to other services that wait to be sent
 #
@@ -52,7 +55,7 @@ read_health() {
 # Ports of this shop that somebody else has taken.
 print_strangers() {
   local part owner
-  for part in "${parts[@]}"; do
+  for part in "${lines[@]}"; do
     if [ "$part" = redis ] && ! redis_is_ours; then continue; fi
     if part_pid "$part" >/dev/null || contains "$part" "${elsewhere[@]}"; then continue; fi
     if owner=$(port_owner "$(part_port "$part")"); then
@@ -70,7 +73,7 @@ list_streams() {
 
 # Unread and unacknowledged entries of each consumer group, summed up over all streams: "<group> <sum>" lines.
 # An unknown lag (Redis can't always tell) makes the sum unknown.
-sum_lags() {
+list_group_lags() {
   list_streams | sed 's/.*/XINFO GROUPS "&"/' | shop_redis_cli |
     awk '$0 == "" { next } # a stream without groups
          { key = $0; getline }
@@ -80,11 +83,28 @@ sum_lags() {
          END { for (group in sum) print group, unknown[group] ? "?" : sum[group] }'
 }
 
+# Where consumers read other Redises they have no groups there: they say themselves how far they are behind.
+list_told_lags() {
+  { as_client "$bin/ordershop" status "$@" 2>/dev/null || true; } | awk '$0 == "" { exit } NR > 1 { print $1, $6 }'
+}
+
+list_lags() {
+  local service running=()
+  if ! has_redis_each; then
+    list_group_lags
+    return
+  fi
+  for service in "${services[@]}"; do
+    if runs_awake "$service"; then running+=("$service"); else say "$service -"; fi
+  done
+  [ ${#running[@]} -eq 0 ] || list_told_lags "${running[@]}"
+}
+
 read_lags() {
   local group sum
   while read -r group sum; do
     lag[$group]=$sum
-  done < <(sum_lags)
+  done < <(list_lags)
 }
 
 # The lengths of the Lists named on standard input, summed up.
@@ -93,18 +113,37 @@ sum_lengths() {
 }
 
 read_set_aside() {
-  local service set_aside
+  local service
   for service in "${services[@]}"; do
-    [ -n "${lag[$service]:-}" ] || continue
-    set_aside=$prefix${service}_parked
-    dead[$service]=$(shop_redis_cli sunion "${set_aside}_keys" "${set_aside}_lists" </dev/null |
-      sed "s/^/$set_aside:/" | sum_lengths)
-    outbox[$service]=$(shop_redis_cli llen "${prefix}${service}_outbox" </dev/null)
+    [[ -z ${lag[$service]:-} || ${read_by[$service]} == @(-|all) ]] || of_redis "$service" read_set_aside_of "$service"
+  done
+}
+
+read_set_aside_of() { # read_set_aside_of SERVICE
+  local set_aside=$prefix${1}_parked
+  dead[$1]=$(shop_redis_cli sunion "${set_aside}_keys" "${set_aside}_lists" </dev/null |
+    sed "s/^/$set_aside:/" | sum_lengths)
+  outbox[$1]=$(shop_redis_cli llen "$prefix${1}_outbox" </dev/null)
+}
+
+# A line for each Redis, if services have their own.
+read_redis_health() {
+  local part
+  lines=()
+  for part in "${parts[@]}"; do
+    lines+=("$part")
+    [ "$part" != redis ] || ! has_redis_each || mapfile -t -O ${#lines[@]} lines < <(redis_helpers)
+  done
+  for part in "${lines[@]}"; do
+    is_redis_server "$part" || continue
+    if of_redis "$(owner_of_part "$part")" one_redis_answers; then health[$part]=answers; else health[$part]=silent; fi
   done
 }
 
 print_line() {
-  printf '%-10s %-8s %-6s %-8s %-12s %8s %7s %7s\n' "$@"
+  local width=10
+  ! has_redis_each || width=15 # redis-inventory
+  printf '%-*s %-8s %-6s %-8s %-12s %8s %7s %7s\n' $width "$@"
 }
 
 if contains --help "$@" || contains -h "$@"; then
@@ -117,18 +156,15 @@ export_addresses
 status=0 unready=()
 health[gateway]=UNREACHABLE
 if runs_awake gateway && gateway_health >/dev/null 2>&1; then health[gateway]=SERVING; fi
-if redis_answers; then
-  health[redis]=answers
+read_redis_health
+if ! contains silent "${health[@]}"; then
   read_lags
   read_set_aside
-else
-  health[redis]=silent
-  status=1
 fi
 read_health
 
 print_line part pid port process health lag dead outbox
-for part in "${parts[@]}"; do
+for part in "${lines[@]}"; do
   process=running
   pid=$(part_pid "$part") || {
     pid=- process=stopped
@@ -145,5 +181,5 @@ for part in "${parts[@]}"; do
 done
 print_strangers
 [ ${#unready[@]} -eq 0 ] || explain_services "${unready[@]}"
-[ "${health[redis]}" = answers ] || say "$(explain_redis)"
+! contains silent "${health[@]}" || explain_redis
 exit $status

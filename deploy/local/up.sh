@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Starts the shop on this machine: all of it, or the named parts only.
 #
-#   up.sh [--no-install] [--no-demo] [--redis single|sentinel|cluster] [redis|SERVICE|gateway ...]
+#   up.sh [--no-install] [--no-demo] [--redis single|sentinel|cluster|per-service] [redis|SERVICE|gateway ...]
 #
 # Installs missing Debian packages (as root or with sudo; --no-install: doesn't), builds, starts a private Redis, the
 # services and the gateway, waits until all that was named is SERVING, plays the demo the first time (--no-demo: doesn't,
@@ -12,13 +12,14 @@
 # again.
 #
 # --redis sentinel: Redis gets a replica and three sentinels, which make it the master when the present one is gone; cluster:
-# of three masters, for a shop that is new; single: one Redis. (default: as the shop was last)
+# of three masters, for a shop that is new; per-service: each service that owns something has a Redis of its own, likewise;
+# single: one Redis. (default: as the shop was last)
 #
 #   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/ event/ (default ~/.local/state/ordershop)
 #   ORDERSHOP_PORT_BASE   the services listen at this + 1 ... 7, one of your own beyond, on loopback   (default 50050)
 #   ORDERSHOP_GATEWAY_PORT  where the gateway listens, on loopback   (default 5000; with another port base, that itself)
 #   ORDERSHOP_REDIS_PORT  the private Redis   (default 6380); with --redis sentinel also the four ports behind it, with
-#                         cluster the five
+#                         cluster the five, with per-service the six
 #   ORDERSHOP_REDIS_URL   a Redis of your own to use instead; then none is started. ORDERSHOP_REDIS_PASSWORD_FILE: with this
 #                         password; or ORDERSHOP_REDIS_USERS: each service as its own user, by the password files in this
 #                         folder, which deploy/redis/make_users.sh has made
@@ -161,8 +162,9 @@ write_redis_conf() { # write_redis_conf PART
 }
 
 print_redis_conf() { # print_redis_conf PART
-  local port
+  local port redis_owner
   port=$(part_port "$1")
+  redis_owner=$(owner_of_part "$1")
   cat -- "$redis_conf"
   [ ! -e "$(redis_users)/replication.conf" ] || cat -- "$(redis_users)/replication.conf"
   printf '\nbind 127.0.0.1\nport %s\n' "$port"
@@ -203,14 +205,27 @@ redis_quoted() { printf '%s' "$1" | sed 's/["\\]/\\&/g'; }
 
 # The users' passwords, and their rights as they are in this source tree. A Redis that runs learns what has changed.
 make_redis_users() {
-  local folder before part
+  local owner
   redis_is_ours || return 0
+  for owner in $(redis_owners); do of_redis "$owner" make_users_of_one; done
+}
+
+make_users_of_one() {
+  local folder before part of=()
   folder=$(redis_users)
   before=$(cat "$folder/users.acl" 2>/dev/null || true)
-  "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "${ORDERSHOP_KEY_PREFIX:-}" --archive || exit 1
+  ! has_redis_each || of=(--of "$redis_owner")
+  "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "${ORDERSHOP_KEY_PREFIX:-}" --archive "${of[@]}" || exit 1
   [ -n "$before" ] && [ "$before" != "$(cat "$folder/users.acl")" ] || return 0
+  for part in $(servers_of_one); do load_redis_users "$part" "$folder"; done
+}
+
+servers_of_one() {
+  local part
   for part in redis $(redis_helpers); do
-    [[ $part == sentinel-* ]] || load_redis_users "$part" "$folder"
+    is_redis_server "$part" || continue
+    ! has_redis_each || [ "$(owner_of_part "$part")" = "$redis_owner" ] || continue
+    printf '%s\n' "$part"
   done
 }
 
@@ -223,8 +238,9 @@ load_redis_users() { # load_redis_users PART FOLDER
 ask_server() { ask_server_as operator "$@"; } # ask_server PART ARGUMENT...
 
 ask_server_as() { # ask_server_as USER PART ARGUMENT...
-  local redis_kind=redis redis_host=127.0.0.1 redis_at redis_seconds=5
+  local redis_kind=redis redis_host=127.0.0.1 redis_at redis_owner redis_seconds=5
   redis_at=$(part_port "$2")
+  redis_owner=$(owner_of_part "$2")
   redis_cli_as "$1" "${@:3}" </dev/null
 }
 
@@ -256,7 +272,18 @@ start_helpers() {
   case $(redis_arrangement) in
   sentinel) start_replica_and_sentinels ;;
   cluster) start_cluster ;;
+  per-service) start_redis_each ;;
   esac
+}
+
+# All load what they have at the same time.
+start_redis_each() {
+  local helper
+  for helper in $(redis_helpers); do start_redis_server "$helper"; done
+  for helper in $(redis_helpers); do
+    wait_until $loading_seconds server_answers_or_ended "$helper"
+    part_pid "$helper" >/dev/null || give_up_on "$helper"
+  done
 }
 
 # Sentinels would make a master of a replica that has nothing yet.
@@ -287,6 +314,7 @@ start_cluster() {
 }
 
 server_answers() { [ "$(ask_server "$1" ping 2>/dev/null)" = PONG ]; }
+server_answers_or_ended() { server_answers "$1" || ! part_pid "$1" >/dev/null; }
 
 all_know_all_slots() {
   local part
@@ -311,18 +339,28 @@ start_redis() {
   redis_answers || give_up_on redis "does not answer as it should: $(explain_redis)"
 }
 
+say_where_redis_is() {
+  local owner
+  for owner in $(redis_owners); do
+    of_redis "$owner" find_and_say_where "redis$(! has_redis_each || echo " of $owner")"
+  done
+}
+
+find_and_say_where() { # find_and_say_where NAME
+  find_redis
+  say "$1 answers $redis_host:$redis_at"
+}
+
 require_redis() { [ ${#wanted_services[@]} -eq 0 ] || redis_answers || fail "$(explain_redis)"; }
 
 redis_answers_or_ended() { redis_answers || ! part_pid redis >/dev/null; }
 
 start_service() {
-  local service=$1 files
-  mapfile -t files < <(tls_variables "$service")
+  local service=$1 variables
+  mapfile -t variables < <(tls_variables "$service" && redis_variables "$service")
   say "Starting $service at 127.0.0.1:$(part_port "$service")"
-  launch "$service" "${files[@]}" \
+  launch "$service" "${variables[@]}" \
     ORDERSHOP_LISTEN="127.0.0.1:$(part_port "$service")" \
-    ORDERSHOP_REDIS_URL="$(redis_url_of "$service")" \
-    ORDERSHOP_REDIS_PASSWORD_FILE="$(redis_password_file_of "$service")" \
     ORDERSHOP_MAIL_FOLDER="${ORDERSHOP_MAIL_FOLDER:-$home/mail}" \
     ORDERSHOP_EVENT_FOLDER="${ORDERSHOP_EVENT_FOLDER:-$home/event}" \
     ORDERSHOP_ARCHIVE_FOLDER="${ORDERSHOP_ARCHIVE_FOLDER:-$home/archive}" \
@@ -341,13 +379,16 @@ start_gateway() {
 
 # Prints why a part that runs is to be started anew; fails if it isn't.
 why_anew() { # why_anew PART
-  local part=$1 pid
-  pid=$(part_pid "$part")
-  if is_frozen "$pid"; then
-    say "$part is stopped by a signal (SIGSTOP)"
-  elif [ "$part" = redis ] || contains "$part" "${elsewhere[@]}"; then
+  local part=$1 process pid
+  for process in $(processes_of "$part"); do
+    if pid=$(part_pid "$process") && is_frozen "$pid"; then
+      say "$process is stopped by a signal (SIGSTOP)"
+      return
+    fi
+  done
+  if [ "$part" = redis ] || contains "$part" "${elsewhere[@]}"; then
     return 1
-  elif ! [ "/proc/$pid/exe" -ef "$bin/ordershop-$part" ]; then
+  elif ! [ "/proc/$(part_pid "$part")/exe" -ef "$bin/ordershop-$part" ]; then
     say "$part runs from another build"
   elif [ "$part" = gateway ]; then
     ! gateway_health >/dev/null 2>&1 || return 1
@@ -369,11 +410,13 @@ stop_what_is_stale() {
   for part in "${chosen[@]}"; do
     if [ "$part" = redis ] && ! redis_is_ours; then
       say "Using the Redis of ORDERSHOP_REDIS_URL, starting none."
-    elif ! part_pid "$part" >/dev/null || { [ "$part" = redis ] && ! all_helpers_run; }; then
+    elif ! part_pid "$part" >/dev/null; then
       to_start+=("$part")
     elif why=$(why_anew "$part"); then
       say "${why:-$part was not ready}. Starting $part anew"
       stale+=("$part")
+      to_start+=("$part")
+    elif [ "$part" = redis ] && ! all_helpers_run; then
       to_start+=("$part")
     else
       say "$part runs already"
@@ -460,7 +503,7 @@ print_what_to_try() {
     say "      (grpcurl is not installed: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9)"
   here=$(printf %q "$local_dir")
   say "  $base$(printf %q "$bin/ordershop") order list"
-  say "  $settings$here/redis-cli.sh XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
+  say "  $settings$here/redis-cli.sh $(! has_redis_each || echo '--service order ')XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
   say ""
   say "Logs are in $home/log. To see how it does, and to stop it:"
   say "  $settings$here/status.sh"
@@ -478,8 +521,8 @@ arrange_redis() {
   [ -n "$arrangement" ] || return 0
   redis_is_ours || misuse "--redis is for the private Redis: ORDERSHOP_REDIS_URL says where another one is"
   [ "$arrangement" != "$(redis_arrangement)" ] || return 0
-  if [[ $arrangement == cluster || $(redis_arrangement) == cluster ]] && [ -d "$home/redis/appendonlydir" ]; then
-    fail "there is data in $home/redis, which would be lost to a cluster, or to what comes after one: choose another ORDERSHOP_HOME"
+  if [[ $arrangement != @(single|sentinel) || $(redis_arrangement) != @(single|sentinel) ]] && [ -d "$home/redis/appendonlydir" ]; then
+    fail "there is data in $home/redis, which was arranged as $(redis_arrangement) and $arrangement would not find: choose another ORDERSHOP_HOME"
   fi
   for part in "${parts[@]}"; do
     ! part_pid "$part" >/dev/null || fail "$part runs: stop the shop (down.sh) before Redis is arranged in another way"
@@ -499,7 +542,8 @@ while [ $# -gt 0 ]; do
   shift
   case $argument in
   --redis)
-    [[ ${1:-} =~ ^(single|sentinel|cluster)$ ]] || misuse "--redis is single, sentinel or cluster; see up.sh --help"
+    [[ ${1:-} =~ ^(single|sentinel|cluster|per-service)$ ]] ||
+      misuse "--redis is single, sentinel, cluster or per-service; see up.sh --help"
     arrangement=$1
     shift
     ;;
@@ -555,7 +599,7 @@ done
 if [ ${#wanted_services[@]} -gt 0 ]; then
   await_services
   say ""
-  redis_is_ours && contains redis "${chosen[@]}" && find_redis && say "redis answers $redis_host:$redis_at"
+  ! { redis_is_ours && contains redis "${chosen[@]}"; } || say_where_redis_is
   cat "$scratch"
 fi
 if contains gateway "${chosen[@]}"; then

@@ -52,7 +52,7 @@ nothing_runs() {
   for port in 0 1 2 3 4; do port_is_free $((ORDERSHOP_REDIS_PORT + port)) || return 1; done
 }
 
-expect "an arrangement that there is none of is refused" ends_with 2 "--redis is single, sentinel or cluster" up --redis many
+expect "an arrangement that there is none of is refused" ends_with 2 "--redis is single, sentinel, cluster or per-service" up --redis many
 expect "a shop starts with a replica and three sentinels" up --redis sentinel redis customer
 expect "and works" new_customer ada
 expect "it can't be arranged anew while it runs" ends_with 1 "stop the shop (down.sh)" up --redis single redis
