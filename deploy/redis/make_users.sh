@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes what Redis needs to know its users: a password for each, and the files for the setting `aclfile`.
 #
-#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--waitaof] [--of NAME] [--apart] [--archive]
+#   make_users.sh FOLDER [--prefix PREFIX] [--clock KEY] [--waitaof] [--of NAME] [--apart]
+#                 [--each PATTERN] [--archive]
 #                 [--service NAME [--owns ENTITY,...] [--reads ENTITY,...]]
 #
 #   FOLDER/<user>.password   random; for the service of that name (ORDERSHOP_REDIS_PASSWORD_FILE), for people (operator)
@@ -22,6 +23,10 @@
 #                            write here, and those that follow it may read its streams. FOLDER/keys.txt remembers it
 #   --apart                  other services have Redises of their own (--of): the event service reads them all as one log, for
 #                            which it moves the clock of one that is idle on, here, too. FOLDER/keys.txt remembers it
+#   --each PATTERN           each service of ../services.txt that owns something has a key prefix of its own
+#                            (ORDERSHOP_<NAME>_KEY_PREFIX): PATTERN with its name for <service>, as in '{<service>}:'. It may write
+#                            behind that only, and those that follow it may read its streams there. PREFIX remains that of
+#                            all others. FOLDER/keys.txt remembers it
 #   --archive                the event service takes old events out of Redis (`ordershop archive`): it may trim streams.
 #                            FOLDER/keys.txt remembers it
 #   --service NAME           a service of your own, beside those of ../services.txt: it may write the keys and streams of
@@ -62,7 +67,7 @@ misuse() {
 list_rules() { # list_rules RULES
   local disks='/^ *waitaof:/d' several='/^ *apart:/d' old='/^ *archive:/d'
   [ "$waitaof" = no ] || disks='s/^ *waitaof: /  /'
-  [ -z "$of" ] && [ "$apart" = no ] || several='s/^ *apart: /  /'
+  [ -z "$of$each" ] && [ "$apart" = no ] || several='s/^ *apart: /  /'
   [ "$archive" = no ] || old='s/^ *archive: /  /'
   sed "s/^#.*//; /^[[:space:]]*\$/d; $disks; $several; $old" "$1" | awk '
     /^[[:space:]]/ { sub(/^[[:space:]]+/, ""); line = line " " ($1 == "reading:" ? reading($0) : $0); next }
@@ -79,12 +84,23 @@ list_rules() { # list_rules RULES
 
 # On standard input the rules, in which `user <service>` becomes a line for each row of the file SERVICES, and `user
 # <observer>` one for each that reads all; or, in the Redis of one service, `user <service>` that one, and `user <reader>` one
-# for each that reads its streams.
+# for each that reads its streams. Where services have prefixes of their own, <prefix> becomes <prefix of NAME> where it is
+# NAME's, and the rights of a reader are among those of the service that reads.
 name_services() { # name_services SERVICES
-  awk -v of="$of" '
+  awk -v of="$of" -v each="$each" -v shop=" $(service_names | tr '\n' ' ')" '
     FNR == NR { name[++services] = $1; owned[services] = $3; read[services] = $4; if ($1 == of) own = $3; next }
-    $2 !~ /^<(service|observer|reader)>$/ { print; next }
-    { for (i = 1; i <= services; i++) if (is_meant($2, i)) print rules_of(i) }
+    { line[++lines] = $0; if ($2 == "<reader>") reader = $0 }
+    END { for (i = 1; i <= lines; i++) print_users(line[i]) }
+
+    function print_users(rules,   i) {
+      $0 = rules
+      if ($2 !~ /^<(service|observer|reader)>$/) { print; return }
+      for (i = 1; i <= services; i++) {
+        if (!is_meant($2, i)) continue
+        print rules_of(rules, 1, i, has_prefix(i) ? i : 0, read[i]) rules_elsewhere(rules, i)
+        $0 = rules
+      }
+    }
 
     function is_meant(user, service) {
       if (user == "<observer>" || read[service] == "all") return user == "<observer>" && read[service] == "all"
@@ -92,6 +108,10 @@ name_services() { # name_services SERVICES
       if (of == "" || name[service] == of) return 0
       read[service] = common(read[service], own)
       return read[service] != ""
+    }
+
+    function has_prefix(service) {
+      return each != "" && owned[service] != "-" && index(shop, " " name[service] " ")
     }
 
     # What is in both lists.
@@ -103,13 +123,36 @@ name_services() { # name_services SERVICES
       return both
     }
 
-    function rules_of(service,   text, i, word) {
-      for (i = 1; i <= NF; i++) {
+    # Behind the prefixes of others: an observer sees there what it sees elsewhere.
+    function rules_elsewhere(rules, service,   i, entities, begun, text) {
+      for (i = 1; i <= services; i++) {
+        if (i == service || !has_prefix(i)) continue
+        if (read[service] == "all") text = text " " rules_of(rules, first_selector(rules), service, i, "-")
+        entities = read[service] == "all" ? "" : common(read[service], owned[i])
+        if (entities == "") continue
+        text = text " " rules_of(reader, begun ? first_selector(reader) : 5, service, i, entities)
+        begun = 1
+      }
+      return text
+    }
+
+    function first_selector(rules,   i) {
+      $0 = rules
+      i = 1
+      while (i <= NF && $i !~ /^\(/) i++
+      return i
+    }
+
+    # The words of `rules` from number `first` on, for that service; `owner`: whose prefix it is, or 0.
+    function rules_of(rules, first, service, owner, reads,   text, i, word) {
+      $0 = rules
+      for (i = first; i <= NF; i++) {
         word = $i
-        if (sub(/^reading:/, "", word) && read[service] == "-") continue
+        if (sub(/^reading:/, "", word) && reads == "-") continue
         gsub(/<service>|<observer>|<reader>/, name[service], word)
-        word = once_for_each(once_for_each(word, "<owned>", owned[service]), "<read>", read[service])
-        text = text (word == ")" || i == 1 ? "" : " ") word
+        if (owner) gsub(/<prefix>/, "<prefix of " name[owner] ">", word)
+        word = once_for_each(once_for_each(word, "<owned>", owned[service]), "<read>", reads)
+        text = text (word == ")" || i == first ? "" : " ") word
       }
       return text
     }
@@ -133,6 +176,15 @@ prefix_pattern() {
   printf '%s' "$1" | sed 's/[][*?\\]/\\&/g' | sed 's/[\\&|]/\\&/g'
 }
 
+# Commands of sed that put the prefixes and the clock's key in.
+key_substitutions() {
+  local name
+  while read -r name; do
+    printf 's|<prefix of %s>|%s|g\n' "$name" "$(prefix_pattern "${each//<service>/"$name"}")"
+  done < <(service_names)
+  printf 's|<prefix>|%s|g\ns|<clock>|%s|g\n' "$(prefix_pattern "$prefix")" "$clock_key"
+}
+
 make_password() { # make_password FILE
   [ ! -e "$1" ] || return 0
   (
@@ -153,7 +205,7 @@ password_rule() { # password_rule FILE
 
 print_users() { # print_users FOLDER SERVICES RULES
   local word user rest password
-  list_rules "$3" | name_services "$2" | sed "s|<prefix>|$(prefix_pattern "$prefix")|g; s|<clock>|$clock_key|g" | while read -r word user rest; do
+  list_rules "$3" | name_services "$2" | sed "$(key_substitutions)" | while read -r word user rest; do
     password=
     if [ "$user" != default ] && [[ $rest != *nopass* ]]; then
       make_password "$1/$user.password"
@@ -198,12 +250,12 @@ require_same_clock() {
 }
 
 print_keys() {
-  printf '# What make_users.sh was told of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\nwaitaof %s\nof %s\napart %s\narchive %s\n' \
-    "$prefix" "$clock_key" "$waitaof" "$of" "$apart" "$archive"
+  printf '# What make_users.sh was told of this Redis, and takes for told when it runs again.\nprefix %s\nclock %s\nwaitaof %s\nof %s\napart %s\neach %s\narchive %s\n' \
+    "$prefix" "$clock_key" "$waitaof" "$of" "$apart" "$each" "$archive"
 }
 
 unset prefix # until it is told: it may be empty
-folder='' clock='' waitaof='' of='' apart='' archive='' service='' owns='' reads=''
+folder='' clock='' waitaof='' of='' apart='' each='' archive='' service='' owns='' reads=''
 while [ $# -gt 0 ]; do
   case $1 in
   -h | --help)
@@ -223,6 +275,11 @@ while [ $# -gt 0 ]; do
   --waitaof) waitaof=yes ;;
   --apart) apart=yes ;;
   --archive) archive=yes ;;
+  --each)
+    [[ ${2:-} == *'<service>'* && $2 != *[[:space:]]* ]] || misuse "--each needs a prefix with <service> in it, without blanks"
+    each=$2
+    shift
+    ;;
   --of)
     [[ ${2:-} =~ ^[a-z0-9-]+$ ]] || misuse "--of needs the name of a service"
     of=$2
@@ -253,7 +310,9 @@ done
 [ -n "$service" ] || [ -z "$owns$reads" ] || misuse "--owns and --reads say more of a --service"
 clock_before=$(remembered clock "$clock_key")
 prefix=${prefix-$(remembered prefix '')} clock_key=${clock:-$clock_before}
-waitaof=${waitaof:-$(remembered waitaof no)} of=${of:-$(remembered of '')} apart=${apart:-$(remembered apart no)} archive=${archive:-$(remembered archive no)}
+waitaof=${waitaof:-$(remembered waitaof no)} of=${of:-$(remembered of '')} apart=${apart:-$(remembered apart no)}
+each=${each:-$(remembered each '')} archive=${archive:-$(remembered archive no)}
+[ -z "$of" ] || [ -z "$each" ] || fail "a Redis is that of one service (--of $of), or has the prefixes of all (--each $each)"
 [[ $prefix != *[[:space:]]* ]] || fail "the prefix '$prefix' has blanks, which Redis' rules can't express: choose another"
 for rules in "$here/users.acl" "$here/sentinels.acl"; do
   [ -r "$rules" ] || fail "can't read the rules in $rules"

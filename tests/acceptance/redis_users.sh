@@ -247,6 +247,21 @@ streams_are_trimmed_on_demand() {
     [ "$(grep xtrim "$shop_folder/acme/users.acl" | cut -d ' ' -f 2)" = event ]
 }
 expect "streams are trimmed by the event service alone, where that is said" streams_are_trimmed_on_demand
+rights_of() { grep "^user $1 " "$shop_folder/tags/users.acl"; }
+each_service_has_its_prefix() {
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/tags" --prefix '{shop}:' --each '{<service>}:' --service guestbook --reads order &&
+    "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/tags" &&
+    rights_of customer | grep -F ' ~{customer}:customer_* ' &&
+    ! rights_of customer | grep -oE '~\{[a-z]+\}' | grep -vxF '~{customer}' &&
+    rights_of order | grep -F ' (+xread +xrevrange +type +xinfo|stream %R~{customer}:events:customer_*)' &&
+    [ "$(rights_of order | grep -oE '~\{[a-z]+\}' | sort -u | tr -d '~{}\n')" = billingcustomerorderproduct ] &&
+    rights_of guestbook | grep -F ' (+xadd +xrange ~{shop}:events:guestbook_*) ' &&
+    rights_of guestbook | grep -F ' %R~{order}:events:order_*)' &&
+    rights_of event | grep -F ' (+xread +xrange +xlen +xinfo|groups %R~{mail}:events:*)'
+}
+expect "where services have prefixes of their own each writes behind its own, and reads streams where they lie" each_service_has_its_prefix
+expect "which a Redis of one service has not" ends_with 1 "is that of one service" \
+  "$ORDERSHOP_SOURCE/deploy/redis/make_users.sh" "$shop_folder/tags" --of order
 expect "but no other clock, which would be taken from the services that are there" \
   refused_users "the clock of this Redis is ordershop_clock" --clock acme_clock --service guestbook
 expect "a service whose keys would cover the clock is refused" \

@@ -37,10 +37,11 @@ struct scene {
   struct watcher watcher;
 };
 
-static struct event_store *open_owner(struct context *context, size_t server) {
+static struct event_store *open_owner(struct context *context, size_t server, const char *key_prefix) {
   const struct event_store_options options = {.brand = &shop_brand,
                                               .service = "customer",
                                               .redis_url = private_redis_url(servers[server]),
+                                              .key_prefix = key_prefix,
                                               .request_seconds = 100};
   struct event_store *store;
   CU_ASSERT_FATAL(status_is_ok(event_store_open(coroutine_loop(), context->arena, &options, &store)));
@@ -66,7 +67,7 @@ static struct watcher start_watcher(struct context *context) {
 static struct scene scene_without_watcher(struct context *context) {
   struct scene scene = {.context = context};
   for (size_t i = 0; i < SERVERS; i++) private_redis_command(servers[i], "FLUSHALL");
-  for (size_t i = 0; i < OWNERS; i++) scene.owners[i] = open_owner(context, i);
+  for (size_t i = 0; i < OWNERS; i++) scene.owners[i] = open_owner(context, i, NULL);
   return scene;
 }
 
@@ -136,6 +137,49 @@ static void follow_two(struct context *context) {
 
 static void test_events_come_in_order(void) {
   in_coroutine(follow_two);
+}
+
+/* As in one node of a cluster: the reader may read what is behind both prefixes. */
+static struct scene begin_with_prefixes(struct context *context, const char *const prefixes[OWNERS]) {
+  struct scene scene = {.context = context};
+  for (size_t i = 0; i < SERVERS; i++) private_redis_command(servers[i], "FLUSHALL");
+  struct watcher_options options = options_of(context->arena);
+  for (size_t i = 0; i < OWNERS; i++) {
+    const char *on_clock = arena_printf(context->arena, "(+get +set +watch ~%sordershop_clock)", prefixes[i]);
+    const char *on_streams =
+        arena_printf(context->arena, "(+xread +xrevrange +type +xinfo|stream %%R~%sevents:*)", prefixes[i]);
+    private_redis_command(servers[FIRST], "ACL SETUSER reader %s %s", on_clock, on_streams);
+    scene.owners[i] = open_owner(context, FIRST, prefixes[i]);
+    options.owners[i] = foreign_reader_url(servers[FIRST], context->arena);
+    options.owner_prefixes[i] = prefixes[i];
+  }
+  scene.watcher = watcher_start(context->arena, &options);
+  CU_ASSERT_TRUE_FATAL(eventually(context, is_active, &scene.watcher));
+  return scene;
+}
+
+static void follow_two_prefixes(struct context *context) {
+  enum { EACH = 100 };
+  static const char *const prefixes[OWNERS] = {"{first}:", "{second}:"};
+  struct scene scene = begin_with_prefixes(context, prefixes);
+  struct position last[OWNERS];
+  for (int i = 0; i < EACH; i++) {
+    for (size_t owner = 0; owner < OWNERS; owner++) last[owner] = append(&scene, owner, 1, "Ann");
+  }
+  CU_ASSERT_TRUE(handles(&scene, 2 * EACH));
+  CU_ASSERT_EQUAL(effects_in_order(), 2 * EACH);
+  CU_ASSERT_STRING_NOT_EQUAL(last[0].epoch, last[1].epoch);
+  for (size_t i = 0; i < OWNERS; i++) {
+    const char *epoch = strchr(private_redis_command(servers[FIRST], "GET %sordershop_clock", prefixes[i]), ' ');
+    CU_ASSERT_TRUE(epoch && strcmp(epoch + 1, last[i].epoch) == 0);
+    CU_ASSERT_EQUAL(private_redis_number(servers[FIRST], "XLEN %sevents:%s", prefixes[i], streams[i]), EACH);
+  }
+  CU_ASSERT_EQUAL(private_redis_number(servers[FIRST], "EXISTS ordershop_clock"), 0);
+  end(&scene);
+}
+
+static void test_prefixes_in_one_redis_are_logs_of_their_own(void) {
+  in_coroutine(follow_two_prefixes);
 }
 
 /* A backlog is read in pages, and ahead. */
@@ -589,6 +633,7 @@ static void test_rebuilds_a_view(void) {
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"events of two Redises are handled once, in the order of log time", test_events_come_in_order},
+      {"two prefixes in one Redis are two logs, each with its clock", test_prefixes_in_one_redis_are_logs_of_their_own},
       {"a backlog in two Redises is handled in the order of log time", test_backlog_comes_in_order},
       {"a Redis that is idle, or whose clock is behind, holds up nothing", test_idle_redis_holds_up_nothing},
       {"what events of other Redises lead to is later, and so is the clock", test_effects_are_later_than_causes},

@@ -118,9 +118,10 @@ own_bad_values=(
 own_redises() {
   local service variable
   for service in "${shop_services[@]}"; do
-    for variable in $("$ORDERSHOP_BIN/ordershop-$service" --help | grep -oE 'ORDERSHOP_[A-Z]+_REDIS_(URL|PASSWORD_FILE)' | sort -u); do
+    for variable in $("$ORDERSHOP_BIN/ordershop-$service" --help | grep -oE 'ORDERSHOP_[A-Z]+_(REDIS_(URL|PASSWORD_FILE)|KEY_PREFIX)' | sort -u); do
       case $variable in
       *_URL) echo "$service:$variable=localhost:6379" ;;
+      *_KEY_PREFIX) echo "$service:$variable=a b" ;;
       *) echo "$service:$variable=/nowhere/at/all" ;;
       esac
     done
@@ -192,7 +193,22 @@ unknown_variable_is_warned_of_once() {
 # All keys of a shop must be in one slot.
 a_cluster_needs_a_hash_tag() {
   refuses order 'ORDERSHOP_KEY_PREFIX: must have a hash tag' ORDERSHOP_REDIS_URL=redis+cluster://127.0.0.1:1 ORDERSHOP_KEY_PREFIX=shop: &&
-    refuses order 'ORDERSHOP_KEY_PREFIX: must have a hash tag' ORDERSHOP_REDIS_URL=redis+cluster://127.0.0.1:1
+    refuses order 'ORDERSHOP_KEY_PREFIX: must have a hash tag' ORDERSHOP_REDIS_URL=redis+cluster://127.0.0.1:1 &&
+    refuses order 'ORDERSHOP_BILLING_KEY_PREFIX: must have a hash tag' ORDERSHOP_REDIS_URL=redis+cluster://127.0.0.1:1 \
+      ORDERSHOP_KEY_PREFIX='{shop}:' ORDERSHOP_BILLING_KEY_PREFIX=billing: &&
+    refuses event 'ORDERSHOP_KEY_PREFIX: must have a hash tag' ORDERSHOP_REDIS_URL=redis+cluster://127.0.0.1:1 \
+      ORDERSHOP_ORDER_KEY_PREFIX='{order}:'
+}
+
+# Whoever has one of its own has a log of its own behind it.
+two_services_need_two_prefixes() {
+  refuses order 'ORDERSHOP_BILLING_KEY_PREFIX: must be another one than ORDERSHOP_ORDER_KEY_PREFIX' \
+    ORDERSHOP_ORDER_KEY_PREFIX='{a}:' ORDERSHOP_BILLING_KEY_PREFIX='{a}:' &&
+    refuses crm 'ORDERSHOP_BILLING_KEY_PREFIX: must be another one than ORDERSHOP_ORDER_KEY_PREFIX' \
+      ORDERSHOP_ORDER_KEY_PREFIX='{a}:' ORDERSHOP_BILLING_KEY_PREFIX='{a}:' &&
+    refuses order 'ORDERSHOP_BILLING_KEY_PREFIX: must be another one than ORDERSHOP_KEY_PREFIX' \
+      ORDERSHOP_KEY_PREFIX='{a}:' ORDERSHOP_BILLING_KEY_PREFIX='{a}:' &&
+    starts order ORDERSHOP_ORDER_KEY_PREFIX='{a}:' ORDERSHOP_BILLING_KEY_PREFIX='{a}:' ORDERSHOP_BILLING_REDIS_URL=redis://127.0.0.1:1
 }
 
 # A password in a URL is nobody's business, least of all a log's.
@@ -270,6 +286,7 @@ expect "an unknown flag, or one without a value, ends the start with status 2" u
 expect "a flag wins over its variable" a_flag_wins
 expect "an unknown ORDERSHOP_ variable is warned of once, one of another program is not" unknown_variable_is_warned_of_once
 expect "a cluster needs a key prefix with a hash tag" a_cluster_needs_a_hash_tag
+expect "two services that have prefixes of their own have two" two_services_need_two_prefixes
 expect "passwords are not shown" passwords_are_not_shown
 expect "a port that is taken is named" a_taken_port_is_named
 expect "a name with two lines in /etc/hosts is listened on once" a_name_with_two_lines_is_one_address

@@ -220,6 +220,7 @@ static const struct log_owner *open_others(struct arena *arena, const struct wat
                                               .log = names[i],
                                               .redis_url = options->owners[i],
                                               .redis_password = FOREIGN_READER_PASSWORD,
+                                              .key_prefix = options->owner_prefixes[i],
                                               .request_seconds = 100,
                                               .subscribes = true,
                                               .reads_only = true};

@@ -39,6 +39,7 @@ struct watcher_options {
   bool by_runs;             /* handle created and updated events by apply_run, with a function of the watcher's own */
   const char *owners[2]; /* URLs of the Redises of two owners, for their reader (foreign_reader.h): created and updated
                             events lie in the first one's, deleted ones in the second's; both NULL: in the watcher's */
+  const char *owner_prefixes[2]; /* what the keys of each owner begin with; NULL means nothing */
   /* What handlers do besides, told the customer's name; and what they want before. NULL means nothing. */
   struct status (*obey)(struct work *work, const struct event *event, const char *name);
   void (*want)(struct work *work, const struct event *event);

@@ -302,3 +302,10 @@ const char *config_check_listen(const char *value) {
   if (digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535) return allowed;
   return NULL;
 }
+
+const char *config_check_word(const char *value) {
+  for (const char *c = value; *c; c++) {
+    if (!isgraph((unsigned char)*c)) return "printable ASCII without spaces";
+  }
+  return strlen(value) <= 64 ? NULL : "at most 64 characters";
+}

@@ -52,6 +52,10 @@ struct status config_read(struct arena *arena, const char *prefix, const char *p
  * brackets, else what is allowed. */
 const char *config_check_listen(const char *value);
 
+/* Likewise, if it is a word: at most 64 characters of printable ASCII. Blanks and line breaks would make keys and users
+ * unreadable. */
+const char *config_check_word(const char *value);
+
 /* Logs one warning for each variable of the environment that begins with `prefix` and is neither among `settings` nor
  * matches one of `known` (shell patterns, ends with NULL): a typo would otherwise go unnoticed. */
 void config_warn_of_unknown(const char *prefix, const struct setting *settings, size_t count, const char *const *known);

@@ -105,7 +105,7 @@ static struct status open_owner(struct life *life, const struct redis_place *pla
                                               .sentinel_user = settings->sentinel_user,
                                               .sentinel_password = settings->sentinel_password,
                                               .redis_tls = place->tls,
-                                              .key_prefix = settings->key_prefix,
+                                              .key_prefix = place->key_prefix,
                                               .subscribes = true,
                                               .reads_only = true};
   return event_store_open(service->loop, service->arena, &options, &owner->store);
@@ -123,7 +123,7 @@ static struct status open_stores(struct life *life) {
       .sentinel_user = settings->sentinel_user,
       .sentinel_password = settings->sentinel_password,
       .redis_tls = places->own.tls,
-      .key_prefix = settings->key_prefix,
+      .key_prefix = places->own.key_prefix,
       .request_seconds = settings->request_hours * 3600,
       .subscribes = life->service.definition->subscriptions.count > 0 || life->service.definition->reads_only,
       .replicas = settings->redis_replicas,

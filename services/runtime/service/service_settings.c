@@ -11,15 +11,6 @@
 static const char *const tls_clients[] = {[RPC_CLIENTS_CERTIFIED] = "certified", [RPC_CLIENTS_ANY] = "any", NULL};
 static const char *const replicas_missing[] = {[REPLICAS_REFUSE] = "refuse", [REPLICAS_WARN] = "warn", NULL};
 
-/* Of keys (in a Redis Cluster all keys of a shop need one slot, hence `{shop1}:`) and users: blanks and line breaks
- * make them unreadable. */
-static const char *check_word(const char *value) {
-  for (const char *c = value; *c; c++) {
-    if (!isgraph((unsigned char)*c)) return "printable ASCII without spaces";
-  }
-  return strlen(value) <= 64 ? NULL : "at most 64 characters";
-}
-
 /* A list that is written with blanks would quietly let nobody in. */
 static const char *check_callers(const char *value) {
   const char *allowed = "names of services separated by commas alone, as in order,returns";
@@ -107,7 +98,7 @@ static void add_store(struct setting_list *list, const struct service_definition
        .kind = SETTING_TEXT,
        .target = &settings->sentinel_user,
        .help = "user of the sentinels, which have users of their own",
-       .check = check_word},
+       .check = config_check_word},
       {.variable = "REDIS_SENTINEL_PASSWORD_FILE",
        .kind = SETTING_SECRET,
        .target = &settings->sentinel_password,
@@ -127,16 +118,16 @@ static void add_store(struct setting_list *list, const struct service_definition
        .choices = replicas_missing},
       {.variable = "KEY_PREFIX",
        .kind = SETTING_TEXT,
-       .target = &settings->key_prefix,
+       .target = &redis->key_prefix,
        .fallback = "",
        .help = "put before every key in Redis, e.g. {shop1}:",
-       .check = check_word},
+       .check = config_check_word},
       {.variable = "ACCEPT_DESCRIPTORS",
        .kind = SETTING_TEXT,
        .target = &settings->accept_descriptors,
        .fallback = "",
        .help = "the version that may start although stored events break by its descriptors, as it names itself then",
-       .check = check_word},
+       .check = config_check_word},
   };
   add_rows(list, definition->brand, rows, sizeof rows / sizeof *rows);
 }
@@ -321,7 +312,7 @@ struct status service_settings_read(const struct service_definition *definition,
                                     enum config_outcome *ret_outcome) {
   struct setting_list list = {.arena = arena};
   struct tls_texts tls_paths = {0}, redis_tls_paths = {0};
-  struct redis_place common = {.url_variable = "REDIS_URL"};
+  struct redis_place common = {.url_variable = "REDIS_URL", .prefix_variable = "KEY_PREFIX"};
   add_common(&list, definition, arena, ret_settings);
   add_store(&list, definition, ret_settings, &common);
   add_redis_places(&list, definition, &ret_settings->redis);
@@ -345,8 +336,7 @@ struct status service_settings_read(const struct service_definition *definition,
   if (!status_is_ok(status) || *ret_outcome != CONFIG_RUN) return status;
   status = open_identity(arena, prefix, &tls_paths, ret_settings);
   if (status_is_ok(status)) {
-    status = redis_places_settle(definition, arena, &common, &redis_tls_paths, ret_settings->key_prefix,
-                                 &ret_settings->redis);
+    status = redis_places_settle(definition, arena, &common, &redis_tls_paths, &ret_settings->redis);
   }
   if (status_is_ok(status)) status = span_settings_check(&ret_settings->spans, arena, prefix, ret_settings->tls);
   if (!status_is_ok(status)) return status;

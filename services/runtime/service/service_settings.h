@@ -11,8 +11,7 @@ struct service_settings {
   struct redis_places redis;
   const char *sentinel_user, *sentinel_password; /* the password is read from its file; NULL if there is none */
   int64_t redis_replicas;
-  int redis_replicas_missing; /* enum replicas_missing */
-  const char *key_prefix;
+  int redis_replicas_missing;     /* enum replicas_missing */
   const char *accept_descriptors; /* a version's name; "" means none */
   int log_level;
   int log_format;
