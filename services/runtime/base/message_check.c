@@ -70,6 +70,10 @@ static bool read_value(struct reader *reader, unsigned type, struct reader *ret_
 /* What is wrong with a text, or NULL. */
 static const char *text_fault(struct reader text) {
   while (text.at < text.end) {
+    if (*text.at > 0 && *text.at < 0x80) { /* ASCII, as most of a text is, needs no decoding */
+      text.at++;
+      continue;
+    }
     uint32_t point;
     size_t length = utf8_decode(text.at, (size_t)(text.end - text.at), &point);
     if (length == 0) return "must be UTF-8";
