@@ -26,8 +26,8 @@ static void assert_profile(const char *customer_id, int64_t orders, int64_t orde
 
 /* The id of the event in the latest entry of a stream. */
 static const char *latest_event(const char *stream) {
-  const struct redis_reply *entries =
-      private_redis_reply(redis_of(stream), arena, "XREVRANGE events:%s + - COUNT 1", stream);
+  const char *key = key_of(arena_printf(arena, "events:%s", stream));
+  const struct redis_reply *entries = private_redis_reply(redis_of(stream), arena, "XREVRANGE %s + - COUNT 1", key);
   const struct redis_reply *fields = redis_reply_at(redis_reply_at(entries, 0), 1);
   return redis_reply_text(redis_reply_field(fields, "event_id"));
 }

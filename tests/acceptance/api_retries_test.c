@@ -260,8 +260,9 @@ static void only_successes_are_remembered(void) {
 static void answers_are_remembered_for_more_than_24_hours(void) {
   static const char *const services[] = {"customer", "product", "inventory", "order", "billing", "mail"};
   for (int i = 0; i < 6; i++) {
-    struct private_redis *of_service = redis_of(arena_printf(arena, "%s_request", services[i]));
-    const char *key = private_redis_command(of_service, "KEYS %s_request:*", services[i]);
+    const char *requests = arena_printf(arena, "%s_request:*", services[i]);
+    struct private_redis *of_service = redis_of(requests);
+    const char *key = private_redis_command(of_service, "KEYS %s", key_of(requests));
     char *first = arena_memdup(arena, key, strcspn(key, "\n"));
     CU_ASSERT_TRUE(private_redis_number(of_service, "PTTL %s", first) > INT64_C(24) * 3600 * 1000);
   }
@@ -269,7 +270,7 @@ static void answers_are_remembered_for_more_than_24_hours(void) {
 
 static void forget(const char *service, const char *request_id) {
   const char *key = arena_printf(arena, "%s_request:%s", service, request_id);
-  CU_ASSERT_EQUAL(private_redis_number(redis_of(key), "DEL %s", key), 1);
+  CU_ASSERT_EQUAL(private_redis_number(redis_of(key), "DEL %s", key_of(key)), 1);
 }
 
 static void a_request_id_used_again_long_after_finds_what_it_made(void) {

@@ -46,22 +46,26 @@ static struct private_redis *redis_of(const char *key) {
   return private_shop_redis_of(shop, key);
 }
 
+static const char *key_of(const char *key) {
+  return private_shop_key(shop, arena, key);
+}
+
 static int64_t count_of(const char *command, const char *key) {
-  return private_redis_number(redis_of(key), "%s %s", command, key);
+  return private_redis_number(redis_of(key), "%s %s", command, key_of(key));
 }
 
 static void assert_type(const char *key, const char *type) {
-  CU_ASSERT_STRING_EQUAL(private_redis_command(redis_of(key), "TYPE %s", key), type);
+  CU_ASSERT_STRING_EQUAL(private_redis_command(redis_of(key), "TYPE %s", key_of(key)), type);
 }
 
 static void assert_field(const char *key, const char *field, const char *value) {
-  const char *actual = private_redis_command(redis_of(key), "HGET %s %s", key, field);
+  const char *actual = private_redis_command(redis_of(key), "HGET %s %s", key_of(key), field);
   CU_ASSERT_PTR_NOT_NULL_FATAL(actual);
   CU_ASSERT_STRING_EQUAL(actual, value);
 }
 
 static bool is_member(const char *set, const char *id) {
-  return private_redis_number(redis_of(set), "SISMEMBER %s %s", set, id) == 1;
+  return private_redis_number(redis_of(set), "SISMEMBER %s %s", key_of(set), id) == 1;
 }
 
 static const char *number_text(int64_t number) {
@@ -75,7 +79,7 @@ static void assert_stored(const char *name, const char *id, const void *entity) 
   assert_type(key, "hash");
   CU_ASSERT_TRUE(is_member(ids, id));
   assert_field(key, "id", id);
-  const struct redis_reply *packed = private_redis_reply(redis_of(key), arena, "HGET %s _entity", key);
+  const struct redis_reply *packed = private_redis_reply(redis_of(key), arena, "HGET %s _entity", key_of(key));
   void *stored = message_unpack(arena, ((const ProtobufCMessage *)entity)->descriptor, packed->text, packed->size);
   CU_ASSERT_PTR_NOT_NULL_FATAL(stored);
   CU_ASSERT_TRUE(message_equal(arena, stored, entity));
@@ -91,7 +95,8 @@ static void assert_latest_event(const char *stream, const void *entity) {
   static int64_t latest;
   const char *key = arena_printf(arena, "events:%s", stream);
   assert_type(key, "stream");
-  const struct redis_reply *entries = private_redis_reply(redis_of(key), arena, "XREVRANGE %s + - COUNT 1", key);
+  const struct redis_reply *entries =
+      private_redis_reply(redis_of(key), arena, "XREVRANGE %s + - COUNT 1", key_of(key));
   const struct redis_reply *entry = redis_reply_at(entries, 0), *fields = redis_reply_at(entry, 1);
   long long ms = 0;
   int us = -1;
@@ -185,7 +190,7 @@ static int64_t price_of(char *const *product_ids, size_t count) {
 static void assert_product_list(const Ordershop__V1__Order *order) {
   const char *key = arena_printf(arena, "order_product_ids:%s", order->id);
   assert_type(key, "list");
-  const struct redis_reply *list = private_redis_reply(redis_of(key), arena, "LRANGE %s 0 -1", key);
+  const struct redis_reply *list = private_redis_reply(redis_of(key), arena, "LRANGE %s 0 -1", key_of(key));
   CU_ASSERT_EQUAL_FATAL(list->count, order->n_product_ids);
   for (size_t i = 0; i < list->count; i++) CU_ASSERT_STRING_EQUAL(list->elements[i]->text, order->product_ids[i]);
 }

@@ -144,7 +144,7 @@ static void an_order_claimed_for_a_caller_whose_deadline_passes_is_billed(void) 
   CU_ASSERT_EQUAL(answer.status.code, STATUS_DEADLINE_EXCEEDED);
   CU_ASSERT_TRUE(private_shop_await_point(shop, ORDERSHOP_BILLING, "billing.after_claim"));
   private_shop_release(shop, ORDERSHOP_BILLING, "billing.after_claim");
-  CU_ASSERT_TRUE(eventually_number(1, "HEXISTS billing_by_order %s", order->id));
+  CU_ASSERT_TRUE(eventually_number(1, arena_printf(arena, "HEXISTS %%s %s", order->id), "billing_by_order"));
   assert_billed(ask(once, ORDERSHOP_BILLING, "CreateBilling", request), order, 200);
 }
 

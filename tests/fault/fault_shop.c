@@ -76,6 +76,10 @@ struct private_redis *redis_of(const char *key) {
   return private_shop_redises(shop) ? private_shop_redis_of(shop, key) : redis;
 }
 
+const char *key_of(const char *key) {
+  return private_shop_key(shop, arena, key);
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------------ */
 
 struct ordershop_answer ask_within(struct ordershop_client *by, int64_t deadline_ms, enum ordershop_service service,
@@ -279,9 +283,7 @@ struct number {
 
 static bool number_is(const void *argument) {
   const struct number *number = argument;
-  const char *first_key = strchr(number->format, ' ') + 1;
-  struct private_redis *lies_in = redis_of(*first_key == '%' ? number->key : first_key);
-  return private_redis_number(lies_in, number->format, number->key) == number->wanted;
+  return private_redis_number(redis_of(number->key), number->format, key_of(number->key)) == number->wanted;
 }
 
 bool eventually_number(int64_t wanted, const char *format, const char *key) {
@@ -402,7 +404,7 @@ bool has_mail(const void *customer) {
 }
 
 static int64_t length_of(const char *stream) {
-  return private_redis_number(redis_of(stream), "XLEN %sevents:%s", private_shop_key_prefix(shop), stream);
+  return private_redis_number(redis_of(stream), "XLEN %s", key_of(arena_printf(arena, "events:%s", stream)));
 }
 
 int64_t mails_asked_for(void) {
@@ -458,6 +460,5 @@ bool stock_becomes(const char *product_id, int64_t amount, int64_t reserved) {
 }
 
 bool attempts_end(void) {
-  const char *key = arena_printf(arena, "%sinventory_attempts", private_shop_key_prefix(shop));
-  return eventually_number(0, "ZCARD %s", key);
+  return eventually_number(0, "ZCARD %s", "inventory_attempts");
 }

@@ -23,6 +23,9 @@ extern struct private_redis *redis; /* that the shop uses: a test that leads it 
 /* The Redis in which a key lies (private_shop_redis_of). */
 struct private_redis *redis_of(const char *key);
 
+/* Such a key as it is there (private_shop_key). */
+const char *key_of(const char *key);
+
 extern struct arena *arena;
 extern struct ordershop_client *client; /* tries again, and remembers positions */
 extern struct ordershop_client *once;   /* makes one try */
@@ -90,7 +93,7 @@ bool become_serving(bool wanted);
 /* Until nothing is left to do about what has been done so far: consumers have handled all, mails are delivered. */
 void let_everything_follow(void);
 
-/* Until a number that Redis answers is `wanted`: eventually_number(3, "XLEN %s", key). */
+/* Until a number that Redis answers is `wanted`: eventually_number(3, "XLEN %s", key), with the key as in redis_of. */
 bool eventually_number(int64_t wanted, const char *format, const char *key);
 
 /* ---- things ----------------------------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@ enum { CROWD = 32 };
 static const Ordershop__V1__Customer *customer;
 
 static int64_t orders_created(void) {
-  return private_redis_number(redis_of("order_created"), "XLEN events:order_created");
+  return private_redis_number(redis_of("order_created"), "XLEN %s", key_of("events:order_created"));
 }
 
 /* An order under way that has reserved stock and waits before it is recorded. */
@@ -137,9 +137,15 @@ static void an_order_whose_caller_has_given_up_holds_stock_only_if_it_exists(voi
   CU_ASSERT_TRUE(stock_is(product->id, 3, 2));
 }
 
+static const char *lease_epoch(void) {
+  static const char key[] = "inventory_lease_epoch";
+  return arena_strdup(arena, private_redis_command(redis_of(key), "GET %s", key_of(key)));
+}
+
 static bool is_settled_by_another(const void *former_epoch) {
-  return strcmp(private_redis_command(redis_of("inventory_lease"), "GET inventory_lease_epoch"), former_epoch) != 0 &&
-         private_redis_number(redis_of("inventory_attempts"), "ZCARD inventory_attempts") == 0;
+  static const char attempts[] = "inventory_attempts";
+  return strcmp(lease_epoch(), former_epoch) != 0 &&
+         private_redis_number(redis_of(attempts), "ZCARD %s", key_of(attempts)) == 0;
 }
 
 /* It has read that an order was created; before it comes to, another replica has handled that, and the cancellation. */
@@ -149,8 +155,7 @@ static void an_inventory_that_wakes_up_after_its_lease_takes_no_stock_for_an_ord
   const Ordershop__V1__Order *order = new_order(customer->id, product->id, 2);
   CU_ASSERT_TRUE_FATAL(private_shop_await_point(shop, ORDERSHOP_INVENTORY, "consumer.after_read"));
   private_shop_pause_service(shop, ORDERSHOP_INVENTORY);
-  const char *epoch =
-      arena_strdup(arena, private_redis_command(redis_of("inventory_lease"), "GET inventory_lease_epoch"));
+  const char *epoch = lease_epoch();
   private_shop_start_replica(shop, ORDERSHOP_INVENTORY);
   must(ORDERSHOP_ORDER, "DeleteOrder", cancel_request(order->id));
   CU_ASSERT_TRUE(eventually(is_settled_by_another, epoch));
@@ -159,8 +164,8 @@ static void an_inventory_that_wakes_up_after_its_lease_takes_no_stock_for_an_ord
   private_shop_resume_service(shop, ORDERSHOP_INVENTORY);
   CU_ASSERT_TRUE(stock_becomes(product->id, 5, 0));
   private_shop_kill_replica(shop);
-  private_redis_command(redis_of("inventory_lease"), "DEL inventory_lease"); /* as time would */
-  new_order(customer->id, product->id, 5);                                   /* handled by the former zombie */
+  private_redis_command(redis_of("inventory_lease"), "DEL %s", key_of("inventory_lease")); /* as time would */
+  new_order(customer->id, product->id, 5); /* handled by the former zombie */
   CU_ASSERT_TRUE(attempts_end());
   CU_ASSERT_TRUE(stock_is(product->id, 0, 5));
 }

@@ -61,6 +61,10 @@ struct private_redis *redis_of(const char *key) {
   return private_shop_redis_of(shop, key);
 }
 
+const char *key_of(const char *key) {
+  return private_shop_key(shop, arena, key);
+}
+
 /* ---- requests as text ------------------------------------------------------------------------------------------- */
 
 struct reader {
@@ -348,7 +352,7 @@ const char *in_capitals(const char *id) {
 /* ---- looking behind --------------------------------------------------------------------------------------------- */
 
 int64_t events_of(const char *stream) {
-  return private_redis_number(redis_of(stream), "XLEN events:%s", stream);
+  return private_redis_number(redis_of(stream), "XLEN %s", key_of(arena_printf(arena, "events:%s", stream)));
 }
 
 bool holds_soon(bool (*holds)(const void *argument), const void *argument) {

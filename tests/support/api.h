@@ -33,6 +33,9 @@ extern _Thread_local struct arena *arena;
 /* The Redis in which a key lies (private_shop_redis_of). */
 struct private_redis *redis_of(const char *key);
 
+/* Such a key as it is there (private_shop_key). */
+const char *key_of(const char *key);
+
 /* Of the shop; to be set before api_set_up. NULL, which it is otherwise, means none. */
 extern const struct private_shop_options *api_shop_options;
 

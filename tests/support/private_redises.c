@@ -25,8 +25,10 @@ enum { PLACES = sizeof places / sizeof *places };
 
 struct private_redises {
   struct arena *arena;
-  const char *folder, *key_prefix;
-  struct private_redis *servers[PLACES];
+  const char *folder;
+  const char *prefixes[PLACES];          /* before the keys of each */
+  struct private_redis *servers[PLACES]; /* not of a cluster */
+  struct private_cluster *cluster;       /* NULL if each has a server */
 };
 
 static _Noreturn void fail(const char *what, const char *detail) {
@@ -36,56 +38,114 @@ static _Noreturn void fail(const char *what, const char *detail) {
 
 /* ---- life ------------------------------------------------------------------------------------------------------- */
 
-/* The shipped rules; only the default user, the test's own, may do everything. */
-static const char *make_users(const struct private_redises *redises, const struct place *place) {
-  const char *users = arena_printf(redises->arena, "%s/users-%s", redises->folder, place->name);
+/* The shipped rules, as make_users.sh writes them for the `words`; only the default user, the test's own, may do
+ * everything. Returns the folder. */
+static const char *make_users(const struct private_redises *redises, const char *name, const char *words) {
+  const char *users = arena_printf(redises->arena, "%s/%s", redises->folder, name);
   const char *command = arena_printf(redises->arena,
-                                     "'%s/deploy/redis/make_users.sh' '%s' --prefix '%s' --of %s && "
+                                     "'%s/deploy/redis/make_users.sh' '%s' %s && "
                                      "sed -i 's/^user default .*/user default on nopass ~* \\&* +@all/' '%s/users.acl'",
-                                     ORDERSHOP_SOURCE_BUILT, users, redises->key_prefix, place->name, users);
+                                     ORDERSHOP_SOURCE_BUILT, users, words, users);
   if (system(command) != 0) fail("can't make users:", command);
-  return arena_printf(redises->arena, "--aclfile %s/users.acl", users);
+  return users;
 }
 
-struct private_redises *private_redises_start(struct arena *arena, const char *folder, const char *key_prefix) {
+static struct private_redises *redises_new(struct arena *arena, const char *folder) {
   struct private_redises *redises = arena_calloc(arena, 1, sizeof *redises);
   redises->arena = arena;
   redises->folder = folder;
-  redises->key_prefix = key_prefix;
+  return redises;
+}
+
+struct private_redises *private_redises_start(struct arena *arena, const char *folder, const char *key_prefix) {
+  struct private_redises *redises = redises_new(arena, folder);
   for (size_t i = 0; i < PLACES; i++) {
-    const struct private_redis_options options = {.persistent = true, .arguments = make_users(redises, &places[i])};
+    const char *words = arena_printf(arena, "--prefix '%s' --of %s", key_prefix, places[i].name);
+    const char *users = make_users(redises, arena_printf(arena, "users-%s", places[i].name), words);
+    const struct private_redis_options options = {.persistent = true,
+                                                  .arguments = arena_printf(arena, "--aclfile %s/users.acl", users)};
+    redises->prefixes[i] = key_prefix;
     redises->servers[i] = private_redis_start(&options);
   }
   return redises;
 }
 
+struct private_redises *private_redises_start_cluster(struct arena *arena, const char *folder) {
+  struct private_redises *redises = redises_new(arena, folder);
+  for (size_t i = 0; i < PLACES; i++) redises->prefixes[i] = arena_printf(arena, "{%s}:", places[i].name);
+  const char *words = "--prefix '" PRIVATE_CLUSTER_PREFIX "' --each '{<service>}:'";
+  redises->cluster = private_cluster_start(arena, make_users(redises, "users", words));
+  return redises;
+}
+
 void private_redises_free(struct private_redises *redises) {
   for (size_t i = 0; redises && i < PLACES; i++) private_redis_free(redises->servers[i]);
+  if (redises) private_cluster_free(redises->cluster);
 }
 
 /* ---- which one -------------------------------------------------------------------------------------------------- */
 
+static struct private_redis *server_of(struct private_redises *redises, size_t place) {
+  if (!redises->cluster) return redises->servers[place];
+  return private_cluster_master_of(redises->cluster, redises->prefixes[place]);
+}
+
+struct private_cluster *private_redises_cluster(struct private_redises *redises) {
+  return redises->cluster;
+}
+
+/* PLACES if it owns nothing. */
+static size_t place_of(enum ordershop_service service) {
+  size_t i = 0;
+  while (i < PLACES && places[i].service != service) i++;
+  return i;
+}
+
 struct private_redis *private_redises_of(struct private_redises *redises, enum ordershop_service service) {
-  for (size_t i = 0; i < PLACES; i++) {
-    if (places[i].service == service) return redises->servers[i];
-  }
-  return NULL;
+  size_t place = place_of(service);
+  return place < PLACES ? server_of(redises, place) : NULL;
+}
+
+const char *private_redises_prefix(const struct private_redises *redises, enum ordershop_service service) {
+  size_t place = place_of(service);
+  if (place == PLACES) fail("it owns nothing:", ordershop_service_name(service));
+  return redises->prefixes[place];
 }
 
 static bool begins_with(const char *text, const char *beginning) {
   return strncmp(text, beginning, strlen(beginning)) == 0;
 }
 
-struct private_redis *private_redises_of_key(struct private_redises *redises, const char *key) {
+static size_t place_of_key(const char *key) {
   static const char events[] = "events:";
   const char *name = begins_with(key, events) ? key + strlen(events) : key;
   for (size_t i = 0; i < PLACES; i++) {
-    if (begins_with(name, places[i].key) || begins_with(name, places[i].entity)) return redises->servers[i];
+    if (begins_with(name, places[i].key) || begins_with(name, places[i].entity)) return i;
   }
   fail("no service has the key", key);
 }
 
+struct private_redis *private_redises_of_key(struct private_redises *redises, const char *key) {
+  return server_of(redises, place_of_key(key));
+}
+
+const char *private_redises_prefix_of_key(const struct private_redises *redises, const char *key) {
+  return redises->prefixes[place_of_key(key)];
+}
+
+static size_t cluster_variables(struct private_redises *redises, const char *service, char **variables) {
+  struct arena *arena = redises->arena;
+  size_t count = 0;
+  variables[count++] = arena_printf(arena, "ORDERSHOP_REDIS_URL=%s", private_cluster_url(redises->cluster, service));
+  variables[count++] = arena_strdup(arena, "ORDERSHOP_KEY_PREFIX=" PRIVATE_CLUSTER_PREFIX);
+  for (size_t i = 0; i < PLACES; i++) {
+    variables[count++] = arena_printf(arena, "ORDERSHOP_%s_KEY_PREFIX=%s", places[i].variable, redises->prefixes[i]);
+  }
+  return count;
+}
+
 size_t private_redises_variables(struct private_redises *redises, const char *service, char **variables) {
+  if (redises->cluster) return cluster_variables(redises, service, variables);
   struct arena *arena = redises->arena;
   size_t count = 0;
   for (size_t i = 0; i < PLACES; i++) {
@@ -101,6 +161,7 @@ size_t private_redises_variables(struct private_redises *redises, const char *se
 /* ---- how they are ----------------------------------------------------------------------------------------------- */
 
 bool private_redises_have_denied(struct private_redises *redises) {
+  if (redises->cluster) return private_cluster_has_denied(redises->cluster);
   bool denied = false;
   for (size_t i = 0; i < PLACES; i++) {
     if (!private_redis_has_denied(redises->servers[i])) continue;
@@ -119,21 +180,21 @@ static size_t find(const char *service) {
 
 /* The clock of the log of that service; "" where nothing has happened yet. */
 static void read_clock(struct private_redises *redises, size_t of, char *ret_clock, size_t size) {
-  const char *told = private_redis_command(redises->servers[of], "GET %sordershop_clock", redises->key_prefix);
+  const char *told = private_redis_command(server_of(redises, of), "GET %sordershop_clock", redises->prefixes[of]);
   snprintf(ret_clock, size, "%.*s", told ? (int)strcspn(told, " ") : 0, told ? told : "");
 }
 
 bool private_redises_are_followed(struct private_redises *redises, const char *service) {
   size_t own = find(service);
+  const char *prefix = redises->prefixes[own];
   for (size_t i = 0; places[own].follows[i]; i++) {
     const char *followed = places[own].follows[i];
     bool is_own = strcmp(followed, service) == 0;
     char clock[128];
     read_clock(redises, find(followed), clock, sizeof clock);
-    const char *position =
-        private_redis_command(redises->servers[own], "HGET %s%s_position log%s%s", redises->key_prefix, service,
-                              is_own ? "" : ":", is_own ? "" : followed);
+    const char *position = private_redis_command(server_of(redises, own), "HGET %s%s_position log%s%s", prefix, service,
+                                                 is_own ? "" : ":", is_own ? "" : followed);
     if (*clock && (!position || strcmp(position, clock) != 0)) return false;
   }
-  return private_redis_number(redises->servers[own], "LLEN %s%s_outbox", redises->key_prefix, service) == 0;
+  return private_redis_number(server_of(redises, own), "LLEN %s%s_outbox", prefix, service) == 0;
 }

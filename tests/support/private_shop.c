@@ -29,7 +29,7 @@ static const struct {
 
 struct private_shop {
   struct arena *arena;
-  struct private_redis *redis;     /* NULL if there are masters */
+  struct private_redis *redis;     /* NULL if there are masters, or a cluster in `redises` */
   struct private_masters *masters; /* NULL if there is a single Redis */
   struct private_redises *redises; /* NULL unless each service has one of its own */
   const char *key_prefix;          /* "" if there is none */
@@ -108,11 +108,10 @@ static char **environment_of(struct private_shop *shop, const char *name, int po
   if (shop->masters) {
     const char *url = private_masters_url(shop->masters, shop->arena, name);
     result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_URL=%s", url);
-    memcpy(result + count, environ, inherited * sizeof *result);
-    return result;
+  } else if (shop->redis) {
+    int redis_port = shop->forwarder ? forwarder_port(shop->forwarder) : private_redis_port(shop->redis);
+    result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_URL=redis://%s@127.0.0.1:%d/0", name, redis_port);
   }
-  int redis_port = shop->forwarder ? forwarder_port(shop->forwarder) : private_redis_port(shop->redis);
-  result[count++] = arena_printf(shop->arena, "ORDERSHOP_REDIS_URL=redis://%s@127.0.0.1:%d/0", name, redis_port);
   memcpy(result + count, environ, inherited * sizeof *result);
   return result;
 }
@@ -193,17 +192,25 @@ static void make_folders(struct private_shop *shop) {
   shop->bin = bin ? bin : ORDERSHOP_BIN_BUILT;
 }
 
-static bool is_apart(const struct private_shop_options *options) {
+/* Whether the test's caller asks for that arrangement, where the test itself asks for none. */
+static bool is_told(const struct private_shop_options *options, const char *arrangement) {
   const char *told = getenv("ORDERSHOP_TEST_APART");
-  bool may_be = !options->redis_arguments && !options->forwarded && options->arrangement == PRIVATE_SINGLE;
-  return options->apart || (may_be && told && strcmp(told, "1") == 0);
+  bool may_be = !options->redis_arguments && !options->forwarded && options->arrangement == PRIVATE_SINGLE &&
+                !options->apart && !options->in_slots;
+  return may_be && told && strcmp(told, arrangement) == 0;
 }
 
 static void start_redis(struct private_shop *shop, const struct private_shop_options *options) {
+  if (options->in_slots || is_told(options, "cluster")) {
+    shop->redises = private_redises_start_cluster(shop->arena, shop->folder);
+    return;
+  }
   const struct private_redis_options redis = {.persistent = true, .arguments = make_users(shop, options)};
   if (options->arrangement == PRIVATE_SINGLE) {
     shop->redis = private_redis_start(&redis);
-    if (is_apart(options)) shop->redises = private_redises_start(shop->arena, shop->folder, shop->key_prefix);
+    if (options->apart || is_told(options, "1")) {
+      shop->redises = private_redises_start(shop->arena, shop->folder, shop->key_prefix);
+    }
   } else {
     shop->masters = private_masters_start(options->arrangement, arena_printf(shop->arena, "%s/users", shop->folder));
   }
@@ -258,7 +265,8 @@ static void check_sanitizers(struct private_shop *shop) {
 
 /* What users.acl should have allowed fails the test program, however well the shop did without. */
 static void check_rights(struct private_shop *shop) {
-  bool denied = shop->masters ? private_masters_have_denied(shop->masters) : private_redis_has_denied(shop->redis);
+  bool denied = shop->masters && private_masters_have_denied(shop->masters);
+  if (shop->redis && private_redis_has_denied(shop->redis)) denied = true;
   if (shop->redises && private_redises_have_denied(shop->redises)) denied = true;
   if (!denied) return;
   fprintf(stderr, "%s\n", private_redis_command(private_shop_redis(shop), "ACL LOG"));
@@ -282,7 +290,9 @@ void private_shop_free(struct private_shop *shop) {
 }
 
 struct private_redis *private_shop_redis(struct private_shop *shop) {
-  return shop->masters ? private_masters_master(shop->masters) : shop->redis;
+  if (shop->redis) return shop->redis;
+  if (shop->masters) return private_masters_master(shop->masters);
+  return private_cluster_master_of(private_redises_cluster(shop->redises), PRIVATE_CLUSTER_PREFIX);
 }
 
 struct private_redis *private_shop_redis_of(struct private_shop *shop, const char *key) {
@@ -297,8 +307,9 @@ struct private_masters *private_shop_masters(struct private_shop *shop) {
   return shop->masters;
 }
 
-const char *private_shop_key_prefix(const struct private_shop *shop) {
-  return shop->key_prefix;
+const char *private_shop_key(const struct private_shop *shop, struct arena *arena, const char *key) {
+  const char *prefix = shop->redises ? private_redises_prefix_of_key(shop->redises, key) : shop->key_prefix;
+  return arena_printf(arena, "%s%s", prefix, key);
 }
 
 struct forwarder *private_shop_forwarder(struct private_shop *shop) {
@@ -477,7 +488,8 @@ static bool has_followed(struct private_shop *shop, const char *service) {
 
 static int64_t length_of(struct private_shop *shop, const char *stream) {
   struct private_redis *redis = private_shop_redis_of(shop, stream);
-  return private_redis_number(redis, "XLEN %sevents:%s", shop->key_prefix, stream);
+  const char *prefix = shop->redises ? private_redises_prefix_of_key(shop->redises, stream) : shop->key_prefix;
+  return private_redis_number(redis, "XLEN %sevents:%s", prefix, stream);
 }
 
 bool private_shop_is_quiet(struct private_shop *shop) {

@@ -25,8 +25,10 @@ struct private_shop_options {
   enum private_arrangement arrangement; /* if not single: private_masters.h; then the two below have no effect */
   bool forwarded;  /* Redis has deploy/redis/transactional.conf, services reach it by a forwarder */
   bool some_apart; /* the variables give some services a Redis of their own: make_users.sh --apart */
-  bool apart; /* each service has a Redis of its own (private_redises.h); also, where nothing of the above is set, if
-                 the environment has ORDERSHOP_TEST_APART=1 */
+  bool apart;    /* each service has a Redis of its own (private_redises.h); also, where nothing of the above is set, if
+                    the environment has ORDERSHOP_TEST_APART=1 */
+  bool in_slots; /* each has a hash tag of its own in a cluster (private_cluster.h); likewise with
+                    ORDERSHOP_TEST_APART=cluster */
   const char *const *variables; /* further "NAME=value" for all services; ends with NULL; may be NULL */
 };
 
@@ -36,7 +38,8 @@ struct private_shop *private_shop_start(const struct private_shop_options *optio
 /* Kills what runs and removes the folder. NULL is allowed. */
 void private_shop_free(struct private_shop *shop);
 
-/* The present master of private_shop_masters, if there are several; the event service's, if each has one of its own. */
+/* The present master of private_shop_masters, if there are several; the event service's, if each has one of its own; of
+ * a cluster in which each has a hash tag, the present master of those who have none. */
 struct private_redis *private_shop_redis(struct private_shop *shop);
 
 /* The Redis in which a key of the shop lies, told without the key's prefix. */
@@ -48,8 +51,8 @@ struct private_redises *private_shop_redises(struct private_shop *shop);
 /* NULL if there is a single Redis. */
 struct private_masters *private_shop_masters(struct private_shop *shop);
 
-/* What stands before all keys; "" if nothing does. */
-const char *private_shop_key_prefix(const struct private_shop *shop);
+/* A key of the shop, told without what stands before it, as it is in Redis; lives in `arena`. */
+const char *private_shop_key(const struct private_shop *shop, struct arena *arena, const char *key);
 
 /* Between the services and Redis; NULL if there is none. */
 struct forwarder *private_shop_forwarder(struct private_shop *shop);
