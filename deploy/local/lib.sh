@@ -110,7 +110,6 @@ bin=${ORDERSHOP_BIN:-$build_dir/bin}
 # shellcheck source-path=SCRIPTDIR source=redis_lib.sh
 . "$local_dir/redis_lib.sh"
 parse_redis_url
-export_key_prefix
 
 # Makes the folders; from here on `home` is the true path, which is what /proc shows.
 make_home() {

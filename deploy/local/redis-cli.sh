@@ -6,7 +6,7 @@
 #
 #   --as USER       as another user of deploy/redis/users.acl: a service, to repair keys of its own (positions)
 #   --service NAME  where each service has a Redis of its own (up.sh --redis per-service), whose is meant; without it, the one
-#                   of the service that USER is
+#                   of the service that USER is. In a cluster, at the master of its keys; without it, at that of the keys named
 #
 #   redis-cli.sh XRANGE events:order_created - + COUNT 1
 #   redis-cli.sh --as crm HGETALL crm_position
@@ -56,6 +56,7 @@ ask_as() {
   local file
   file=$(redis_password_file_of "$user")
   [ -z "$file" ] || [ -r "$file" ] || fail "can't read $file: there is no user '$user' here, or it is not for you"
+  if has_prefix_each && [ -z "$owner" ]; then set -- -c "$@"; fi
   redis_cli_as "$user" "$@"
 }
 of_redis "$owner" ask_as "$@"

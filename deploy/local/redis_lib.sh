@@ -52,7 +52,7 @@ owners_redis_port() { # owners_redis_port OWNER
   done
 }
 
-# Runs a command for which that service's Redis is the shop's; where all services share one, that.
+# Runs a command for which that service's Redis is the shop's, or its prefix; where all services share one, that.
 of_redis() { # of_redis OWNER COMMAND...
   local redis_owner=$1
   shift
@@ -86,9 +86,21 @@ own_redis_url() {
   esac
 }
 
-# In a cluster all keys of a shop are in one slot, that of their prefix.
-export_key_prefix() {
-  ! redis_is_ours || [ "$(redis_arrangement)" != cluster ] || export ORDERSHOP_KEY_PREFIX="${ORDERSHOP_KEY_PREFIX:-{shop\}:}"
+# In the private cluster the keys of each service are in a slot of their own, that of its prefix. A prefix that
+# ORDERSHOP_KEY_PREFIX names is that of all.
+has_prefix_each() { [ "$(redis_arrangement)" = cluster ] && [ -z "${ORDERSHOP_KEY_PREFIX:-}" ]; }
+
+has_log_each() { has_redis_each || has_prefix_each; }
+
+# What keys begin with: those of the service that of_redis names, else of who has no prefix of its own.
+key_prefix() {
+  if ! has_prefix_each; then
+    printf '%s' "${ORDERSHOP_KEY_PREFIX:-}"
+  elif contains "${redis_owner:-}" "${owners[@]}"; then
+    printf '{%s}:' "$redis_owner"
+  else
+    printf '{shop}:'
+  fi
 }
 
 # The port of the server that was the master last: what the sentinel tells that has heard of most failovers.
@@ -205,10 +217,19 @@ redis_password_file_of() {
 redis_variables() { # redis_variables SERVICE
   local owner
   if ! has_redis_each || [ "${read_by[$1]}" = all ]; then print_redis_variables ORDERSHOP_REDIS "$1"; fi
-  has_redis_each || return 0
+  ! has_prefix_each || printf 'ORDERSHOP_KEY_PREFIX=%s\n' "$(key_prefix)"
+  has_log_each || return 0
   for owner in "${owners[@]}"; do
-    ! uses_redis_of "$1" "$owner" || of_redis "$owner" print_redis_variables "ORDERSHOP_${owner^^}_REDIS" "$1"
+    ! uses_redis_of "$1" "$owner" || of_redis "$owner" print_own_variables "ORDERSHOP_${owner^^}" "$1"
   done
+}
+
+print_own_variables() { # print_own_variables PREFIX SERVICE
+  if has_prefix_each; then
+    printf '%s_KEY_PREFIX=%s\n' "$1" "$(key_prefix)"
+  else
+    print_redis_variables "${1}_REDIS" "$2"
+  fi
 }
 
 print_redis_variables() { # print_redis_variables PREFIX SERVICE
@@ -235,10 +256,10 @@ ask_redis() { # as `user` with `password` of redis_cli_as
     -h "$redis_host" -p "$redis_at" -n "$redis_database" ${user:+--user "$user"} "$@"
 }
 
-# All keys of a shop are in one slot: goes from any node to the one that has it.
+# All keys with one prefix are in one slot: goes from any node to the one that has it.
 find_redis_node() {
   local answer redis_seconds=${redis_seconds:-5}
-  answer=$(ask_redis GET "${ORDERSHOP_KEY_PREFIX:-}$clock_key" 2>/dev/null </dev/null) || true
+  answer=$(ask_redis GET "$(key_prefix)$clock_key" 2>/dev/null </dev/null) || true
   if [[ $answer =~ ^MOVED\ [0-9]+\ (.*):([0-9]+) ]]; then redis_host=${BASH_REMATCH[1]} redis_at=${BASH_REMATCH[2]}; fi
 }
 

@@ -9,7 +9,7 @@
 #   process running, stopped, DIED (it ended by itself), FROZEN (stopped by a signal), foreign (another's Redis)
 #   health  what the service itself says (grpc.health.v1): SERVING, NOT_SERVING; for redis: whether it answers
 #   lag     events that the service has not dealt with yet; - for a service that listens to none, and, where each has a
-#           Redis of its own, for one that is stopped
+#           Redis or a slot of its own, for one that is stopped
 #   dead    events that were dead-lettered because they can't be handled (Lists <service>_parked:<key>)
 #   outbox  messages to other services that wait to be sent
 #
@@ -30,7 +30,6 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . -- "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-prefix=${ORDERSHOP_KEY_PREFIX:-}
 declare -A health lag dead outbox
 
 runs_awake() {
@@ -67,7 +66,7 @@ print_strangers() {
 # The event streams of this shop; the prefix taken literally.
 list_streams() {
   local literal
-  literal=$(printf '%s' "$prefix" | sed 's/[][*?\\]/\\&/g')
+  literal=$(key_prefix | sed 's/[][*?\\]/\\&/g')
   shop_redis_cli --scan --pattern "${literal}events:*"
 }
 
@@ -83,14 +82,14 @@ list_group_lags() {
          END { for (group in sum) print group, unknown[group] ? "?" : sum[group] }'
 }
 
-# Where consumers read other Redises they have no groups there: they say themselves how far they are behind.
+# Where consumers read other logs they have no groups there: they say themselves how far they are behind.
 list_told_lags() {
   { as_client "$bin/ordershop" status "$@" 2>/dev/null || true; } | awk '$0 == "" { exit } NR > 1 { print $1, $6 }'
 }
 
 list_lags() {
   local service running=()
-  if ! has_redis_each; then
+  if ! has_log_each; then
     list_group_lags
     return
   fi
@@ -120,7 +119,9 @@ read_set_aside() {
 }
 
 read_set_aside_of() { # read_set_aside_of SERVICE
-  local set_aside=$prefix${1}_parked
+  local prefix set_aside
+  prefix=$(key_prefix)
+  set_aside=$prefix${1}_parked
   dead[$1]=$(shop_redis_cli sunion "${set_aside}_keys" "${set_aside}_lists" </dev/null |
     sed "s/^/$set_aside:/" | sum_lengths)
   outbox[$1]=$(shop_redis_cli llen "$prefix${1}_outbox" </dev/null)

@@ -12,7 +12,8 @@
 # again.
 #
 # --redis sentinel: Redis gets a replica and three sentinels, which make it the master when the present one is gone; cluster:
-# of three masters, for a shop that is new; per-service: each service that owns something has a Redis of its own, likewise;
+# of three masters, for a shop that is new, over which the services spread, each with a hash tag of its own (one that
+# ORDERSHOP_KEY_PREFIX names is that of all); per-service: each service that owns something has a Redis of its own, likewise;
 # single: one Redis. (default: as the shop was last)
 #
 #   ORDERSHOP_HOME        where the state lies: run/ log/ redis/ mail/ event/ (default ~/.local/state/ordershop)
@@ -215,7 +216,8 @@ make_users_of_one() {
   folder=$(redis_users)
   before=$(cat "$folder/users.acl" 2>/dev/null || true)
   ! has_redis_each || of=(--of "$redis_owner")
-  "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "${ORDERSHOP_KEY_PREFIX:-}" --archive "${of[@]}" || exit 1
+  ! has_prefix_each || of=(--each '{<service>}:')
+  "$source_dir/deploy/redis/make_users.sh" "$folder" --prefix "$(key_prefix)" --archive "${of[@]}" || exit 1
   [ -n "$before" ] && [ "$before" != "$(cat "$folder/users.acl")" ] || return 0
   for part in $(servers_of_one); do load_redis_users "$part" "$folder"; done
 }
@@ -299,13 +301,13 @@ start_replica_and_sentinels() {
 # Three masters that know each other and share the slots; what they have agreed on is in their files from then on.
 start_cluster() {
   local part first=0 last
+  local -A last_slots=([redis]=8191 [redis-2]=15359 [redis-3]=16383) # by which order, inventory and mail are apart
   for part in redis redis-2 redis-3; do
     start_redis_server "$part"
     wait_until $loading_seconds server_answers "$part" || fail "$part does not answer; see $home/log/$part.log"
-    last=$((first + 5460))
-    [ "$part" != redis-3 ] || last=16383
+    last=${last_slots[$part]}
     if [[ $(ask_server "$part" cluster info) == *cluster_slots_assigned:0* ]]; then
-      ask_server_as member "$part" cluster addslotsrange $first $last >/dev/null
+      ask_server_as member "$part" cluster addslotsrange $first "$last" >/dev/null
     fi
     first=$((last + 1))
     ask_server_as member redis cluster meet 127.0.0.1 "$(part_port "$part")" "$(bus_port "$part")" >/dev/null
@@ -503,7 +505,7 @@ print_what_to_try() {
     say "      (grpcurl is not installed: go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9)"
   here=$(printf %q "$local_dir")
   say "  $base$(printf %q "$bin/ordershop") order list"
-  say "  $settings$here/redis-cli.sh $(! has_redis_each || echo '--service order ')XRANGE '${ORDERSHOP_KEY_PREFIX:-}events:order_created' - + COUNT 1"
+  say "  $settings$here/redis-cli.sh $(! has_redis_each || echo '--service order ')XRANGE '$(of_redis order key_prefix)events:order_created' - + COUNT 1"
   say ""
   say "Logs are in $home/log. To see how it does, and to stop it:"
   say "  $settings$here/status.sh"
@@ -532,7 +534,6 @@ arrange_redis() {
   fi
   printf '%s\n' "$arrangement" >"$home/redis/arrangement"
   parse_redis_url
-  export_key_prefix
 }
 
 install=yes demo=yes arrangement=''
