@@ -175,7 +175,7 @@ print_redis_conf() { # print_redis_conf PART
   sentinel) print_replication "$port" ;;
   cluster)
     printf 'cluster-enabled yes\ncluster-port %s\ncluster-node-timeout 2000\n' "$(bus_port "$1")"
-    printf 'cluster-require-full-coverage no\n' # the shop has one slot, and needs no others
+    printf 'cluster-require-full-coverage no\n' # without one master, services of the others go on
     ;;
   esac
 }
