@@ -81,7 +81,7 @@ install_server() { # install_server RELEASE SERVER
 }
 
 run_suites() { # run_suites RELEASE SERVER PATTERN
-  debian_root_run "$scratch/$1" "cd ordershop; tests/run.sh --jobs 3 --redis $2 ${3:+--only $(printf %q "$3")}"
+  debian_root_run "$scratch/$1" "cd ordershop; tests/run.sh --jobs 5 --redis $2 ${3:+--only $(printf %q "$3")}"
 }
 
 add_up() { # add_up LINE
