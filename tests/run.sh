@@ -159,25 +159,35 @@ list_suites() {
     while read -r script; do printf '%s %s\n' "$script" "$root/tests/$script"; done
 }
 
-choose_suites() {
-  local name program
-  suites=()
-  while read -r name program; do
-    # shellcheck disable=SC2053 # a pattern
-    [[ $name != *$only* ]] || suites+=("$name $program")
-  done < <(list_suites)
-  if [ ${#suites[@]} -eq 0 ]; then
-    echo "run.sh: there is no suite '$only'" >&2
-    exit 2
-  fi
-}
+readonly usual_seconds=900
 
 suite_seconds() { # suite_seconds PROGRAM
   local seconds=
   case $1 in
   *.sh | *.py) seconds=$(sed -n 's/^# suite-seconds: \([0-9]*\)$/\1/p' "$1" | head -n 1) ;;
   esac
-  echo $((${seconds:-900} * slowness))
+  echo $((${seconds:-$usual_seconds} * slowness))
+}
+
+# Suites that may take longer than others begin before them, so that none of them is left alone at the end.
+longest_first() {
+  local name program
+  while read -r name program; do
+    printf '%s %s %s\n' "$(($(suite_seconds "$program") > usual_seconds * slowness))" "$name" "$program"
+  done | LC_ALL=C sort --stable --reverse --key 1,1 | cut -d ' ' -f 2-
+}
+
+choose_suites() {
+  local name program
+  suites=()
+  while read -r name program; do
+    # shellcheck disable=SC2053 # a pattern
+    [[ $name != *$only* ]] || suites+=("$name $program")
+  done < <(list_suites | longest_first)
+  if [ ${#suites[@]} -eq 0 ]; then
+    echo "run.sh: there is no suite '$only'" >&2
+    exit 2
+  fi
 }
 
 # Sets passed, failed, skipped and why from what a suite printed and its exit status.
