@@ -106,13 +106,14 @@ ports_are_free() {
   done
 }
 
-# Twenty ports, below those that the kernel gives to outgoing connections, that no other test of this user has reserved.
-# The reservation is a lock that ends with the script.
+# Twenty ports, below those that the kernel gives to outgoing connections (32768 and above) and above those of the suites in
+# C (tests/support/private_redis.c), that no other test of this user has reserved. The reservation is a lock that ends with
+# the script.
 reserve_ports() {
   local folder=/tmp/ordershop-ports-$UID try
   mkdir -p "$folder"
   for try in $(seq 200); do
-    shop_port_base=$((20000 + RANDOM % 600 * 20))
+    shop_port_base=$((27000 + RANDOM % 250 * 20))
     exec 5>"$folder/$shop_port_base"
     if flock -n 5 && ports_are_free "$shop_port_base"; then return; fi
     exec 5>&-
@@ -159,6 +160,19 @@ await_end() { # await_end NAME SECONDS
   shop_pid[$1]=
 }
 
+# Has the child come so far that SIGTERM doesn't end it where it is?
+catches_sigterm() {
+  local caught
+  caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null || true)
+  child_has_ended "$1" || (((16#${caught:-0} >> 14) & 1))
+}
+
+# terminate NAME: SIGTERM. What was started just before first gets the time to catch it.
+terminate() {
+  wait_until 60 catches_sigterm "${shop_pid[$1]}" || fail "$1 does not catch SIGTERM"
+  kill -TERM "${shop_pid[$1]}" 2>/dev/null || true
+}
+
 # --- Redis ---
 
 # Asks the shop's Redis.
@@ -185,7 +199,7 @@ redis_start() {
 }
 
 redis_stop() {
-  kill -TERM "${shop_pid[redis]}"
+  terminate redis
   await_end redis 60
 }
 
@@ -209,7 +223,7 @@ service_start() {
 
 # service_stop NAME: SIGTERM; the test fails unless it ends gracefully
 service_stop() {
-  kill -TERM "${shop_pid[$1]}"
+  terminate "$1"
   await_end "$1" 60
   [ $shop_status -eq 0 ] || fail "$1 ended with status $shop_status at SIGTERM"
 }
@@ -293,7 +307,7 @@ sanitizers_are_content() {
 shop_stop() {
   local name
   for name in "${shop_services[@]}"; do
-    if is_running "$name"; then kill -TERM "${shop_pid[$name]}"; fi
+    if is_running "$name"; then terminate "$name"; fi
   done
   for name in "${shop_services[@]}"; do
     [ -n "${shop_pid[$name]:-}" ] || continue
