@@ -61,5 +61,10 @@ for name in inventory crm; do
   apart_service_start "$name"
 done
 expect "services go on behind what was trimmed" wait_until 60 serve "${shop_services[@]}"
+for view in 'inventory products' 'order customers' 'crm profiles'; do
+  # shellcheck disable=SC2086 # words
+  expect "$view is what the events say, of several logs and their archives" \
+    ends_with 0 "$view is what the events say" client view rebuild $view --verify
+done
 expect "the audit reads through the archive and finds nothing" client audit
 shop_done

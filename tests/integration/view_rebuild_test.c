@@ -15,6 +15,7 @@
 #include "consumer/view_rebuild_job.h"
 #include "in_coroutine.h"
 #include "patience.h"
+#include "store/log_time.h"
 #include "suite.h"
 #include "watcher.h"
 
@@ -272,6 +273,174 @@ static void test_trimmed(void) {
   run(refuse_trimmed);
 }
 
+/* ---- what was archived ------------------------------------------------------------------------------------------ */
+
+/* The event service, as a rebuild sees it: it has all entries, those of a stream in a copy of it. */
+enum { TOLD_AT_ONCE = 50 };
+static int64_t told_pages, trim_ahead;
+
+static const char *const kept[] = {"customer_created", "customer_updated", "customer_deleted"};
+
+static void keep_all(void) {
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+    private_redis_command(redis, "COPY events:%s kept:%s REPLACE", kept[i], kept[i]);
+  }
+}
+
+static int by_log_time(const void *left, const void *right) {
+  const struct archived_event *one = left, *other = right;
+  return one->log_time < other->log_time ? -1 : one->log_time > other->log_time;
+}
+
+static size_t read_kept(struct arena *arena, const char *stream, const struct archived_range *range,
+                        struct archived_event *events) {
+  const struct redis_reply *entries =
+      private_redis_reply(redis, arena, "XRANGE kept:%s (%s %s COUNT %d", stream, log_time_text(arena, range->after),
+                          log_time_text(arena, range->until), TOLD_AT_ONCE);
+  for (size_t i = 0; i < entries->count; i++) {
+    const struct redis_reply *entry = entries->elements[i];
+    int64_t log_time = log_time_of_entry(redis_reply_text(redis_reply_at(entry, 0)));
+    events[i] = (struct archived_event){.stream = stream, .log_time = log_time, .entry = entry};
+  }
+  return entries->count;
+}
+
+/* Trims so many entries more than were told; the last one stays. */
+static void trim_behind(struct arena *arena, int64_t log_time) {
+  const struct redis_reply *next = private_redis_reply(redis, arena, "XRANGE kept:customer_created (%s + COUNT %lld",
+                                                       log_time_text(arena, log_time), (long long)trim_ahead);
+  if (next->count == 0) return;
+  const char *id = redis_reply_text(redis_reply_at(next->elements[next->count - 1], 0));
+  private_redis_command(redis, "XTRIM events:customer_created MINID %s", id);
+}
+
+/* While it tells, more is trimmed. */
+static struct status tell_kept(void *argument, struct context *context, const struct archived_range *range,
+                               struct archived_page *ret_page) {
+  (void)argument;
+  struct arena *arena = context->arena;
+  struct archived_event *events = arena_calloc(arena, range->stream_count * TOLD_AT_ONCE, sizeof *events);
+  size_t count = 0;
+  for (size_t i = 0; i < range->stream_count; i++) count += read_kept(arena, range->streams[i], range, events + count);
+  qsort(events, count, sizeof *events, by_log_time);
+  bool is_all = count < TOLD_AT_ONCE;
+  if (!is_all) count = TOLD_AT_ONCE;
+  *ret_page = (struct archived_page){
+      .events = events, .count = count, .told_to = is_all ? range->until : events[count - 1].log_time};
+  told_pages++;
+  if (trim_ahead > 0) trim_behind(arena, ret_page->told_to);
+  return status_ok();
+}
+
+static const struct archived_events archived = {.read_archived = tell_kept, .setting = "EVENT_ADDRESS"};
+
+static struct watcher start_archived(struct context *context, size_t count) {
+  struct watcher_options own = options();
+  own.archived = &archived;
+  told_pages = trim_ahead = 0;
+  struct watcher watcher = watcher_start(context->arena, &own);
+  CU_ASSERT_TRUE_FATAL(eventually(context, is_active, &watcher));
+  append(&watcher, context, "customer_created", "c", count, "Ann");
+  append(&watcher, context, "customer_updated", "c-1", 1, "Bob");
+  append(&watcher, context, "customer_deleted", "c-2", 1, "Ann");
+  append(&watcher, context, "customer_created", "d", count, "Ann");
+  CU_ASSERT_TRUE_FATAL(watcher_handles(redis, context, 2 * (int64_t)count + 2));
+  keep_all();
+  return watcher;
+}
+
+static void expect_all(const struct view_rebuild_job *job, int64_t count) {
+  expect_rows(job, 0, 0, 0);
+  CU_ASSERT_EQUAL(job->events_read, 2 * count + 2);
+  CU_ASSERT_EQUAL(job->events_total, 2 * count + 2);
+}
+
+static void read_archived(struct context *context) {
+  struct watcher watcher = start_archived(context, ROWS);
+  struct view_rebuild_job job = rebuild(&watcher, context, true);
+  expect_all(&job, ROWS);
+  CU_ASSERT_EQUAL(told_pages, 0);
+  private_redis_command(redis, "XTRIM events:customer_created MAXLEN = %d", ROWS);
+  job = rebuild(&watcher, context, true);
+  expect_all(&job, ROWS);
+  CU_ASSERT_EQUAL(told_pages, (ROWS + 3 + TOLD_AT_ONCE - 1) / TOLD_AT_ONCE);
+  private_redis_command(redis, "XTRIM events:customer_created MAXLEN = 1");
+  private_redis_command(redis, "HDEL watcher_seen c-4 d-5");
+  job = rebuild(&watcher, context, false);
+  expect_rows(&job, 0, 2, 0);
+  job = rebuild(&watcher, context, true);
+  expect_all(&job, ROWS);
+  watcher_stop(&watcher);
+}
+
+static void test_archived(void) {
+  run(read_archived);
+}
+
+/* The log recedes before whoever comes from the archive. */
+static void follow_receding(struct context *context) {
+  enum { AHEAD = 70 };
+  struct watcher watcher = start_archived(context, ROWS);
+  private_redis_command(redis, "XTRIM events:customer_created MAXLEN = %d", 2 * ROWS - 10);
+  trim_ahead = AHEAD;
+  struct view_rebuild_job job = rebuild(&watcher, context, true);
+  expect_all(&job, ROWS);
+  CU_ASSERT_EQUAL(told_pages, (2 * ROWS + 2 + TOLD_AT_ONCE - 1) / TOLD_AT_ONCE);
+  watcher_stop(&watcher);
+}
+
+static void test_receding(void) {
+  run(follow_receding);
+}
+
+/* An archiving goes on while pages are read from the log, at any moment, and faster than these. */
+static void trim_while_reading(struct context *context) {
+  enum { MANY = 1500, ROUNDS = 5, STEP = 40 };
+  struct watcher watcher = start_archived(context, MANY);
+  for (int round = 0; round < ROUNDS; round++) {
+    private_redis_command(redis, "COPY kept:customer_created events:customer_created REPLACE");
+    CU_ASSERT_TRUE_FATAL(status_is_ok(ask(&watcher, context, true)));
+    struct view_rebuild_job job = read_job(&watcher, context);
+    for (int64_t left = 2 * MANY; view_rebuild_job_is_open(&job); left -= STEP) {
+      if (job.state != VIEW_REBUILD_ASKED && left > STEP) {
+        private_redis_command(redis, "XTRIM events:customer_created MAXLEN = %lld", (long long)left);
+      }
+      job = read_job(&watcher, context);
+    }
+    expect_all(&job, MANY);
+  }
+  CU_ASSERT_TRUE(told_pages > 0);
+  watcher_stop(&watcher);
+}
+
+static void test_trimmed_meanwhile(void) {
+  run(trim_while_reading);
+}
+
+static void refuse_lacking(struct context *context) {
+  struct watcher watcher = start_archived(context, 10);
+  const char *first = redis_reply_text(redis_reply_at(
+      redis_reply_at(private_redis_reply(redis, context->arena, "XRANGE kept:customer_created - + COUNT 1"), 0), 0));
+  private_redis_command(redis, "XDEL kept:customer_created %s", first);
+  private_redis_command(redis, "XTRIM events:customer_created MAXLEN = 5");
+  struct view_rebuild_job job = rebuild(&watcher, context, true);
+  CU_ASSERT_EQUAL(job.state, VIEW_REBUILD_FAILED);
+  CU_ASSERT_PTR_NOT_NULL(strstr(job.error,
+                                "15 entries of the stream customer_created were removed, of which the "
+                                "archive has 14"));
+  private_redis_command(redis, "XTRIM events:customer_created MAXLEN 0");
+  job = rebuild(&watcher, context, true);
+  CU_ASSERT_EQUAL(job.state, VIEW_REBUILD_FAILED);
+  CU_ASSERT_PTR_NOT_NULL(strstr(job.error, "it now begins at its end"));
+  watcher_stop(&watcher);
+}
+
+static void test_lacking(void) {
+  run(refuse_lacking);
+}
+
+/* ---- rights ----------------------------------------------------------------------------------------------------- */
+
 /* As of a service whose user was made for an earlier version. */
 static void lack_right(struct context *context) {
   static const char *const rights[] = {"hscan", "rename", "unlink"};
@@ -462,6 +631,10 @@ int main(int argc, char **argv) {
       {"effects besides views are held back", test_effects},
       {"dead letters come first; an event that is refused for good is left out", test_dead_letters},
       {"a log that was trimmed is refused, and the live view left alone", test_trimmed},
+      {"what has left Redis is read from the archive, and the rest from Redis", test_archived},
+      {"a log that recedes before its reader is read to its end", test_receding},
+      {"what is trimmed between two pages is not missed", test_trimmed_meanwhile},
+      {"an archive that lacks an entry is refused", test_lacking},
       {"a right that is missing fails the job, and holds up no events", test_rights},
       {"there is one rebuild at a time", test_one_at_a_time},
       {"a job that was begun too often has failed", test_given_up},

@@ -95,19 +95,21 @@ runtime_names_no_entity() {
 
 # The shop's names come from its brand (services/common/shop_brand.c), in comments, too. What the runtime serves itself,
 # beside health, are the status, the dead letters, the log and the views of a service: they are every service's, as grpc.health.v1 is, and one
-# contract for all brands, so that one tool asks them all. Its package keeps the name that clients call it by.
+# contract for all brands, so that one tool asks them all; and so is what rebuilds of views ask the event service. Its package
+# keeps the name that clients call it by.
 runtime_does_not_name_the_shop() {
   grep -rniI ordershop services/runtime --include='*.[ch]' --include='*.lua' |
     but_not '^services/runtime/service/service_status\.c:[0-9]*:#include <ordershop/v1/status\.pb-c\.h>$' |
     but_not '^services/runtime/service/dead_letter_service\.c:[0-9]*:#include <ordershop/v1/dead_letter\.pb-c\.h>$' |
     but_not '^services/runtime/service/log_service\.c:[0-9]*:#include <ordershop/v1/log\.pb-c\.h>$' |
     but_not '^services/runtime/service/view_service\.c:[0-9]*:#include <ordershop/v1/view\.pb-c\.h>$' |
-    sed -E '/^services\/runtime\/service\/(service_status|dead_letter_service|log_service|view_service)\.c:/ s/ordershop__v1__[a-z_]*//gI' | { grep -i ordershop || true; } | nothing
+    but_not '^services/runtime/service/event_channel\.c:[0-9]*:#include <ordershop/v1/event\.pb-c\.h>$' |
+    sed -E '/^services\/runtime\/service\/(service_status|dead_letter_service|log_service|view_service|event_channel)\.c:/ s/ordershop__v1__[a-z_]*//gI' | { grep -i ordershop || true; } | nothing
 }
 
 runtime_includes_no_contract_of_the_shop() {
   includes 'ordershop/' services/runtime | but_not '^services/runtime/service/.*<ordershop/v1/status\.pb-c\.h>' |
-    but_not '^services/runtime/service/.*<ordershop/v1/\(dead_letter\|log\|view\)\.pb-c\.h>' | nothing
+    but_not '^services/runtime/service/.*<ordershop/v1/\(dead_letter\|log\|view\|event\)\.pb-c\.h>' | nothing
 }
 
 services_know_no_other_service() {

@@ -246,6 +246,7 @@ struct watcher watcher_start(struct arena *arena, const struct watcher_options *
                                       .views = views,
                                       .housekeep = options->housekeep,
                                       .user = options->user,
+                                      .archived = options->archived,
                                       .lease_ms = options->lease_ms};
   if (options->owners[0]) {
     consumer.subscriptions = by_owners;

@@ -45,6 +45,8 @@ struct watcher_options {
   void (*want)(struct work *work, const struct event *event);
   struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch, bool *ret_tick);
   void *user;
+  const struct archived_events
+      *archived; /* what a rebuild of its view reads that has left Redis; NULL if nothing does */
 };
 
 extern const struct view watcher_seen;

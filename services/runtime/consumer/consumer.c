@@ -361,6 +361,7 @@ static struct view_rebuild *make_rebuild(const struct consumer *consumer, struct
                                                .dead_letters = consumer->dead_letters,
                                                .views = consumer->options.views,
                                                .outbox = consumer->options.outbox,
+                                               .archived = consumer->options.archived,
                                                .user = consumer->options.user};
   return view_rebuild_new(arena, &options);
 }

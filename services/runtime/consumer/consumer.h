@@ -37,6 +37,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "consumer/archived_events.h"
 #include "consumer/outbox.h"
 #include "consumer/subscription.h"
 #include "consumer/work.h"
@@ -58,6 +59,8 @@ struct consumer_options {
   void *user;                         /* work_user */
   const struct outbox_route *outbox;  /* NULL if there is none */
   struct rpc_channel *outbox_channel; /* to the peer of the outbox */
+  /* What a rebuild of a view reads that is archived. NULL, or lives as long as the consumer. */
+  const struct archived_events *archived;
   /* Optional: called by the leader about once a second and after a tick, when everything up to `position` has been
    * applied of the log in which the streams of `housekeep_owner` lie (NULL: the first one). `epoch` is the lease's, for
    * fenced functions. May yield; after an error it is called again as usual. */

@@ -144,7 +144,8 @@ static struct status check_job(const struct view_rebuild *rebuild, struct arena 
   if (!rebuild->view) return status_not_found(arena, "view", rebuild->job.view);
   if (rebuild->job.attempts > VIEW_REBUILD_ATTEMPTS) {
     return status_error(arena, STATUS_ABORTED, reason_view_rebuild_given_up,
-                        "it was begun %d times, and each time the process or its lead ended, or Redis was away",
+                        "it was begun %d times, and each time the process or its lead ended, or Redis or the event "
+                        "service was away",
                         VIEW_REBUILD_ATTEMPTS);
   }
   return check_dead_letters(rebuild, arena);
@@ -158,6 +159,7 @@ static coroutine_fn struct status begin(struct view_rebuild *rebuild, struct con
                                               .view = rebuild->view,
                                               .views = rebuild->options.views,
                                               .outbox = rebuild->options.outbox,
+                                              .archived = rebuild->options.archived,
                                               .user = rebuild->options.user};
   rebuild->shadow = view_shadow_new(rebuild->arena, &options);
   struct status status = view_shadow_check(rebuild->shadow, context, &rebuild->job.events_total);

@@ -16,6 +16,7 @@
 
 #include "base/context.h"
 #include "base/status.h"
+#include "consumer/archived_events.h"
 #include "consumer/dead_letters.h"
 #include "consumer/progress.h"
 #include "loop/coroutine.h"
@@ -31,9 +32,10 @@ struct view_rebuild;
 struct view_rebuild_options {
   const struct progress *progress; /* the consumer's */
   const struct dead_letters *dead_letters;
-  const struct view *const *views;   /* all that the service has; NULL behind the last one */
-  const struct outbox_route *outbox; /* NULL if the service sends nothing */
-  void *user;                        /* work_user */
+  const struct view *const *views;        /* all that the service has; NULL behind the last one */
+  const struct outbox_route *outbox;      /* NULL if the service sends nothing */
+  const struct archived_events *archived; /* may be NULL */
+  void *user;                             /* work_user */
 };
 
 /* Makes it, in an arena that lives as long as the process. */

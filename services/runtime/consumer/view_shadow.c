@@ -1,30 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "consumer/view_shadow.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "base/reason.h"
 #include "consumer/batch_event.h"
 #include "consumer/projection.h"
+#include "consumer/view_source.h"
 #include "consumer/work_commit.h"
 #include "loop/label.h"
-#include "store/logs_reader.h"
-#include "store/stream_look.h"
 
 enum { PAGE_EVENTS = 128 };
 static const size_t PAGE_BYTES = 1 << 20; /* of memory: a page that has used so much takes no more events */
 
 struct view_shadow {
   struct view_shadow_options options;
-  struct logs_reader *reader;
-  const struct progress_stream **streams; /* the consumer's, by the reader's numbers */
+  struct view_source *source;
+  const struct progress_stream **streams; /* the consumer's, by the source's numbers */
   size_t stream_count;
-  struct event_store **stores; /* of the reader's logs */
-  size_t log_count;
-  struct read_entry next; /* read, but not handled by the consumer yet */
-  bool has_next;
   int64_t events, left_out;
 };
 
@@ -42,13 +35,6 @@ static bool is_projected(const struct view_shadow *shadow) {
   return false;
 }
 
-static size_t number_of_log(struct view_shadow *shadow, struct event_store *store) {
-  size_t i = 0;
-  while (i < shadow->log_count && shadow->stores[i] != store) i++;
-  if (i == shadow->log_count) shadow->stores[shadow->log_count++] = store;
-  return i;
-}
-
 static void list_streams(struct view_shadow *shadow) {
   const struct progress *progress = shadow->options.progress;
   bool projected = is_projected(shadow);
@@ -56,9 +42,7 @@ static void list_streams(struct view_shadow *shadow) {
     const struct progress_stream *stream = &progress->streams[i];
     bool feeds = projected ? is_projection(stream->subscribed->subscription, shadow->options.view)
                            : !stream->subscribed->run_handler;
-    if (!feeds) continue;
-    shadow->streams[shadow->stream_count++] = stream;
-    number_of_log(shadow, progress->logs[stream->log].store);
+    if (feeds) shadow->streams[shadow->stream_count++] = stream;
   }
 }
 
@@ -67,66 +51,18 @@ struct view_shadow *view_shadow_new(struct arena *arena, const struct view_shado
   struct view_shadow *shadow = arena_calloc(arena, 1, sizeof *shadow);
   shadow->options = *options;
   shadow->streams = arena_calloc(arena, progress->stream_count + 1, sizeof(*shadow->streams));
-  shadow->stores = arena_calloc(arena, progress->log_count + 1, sizeof(*shadow->stores));
   list_streams(shadow);
-  shadow->reader = logs_reader_new(shadow->stores, shadow->log_count);
-  for (size_t i = 0; i < shadow->stream_count; i++) {
-    const struct progress_stream *stream = shadow->streams[i];
-    logs_reader_add(shadow->reader, number_of_log(shadow, progress->logs[stream->log].store), stream->key, "0-0");
-  }
+  shadow->source = view_source_new(arena, progress, shadow->streams, shadow->stream_count, options->archived);
   return shadow;
 }
 
 coroutine_fn void view_shadow_free(struct view_shadow *shadow) {
-  if (!shadow) return;
-  if (shadow->has_next) read_entry_release(&shadow->next);
-  logs_reader_free(shadow->reader);
-}
-
-/* ---- whether they are all there --------------------------------------------------------------------------------- */
-
-static struct status trimmed(struct arena *arena, const struct progress_stream *stream,
-                             const struct stream_sight *sight) {
-  const char *name = stream->subscribed->name;
-  if (!sight->exists) {
-    return status_error(arena, STATUS_FAILED_PRECONDITION, reason_log_gap,
-                        "the view can't be built from the log: the stream %s is gone, of which %s was applied", name,
-                        stream->applied);
-  }
-  return status_error(arena, STATUS_FAILED_PRECONDITION, reason_log_gap,
-                      "the view can't be built from the log: %" PRId64 " of %" PRId64
-                      " entries of the stream %s were removed; it now begins at %s",
-                      sight->added - sight->length, sight->added, name, *sight->first ? sight->first : "its end");
-}
-
-static struct status check_stream(struct arena *arena, const struct progress_stream *stream,
-                                  const struct stream_sight *sight) {
-  bool whole = sight->exists ? sight->added == sight->length : strcmp(stream->applied, "0-0") == 0;
-  return whole ? status_ok() : trimmed(arena, stream, sight);
-}
-
-/* In another service's Redis this one may call no function. */
-static coroutine_fn struct status look_at(const struct progress *progress, const struct progress_stream *stream,
-                                          struct context *context, const struct stream_sight **ret_sight) {
-  const struct progress_log *log = &progress->logs[stream->log];
-  struct redis_arguments keys = redis_arguments_empty(context->arena);
-  redis_add_text(&keys, stream->key);
-  return log->is_foreign ? streams_look_plainly(log->store, context, &keys, ret_sight)
-                         : streams_look(log->store, context, &keys, false, ret_sight);
+  if (shadow) view_source_free(shadow->source);
 }
 
 coroutine_fn struct status view_shadow_check(const struct view_shadow *shadow, struct context *context,
                                              int64_t *ret_events) {
-  *ret_events = 0;
-  for (size_t i = 0; i < shadow->stream_count; i++) {
-    const struct progress_stream *stream = shadow->streams[i];
-    const struct stream_sight *sight;
-    struct status status = look_at(shadow->options.progress, stream, context, &sight);
-    if (status_is_ok(status)) status = check_stream(context->arena, stream, sight);
-    if (!status_is_ok(status)) return status;
-    *ret_events += sight->length;
-  }
-  return status_ok();
+  return view_source_check(shadow->source, context, ret_events);
 }
 
 /* ---- a page ----------------------------------------------------------------------------------------------------- */
@@ -149,13 +85,12 @@ static bool is_handled(const struct view_shadow *shadow, const struct read_entry
 static bool take_events(struct page *page) {
   struct view_shadow *shadow = page->shadow;
   while (page->count < PAGE_EVENTS && arena_used(page->context->arena) < PAGE_BYTES) {
-    if (!shadow->has_next && !logs_reader_next(shadow->reader, &shadow->next)) return false;
-    shadow->has_next = true;
-    if (!is_handled(shadow, &shadow->next)) return true;
-    struct batch_event *slot = &page->events[page->count++];
-    batch_event_take(slot, page->context->arena, (struct progress_stream *)shadow->streams[shadow->next.stream],
-                     shadow->next);
-    shadow->has_next = false;
+    const struct read_entry *next = view_source_next(shadow->source);
+    if (!next) return false;
+    if (!is_handled(shadow, next)) return true;
+    batch_event_take(&page->events[page->count++], page->context->arena,
+                     (struct progress_stream *)shadow->streams[next->stream], *next);
+    view_source_take(shadow->source);
   }
   return false;
 }
@@ -233,7 +168,7 @@ static void finish(struct page *page) {
       log_event(LOG_WARN, "a rebuild leaves out an event", "stream", slot->event.stream, "entry", slot->event.id,
                 "reason", slot->fault, NULL);
     }
-    read_entry_release(&slot->read);
+    view_source_release(&slot->read);
   }
   shadow->events += (int64_t)page->count;
 }
@@ -254,11 +189,10 @@ static coroutine_fn struct status apply_next(struct view_shadow *shadow, struct 
   struct page *page = arena_calloc(context->arena, 1, sizeof *page);
   page->shadow = shadow;
   page->context = context;
-  bool reads = !shadow->has_next && !logs_reader_has_next(shadow->reader), more = true;
-  struct status status = reads ? logs_reader_read(shadow->reader, context, &more) : status_ok();
+  bool at_end;
+  struct status status = view_source_read(shadow->source, context, &at_end);
   if (!status_is_ok(status)) return status;
-  *ret_caught_up = take_events(page);
-  if (reads && !more && !shadow->has_next && logs_reader_is_caught_up(shadow->reader)) *ret_caught_up = true;
+  *ret_caught_up = take_events(page) || at_end;
   return apply(page);
 }
 

@@ -24,6 +24,7 @@
 #include "service/caller_gate.h"
 #include "service/dead_letter_service.h"
 #include "service/definition_check.h"
+#include "service/event_channel.h"
 #include "service/event_types.h"
 #include "service/health_check.h"
 #include "service/log_service.h"
@@ -53,7 +54,9 @@ struct life {
   size_t rpc_service_count;
   const char *names[SERVICE_CONTRACTS + 1]; /* of the definition's; ends with NULL */
   struct health *health;
-  void *status; /* of service_status.h */
+  void *status;                      /* of service_status.h */
+  struct rpc_channel *event_channel; /* to the event service; NULL if none is named */
+  struct archived_events archived;
   struct rpc_server *server;
   struct rpc_server *health_server;      /* NULL if there is none */
   struct metrics_server *metrics_server; /* likewise */
@@ -165,6 +168,20 @@ static struct status open_peers(struct life *life) {
     if (!status_is_ok(status)) return status;
   }
   return status_ok();
+}
+
+/* To the event service, for rebuilds of views. */
+static struct status open_event_channel(struct life *life) {
+  struct service *service = &life->service;
+  const struct brand *brand = service->definition->brand;
+  struct status status = status_ok();
+  if (life->settings.event_address) {
+    const struct rpc_channel_options options = {.brand = brand, .peer = "event", .tls = life->settings.tls};
+    status =
+        rpc_channel_open(service->loop, service->arena, life->settings.event_address, &options, &life->event_channel);
+  }
+  life->archived = event_channel_events(life->event_channel, brand_variable(brand, service->arena, "EVENT_ADDRESS"));
+  return status;
 }
 
 static struct status open_reflection(struct life *life, const char *const *listed, struct reflection **ret_reflection) {
@@ -361,6 +378,7 @@ static void start_consumer(struct life *life) {
       .user = service,
       .outbox = definition->outbox,
       .outbox_channel = definition->outbox ? service->peers[peer_index(definition, definition->outbox_peer)] : NULL,
+      .archived = &life->archived,
       .owners = service->owners,
       .owner_count = service->owner_count,
       .housekeep = definition->housekeep,
@@ -465,6 +483,7 @@ static coroutine_fn void run(void *argument) {
   rpc_server_free(life->server);
   rpc_server_free(life->health_server);
   for (int i = 0; i < SERVICE_PEERS && service->peers[i]; i++) rpc_channel_close(service->peers[i]);
+  if (life->event_channel) rpc_channel_close(life->event_channel);
   if (service->definition->stop) service->definition->stop(service);
   close_stores(service);
   span_exporter_stop(life->span_exporter);
@@ -476,6 +495,7 @@ static struct status open_all(struct life *life) {
   struct service *service = &life->service;
   struct status status = open_stores(life);
   if (status_is_ok(status)) status = open_peers(life);
+  if (status_is_ok(status)) status = open_event_channel(life);
   if (status_is_ok(status) && service->definition->start) status = service->definition->start(service);
   if (status_is_ok(status)) status = open_server(life);
   return status;

@@ -53,7 +53,8 @@
 
 struct service;
 
-/* Another service that this one calls: <BRAND>_<NAME>_ADDRESS, by default dns:///localhost:<port>. */
+/* Another service that this one calls: <BRAND>_<NAME>_ADDRESS, by default dns:///localhost:<port>. A service with views
+ * has none of the name `event`, since their rebuilds ask the event service, where <BRAND>_EVENT_ADDRESS names it. */
 struct service_peer {
   const char *name; /* NULL ends the list */
   int port;

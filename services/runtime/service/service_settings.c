@@ -77,6 +77,17 @@ static void add_peers(struct setting_list *list, const struct service_definition
   }
 }
 
+/* No service needs the event service but for this. */
+static void add_event_service(struct setting_list *list, const struct service_definition *definition,
+                              struct service_settings *settings) {
+  const struct setting address = {
+      .variable = "EVENT_ADDRESS",
+      .kind = SETTING_TEXT,
+      .target = &settings->event_address,
+      .help = "where the event service is, which a view's rebuild asks for what is archived"};
+  if (definition->views[0]) add_common_setting(list, definition->brand, address);
+}
+
 static void add_rows(struct setting_list *list, const struct brand *brand, const struct setting *rows, size_t count) {
   for (size_t i = 0; i < count; i++) add_common_setting(list, brand, rows[i]);
 }
@@ -321,6 +332,7 @@ struct status service_settings_read(const struct service_definition *definition,
   add_spans(&list, definition, ret_settings);
   add_callers(&list, definition, ret_settings);
   add_peers(&list, definition, arena, ret_settings);
+  add_event_service(&list, definition, ret_settings);
   for (size_t i = 0; i < definition->settings.count; i++) add_setting(&list, definition->settings.rows[i]);
 
   struct status status = check_unique(&list);

@@ -19,6 +19,7 @@ struct service_settings {
   int64_t request_hours;
   int64_t grace_seconds;
   const char *peer_addresses[SERVICE_PEERS];
+  const char *event_address;  /* of the event service; NULL means none, as for a service without views */
   struct tls_files *tls;      /* NULL means plain text */
   int tls_clients;            /* enum rpc_clients */
   const char *health_listen;  /* NULL means none */

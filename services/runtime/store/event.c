@@ -65,3 +65,41 @@ struct status event_decode(struct arena *arena, const char *stream, const Protob
   }
   return status_ok();
 }
+
+/* ---- back to an entry ------------------------------------------------------------------------------------------- */
+
+static const struct redis_reply *text_reply(struct arena *arena, const void *bytes, size_t size) {
+  struct redis_reply *reply = arena_calloc(arena, 1, sizeof *reply);
+  *reply = (struct redis_reply){.type = REDIS_TEXT, .text = bytes, .size = size};
+  return reply;
+}
+
+static struct redis_reply *list_reply(struct arena *arena, size_t capacity) {
+  struct redis_reply *list = arena_calloc(arena, 1, sizeof *list);
+  *list = (struct redis_reply){.type = REDIS_LIST, .elements = arena_calloc(arena, capacity, sizeof(*list->elements))};
+  return list;
+}
+
+static void add_field(struct arena *arena, struct redis_reply *fields, const char *name, const void *value,
+                      size_t size) {
+  if (!value) return;
+  fields->elements[fields->count++] = text_reply(arena, name, strlen(name));
+  fields->elements[fields->count++] = text_reply(arena, value, size);
+}
+
+static void add_text_field(struct arena *arena, struct redis_reply *fields, const char *name, const char *value) {
+  if (value) add_field(arena, fields, name, value, strlen(value));
+}
+
+const struct redis_reply *event_entry(struct arena *arena, const struct event *event) {
+  enum { FIELDS = 5 };
+  struct redis_reply *entry = list_reply(arena, 2), *fields = list_reply(arena, 2 * FIELDS);
+  add_text_field(arena, fields, "event_id", event->event_id);
+  add_field(arena, fields, "entity", event->entity_bytes, event->entity_size);
+  add_text_field(arena, fields, "cause", event->cause);
+  add_text_field(arena, fields, "attempt_id", event->attempt_id);
+  add_text_field(arena, fields, "traceparent", event->traceparent);
+  entry->elements[entry->count++] = text_reply(arena, event->id, strlen(event->id));
+  entry->elements[entry->count++] = fields;
+  return entry;
+}

@@ -47,3 +47,7 @@ const char *event_stream_key(const struct event_store *store, struct arena *aren
  * log_time, id and stream are set all the same). */
 struct status event_decode(struct arena *arena, const char *stream, const ProtobufCMessageDescriptor *descriptor,
                            const struct redis_reply *entry, struct event *ret_event);
+
+/* Returns an entry with that id and these fields, as XRANGE tells it, in the arena; the event's entity need not be
+ * decoded. */
+const struct redis_reply *event_entry(struct arena *arena, const struct event *event);
