@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 const char reason_archive_damaged[] = "ARCHIVE_DAMAGED";
+const char reason_archive_lost[] = "ARCHIVE_LOST";
 const char reason_archive_mismatch[] = "ARCHIVE_MISMATCH";
 const char reason_archive_not_kept[] = "ARCHIVE_NOT_KEPT";
 const char reason_archive_unavailable[] = "ARCHIVE_UNAVAILABLE";
@@ -29,6 +30,7 @@ const char reason_watch_too_slow[] = "WATCH_TOO_SLOW";
 
 const char *const shop_reasons[] = {
     reason_archive_damaged,
+    reason_archive_lost,
     reason_archive_mismatch,
     reason_archive_not_kept,
     reason_archive_unavailable,

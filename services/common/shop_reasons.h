@@ -5,6 +5,7 @@
 extern const char *const shop_reasons[];
 
 extern const char reason_archive_damaged[];
+extern const char reason_archive_lost[];
 extern const char reason_archive_mismatch[];
 extern const char reason_archive_not_kept[];
 extern const char reason_archive_unavailable[];

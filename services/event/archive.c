@@ -65,6 +65,10 @@ struct status archive_open(struct arena *arena, const char *folder, struct archi
   return status;
 }
 
+struct status archive_refresh(struct archive *archive, struct arena *arena) {
+  return look(archive, arena);
+}
+
 void archive_close(struct archive *archive) {
   archive_unlock(archive);
   archive_catalog_free(archive->catalog);

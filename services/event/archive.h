@@ -30,6 +30,9 @@ void archive_close(struct archive *archive);
 /* Whether there is a folder. */
 bool archive_is_kept(const struct archive *archive);
 
+/* Sees what others have written since it looked last. Blocks. */
+struct status archive_refresh(struct archive *archive, struct arena *arena);
+
 /* The log time up to which the log is archived; 0 if nothing of it is. */
 int64_t archive_until(struct archive *archive, const char *log);
 

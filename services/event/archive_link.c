@@ -1,8 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive_link.h"
 
+#include "loop/blocking.h"
 #include "shop_reasons.h"
 #include "store/event_store.h"
+
+/* ---- the record ------------------------------------------------------------------------------------------------- */
+
+static const char *record_key(const struct event_store *store, struct arena *arena) {
+  return redis_key(store->commands, arena, "%s_archive", store->service);
+}
+
+coroutine_fn struct status archive_link_record(struct archive *archive, struct event_store *store,
+                                               struct context *context) {
+  const char *until = log_time_text(context->arena, archive_until(archive, store->log));
+  struct redis_arguments set = redis_command_of(context->arena, "SET", record_key(store, context->arena), until, NULL);
+  const struct redis_reply *reply;
+  return redis_command(store->commands, context, &set, &reply);
+}
+
+static struct status lost(struct archive *archive, const struct event_store *store, struct arena *arena,
+                          const char *recorded, const char *key) {
+  const char *reaches =
+      archive_is_kept(archive)
+          ? arena_printf(arena, "reaches up to %s", log_time_text(arena, archive_until(archive, store->log)))
+          : "is none: ORDERSHOP_ARCHIVE_FOLDER names no folder";
+  return status_error(arena, STATUS_FAILED_PRECONDITION, reason_archive_lost,
+                      "the archive is not the one that it was: events up to %s have left Redis for it (%s), and this "
+                      "one %s",
+                      recorded, key, reaches);
+}
+
+static coroutine_fn struct status check_record(struct archive *archive, const struct event_store *store,
+                                               struct context *context) {
+  const char *key = record_key(store, context->arena);
+  struct redis_arguments get = redis_command_of(context->arena, "GET", key, NULL);
+  const struct redis_reply *reply;
+  struct status status = redis_command(store->commands, context, &get, &reply);
+  const char *recorded = status_is_ok(status) ? redis_reply_text(reply) : NULL;
+  int64_t until;
+  if (!recorded || !log_time_parse(recorded, &until) || until <= archive_until(archive, store->log)) return status;
+  return lost(archive, store, context->arena, recorded, key);
+}
+
+/* ---- the last entries ------------------------------------------------------------------------------------------- */
 
 static struct status mismatch(struct arena *arena, const struct log_stream *stream, int64_t last) {
   return status_error(
@@ -12,7 +53,7 @@ static struct status mismatch(struct arena *arena, const struct log_stream *stre
       stream->name, log_time_text(arena, last));
 }
 
-coroutine_fn struct status archive_link_check(struct archive *archive, const struct log_streams *streams, size_t log,
+static coroutine_fn struct status check_lasts(struct archive *archive, const struct log_streams *streams, size_t log,
                                               struct context *context) {
   struct arena *arena = context->arena;
   const struct event_store *store = log_streams_places(streams)->stores[log];
@@ -36,4 +77,27 @@ coroutine_fn struct status archive_link_check(struct archive *archive, const str
     result = status_is_ok(status) && reply->count == 0 ? mismatch(arena, log_streams_at(streams, i), lasts[i]) : status;
   }
   return result;
+}
+
+/* ---- both ------------------------------------------------------------------------------------------------------- */
+
+struct refreshing {
+  struct archive *archive;
+  struct arena *arena;
+  struct status status;
+};
+
+static void refresh(void *argument) {
+  struct refreshing *refreshing = argument;
+  refreshing->status = archive_refresh(refreshing->archive, refreshing->arena);
+}
+
+/* Another replica may have archived and trimmed since this one looked. */
+coroutine_fn struct status archive_link_check(struct archive *archive, const struct log_streams *streams, size_t log,
+                                              struct context *context) {
+  struct refreshing refreshing = {.archive = archive, .arena = context->arena};
+  blocking_run(refresh, &refreshing);
+  struct status status = refreshing.status;
+  if (status_is_ok(status)) status = check_record(archive, log_streams_places(streams)->stores[log], context);
+  return status_is_ok(status) ? check_lasts(archive, streams, log, context) : status;
 }

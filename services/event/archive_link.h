@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Archive link: whether archive and log belong together. Of each stream the last entry that was archived stays in Redis
- * (archive_trim in archive_part.h): where it is missing, the archive is of another log, or the log has lost its end.
- * Threads: the loop's. */
+/* Archive link: whether archive and log belong together.
+ *
+ * Of each stream the last entry that was archived stays in Redis (archive_trim in archive_part.h): where it is missing,
+ * the archive is of another log, or the log has lost its end. And Redis keeps a record of how far the archive was when
+ * something was trimmed, in the string `event_archive`: where the archive does not reach that far, the folder is not
+ * the one that it was, and what has left Redis is not there. The model is tests/model/archive.py. Threads: the loop's.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -12,7 +16,12 @@
 #include "log_streams.h"
 #include "loop/coroutine.h"
 
-/* Checks log number `log`; `context` is for it. Errors: FAILED_PRECONDITION (ARCHIVE_MISMATCH), those of redis_command.
- */
+/* Checks log number `log`; `context` is for it. Errors: FAILED_PRECONDITION (ARCHIVE_LOST, ARCHIVE_MISMATCH), those of
+ * archive_refresh and redis_command. */
 coroutine_fn struct status archive_link_check(struct archive *archive, const struct log_streams *streams, size_t log,
                                               struct context *context);
+
+/* Records how far the archive of the log in `store` is. To be called before anything is trimmed. Errors: those of
+ * redis_command. */
+coroutine_fn struct status archive_link_record(struct archive *archive, struct event_store *store,
+                                               struct context *context);

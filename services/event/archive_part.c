@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "archive_block.h"
+#include "archive_link.h"
 #include "loop/blocking.h"
 #include "loop/fail_point.h"
 #include "shop_reasons.h"
@@ -230,17 +231,17 @@ coroutine_fn struct status archive_trim(struct event_log *log, size_t number, st
   struct event_store *store = event_log_places(log)->stores[number];
   const struct log_stream *stream;
   *ret_trimmed = 0;
-  for (size_t i = 0; (stream = event_log_stream(log, i)); i++) {
+  struct status status = archive_link_record(event_log_archive(log), store, context);
+  for (size_t i = 0; status_is_ok(status) && (stream = event_log_stream(log, i)); i++) {
     if (stream->log != number || !may_be_trimmed(stream)) continue;
     int64_t last = archive_last(event_log_archive(log), store->log, stream->name);
     const char *id = last > 0 ? log_time_text(context->arena, last) : "0-0";
     struct redis_arguments trim = redis_command_of(context->arena, "XTRIM", stream->key, "MINID", id, NULL);
     const struct redis_reply *reply;
-    struct status status = redis_command(store->reads, context, &trim, &reply);
-    if (!status_is_ok(status)) return status;
-    int64_t gone = redis_reply_number(reply, 0);
+    status = redis_command(store->reads, context, &trim, &reply);
+    int64_t gone = status_is_ok(status) ? redis_reply_number(reply, 0) : 0;
     *ret_trimmed += gone;
     if (gone > 0) fail_point("archive.stream_trimmed");
   }
-  return status_ok();
+  return status;
 }

@@ -2,10 +2,11 @@
 /* Archive part: takes a part of a log out of Redis into a file of the archive.
  *
  * In this order: the file is written, entry by entry as the index names them and Redis tells them; it is synced to the
- * disk; it gets its name in the archive, which is synced; Redis is told to trim the streams up to the last entry that
- * the archive has of them. An end before the name is there leaves all in Redis, an end after it leaves some of it in
- * both, which whoever reads tells once, since a place of the index is read from Redis if it is there and else from the
- * archive. Who comes next trims what was left. The archive must be locked (archive_lock). Threads: the loop's. */
+ * disk; it gets its name in the archive, which is synced; Redis is told how far the archive is (archive_link.h), and
+ * then to trim the streams up to the last entry that the archive has of them. An end before the name is there leaves
+ * all in Redis, an end after it leaves some of it in both, which whoever reads tells once, since a place of the index
+ * is read from Redis if it is there and else from the archive. Who comes next trims what was left. The archive must be
+ * locked (archive_lock). Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>

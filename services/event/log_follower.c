@@ -223,21 +223,21 @@ static coroutine_fn void mend(struct log_follower *follower, struct arena *arena
 
 /* The reason of what an operator must see to; NULL if it is something else. */
 static const char *reason_of_trouble(struct status status) {
-  static const char *const reasons[] = {reason_index_unwritable, reason_archive_mismatch, reason_archive_damaged,
-                                        reason_archive_unavailable};
+  static const char *const reasons[] = {reason_index_unwritable, reason_archive_lost, reason_archive_mismatch,
+                                        reason_archive_damaged, reason_archive_unavailable};
   for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
     if (status_is(status, reasons[i])) return reasons[i];
   }
   return NULL;
 }
 
-/* With an archive of another log nothing is told, not even what the index has. */
+/* With an archive of another log, or without the one that there was, nothing is told, not even what the index has. */
 static void note_trouble(struct log_follower *follower, struct status status) {
   const char *reason = reason_of_trouble(status);
   if (reason && !*follower->trouble) {
     log_event(LOG_ERROR, "the log can't be followed", "reason", status.message, NULL);
   }
-  if (reason == reason_archive_mismatch) follower->progress->complete = false;
+  if (reason == reason_archive_mismatch || reason == reason_archive_lost) follower->progress->complete = false;
   follower->trouble_reason = reason;
   snprintf(follower->trouble, sizeof follower->trouble, "%s", reason ? status.message : "");
 }

@@ -1,7 +1,8 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
 # Old events leave Redis for the archive while orders keep coming: whenever the event service is killed on the way, each event
-# is told once, as it was told before; nothing leaves Redis that a service still needs; and an archive of another log is refused.
+# is told once, as it was told before; nothing leaves Redis that a service still needs; a folder that is lost is noticed, and an
+# archive of another log is refused.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -135,6 +136,31 @@ expect "which stays in Redis" test "$(in_redis customer_created)" -eq 2
 redis del crm_parked:poison >/dev/null
 redis srem crm_parked_lists poison >/dev/null
 expect "until it is settled" wait_until 60 archives_all_but 1 customer_created
+
+# --- A folder that is lost ---
+
+has_lost() { ends_with 3 'ARCHIVE_LOST\|the archive is not the one that it was' client --timeout 1 events history customer "$first"; }
+tell_all "$shop_folder/before"
+mv "$shop_folder/archive" "$shop_folder/archive.away"
+mkdir "$shop_folder/archive"
+expect "where the folder is emptied, the next run refuses" ends_with 1 ARCHIVE_LOST archive
+expect "and writes nothing" test -z "$(find "$shop_folder/archive" -name '*.sqlite')"
+service_stop event
+service_start event
+expect "with an empty folder the event service tells nothing, rather than half of it" wait_until 60 has_lost
+expect "and its status says why" ends_with 1 'event.*the archive is not the one that it was: events up to' client status
+service_stop event
+ORDERSHOP_ARCHIVE_FOLDER='' service_start event
+expect "likewise without a folder" wait_until 60 has_lost
+service_stop event
+rm -r "$shop_folder/archive"
+mv "$shop_folder/archive.away" "$shop_folder/archive"
+newest=$(find "$shop_folder/archive" -name '*.sqlite' -printf '%f\n' | sort -V | tail -n 1)
+mv "$shop_folder/archive/$newest" "$shop_folder/newest"
+service_start event
+expect "and where the newest file is missing" wait_until 60 has_lost
+mv "$shop_folder/newest" "$shop_folder/archive/$newest"
+expect "until it is there again" wait_until 60 tells_the_same "$shop_folder/before"
 
 # --- An archive that is not the log's ---
 
