@@ -253,13 +253,23 @@ struct status archive_each(struct archive *archive, struct arena *arena, const c
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
+static struct status sync_folder(const struct archive *archive, struct arena *arena) {
+  int folder = open(archive->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return unavailable(archive, arena, "sync");
+  struct status status = fsync(folder) == 0 ? status_ok() : unavailable(archive, arena, "sync");
+  close(folder);
+  return status;
+}
+
+/* Whoever gave a file its name may have ended before the folder was synced; what that file has is trimmed next. */
 struct status archive_lock(struct archive *archive, struct arena *arena) {
   const char *path = arena_printf(arena, "%s/lock", archive->folder);
   int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) return unavailable(archive, arena, "lock");
   if (flock(lock, LOCK_EX | LOCK_NB) == 0) {
     archive->lock = lock;
-    struct status status = look(archive, arena);
+    struct status status = sync_folder(archive, arena);
+    if (status_is_ok(status)) status = look(archive, arena);
     if (!status_is_ok(status)) archive_unlock(archive);
     return status;
   }
@@ -278,14 +288,6 @@ void archive_unlock(struct archive *archive) {
 
 const char *archive_next_path(const struct archive *archive, struct arena *arena) {
   return arena_printf(arena, "%s/next.unfinished", archive->folder);
-}
-
-static struct status sync_folder(const struct archive *archive, struct arena *arena) {
-  int folder = open(archive->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return unavailable(archive, arena, "sync");
-  struct status status = fsync(folder) == 0 ? status_ok() : unavailable(archive, arena, "sync");
-  close(folder);
-  return status;
 }
 
 struct status archive_add(struct archive *archive, struct arena *arena, const char *log, int64_t after, int64_t until) {

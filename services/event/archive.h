@@ -62,7 +62,8 @@ struct status archive_each(struct archive *archive, struct arena *arena, const c
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
-/* Becomes the folder's only writer until archive_unlock, and sees what others have written. Blocks. Errors, beside
+/* Becomes the folder's only writer until archive_unlock, and sees what others have written, which is there even if the
+ * machine loses its power. Blocks. Errors, beside
  * those above: FAILED_PRECONDITION (ARCHIVE_UNDER_WAY: another process is). */
 struct status archive_lock(struct archive *archive, struct arena *arena);
 void archive_unlock(struct archive *archive);
