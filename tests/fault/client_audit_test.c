@@ -208,6 +208,29 @@ static void a_profile_that_differs_is_named(void) {
   names("PROFILE_DIFFERS customer", order->customer_id);
 }
 
+static void a_profile_that_is_gone_is_named(void) {
+  begin_here();
+  const Ordershop__V1__Customer *customer = new_customer();
+  let_everything_follow();
+  private_redis_command(redis, "HDEL crm_profiles %s", customer->id);
+  names("PROFILE_MISSING customer", customer->id);
+}
+
+static void one_that_outlives_its_customer_is_named(void) {
+  begin_here();
+  const Ordershop__V1__Customer *customer = new_customer();
+  let_everything_follow();
+  Ordershop__V1__DeleteCustomerRequest request = ORDERSHOP__V1__DELETE_CUSTOMER_REQUEST__INIT;
+  request.id = customer->id;
+  must(ORDERSHOP_CUSTOMER, "DeleteCustomer", &request);
+  let_everything_follow();
+  is_clean();
+  Ordershop__V1__CustomerProfile profile = ORDERSHOP__V1__CUSTOMER_PROFILE__INIT;
+  profile.customer_id = customer->id;
+  store("crm_profiles", customer->id, &profile);
+  names("PROFILE_REMAINS customer", customer->id);
+}
+
 static void what_crm_has_not_come_to_is_undecided(void) {
   begin_here();
   private_shop_arm(shop, ORDERSHOP_CRM, "consumer.after_read", "pause");
@@ -240,6 +263,20 @@ static void a_mail_that_was_not_made_is_named(void) {
 }
 
 /* ---- events: nothing takes them back, so each test leaves them behind ------------------------------------------- */
+
+/* As if stock were reserved for an order, of which no event tells. */
+static void stock_that_is_reserved_by_no_event_is_named(void) {
+  begin_here();
+  const Ordershop__V1__Product *product = new_stocked_product(10);
+  Ordershop__V1__ListInventoriesRequest request = ORDERSHOP__V1__LIST_INVENTORIES_REQUEST__INIT;
+  request.product_id = product->id;
+  const Ordershop__V1__ListInventoriesResponse *list = must(ORDERSHOP_INVENTORY, "ListInventories", &request);
+  Ordershop__V1__Inventory inventory = *list->inventories[0];
+  inventory.amount--;
+  inventory.reserved_amount++;
+  store(arena_printf(arena, "inventory_entity:%s", inventory.id), "_entity", &inventory);
+  names("STATE_DIFFERS inventory", inventory.id);
+}
 
 static void stock_that_is_out_of_nothing_is_named(void) {
   begin_here();
@@ -275,6 +312,15 @@ static void billings_that_may_not_be_are_named(void) {
   CU_ASSERT_TRUE(was_told("BILLED_ORDER_CHANGED order", order->id));
 }
 
+static void a_billing_of_a_cancelled_order_is_named(void) {
+  begin_here();
+  const Ordershop__V1__Order *order = new_order(new_customer()->id, new_stocked_product(10)->id, 1);
+  must(ORDERSHOP_ORDER, "DeleteOrder", cancel_request(order->id));
+  Ordershop__V1__Billing billing = billing_of(order, order->total_cents);
+  append("billing_created", &billing, "");
+  names("BILLING_WITHOUT_ORDER billing", billing.id);
+}
+
 static void mails_that_are_made_twice_are_named(void) {
   begin_here();
   Ordershop__V1__Mail mail = ORDERSHOP__V1__MAIL__INIT;
@@ -299,6 +345,17 @@ static void events_that_may_not_be_are_named(void) {
   names("VERSION_NOT_NEXT product", product.id);
   append_bytes("product_updated", "\xff\xff", 2, "");
   names("EVENT_UNDECODABLE product", "");
+}
+
+static void an_event_of_a_deleted_entity_is_named(void) {
+  begin_here();
+  Ordershop__V1__Product product = *new_product(100);
+  product.id = (char *)new_id();
+  append("product_created", &product, "");
+  append("product_deleted", &product, "");
+  product.version++;
+  append("product_updated", &product, "");
+  names("EVENT_OF_NOTHING product", product.id);
 }
 
 /* Redis refuses ids that don't rise in one stream, and the event service merges them: so this is told to the audit. */
@@ -354,12 +411,17 @@ int main(int argc, char **argv) {
       {"a state that is gone is named", one_that_is_gone_is_named},
       {"a state that remains after its deletion is named", one_that_was_deleted_and_is_there_is_named},
       {"a profile that differs from what the events say is named", a_profile_that_differs_is_named},
+      {"a profile that is gone is named", a_profile_that_is_gone_is_named},
+      {"a profile that outlives its customer is named", one_that_outlives_its_customer_is_named},
       {"what crm has not come to is undecided", what_crm_has_not_come_to_is_undecided},
       {"a mail that was not made is named", a_mail_that_was_not_made_is_named},
+      {"stock that is reserved by no event is named", stock_that_is_reserved_by_no_event_is_named},
       {"stock out of nothing, and below nothing, is named", stock_that_is_out_of_nothing_is_named},
       {"billings that are twice or wrong are named, and billed orders that change", billings_that_may_not_be_are_named},
+      {"a billing of an order that was cancelled is named", a_billing_of_a_cancelled_order_is_named},
       {"mails that are made twice for a cause are named", mails_that_are_made_twice_are_named},
       {"events that are twice, out of order or can't be decoded are named", events_that_may_not_be_are_named},
+      {"an event of an entity that was deleted is named", an_event_of_a_deleted_entity_is_named},
       {"ids that do not rise are named", ids_that_do_not_rise_are_named},
       {"a state without an event is named", a_state_without_an_event_is_named},
   };
