@@ -179,17 +179,24 @@ one_customer_is_read() { client customer list --json >/dev/null; }
 shop_prepare
 redis_start
 served=(customer inventory crm event gateway)
+tls=$shop_folder/tls certificates=("$ORDERSHOP_SOURCE/deploy/tls/certificates.sh" "$shop_folder/tls")
 service_start customer ORDERSHOP_METRICS_LISTEN="$(metrics_address customer)"
 service_start inventory ORDERSHOP_METRICS_LISTEN="$(metrics_address inventory)"
 service_start mail
 service_start crm ORDERSHOP_METRICS_LISTEN="$(metrics_address crm)" ORDERSHOP_TRACES_ENDPOINT=http://127.0.0.1:1
 service_start event ORDERSHOP_METRICS_LISTEN="$(metrics_address event)"
 service_start product
+"${certificates[@]}" ca >/dev/null
+"${certificates[@]}" issue client/gateway >/dev/null
 ORDERSHOP_LISTEN=127.0.0.1:$(spare_port) ORDERSHOP_METRICS_LISTEN=$(metrics_address gateway) \
+  ORDERSHOP_GATEWAY_TLS_CERTIFICATE_FILE=$tls/client/gateway.crt ORDERSHOP_GATEWAY_TLS_KEY_FILE=$tls/client/gateway.key \
   launch gateway "$ORDERSHOP_BIN/ordershop-gateway"
 wait_for_serving customer inventory mail crm event product
 wait_until 60 port_accepts "$(metrics_port gateway)" || fail "the gateway serves no metrics"
 
+certificate_end() { date -d "$(openssl x509 -in "$1" -noout -enddate | cut -d = -f 2)" +%s; } # certificate_end FILE
+told_end() { value gateway "ordershop_tls_certificate_expiry_timestamp_seconds{setting=\"ORDERSHOP_GATEWAY_TLS_CERTIFICATE_FILE\"}"; }
+expect "when a certificate ends is told" test "$(printf %.0f "$(told_end)")" = "$(certificate_end "$tls/client/gateway.crt")"
 for service in "${served[@]}"; do
   expect "$service answers in Prometheus' format" is_prometheus_text "$service"
   expect "$service declares each metric once, and no series twice" each_is_declared_and_unique "$service"

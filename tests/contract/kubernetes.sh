@@ -171,6 +171,48 @@ END
     [ "$(grep -c 'name: ORDERSHOP_METRICS_LISTEN' "$shop_folder/metrics.yaml")" = 9 ] && [ "$(grep -c 'containerPort: 9464' "$shop_folder/metrics.yaml")" = 9 ]
 }
 
+# As for metrics.
+traces_build() {
+  mkdir "$manifests/overlays/traces"
+  sed 's,components/metrics,components/traces,' "$manifests/overlays/metrics/kustomization.yaml" \
+    >"$manifests/overlays/traces/kustomization.yaml"
+  builds traces && agrees "$shop_folder/traces.yaml" "every object fits" && agrees "$shop_folder/traces.yaml" "every variable" &&
+    [ "$(grep -c 'name: ORDERSHOP_TRACES_ENDPOINT' "$shop_folder/traces.yaml")" = 9 ] && [ "$(grep -c 'port: 4317' "$shop_folder/traces.yaml")" = 1 ]
+}
+
+# The archive's volume, and the job that archives, which is an operator where there are certificates.
+archive_builds() { # archive_builds OVERLAY COMPONENT...
+  local overlay=$1
+  shift
+  mkdir "$manifests/overlays/$overlay"
+  cat >"$manifests/overlays/$overlay/kustomization.yaml" <<END
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: ordershop
+resources: [../production]
+components: [$(printf '../../components/%s, ' "$@")../../components/release]
+END
+  builds "$overlay" && agrees "$shop_folder/$overlay.yaml" && grep -q 'kind: PersistentVolumeClaim' "$shop_folder/$overlay.yaml" &&
+    grep -q 'kind: CronJob' "$shop_folder/$overlay.yaml"
+}
+
+# The job's command, as the command line itself reads it: it fails later, since there is no shop.
+the_job_can_be_read() {
+  local command
+  mapfile -t command < <("$python" -c 'import sys, yaml
+for item in yaml.safe_load_all(open(sys.argv[1])):
+    if item["kind"] == "CronJob":
+        print("\n".join(item["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"]))' "$shop_folder/archive.yaml")
+  [ "${command[0]}" = ordershop ] && ends_with 3 PEER_UNREACHABLE \
+    env ORDERSHOP_EVENT_ADDRESS=127.0.0.1:1 "$ORDERSHOP_BIN/ordershop" "${command[@]:1}" --timeout 1
+}
+
+an_archive_that_ends_with_the_pod_is_found() {
+  sed 's,claimName: archive,claimName: attic,' "$shop_folder/archive.yaml" >"$shop_folder/changed.yaml"
+  ! agrees "$shop_folder/changed.yaml" "every claimed" && sed 's,mountPath: /var/lib/ordershop/archive,mountPath: /attic,' \
+    "$shop_folder/archive.yaml" >"$shop_folder/changed.yaml" && ! agrees "$shop_folder/changed.yaml" "every claimed"
+}
+
 # Compose takes it together with the shop's file; here without Docker, so only names are compared.
 own_compose_file_fits() {
   "$shop_folder/deploy/service_files.sh" compose guestbook || return 1
@@ -300,6 +342,11 @@ expect "a service of one's own is a component that fits the shop" own_service_bu
 expect "with certificates it has one of its own" own_service_has_a_certificate
 expect "the gateway is a component that fits the shop" gateway_builds
 expect "the component for metrics reaches every service and the gateway" metrics_build
+expect "so does that for traces" traces_build
+expect "the archive is a component that fits the shop" archive_builds archive archive
+expect "with certificates its job shows that of an operator" archive_builds archive-tls mutual-tls archive archive/mutual-tls
+expect "the job's command is one that there is" the_job_can_be_read
+expect "an archive without its volume is found" an_archive_that_ends_with_the_pod_is_found
 expect "made once, and of services that there are" own_service_is_not_overwritten
 expect "for compose it has all that the shop's services have" own_compose_file_fits
 expect "one from outside of the tree is a component, too" outside_service_builds

@@ -56,7 +56,7 @@ class Shop:
         return found[0] if found else None
 
     def workloads(self):
-        return self.of_kind("Deployment", "StatefulSet")
+        return self.of_kind("Deployment", "StatefulSet", "CronJob")
 
     def services(self):
         return [item for item in self.workloads() if item["metadata"]["labels"].get(COMPONENT) == "service"]
@@ -100,7 +100,8 @@ class Shop:
 
 
 def pod(workload):
-    return workload["spec"]["template"]
+    spec = workload["spec"]
+    return (spec["jobTemplate"]["spec"] if workload["kind"] == "CronJob" else spec)["template"]
 
 
 def first(workload):
@@ -112,7 +113,7 @@ def name_of(item):
 
 
 def target_of(workload):
-    return "redis" if workload["metadata"]["labels"][COMPONENT] == "store" else name_of(workload)
+    return {"store": "redis", "job": "client"}.get(workload["metadata"]["labels"][COMPONENT], name_of(workload))
 
 
 def port_of(container, name):
@@ -253,6 +254,22 @@ def every_file_is_mounted(shop):
                 yield f"{name_of(workload)}: has the password of {user}"
 
 
+def every_claimed_volume_is_there(shop):
+    for workload in shop.workloads():
+        for volume in pod(workload)["spec"].get("volumes", []):
+            claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+            if claim and not shop.get("PersistentVolumeClaim", claim):
+                yield f"{name_of(workload)}: there is no PersistentVolumeClaim {claim}"
+    event = shop.get("Deployment", "event")
+    folder = shop.environment(event).get("ORDERSHOP_ARCHIVE_FOLDER")
+    claimed = {volume["name"] for volume in pod(event)["spec"]["volumes"] if "persistentVolumeClaim" in volume}
+    mounts = {mount["mountPath"]: mount["name"] for mount in first(event)["volumeMounts"]}
+    if folder and mounts.get(folder) not in claimed:
+        yield f"event: its archive at {folder} ends with the pod"
+    if claimed and not folder:
+        yield "event: does not know of its archive"
+
+
 def files_of_failover(shop, workload):
     environment, name = shop.environment(workload), name_of(workload)
     users, tls = (environment.get(f"ORDERSHOP_FAILOVER_{variable}") for variable in ("USERS", "TLS"))
@@ -337,7 +354,7 @@ def every_selector_finds_what_it_is_for(shop):
         for label in RECOMMENDED:
             if not labels.get(label) or workload["metadata"]["labels"].get(label) != labels.get(label):
                 yield f"{name}: label {label} is missing, or another on its pods"
-        selectors = [workload["spec"]["selector"]["matchLabels"]]
+        selectors = [workload["spec"]["selector"]["matchLabels"]] if "selector" in workload["spec"] else []
         selectors += [item["spec"]["selector"] for item in shop.of_kind("Service") if name_of(item) == name]
         budgets = [item for item in shop.of_kind("PodDisruptionBudget") if name_of(item) == name]
         selectors += [item["spec"]["selector"]["matchLabels"] for item in budgets]
@@ -396,7 +413,7 @@ def policies_allow_what_services_are_configured_with_and_nothing_else(shop):
     for caller in shop.workloads():
         component = caller["metadata"]["labels"][COMPONENT]
         store = {"redis", "sentinel"} if shop.get("StatefulSet", "sentinel") else {"redis"}
-        wanted = {"service": store, "client": store | {*shop.ports}, "store": store if len(shop.places("redis", 0)) > 1 else set()}[component]
+        wanted = {"service": store, "client": store | {*shop.ports}, "store": store if len(shop.places("redis", 0)) > 1 else set(), "job": {"event"}}[component]
         if component == "service":
             wanted = wanted | shop.peers(name_of(caller))
         for called in shop.workloads():
@@ -420,6 +437,7 @@ CHECKS = [
     every_address_leads_to_a_service,
     servers_and_sentinels_know_each_other,
     every_file_is_mounted,
+    every_claimed_volume_is_there,
     redis_is_started_on_a_mended_log,
     every_probe_leads_to_the_health_listener,
     no_rollout_takes_away_what_serves,

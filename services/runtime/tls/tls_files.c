@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "base/metrics.h"
 #include "tls/tls_openssl.h"
 
 enum { LOOK_US = 2000000, FILE_MAX = 1024 * 1024 };
@@ -28,10 +31,24 @@ struct stamps {
   struct stamp of[3];
 };
 
+static const struct metric end_metric = {
+    .name = "tls_certificate_expiry_timestamp_seconds",
+    .help = "When the program's own certificate ends, in Unix time, by the variable that names its file.",
+    .kind = METRIC_GAUGE,
+    .unit = 1e-6,
+    .labels = {"setting"}};
+
+/* The end of a certificate as metrics tell it; lives as long as the process. It is set on any thread. */
+struct told_end {
+  _Atomic int64_t end_us;
+  int64_t *gauge;
+};
+
 struct tls_files {
   struct tls_texts paths;
   struct tls_texts names; /* for messages: variable and path */
   bool logs;
+  struct told_end *told_end; /* NULL if metrics don't tell it */
   pthread_mutex_t mutex;
   /* Under the mutex: */
   struct arena *arena; /* of the texts */
@@ -129,6 +146,20 @@ static void tell_exchange(const struct tls_files *files) {
             ends ? tls_time_text(files->arena, files->end_us) : "", "ca", files->paths.ca, NULL);
 }
 
+static void set_told_end(void *argument) {
+  const struct told_end *told = argument;
+  *told->gauge = atomic_load(&told->end_us);
+}
+
+static void begin_telling_end(struct tls_files *files, struct arena *arena, const char *prefix) {
+  if (!files->logs || files->end_us == INT64_MAX) return;
+  const char *setting = arena_printf(arena, "%sTLS_CERTIFICATE_FILE", prefix);
+  files->told_end = memory_calloc(1, sizeof *files->told_end);
+  files->told_end->gauge = metric_gauge(&end_metric, &setting);
+  atomic_store(&files->told_end->end_us, files->end_us);
+  metrics_collect(set_told_end, files->told_end);
+}
+
 static void take_over(struct tls_files *files, struct arena *arena, const struct tls_texts *texts, int64_t end_us) {
   arena_free(files->arena);
   files->arena = arena;
@@ -136,6 +167,7 @@ static void take_over(struct tls_files *files, struct arena *arena, const struct
   files->end_us = end_us;
   files->version++;
   files->next_warning_us = 0;
+  if (files->told_end) atomic_store(&files->told_end->end_us, end_us);
   tell_exchange(files);
 }
 
@@ -224,6 +256,7 @@ struct status tls_files_open(struct arena *arena, const char *prefix, const stru
     arena_free(files->arena);
     return status;
   }
+  begin_telling_end(files, arena, prefix);
   pthread_mutex_init(&files->mutex, NULL);
   *ret_files = files;
   return status;

@@ -21,8 +21,8 @@ struct tls_files;
 /* Reads and checks the files. `prefix` is that of the environment's variables which name them, for messages:
  * COUPON_TLS_CERTIFICATE_FILE. `paths` are copied, and NULL or empty where there is none; if all of them are,
  * *ret_files is NULL, which stands for plain text everywhere. `logs` says whether the log tells of what changes, is
- * unfit, or ends within a week. Errors: INVALID_ARGUMENT, one sentence that names the file and what is wrong with it,
- * or says which one is missing (CERTIFICATE_UNFIT). */
+ * unfit, or ends within a week, and metrics of when the own certificate ends. Errors: INVALID_ARGUMENT, one sentence
+ * that names the file and what is wrong with it, or says which one is missing (CERTIFICATE_UNFIT). */
 struct status tls_files_open(struct arena *arena, const char *prefix, const struct tls_texts *paths, bool logs,
                              struct tls_files **ret_files);
 void tls_files_close(struct tls_files *files);
