@@ -223,7 +223,7 @@ expect "memory is told" test "$(value customer process_resident_memory_bytes)" -
 expect "when it was started is told" test $(($(date +%s) - $(value customer process_start_time_seconds | cut -d . -f 1))) -lt 600
 expect "how many descriptors it has is told" test "$(value customer process_open_fds)" -gt 5
 
-expect "commands to Redis, what they travel in and how long they take are told" redis_is_counted
+expect "commands to Redis, what they travel in and how long they take are told" wait_until 60 redis_is_counted
 expect "messages to other services are counted" wait_until 60 all_is_mailed 3
 expect "so are the calls that take them there" is_more 1 crm grpc_client_handled_total 'grpc_method="BatchSendMails",grpc_code="OK"'
 expect "each has ended that began" test "$(total crm grpc_client_started_total)" = "$(total crm grpc_client_handled_total)"
