@@ -149,12 +149,13 @@ keys_are_documented() {
   [ "$missing" -eq 0 ] && [ "$count" -gt 30 ]
 }
 
-# Every name in the table was made by something in this test, but for those of things that went wrong, and of replicas.
+# Every name in the table was made by something in this test, but for those of things that went wrong, of replicas and of the
+# archive.
 documented_keys_exist() {
   local type expression missing=0
   redis --scan >"$shop_folder/keys" </dev/null
   while read -r type expression; do
-    case $expression in *_parked* | *_operations* | *_alone* | *_deferred* | *_outbox* | *_precedence* | *_barrier* | *_rebuild* | *_replaced*) continue ;; esac
+    case $expression in *_parked* | *_operations* | *_alone* | *_deferred* | *_outbox* | *_precedence* | *_barrier* | *_rebuild* | *_replaced* | *_archive*) continue ;; esac
     grep -qE "$expression" "$shop_folder/keys" || {
       say "no key is like $expression"
       missing=1
