@@ -93,6 +93,17 @@ expect "no unfinished file is left" test ! -e "$shop_folder/archive/next.unfinis
 expect "while it tells each event once, as before" tells_the_same "$shop_folder/before"
 expect "an entity's history is as before" cmp <(client events history customer "$first" --json | head -n "$(wc -l <"$shop_folder/history")") "$shop_folder/history"
 
+# --- Another replica, which does not archive ---
+
+start_another() {
+  launch another env ORDERSHOP_LISTEN="127.0.0.1:$(spare_port)" ORDERSHOP_EVENT_FOLDER="$shop_folder/another" \
+    ORDERSHOP_REDIS_URL="redis://event@127.0.0.1:$(port_of redis)/0" \
+    ORDERSHOP_REDIS_PASSWORD_FILE="$shop_folder/users/event.password" "$ORDERSHOP_BIN/ordershop-event"
+}
+another() { ORDERSHOP_EVENT_ADDRESS=127.0.0.1:$(spare_port) client "$@"; }
+start_another
+expect "another replica answers from the same folder" wait_until 60 another events history customer "$first"
+
 # --- Everything is archived ---
 
 touch "$shop_folder/closed"
@@ -105,6 +116,14 @@ expect "but all mails, whose bodies lie there" test "$(in_redis mail_created)" -
 expect "each event is told once, as before" tells_the_same "$shop_folder/before"
 expect "as many as were ever appended" test "$(wc -l <"$shop_folder/now")" -eq "$(appended)"
 expect "the audit reads through the archive and finds nothing" client audit
+redis client kill user event >/dev/null
+newest=$(client customer create --name Newest --email newest@example.com --quiet)
+expect "after an outage of Redis the other replica sees what this one has archived, and goes on" \
+  wait_until 20 ends_with 0 "$newest" another events history customer "$newest"
+expect "its archive is no other one" ends_with 0 "$first" another events history customer "$first"
+kill -TERM "${shop_pid[another]}"
+await_end another 60
+expect "and ends gracefully" test "$shop_status" = 0
 
 # --- Services start anew, and the index is lost ---
 
