@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit of a shop finds nothing while visitors shop, and names each kind of violation, which is made in Redis. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/message.h"
@@ -76,11 +77,12 @@ static void begin_here(void) {
 
 /* ---- damages ---------------------------------------------------------------------------------------------------- */
 
-/* Adds an entry, and moves the log's clock to it, as a service would. */
+/* Adds an entry behind all others, and moves the log's clock to it, as a service would. */
 static void append_bytes(const char *stream, const void *bytes, size_t size, const char *cause) {
   const char *clock = arena_strdup(arena, private_redis_command(redis, "GET ordershop_clock"));
-  const char *id = arena_strdup(arena, private_redis_command(redis, "XADD events:%s * event_id %s entity %b cause %s",
-                                                             stream, new_id(), bytes, size, cause));
+  const char *id = arena_printf(arena, "%lld-0", strtoll(clock, NULL, 10) + 1);
+  private_redis_command(redis, "XADD events:%s %s event_id %s entity %b cause %s", stream, id, new_id(), bytes, size,
+                        cause);
   private_redis_command(redis, "SET ordershop_clock %s", arena_printf(arena, "%s%s", id, strchr(clock, ' ')));
 }
 
@@ -307,16 +309,15 @@ static void billings_that_may_not_be_are_named(void) {
   changed.total_cents++;
   changed.version++;
   append("order_updated", &changed, "");
-  names("BILLED_TWICE billing", second.id);
+  names("BILLED_ORDER_CHANGED order", order->id);
+  CU_ASSERT_TRUE(was_told("BILLED_TWICE billing", second.id));
   CU_ASSERT_TRUE(was_told("BILLED_WRONG_AMOUNT billing", wrong.id));
-  CU_ASSERT_TRUE(was_told("BILLED_ORDER_CHANGED order", order->id));
 }
 
 static void a_billing_of_a_cancelled_order_is_named(void) {
   begin_here();
   const Ordershop__V1__Order *order = new_order(new_customer()->id, new_stocked_product(10)->id, 1);
   must(ORDERSHOP_ORDER, "DeleteOrder", cancel_request(order->id));
-  let_everything_follow(); /* so that what is appended by hand is of a later millisecond */
   Ordershop__V1__Billing billing = billing_of(order, order->total_cents);
   append("billing_created", &billing, "");
   names("BILLING_WITHOUT_ORDER billing", billing.id);
