@@ -188,6 +188,63 @@ static const char *reason_of_wait(struct watcher *watcher, struct context *conte
   return arena_printf(context->arena, "%s %s", status_code_name(status.code), status_reason(status));
 }
 
+/* ---- two entries of the same log time --------------------------------------------------------------------------- */
+
+/* A log that was made of several may have them (tests/model/united_logs.py): gives the one of customer_created that of
+ * customer_updated. Returns it. */
+static const char *unite_log_times(struct context *context) {
+  return arena_strdup(context->arena, private_redis_command(
+                                          redis, "EVAL %s 0",
+                                          "local created = redis.call('XRANGE', 'events:customer_created', '-', '+')\n"
+                                          "local updated = redis.call('XRANGE', 'events:customer_updated', '-', '+')\n"
+                                          "redis.call('DEL', 'events:customer_created')\n"
+                                          "redis.call('XADD', 'events:customer_created', updated[1][1],\n"
+                                          "           unpack(created[1][2]))\n"
+                                          "return updated[1][1]"));
+}
+
+/* Takes so long that what comes behind is left to another commit. */
+static struct status be_slow(struct work *work, const struct event *event, const char *name) {
+  (void)work;
+  (void)event;
+  if (strcmp(name, "slow") == 0) coroutine_sleep(150 * US_PER_MS, DEADLINE_NEVER);
+  return status_ok();
+}
+
+static struct watcher start_slow(struct context *context) {
+  struct watcher_options watcher_options = options();
+  watcher_options.obey = be_slow;
+  return watcher_start(context->arena, &watcher_options);
+}
+
+static void apply_one_of_two(struct context *context) {
+  struct event_store *store = open_store(context);
+  struct position position = watcher_append(store, context, "customer_updated", "b", 0, 1, "away");
+  watcher_append(store, context, "customer_created", "a", 0, 1, "slow");
+  const char *id = unite_log_times(context), *after = position_text(context->arena, &position);
+  private_redis_command(redis, "SET watcher_away 1");
+
+  struct watcher watcher = start_slow(context);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
+  CU_ASSERT_STRING_NOT_EQUAL(private_redis_command(redis, "HGET watcher_position log"), id);
+  CU_ASSERT_STRING_NOT_EQUAL(reason_of_wait(&watcher, context, after, 300), "OK ");
+  watcher_stop(&watcher);
+
+  watcher = start_slow(context);
+  private_redis_command(redis, "DEL watcher_away");
+  CU_ASSERT_TRUE(watcher_handles(redis, context, 2));
+  CU_ASSERT_TRUE(status_is_ok(consumer_wait_for(watcher.consumer, context, after)));
+  CU_ASSERT_EQUAL(private_redis_number(redis, "LLEN watcher_effects"), 2);
+  watcher_stop(&watcher);
+  event_store_close(store);
+}
+
+static void test_position_waits_for_both_of_one_log_time(void) {
+  run(apply_one_of_two);
+}
+
+/* ---- refused ---------------------------------------------------------------------------------------------------- */
+
 static void refuse_tokens(struct context *context) {
   struct watcher watcher = start(context);
   struct position now = now_of(&watcher, context);
@@ -518,6 +575,8 @@ int main(int argc, char **argv) {
       {"a wait on an idle log is short", test_wait_on_an_idle_log_is_short},
       {"views are written for those who wait, and soon for nobody", test_wait_for_a_view},
       {"a wait at a standby is short", test_wait_at_a_standby_is_short},
+      {"a position is not told before both entries of its log time are applied",
+       test_position_waits_for_both_of_one_log_time},
       {"positions of no or another log are refused", test_positions_of_no_or_another_log_are_refused},
       {"positions that a restored log has lost are refused", test_positions_that_a_restored_log_lost_are_refused},
       {"what an earlier term has applied is not seen before it is loaded",

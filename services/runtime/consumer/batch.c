@@ -77,8 +77,13 @@ static struct status lost_answer(struct batch *batch, const char *where) {
   return status_error(batch->context.arena, STATUS_UNAVAILABLE, reason_fail_point, "the fail point %s", where);
 }
 
-static struct progress_place place_of(const struct batch_event *slot) {
-  return (struct progress_place){.log = slot->stream->log, .log_time = slot->event.log_time};
+/* Of the event with that number. An entry that was not read yet is later than all that were handed out. */
+static struct progress_place place_of(struct batch *batch, size_t number) {
+  const struct batch_event *slot = batch->events[number];
+  int64_t next = number + 1 < batch->count ? batch->events[number + 1]->event.log_time
+                                           : logs_reader_next_log_time(batch->parts->reader);
+  return (struct progress_place){
+      .log = slot->stream->log, .log_time = slot->event.log_time, .is_shared = next == slot->event.log_time};
 }
 
 /* The consumer group comes along if it may move again: then no function is needed for it alone. Returns whether it
@@ -92,7 +97,7 @@ static bool add_positions(struct batch *batch, size_t end) {
     move->last = batch->events[i]->event.id;
     move->count++;
   }
-  struct progress_place last = place_of(batch->events[end - 1]);
+  struct progress_place last = place_of(batch, end - 1);
   progress_add(progress, work_transaction(batch->work), &last, moved);
   if (progress_has_foreign(progress)) transaction_follow(work_transaction(batch->work), last.log_time);
   bool moves_group = consumer_group_may_move(batch->parts->group);
@@ -139,8 +144,8 @@ static void applied(struct batch *batch, struct batch_event *slot) {
   if (!batch->retried) progress_applied(batch->parts->progress, slot->stream, slot->event.id, slot->event.log_time);
 }
 
-static void moved_past(struct batch *batch, const struct batch_event *last) {
-  struct progress_place place = place_of(last);
+static void moved_past(struct batch *batch, size_t last) {
+  struct progress_place place = place_of(batch, last);
   if (!batch->retried) progress_moved_past(batch->parts->progress, &place);
 }
 
@@ -162,7 +167,7 @@ static void committed(struct batch *batch) {
   metric_observe(consumer_metrics()->commit_events, (int64_t)(end - batch->done));
   batch->done = end;
   batch->contended = 0;
-  moved_past(batch, batch->events[end - 1]);
+  moved_past(batch, end - 1);
   if (!batch->retried) progress_stored(progress);
 }
 
@@ -356,7 +361,7 @@ static coroutine_fn struct status handle_run(struct batch *batch) {
     return status_ok();
   }
   for (size_t i = 0; i < count; i++) applied(batch, first[i]);
-  moved_past(batch, first[count - 1]);
+  moved_past(batch, batch->begun + count - 1);
   batch->done = batch->begun += count;
   return status_ok();
 }

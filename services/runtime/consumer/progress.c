@@ -181,11 +181,12 @@ void progress_moved_to(struct progress *progress, size_t log, int64_t log_time) 
 }
 
 /* How far a log is applied when everything up to `place` is: of the others everything has been handed out that comes
- * before that entry. Where nobody has begun a log yet, nothing can be said of it. */
+ * before that entry, and so it is with its own where another one has the same log time. Where nobody has begun a log
+ * yet, nothing can be said of it. */
 static int64_t reached(const struct progress *progress, size_t log, const struct progress_place *place) {
   const struct position *position = &progress->logs[log].position;
   if (!place || !*position->epoch) return position->log_time;
-  int64_t log_time = log == place->log ? place->log_time : place->log_time - 1;
+  int64_t log_time = log == place->log && !place->is_shared ? place->log_time : place->log_time - 1;
   return log_time > position->log_time ? log_time : position->log_time;
 }
 

@@ -63,6 +63,7 @@ struct stream_move {
 struct progress_place {
   size_t log;
   int64_t log_time;
+  bool is_shared; /* the next entry has the same log time: two streams of a log may, if it was made of several logs */
 };
 
 struct progress {
