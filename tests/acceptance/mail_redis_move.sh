@@ -82,7 +82,34 @@ expect "a password without its Redis is refused" settings_are_refused ORDERSHOP_
 expect "a URL that is none is refused" settings_are_refused ORDERSHOP_MAIL_REDIS_URL ORDERSHOP_MAIL_REDIS_URL=redis
 expect "other services pass over the variables" no_service_wonders
 
-service_stop mail
+# And back, while all services are stopped.
+unite() {
+  local owner port places=()
+  for owner in "${shop_owners[@]}"; do
+    port=$(port_of redis)
+    [ "$owner" != mail ] || port=$(spare_port)
+    places+=(--of "$owner" "127.0.0.1:$port" "$shop_folder/users")
+  done
+  "$ORDERSHOP_SOURCE/deploy/redis/unite.sh" "$shop_folder/united.rdb" "${places[@]}"
+}
+start_in_one() {
+  rm -rf "$shop_folder/redis"
+  mkdir "$shop_folder/redis"
+  "$ORDERSHOP_SOURCE/deploy/redis/restore.sh" "$shop_folder/united.rdb" "$shop_folder/redis"
+  redis_start
+  for name in "${shop_services[@]}"; do service_start "$name"; done
+  wait_for_serving "${shop_services[@]}"
+}
+service_stop crm
+create_customer late
+for name in "${shop_services[@]}"; do
+  ! is_running "$name" || service_stop "$name"
+done
+expect "both Redises are united" unite
 kill -TERM "${shop_pid[mail_redis]}"
 await_end mail_redis 60
+redis_stop
+expect "all services serve in one" start_in_one
+expect "a mail that was not written yet is delivered" wait_until 60 has_one_mail late
+expect "the others are there, each once" each_once
 shop_done

@@ -132,7 +132,7 @@ called_by_a_dash() {
   local script
   cd "$shop_folder" || return 1
   for script in local/up.sh local/down.sh local/status.sh local/redis-cli.sh redis/mend_log.sh redis/backup.sh \
-    redis/restore.sh redis/make_users.sh tls/certificates.sh debian/build.sh; do
+    redis/restore.sh redis/unite.sh redis/make_users.sh tls/certificates.sh debian/build.sh; do
     step bash -- "${odd##*/}/tree/deploy/$script" --help && grep -q "${script##*/}" "$shop_folder/said" || return 1
   done
 }
