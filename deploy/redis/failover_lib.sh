@@ -1,12 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2034 # what is set here, those who source this read
-# What failover_server.sh, failover_sentinel.sh and hand_over.sh have in common: who belongs together, and how one asks
-# another. Sourced by them. All three are told by the environment:
+# What failover_server.sh, failover_sentinel.sh and hand_over.sh, and those of a cluster, cluster_node.sh, cluster_join.sh and
+# cluster_hand_over.sh, have in common: who belongs together, and how one asks another. Sourced by them. All are told by the
+# environment:
 #
 #   ORDERSHOP_FAILOVER_SELF        HOST:PORT of this one, as the others reach it: a name that stays where addresses change
-#   ORDERSHOP_FAILOVER_SERVERS     HOST:PORT,... of all Redis servers; the first is the master in the beginning
-#   ORDERSHOP_FAILOVER_SENTINELS   HOST:PORT,... of all who decide who is the master, by majority
+#   ORDERSHOP_FAILOVER_SERVERS     HOST:PORT,... of all Redis servers; the first is the master in the beginning. Of a cluster:
+#                                  of all nodes (cluster_join.sh says which are masters)
+#   ORDERSHOP_FAILOVER_SENTINELS   HOST:PORT,... of all who decide who is the master, by majority; not of a cluster
+#   ORDERSHOP_CLUSTER_BUS_DISTANCE  how far above its port a node has the second one, for other nodes   (default 10000)
 #   ORDERSHOP_FAILOVER_USERS       a folder of make_users.sh, or what is needed of it: users.acl, replication.conf and
 #                                  member.password for a server, sentinels.acl and sentinel.password for a sentinel
 #   ORDERSHOP_FAILOVER_TLS         a folder with ca.crt, tls.crt and tls.key: all connections speak TLS   (default: none, in
@@ -28,15 +31,23 @@ say() { printf '%s: %s\n' "${0##*/}" "$*"; }
 
 print_help() { sed -n '3,/^$/ s/^# \{0,1\}//p' -- "$0"; }
 
-read_environment() {
+# Of a node of a cluster.
+read_node_environment() {
   self=${ORDERSHOP_FAILOVER_SELF:-} users=${ORDERSHOP_FAILOVER_USERS:-} tls=${ORDERSHOP_FAILOVER_TLS:-}
+  bus_distance=${ORDERSHOP_CLUSTER_BUS_DISTANCE:-10000}
   IFS=, read -ra servers <<<"${ORDERSHOP_FAILOVER_SERVERS:-}"
-  IFS=, read -ra sentinels <<<"${ORDERSHOP_FAILOVER_SENTINELS:-}"
   check_places SELF "$self"
   check_places SERVERS "${servers[@]}"
-  check_places SENTINELS "${sentinels[@]}"
   [ -d "$users" ] || misuse "ORDERSHOP_FAILOVER_USERS=$users is no folder"
   [ -z "$tls" ] || [ -d "$tls" ] || misuse "ORDERSHOP_FAILOVER_TLS=$tls is no folder"
+}
+
+bus_port_of() { printf '%s' $(($(port_of "$1") + bus_distance)); }
+
+read_environment() {
+  read_node_environment
+  IFS=, read -ra sentinels <<<"${ORDERSHOP_FAILOVER_SENTINELS:-}"
+  check_places SENTINELS "${sentinels[@]}"
 }
 
 check_places() { # check_places VARIABLE PLACE...

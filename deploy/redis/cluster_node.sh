@@ -1,0 +1,68 @@
+#!/bin/bash -p
+# SPDX-License-Identifier: Apache-2.0
+# Becomes a node of a Redis Cluster over which the services of a shop spread, each with a hash tag of its own.
+#
+#   cluster_node.sh FOLDER [ARGUMENT...]
+#
+#   FOLDER     Redis' `dir`; redis.conf in it is made here. What the nodes know of each other is in nodes.conf beside it, which
+#              Redis writes. What a power cut has left half-written in FOLDER is mended first (mend_log.sh)
+#   ARGUMENT   more for redis-server: --maxmemory 4gb
+#
+# ORDERSHOP_FAILOVER_SELF, _SERVERS, _USERS and _TLS, ORDERSHOP_CLUSTER_BUS_DISTANCE: failover_lib.sh beside this script says
+# what they mean. A node that has lost its volume waits until the others count it as failed: nobody would take over from one that
+# answers again as another. A node that starts knows nobody: cluster_join.sh beside
+# it makes it one of the cluster.
+#
+# Exit status: that of redis-server; 1 if it was not started, and said why; 2 misuse.
+
+# --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
+[[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
+unset CDPATH BASH_ENV GLOBIGNORE
+export -n SHELLOPTS BASHOPTS
+export LC_ALL=C.UTF-8 HOME=${HOME:-~}
+[[ ${TMPDIR:-/} == /* ]] || export TMPDIR=$PWD/$TMPDIR
+[ -e /dev/fd/0 ] || exec </dev/null
+[ -e /dev/fd/1 ] || exec >/dev/null
+[ -e /dev/fd/2 ] || exec 2>/dev/null
+set -euo pipefail
+
+# shellcheck source-path=SCRIPTDIR source=failover_lib.sh
+. -- "$(dirname -- "${BASH_SOURCE[0]}")/failover_lib.sh"
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+
+# Clients are told names, which stay where addresses change. Where a master and its replica are gone, the services whose
+# slots others have go on.
+print_configuration() {
+  printf 'include "%s/transactional.conf"\n' "$here"
+  printf 'include "%s"\n' "$users/replication.conf"
+  print_listener
+  [ -z "$tls" ] || printf 'tls-cluster yes\n'
+  printf 'bind * -::*\ndir "%s"\naclfile "%s/users.acl"\n' "$folder" "$users"
+  printf 'cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 5000\ncluster-port %s\n' "$(bus_port_of "$self")"
+  printf 'cluster-announce-hostname %s\ncluster-preferred-endpoint-type hostname\n' "$(host_of "$self")"
+  printf 'cluster-require-full-coverage no\ncluster-allow-replica-migration no\nrepl-diskless-sync-delay 0\n'
+}
+
+# Do others count a node with this name among those that live, or are not sure?
+is_taken_for_alive() {
+  local server
+  for server in "${servers[@]}"; do
+    [ "$server" = "$self" ] || ! ask member "$server" CLUSTER NODES | awk -v port=":$(port_of "$self")@" -v name=",$(host_of "$self")" '
+      index($2, port) && substr($2, length($2) - length(name) + 1) == name && ("," $3 ",") !~ /,(fail|noaddr),/ { found = 1 }
+      END { exit !found }' || return 0
+  done
+  return 1
+}
+
+wait_until_counted_as_failed() {
+  [ ! -s "$folder/nodes.conf" ] && is_taken_for_alive || return 0
+  say "its data is gone: it starts when the others count it as failed"
+  while is_taken_for_alive; do sleep 1; done
+}
+
+read_arguments "$@"
+read_node_environment
+umask 077
+print_configuration >"$folder/redis.conf"
+wait_until_counted_as_failed
+exec "$here/mend_log.sh" "$folder" "$(server_program)" "$folder/redis.conf" "${arguments[@]}"
