@@ -66,6 +66,15 @@ meet_all() {
   done
 }
 
+# The ids of nodes that came back as others, since they had lost their disks: they have no address and no slots any more. If only
+# some forget one, these hear of it again from the others.
+forget_gone() {
+  local id
+  for id in $(own CLUSTER NODES | awk '("," $3 ",") ~ /,noaddr,/ && NF <= 8 { print $1 }'); do
+    own CLUSTER FORGET "$id" >/dev/null || true
+  done
+}
+
 id_of() { ask member "$1" CLUSTER MYID; }
 
 all_are_known() {
@@ -138,7 +147,7 @@ read_node_environment
 read_slots
 find_own_number
 while true; do
-  if meet_all && take_role && is_well; then
+  if meet_all && forget_gone && take_role && is_well; then
     [ "$once" = no ] || exit 0
     sleep 5
   else
