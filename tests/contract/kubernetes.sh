@@ -70,6 +70,10 @@ END
 mkdir "$manifests/overlays/redis-tls"
 sed 's,mutual-tls],mutual-tls\, ../../components/redis-tls],' "$manifests/overlays/mutual-tls/kustomization.yaml" \
   >"$manifests/overlays/redis-tls/kustomization.yaml"
+# Production with a cluster in place of sentinels.
+mkdir "$manifests/overlays/redis-cluster"
+cp -r "$manifests"/overlays/production/* "$manifests/overlays/redis-cluster"
+sed -i 's,components/redis-sentinel,components/redis-cluster,' "$manifests/overlays/redis-cluster/kustomization.yaml"
 builds() { # builds OVERLAY; a warning (something deprecated) counts as a failure
   "$kustomize" build "$manifests/overlays/$1" >"$shop_folder/$1.yaml" 2>"$shop_folder/warnings"
   cat "$shop_folder/warnings"
@@ -81,10 +85,11 @@ agrees() { # agrees FILE [CHECK]
 }
 
 # A check that finds nothing would be worth nothing: each of these edits must be found, by the check that is named.
-finds() { # finds CHECK PATTERN REPLACEMENT: a sed expression on what production builds to
-  local check=$1
-  sed "s#$2#$3#" "$shop_folder/production.yaml" >"$shop_folder/changed.yaml"
-  ! cmp -s "$shop_folder/production.yaml" "$shop_folder/changed.yaml" || { say "nothing is changed" && return 1; }
+finds() { finds_in production "$@"; }
+finds_in() { # finds_in OVERLAY CHECK PATTERN REPLACEMENT: a sed expression on what the overlay builds to
+  local overlay=$1 check=$2
+  sed "s#$3#$4#" "$shop_folder/$overlay.yaml" >"$shop_folder/changed.yaml"
+  ! cmp -s "$shop_folder/$overlay.yaml" "$shop_folder/changed.yaml" || { say "nothing is changed" && return 1; }
   agrees "$shop_folder/changed.yaml" "$check" >"$shop_folder/found" || true
   cat "$shop_folder/found"
   grep -q "^FAILED: $check" "$shop_folder/found"
@@ -319,7 +324,7 @@ secrets_are_ignored() { # wherever kustomization files ask for them
   done
 }
 
-for overlay in local production mutual-tls redis-tls; do
+for overlay in local production mutual-tls redis-tls redis-cluster; do
   expect "kustomize builds $overlay" builds $overlay
   expect "$overlay agrees with itself, the services and the images" agrees "$shop_folder/$overlay.yaml"
 done
@@ -330,6 +335,9 @@ expect "an unknown variable is found" finds "every variable" "name: ORDERSHOP_HE
 expect "a wrong address is found" finds "every address" "dns:///inventory:50053" "dns:///inventory:50054"
 expect "another sentinel is found" finds "every address" "sentinel-2:26379/shop" "sentinel-3:26379/shop"
 expect "a server that the others don't know is found" finds "servers and sentinels" "redis-2:6379" "redis-3:6379"
+expect "a service that shares another one's slot is found" finds_in redis-cluster "a cluster has" "ORDERSHOP_ORDER_KEY_PREFIX: '{order}:'" "ORDERSHOP_ORDER_KEY_PREFIX: '{mail}:'"
+expect "a slot without a master is found" finds_in redis-cluster "a cluster has" "8192-15359" "8193-15359"
+expect "a node that the others don't reach is found" finds_in redis-cluster "policies allow" "port: bus" "port: redis"
 expect "a path where nothing is mounted is found" finds "every file" "mountPath: /etc/ordershop/redis" "mountPath: /etc/redis"
 expect "a Redis whose log is not mended is found" finds "redis is started" "^        - /var/lib/redis$" "        - /data"
 expect "a probe of another port is found" finds "every probe" "containerPort: 50050" "containerPort: 50049"

@@ -202,13 +202,44 @@ def redis_places(shop, scheme):
     sentinel = shop.get("Service", "sentinel")
     if scheme == "redis+sentinel" and sentinel:
         return [",".join(shop.places("sentinel", sentinel["spec"]["ports"][0]["port"])) + "/shop"]
+    if scheme == "redis+cluster" and slots_of(shop):
+        return [",".join(shop.places("redis", port))]
     return []
 
 
-def servers_and_sentinels_know_each_other(shop):
-    replicas = len(shop.places("redis", 0)) - 1
+def slots_of(shop):
+    """Of each master of a cluster, [first, last] each; none of other arrangements."""
+    told = shop.environment(shop.get("StatefulSet", "redis")).get("ORDERSHOP_CLUSTER_SLOTS", "")
+    return [[int(slot) for slot in part.split("-")] for part in told.split(",") if part]
+
+
+def a_cluster_has_a_slot_for_each_service(shop):
+    slots, redis = slots_of(shop), first(shop.get("StatefulSet", "redis"))
+    if not slots:
+        return
+    if [last + 1 for _, last in slots] != [begun for begun, _ in slots[1:]] + [16384] or slots[0][0] != 0:
+        yield f"not each slot has one master: {slots}"
+    if len(shop.places("redis", 0)) != 2 * len(slots):
+        yield f"{len(shop.places('redis', 0))} nodes are not {len(slots)} masters with a replica each"
+    if port_of(redis, "bus") != port_of(redis, "redis") + 10000:
+        yield "the second port of a node is not 10000 above its first"
+    if "cluster_state:ok" not in " ".join(redis["readinessProbe"]["exec"]["command"]):
+        yield "a node is ready before its cluster is"
     for workload in shop.services():
-        if int(shop.environment(workload).get("ORDERSHOP_REDIS_REPLICAS", 0)) > max(replicas - 1, 0):
+        environment = shop.environment(workload)
+        for variable in sorted(shop.known[name_of(workload)]):
+            found = re.fullmatch(r"ORDERSHOP_(?:(\w+)_)?KEY_PREFIX", variable)
+            if found and environment.get(variable) != f"{{{(found.group(1) or 'shop').lower()}}}:":
+                yield f"{name_of(workload)}: {variable} is {environment.get(variable)}"
+
+
+def servers_and_sentinels_know_each_other(shop):
+    replicas = len(shop.places("redis", 0)) // max(len(slots_of(shop)), 1) - 1
+    for workload in shop.services():
+        environment = shop.environment(workload)
+        goes_on = environment.get("ORDERSHOP_REDIS_REPLICAS_MISSING") == "warn"
+        most = replicas if goes_on else max(replicas - 1, 0)
+        if int(environment.get("ORDERSHOP_REDIS_REPLICAS", 0)) > most:
             yield f"{name_of(workload)}: waits for more replicas than are left when one is gone"
     for name, port in (("redis", 6379), ("sentinel", 26379)):
         workload = shop.get("StatefulSet", name)
@@ -282,7 +313,7 @@ def files_of_failover(shop, workload):
 def redis_is_started_on_a_mended_log(shop):
     container = first(shop.get("StatefulSet", "redis"))
     args, command = container["args"], container.get("command")
-    if command and [os.path.basename(word) for word in command] != ["failover_server.sh"]:
+    if command and [os.path.basename(word) for word in command] not in (["failover_server.sh"], ["cluster_node.sh"]):
         yield "redis: its command takes the place of the image's entrypoint, which mends the log before each start"
     if command:
         folder = args[0]
@@ -420,6 +451,7 @@ def policies_allow_what_services_are_configured_with_and_nothing_else(shop):
             for port in [item["name"] for item in first(called).get("ports", [])]:
                 allowed = may_call(shop, caller, called, port)
                 right = name_of(called) in wanted and port in ("grpc", "redis", "sentinel")
+                right = right or (port == "bus" and component == "store")
                 if allowed != right:
                     yield f"{name_of(caller)} {'may' if allowed else 'may not'} call {name_of(called)} at {port}"
     every = [item for item in shop.of_kind("NetworkPolicy") if item["spec"]["podSelector"] == {}]
@@ -435,6 +467,7 @@ CHECKS = [
     every_image_has_the_version_of_the_tree,
     every_variable_is_known,
     every_address_leads_to_a_service,
+    a_cluster_has_a_slot_for_each_service,
     servers_and_sentinels_know_each_other,
     every_file_is_mounted,
     every_claimed_volume_is_there,
