@@ -26,10 +26,11 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=failover_lib.sh
 . -- "$(dirname -- "${BASH_SOURCE[0]}")/failover_lib.sh"
 
-readonly hand_over_seconds=10
+readonly tries=3 try_seconds=6 # a server gives up after five
 
 own() { ask member "$self" "$@"; }
 is_master() { [[ $(own ROLE) == master* ]]; }
+is_replica() { [[ $(own ROLE) == slave* ]]; }
 
 # Does that server follow the one of that id, and is it connected to it?
 follows() { # follows SERVER ID
@@ -46,6 +47,15 @@ find_replica() {
   return 1
 }
 
+hand_over() {
+  local deadline=$((SECONDS + try_seconds))
+  ask member "$replica" CLUSTER FAILOVER >/dev/null || true
+  until is_replica; do
+    [ $SECONDS -lt $deadline ] || return 1
+    sleep 0.1
+  done
+}
+
 case ${1:-} in
 -h | --help)
   print_help
@@ -56,9 +66,7 @@ esac
 read_node_environment
 is_master || exit 0
 find_replica || fail "no other server follows this one"
-ask member "$replica" CLUSTER FAILOVER >/dev/null || fail "$replica does not take over"
-deadline=$((SECONDS + hand_over_seconds))
-while is_master; do
-  [ $SECONDS -lt $deadline ] || fail "$replica has not taken over"
-  sleep 0.1
+for _ in $(seq $tries); do
+  ! hand_over || exit 0
 done
+fail "$replica has not taken over"

@@ -9,9 +9,9 @@
 #   ARGUMENT   more for redis-server: --maxmemory 4gb
 #
 # ORDERSHOP_FAILOVER_SELF, _SERVERS, _USERS and _TLS, ORDERSHOP_CLUSTER_BUS_DISTANCE: failover_lib.sh beside this script says
-# what they mean. A node that has lost its volume waits until the others count it as failed: nobody would take over from one that
-# answers again as another. A node that starts knows nobody: cluster_join.sh beside
-# it makes it one of the cluster.
+# what they mean. A node that has lost its volume waits until another has taken over: its replica would copy its emptiness. Where
+# not all others answer, it waits for 15 seconds before it takes itself for one of the first. A node that starts knows nobody:
+# cluster_join.sh beside it makes it one of the cluster.
 #
 # Exit status: that of redis-server; 1 if it was not started, and said why; 2 misuse.
 
@@ -28,6 +28,7 @@ set -euo pipefail
 
 # shellcheck source-path=SCRIPTDIR source=failover_lib.sh
 . -- "$(dirname -- "${BASH_SOURCE[0]}")/failover_lib.sh"
+readonly silence_seconds=15
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 
 # Clients are told names, which stay where addresses change. Where a master and its replica are gone, the services whose
@@ -43,26 +44,44 @@ print_configuration() {
   printf 'cluster-require-full-coverage no\ncluster-allow-replica-migration no\nrepl-diskless-sync-delay 0\n'
 }
 
-# Do others count a node with this name among those that live, or are not sure?
-is_taken_for_alive() {
-  local server
+# Is there one with this node's name among those that are `known`, which lives, or whose slots nobody has taken over yet?
+knows_another() {
+  awk -v port=":$(port_of "$self")@" -v name=",$(host_of "$self")" '
+    index($2, port) && substr($2, length($2) - length(name) + 1) == name && (("," $3 ",") !~ /,fail,/ || NF > 8) { found = 1 }
+    END { exit !found }' <<<"$known"
+}
+
+# Sets `answered`, how many of the others did.
+somebody_knows_another() {
+  local server known
+  answered=0
   for server in "${servers[@]}"; do
-    [ "$server" = "$self" ] || ! ask member "$server" CLUSTER NODES | awk -v port=":$(port_of "$self")@" -v name=",$(host_of "$self")" '
-      index($2, port) && substr($2, length($2) - length(name) + 1) == name && ("," $3 ",") !~ /,(fail|noaddr),/ { found = 1 }
-      END { exit !found }' || return 0
+    [ "$server" != "$self" ] || continue
+    known=$(ask member "$server" CLUSTER NODES) || continue
+    answered=$((answered + 1))
+    ! knows_another || return 0
   done
   return 1
 }
 
-wait_until_counted_as_failed() {
-  [ ! -s "$folder/nodes.conf" ] && is_taken_for_alive || return 0
-  say "its data is gone: it starts when the others count it as failed"
-  while is_taken_for_alive; do sleep 1; done
+# Without its data, but under the name that it had, it would be copied by those that follow that one.
+wait_until_replaced() {
+  local answered said=no deadline=$((SECONDS + silence_seconds))
+  [ ! -s "$folder/nodes.conf" ] || return 0
+  while true; do
+    if somebody_knows_another; then
+      [ $said = yes ] || say "its data is gone: it starts when another has taken over"
+      said=yes
+    elif [ "$answered" -ge $((${#servers[@]} - 1)) ] || [ $SECONDS -ge $deadline ]; then
+      return 0 # all answer, or it may be the first that starts
+    fi
+    sleep 1
+  done
 }
 
 read_arguments "$@"
 read_node_environment
 umask 077
 print_configuration >"$folder/redis.conf"
-wait_until_counted_as_failed
+wait_until_replaced
 exec "$here/mend_log.sh" "$folder" "$(server_program)" "$folder/redis.conf" "${arguments[@]}"

@@ -131,8 +131,8 @@ expect "the shop goes on" create after-hand-over
 kill_node node-2
 rm -rf "${shop_folder:?}/node-2"
 start node-2
-expect "a master that has lost its disk waits to be counted as failed" wait_until 60 grep -q 'its data is gone' "$(log_of node-2)"
-expect "its replica takes over" wait_until 60 is_master node-5
+expect "a master that has lost its disk waits for another to take over" wait_until 60 grep -q 'its data is gone' "$(log_of node-2)"
+expect "its replica does" wait_until 60 is_master node-5
 expect "and gives it all that there is" wait_until 60 follows node-2 node-5
 expect "its former name in the cluster is forgotten" wait_until 90 all_are_well
 expect "the shop goes on with it" create after-loss
