@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log places: the logs of the shop that the service reads, each in a Redis of its own (store/positions.h), and which
- * one has the streams of an entity.
+/* Log places: the logs of the shop that the service reads, each in a Redis, or behind a prefix, of its own
+ * (store/positions.h), and which one has the streams of an entity.
  *
  * Mostly there is one, the shop's, whose number is 0. A service that has a Redis of its own has its log there. What
  * another Redis holds of that service's streams is left over from before it moved, and is not read. Plain values;
