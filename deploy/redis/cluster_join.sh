@@ -146,10 +146,11 @@ esac
 read_node_environment
 read_slots
 find_own_number
+trap 'exit 0' TERM # the first process of a container would not hear it
 while true; do
   if meet_all && forget_gone && take_role && is_well; then
     [ "$once" = no ] || exit 0
-    sleep 5
+    sleep 2
   else
     sleep 1
   fi

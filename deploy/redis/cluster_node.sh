@@ -83,5 +83,6 @@ read_arguments "$@"
 read_node_environment
 umask 077
 print_configuration >"$folder/redis.conf"
+trap 'exit 1' TERM # the first process of a container would not hear it
 wait_until_replaced
 exec "$here/mend_log.sh" "$folder" "$(server_program)" "$folder/redis.conf" "${arguments[@]}"

@@ -95,6 +95,13 @@ all_get_other_addresses() {
   for name in node-{1..6}; do start "$name"; done
 }
 
+# Each when what it has asked is answered.
+stop_joining() {
+  local number
+  for number in 1 2 3 4 5 6; do kill -TERM "${shop_pid[join-$number]}"; done
+  for number in 1 2 3 4 5 6; do await_end "join-$number" 60; done
+}
+
 mkdir "$shop_folder/tls"
 for file in trusted.crt redis.crt redis.key; do cp "$redis_tls/$file" "$shop_folder/tls"; done
 mv "$shop_folder/tls/trusted.crt" "$shop_folder/tls/ca.crt"
@@ -143,4 +150,5 @@ all_get_other_addresses
 expect "nodes that all have other addresses find each other" wait_until 90 all_are_well
 expect "and the shop goes on" create after-move
 expect "with what was there" nothing_is_lost
+expect "who joins nodes stops when told to" stop_joining
 shop_done
