@@ -32,12 +32,13 @@ def outcome(stream):
 
 
 def main():
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     streams = [stream for number in range(CONNECTIONS) for stream in open_streams(sys.argv[1], number)]
     for what, count in collections.Counter(map(outcome, streams)).items():
         print(count, what, flush=True)
     print("all have answered", flush=True)
-    signal.sigwait([signal.SIGTERM])
+    while True:
+        signal.pause()
 
 
 main()

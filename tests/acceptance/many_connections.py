@@ -29,7 +29,7 @@ def is_taken(connection):
 
 
 def main():
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     port, count, sources = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     connections = []
     for i in range(count):
@@ -38,7 +38,8 @@ def main():
         except ConnectionError:
             pass
     print(sum([is_taken(connection) for connection in connections]), flush=True)
-    signal.sigwait([signal.SIGTERM])
+    while True:
+        signal.pause()
 
 
 main()
