@@ -102,6 +102,37 @@ follows_orders_to_their_mails() {
 expect "orders are followed to their mails" follows_orders_to_their_mails
 expect "a Redis that is not there is named" \
   says 3 "127.0.0.1:1" ordershop load --mails --seconds 1 --redis-url redis://127.0.0.1:1/0
+
+refuses_place() { # refuses_place PATTERN FLAG...
+  says 1 "$1" ordershop load --mails --seconds 1 "${@:2}"
+}
+expect "a service's URL that is none is refused" refuses_place '--mail-redis-url: "localhost" is not a URL' --mail-redis-url localhost
+expect "also in its variable" says 1 'ORDERSHOP_MAIL_REDIS_URL: "localhost" is not a URL' \
+  env ORDERSHOP_MAIL_REDIS_URL=localhost ordershop load --mails --seconds 1
+echo secret >"$shop_folder/password"
+expect "so is a password without a URL" \
+  refuses_place 'ORDERSHOP_ORDER_REDIS_PASSWORD_FILE: needs ORDERSHOP_ORDER_REDIS_URL, too' --order-redis-password-file "$shop_folder/password"
+expect "and a password's file that is not there" \
+  refuses_place '--mail-redis-password-file: /none: No such file' --mail-redis-url "$redis_url" --mail-redis-password-file /none
+expect "and a prefix with a blank" refuses_place '--order-key-prefix: "my orders" is not' --order-key-prefix 'my orders'
+expect "and one without a hash tag in a cluster" \
+  refuses_place 'ORDERSHOP_MAIL_KEY_PREFIX: must have a hash tag.*ORDERSHOP_MAIL_REDIS_URL is a cluster' \
+  --mail-redis-url redis+cluster://127.0.0.1:1 --mail-key-prefix mail:
+expect "and one that two services have in the same Redis" \
+  refuses_place 'ORDERSHOP_MAIL_KEY_PREFIX: must be another one than ORDERSHOP_ORDER_KEY_PREFIX in the same Redis' \
+  --redis-url "$redis_url" --mail-key-prefix a: --order-key-prefix a:
+expect "a service's Redis that is not there is named, with its flag" \
+  says 3 '127.0.0.1:1 .*--mail-redis-url.*--mail-redis-password-file' \
+  ordershop load --mails --seconds 1 --redis-url "$redis_url" --mail-redis-url redis://127.0.0.1:1/0
+
+service_stop mail
+service_start mail ORDERSHOP_MAIL_KEY_PREFIX=mail: ORDERSHOP_REDIS_URL="$redis_url" ORDERSHOP_REDIS_PASSWORD_FILE=
+wait_for_serving mail
+follows_orders_to_another_prefix() {
+  load --mode order --rate 10 --seconds 1 --mails --redis-url "$redis_url" --mail-key-prefix mail: &&
+    holds '.ordersWithMails == 10 and .ordersWithoutMails == 0'
+}
+expect "orders are followed to mails behind another prefix" follows_orders_to_another_prefix
 service_kill mail
 misses_mails() {
   local status=0

@@ -95,6 +95,34 @@ static const struct flag flags[] = {
      .value = "PREFIX",
      .kind = FLAG_OWN,
      .help = "For --mails: put before every key in Redis (ORDERSHOP_KEY_PREFIX)"},
+    {.name = "order-redis-url",
+     .value = "URL",
+     .kind = FLAG_OWN,
+     .help = "For --mails: the order service's Redis, if that has one of its own (ORDERSHOP_ORDER_REDIS_URL)"},
+    {.name = "order-redis-password-file",
+     .value = "FILE",
+     .kind = FLAG_OWN,
+     .help = "For --mails: file whose first line is the password for that Redis "
+             "(ORDERSHOP_ORDER_REDIS_PASSWORD_FILE)"},
+    {.name = "order-key-prefix",
+     .value = "PREFIX",
+     .kind = FLAG_OWN,
+     .help = "For --mails: what the keys of the order service begin with, if with anything of its own "
+             "(ORDERSHOP_ORDER_KEY_PREFIX)"},
+    {.name = "mail-redis-url",
+     .value = "URL",
+     .kind = FLAG_OWN,
+     .help = "For --mails: the mail service's Redis, if that has one of its own (ORDERSHOP_MAIL_REDIS_URL)"},
+    {.name = "mail-redis-password-file",
+     .value = "FILE",
+     .kind = FLAG_OWN,
+     .help = "For --mails: file whose first line is the password for that Redis "
+             "(ORDERSHOP_MAIL_REDIS_PASSWORD_FILE)"},
+    {.name = "mail-key-prefix",
+     .value = "PREFIX",
+     .kind = FLAG_OWN,
+     .help = "For --mails: what the keys of the mail service begin with, if with anything of its own "
+             "(ORDERSHOP_MAIL_KEY_PREFIX)"},
     {0},
 };
 

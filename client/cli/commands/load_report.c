@@ -108,7 +108,9 @@ static json_t *step_json(const struct load_plan *plan, const struct load_step *s
   add_watched(whole, step);
   if (!plan->mails) return whole;
   json_object_set_new(whole, "mailsMs", percentiles(&step->mails));
-  json_object_set_new(whole, "mailsByLogTimeMs", percentiles(&step->mails_by_log_time));
+  if (step->mails_by_log_time.count == step->mails.count) {
+    json_object_set_new(whole, "mailsByLogTimeMs", percentiles(&step->mails_by_log_time));
+  }
   json_object_set_new(whole, "ordersWithMails", json_integer((json_int_t)step->mails.count));
   json_object_set_new(whole, "ordersWithoutMails", json_integer((json_int_t)step->orders_without_mails));
   return whole;

@@ -12,7 +12,8 @@ struct load_step {
   struct load_tally tally;
   double cpu_us;                      /* of the load generator itself, a call */
   struct histogram mails;             /* from an order's acknowledgement to its mails' recording */
-  struct histogram mails_by_log_time; /* the same from the order's event to that of the last mail, by their log times */
+  struct histogram mails_by_log_time; /* the same from the order's event to that of the last mail, by their log times;
+                                         empty if they are in two logs */
   uint64_t orders_without_mails;
   struct cpu_watch watch; /* empty if nothing is watched */
 };

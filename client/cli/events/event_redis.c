@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/cli/events/event_redis.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/config.h"
+#include "client/cli/events/event_place.h"
 #include "client/client_reasons.h"
 #include "redis/redis_tls.h"
 #include "redis/redis_url.h"
@@ -16,16 +19,29 @@ struct local_shop {
   int64_t redis_port;
 };
 
-/* config_read's line: those of its flags that were given. */
-static char **setting_arguments(struct arena *arena, const struct invocation *invocation, int *ret_count) {
-  static const char *const flags[] = {"redis-url",         "redis-password-file",        "key-prefix",
-                                      "redis-tls-ca-file", "redis-tls-certificate-file", "redis-tls-key-file"};
-  enum { FLAGS = sizeof(flags) / sizeof(*flags) };
-  char **arguments = arena_calloc(arena, FLAGS + 2, sizeof(*arguments));
+/* What is read of all settings. */
+struct redis_settings {
+  struct event_place common, *places; /* of each service */
+  const char *sentinel_user, *sentinel_password;
+  struct tls_texts tls_paths;
+  struct local_shop local;
+};
+
+/* The name of the flag for a variable: redis-url for ORDERSHOP_REDIS_URL. */
+static const char *flag_of(struct arena *arena, const char *variable) {
+  char *flag = arena_strdup(arena, variable + strlen(shop_brand.environment_prefix));
+  for (char *at = flag; *at; at++) *at = *at == '_' ? '-' : (char)tolower((unsigned char)*at);
+  return flag;
+}
+
+/* config_read's line: those of the settings' flags that were given. */
+static char **setting_arguments(struct arena *arena, const struct invocation *invocation,
+                                const struct setting *settings, size_t setting_count, int *ret_count) {
+  char **arguments = arena_calloc(arena, setting_count + 2, sizeof(*arguments));
   arguments[(*ret_count)++] = arena_strdup(arena, "ordershop");
-  for (size_t i = 0; i < FLAGS; i++) {
-    const char *value = invocation_value(invocation, flags[i]);
-    if (value) arguments[(*ret_count)++] = arena_printf(arena, "--%s=%s", flags[i], value);
+  for (size_t i = 0; i < setting_count; i++) {
+    const char *flag = flag_of(arena, settings[i].variable), *value = invocation_value(invocation, flag);
+    if (value) arguments[(*ret_count)++] = arena_printf(arena, "--%s=%s", flag, value);
   }
   return arguments;
 }
@@ -39,67 +55,125 @@ static const char *local_password_file(struct arena *arena, const struct local_s
   return access(file, R_OK) == 0 ? file : NULL;
 }
 
-struct status event_redis_read(struct arena *arena, const struct invocation *invocation,
-                               struct event_tail_options *options) {
-  struct local_shop local;
-  struct tls_texts tls_paths = {0};
-  const struct setting settings[] = {
-      {.variable = "ORDERSHOP_REDIS_URL", .target = &options->redis_url, .check = redis_url_check},
-      {.variable = "ORDERSHOP_REDIS_PASSWORD_FILE", .kind = SETTING_SECRET, .target = &options->redis_password},
-      {.variable = "ORDERSHOP_REDIS_SENTINEL_USER", .target = &options->sentinel_user},
+static struct status read_settings(struct arena *arena, const struct invocation *invocation,
+                                   const char *const *services, size_t count, struct redis_settings *read) {
+  struct event_place *common = &read->common;
+  const struct setting of_all[] = {
+      {.variable = common->url_variable, .target = &common->url, .check = redis_url_check},
+      {.variable = common->password_variable, .kind = SETTING_SECRET, .target = &common->password},
+      {.variable = "ORDERSHOP_REDIS_SENTINEL_USER", .target = &read->sentinel_user},
       {.variable = "ORDERSHOP_REDIS_SENTINEL_PASSWORD_FILE",
        .kind = SETTING_SECRET,
-       .target = &options->sentinel_password},
-      {.variable = "ORDERSHOP_REDIS_TLS_CA_FILE", .target = &tls_paths.ca},
-      {.variable = "ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE", .target = &tls_paths.certificate},
-      {.variable = "ORDERSHOP_REDIS_TLS_KEY_FILE", .target = &tls_paths.key},
-      {.variable = "ORDERSHOP_KEY_PREFIX", .target = &options->key_prefix, .fallback = ""},
-      {.variable = "ORDERSHOP_HOME", .target = &local.home},
+       .target = &read->sentinel_password},
+      {.variable = "ORDERSHOP_REDIS_TLS_CA_FILE", .target = &read->tls_paths.ca},
+      {.variable = "ORDERSHOP_REDIS_TLS_CERTIFICATE_FILE", .target = &read->tls_paths.certificate},
+      {.variable = "ORDERSHOP_REDIS_TLS_KEY_FILE", .target = &read->tls_paths.key},
+      {.variable = common->prefix_variable, .target = &common->key_prefix, .fallback = ""},
+      {.variable = "ORDERSHOP_HOME", .target = &read->local.home},
       {.variable = "ORDERSHOP_REDIS_PORT",
        .kind = SETTING_INTEGER,
-       .target = &local.redis_port,
+       .target = &read->local.redis_port,
        .fallback = "6380",
        .min = 1,
        .max = 65535},
   };
-  int count = 0;
-  char **arguments = setting_arguments(arena, invocation, &count);
-  enum config_outcome outcome;
-  struct status status = config_read(arena, shop_brand.environment_prefix, "ordershop", "", settings,
-                                     sizeof(settings) / sizeof(*settings), count, arguments, &outcome);
-  if (!status_is_ok(status)) return status;
-  bool is_local = !options->redis_url && !options->redis_password;
-  const char *password_file = is_local ? local_password_file(arena, &local) : NULL;
-  if (!options->redis_url) {
-    const char *user = password_file ? "operator@" : "";
-    options->redis_url = arena_printf(arena, "redis://%s127.0.0.1:%" PRId64 "/0", user, local.redis_port);
+  size_t total = sizeof(of_all) / sizeof(*of_all);
+  struct setting *settings = arena_calloc(arena, total + count * EVENT_PLACE_SETTINGS, sizeof(*settings));
+  memcpy(settings, of_all, sizeof(of_all));
+  for (size_t i = 0; i < count; i++, total += EVENT_PLACE_SETTINGS) {
+    event_place_settings(arena, services[i], &read->places[i], settings + total);
   }
-  if (password_file) status = config_read_secret(arena, "ORDERSHOP_HOME", password_file, &options->redis_password);
+  int argument_count = 0;
+  char **arguments = setting_arguments(arena, invocation, settings, total, &argument_count);
+  enum config_outcome outcome;
+  return config_read(arena, shop_brand.environment_prefix, "ordershop", "", settings, total, argument_count, arguments,
+                     &outcome);
+}
+
+/* With neither URL nor password it is the Redis of deploy/local. */
+static struct status complete_common(struct arena *arena, const struct local_shop *local, struct event_place *common) {
+  bool is_local = !common->url && !common->password;
+  const char *password_file = is_local ? local_password_file(arena, local) : NULL;
+  if (!common->url) {
+    const char *user = password_file ? "operator@" : "";
+    common->url = arena_printf(arena, "redis://%s127.0.0.1:%" PRId64 "/0", user, local->redis_port);
+  }
+  return password_file ? config_read_secret(arena, "ORDERSHOP_HOME", password_file, &common->password) : status_ok();
+}
+
+static bool has_tls(struct arena *arena, const struct event_place *place) {
+  struct redis_url url;
+  return status_is_ok(redis_url_parse(arena, place->url, &url)) && url.tls;
+}
+
+/* Files for TLS must be of use for one of the places. */
+static struct status open_tls(struct arena *arena, const struct redis_settings *read, size_t count,
+                              struct event_tail_options *options) {
+  static const struct tls_texts none;
+  bool is_used = false;
+  for (size_t i = 0; i < count; i++) is_used = is_used || has_tls(arena, &read->places[i]);
+  struct status status = status_ok();
+  for (size_t i = 0; status_is_ok(status) && i < count; i++) {
+    const struct event_place *place = &read->places[i];
+    const char *variable = place->url_variable + strlen(shop_brand.environment_prefix);
+    const struct tls_texts *paths = has_tls(arena, place) || !is_used ? &read->tls_paths : &none;
+    status =
+        redis_tls_open(arena, place->url, variable, shop_brand.environment_prefix, paths, false, &options[i].redis_tls);
+  }
+  return status;
+}
+
+struct status event_redis_read(struct arena *arena, const struct invocation *invocation, const char *const *services,
+                               size_t count, struct event_tail_options *options) {
+  struct redis_settings read = {.common = {.url_variable = "ORDERSHOP_REDIS_URL",
+                                           .password_variable = "ORDERSHOP_REDIS_PASSWORD_FILE",
+                                           .prefix_variable = "ORDERSHOP_KEY_PREFIX"},
+                                .places = arena_calloc(arena, count, sizeof(*read.places))};
+  struct status status = read_settings(arena, invocation, services, count, &read);
+  if (status_is_ok(status)) status = complete_common(arena, &read.local, &read.common);
+  if (status_is_ok(status)) status = event_places_settle(arena, &read.common, read.places, count);
   if (!status_is_ok(status)) return status;
-  return redis_tls_open(arena, options->redis_url, "REDIS_URL", shop_brand.environment_prefix, &tls_paths, false,
-                        &options->redis_tls);
+  for (size_t i = 0; i < count; i++) {
+    const struct event_place *place = &read.places[i];
+    options[i].redis_url = place->url;
+    options[i].redis_password = place->password;
+    options[i].sentinel_user = read.sentinel_user;
+    options[i].sentinel_password = read.sentinel_password;
+    options[i].key_prefix = place->key_prefix;
+    options[i].url_flag = flag_of(arena, place->url_variable);
+    options[i].password_flag = flag_of(arena, place->password_variable);
+  }
+  return open_tls(arena, &read, count, options);
+}
+
+bool event_redis_is_one(struct arena *arena, const struct event_tail_options *options,
+                        const struct event_tail_options *other) {
+  struct redis_url url, its;
+  return strcmp(options->key_prefix, other->key_prefix) == 0 &&
+         status_is_ok(redis_url_parse(arena, options->redis_url, &url)) &&
+         status_is_ok(redis_url_parse(arena, other->redis_url, &its)) && redis_url_equals(&url, &its);
 }
 
 struct status event_redis_explain(struct arena *arena, const struct event_tail_options *options, struct status status) {
   if (status_is(status, reason_redis_noperm)) {
     return status_with_message(status, arena,
                                "Redis does not let this user read the events: log in as one who may, as "
-                               "--redis-url redis://operator@HOST:PORT/0 with --redis-password-file FILE (%s)",
-                               status.message);
+                               "--%s redis://operator@HOST:PORT/0 with --%s FILE (%s)",
+                               options->url_flag, options->password_flag, status.message);
   }
   struct redis_url url;
   if (status.code != STATUS_UNAVAILABLE || !status_is_ok(redis_url_parse(arena, options->redis_url, &url)))
     return status;
   const char *places = redis_url_places(&url, arena);
   if (status_is(status, reason_redis_wrongpass) || status_is(status, reason_redis_noauth)) {
-    return status_error(arena, STATUS_UNAUTHENTICATED, reason_redis_login_refused,
-                        "Redis at %s refuses the login: log in as --redis-url redis://operator@HOST:PORT/0 with "
-                        "--redis-password-file FILE (%s)",
-                        places, status.message);
+    return status_error(
+        arena, STATUS_UNAUTHENTICATED, reason_redis_login_refused,
+        "Redis at %s refuses the login: log in as --%s redis://operator@HOST:PORT/0 with --%s FILE (%s)", places,
+        options->url_flag, options->password_flag, status.message);
   }
   return status_with_message(
       status, arena,
       "Redis doesn't serve at %s (%s): start it (deploy/local/up.sh redis), or say where it is with "
-      "--redis-url and who you are with --redis-password-file",
-      places, status.message);
+      "--%s and who you are with --%s",
+      places, status.message, options->url_flag, options->password_flag);
 }

@@ -13,7 +13,8 @@ struct event_tail_options {
   const char *sentinel_user, *sentinel_password; /* likewise */
   struct tls_client *redis_tls;                  /* see redis_options.tls */
   const char *key_prefix;
-  const char *const *streams; /* names without prefix; they need not exist yet */
+  const char *url_flag, *password_flag; /* that say where this Redis is, without dashes: for messages */
+  const char *const *streams;           /* names without prefix; they need not exist yet */
   size_t stream_count;
   struct event_from from;
   int64_t connect_ms; /* how long Redis may take to answer at the start */

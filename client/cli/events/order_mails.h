@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measures how long after an order's acknowledgement its mails are recorded, as this process sees both: the answer of
- * the call, and the mails' events, which a thread of its own reads from Redis. Both
- * ends are of one clock, and one blocking read at a time costs the shop little. The event of an order tells its id, the
- * events of mails tell the event that led to them. */
+ * the call, and the mails' events, which a thread of its own reads from Redis. Both ends are of one clock, and one
+ * blocking read at a time costs the shop little. The event of an order tells its id, the events of mails tell the event
+ * that led to them. Where orders and mails lie in different places, each is read there by a thread of its own. */
 #pragma once
 
 #include "client/cli/line/command_line.h"
@@ -23,8 +23,8 @@ void order_mails_close(struct order_mails *mails);
 void order_mails_acknowledge(struct order_mails *mails, const char *id);
 
 /* Waits until all mails of the orders acknowledged so far are there, as long as some come at least every `patience_ms`.
- * Then adds a duration for each order, from its acknowledgement to its last mail as this process saw them, and, by the
- * log times of their events, from the order's recording to that of the mail; and forgets them. Returns how many orders
- * lack mails. */
+ * Then adds a duration for each order, from its acknowledgement to its last mail as this process saw them, and, if both
+ * are in one log, by the log times of their events, from the order's recording to that of the mail (the log times of
+ * two logs can't be compared); and forgets them. Returns how many orders lack mails. */
 uint64_t order_mails_collect(struct order_mails *mails, int64_t patience_ms, struct histogram *seen,
                              struct histogram *by_log_time);
