@@ -96,7 +96,7 @@ expect "a sweep has a run for each rate, and its picture is well-formed" sweeps
 
 follows_orders_to_their_mails() {
   load --mode order --rate 30 --seconds 2 --mails --redis-url "$redis_url" &&
-    holds '.calls == 60 and .ordersWithMails == 60 and .ordersWithoutMails == 0 and .mailsMs.p50 > 0'
+    holds '.calls == 60 and .ordersWithMails == 60 and .ordersWithoutMails == 0 and .mailsMs.p50 > 0 and .mailsByLogTimeMs.p50 > 0'
 }
 
 expect "orders are followed to their mails" follows_orders_to_their_mails
