@@ -111,7 +111,8 @@ expect "also in its variable" says 1 'ORDERSHOP_MAIL_REDIS_URL: "localhost" is n
   env ORDERSHOP_MAIL_REDIS_URL=localhost ordershop load --mails --seconds 1
 echo secret >"$shop_folder/password"
 expect "so is a password without a URL" \
-  refuses_place 'ORDERSHOP_ORDER_REDIS_PASSWORD_FILE: needs ORDERSHOP_ORDER_REDIS_URL, too' --order-redis-password-file "$shop_folder/password"
+  refuses_place 'ORDERSHOP_ORDER_REDIS_PASSWORD_FILE: needs ORDERSHOP_ORDER_REDIS_URL, too' \
+  --order-redis-password-file "$shop_folder/password"
 expect "and a password's file that is not there" \
   refuses_place '--mail-redis-password-file: /none: No such file' --mail-redis-url "$redis_url" --mail-redis-password-file /none
 expect "and a prefix with a blank" refuses_place '--order-key-prefix: "my orders" is not' --order-key-prefix 'my orders'
