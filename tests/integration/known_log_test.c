@@ -9,6 +9,8 @@
 #include "shop_brand.h"
 #include "store/event_store.h"
 #include "store/log_clock.h"
+#include "store/log_loss.h"
+#include "store/log_time.h"
 #include "suite.h"
 
 static struct private_redis *server;
@@ -74,9 +76,42 @@ static void test_told_meanwhile(void) {
   in_coroutine(look_while_told);
 }
 
+static coroutine_fn void tell_later_and_later(void *argument) {
+  struct scene *scene = argument;
+  while (!scene->is_over) {
+    scene->later.log_time += 1000;
+    tell_later(scene);
+    coroutine_sleep(0, DEADLINE_NEVER);
+  }
+}
+
+static coroutine_fn void lose_end_while_told(struct context *context) {
+  struct event_store *store = open_store(context);
+  struct scene scene = {.store = store, .context = context};
+  CU_ASSERT_FATAL(status_is_ok(clock_tick(store, context, &scene.later)));
+  const char *earlier = log_time_text(context->arena, scene.later.log_time - 5000);
+  private_redis_command(server, "SET ordershop_clock %s",
+                        arena_printf(context->arena, "%s %s", earlier, scene.later.epoch));
+  loop_spawn(coroutine_loop(), look, &scene);
+  loop_spawn(coroutine_loop(), tell_later_and_later, &scene);
+  while (!scene.is_over) coroutine_sleep(1000, DEADLINE_NEVER);
+  const struct log_loss *lost = known_log_lost(store->known);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(lost);
+  private_redis_command(server, "HSET tester_position %s %s", lost->field, lost->value);
+  CU_ASSERT_TRUE(status_is_ok(known_log_look(store->known, context)));
+  CU_ASSERT_STRING_EQUAL(event_store_loss(store), "");
+  event_store_close(store);
+}
+
+static void test_loss_told_meanwhile(void) {
+  in_coroutine(lose_end_while_told);
+}
+
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"a log that goes on while it is looked at is not taken for one that has lost its end", test_told_meanwhile},
+      {"a loss is accepted by what it said, also where the log was told to go further while it was found",
+       test_loss_told_meanwhile},
   };
   return suite_main("known log", tests, SUITE_SIZE(tests), start_server, stop_server, argc, argv);
 }

@@ -376,15 +376,16 @@ static coroutine_fn struct status read_field(struct known_log *known, struct con
   return status_ok();
 }
 
+/* Others may have told a later end of the log since the loss was found: what counts is the end that the loss told. */
 static coroutine_fn struct status read_word(struct known_log *known, struct context *context, const struct sight *sight,
-                                            bool *ret_accepted) {
+                                            const struct log_loss *loss, bool *ret_accepted) {
   const char *accepted, *epoch;
   struct status status = read_field(known, context, "accepted", &accepted);
   if (status_is_ok(status)) status = read_field(known, context, "epoch", &epoch);
   if (!status_is_ok(status)) return status;
   if (!*known->loss) snprintf(known->epoch_at_loss, sizeof known->epoch_at_loss, "%s", epoch);
   bool was_set = strcmp(epoch, sight->end.epoch) == 0 && strcmp(epoch, known->epoch_at_loss) != 0;
-  *ret_accepted = was_set || (*accepted && log_time_of_entry(accepted) >= known->end.log_time);
+  *ret_accepted = was_set || (*accepted && log_time_of_entry(accepted) >= loss->end);
   return status_ok();
 }
 
@@ -422,7 +423,7 @@ static void note_all_there(struct known_log *known, const struct sight *sight) {
 static coroutine_fn struct status note_loss(struct known_log *known, struct context *context, const struct sight *sight,
                                             bool fresh, const struct log_loss *loss) {
   bool accepted;
-  struct status status = read_word(known, context, sight, &accepted);
+  struct status status = read_word(known, context, sight, loss, &accepted);
   if (!status_is_ok(status)) return status;
   if (accepted) {
     log_event(LOG_WARN, "the loss is accepted, the service goes on", "detail", loss->detail, NULL);
