@@ -116,7 +116,7 @@ static void another_billing_of_an_order_being_billed_waits_for_what_becomes_of_t
   struct asking *billing = begin_billing_and_pause(billing_request(order->id, NULL), "billing.after_claim");
   struct ordershop_answer early =
       ask_within(once, 2000, ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
-  CU_ASSERT_EQUAL(early.status.code, STATUS_DEADLINE_EXCEEDED);
+  CU_ASSERT_TRUE(ran_out_of_time(early));
   struct asking *other = ask_begin(once, ORDERSHOP_BILLING, "CreateBilling", billing_request(order->id, NULL));
   assert_billed(release_and_end(billing, "billing.after_claim"), order, 300);
   assert_refused(ask_end(other), STATUS_ALREADY_EXISTS, "BILLING_ALREADY_EXISTS");
@@ -341,7 +341,7 @@ static void a_billing_whose_caller_has_given_up_is_recorded_or_lets_the_order_go
   shorten_claims();
   private_shop_arm(shop, ORDERSHOP_BILLING, "billing.after_claim", "pause");
   struct ordershop_answer answer = ask_within(once, 200, ORDERSHOP_BILLING, "CreateBilling", request);
-  CU_ASSERT_EQUAL(answer.status.code, STATUS_DEADLINE_EXCEEDED);
+  CU_ASSERT_TRUE(ran_out_of_time(answer));
   private_shop_release(shop, ORDERSHOP_BILLING, "billing.after_claim");
   CU_ASSERT_TRUE(eventually_number(0, "ZCARD %s", "order_claim_expiries"));
   CU_ASSERT_NOT_EQUAL(is_unbilled(order->id), billings_of(order->id) == 1);

@@ -94,6 +94,12 @@ struct ordershop_answer ask(struct ordershop_client *by, enum ordershop_service 
   return ask_within(by, 0, service, method, request);
 }
 
+bool ran_out_of_time(struct ordershop_answer answer) {
+  struct status status = answer.status;
+  return status.code == STATUS_DEADLINE_EXCEEDED || status_is(status, reason_peer_unreachable) ||
+         status_is(status, reason_overloaded);
+}
+
 struct ordershop_answer ask_for_a_list(struct ordershop_client *by, int64_t deadline_ms,
                                        enum ordershop_service service) {
   static const char *const methods[SHIPPED_SERVICE_COUNT] = {"ListCustomers", "ListProducts", "ListInventories",

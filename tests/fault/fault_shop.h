@@ -43,6 +43,10 @@ struct ordershop_answer ask(struct ordershop_client *by, enum ordershop_service 
 struct ordershop_answer ask_within(struct ordershop_client *by, int64_t deadline_ms, enum ordershop_service service,
                                    const char *method, const void *request);
 
+/* Whether the call's time was over, or so little of it was left that a peer, on a busy machine, did not answer within
+ * it. */
+bool ran_out_of_time(struct ordershop_answer answer);
+
 /* A call of the List method of a shipped service, which needs Redis. */
 struct ordershop_answer ask_for_a_list(struct ordershop_client *by, int64_t deadline_ms,
                                        enum ordershop_service service);

@@ -125,7 +125,7 @@ static void an_order_whose_caller_has_given_up_holds_stock_only_if_it_exists(voi
   const Ordershop__V1__CreateOrderRequest *request = order_request(customer->id, product->id, 2, new_id());
   private_shop_arm(shop, ORDERSHOP_ORDER, "order.after_reserve", "pause");
   struct ordershop_answer answer = ask_within(once, 200, ORDERSHOP_ORDER, "CreateOrder", request);
-  CU_ASSERT_EQUAL(answer.status.code, STATUS_DEADLINE_EXCEEDED);
+  CU_ASSERT_TRUE(ran_out_of_time(answer));
   int64_t before = orders_created();
   private_shop_release(shop, ORDERSHOP_ORDER, "order.after_reserve");
   CU_ASSERT_TRUE(attempts_end());
