@@ -12,7 +12,7 @@
 #                    of three nodes or more, which has the images of this version already; the namespace ordershop must not
 #                    be there.
 #   --only PART      one of its parts: local (the overlay), rollouts (overlay production), failover (the same, whose
-#                    Redis loses its master), tls (the same with TLS)
+#                    Redis loses its master), tls (the same with TLS), cluster (the same on a Redis Cluster)
 #   --keep           leaves cluster and shop as they are at the end
 #
 # ORDERSHOP_BIN says where `ordershop` for this machine is (default build/bin). Needs kubectl, openssl, python3.
@@ -125,6 +125,10 @@ make_manifests() {
     'configMapGenerator: [{name: shop, behavior: merge, literals: [ORDERSHOP_SMTP_URL=]}]' \
     'patches:' '  - target: {kind: Deployment, name: client}' '    patch: |-' \
     "      - {op: add, path: /spec/template/spec/nodeSelector, value: {kubernetes.io/hostname: $client_node}}"
+  cp -r "$manifests/overlays/tested" "$manifests/overlays/tested-cluster"
+  cp -r "$manifests/overlays/production" "$manifests/overlays/clustered"
+  sed -i 's,components/redis-sentinel,components/redis-cluster,' "$manifests/overlays/clustered/kustomization.yaml"
+  sed -i 's,\.\./production,../clustered,' "$manifests/overlays/tested-cluster/kustomization.yaml"
   make_overlay tested-tls 'resources: [../tested]' 'components: [../../components/mutual-tls, ../../components/redis-tls]'
 }
 
@@ -382,6 +386,23 @@ try_tls() {
   held "the namespace is removed" remove_shop
 }
 
+try_cluster() {
+  heading "Overlay production on a Redis Cluster, with a hash tag for each service"
+  rm -r "$manifests/components/redis-users/secrets"
+  "$root/deploy/redis/make_users.sh" "$manifests/components/redis-users/secrets" --prefix '{shop}:' --each '{<service>}:' >/dev/null
+  held "the component for a cluster is applied without a warning" apply tested-cluster
+  [ $failures -eq 0 ] || fail "the shop does not come up"
+  held "the nine cases hold, called from a pod" demo_from_a_pod
+  start_writers
+  held "the pod of the orders' master is killed, and comes back at once" kill_pod_of cluster_master_pod
+  held "the pod of the orders' master is killed, and stays away" lose_pod_of cluster_master_pod
+  held "all nodes are restarted one by one" restart_all_of_cluster
+  held "what was acknowledged is there, each mail once, and no call refused while there was a master" \
+    end_writers "$folder/outages"
+  held "the nine cases hold" demo_from_a_pod
+  held "the namespace is removed" remove_shop
+}
+
 # --- Main ---
 
 tools='' keep=no only=''
@@ -393,7 +414,7 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   --only)
-    [[ ${2:-} =~ ^(local|rollouts|failover|tls)$ ]] || misuse "--only is local, rollouts, failover or tls"
+    [[ ${2:-} =~ ^(local|rollouts|failover|tls|cluster)$ ]] || misuse "--only is local, rollouts, failover, tls or cluster"
     only=$2
     shift
     ;;
@@ -436,7 +457,7 @@ fi
 [ "$(kubectl get nodes --output name | wc -l)" -ge 3 ] || fail "the cluster has less than three nodes"
 make_manifests
 
-for part in local rollouts failover tls; do
+for part in local rollouts failover tls cluster; do
   [ "${only:-$part}" != $part ] || try_$part
 done
 

@@ -15,6 +15,20 @@ master_pod() {
   return 1
 }
 
+# Prints the pod of the master whose slots orders are in, in a cluster (components/redis-cluster/cluster.env).
+cluster_master_pod() {
+  local pod
+  for pod in redis-{0..5}; do
+    # shellcheck disable=SC2016 # of the pod's shell
+    if kube exec "$pod" --container redis -- bash -c '. /usr/share/ordershop/redis/failover_lib.sh && read_node_environment &&
+      [[ $(ask member "$self" CLUSTER NODES | grep myself) == *master*15360-16383* ]]' >/dev/null 2>&1; then
+      printf '%s' "$pod"
+      return
+    fi
+  done
+  return 1
+}
+
 node_of() { kube get pod "$1" --output 'jsonpath={.spec.nodeName}'; }
 
 is_another() { # is_another FUNCTION POD: does FUNCTION print another pod by now?
@@ -77,6 +91,14 @@ drain_master_node() {
 kill_sentinel() {
   kube delete pod sentinel-0 --grace-period=0 --force || return 1
   wait_until_whole >/dev/null && say "it is back, and knows the others"
+}
+
+restart_all_of_cluster() {
+  begin_outage
+  kube rollout restart statefulset/redis && kube rollout status statefulset/redis --timeout=400s || return 1
+  wait_until 60 client ordershop health || return 1
+  end_outage
+  say "6 nodes replaced, one by one"
 }
 
 restart_all_of_redis() {
