@@ -20,6 +20,7 @@
 
 struct archive {
   const char *folder;    /* "" if none is kept */
+  const char *given_up;  /* id of an entry; "" if nothing is */
   pthread_mutex_t mutex; /* of the catalog */
   struct archive_catalog *catalog;
   int lock; /* descriptor while it is the writer; else -1 */
@@ -54,6 +55,7 @@ struct status archive_open(struct arena *arena, const char *folder, struct archi
   struct archive *archive = memory_calloc(1, sizeof *archive);
   char *name = memory_alloc(strlen(folder) + 1);
   archive->folder = strcpy(name, folder);
+  archive->given_up = "";
   archive->lock = -1;
   pthread_mutex_init(&archive->mutex, NULL);
   struct status status = look(archive, arena);
@@ -79,6 +81,14 @@ void archive_close(struct archive *archive) {
 
 bool archive_is_kept(const struct archive *archive) {
   return *archive->folder;
+}
+
+void archive_give_up(struct archive *archive, const char *until) {
+  archive->given_up = until;
+}
+
+const char *archive_given_up(const struct archive *archive) {
+  return archive->given_up;
 }
 
 /* ---- what there is ---------------------------------------------------------------------------------------------- */

@@ -30,6 +30,13 @@ void archive_close(struct archive *archive);
 /* Whether there is a folder. */
 bool archive_is_kept(const struct archive *archive);
 
+/* Notes that an operator gives up what a folder that is lost had, up to the entry with that id; "" means nothing. The
+ * text must outlive the archive. */
+void archive_give_up(struct archive *archive, const char *until);
+
+/* Returns what archive_give_up has noted. */
+const char *archive_given_up(const struct archive *archive);
+
 /* Sees what others have written since it looked last. Blocks. */
 struct status archive_refresh(struct archive *archive, struct arena *arena);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive_link.h"
 
+#include <string.h>
+
+#include "base/log.h"
 #include "loop/blocking.h"
 #include "shop_reasons.h"
 #include "store/event_store.h"
@@ -27,12 +30,22 @@ static struct status lost(struct archive *archive, const struct event_store *sto
           : "is none: ORDERSHOP_ARCHIVE_FOLDER names no folder";
   return status_error(arena, STATUS_FAILED_PRECONDITION, reason_archive_lost,
                       "the archive is not the one that it was: events up to %s have left Redis for it (%s), and this "
-                      "one %s",
-                      recorded, key, reaches);
+                      "one %s; where it is lost for good, ORDERSHOP_ACCEPT_LOST_ARCHIVE=%s goes on without them",
+                      recorded, key, reaches, recorded);
 }
 
-static coroutine_fn struct status check_record(struct archive *archive, const struct event_store *store,
-                                               struct context *context) {
+/* Nothing is missing any more: Redis keeps how far the archive is that there is now. */
+static coroutine_fn struct status go_on_without(struct archive *archive, struct event_store *store,
+                                                struct context *context, const char *recorded) {
+  struct status status = archive_link_record(archive, store, context);
+  if (!status_is_ok(status)) return status;
+  log_event(LOG_WARN, "an operator gives up events that a lost archive had", "up_to", recorded, "log", store->log,
+            NULL);
+  return status;
+}
+
+static coroutine_fn struct status check_record(struct archive *archive, struct event_store *store,
+                                               struct context *context, bool *ret_given_up) {
   const char *key = record_key(store, context->arena);
   struct redis_arguments get = redis_command_of(context->arena, "GET", key, NULL);
   const struct redis_reply *reply;
@@ -40,6 +53,10 @@ static coroutine_fn struct status check_record(struct archive *archive, const st
   const char *recorded = status_is_ok(status) ? redis_reply_text(reply) : NULL;
   int64_t until;
   if (!recorded || !log_time_parse(recorded, &until) || until <= archive_until(archive, store->log)) return status;
+  if (ret_given_up && strcmp(recorded, archive_given_up(archive)) == 0) {
+    *ret_given_up = true;
+    return go_on_without(archive, store, context, recorded);
+  }
   return lost(archive, store, context->arena, recorded, key);
 }
 
@@ -94,10 +111,11 @@ static void refresh(void *argument) {
 
 /* Another replica may have archived and trimmed since this one looked. */
 coroutine_fn struct status archive_link_check(struct archive *archive, const struct log_streams *streams, size_t log,
-                                              struct context *context) {
+                                              struct context *context, bool *ret_given_up) {
   struct refreshing refreshing = {.archive = archive, .arena = context->arena};
   blocking_run(refresh, &refreshing);
   struct status status = refreshing.status;
-  if (status_is_ok(status)) status = check_record(archive, log_streams_places(streams)->stores[log], context);
+  if (status_is_ok(status))
+    status = check_record(archive, log_streams_places(streams)->stores[log], context, ret_given_up);
   return status_is_ok(status) ? check_lasts(archive, streams, log, context) : status;
 }

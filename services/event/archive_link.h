@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "archive.h"
@@ -16,10 +17,11 @@
 #include "log_streams.h"
 #include "loop/coroutine.h"
 
-/* Checks log number `log`; `context` is for it. Errors: FAILED_PRECONDITION (ARCHIVE_LOST, ARCHIVE_MISMATCH), those of
- * archive_refresh and redis_command. */
+/* Checks log number `log`; `context` is for it. *ret_given_up becomes true where an operator has given up what is lost
+ * (archive_give_up): the index then names events that nobody has any more. NULL: nothing is given up. Errors:
+ * FAILED_PRECONDITION (ARCHIVE_LOST, ARCHIVE_MISMATCH), those of archive_refresh and redis_command. */
 coroutine_fn struct status archive_link_check(struct archive *archive, const struct log_streams *streams, size_t log,
-                                              struct context *context);
+                                              struct context *context, bool *ret_given_up);
 
 /* Records how far the archive of the log in `store` is. To be called before anything is trimmed. Errors: those of
  * redis_command. */

@@ -95,13 +95,14 @@ static void free_parts(struct event_log *log) {
 }
 
 struct status event_log_open(struct service *service, const char *folder, const char *archive_folder,
-                             struct event_log **ret_log) {
+                             const char *given_up, struct event_log **ret_log) {
   struct event_log *log = memory_calloc(1, sizeof *log);
   log->places = log_places_of(service);
   log->ring = event_ring_new();
   struct status status = stored_types_new(&log->places, service->arena, &log->types);
   if (status_is_ok(status)) status = event_index_open(service->arena, folder, &log->index);
   if (status_is_ok(status)) status = archive_open(service->arena, archive_folder, &log->archive);
+  if (status_is_ok(status)) archive_give_up(log->archive, given_up);
   if (status_is_ok(status)) log->streams = log_streams_new(&log->places, log->types);
   if (status_is_ok(status)) status = take_over_or_clear(log, service->arena);
   if (!status_is_ok(status)) {
@@ -296,7 +297,7 @@ struct archive *event_log_archive(const struct event_log *log) {
 
 coroutine_fn struct status event_log_check_archive(const struct event_log *log, size_t number,
                                                    struct context *context) {
-  return archive_link_check(log->archive, log->streams, number, context);
+  return archive_link_check(log->archive, log->streams, number, context, NULL);
 }
 
 struct event_index *event_log_index(struct event_log *log) {

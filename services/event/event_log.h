@@ -31,9 +31,10 @@
 struct event_log;
 
 /* Opens the index in `folder`, and the archive in `archive_folder` ("": there is none), and begins to follow the log.
+ * `given_up` is what archive_give_up notes.
  * Errors: those of event_index_open and archive_open. */
 struct status event_log_open(struct service *service, const char *folder, const char *archive_folder,
-                             struct event_log **ret_log);
+                             const char *given_up, struct event_log **ret_log);
 
 /* Yields until nothing of it runs any more. */
 coroutine_fn void event_log_close(struct event_log *log);

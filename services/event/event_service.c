@@ -14,6 +14,7 @@
 #include "event_watch.h"
 #include "log_places.h"
 #include "shop.h"
+#include "store/log_time.h"
 #include "stream_list.h"
 
 static const struct rpc_method methods[] = {
@@ -29,7 +30,14 @@ static const struct rpc_method archive_methods[] = {
     {.name = "ArchiveEvents", .handler = archive_events, .flags = METHOD_FOR_OPERATORS},
 };
 
-static const char *folder, *archive_folder;
+static const char *folder, *archive_folder, *lost_archive;
+
+static const char *check_entry_id(const char *value) {
+  int64_t log_time;
+  return !*value || log_time_parse(value, &log_time)
+             ? NULL
+             : "the id of an entry, as the service names it, e.g. 1548699678802-91";
+}
 
 static const struct setting event_settings[] = {
     {.variable = "ORDERSHOP_EVENT_FOLDER",
@@ -42,11 +50,17 @@ static const struct setting event_settings[] = {
      .target = &archive_folder,
      .fallback = "",
      .help = "folder of the archive, which has events that Redis has no more; empty: none is kept"},
+    {.variable = "ORDERSHOP_ACCEPT_LOST_ARCHIVE",
+     .kind = SETTING_TEXT,
+     .target = &lost_archive,
+     .fallback = "",
+     .help = "the entry up to which events are given up that an archive had which is lost, as the service names it",
+     .check = check_entry_id},
 };
 
 static struct status start(struct service *service) {
   struct event_log *log;
-  struct status status = event_log_open(service, folder, archive_folder, &log);
+  struct status status = event_log_open(service, folder, archive_folder, lost_archive, &log);
   if (status_is_ok(status)) service->user = log;
   return status;
 }

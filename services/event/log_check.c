@@ -43,7 +43,9 @@ static coroutine_fn struct status check_log(struct log_check *check, struct cont
   struct status status = status_ok();
   bool same = strcmp(read_to->epoch, end->epoch) == 0;
   if (!same || check->checked[number] != generation) {
-    status = archive_link_check(check->archive, progress->streams, number, context);
+    bool given_up = false;
+    status = archive_link_check(check->archive, progress->streams, number, context, &given_up);
+    same = same && !given_up;
     if (status_is_ok(status) && same) status = look_for_last(check, context, number, &same);
   }
   if (!status_is_ok(status)) return status;

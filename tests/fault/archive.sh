@@ -181,6 +181,26 @@ expect "and where the newest file is missing" wait_until 60 has_lost
 mv "$shop_folder/newest" "$shop_folder/archive/$newest"
 expect "until it is there again" wait_until 60 tells_the_same "$shop_folder/before"
 
+# --- A folder that is lost for good ---
+
+lost_up_to() { { client status 2>&1 || true; } | sed -n 's/.*events up to \([0-9-]*\) have left Redis for it.*/\1/p'; }
+tells_each_once() { tell_all "$shop_folder/now" && [ -s "$shop_folder/now" ] && each_once "$shop_folder/now"; }
+service_stop event
+rm -r "$shop_folder/archive"
+ORDERSHOP_ACCEPT_LOST_ARCHIVE=1548699678802-91 service_start event
+expect "where another loss is accepted than there is, it still tells nothing" wait_until 60 has_lost
+lost=$(lost_up_to)
+service_stop event
+ORDERSHOP_ACCEPT_LOST_ARCHIVE=$lost service_start event
+expect "with the loss accepted that it names, it goes on" wait_until 60 serve event
+expect "and tells what Redis has, each event once" tells_each_once
+expect "its log says so" grep -q "gives up events that a lost archive had.*up_to=$lost" "$(log_of event)"
+expect "a new archive begins" wait_until 60 has_archived '^[1-9][0-9]* events archived'
+service_stop event
+service_start event
+expect "and it goes on without the setting" wait_until 60 serve event
+expect "and tells each event once" tells_each_once
+
 # --- An archive that is not the log's ---
 
 redis xtrim events:customer_created maxlen 0 >/dev/null

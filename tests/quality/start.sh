@@ -112,6 +112,7 @@ own_bad_values=(
   mail:ORDERSHOP_SMTP_TLS=maybe mail:ORDERSHOP_SMTP_TIMEOUT=0 mail:ORDERSHOP_SMTP_TIMEOUT=x
   mail:ORDERSHOP_SMTP_PASSWORD_FILE=/nowhere/at/all mail:ORDERSHOP_SMTP_CA_FILE=/nowhere/at/all
   mail:ORDERSHOP_MAIL_FOLDER=/dev/null/mail event:ORDERSHOP_EVENT_FOLDER=/dev/null/event event:ORDERSHOP_ARCHIVE_FOLDER=/dev/null/archive
+  event:ORDERSHOP_ACCEPT_LOST_ARCHIVE=all event:ORDERSHOP_ACCEPT_LOST_ARCHIVE=1548699678802
 )
 
 # Of the Redises that each knows, its own and those of services that it follows.
