@@ -77,13 +77,16 @@ static void begin_here(void) {
 
 /* ---- damages ---------------------------------------------------------------------------------------------------- */
 
-/* Adds an entry behind all others, and moves the log's clock to it, as a service would. */
+/* Adds an entry behind all others, and moves the log's clock to it, as a service would: at once, since services go on
+ * meanwhile, and a clock that is set back is a log that has lost its end. */
 static void append_bytes(const char *stream, const void *bytes, size_t size, const char *cause) {
-  const char *clock = arena_strdup(arena, private_redis_command(redis, "GET ordershop_clock"));
-  const char *id = arena_printf(arena, "%lld-0", strtoll(clock, NULL, 10) + 1);
-  private_redis_command(redis, "XADD events:%s %s event_id %s entity %b cause %s", stream, id, new_id(), bytes, size,
-                        cause);
-  private_redis_command(redis, "SET ordershop_clock %s", arena_printf(arena, "%s%s", id, strchr(clock, ' ')));
+  static const char *const script =
+      "local time, epoch = string.match(redis.call('GET', KEYS[1]), '^(%d+)-%d+ (.*)$') "
+      "local id = string.format('%.0f-0', tonumber(time) + 1) "
+      "redis.call('XADD', KEYS[2], id, 'event_id', ARGV[1], 'entity', ARGV[2], 'cause', ARGV[3]) "
+      "redis.call('SET', KEYS[1], id .. ' ' .. epoch)";
+  private_redis_command(redis, "EVAL %s 2 ordershop_clock %s %s %b %s", script,
+                        arena_printf(arena, "events:%s", stream), new_id(), bytes, size, cause);
 }
 
 static void append(const char *stream, const void *entity, const char *cause) {
