@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 
-enum { VISITORS = 4, MAX_ACKNOWLEDGED = 4096, CALL_US = 2000 * 1000, ORDERS_OF_A_CUSTOMER = 4 };
+enum { VISITORS = 4, MAX_ACKNOWLEDGED = 16384, CALL_US = 2000 * 1000, ORDERS_OF_A_CUSTOMER = 4 };
 
 struct visitor {
   pthread_t thread;
