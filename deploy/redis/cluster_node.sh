@@ -9,7 +9,7 @@
 #   ARGUMENT   more for redis-server: --maxmemory 4gb
 #
 # ORDERSHOP_FAILOVER_SELF, _SERVERS, _USERS and _TLS, ORDERSHOP_CLUSTER_BUS_DISTANCE: failover_lib.sh beside this script says
-# what they mean. A node that has lost its volume waits until another has taken over: its replica would copy its emptiness. Where
+# what they mean. ORDERSHOP_FAILOVER_ADDRESS is the address of this node, where others could see another one in its packets. A node that has lost its volume waits until another has taken over: its replica would copy its emptiness. Where
 # not all others answer, it waits for 15 seconds before it takes itself for one of the first. A node that starts knows nobody:
 # cluster_join.sh beside it makes it one of the cluster.
 #
@@ -41,6 +41,8 @@ print_configuration() {
   printf 'bind * -::*\ndir "%s"\naclfile "%s/users.acl"\n' "$folder" "$users"
   printf 'cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 5000\ncluster-port %s\n' "$(bus_port_of "$self")"
   printf 'cluster-announce-hostname %s\ncluster-preferred-endpoint-type hostname\n' "$(host_of "$self")"
+  # Otherwise others take the address that a packet came from for it, which may be that of a machine in between.
+  [ -z "${ORDERSHOP_FAILOVER_ADDRESS:-}" ] || printf 'cluster-announce-ip %s\n' "$ORDERSHOP_FAILOVER_ADDRESS"
   printf 'cluster-require-full-coverage no\ncluster-allow-replica-migration no\nrepl-diskless-sync-delay 0\n'
 }
 

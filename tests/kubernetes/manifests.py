@@ -81,6 +81,8 @@ class Shop:
             reference = source["configMapKeyRef"]
             return self.get("ConfigMap", reference["name"])["data"][reference["key"]]
         path = source["fieldRef"]["fieldPath"]
+        if path == "status.podIP":
+            return "10.0.0.1"  # as an example: nobody knows it before
         if path == "metadata.name":
             return f"{name_of(workload)}-0"
         return pod(workload)["metadata"]["labels"][re.match(r"metadata\.labels\['(.*)'\]", path).group(1)]
