@@ -238,7 +238,7 @@ start_writers() {
 }
 
 no_lag() {
-  client ordershop --json status >"$folder/status" && ! grep '"lagEntries"' "$folder/status" | grep -qv '"0"'
+  client ordershop --json status >"$folder/status" && ! grep '"lagEntries"' "$folder/status" | grep -v '"0"'
 }
 
 end_writers() { # end_writers [OUTAGES]

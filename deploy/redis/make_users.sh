@@ -325,7 +325,7 @@ scratch=$(mktemp -d "$folder/.making.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 lists=("$services_list")
 if [ -n "$service" ]; then
-  ! service_names | grep -qxF -- "$service" || fail "$service is a service of the shop: its rights follow $services_list"
+  ! grep -qxF -- "$service" <(service_names) || fail "$service is a service of the shop: its rights follow $services_list"
   with_service "$folder/services.txt" "$service" "${owns:-$service}" "${reads:--}" >"$scratch/services.txt"
   lists+=("$scratch/services.txt")
 elif [ -e "$folder/services.txt" ]; then

@@ -92,8 +92,9 @@ is_only_cut() { # is_only_cut FILE
   esac
 }
 
-# The bytes from `failed_at` on; a line of grep's ends at a zero byte here, which is in neither pattern.
-rest_matches() { tail -c "+$((failed_at + 1))" "$1" | grep -qazP "$2"; } # rest_matches FILE PATTERN
+# The bytes from `failed_at` on; a line of grep's ends at a zero byte here, which is in neither pattern. In a pipe the early
+# end of grep would end tail by SIGPIPE, and that would count as no match.
+rest_matches() { grep -qazP "$2" <(tail -c "+$((failed_at + 1))" "$1"); } # rest_matches FILE PATTERN
 
 # Sets `torn` to a new file beside FILE, with what that has from byte FROM on.
 keep_end() { # keep_end FILE FROM

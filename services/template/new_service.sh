@@ -86,7 +86,7 @@ reply request resource service services status subscription subscriptions title 
 # The first port that the list does not have.
 free_port() {
   local port=50059
-  while service_rows | cut -d ' ' -f 2 | grep -qx "$port"; do port=$((port + 1)); done
+  while grep -qx "$port" <(service_rows | cut -d ' ' -f 2); do port=$((port + 1)); done
   printf '%s' "$port"
 }
 

@@ -91,8 +91,8 @@ position_is_read_under_its_key() {
 
 # Keys, libraries of functions, and what its connections are called.
 redis_has_nothing_of_the_shop() {
-  redis exists notebook_clock | grep -qx 1 || return 1
-  redis function list | grep -q notebook_runtime_ || return 1
+  redis exists notebook_clock | grep -x 1 || return 1
+  redis function list | grep notebook_runtime_ || return 1
   { redis --scan && redis function list withcode && redis client list; } >"$shop_folder/redis-names"
   ! grep -i ordershop "$shop_folder/redis-names"
 }

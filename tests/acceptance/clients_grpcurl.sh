@@ -35,7 +35,7 @@ ask() {
 }
 
 # Prints the value of a field of the JSON on standard input.
-field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" | head -n 1; }
+field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" | sed -n 1p; }
 
 lists_itself() {
   local listed

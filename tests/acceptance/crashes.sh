@@ -25,7 +25,7 @@ ulimit -c 0
 
 # last_line_of NAME PATTERN
 last_line_of() {
-  tail -n 1 "$(log_of "$1")" | tee /dev/stderr | grep -qE -- "$2"
+  tail -n 1 "$(log_of "$1")" | tee /dev/stderr | grep -E -- "$2"
 }
 
 crashes() { # crashes SERVICE SIGNAL PATTERN [VARIABLE=VALUE...]
@@ -55,7 +55,7 @@ build_note() {
     cmake --build "$outside/build"
 }
 
-compiler_warns_of_the_frame() { build_note "$1" 2>&1 | tee /dev/stderr | grep -q 'Wframe-larger-than'; }
+compiler_warns_of_the_frame() { build_note "$1" 2>&1 | tee /dev/stderr | grep 'Wframe-larger-than'; }
 
 note_crashes() { # note_crashes LOG-FORMAT PATTERN
   : >"$(log_of note)"

@@ -59,7 +59,7 @@ series_count() { fetch "$1" | grep -vc '^#'; }
 answers_with() { [ "$(code_of "${@:2}")" = "$1" ]; } # answers_with CODE SERVICE [PATH [OPTION...]]
 
 is_prometheus_text() {
-  fetch "$1" /metrics --dump-header - --output /dev/null | grep -qi '^content-type: text/plain; version=0.0.4; charset=utf-8'
+  fetch "$1" /metrics --dump-header - --output /dev/null | grep -i '^content-type: text/plain; version=0.0.4; charset=utf-8'
 }
 
 promtool_is_content() {

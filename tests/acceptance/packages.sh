@@ -77,7 +77,7 @@ services_are_exposed_little() { # at most 2.0 of 10
 
 units_are_right() { on_machine 'systemd-analyze verify ordershop.target ordershop@customer.service ordershop@mail.service'; }
 
-demo_holds() { on_machine 'ordershop demo | tail -n 20' | tee /dev/stderr | grep -qx 'All of it held.'; }
+demo_holds() { on_machine 'ordershop demo | tail -n 20' | tee /dev/stderr | grep -x 'All of it held.'; }
 mails_lie_in_the_folder() { on_machine 'ls /var/lib/ordershop/mail | grep -c .'; }
 services_are_not_root() {
   ! on_machine 'for service in customer mail; do cat /proc/$(systemctl show -p MainPID --value ordershop@$service)/status; done' |
@@ -221,7 +221,7 @@ going_back_works() {
 
 tls_is_turned_on() {
   on_machine "$(documented packages-tls; documented packages-tls-hand-out; documented packages-tls-on)" |
-    tee /dev/stderr | grep -qx 'All of it held.'
+    tee /dev/stderr | grep -x 'All of it held.'
 }
 
 others_keys_are_hidden() {
@@ -291,7 +291,7 @@ stopped_master_hands_over() {
   on_machine 'systemctl stop ordershop-redis-1; journalctl --sync
     ! journalctl -b -u ordershop-redis-1 -o cat | grep "^hand_over.sh:"
     ordershop health --timeout 20
-    ordershop demo | tail -n 20' | tee /dev/stderr | grep -qx 'All of it held.'
+    ordershop demo | tail -n 20' | tee /dev/stderr | grep -x 'All of it held.'
 }
 its_units_are_right() {
   on_machine 'systemd-analyze verify ordershop-redis.service ordershop-sentinel.service

@@ -190,11 +190,18 @@ length_before() { # length_before BYTE: where the line "$<length>" before that b
   head -c "$1" "$whole/$name" | grep -obaE '^\$[0-9]+' | tail -n 1 | cut -d : -f 1
 }
 
+# What that value swallows is a mebibyte of whole commands, the first of them with a zero byte.
+swallow_many() {
+  printf '*3\r\n\x243\r\nSET\r\n\x244\r\nzero\r\n\x241\r\n\0\r\n' >>"$log" # \x24 is a dollar sign
+  yes $'*2\r\n$4\r\nINCR\r\n$4\r\nmany\r' | head -c $((24 * 40000)) >>"$log" || true # yes ends by SIGPIPE
+  overwrite "$(($(length_before "$before") + 1))" 9999999
+}
+
 # Two files, as a rewrite leaves them that did not end.
 put_two() { # put_two BYTES_OF_FIRST BYTES_OF_SECOND
   local second=$data/appendonlydir/appendonly.aof.2.incr.aof
   put "$1"
-  tail -c "+$((before + 1))" "$whole/$name" | head -c "$2" >"$second"
+  head -c $((before + $2)) "$whole/$name" | tail -c "$2" >"$second"
   printf 'file %s seq 2 type i\n' "$(basename "$second")" >>"$data/appendonlydir/appendonly.aof.manifest"
 }
 
@@ -311,6 +318,7 @@ expect "other bytes behind are damage" damaged_at "$after" append $'what?\r\n'
 expect "a line that is none is damage" damaged_at "$before" overwrite "$before" x
 expect "a length that is too great is damage, not a torn tail" \
   damaged_at "[0-9]*" overwrite "$(($(length_before "$before") + 1))" 9999
+expect "so it is where it swallows much" damaged_at "[0-9]*" swallow_many
 expect "a transaction that an earlier version left open is damage" damaged_at "[0-9]*" overwrite "$(offset_of EXEC)" EXES
 expect "of two files only the last one is cut" only_the_last_file_is_cut
 expect "a file that is missing is named" a_missing_file_is_named

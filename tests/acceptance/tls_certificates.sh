@@ -30,7 +30,7 @@ refuses() {
 }
 is_of_ca() { openssl verify -x509_strict -CAfile "$tls/ca.crt" "$tls/$1.crt"; }
 is_refused_as_server() { ! openssl verify -purpose sslserver -CAfile "$tls/ca.crt" "$tls/$1.crt"; }
-has_name() { openssl x509 -in "$tls/$1.crt" -noout -ext subjectAltName | grep -qF "$2"; }
+has_name() { openssl x509 -in "$tls/$1.crt" -noout -ext subjectAltName | grep -F "$2"; }
 mode_is() { [ "$(stat -c %a "$tls/$2")" = "$1" ]; }
 days_left() { echo $((($(date -d "$(openssl x509 -in "$tls/$1.crt" -noout -enddate | cut -d= -f2)" +%s) - $(date +%s) + 60) / 86400)); }
 

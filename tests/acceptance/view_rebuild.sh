@@ -23,7 +23,7 @@ view() { client view "$@"; }
 
 customer_number() { sed -n "$1p" "$shop_folder/confirmed"; } # customer_number NUMBER
 
-has_ordered() { client crm profile "$1" | grep -q '^order count *1$'; } # has_ordered CUSTOMER
+has_ordered() { client crm profile "$1" | grep '^order count *1$'; } # has_ordered CUSTOMER
 
 # --- Damage ---
 

@@ -243,7 +243,7 @@ whole_shop() {
 # --- Catching up ---
 
 position_of() { redis HGET crm_position "$1"; }
-last_of() { redis --raw XREVRANGE "events:$1" + - COUNT 1 | head -n 1; }
+last_of() { redis --raw XREVRANGE "events:$1" + - COUNT 1 | sed -n 1p; }
 
 crm_is_at() { # STREAM ENTRY
   awk -v at="$(position_of "$1")" -v wanted="$2" 'BEGIN { split(at, a, "-"); split(wanted, w, "-"); exit !(a[1] > w[1] || (a[1] == w[1] && a[2] >= w[2])) }'

@@ -147,7 +147,7 @@ expect "until it has caught up" wait_until 60 archives_all_but 1 customer_create
 expect "and are told" ends_with 0 "$late" client events history customer "$late"
 
 client customer create --name "Poison" --email poison@example.com --quiet >/dev/null
-poison=$(redis --raw xrevrange events:customer_created + - count 1 | head -n 1)
+poison=$(redis --raw xrevrange events:customer_created + - count 1 | sed -n 1p)
 redis rpush crm_parked:poison "customer_created $poison - poison" >/dev/null
 redis sadd crm_parked_lists poison >/dev/null
 expect "a dead letter holds its event back" wait_until 60 has_archived '^crm holds the rest back'

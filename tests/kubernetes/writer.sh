@@ -19,7 +19,7 @@ set -euo pipefail
 
 set -uo pipefail
 
-id_of() { sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' | head -n 1; }
+id_of() { sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' | sed -n 1p; }
 
 stdin_is_open() {
   local status=0

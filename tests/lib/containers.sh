@@ -64,7 +64,7 @@ containers_make_base() {
 
 containers_bootstrap() { # containers_bootstrap ARCHIVE
   local root=$containers_folder/base uri container
-  uri=$(machine_sources | awk '$2 == "bookworm" && $3 == "main" { print $1; exit }')
+  uri=$(machine_sources | awk '$2 == "bookworm" && $3 == "main" && !uri { uri = $1 } END { print uri }')
   debootstrap --variant=minbase bookworm "$root" "$uri" >"$containers_folder/debootstrap.log" 2>&1 || {
     tail -n 20 "$containers_folder/debootstrap.log" >&2
     return 1

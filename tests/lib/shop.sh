@@ -337,7 +337,7 @@ show_logs() {
     esac
     if grep -q "$shop_sanitizer_report" "$log"; then
       say "--- what a sanitizer has found in $(basename "$log")"
-      grep -A 40 "$shop_sanitizer_report" "$log" | head -n 80
+      grep -A 40 "$shop_sanitizer_report" "$log" | head -n 80 || true
     fi
   done
 }

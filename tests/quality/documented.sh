@@ -143,7 +143,7 @@ keys_are_documented() {
       missing=1
     }
   done < <(redis --scan | sed 's/[0-9a-f]\{8\}-[0-9a-f-]\{27\}/ID/' | sort -u | while read -r pattern; do
-    redis --scan --pattern "${pattern/ID/*}" </dev/null | head -n 1
+    redis --scan --pattern "${pattern/ID/*}" </dev/null | sed -n 1p
   done)
   say "$count kinds of keys"
   [ "$missing" -eq 0 ] && [ "$count" -gt 30 ]
@@ -188,7 +188,7 @@ leave_things_open() {
   [ "$(redis zcard order_claim_expiries)" = 1 ] && [ "$(redis zcard inventory_attempts)" = 1 ]
 }
 
-field() { sed -n "s/^ *\"$1\": \"\([^\"]*\)\",\{0,1\}\$/\1/p" | head -n 1; }
+field() { sed -n "s/^ *\"$1\": \"\([^\"]*\)\",\{0,1\}\$/\1/p" | sed -n 1p; }
 
 while read -r program; do
   expect "every variable of $program is documented" variables_are_documented "$program"

@@ -63,8 +63,16 @@ paths_may_begin_with_a_dash() {
     xargs -d '\n' grep -nE '(dirname|basename) "\$(\{BASH_SOURCE|0)|(cd|\.) "\$\(dirname|sed -n .*p. "\$0"'
 }
 
+# `grep -q` ends at its first match. What still writes into the pipe then dies of SIGPIPE, and with `pipefail` the match
+# counts as none, now and then.
+nothing_is_piped_into_quiet_grep() {
+  ! { scripts_of '#!*bash*' && scripts_of '# shellcheck shell=*'; } |
+    xargs -d '\n' grep -nE '(^|[^|])\| *grep (-[-a-zA-Z]+ )*-[a-zA-Z]*q'
+}
+
 expect "every script of bash begins alike" begin_alike '#!*bash*' deploy/local/up.sh
 expect "and its first line has bash leave out what the environment says" bash_scripts_keep_the_environment_out
 expect "every script of sh begins alike" begin_alike '#!/bin/sh' cmake/embed_file.sh
 expect "a script's own path may begin with a dash" paths_may_begin_with_a_dash
+expect "no script pipes into a grep that ends before its input does" nothing_is_piped_into_quiet_grep
 shop_done

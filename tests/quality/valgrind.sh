@@ -37,7 +37,7 @@ client() { "$ORDERSHOP_BIN/ordershop" --timeout 60 "$@"; }
 
 plays_the_demo() { client demo; }
 
-field() { sed -n "s/^ *\"$1\": \"\([^\"]*\)\",\{0,1\}\$/\1/p" | head -n 1; }
+field() { sed -n "s/^ *\"$1\": \"\([^\"]*\)\",\{0,1\}\$/\1/p" | sed -n 1p; }
 
 # make NOUN VERB FLAG...: the id of what it made
 make() { client "$@" --json | field id; }

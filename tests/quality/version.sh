@@ -65,12 +65,12 @@ copies_follow() {
   cp deploy/docker/.env "$copy/deploy/docker/"
   cp deploy/kubernetes/components/release/kustomization.yaml "$copy/deploy/kubernetes/components/release/"
   ends_with 2 'is no version' "$copy/deploy/set_version.sh" 1.2 && "$copy/deploy/set_version.sh" --check &&
-    "$copy/deploy/set_version.sh" 98.76.54 && grep -rlF 98.76.54 "$copy" | wc -l | grep -qx 3 &&
+    "$copy/deploy/set_version.sh" 98.76.54 && grep -rlF 98.76.54 "$copy" | wc -l | grep -x 3 &&
     sed -i 's/98.76.54/98.76.55/' "$copy/CMakeLists.txt" &&
     ends_with 1 "has version '98.76.54', CMakeLists.txt '98.76.55'" "$copy/deploy/set_version.sh" --check
 }
 
-newest_in_the_changelog() { sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | head -n 1 | grep -xF "$version"; }
+newest_in_the_changelog() { sed -n 's/^## \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md | sed -n 1p | grep -xF "$version"; }
 
 # Numbers of that form in other files belong to something else: addresses, other software's versions. Nor does anybody ask
 # CMake for a version, since the next one would be refused.
