@@ -241,6 +241,14 @@ no_lag() {
   client ordershop --json status >"$folder/status" && ! grep '"lagEntries"' "$folder/status" | grep -v '"0"'
 }
 
+tell_refusals() {
+  say "times in which calls may be refused:"
+  cat "$folder/outages"
+  say "calls refused:"
+  grep '^refused' "$folder/writers" || true
+  cat "$folder/writers.errors"
+}
+
 end_writers() { # end_writers [OUTAGES]
   exec 7>&-
   wait "${writers[@]}" || true
@@ -249,7 +257,7 @@ end_writers() { # end_writers [OUTAGES]
   client ordershop --json order list --all >"$folder/orders"
   wait_until 60 mails_are_sent || true
   python3 "$root/tests/kubernetes/check_acknowledged.py" "$folder/writers" "$folder/customers" "$folder/orders" \
-    "$folder/mails" "$@"
+    "$folder/mails" "$@" || { tell_refusals && return 1; }
 }
 
 mails_are_sent() {

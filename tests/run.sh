@@ -257,7 +257,7 @@ run_suite() { # run_suite NAME PROGRAM
   {
     flock 7
     clear_progress
-    [ "$verdict" != FAILED ] || printf '%s\n' "$name" >>"$scratch/failed"
+    [ "$verdict" != FAILED ] || { printf 'FAILED   %s\n' "$name" && what_failed "$log"; } >>"$scratch/failed"
     printf '%-8s %-44s %4s passed %6s s  %s\n' "$verdict" "$name" "$passed" "$seconds" "$why"
     if [ "$verdict" = FAILED ]; then
       printf '  exit status %s; the end of %s:\n' "$status" "$log"
@@ -265,6 +265,11 @@ run_suite() { # run_suite NAME PROGRAM
     fi
     show_progress
   } 7>>"$scratch/print.lock"
+}
+
+# What did not hold first, as shell suites, CUnit and Python's unittest say it; nothing if a suite ended without a word.
+what_failed() { # what_failed LOG
+  grep -E -m 5 '^FAILED: |^ *[0-9]+\. [^ ]+\.c:[0-9]+|^(FAIL|ERROR): ' "$1" | cut -c 1-200 | sed 's/^ */  | /' || true
 }
 
 run_suites() {
@@ -368,6 +373,6 @@ results=$(find "$scratch/results" -type f | wc -l)
 failed=$((failed + ${#suites[@]} - results))
 echo
 # What failed may stand far above.
-[ ! -e "$scratch/failed" ] || sed 's/^/FAILED   /' "$scratch/failed"
+[ ! -e "$scratch/failed" ] || cat "$scratch/failed"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -174,7 +174,7 @@ print_redis_conf() { # print_redis_conf PART
   case $(redis_arrangement) in
   sentinel) print_replication "$port" ;;
   cluster)
-    printf 'cluster-enabled yes\ncluster-port %s\ncluster-node-timeout 2000\n' "$(bus_port "$1")"
+    printf 'cluster-enabled yes\ncluster-port %s\ncluster-node-timeout 2000\ncluster-announce-ip 127.0.0.1\n' "$(bus_port "$1")"
     printf 'cluster-require-full-coverage no\n' # without one master, services of the others go on
     ;;
   esac

@@ -50,8 +50,6 @@ find_own_number() {
   misuse "$self is none of ORDERSHOP_FAILOVER_SERVERS"
 }
 
-address_of() { { getent ahostsv4 "$1" || getent ahosts "$1" || true; } | awk 'NR == 1 { print $1 }'; }
-
 # MEET takes addresses only. Who is known by that one already is not met again.
 meet_all() {
   local server address port known

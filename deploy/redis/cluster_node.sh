@@ -9,8 +9,10 @@
 #   ARGUMENT   more for redis-server: --maxmemory 4gb
 #
 # ORDERSHOP_FAILOVER_SELF, _SERVERS, _USERS and _TLS, ORDERSHOP_CLUSTER_BUS_DISTANCE: failover_lib.sh beside this script says
-# what they mean. ORDERSHOP_FAILOVER_ADDRESS is the address of this node, where others could see another one in its packets. A node that has lost its volume waits until another has taken over: its replica would copy its emptiness. Where
-# not all others answer, it waits for 15 seconds before it takes itself for one of the first. A node that starts knows nobody:
+# what they mean.
+#
+# A node that has lost its volume waits until another has taken over: its replica would copy its emptiness. Where not all
+# others answer, it waits for 15 seconds before it takes itself for one of the first. A node that starts knows nobody:
 # cluster_join.sh beside it makes it one of the cluster.
 #
 # Exit status: that of redis-server; 1 if it was not started, and said why; 2 misuse.
@@ -31,6 +33,18 @@ set -euo pipefail
 readonly silence_seconds=15
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 
+# Sets `address`. Many machines know themselves by a name for which their own hosts file has a loopback address.
+find_address() {
+  local server
+  address=${ORDERSHOP_FAILOVER_ADDRESS:-$(address_of "$(host_of "$self")")}
+  [ -n "$address" ] || fail "$(host_of "$self") has no address that is known here: set ORDERSHOP_FAILOVER_ADDRESS"
+  [[ $address == 127.* || $address == ::1 ]] || return 0
+  for server in "${servers[@]}"; do
+    [ "$(host_of "$server")" = "$(host_of "$self")" ] ||
+      fail "$(host_of "$self") is $address here, where $(host_of "$server") can't reach it: set ORDERSHOP_FAILOVER_ADDRESS"
+  done
+}
+
 # Clients are told names, which stay where addresses change. Where a master and its replica are gone, the services whose
 # slots others have go on.
 print_configuration() {
@@ -41,8 +55,9 @@ print_configuration() {
   printf 'bind * -::*\ndir "%s"\naclfile "%s/users.acl"\n' "$folder" "$users"
   printf 'cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 5000\ncluster-port %s\n' "$(bus_port_of "$self")"
   printf 'cluster-announce-hostname %s\ncluster-preferred-endpoint-type hostname\n' "$(host_of "$self")"
-  # Otherwise others take the address that a packet came from for it, which may be that of a machine in between.
-  [ -z "${ORDERSHOP_FAILOVER_ADDRESS:-}" ] || printf 'cluster-announce-ip %s\n' "$ORDERSHOP_FAILOVER_ADDRESS"
+  # Without it, others take the address that a packet came from for it, which may be that of a machine in between; and many
+  # versions of Redis crash if the connection is gone by then (https://github.com/redis/redis/pull/14055).
+  printf 'cluster-announce-ip %s\n' "$address"
   printf 'cluster-require-full-coverage no\ncluster-allow-replica-migration no\nrepl-diskless-sync-delay 0\n'
 }
 
@@ -83,6 +98,7 @@ wait_until_replaced() {
 
 read_arguments "$@"
 read_node_environment
+find_address
 umask 077
 print_configuration >"$folder/redis.conf"
 trap 'exit 1' TERM # the first process of a container would not hear it

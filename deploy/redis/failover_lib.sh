@@ -6,6 +6,8 @@
 # environment:
 #
 #   ORDERSHOP_FAILOVER_SELF        HOST:PORT of this one, as the others reach it: a name that stays where addresses change
+#   ORDERSHOP_FAILOVER_ADDRESS     of a node of a cluster: the IP address at which the others reach it   (default: that to which
+#                                  the host of ORDERSHOP_FAILOVER_SELF leads)
 #   ORDERSHOP_FAILOVER_SERVERS     HOST:PORT,... of all Redis servers; the first is the master in the beginning. Of a cluster:
 #                                  of all nodes (cluster_join.sh says which are masters)
 #   ORDERSHOP_FAILOVER_SENTINELS   HOST:PORT,... of all who decide who is the master, by majority; not of a cluster
@@ -75,6 +77,8 @@ read_arguments() {
 
 host_of() { printf '%s' "${1%:*}"; }
 port_of() { printf '%s' "${1##*:}"; }
+# Prints the address that a name leads to; nothing if there is none.
+address_of() { { getent ahostsv4 "$1" || getent ahosts "$1" || true; } | awk 'NR == 1 { print $1 }'; }
 
 server_program() { command -v redis-server || command -v valkey-server; }
 

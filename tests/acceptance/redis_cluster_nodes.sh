@@ -22,6 +22,7 @@ set -euo pipefail
 . "$ORDERSHOP_SOURCE/tests/lib/tls_redis.sh"
 
 scripts=$ORDERSHOP_SOURCE/deploy/redis
+readonly all_slots=(0-8191 8192-15359 15360-16383)
 shop_prepare
 
 # node-1 to node-6, each at a port of its own, with the second one six above it.
@@ -33,7 +34,7 @@ exec_script() { # exec_script SCRIPT NAME ARGUMENT...
   export ORDERSHOP_FAILOVER_SERVERS ORDERSHOP_FAILOVER_SELF
   ORDERSHOP_FAILOVER_SERVERS=$(all_places) ORDERSHOP_FAILOVER_SELF=$(place_of "$2")
   exec env ORDERSHOP_FAILOVER_USERS="$shop_folder/users" ORDERSHOP_FAILOVER_TLS="$shop_folder/tls" ORDERSHOP_CLUSTER_BUS_DISTANCE=6 \
-    ORDERSHOP_CLUSTER_SLOTS=0-8191,8192-15359,15360-16383 "$scripts/$1" "${@:3}"
+    ORDERSHOP_CLUSTER_SLOTS="$(IFS=, && printf '%s' "${all_slots[*]}")" "$scripts/$1" "${@:3}"
 }
 start() { # start NAME
   mkdir -p "$shop_folder/$1"
@@ -50,13 +51,43 @@ ask() { # ask USER NAME ARGUMENT...
   REDISCLI_AUTH=$(<"$shop_folder/users/$1.password") timeout 5 redis-cli "${shop_redis_cli[@]}" --no-auth-warning \
     -h localhost -p "${place##*:}" --user "$1" "${@:3}" </dev/null
 }
-is_master() { [[ $(ask member "$1" ROLE) == master* ]]; }
-follows() { [[ $(ask member "$1" INFO replication) == *master_port:"$(place_of "$2" | cut -d : -f 2)"*master_link_status:up* ]]; }
+is_master_of() { # is_master_of NAME SLOTS
+  [[ $(ask member "$1" CLUSTER NODES) =~ "myself,master "[^$'\n']*" $2" ]]
+}
+follows() { # follows NAME MASTER
+  [[ $(ask member "$1" INFO replication) == *master_port:"$(place_of "$2" | cut -d : -f 2)"*master_link_status:up* ]]
+}
+# On a machine that stands still for five seconds another takes over unasked, so who is what is asked for, not known.
+find_master() { # find_master SLOTS: sets `master`
+  for master in node-{1..6}; do
+    ! is_master_of "$master" "$1" || return 0
+  done
+  return 1
+}
+find_pair() { # find_pair SLOTS: sets `master` and `replica`, which follows it
+  find_master "$1" || return 1
+  for replica in node-{1..6}; do
+    ! follows "$replica" "$master" || return 0
+  done
+  return 1
+}
+is_anothers() { # is_anothers SLOTS NAME: do they have another master?
+  find_master "$1" && [ "$master" != "$2" ]
+}
+follows_anew() { # follows_anew NAME SLOTS
+  find_master "$2" && follows "$1" "$master"
+}
 all_are_well() {
   local name
   for name in node-{1..6}; do
-    [[ $(ask probe "$name" CLUSTER INFO) == *cluster_state:ok*cluster_slots_assigned:16384*cluster_known_nodes:6*cluster_size:3* ]] || return 1
+    [[ $(ask member "$name" CLUSTER INFO) == *cluster_state:ok*cluster_slots_assigned:16384*cluster_known_nodes:6*cluster_size:3* ]] || return 1
   done
+}
+
+# Otherwise Redis crashes now and then (https://github.com/redis/redis/pull/14055).
+each_announces_its_address() {
+  local name
+  for name in node-{1..6}; do grep -qx 'cluster-announce-ip 127.0.0.1' "$shop_folder/$name/redis.conf" || return 1; done
 }
 
 create() { # create NAME: a customer and a product, whose keys different masters have
@@ -111,13 +142,17 @@ mv "$shop_folder/tls/redis.key" "$shop_folder/tls/tls.key"
 
 expect "without its settings it says what it lacks" ends_with 2 'ORDERSHOP_FAILOVER_SELF is not set' \
   "$scripts/cluster_node.sh" "$shop_folder"
+expect "it tells no other machine an address that leads back to that one" ends_with 1 'set ORDERSHOP_FAILOVER_ADDRESS' \
+  env ORDERSHOP_FAILOVER_SERVERS=localhost:7000,redis.example.com:7000 ORDERSHOP_FAILOVER_SELF=localhost:7000 \
+  ORDERSHOP_FAILOVER_USERS="$shop_folder/users" "$scripts/cluster_node.sh" "$shop_folder"
 for number in 1 2 3 4 5 6; do
   start node-$number
   launch join-$number exec_script cluster_join.sh node-$number
 done
 expect "six nodes become a cluster" wait_until 60 all_are_well
-for number in 1 2 3; do
-  expect "master $number has its replica" wait_until 60 follows node-$((number + 3)) node-$number
+expect "each tells the others its address, so that none takes that of a connection which may be gone" each_announces_its_address
+for slots in "${all_slots[@]}"; do
+  expect "the master of the slots $slots has its replica" wait_until 60 find_pair "$slots"
 done
 expect "who joins it once more changes nothing" script_of cluster_join.sh node-1 --once
 
@@ -129,18 +164,22 @@ wait_for_serving customer product
 touch "$shop_folder/writing"
 launch writer write_both
 
-expect "a master hands over" script_of cluster_hand_over.sh node-1
-expect "to its replica" is_master node-4
-expect "and follows that" wait_until 30 follows node-1 node-4
-expect "a replica has nothing to hand over" script_of cluster_hand_over.sh node-1
+wait_until 60 find_pair "${all_slots[0]}" || fail "the master has no replica"
+handing_over=$master
+expect "a master hands over" script_of cluster_hand_over.sh "$handing_over"
+expect "to its replica" wait_until 30 is_anothers "${all_slots[0]}" "$handing_over"
+expect "and follows that" wait_until 30 follows_anew "$handing_over" "${all_slots[0]}"
+expect "a replica has nothing to hand over" script_of cluster_hand_over.sh "$handing_over"
 expect "the shop goes on" create after-hand-over
 
-kill_node node-2
-rm -rf "${shop_folder:?}/node-2"
-start node-2
-expect "a master that has lost its disk waits for another to take over" wait_until 60 grep -q 'its data is gone' "$(log_of node-2)"
-expect "its replica does" wait_until 60 is_master node-5
-expect "and gives it all that there is" wait_until 60 follows node-2 node-5
+wait_until 60 find_pair "${all_slots[1]}" || fail "the master has no replica"
+lost=$master
+kill_node "$lost"
+rm -rf "${shop_folder:?}/$lost"
+start "$lost"
+expect "a master that has lost its disk waits for another to take over" wait_until 60 grep -q 'its data is gone' "$(log_of "$lost")"
+expect "its replica does" wait_until 60 is_anothers "${all_slots[1]}" "$lost"
+expect "and gives it all that there is" wait_until 60 follows_anew "$lost" "${all_slots[1]}"
 expect "its former name in the cluster is forgotten" wait_until 90 all_are_well
 expect "the shop goes on with it" create after-loss
 stop_writing

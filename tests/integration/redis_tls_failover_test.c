@@ -135,7 +135,7 @@ static int other_port;
 
 static struct private_redis *start_node(int *ret_port) {
   return tls_redis_start_beside(
-      "--cluster-enabled yes --tls-cluster yes --cluster-announce-hostname localhost "
+      "--cluster-enabled yes --tls-cluster yes --cluster-announce-hostname localhost --cluster-announce-ip 127.0.0.1 "
       "--cluster-preferred-endpoint-type hostname",
       NULL, ret_port);
 }

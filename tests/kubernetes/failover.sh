@@ -44,14 +44,22 @@ end_outage() { printf '%s %s\n' "$outage" "$(awk -v now="$EPOCHREALTIME" 'BEGIN 
 # The next disturbance is another one only when there are two replicas again.
 wait_until_whole() { wait_until 120 redis_is_whole || { kube get pods -o wide && return 1; }; }
 
+uid_of() { kube get pod "$1" --output 'jsonpath={.metadata.uid}'; }
+runs_anew() { # runs_anew POD UID: does the server of another pod of that name run?
+  [[ $(uid_of "$1") != "$2" ]] &&
+    [[ $(kube get pod "$1" --output 'jsonpath={.status.containerStatuses[?(@.name=="redis")].state.running.startedAt}') == 2* ]]
+}
+
 # kill_pod_of FUNCTION: the pod that FUNCTION prints, the master's, is killed and comes back: as the master, if that takes less
-# than sentinels wait, or as a replica of another.
+# than sentinels wait, or as a replica of another. Its process lives for up to two seconds longer than its pod's object, so all
+# may still serve when that is gone.
 kill_pod_of() {
-  local pod begin=${EPOCHREALTIME/./}
+  local pod uid begin=${EPOCHREALTIME/./}
   pod=$("$1") || { say "nobody tells who the master is" && return 1; }
+  uid=$(uid_of "$pod")
   begin_outage
   kube delete pod "$pod" --grace-period=0 --force || return 1
-  wait_until 60 client ordershop health || return 1
+  wait_until 60 runs_anew "$pod" "$uid" && wait_until 60 client ordershop health || return 1
   end_outage
   say "$pod was the master, $("$1") is; all serve after $(((${EPOCHREALTIME/./} - begin) / 1000)) ms"
   wait_until_whole >/dev/null

@@ -327,7 +327,7 @@ shop_done() {
 }
 
 show_logs() {
-  local log
+  local log redis_crash_report='=== REDIS BUG REPORT START'
   for log in "$shop_folder"/*.log; do
     [ -s "$log" ] || continue
     say "--- the end of $(basename "$log")"
@@ -335,6 +335,10 @@ show_logs() {
     */redis.log) tail -n 4 "$log" ;;
     *) tail -n 30 "$log" | grep -v '^  0x\|^=>0x' || true ;;
     esac
+    if grep -q "$redis_crash_report" "$log"; then
+      say "--- how Redis has crashed in $(basename "$log")"
+      grep -m 1 -A 20 "$redis_crash_report" "$log"
+    fi
     if grep -q "$shop_sanitizer_report" "$log"; then
       say "--- what a sanitizer has found in $(basename "$log")"
       grep -A 40 "$shop_sanitizer_report" "$log" | head -n 80 || true

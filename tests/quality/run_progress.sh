@@ -1,7 +1,7 @@
 #!/bin/bash -p
 # SPDX-License-Identifier: Apache-2.0
 # tests/run.sh says on a terminal which suite runs and how many are done, and nothing of that anywhere else. It runs two
-# suites of a small tree of its own.
+# suites of a small tree of its own. What has failed stands at the end once more.
 
 # --- As in all scripts: what the caller's shell was told, or lacks, changes nothing here -----------------------------
 [[ $- == *p* && -z ${POSIXLY_CORRECT+set} ]] || exec env -u POSIXLY_CORRECT bash -p -- "$0" "$@"
@@ -58,4 +58,12 @@ expect "on a terminal it says which suite runs, and how many are done" says_what
 expect "that line doesn't mix with the results" results_stand_alone
 expect "without a terminal it says the results only" without_terminal
 expect "on one that can't clear a line, too" on_dumb_terminal
+
+printf '#!/bin/sh\necho "FAILED: two and two are four"\necho "0 passed, 1 failed"\nexit 1\n' >"$tree/tests/quality/second.sh"
+says_what_failed_last() {
+  "${run[@]}" >"$shop_folder/shown" 2>&1 && return 1
+  cat "$shop_folder/shown"
+  [ "$(tail -n 3 "$shop_folder/shown")" = $'FAILED   quality/second.sh\n  | FAILED: two and two are four\n1 passed, 1 failed, 0 skipped' ]
+}
+expect "what has failed stands at the end" says_what_failed_last
 shop_done

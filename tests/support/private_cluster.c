@@ -51,7 +51,7 @@ static struct private_redis *start_node(struct private_cluster *cluster, const c
       arena_printf(cluster->arena,
                    "--include %s/deploy/redis/transactional.conf --include %s/replication.conf --aclfile %s/users.acl "
                    "--repl-diskless-sync-delay 0 --protected-mode no --cluster-enabled yes --cluster-node-timeout %d "
-                   "--cluster-replica-validity-factor 0",
+                   "--cluster-replica-validity-factor 0 --cluster-announce-ip 127.0.0.1",
                    ORDERSHOP_SOURCE_BUILT, users, users, DOWN_AFTER_MS);
   return private_redis_start(&(struct private_redis_options){.persistent = true, .arguments = arguments});
 }
