@@ -6,51 +6,20 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "base/wire.h"
 #include "store/log_time.h"
 
 /* ---- texts in a packed entity ---------------------------------------------------------------------------------- */
 
-/* Protobuf's wire format (https://protobuf.dev/programming-guides/encoding/): a key, which is the field's number and
- * how its value is written, then the value. */
-enum { ID_FIELD = 1, VARINT = 0, FIXED64 = 1, DELIMITED = 2, FIXED32 = 5 };
-
-struct packed {
-  const unsigned char *at, *end;
-};
-
-static bool read_varint(struct packed *packed, uint64_t *ret_value) {
-  uint64_t value = 0;
-  for (int shift = 0; packed->at < packed->end && shift < 64; shift += 7) {
-    unsigned char byte = *packed->at++;
-    value |= (uint64_t)(byte & 0x7f) << shift;
-    if (byte < 0x80) {
-      *ret_value = value;
-      return true;
-    }
-  }
-  return false;
-}
-
-/* Groups, which are written as two more kinds, are of no use here, as nowhere in proto3. */
-static bool read_value(struct packed *packed, unsigned kind, struct packed *ret_value) {
-  uint64_t size = kind == FIXED64 ? 8 : 4, number;
-  if (kind == VARINT) return read_varint(packed, &number);
-  if (kind == DELIMITED && !read_varint(packed, &size)) return false;
-  if (kind != DELIMITED && kind != FIXED64 && kind != FIXED32) return false;
-  if (size > (uint64_t)(packed->end - packed->at)) return false;
-  *ret_value = (struct packed){packed->at, packed->at + size};
-  packed->at += size;
-  return true;
-}
+enum { ID_FIELD = 1 };
 
 /* The last one counts, as for all who unpack. */
-static struct packed find_field(const void *message, size_t size, unsigned number) {
-  struct packed packed = {message, (const unsigned char *)message + size}, found = {0};
-  uint64_t key;
-  while (packed.at < packed.end) {
-    struct packed value = {0};
-    if (!read_varint(&packed, &key) || !read_value(&packed, key & 7, &value)) return (struct packed){0};
-    if (key >> 3 == number && (key & 7) == DELIMITED) found = value;
+static struct wire find_field(const void *message, size_t size, unsigned number) {
+  struct wire left = wire_of(message, size), found = {0};
+  while (left.at < left.end) {
+    struct wire_field field;
+    if (!wire_take_field(&left, &field)) return (struct wire){0};
+    if (field.number == number && field.type == WIRE_DELIMITED) found = field.value;
   }
   return found;
 }
@@ -66,7 +35,7 @@ void log_entry_set_text(struct arena *arena, struct log_entry *entry, unsigned n
   size_t length = strlen(text);
   char *whole = arena_alloc(arena, entry->entity_size + 2 * VARINT_BYTES + length), *at = whole;
   at = mempcpy(at, entry->entity, entry->entity_size);
-  at = write_varint(at, (uint64_t)number << 3 | DELIMITED);
+  at = write_varint(at, (uint64_t)number << 3 | WIRE_DELIMITED);
   at = write_varint(at, length);
   at = mempcpy(at, text, length);
   entry->entity = whole;
@@ -85,8 +54,8 @@ static const char *text_of(const struct redis_reply *fields, const char *name) {
 }
 
 const char *packed_text(struct arena *arena, const void *message, size_t size, unsigned number) {
-  struct packed text = find_field(message, size, number);
-  size_t length = (size_t)(text.end - text.at);
+  struct wire text = find_field(message, size, number);
+  size_t length = wire_size(&text);
   return length > 0 && is_text(text.at, length) ? arena_memdup(arena, text.at, length) : "";
 }
 

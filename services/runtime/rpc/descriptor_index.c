@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rpc/descriptor_index.h"
 
-#include <google/protobuf/descriptor.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/wire.h"
+
+enum { FILES = 1, SOURCE_CODE_INFO = 9 }; /* fields of a FileDescriptorSet, and of a FileDescriptorProto */
 
 struct file {
   const char *name;
@@ -96,31 +98,36 @@ static void add_entry(struct descriptor_index *index, const Google__Protobuf__Fi
   index->file_count++;
 }
 
+Google__Protobuf__FileDescriptorProto *descriptor_file_unpack(struct arena *arena, ProtobufCBinaryData bytes) {
+  uint8_t *kept = arena_alloc(arena, bytes.len);
+  struct wire left = wire_of(bytes.data, bytes.len);
+  struct wire_field field;
+  size_t size = 0;
+  while (left.at < left.end) {
+    const uint8_t *begin = left.at;
+    if (!wire_take_field(&left, &field)) return NULL;
+    if (field.number == SOURCE_CODE_INFO) continue;
+    memcpy(kept + size, begin, (size_t)(left.at - begin));
+    size += (size_t)(left.at - begin);
+  }
+  return google__protobuf__file_descriptor_proto__unpack(arena_allocator(arena), size, kept);
+}
+
 static bool add_file(struct descriptor_index *index, ProtobufCBinaryData bytes) {
   struct arena *scratch = arena_new();
-  const Google__Protobuf__FileDescriptorProto *file =
-      google__protobuf__file_descriptor_proto__unpack(arena_allocator(scratch), bytes.len, bytes.data);
+  const Google__Protobuf__FileDescriptorProto *file = descriptor_file_unpack(scratch, bytes);
   bool valid = file && file->name;
   if (valid && descriptor_index_file(index, file->name) < 0) add_entry(index, file, bytes);
   arena_free(scratch);
   return valid;
 }
 
-/* Reads the next file of a FileDescriptorSet (one field, number 1, length-delimited). */
-static bool next_file(const uint8_t **at, const uint8_t *end, ProtobufCBinaryData *ret_bytes) {
-  if (*(*at)++ != (1 << 3 | 2)) return false;
-  size_t size = 0;
-  for (int shift = 0; shift < 35; shift += 7) {
-    if (*at == end) return false;
-    uint8_t byte = *(*at)++;
-    size |= (size_t)(byte & 0x7F) << shift;
-    if (byte & 0x80) continue;
-    if (size > (size_t)(end - *at)) return false;
-    *ret_bytes = (ProtobufCBinaryData){.len = size, .data = (uint8_t *)*at};
-    *at += size;
-    return true;
-  }
-  return false;
+/* Takes the next file of a FileDescriptorSet. */
+static bool next_file(struct wire *set, ProtobufCBinaryData *ret_bytes) {
+  struct wire_field field;
+  if (!wire_take_field(set, &field) || field.number != FILES || field.type != WIRE_DELIMITED) return false;
+  *ret_bytes = (ProtobufCBinaryData){.len = wire_size(&field.value), .data = (uint8_t *)field.value.at};
+  return true;
 }
 
 static void resolve_imports(struct descriptor_index *index, struct file *file) {
@@ -145,19 +152,19 @@ static void settle_symbols(struct descriptor_index *index) {
 }
 
 static bool read_set(struct descriptor_index *index, const struct descriptor_set *set) {
-  const uint8_t *at = set->bytes, *end = at + *set->size;
-  while (at < end) {
+  struct wire left = wire_of(set->bytes, *set->size);
+  while (left.at < left.end) {
     ProtobufCBinaryData bytes;
-    if (!next_file(&at, end, &bytes) || !add_file(index, bytes)) return false;
+    if (!next_file(&left, &bytes) || !add_file(index, bytes)) return false;
   }
   return true;
 }
 
 static size_t count_files(const struct descriptor_set *set) {
-  const uint8_t *at = set->bytes, *end = at + *set->size;
+  struct wire left = wire_of(set->bytes, *set->size);
   size_t count = 0;
   ProtobufCBinaryData bytes;
-  while (at < end && next_file(&at, end, &bytes)) count++;
+  while (left.at < left.end && next_file(&left, &bytes)) count++;
   return count;
 }
 

@@ -5,7 +5,7 @@
  * Immutable once made. */
 #pragma once
 
-#include <protobuf-c/protobuf-c.h>
+#include <google/protobuf/descriptor.pb-c.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -35,6 +35,10 @@ int descriptor_index_symbol(const struct descriptor_index *index, const char *na
 
 /* Returns the file's packed FileDescriptorProto, which is the set's memory. */
 ProtobufCBinaryData descriptor_index_bytes(const struct descriptor_index *index, int file);
+
+/* Unpacks a file into the arena without its comments, which are most of its bytes. Returns NULL if it can't be decoded.
+ */
+Google__Protobuf__FileDescriptorProto *descriptor_file_unpack(struct arena *arena, ProtobufCBinaryData bytes);
 
 /* Returns how many files it imports, and their numbers; -1 stands for one that is not in the sets. */
 size_t descriptor_index_imports(const struct descriptor_index *index, int file, const int **ret_imports);

@@ -10,9 +10,6 @@ typedef Google__Protobuf__FileDescriptorProto file_proto;
 typedef Google__Protobuf__DescriptorProto message_proto;
 typedef Google__Protobuf__EnumDescriptorProto enum_proto;
 
-/* Fields of a FileDescriptorProto that are left out before the rest is unpacked: most of its bytes are comments. */
-enum { FILE_SERVICE = 6, FILE_SOURCE_CODE_INFO = 9 };
-
 enum { UNPACKED_MAX = 64 * 1024 * 1024 };
 
 /* What is kept of a file of the index. */
@@ -31,48 +28,13 @@ struct keeping {
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
-static bool read_varint(const uint8_t **at, const uint8_t *end, uint64_t *ret_value) {
-  *ret_value = 0;
-  for (int shift = 0; shift < 64 && *at < end; shift += 7) {
-    uint8_t byte = *(*at)++;
-    *ret_value |= (uint64_t)(byte & 0x7F) << shift;
-    if (!(byte & 0x80)) return true;
-  }
-  return false;
-}
-
-/* Moves `at` behind the next field, whose number it tells. Those of a file are numbers and what has a length. */
-static bool skip_field(const uint8_t **at, const uint8_t *end, uint64_t *ret_number) {
-  uint64_t tag, value;
-  if (!read_varint(at, end, &tag) || !read_varint(at, end, &value)) return false;
-  *ret_number = tag >> 3;
-  if ((tag & 7) == 0) return true;
-  if ((tag & 7) != 2 || value > (uint64_t)(end - *at)) return false;
-  *at += value;
-  return true;
-}
-
-static file_proto *unpack_file(struct arena *arena, ProtobufCBinaryData bytes) {
-  uint8_t *left = arena_alloc(arena, bytes.len);
-  const uint8_t *at = bytes.data, *end = at + bytes.len;
-  size_t size = 0;
-  uint64_t number;
-  while (at < end) {
-    const uint8_t *field = at;
-    if (!skip_field(&at, end, &number)) return NULL;
-    if (number == FILE_SERVICE || number == FILE_SOURCE_CODE_INFO) continue;
-    memcpy(left + size, field, (size_t)(at - field));
-    size += (size_t)(at - field);
-  }
-  return google__protobuf__file_descriptor_proto__unpack(arena_allocator(arena), size, left);
-}
-
 /* Returns NULL if it can't be decoded, which the index has found out before. */
 static struct kept_file *open_file(struct keeping *keeping, int number) {
   struct kept_file *kept = &keeping->files[number];
   if (kept->file) return kept;
-  kept->file = unpack_file(keeping->arena, descriptor_index_bytes(keeping->index, number));
+  kept->file = descriptor_file_unpack(keeping->arena, descriptor_index_bytes(keeping->index, number));
   if (!kept->file) return NULL;
+  kept->file->n_service = 0; /* only types are kept */
   kept->messages = arena_calloc(keeping->arena, kept->file->n_message_type + 1, sizeof *kept->messages);
   kept->enums = arena_calloc(keeping->arena, kept->file->n_enum_type + 1, sizeof *kept->enums);
   kept->imports = arena_calloc(keeping->arena, (size_t)descriptor_index_files(keeping->index), sizeof *kept->imports);
