@@ -50,18 +50,21 @@ memory_is_below() { [ "$(memory_kib "$1")" -lt "$2" ]; }
 # What a sanitizer keeps for itself says nothing.
 memory_becomes() { [ "$shop_slowness" -gt 1 ] || wait_until 180 memory_is_below "$1" "$2"; }
 
+# Attempts to order that still have stock reserved.
+attempts() { redis ZCARD inventory_attempts; }
+
 # A release that overtakes its reservation releases nothing (docs/guarantees.md): on a machine that stands still now and
 # then, one call in a hundred may leave stock to its expiry, and the first ten, since a slow build is asked for few hundreds.
 hardly_any_is_reserved() {
-  local attempts
-  attempts=$(redis ZCARD inventory_attempts) && echo "$attempts attempts" && [ "$attempts" -le $((asked / 100 + 10)) ]
+  local more
+  more=$(($(attempts) - attempts_before)) && echo "$more attempts" && [ "$more" -le $((asked / 100 + 10)) ]
 }
 
-# Thousands of calls are refused; where they are in two or three bouts, so are the lines.
+# Thousands of calls are refused; where they are in two or three bouts of a flood, so are the lines.
 tells_of_it_in_few_lines() {
   local lines
   lines=$(grep -c 'overloaded: calls are refused' "$(log_of order)") || return 1
-  [ "$lines" -le 3 ]
+  [ "$lines" -le $((3 * floods)) ]
 }
 
 readonly flood_seconds=6
@@ -70,39 +73,45 @@ readonly flood_seconds=6
 flood() {
   load --in-flight 16 --seconds 4
   possible=$(jq '.perSecond | floor' "$shop_folder/load.json")
-  memory=$(memory_kib order)
-  asked=$((possible * 5 * flood_seconds))
-  load --rate $((possible * 5)) --deadline 1000 --seconds $flood_seconds
+  memory=${memory:-$(memory_kib order)}
+  floods=$((floods + 1)) asked=$((asked + possible * 5 * flood_seconds))
+  load --rate $((possible * 5)) --deadline 1000 --seconds "$flood_seconds"
 }
 
-# Nearly all of it, where the machine has nothing else to do; a busy one has bad seconds. Without admission it is nothing.
+# What a busy machine can do changes while it is looked at, so it is tried three times. Without admission nearly nothing is
+# done in any of them.
+in_one_of_three() { "$@" || "$@" || "$@"; }
+
+# Nearly all of it, where the machine has nothing else to do.
 most_of_it_is_done() { holds ".calls / .seconds >= $possible * 0.5"; }
 the_rest_is_refused() { holds '(.failuresByCode.RESOURCE_EXHAUSTED // 0) >= .failures * 0.9'; }
 refusals_come_at_once() { holds '.refusedMs.p50 < 300'; }
+most_is_done_and_the_rest_refused_at_once() {
+  flood
+  most_of_it_is_done && the_rest_is_refused && refusals_come_at_once
+}
 all_is_answered_again() {
   load --rate $((possible / 2 + 1)) --deadline 1000 --seconds 3
   holds '.failures <= .calls / 2'
 }
 
-expect_it_to_bear() { # expect_it_to_bear WHAT
-  expect "$1: most of what is possible is done" most_of_it_is_done
-  expect "$1: what is not done is refused, not left to its deadline" the_rest_is_refused
-  expect "$1: refusals come at once" refusals_come_at_once
+expect_it_to_bear_floods() { # expect_it_to_bear_floods WHAT
+  floods=0 asked=0 memory='' attempts_before=$(attempts)
+  expect "$1: most of what is possible is done, and what is not is refused at once, not left to its deadline" \
+    in_one_of_three most_is_done_and_the_rest_refused_at_once
   expect "$1: memory is bounded" memory_becomes order $((memory + 30 * 1024))
-  expect "$1: a second later calls are answered as before" all_is_answered_again
+  expect "$1: a second later calls are answered as before" in_one_of_three all_is_answered_again
   expect "$1: hardly any stock stays reserved for nobody" wait_until 60 hardly_any_is_reserved
 }
 
 load --seconds 1 # makes what orders need
 behind_a_slow_redis order 300
-flood
-expect_it_to_bear "an order service behind a slow Redis"
+expect_it_to_bear_floods "an order service behind a slow Redis"
 expect "the log tells of it in few lines" tells_of_it_in_few_lines
 
 behind_its_redis order
 behind_a_slow_redis inventory 100
-flood
-expect_it_to_bear "an order service with a slow inventory"
+expect_it_to_bear_floods "an order service with a slow inventory"
 behind_its_redis inventory
 
 burst_is_borne() {
