@@ -87,9 +87,7 @@ expect "it says that the event service is away" wait_until 60 has_told 'event se
 create Meanwhile >/dev/null
 service_start event
 expect "and that it is back" wait_until 60 has_told 'event service is back'
-redis_kill
-redis_start
-wait_for_serving "${shop_services[@]}"
+redis_crash
 create Returner >/dev/null
 expect "and goes on" wait_until 60 followed 'name=Returner'
 expect "with what happened meanwhile" followed 'name=Meanwhile'

@@ -274,6 +274,23 @@ wait_for_serving() {
   serve "$@" || fail "not all serve: $(tr '\n' ';' <"$shop_folder/health")"
 }
 
+has_connected() { redis client list | grep " name=$1-commands "; } # has_connected SERVICE
+
+# redis_crash: Redis is killed under the services that run and started again; returns when they serve again. One that has not
+# run since then would still say SERVING: it has no connection to the new Redis.
+redis_crash() {
+  local name running=()
+  for name in "${shop_services[@]}"; do
+    if is_running "$name"; then running+=("$name"); fi
+  done
+  redis_kill
+  redis_start
+  for name in "${running[@]}"; do
+    wait_until 60 has_connected "$name" >/dev/null || fail "$name does not come back to Redis"
+  done
+  wait_for_serving "${running[@]}"
+}
+
 # --- The whole ---
 
 # shop_prepare: ports and addresses, for a test that starts the parts itself
