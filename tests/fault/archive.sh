@@ -128,7 +128,7 @@ expect "and ends gracefully" test "$shop_status" = 0
 # --- Services start anew, and the index is lost ---
 
 for name in inventory crm billing; do service_restart "$name"; done
-expect "services go on behind what was trimmed" serve "${shop_services[@]}"
+expect "services go on behind what was trimmed" wait_until 60 serve "${shop_services[@]}"
 service_stop event
 rm "$shop_folder"/event/events.sqlite*
 service_start event

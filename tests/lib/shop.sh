@@ -257,21 +257,24 @@ port_accepts() { { : <>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null; }
 
 is_listening() { port_accepts "$(port_of "$1")"; }
 
+serve() { "$ORDERSHOP_BIN/ordershop" health "$@" >"$shop_folder/health" 2>&1; }
+
+# serves_or_ended NAME...: sets shop_ended to the name of one that has ended, if any has
 serves_or_ended() {
   local name
-  "$ORDERSHOP_BIN/ordershop" health "$@" >"$shop_folder/health" 2>&1 && return
+  serve "$@" && return
   for name in "$@"; do
-    is_running "$name" || return 0
+    is_running "$name" || { shop_ended=$name && return; }
   done
   return 1
 }
 
-serve() { "$ORDERSHOP_BIN/ordershop" health "$@" >"$shop_folder/health" 2>&1; }
-
-# wait_for_serving NAME...: until all of them say SERVING; the test fails when one ends or it takes too long
+# wait_for_serving NAME...: until all of them say SERVING; the test fails when one ends or it takes too long. They are not asked
+# once more after that: on a busy machine one may stand still again, and say so.
 wait_for_serving() {
-  wait_until 60 serves_or_ended "$@" || true
-  serve "$@" || fail "not all serve: $(tr '\n' ';' <"$shop_folder/health")"
+  shop_ended=
+  wait_until 60 serves_or_ended "$@" || fail "not all serve: $(tr '\n' ';' <"$shop_folder/health")"
+  [ -z "$shop_ended" ] || fail "$shop_ended has ended: $(tr '\n' ';' <"$shop_folder/health")"
 }
 
 has_connected() { redis client list | grep " name=$1-commands "; } # has_connected SERVICE
