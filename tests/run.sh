@@ -269,7 +269,7 @@ run_suite() { # run_suite NAME PROGRAM
 
 # What did not hold first, as shell suites, CUnit and Python's unittest say it; nothing if a suite ended without a word.
 what_failed() { # what_failed LOG
-  grep -E -m 5 '^FAILED: |^ *[0-9]+\. [^ ]+\.c:[0-9]+|^(FAIL|ERROR): ' "$1" | cut -c 1-200 | sed 's/^ */  | /' || true
+  awk '/^FAILED: |^ *[0-9]+\. [^ ]+\.c:[0-9]+|^(FAIL|ERROR): / && !told[$0]++ && count++ < 5' "$1" | cut -c 1-200 | sed 's/^ */  | /'
 }
 
 run_suites() {

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "loop/blocking.h"
+#include "loop/fail_point.h"
 #include "shop_reasons.h"
 #include "store/event_store.h"
 
@@ -34,13 +35,13 @@ static struct status lost(struct archive *archive, const struct event_store *sto
                       recorded, key, reaches, recorded);
 }
 
-/* Nothing is missing any more: Redis keeps how far the archive is that there is now. */
-static coroutine_fn struct status go_on_without(struct archive *archive, struct event_store *store,
-                                                struct context *context, const char *recorded) {
+coroutine_fn struct status archive_link_give_up(struct archive *archive, struct event_store *store,
+                                                struct context *context) {
   struct status status = archive_link_record(archive, store, context);
   if (!status_is_ok(status)) return status;
-  log_event(LOG_WARN, "an operator gives up events that a lost archive had", "up_to", recorded, "log", store->log,
-            NULL);
+  fail_point("archive.loss_given_up");
+  log_event(LOG_WARN, "an operator gives up events that a lost archive had", "up_to", archive_given_up(archive), "log",
+            store->log, NULL);
   return status;
 }
 
@@ -55,7 +56,7 @@ static coroutine_fn struct status check_record(struct archive *archive, struct e
   if (!recorded || !log_time_parse(recorded, &until) || until <= archive_until(archive, store->log)) return status;
   if (ret_given_up && strcmp(recorded, archive_given_up(archive)) == 0) {
     *ret_given_up = true;
-    return go_on_without(archive, store, context, recorded);
+    return status;
   }
   return lost(archive, store, context->arena, recorded, key);
 }

@@ -22,8 +22,9 @@ struct log_check {
   uint64_t checked[LOG_PLACES_MAX]; /* of each log, redis_generation of `commands` on which it was the one read; 0 */
 };
 
-/* Checks all logs. `contexts` (log_places_contexts) and `ends`, what the clocks tell now, have one for each log. A log
- * that nobody had begun before gets its epoch in the progress. If a log is another one, it is logged, and *ret_same is
- * false. Errors: those of archive_link_check. */
+/* Checks all logs; where an operator gives up what an archive had, and nothing was read of a log yet, that is recorded.
+ * `contexts` (log_places_contexts) and `ends`, what the clocks tell now, have one for each log. A log that nobody had
+ * begun before gets its epoch in the progress. If a log is another one, it is logged, and *ret_same is false. Errors:
+ * those of archive_link_check. */
 coroutine_fn struct status log_check_all(struct log_check *check, struct context *contexts, const struct position *ends,
                                          bool *ret_same);

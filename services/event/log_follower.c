@@ -101,7 +101,9 @@ static coroutine_fn struct status check_logs(struct log_follower *follower, stru
   struct status status = log_check_all(&follower->check, contexts, ends, &same);
   if (!status_is_ok(status) || same) return status;
   follower->lives++;
-  return begin_again(follower, contexts[0].arena, ends, 0);
+  status = begin_again(follower, contexts[0].arena, ends, 0);
+  /* What an operator gives up is recorded now, while the index is empty. */
+  return status_is_ok(status) ? log_check_all(&follower->check, contexts, ends, &same) : status;
 }
 
 /* Takes into the index what it lacks of the archive; then Redis is read behind that. */

@@ -191,15 +191,25 @@ ORDERSHOP_ACCEPT_LOST_ARCHIVE=1548699678802-91 service_start event
 expect "where another loss is accepted than there is, it still tells nothing" wait_until 60 has_lost
 lost=$(lost_up_to)
 service_stop event
+fail_point_arm event archive.loss_given_up kill
 ORDERSHOP_ACCEPT_LOST_ARCHIVE=$lost service_start event
-expect "with the loss accepted that it names, it goes on" wait_until 60 serve event
+await_end event 60
+expect "with the loss accepted that it names, it gives that up once, and is killed then" fail_point_was_hit event archive.loss_given_up
+service_start event
+expect "killed then, it goes on without the setting" wait_until 60 serve event
 expect "and tells what Redis has, each event once" tells_each_once
-expect "its log says so" grep -q "gives up events that a lost archive had.*up_to=$lost" "$(log_of event)"
 expect "a new archive begins" wait_until 60 has_archived '^[1-9][0-9]* events archived'
 service_stop event
+rm -r "$shop_folder/archive"
 service_start event
-expect "and it goes on without the setting" wait_until 60 serve event
-expect "and tells each event once" tells_each_once
+expect "which may be lost, too" wait_until 60 has_lost
+lost=$(lost_up_to)
+service_stop event
+ORDERSHOP_ACCEPT_LOST_ARCHIVE=$lost service_start event
+expect "and given up" wait_until 60 serve event
+expect "its log says so" grep -q "gives up events that a lost archive had.*up_to=$lost" "$(log_of event)"
+expect "and it tells each event once" tells_each_once
+expect "another archive begins" wait_until 60 has_archived '^[1-9][0-9]* events archived'
 
 # --- An archive that is not the log's ---
 

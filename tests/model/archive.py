@@ -8,9 +8,12 @@ stays. Consumers apply entries meanwhile. Two replicas may run; each may die bet
 The power may fail once: then a file that was not synced is damaged, and a name that was not synced is there or not. The
 folder may get lost once.
 
+An operator gives up what is lost with it: the event service, which alone has an index of all that was in the files, clears that, and
+then records in Redis how far the archive is that there is now (log_check.h). It may die between the two.
+
 Checked in every state: each entry is in Redis or in a file; the files follow each other without a gap, none has what another
-one has, and none is damaged; no consumer lacks an entry; and once entries are lost with the folder, nothing is written into the next
-one.
+one has, and none is damaged; no consumer lacks an entry; once entries are lost with the folder, nothing is written into the next
+one until they are given up; and once they are, the index does not name them.
 """
 from collections import namedtuple
 
@@ -25,20 +28,23 @@ WEAKENINGS = [
     "looking into the folder when it has the lock",
     "comparing the folder with what is recorded",
     "recording before the trimming",
+    "clearing the index before what is lost is given up",
 ]
-UNSYNCED_FILE, UNSYNCED_FOLDER, UNSYNCED_LEFT, UNAPPLIED, UNLOCKED, STALE, UNCOMPARED, RECORD_LATE = WEAKENINGS
+UNSYNCED_FILE, UNSYNCED_FOLDER, UNSYNCED_LEFT, UNAPPLIED, UNLOCKED, STALE, UNCOMPARED, RECORD_LATE, CLEARED_LATE = WEAKENINGS
 
 # first: the first entry in Redis · record: how far the archive was when something was trimmed · applied: by the consumer, which is
 # the one that is furthest behind · files: (after, until, whether it is synced) of those that have names · durable: of these, the
 # ones whose names are synced · lock: whose it is, None: nobody's · power: whether it has failed · lost: whether entries were lost with
-# the folder · written: whether a file was added after that · damaged: whether a file that has a name has lost its content
-State = namedtuple("State", "first record applied files durable lock power lost written damaged processes")
+# the folder · written: whether a file was added after that · damaged: whether a file that has a name has lost its content ·
+# given_up: whether an operator has given up what was lost · names_lost: whether the index names it · clearing: whether the event service
+# knows that the index is to be cleared, as long as it lives
+State = namedtuple("State", "first record applied files durable lock power lost written damaged given_up names_lost clearing processes")
 # stage: the next step · end: of the archive, as the process knows it · until: of the file that it writes
 Process = namedtuple("Process", "stage end until")
 
 
 def first(processes):
-    return State(1, 0, 0, (), (), None, False, False, False, False, (Process("lock", 0, 0),) * processes)
+    return State(1, 0, 0, (), (), None, False, False, False, False, False, False, False, (Process("lock", 0, 0),) * processes)
 
 
 def end_of(files):
@@ -86,7 +92,7 @@ def sync(s, i, p, weakening):
 
 def name(s, i, p, weakening):
     files = tuple(sorted(s.files + ((p.end, p.until, weakening != UNSYNCED_FILE),)))
-    named = s._replace(files=files, written=s.written or s.lost)
+    named = s._replace(files=files, written=s.written or (s.lost and not s.given_up))
     return named, p._replace(stage="record" if weakening == UNSYNCED_FOLDER else "sync folder", end=p.until)
 
 
@@ -117,7 +123,18 @@ def power_fails(s, files):
 def folder_is_lost(s):
     """Replicas are started anew with the folder that is there then; a run under way ends."""
     idle = tuple(Process("lock", 0, 0) for _ in s.processes)
-    return s._replace(files=(), durable=(), lock=None, lost=s.first > 1, processes=idle)
+    return s._replace(files=(), durable=(), lock=None, lost=s.first > 1, names_lost=s.first > 1, processes=idle)
+
+
+def give_up(s, weakening):
+    """The event service's next step; what it is, is told by what lasts: an index that is cleared already is not cleared again."""
+    if s.clearing:
+        return s._replace(names_lost=False, clearing=False)
+    if s.given_up or not s.lost:
+        return None
+    if s.names_lost and weakening != CLEARED_LATE:
+        return s._replace(names_lost=False)
+    return s._replace(record=end_of(s.files), given_up=True, clearing=weakening == CLEARED_LATE)
 
 
 def next_states(s, processes, weakening):
@@ -128,6 +145,11 @@ def next_states(s, processes, weakening):
         yield power_fails(s, s.durable)
     if not s.lost:
         yield folder_is_lost(s)
+    given_up = give_up(s, weakening)
+    if given_up:
+        yield given_up
+    if s.clearing:
+        yield s._replace(clearing=False)  # the event service dies
     for i, p in enumerate(s.processes):
         if p.stage != "lock":
             yield die(s, i)
@@ -149,6 +171,8 @@ def violation(s):
         return "a consumer lacks an entry"
     if s.written:
         return "a new archive has begun where an old one is lost"
+    if s.given_up and s.names_lost and not s.clearing:
+        return "the index names an entry that nobody has"
     if not s.lost and s.first > end + 1:
         return "an entry is neither in Redis nor in the archive"
     return None
