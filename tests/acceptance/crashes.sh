@@ -61,7 +61,7 @@ note_crashes() { # note_crashes LOG-FORMAT PATTERN
   : >"$(log_of note)"
   launch note env NOTEBOOK_LISTEN="127.0.0.1:$(spare_port)" NOTEBOOK_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" \
     NOTEBOOK_LOG_FORMAT="$1" "$outside/build/notebook-note"
-  wait_until 60 port_accepts "$(spare_port)" || return 1
+  wait_until 60 "$outside/build/notebook-note" --check-health --listen "127.0.0.1:$(spare_port)" || return 1
   timeout 30 "$outside/build/notebook-note_client" "127.0.0.1:$(spare_port)" "a text" || true
   await_end note 30
   [ "$shop_status" -eq $((128 + 11)) ] && last_line_of note "$2"

@@ -87,6 +87,7 @@ url=http://127.0.0.1:$ORDERSHOP_GATEWAY_PORT
 answers() { curl --silent --show-error --max-time 30 --header 'Content-Type: application/json' "${@:2}" | tee /dev/stderr | grep "$1"; }
 launch gateway "$ORDERSHOP_BIN/ordershop-gateway"
 launch note env ORDERSHOP_LISTEN="$ORDERSHOP_NOTE_ADDRESS" ORDERSHOP_REDIS_URL="redis://127.0.0.1:$(port_of redis)/0" "$1"
+wait_until 60 "$1" --check-health --listen "$ORDERSHOP_NOTE_ADDRESS" || fail "the note service does not serve"
 expect "it is in the document" wait_until 60 answers '"/v1/notes/{id}"' "$url/openapi.json"
 expect "the calls of the guide are answered" "$ORDERSHOP_SOURCE/tests/lib/documented_commands.py" run own-gateway \
   --set ordershop.v1=note.v1 --set "localhost:5000=127.0.0.1:$ORDERSHOP_GATEWAY_PORT" "$ORDERSHOP_SOURCE/docs/own_service.md"
