@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/config.h"
-#include "client/cli/events/event_place.h"
 #include "client/client_reasons.h"
+#include "redis/redis_place.h"
 #include "redis/redis_tls.h"
 #include "redis/redis_url.h"
 #include "shop_brand.h"
@@ -21,7 +21,7 @@ struct local_shop {
 
 /* What is read of all settings. */
 struct redis_settings {
-  struct event_place common, *places; /* of each service */
+  struct redis_place common, *places; /* of each service */
   const char *sentinel_user, *sentinel_password;
   struct tls_texts tls_paths;
   struct local_shop local;
@@ -57,7 +57,7 @@ static const char *local_password_file(struct arena *arena, const struct local_s
 
 static struct status read_settings(struct arena *arena, const struct invocation *invocation,
                                    const char *const *services, size_t count, struct redis_settings *read) {
-  struct event_place *common = &read->common;
+  struct redis_place *common = &read->common;
   const struct setting of_all[] = {
       {.variable = common->url_variable, .target = &common->url, .check = redis_url_check},
       {.variable = common->password_variable, .kind = SETTING_SECRET, .target = &common->password},
@@ -77,11 +77,13 @@ static struct status read_settings(struct arena *arena, const struct invocation 
        .min = 1,
        .max = 65535},
   };
+  static const struct redis_place_helps no_helps; /* the client's own flags say what they are */
   size_t total = sizeof(of_all) / sizeof(*of_all);
-  struct setting *settings = arena_calloc(arena, total + count * EVENT_PLACE_SETTINGS, sizeof(*settings));
+  struct setting *settings = arena_calloc(arena, total + count * REDIS_PLACE_SETTINGS, sizeof(*settings));
   memcpy(settings, of_all, sizeof(of_all));
-  for (size_t i = 0; i < count; i++, total += EVENT_PLACE_SETTINGS) {
-    event_place_settings(arena, services[i], &read->places[i], settings + total);
+  for (size_t i = 0; i < count; i++, total += REDIS_PLACE_SETTINGS) {
+    redis_place_settings(arena, shop_brand.environment_prefix, services[i], &no_helps, &read->places[i],
+                         settings + total);
   }
   int argument_count = 0;
   char **arguments = setting_arguments(arena, invocation, settings, total, &argument_count);
@@ -91,7 +93,7 @@ static struct status read_settings(struct arena *arena, const struct invocation 
 }
 
 /* With neither URL nor password it is the Redis of deploy/local. */
-static struct status complete_common(struct arena *arena, const struct local_shop *local, struct event_place *common) {
+static struct status complete_common(struct arena *arena, const struct local_shop *local, struct redis_place *common) {
   bool is_local = !common->url && !common->password;
   const char *password_file = is_local ? local_password_file(arena, local) : NULL;
   if (!common->url) {
@@ -101,9 +103,16 @@ static struct status complete_common(struct arena *arena, const struct local_sho
   return password_file ? config_read_secret(arena, "ORDERSHOP_HOME", password_file, &common->password) : status_ok();
 }
 
-static bool has_tls(struct arena *arena, const struct event_place *place) {
-  struct redis_url url;
-  return status_is_ok(redis_url_parse(arena, place->url, &url)) && url.tls;
+static struct status settle(struct arena *arena, const struct redis_place *common, struct redis_place *places,
+                            size_t count) {
+  struct status status = status_ok();
+  for (size_t i = 0; status_is_ok(status) && i < count; i++) {
+    status = redis_place_settle(arena, "", common, &places[i]);
+    for (size_t j = 0; status_is_ok(status) && j < i; j++) {
+      status = redis_place_check_apart(arena, "", &places[i], &places[j]);
+    }
+  }
+  return status;
 }
 
 /* Files for TLS must be of use for one of the places. */
@@ -111,12 +120,12 @@ static struct status open_tls(struct arena *arena, const struct redis_settings *
                               struct event_tail_options *options) {
   static const struct tls_texts none;
   bool is_used = false;
-  for (size_t i = 0; i < count; i++) is_used = is_used || has_tls(arena, &read->places[i]);
+  for (size_t i = 0; i < count; i++) is_used = is_used || redis_place_has_tls(arena, &read->places[i]);
   struct status status = status_ok();
   for (size_t i = 0; status_is_ok(status) && i < count; i++) {
-    const struct event_place *place = &read->places[i];
+    const struct redis_place *place = &read->places[i];
     const char *variable = place->url_variable + strlen(shop_brand.environment_prefix);
-    const struct tls_texts *paths = has_tls(arena, place) || !is_used ? &read->tls_paths : &none;
+    const struct tls_texts *paths = redis_place_has_tls(arena, place) || !is_used ? &read->tls_paths : &none;
     status =
         redis_tls_open(arena, place->url, variable, shop_brand.environment_prefix, paths, false, &options[i].redis_tls);
   }
@@ -131,10 +140,10 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
                                 .places = arena_calloc(arena, count, sizeof(*read.places))};
   struct status status = read_settings(arena, invocation, services, count, &read);
   if (status_is_ok(status)) status = complete_common(arena, &read.local, &read.common);
-  if (status_is_ok(status)) status = event_places_settle(arena, &read.common, read.places, count);
+  if (status_is_ok(status)) status = settle(arena, &read.common, read.places, count);
   if (!status_is_ok(status)) return status;
   for (size_t i = 0; i < count; i++) {
-    const struct event_place *place = &read.places[i];
+    const struct redis_place *place = &read.places[i];
     options[i].redis_url = place->url;
     options[i].redis_password = place->password;
     options[i].sentinel_user = read.sentinel_user;

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Redis places: where a service's own keys lie, and where the streams of other services that it follows. All lie in
- * <BRAND>_REDIS_URL behind <BRAND>_KEY_PREFIX, but those of a service that has a Redis of its own,
- * <BRAND>_<NAME>_REDIS_URL, or a prefix of its own, <BRAND>_<NAME>_KEY_PREFIX, or both: all services that follow it
- * must be told, too. Such a place has a log of its own. Part of service_settings.h. */
+/* Redis places: where a service's own keys lie, and where the streams of other services that it follows
+ * (redis/redis_place.h). Part of service_settings.h. */
 #pragma once
 
+#include "redis/redis_place.h"
 #include "service/service.h"
-#include "tls/tls_files.h"
-
-/* A Redis, and what all keys begin with there. */
-struct redis_place {
-  const char *owner;           /* the service whose it is */
-  const char *url;             /* NULL until it is settled, where the variable is not set */
-  const char *url_variable;    /* that had it, without the brand's prefix */
-  const char *password;        /* read from its file; NULL if there is none */
-  const char *key_prefix;      /* as `url` */
-  const char *prefix_variable; /* that had it, without the brand's prefix */
-  const char *log;             /* name of the log there (store/positions.h) */
-  struct tls_client *tls;      /* NULL: it is spoken to in plain text */
-};
 
 struct redis_places {
   struct redis_place own;
@@ -26,7 +12,7 @@ struct redis_places {
   size_t owner_count;
 };
 
-enum { REDIS_PLACES_ROWS = 3 * (SERVICE_OWNERS + 1) };
+enum { REDIS_PLACES_ROWS = REDIS_PLACE_SETTINGS * (SERVICE_OWNERS + 1) };
 
 /* Fills the settings that say where they are, without the brand's prefix; their targets are in `places`. Returns how
  * many there are. */
