@@ -109,6 +109,11 @@ static bool has_mails(const void *customer) {
   return answer.status.code == STATUS_OK && ((const Ordershop__V1__ListMailsResponse *)answer.message)->n_mails == 3;
 }
 
+static bool is_ordered_by_a_newcomer(const void *product) {
+  const char *id = ((const Ordershop__V1__Product *)product)->id;
+  return ask("CreateOrder", "order {customer_id $ product_ids $}", new_customer()->id, id).status.code == STATUS_OK;
+}
+
 /* What follows billings alone waits; orders are made all the same. */
 static void orders_go_on_while_the_redis_of_billings_is_away(void) {
   const Ordershop__V1__Customer *customer = new_customer();
@@ -119,6 +124,7 @@ static void orders_go_on_while_the_redis_of_billings_is_away(void) {
   assert_done(ask_after(NULL, "UpdateProduct", "product {id $ price_cents 200}", product->id));
   private_redis_restart(redis_of_service(ORDERSHOP_BILLING));
   CU_ASSERT_TRUE(holds_soon(has_mails, customer));
+  CU_ASSERT_TRUE(holds_soon(is_ordered_by_a_newcomer, product)); /* the order service reads billings again, too */
 }
 
 /* ---- clocks apart ----------------------------------------------------------------------------------------------- */
