@@ -12,7 +12,8 @@
 #                    of three nodes or more, which has the images of this version already; the namespace ordershop must not
 #                    be there.
 #   --only PART      one of its parts: local (the overlay), rollouts (overlay production), failover (the same, whose
-#                    Redis loses its master), tls (the same with TLS), cluster (the same on a Redis Cluster)
+#                    Redis loses its master), tls (the same with TLS), cluster (the same on a Redis Cluster), cluster_tls
+#                    (that with TLS)
 #   --keep           leaves cluster and shop as they are at the end
 #
 # ORDERSHOP_BIN says where `ordershop` for this machine is (default build/bin). Needs kubectl, openssl, python3.
@@ -115,10 +116,12 @@ make_manifests() {
   "${certificates[@]}" ca >/dev/null
   "${certificates[@]}" issue-all >/dev/null
   "${certificates[@]}" issue client/operator >/dev/null
-  "${certificates[@]}" issue redis redis-{0,1,2} >/dev/null
+  "${certificates[@]}" issue redis redis-{0,1,2} redis-{0..5}.redis >/dev/null
   "${certificates[@]}" issue sentinel sentinel-{0,1,2} >/dev/null
   install -D -m 600 -t "$manifests/components/redis-tls/secrets" \
     "$manifests"/components/mutual-tls/secrets/{ca.crt,redis.crt,redis.key,sentinel.crt,sentinel.key}
+  install -D -m 600 -t "$manifests/components/redis-cluster/redis-tls/secrets" \
+    "$manifests"/components/mutual-tls/secrets/{ca.crt,redis.crt,redis.key}
   # Without the mail server, which is not there; the client on a node that is not drained.
   client_node=$(kubectl get nodes --output 'jsonpath={.items[0].metadata.name}')
   make_overlay tested 'resources: [../production]' \
@@ -130,6 +133,8 @@ make_manifests() {
   sed -i 's,components/redis-sentinel,components/redis-cluster,' "$manifests/overlays/clustered/kustomization.yaml"
   sed -i 's,\.\./production,../clustered,' "$manifests/overlays/tested-cluster/kustomization.yaml"
   make_overlay tested-tls 'resources: [../tested]' 'components: [../../components/mutual-tls, ../../components/redis-tls]'
+  make_overlay tested-cluster-tls 'resources: [../tested-cluster]' \
+    'components: [../../components/mutual-tls, ../../components/redis-cluster/redis-tls]'
 }
 
 all_ready() {
@@ -257,7 +262,10 @@ end_writers() { # end_writers [OUTAGES]
   client ordershop --json order list --all >"$folder/orders"
   wait_until 60 mails_are_sent || true
   python3 "$root/tests/kubernetes/check_acknowledged.py" "$folder/writers" "$folder/customers" "$folder/orders" \
-    "$folder/mails" "$@" || { tell_refusals && return 1; }
+    "$folder/mails" "$@" >"$folder/verdict" && { cat "$folder/verdict" && return; }
+  tell_refusals
+  cat "$folder/verdict"
+  return 1
 }
 
 mails_are_sent() {
@@ -394,10 +402,14 @@ try_tls() {
   held "the namespace is removed" remove_shop
 }
 
-try_cluster() {
-  heading "Overlay production on a Redis Cluster, with a hash tag for each service"
+make_users_of_cluster() {
   rm -r "$manifests/components/redis-users/secrets"
   "$root/deploy/redis/make_users.sh" "$manifests/components/redis-users/secrets" --prefix '{shop}:' --each '{<service>}:' >/dev/null
+}
+
+try_cluster() {
+  heading "Overlay production on a Redis Cluster, with a hash tag for each service"
+  make_users_of_cluster
   held "the component for a cluster is applied without a warning" apply tested-cluster
   [ $failures -eq 0 ] || fail "the shop does not come up"
   held "the nine cases hold, called from a pod" demo_from_a_pod
@@ -408,6 +420,19 @@ try_cluster() {
   held "what was acknowledged is there, each mail once, and no call refused while there was a master" \
     end_writers "$folder/outages"
   held "the nine cases hold" demo_from_a_pod
+  held "the namespace is removed" remove_shop
+}
+
+try_cluster_tls() {
+  heading "Overlay production on a Redis Cluster with TLS between services, and to and among the nodes"
+  make_users_of_cluster
+  held "the components for TLS are applied without a warning" apply tested-cluster-tls
+  [ $failures -eq 0 ] || fail "the shop does not come up"
+  held "the nine cases hold, called from a pod" demo_from_a_pod
+  start_writers
+  held "the pod of the orders' master is killed, and stays away" lose_pod_of cluster_master_pod
+  held "what was acknowledged is there, each mail once, and no call refused while there was a master" \
+    end_writers "$folder/outages"
   held "the namespace is removed" remove_shop
 }
 
@@ -422,7 +447,7 @@ while [ $# -gt 0 ]; do
     shift
     ;;
   --only)
-    [[ ${2:-} =~ ^(local|rollouts|failover|tls|cluster)$ ]] || misuse "--only is local, rollouts, failover, tls or cluster"
+    [[ ${2:-} =~ ^(local|rollouts|failover|tls|cluster|cluster_tls)$ ]] || misuse "--only is local, rollouts, failover, tls, cluster or cluster_tls"
     only=$2
     shift
     ;;
@@ -465,7 +490,7 @@ fi
 [ "$(kubectl get nodes --output name | wc -l)" -ge 3 ] || fail "the cluster has less than three nodes"
 make_manifests
 
-for part in local rollouts failover tls cluster; do
+for part in local rollouts failover tls cluster cluster_tls; do
   [ "${only:-$part}" != $part ] || try_$part
 done
 

@@ -55,7 +55,7 @@ certificates=("$ORDERSHOP_SOURCE/deploy/tls/certificates.sh" "$manifests/compone
 "${certificates[@]}" ca >/dev/null
 "${certificates[@]}" issue-all >/dev/null
 "${certificates[@]}" issue client/operator >/dev/null
-"${certificates[@]}" issue redis redis-{0,1,2} >/dev/null
+"${certificates[@]}" issue redis redis-{0,1,2} redis-{0..5}.redis >/dev/null
 "${certificates[@]}" issue sentinel sentinel-{0,1,2} >/dev/null
 install -D -m 600 -t "$manifests/components/redis-tls/secrets" \
   "$manifests"/components/mutual-tls/secrets/{ca.crt,redis.crt,redis.key,sentinel.crt,sentinel.key}
@@ -74,6 +74,11 @@ sed 's,mutual-tls],mutual-tls\, ../../components/redis-tls],' "$manifests/overla
 mkdir "$manifests/overlays/redis-cluster"
 cp -r "$manifests"/overlays/production/* "$manifests/overlays/redis-cluster"
 sed -i 's,components/redis-sentinel,components/redis-cluster,' "$manifests/overlays/redis-cluster/kustomization.yaml"
+install -D -m 600 -t "$manifests/components/redis-cluster/redis-tls/secrets" \
+  "$manifests"/components/mutual-tls/secrets/{ca.crt,redis.crt,redis.key}
+mkdir "$manifests/overlays/redis-cluster-tls"
+sed 's,production],redis-cluster],; s,mutual-tls],mutual-tls\, ../../components/redis-cluster/redis-tls],' \
+  "$manifests/overlays/mutual-tls/kustomization.yaml" >"$manifests/overlays/redis-cluster-tls/kustomization.yaml"
 builds() { # builds OVERLAY; a warning (something deprecated) counts as a failure
   "$kustomize" build "$manifests/overlays/$1" >"$shop_folder/$1.yaml" 2>"$shop_folder/warnings"
   cat "$shop_folder/warnings"
@@ -319,12 +324,12 @@ no_secret_is_tracked() {
 
 secrets_are_ignored() { # wherever kustomization files ask for them
   local folder
-  for folder in redis-users mutual-tls redis-tls guestbook guestbook/mutual-tls; do
+  for folder in redis-users mutual-tls redis-tls redis-cluster/redis-tls guestbook guestbook/mutual-tls; do
     git -C "$ORDERSHOP_SOURCE" check-ignore "deploy/kubernetes/components/$folder/secrets/a.key" || return 1
   done
 }
 
-for overlay in local production mutual-tls redis-tls redis-cluster; do
+for overlay in local production mutual-tls redis-tls redis-cluster redis-cluster-tls; do
   expect "kustomize builds $overlay" builds $overlay
   expect "$overlay agrees with itself, the services and the images" agrees "$shop_folder/$overlay.yaml"
 done
@@ -338,6 +343,7 @@ expect "a server that the others don't know is found" finds "servers and sentine
 expect "a service that shares another one's slot is found" finds_in redis-cluster "a cluster has" "ORDERSHOP_ORDER_KEY_PREFIX: '{order}:'" "ORDERSHOP_ORDER_KEY_PREFIX: '{mail}:'"
 expect "a slot without a master is found" finds_in redis-cluster "a cluster has" "8192-15359" "8193-15359"
 expect "a node that the others don't reach is found" finds_in redis-cluster "policies allow" "port: bus" "port: redis"
+expect "a node without its certificate is found" finds_in redis-cluster-tls "every file" "mountPath: /etc/ordershop/tls" "mountPath: /etc/tls"
 expect "a path where nothing is mounted is found" finds "every file" "mountPath: /etc/ordershop/redis" "mountPath: /etc/redis"
 expect "a Redis whose log is not mended is found" finds "redis is started" "^        - /var/lib/redis$" "        - /data"
 expect "a probe of another port is found" finds "every probe" "containerPort: 50050" "containerPort: 50049"
