@@ -289,8 +289,11 @@ END
 }
 stopped_master_hands_over() {
   on_machine 'systemctl stop ordershop-redis-1; journalctl --sync
-    ! journalctl -b -u ordershop-redis-1 -o cat | grep "^hand_over.sh:"
-    ordershop health --timeout 20
+    if journalctl -b -u ordershop-redis-1 -o cat | grep "^hand_over.sh:"; then exit 1; fi
+    ordershop health --timeout 60 || {
+      journalctl -b -n 60 -u "ordershop-redis-*" -u "ordershop-sentinel-*" -o short-precise
+      exit 1
+    }
     ordershop demo | tail -n 20' | tee /dev/stderr | grep -x 'All of it held.'
 }
 its_units_are_right() {
