@@ -157,10 +157,9 @@ struct status event_redis_read(struct arena *arena, const struct invocation *inv
 
 bool event_redis_is_one(struct arena *arena, const struct event_tail_options *options,
                         const struct event_tail_options *other) {
-  struct redis_url url, its;
-  return strcmp(options->key_prefix, other->key_prefix) == 0 &&
-         status_is_ok(redis_url_parse(arena, options->redis_url, &url)) &&
-         status_is_ok(redis_url_parse(arena, other->redis_url, &its)) && redis_url_equals(&url, &its);
+  const struct redis_place place = {.url = options->redis_url, .key_prefix = options->key_prefix};
+  const struct redis_place its = {.url = other->redis_url, .key_prefix = other->key_prefix};
+  return redis_place_is_one(arena, &place, &its);
 }
 
 struct status event_redis_explain(struct arena *arena, const struct event_tail_options *options, struct status status) {

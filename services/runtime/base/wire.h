@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Walks a packed protobuf message field by field, without its type
- * (https://protobuf.dev/programming-guides/encoding/). Nothing is copied or allocated. Any thread. */
+ * (https://protobuf.dev/programming-guides/encoding/). Nothing is copied or allocated: fields point into the bytes,
+ * which must live as long. Functions that take something move `at` behind it; where they return false, the bytes are no
+ * protobuf, and the walk is over. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,15 +22,17 @@ struct wire_field {
   struct wire value; /* the bytes of the value without its length; of a varint as it is written */
 };
 
+/* Returns the walk over a message of `size` bytes. */
 static inline struct wire wire_of(const void *bytes, size_t size) {
   return (struct wire){.at = (const uint8_t *)bytes, .end = (const uint8_t *)bytes + size};
 }
 
+/* Returns how many bytes are left. */
 static inline size_t wire_size(const struct wire *wire) {
   return (size_t)(wire->end - wire->at);
 }
 
-/* Takes a varint. Returns false if there is none. */
+/* Takes a varint, of which the lower 64 bits count. */
 static inline bool wire_take_varint(struct wire *wire, uint64_t *ret_value) {
   uint64_t value = 0;
   for (int shift = 0; shift < 70 && wire->at < wire->end; shift += 7) {
@@ -41,6 +45,7 @@ static inline bool wire_take_varint(struct wire *wire, uint64_t *ret_value) {
   return false;
 }
 
+/* Takes the next `size` bytes. */
 static inline bool wire_take_bytes(struct wire *wire, uint64_t size, struct wire *ret_bytes) {
   if (size > wire_size(wire)) return false;
   *ret_bytes = (struct wire){.at = wire->at, .end = wire->at + size};
@@ -48,6 +53,7 @@ static inline bool wire_take_bytes(struct wire *wire, uint64_t size, struct wire
   return true;
 }
 
+/* Takes a value of the wire type `type`. */
 static inline bool wire_take_value(struct wire *wire, unsigned type, struct wire *ret_value) {
   uint64_t number = 0;
   switch (type) {
@@ -67,7 +73,7 @@ static inline bool wire_take_value(struct wire *wire, unsigned type, struct wire
   }
 }
 
-/* Takes the next field. Returns false if what is left does not begin with one; ask first whether anything is left. */
+/* Takes the next field. At the end of a message there is none: ask `at < end` first. */
 static inline bool wire_take_field(struct wire *message, struct wire_field *ret_field) {
   uint64_t tag;
   if (!wire_take_varint(message, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) return false;

@@ -70,7 +70,7 @@ struct status redis_place_settle(struct arena *arena, const char *prefix, const 
   return check_prefix(arena, prefix, place);
 }
 
-static bool are_one(struct arena *arena, const struct redis_place *place, const struct redis_place *other) {
+bool redis_place_is_one(struct arena *arena, const struct redis_place *place, const struct redis_place *other) {
   struct redis_url url, its;
   if (strcmp(place->key_prefix, other->key_prefix) != 0) return false;
   return status_is_ok(redis_url_parse(arena, place->url, &url)) &&
@@ -80,7 +80,7 @@ static bool are_one(struct arena *arena, const struct redis_place *place, const 
 struct status redis_place_check_apart(struct arena *arena, const char *prefix, const struct redis_place *place,
                                       const struct redis_place *other) {
   if (strcmp(place->prefix_variable, other->prefix_variable) == 0 || strcmp(place->log, other->log) == 0 ||
-      !are_one(arena, place, other)) {
+      !redis_place_is_one(arena, place, other)) {
     return status_ok();
   }
   return status_error(arena, STATUS_INVALID_ARGUMENT, reason_configuration_invalid,

@@ -3,9 +3,12 @@
  * Redis of its own, <BRAND>_<NAME>_REDIS_URL, or a prefix of its own, <BRAND>_<NAME>_KEY_PREFIX, or both; such a place
  * has a log of its own. All who read there must be told the same. Used at start, by one thread.
  *
- * `prefix` is what stands before the names of variables in settings and messages, where it does not in the place:
- * services, whose settings lack the brand's prefix, keep names without it. */
+ * Services keep the names of variables without the brand's prefix, as their settings do, and the command line keeps
+ * whole names: `prefix` is what is put before a name to make it whole, "" if it is whole already. Texts belong to the
+ * arena. */
 #pragma once
+
+#include <stdbool.h>
 
 #include "base/arena.h"
 #include "base/config.h"
@@ -28,8 +31,8 @@ struct redis_place_helps {
 
 enum { REDIS_PLACE_SETTINGS = 3 };
 
-/* Begins the place of `owner`, and fills the settings that say where it is, whose targets are in it. The names begin
- * with `prefix`. */
+/* Begins the place of `owner`, and fills the settings that say where it is, whose targets are in it: it must not
+ * move until they were read. The names that are made begin with `prefix`. */
 void redis_place_settings(struct arena *arena, const char *prefix, const char *owner,
                           const struct redis_place_helps *helps, struct redis_place *place,
                           struct setting settings[REDIS_PLACE_SETTINGS]);
@@ -43,6 +46,9 @@ struct status redis_place_settle(struct arena *arena, const char *prefix, const 
  * INVALID_ARGUMENT (CONFIGURATION_INVALID) if two settled places have two logs in one. */
 struct status redis_place_check_apart(struct arena *arena, const char *prefix, const struct redis_place *place,
                                       const struct redis_place *other);
+
+/* Returns whether two places have the same keys: one prefix in one Redis. Only URL and prefix are looked at. */
+bool redis_place_is_one(struct arena *arena, const struct redis_place *place, const struct redis_place *other);
 
 /* Returns whether it is reached by TLS. */
 bool redis_place_has_tls(struct arena *arena, const struct redis_place *place);
