@@ -22,11 +22,6 @@ static struct private_redis *redis_of_service(enum ordershop_service service) {
 
 /* ---- what lies where -------------------------------------------------------------------------------------------- */
 
-static bool is_quiet(const void *argument) {
-  (void)argument;
-  return private_shop_is_quiet(shop);
-}
-
 /* Each key begins with the name of its service, or with that of what it owns. */
 static void assert_only(enum ordershop_service service, const char *beginning, const char *other) {
   const char *keys = private_redis_command(redis_of_service(service), "KEYS *");
@@ -44,7 +39,7 @@ static void each_service_keeps_its_keys_in_its_own_redis(void) {
   const Ordershop__V1__Customer *customer = new_customer();
   const Ordershop__V1__Order *order = new_order(customer->id, new_stocked_product(100, 5)->id);
   must("CreateBilling", "billing {order_id $}", order->id);
-  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  let_it_become_quiet();
   assert_only(ORDERSHOP_CUSTOMER, "customer_", "customer_");
   assert_only(ORDERSHOP_PRODUCT, "product_", "product_");
   assert_only(ORDERSHOP_INVENTORY, "inventory_", "inventory_");
@@ -173,7 +168,7 @@ static void one_clock_an_hour_ahead_of_the_others_changes_nothing(void) {
     set_ahead(ahead[i], (int64_t)(i + 1) * HOUR_US);
     order_and_bill_one_of_five();
   }
-  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  let_it_become_quiet();
 }
 
 /* ---- the event service ------------------------------------------------------------------------------------------ */
@@ -258,7 +253,7 @@ static void events_of_all_services_are_told_in_one_order(void) {
   static const char *const streams[] = {"customer_created", "product_created", "inventory_updated",  "order_created",
                                         "billing_created",  "mail_created",    "interaction_created"};
   order_and_bill_one_of_five();
-  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  let_it_become_quiet();
   const struct told *read = read_all(), *watched = watch_all();
   CU_ASSERT_EQUAL(read->count, count_events());
   CU_ASSERT_EQUAL(watched->count, read->count);
@@ -289,7 +284,7 @@ static void the_index_goes_on_when_a_redis_is_back(void) {
   private_redis_kill(redis_of_service(ORDERSHOP_CRM));
   order_and_bill_one_of_five();
   private_redis_restart(redis_of_service(ORDERSHOP_CRM));
-  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  let_it_become_quiet();
   CU_ASSERT_EQUAL(read_all()->count, count_events());
 }
 

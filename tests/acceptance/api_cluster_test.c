@@ -36,11 +36,6 @@ static struct private_redis *master_of(enum ordershop_service service) {
   return private_redises_of(private_shop_redises(shop), service);
 }
 
-static bool is_quiet(const void *argument) {
-  (void)argument;
-  return private_shop_is_quiet(shop);
-}
-
 static bool begins_with(const char *text, const char *beginning) {
   return strncmp(text, beginning, strlen(beginning)) == 0;
 }
@@ -49,7 +44,7 @@ static const Ordershop__V1__Order *order_and_bill(void) {
   const Ordershop__V1__Customer *customer = new_customer();
   const Ordershop__V1__Order *order = new_order(customer->id, new_stocked_product(100, 5)->id);
   must("CreateBilling", "billing {order_id $}", order->id);
-  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  let_it_become_quiet();
   return order;
 }
 
@@ -196,7 +191,7 @@ static void services_go_on_with_the_replica_of_a_master_that_dies(void) {
   CU_ASSERT_PTR_NOT_EQUAL(master_of(ORDERSHOP_ORDER), before);
   private_redis_restart(before);
   private_cluster_await_content(private_redises_cluster(private_shop_redises(shop)));
-  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  let_it_become_quiet();
   order_and_bill();
 }
 

@@ -82,16 +82,6 @@ static struct ids *ids_told(const char *filter) {
   return ids;
 }
 
-/* Then the log does not grow while a test compares it. */
-static bool is_quiet(const void *argument) {
-  (void)argument;
-  return private_shop_is_quiet(shop);
-}
-
-static void let_it_become_quiet(void) {
-  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
-}
-
 static struct ordershop_watch *watch_from(const char *after_entry, int view) {
   Ordershop__V1__WatchEventsRequest request = ORDERSHOP__V1__WATCH_EVENTS_REQUEST__INIT;
   struct context context = {.arena = arena};

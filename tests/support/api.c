@@ -364,6 +364,16 @@ bool holds_soon(bool (*holds)(const void *argument), const void *argument) {
   return true;
 }
 
+static bool is_quiet(const void *argument) {
+  (void)argument;
+  return private_shop_is_quiet(shop);
+}
+
+void let_it_become_quiet(void) {
+  CU_ASSERT_TRUE(holds_soon(is_quiet, NULL));
+  position_memory_advance(&latest, private_shop_end_of_log(shop, arena));
+}
+
 /* Whether a process was started with that variable. */
 static bool has_variable(const char *process, const char *variable) {
   FILE *file = fopen(arena_printf(arena, "/proc/%s/environ", process), "re");

@@ -108,6 +108,10 @@ const char *in_capitals(const char *id);
 /* Number of entries of a stream: events_of("customer_updated"). */
 int64_t events_of(const char *stream);
 
+/* Waits until nothing is under way (private_shop_is_quiet). What is asked from then on has seen all that happened, so
+ * the event service is waited for, too. */
+void let_it_become_quiet(void);
+
 /* Polls until it holds, as long as a test is patient. */
 bool holds_soon(bool (*holds)(const void *argument), const void *argument);
 

@@ -287,6 +287,17 @@ int64_t private_redis_number(struct private_redis *redis, const char *format, ..
   return *end == '\0' ? number : -1;
 }
 
+void private_redis_note_end(struct private_redis *redis, const char *key_prefix, const char *log,
+                            struct positions *positions) {
+  struct position end;
+  char entry[ENTRY_ID_SIZE];
+  const char *clock = private_redis_command(redis, "GET %sordershop_clock", key_prefix);
+  if (!clock || !*clock) return; /* nothing has happened yet */
+  if (sscanf(clock, "%43s %16s", entry, end.epoch) != 2) fail("the log has no such clock");
+  end.log_time = log_time_of_entry(entry);
+  positions_advance(positions, log, &end);
+}
+
 /* ---- starting --------------------------------------------------------------------------------------------------- */
 
 static bool asks(struct private_redis *redis, const char *format, ...) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "redis/redis_reply.h"
+#include "store/positions.h"
 
 struct private_redis;
 
@@ -50,6 +51,10 @@ const char *private_redis_command(struct private_redis *redis, const char *forma
 
 /* The same for answers that are numbers; -1 for others. */
 int64_t private_redis_number(struct private_redis *redis, const char *format, ...);
+
+/* Notes in `positions` where the log ends whose clock has that prefix; `log` is its name there. */
+void private_redis_note_end(struct private_redis *redis, const char *key_prefix, const char *log,
+                            struct positions *positions);
 
 /* The answer as it is, binary-safe, in `arena`. */
 const struct redis_reply *private_redis_reply(struct private_redis *redis, struct arena *arena, const char *format,

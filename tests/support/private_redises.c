@@ -198,3 +198,9 @@ bool private_redises_are_followed(struct private_redises *redises, const char *s
   }
   return private_redis_number(server_of(redises, own), "LLEN %s%s_outbox", prefix, service) == 0;
 }
+
+void private_redises_note_ends(struct private_redises *redises, struct positions *positions) {
+  for (size_t i = 0; i < PLACES; i++) {
+    private_redis_note_end(server_of(redises, i), redises->prefixes[i], places[i].name, positions);
+  }
+}

@@ -11,6 +11,7 @@
 #include "private_cluster.h"
 #include "private_redis.h"
 #include "shipped_services.h"
+#include "store/positions.h"
 
 struct private_redises;
 
@@ -42,3 +43,6 @@ bool private_redises_have_denied(struct private_redises *redises);
 
 /* Whether the consumer of a service has handled all that the logs tell which it follows, and its outbox is empty. */
 bool private_redises_are_followed(struct private_redises *redises, const char *service);
+
+/* Notes the present ends of all logs in `positions`. */
+void private_redises_note_ends(struct private_redises *redises, struct positions *positions);

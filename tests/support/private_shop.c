@@ -492,12 +492,28 @@ static int64_t length_of(struct private_shop *shop, const char *stream) {
   return private_redis_number(redis, "XLEN %sevents:%s", prefix, stream);
 }
 
-bool private_shop_is_quiet(struct private_shop *shop) {
+const char *private_shop_end_of_log(struct private_shop *shop, struct arena *arena) {
+  struct positions ends = {.count = 0};
+  if (shop->redises) private_redises_note_ends(shop->redises, &ends);
+  if (!shop->redises) private_redis_note_end(private_shop_redis(shop), shop->key_prefix, "", &ends);
+  return positions_text(arena, &ends);
+}
+
+static bool all_have_followed(struct private_shop *shop) {
   static const char *const consumers[] = {"inventory", "order", "billing", "crm", "mail"};
   for (size_t i = 0; i < sizeof consumers / sizeof consumers[0]; i++) {
     if (!has_followed(shop, consumers[i])) return false;
   }
   return length_of(shop, "mail_created") == length_of(shop, "mail_updated");
+}
+
+/* Consumers are asked one after the other: what one of them appended meanwhile is not handled by those before it. */
+bool private_shop_is_quiet(struct private_shop *shop) {
+  struct arena *arena = arena_new();
+  const char *end = private_shop_end_of_log(shop, arena);
+  bool is_quiet = all_have_followed(shop) && strcmp(end, private_shop_end_of_log(shop, arena)) == 0;
+  arena_free(arena);
+  return is_quiet;
 }
 
 /* ---- logs ------------------------------------------------------------------------------------------------------- */

@@ -114,5 +114,8 @@ void private_shop_release(struct private_shop *shop, enum ordershop_service serv
  * delivered. */
 bool private_shop_is_quiet(struct private_shop *shop);
 
+/* The positions at which all logs end now, as the metadata `ordershop-after` tells them, in `arena`. */
+const char *private_shop_end_of_log(struct private_shop *shop, struct arena *arena);
+
 /* How many lines of a service's log contain `text`. */
 int private_shop_log_lines(struct private_shop *shop, enum ordershop_service service, const char *text);
