@@ -143,21 +143,26 @@ static coroutine_fn struct status grow(struct tracing *tracing, const struct log
 
 /* ---- the method ------------------------------------------------------------------------------------------------- */
 
+static coroutine_fn struct status find_named(struct tracing *tracing, const Ordershop__V1__TraceCauseRequest *trace,
+                                             struct log_page *ret_page) {
+  if (!trace->entity) return find_event(tracing, trace->event_id, ret_page);
+  struct index_key key = index_key_of(trace->entity->id);
+  struct index_query query = {.entities = &key, .entity_count = 1};
+  query.streams =
+      stream_numbers(tracing->log, tracing->context->arena, NULL, 0, trace->entity->entity_type, &query.stream_count);
+  return find(tracing, query, 1, ret_page);
+}
+
 /* *ret_entry is NULL unless the status is OK. */
 static coroutine_fn struct status find_start(struct tracing *tracing, const Ordershop__V1__TraceCauseRequest *trace,
-                                             struct log_entry **ret_entry) {
+                                             int64_t *read_to, struct log_entry **ret_entry) {
   *ret_entry = NULL;
   struct arena *arena = tracing->context->arena;
   struct log_page page;
-  struct status status;
-  if (trace->entity) {
-    struct index_key key = index_key_of(trace->entity->id);
-    struct index_query query = {.entities = &key, .entity_count = 1};
-    query.streams = stream_numbers(tracing->log, arena, NULL, 0, trace->entity->entity_type, &query.stream_count);
-    status = find(tracing, query, 1, &page);
-  } else {
-    status = find_event(tracing, trace->event_id, &page);
-  }
+  bool more = false;
+  struct status status = find_named(tracing, trace, &page);
+  if (status_is_ok(status) && page.count == 0) status = await_rest(tracing->log, tracing->context, read_to, &more);
+  if (more) status = find_named(tracing, trace, &page);
   if (!status_is_ok(status)) return status;
   if (page.count == 0 && trace->entity) return status_not_found(arena, trace->entity->entity_type, trace->entity->id);
   if (page.count == 0) return status_not_found(arena, "event", trace->event_id);
@@ -189,7 +194,7 @@ coroutine_fn struct status trace_cause(struct rpc_call *call, const void *reques
   int64_t read_to = 0;
   struct log_entry *root = NULL;
   if (status_is_ok(status)) status = event_log_await(tracing->log, call, &read_to);
-  if (status_is_ok(status)) status = find_start(tracing, trace, &root);
+  if (status_is_ok(status)) status = find_start(tracing, trace, &read_to, &root);
   if (!root) return status;
   status = climb(tracing, root);
   if (status_is_ok(status)) status = grow(tracing, root);

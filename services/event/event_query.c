@@ -94,7 +94,8 @@ static coroutine_fn struct status await_range(struct event_log *log, struct cont
                                               const Ordershop__V1__ReadEventsRequest *read,
                                               const struct index_query *query, int64_t *read_to) {
   struct status status = status_ok();
-  if (*read->after_entry) status = await_entry(log, context, query->after, read_to);
+  if (read->consistent_read) status = event_log_await_end(log, context, read_to);
+  if (status_is_ok(status) && *read->after_entry) status = await_entry(log, context, query->after, read_to);
   if (status_is_ok(status) && *read->until_entry) status = await_entry(log, context, query->until, read_to);
   return status;
 }
@@ -169,7 +170,10 @@ coroutine_fn struct status get_entity_history(struct rpc_call *call, const void 
   Ordershop__V1__GetEntityHistoryResponse *response = arena_alloc(arena, sizeof *response);
   ordershop__v1__get_entity_history_response__init(response);
   struct log_page page;
+  bool more = false;
   status = read_page(log, &call->context, request, &query, &page, &response->next_page_token);
+  if (status_is_ok(status) && page.count == 0) status = await_rest(log, &call->context, &read_to, &more);
+  if (more) status = read_page(log, &call->context, request, &query, &page, &response->next_page_token);
   if (!status_is_ok(status)) return status;
   if (page.count == 0 && !*get->page_token) return status_not_found(arena, get->entity_type, get->id);
   response->events = event_messages(log, &call->context, page.entries, page.count, get->view);
@@ -219,11 +223,14 @@ static coroutine_fn struct status complete(struct event_log *log, struct context
 /* *ret_entry is NULL unless it was found. */
 static coroutine_fn struct status find_as_of(struct event_log *log, struct context *context,
                                              const Ordershop__V1__GetEntityAtRequest *get, struct index_query *query,
-                                             struct log_entry **ret_entry) {
+                                             int64_t *read_to, struct log_entry **ret_entry) {
   *ret_entry = NULL;
   struct log_page page;
+  bool more = false;
   query->newest_first = true;
   struct status status = find_one(log, context, query, &page);
+  if (status_is_ok(status) && page.count == 0) status = await_rest(log, context, read_to, &more);
+  if (more) status = find_one(log, context, query, &page);
   if (!status_is_ok(status)) return status;
   if (page.count == 0) return status_not_found(context->arena, get->entity_type, get->id);
   *ret_entry = &page.entries[0];
@@ -249,7 +256,7 @@ coroutine_fn struct status get_entity_at(struct rpc_call *call, const void *requ
   struct index_query query = query_of_entity(log, arena, get->entity_type, get->id);
   query.until = get->at_time ? timestamp_unix_us(get->at_time) : at;
   struct log_entry *entry;
-  status = find_as_of(log, &call->context, get, &query, &entry);
+  status = find_as_of(log, &call->context, get, &query, &read_to, &entry);
   if (!entry || !status_is_ok(status)) return status;
   Ordershop__V1__GetEntityAtResponse *response = arena_alloc(arena, sizeof *response);
   ordershop__v1__get_entity_at_response__init(response);

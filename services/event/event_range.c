@@ -66,6 +66,14 @@ coroutine_fn struct status await_entry(struct event_log *log, struct context *co
                       log_time_text(arena, *read_to));
 }
 
+coroutine_fn struct status await_rest(struct event_log *log, struct context *context, int64_t *read_to,
+                                      bool *ret_more) {
+  int64_t before = *read_to;
+  struct status status = event_log_await_end(log, context, read_to);
+  *ret_more = status_is_ok(status) && *read_to > before;
+  return status;
+}
+
 static bool is_among(char *const *names, size_t count, const char *name) {
   for (size_t i = 0; i < count; i++) {
     if (strcmp(names[i], name) == 0) return true;

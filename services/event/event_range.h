@@ -28,6 +28,10 @@ void check_streams(struct violations *violations, const struct event_log *log, c
 coroutine_fn struct status await_entry(struct event_log *log, struct context *context, int64_t log_time,
                                        int64_t *read_to);
 
+/* Yields until the log has been read to its end, for a caller who has not found something in it up to `read_to`.
+ * *ret_more tells whether it was read further, so that a second look may find it. Errors: those of event_log_await. */
+coroutine_fn struct status await_rest(struct event_log *log, struct context *context, int64_t *read_to, bool *ret_more);
+
 /* The numbers of the streams with such a name, or of all if there are no names; of them those of such an entity, unless
  * `entity` is NULL. */
 size_t *stream_numbers(const struct event_log *log, struct arena *arena, char *const *names, size_t count,

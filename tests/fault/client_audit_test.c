@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The audit of a shop finds nothing while visitors shop, and names each kind of violation, which is made in Redis. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/message.h"
 #include "client/cli/audit/audit_parts.h"
+#include "client/customer_client.h"
 #include "fault_shop.h"
 #include "patience.h"
 #include "shop_mail.h"
@@ -133,6 +136,33 @@ static void a_shop_at_work_is_clean(void) {
     for (size_t i = 0; i < told_count; i++) printf("\n    %s", told[i]);
   }
   visitors_leave();
+}
+
+static void *release_index(void *argument) {
+  (void)argument;
+  usleep(4 * 1000 * 1000); /* longer than an audit takes that does not wait for it */
+  private_shop_release(shop, ORDERSHOP_EVENT, "event.before_index");
+  return NULL;
+}
+
+static void so_is_one_whose_event_service_is_behind(void) {
+  struct ordershop_client *stranger = private_shop_client(shop, arena); /* the audit has no position of what it does */
+  pthread_t releaser;
+  let_everything_follow();
+  private_shop_arm(shop, ORDERSHOP_EVENT, "event.before_index", "pause");
+  const struct context context = {.arena = arena};
+  Ordershop__V1__Customer customer = ORDERSHOP__V1__CUSTOMER__INIT;
+  Ordershop__V1__CreateCustomerRequest request = ORDERSHOP__V1__CREATE_CUSTOMER_REQUEST__INIT;
+  const Ordershop__V1__Customer *created;
+  customer.name = "Ada Lovelace";
+  customer.email = "ada@example.com";
+  request.customer = &customer;
+  CU_ASSERT_TRUE(status_is_ok(ordershop_create_customer(stranger, &context, &request, &created)));
+  CU_ASSERT_TRUE(private_shop_await_point(shop, ORDERSHOP_EVENT, "event.before_index"));
+  pthread_create(&releaser, NULL, release_index, NULL);
+  is_clean();
+  pthread_join(releaser, NULL);
+  ordershop_client_close(stranger);
 }
 
 static void so_are_orders_that_are_changed_billed_and_cancelled(void) {
@@ -409,6 +439,7 @@ static int tear_down(void) {
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"a shop at work is clean", a_shop_at_work_is_clean},
+      {"so is one whose event service is behind", so_is_one_whose_event_service_is_behind},
       {"so are orders that are changed, billed and cancelled", so_are_orders_that_are_changed_billed_and_cancelled},
       {"an audit goes on where the last one ended", an_audit_goes_on_where_the_last_one_ended},
       {"one that is too large ends, and says where", one_that_is_too_large_ends_and_can_be_continued},

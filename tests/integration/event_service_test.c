@@ -223,6 +223,50 @@ static void wrong_requests_are_refused_and_say_what_is_wrong(void) {
                  "PAGE_TOKEN_INVALID");
 }
 
+static void assert_ok(struct answer answer) {
+  if (!status_is_ok(answer.status)) fprintf(stderr, "  %s\n", answer.status.message);
+  CU_ASSERT_TRUE_FATAL(status_is_ok(answer.status));
+}
+
+static void *release_index(void *argument) {
+  (void)argument;
+  usleep(500 * 1000); /* an answer that does not wait for it is there before */
+  private_shop_release(shop, ORDERSHOP_EVENT, "event.before_index");
+  return NULL;
+}
+
+/* Asks without a position, while the index lacks what is asked for. */
+static struct answer ask_of_one_that_is_behind(const char *method, const char *text, const char *value) {
+  pthread_t releaser;
+  pthread_create(&releaser, NULL, release_index, NULL);
+  struct answer answer = ask_after(NULL, method, text, value);
+  pthread_join(releaser, NULL);
+  return answer;
+}
+
+static const char *customer_beyond_the_index(void) {
+  let_it_become_quiet();
+  private_shop_arm(shop, ORDERSHOP_EVENT, "event.before_index", "pause");
+  const char *id = new_customer()->id;
+  CU_ASSERT_TRUE(private_shop_await_point(shop, ORDERSHOP_EVENT, "event.before_index"));
+  return id;
+}
+
+static void nothing_is_said_to_be_missing_before_the_log_was_read_to_its_end(void) {
+  static const char *const entity = "entity_type 'customer' id $";
+  assert_ok(ask_of_one_that_is_behind("GetEntityHistory", entity, customer_beyond_the_index()));
+  assert_ok(ask_of_one_that_is_behind("GetEntityAt", entity, customer_beyond_the_index()));
+  assert_ok(
+      ask_of_one_that_is_behind("TraceCause", "entity {entity_type 'customer' id $}", customer_beyond_the_index()));
+}
+
+static void a_consistent_read_includes_what_happened_before_it(void) {
+  static const char *const filter = "entity {entity_type 'customer' id $} consistent_read 1";
+  struct answer answer = ask_of_one_that_is_behind("ReadEvents", filter, customer_beyond_the_index());
+  assert_ok(answer);
+  CU_ASSERT_EQUAL(((const Ordershop__V1__ReadEventsResponse *)answer.message)->n_events, 1);
+}
+
 /* ---- entities --------------------------------------------------------------------------------------------------- */
 
 static const Ordershop__V1__GetEntityHistoryResponse *history_of(const char *customer_id) {
@@ -759,6 +803,9 @@ int main(int argc, char **argv) {
       {"events are read by stream, entity, cause and range", events_are_read_by_stream_entity_cause_and_range},
       {"views tell what they say", views_tell_what_they_say},
       {"wrong requests are refused, and say what is wrong", wrong_requests_are_refused_and_say_what_is_wrong},
+      {"nothing is said to be missing before the log was read to its end",
+       nothing_is_said_to_be_missing_before_the_log_was_read_to_its_end},
+      {"a consistent read includes what happened before it", a_consistent_read_includes_what_happened_before_it},
       {"a read after a command includes it, whatever is read and written",
        a_read_after_a_command_includes_it_whatever_is_read_and_written},
       {"an entity at each entry is what the replay says", an_entity_at_each_entry_is_what_the_replay_says},

@@ -61,6 +61,7 @@ struct status audit_advance(struct audit *audit) {
     const Ordershop__V1__ReadEventsResponse *response;
     request.page_size = PAGE;
     request.view = ORDERSHOP__V1__EVENT_VIEW__EVENT_VIEW_BYTES;
+    request.consistent_read = true; /* what a service has told before has its event among these */
     begin(audit, context.arena, &request);
     status = ordershop_read_events(audit->options->client, &context, &request, &response);
     if (!status_is_ok(status)) break;

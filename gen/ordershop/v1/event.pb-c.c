@@ -1447,7 +1447,7 @@ const ProtobufCMessageDescriptor ordershop__v1__stream_reader__descriptor =
   (ProtobufCMessageInit) ordershop__v1__stream_reader__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor ordershop__v1__read_events_request__field_descriptors[11] =
+static const ProtobufCFieldDescriptor ordershop__v1__read_events_request__field_descriptors[12] =
 {
   {
     "streams",
@@ -1581,10 +1581,23 @@ static const ProtobufCFieldDescriptor ordershop__v1__read_events_request__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "consistent_read",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Ordershop__V1__ReadEventsRequest, consistent_read),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned ordershop__v1__read_events_request__field_indices_by_name[] = {
   3,   /* field[3] = after_entry */
   2,   /* field[2] = cause */
+  11,   /* field[11] = consistent_read */
   6,   /* field[6] = end_time */
   1,   /* field[1] = entity */
   7,   /* field[7] = order */
@@ -1598,7 +1611,7 @@ static const unsigned ordershop__v1__read_events_request__field_indices_by_name[
 static const ProtobufCIntRange ordershop__v1__read_events_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor ordershop__v1__read_events_request__descriptor =
 {
@@ -1608,7 +1621,7 @@ const ProtobufCMessageDescriptor ordershop__v1__read_events_request__descriptor 
   "Ordershop__V1__ReadEventsRequest",
   "ordershop.v1",
   sizeof(Ordershop__V1__ReadEventsRequest),
-  11,
+  12,
   ordershop__v1__read_events_request__field_descriptors,
   ordershop__v1__read_events_request__field_indices_by_name,
   1,  ordershop__v1__read_events_request__number_ranges,

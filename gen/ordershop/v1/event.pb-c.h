@@ -398,10 +398,15 @@ struct  Ordershop__V1__ReadEventsRequest
    * value is INVALID_ARGUMENT PAGE_TOKEN_INVALID.
    */
   char *page_token;
+  /*
+   * Whether the answer includes all that had happened when the call arrived (a strongly consistent read): the log is
+   * read to its end first, within the deadline.
+   */
+  protobuf_c_boolean consistent_read;
 };
 #define ORDERSHOP__V1__READ_EVENTS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&ordershop__v1__read_events_request__descriptor) \
-    , 0,NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, NULL, ORDERSHOP__V1__EVENT_ORDER__EVENT_ORDER_UNSPECIFIED, ORDERSHOP__V1__EVENT_VIEW__EVENT_VIEW_UNSPECIFIED, 0, (char *)protobuf_c_empty_string }
+    , 0,NULL, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, (char *)protobuf_c_empty_string, NULL, ORDERSHOP__V1__EVENT_ORDER__EVENT_ORDER_UNSPECIFIED, ORDERSHOP__V1__EVENT_VIEW__EVENT_VIEW_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /*
