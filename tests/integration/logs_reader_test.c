@@ -18,7 +18,7 @@
 #include "suite.h"
 #include "watcher.h"
 
-enum { FIRST, SECOND, LOGS, MANY = 3000, PAUSE_US = 2000 };
+enum { FIRST, SECOND, LOGS, MANY = 3000, PAUSE_US = 2000, HELD_UP_MS = 2000 };
 static const int64_t HOUR_US = INT64_C(3600) * 1000 * 1000;
 
 static struct private_redis *servers[LOGS];
@@ -196,6 +196,72 @@ static void test_log_nobody_has_begun_is_not_waited_for(void) {
   in_coroutine(log_nobody_has_begun_is_not_waited_for);
 }
 
+static void assert_next(struct scene *scene, size_t server, int64_t log_time) {
+  struct read_entry entry = {0};
+  CU_ASSERT_TRUE(take(scene, &entry));
+  CU_ASSERT_EQUAL(entry.stream, server);
+  CU_ASSERT_EQUAL(entry.log_time, log_time);
+}
+
+/* The log is begun after it was found absent; the other one's entry that its first entry caused was read ahead, once.
+ */
+static void cause_in_a_log_just_begun_comes_first_when_read_ahead(struct context *context) {
+  struct scene scene = scene_of(context);
+  int64_t before = append(&scene, FIRST);
+  CU_ASSERT_TRUE(status_is_ok(read_once(&scene)));
+  int64_t cause = append(&scene, SECOND), effect = append(&scene, FIRST);
+  struct context ahead = *context;
+  ahead.arena = NULL;
+  logs_reader_read_ahead(scene.reader, &ahead);
+  logs_reader_await(scene.reader);
+  assert_next(&scene, FIRST, before);
+  assert_next(&scene, SECOND, cause);
+  assert_next(&scene, FIRST, effect);
+  end(&scene);
+}
+
+struct beside {
+  struct scene *scene;
+  int64_t log_time;
+  bool over;
+};
+
+static coroutine_fn void append_to_first(void *argument) {
+  struct beside *beside = argument;
+  beside->log_time = append(beside->scene, FIRST);
+  beside->over = true;
+}
+
+static coroutine_fn void read_beside(void *argument) {
+  struct beside *beside = argument;
+  CU_ASSERT_TRUE(status_is_ok(read_once(beside->scene)));
+  beside->over = true;
+}
+
+/* The log is begun while the other one is being read, whose Redis holds up an entry, and its reader behind that. */
+static void cause_in_a_log_begun_during_a_read_comes_first(struct context *context) {
+  struct scene scene = scene_of(context);
+  struct beside effect = {.scene = &scene}, reading = {.scene = &scene};
+  append(&scene, FIRST);
+  CU_ASSERT_TRUE(take(&scene, &(struct read_entry){0}));
+  private_redis_command(servers[FIRST], "CLIENT PAUSE %d ALL", HELD_UP_MS);
+  CU_ASSERT_FATAL(loop_spawn(coroutine_loop(), append_to_first, &effect));
+  coroutine_sleep(HELD_UP_MS * 1000 / 4, context->deadline_us);
+  CU_ASSERT_FATAL(loop_spawn(coroutine_loop(), read_beside, &reading));
+  coroutine_sleep(HELD_UP_MS * 1000 / 4, context->deadline_us);
+  int64_t cause = append(&scene, SECOND);
+  while (!effect.over || !reading.over) coroutine_sleep(PAUSE_US, context->deadline_us);
+  CU_ASSERT_EQUAL(logs_reader_held(scene.reader), 1); /* the effect alone */
+  assert_next(&scene, SECOND, cause);
+  assert_next(&scene, FIRST, effect.log_time);
+  end(&scene);
+}
+
+static void test_cause_in_a_log_just_begun_comes_first(void) {
+  in_coroutine(cause_in_a_log_just_begun_comes_first_when_read_ahead);
+  in_coroutine(cause_in_a_log_begun_during_a_read_comes_first);
+}
+
 /* What is read on is of the server that was read before: who reads a log again looks first whether it is whole. */
 static void redis_away_holds_up_all(struct context *context) {
   struct scene scene = scene_of(context);
@@ -295,6 +361,7 @@ int main(int argc, char **argv) {
       {"a Redis that is idle holds up nothing: its clock is moved on", test_idle_redis_holds_up_nothing},
       {"a Redis whose clock is an hour behind is moved on to the other's entry", test_redis_behind_is_moved_on},
       {"a log that nobody has begun is not waited for", test_log_nobody_has_begun_is_not_waited_for},
+      {"a cause in a log that has just been begun comes before its effect", test_cause_in_a_log_just_begun_comes_first},
       {"a Redis that is away holds up all, until it is back and read anew", test_redis_away_holds_up_all},
       {"a clock that is moved on while its owner appends never goes back", test_clock_never_goes_back},
       {"who reads may read streams and move the clock, and needs no other right", test_reader_needs_no_other_rights},

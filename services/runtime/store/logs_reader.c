@@ -25,7 +25,7 @@ struct read_log {
   bool more;          /* a stream may have more than the latest read has brought */
   bool has_next;
   struct read_entry next;
-  struct position clock; /* as it was told last; epoch "": there is none, or it was not asked yet */
+  struct position clock; /* as it was told last; epoch "": there was none, or it was not asked yet */
   struct log_wait wait;
   /* of the read under way */
   struct context context;
@@ -202,15 +202,41 @@ static coroutine_fn struct status read_all(struct logs_reader *reader, const str
   return result;
 }
 
+/* Whether nobody had begun the log when it was read. */
+static bool was_absent(const struct read_log *log) {
+  return log->stream_count > 0 && !*log->clock.epoch;
+}
+
+/* A log that is absent is not waited for by entries that were read before that was found: what causes one of them was
+ * there by then (log_merge.h). Those that were read just now may be younger, so it is looked for once more. If it has
+ * been begun meanwhile it is waited for, and the next read brings it. */
+static coroutine_fn struct status look_for_absent(struct logs_reader *reader, const struct context *context) {
+  struct status status = status_ok();
+  for (size_t i = 0; i < reader->log_count && status_is_ok(status); i++) {
+    struct read_log *log = &reader->logs[i];
+    if (!was_absent(log)) continue;
+    struct context own = context_of(log, context, context->arena);
+    struct position clock;
+    status = clock_told(log->store, clock_ask(log->store, log->store->reads, &own), &clock);
+    if (status_is_ok(status)) log_merge_exists(reader->merge, i, *clock.epoch);
+  }
+  return status;
+}
+
 coroutine_fn struct status logs_reader_read(struct logs_reader *reader, const struct context *context, bool *ret_more) {
   struct context own = *context;
   struct status status = reader->log_count == 1 ? read_log(&reader->logs[0], &own) : read_all(reader, context);
+  if (status_is_ok(status) && logs_reader_held(reader) > 0) status = look_for_absent(reader, context);
   *ret_more = false;
   for (size_t i = 0; i < reader->log_count; i++) *ret_more = *ret_more || reader->logs[i].more;
   return status;
 }
 
+/* Not while a log is absent: what is read ahead could be younger than that. */
 coroutine_fn void logs_reader_read_ahead(struct logs_reader *reader, const struct context *context) {
+  for (size_t i = 0; reader->log_count > 1 && i < reader->log_count; i++) {
+    if (was_absent(&reader->logs[i])) return;
+  }
   for (size_t i = 0; i < reader->log_count; i++) {
     struct read_log *log = &reader->logs[i];
     struct context own = context_of(log, context, NULL);
