@@ -294,7 +294,7 @@ stopped_master_hands_over() {
       journalctl -b -n 60 -u "ordershop-redis-*" -u "ordershop-sentinel-*" -o short-precise
       exit 1
     }
-    ordershop demo | tail -n 20' | tee /dev/stderr | grep -x 'All of it held.'
+    ordershop --timeout 60 demo | tail -n 20' | tee /dev/stderr | grep -x 'All of it held.'
 }
 its_units_are_right() {
   on_machine 'systemd-analyze verify ordershop-redis.service ordershop-sentinel.service
