@@ -14,7 +14,8 @@ of it is commands), or an indented block. A comment before it says who runs it:
 
 `run` runs all blocks of the tag, file by file, in one shell, so variables and folders stay. What a document says of the
 output must come, line by line: ids, times and numbers may be others, `...` stands for anything, a line `...` for any
-lines. --set replaces text in commands and outputs before: ports and folders of the test instead of the default ones.
+lines. A command of the shop that only shows something is tried again for a while: what it shows may follow from the command
+before it, but happens a moment later. --set replaces text in commands and outputs before: ports and folders of the test instead of the default ones.
 A line a command; the last line of the output is `N passed, N failed`. Exit status 1 when something failed.
 `print` prints them, for a test that runs them elsewhere; fails if there are none.
 `tags` prints `FILE:LINE TAG` for each block of commands, TAG being `none` where no comment says who runs it.
@@ -25,7 +26,10 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 
+SHOWS = re.compile(r"ordershop (events|status|crm profile|[a-z]+ (list|get))\b")
+SHOWS_WITHIN, PAUSE = 20, 0.2  # seconds
 TAG = re.compile(r"<!-- run: (?P<tag>[a-z.-]+)(?P<fails>, fails)? -->$")
 MASKS = (
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
@@ -165,6 +169,17 @@ def verdict_of(block, status, expected, output):
     return None if missing is None else f"did not print: {missing}"
 
 
+def verdict_in_time(shell, block, command, expected):
+    """The verdict of a command, and what it printed last."""
+    end = time.monotonic() + (SHOWS_WITHIN if SHOWS.match(command) else 0)
+    while True:
+        status, output = shell.run(command)
+        why = verdict_of(block, status, expected, output)
+        if not why or status is None or time.monotonic() > end:
+            return why, output
+        time.sleep(PAUSE)
+
+
 def run(tag, replacements, paths):
     passed = failed = 0
     shell = Shell()
@@ -178,8 +193,7 @@ def run(tag, replacements, paths):
                     text = text.replace(old, new)
                 count = command.count("\n") + 1
                 command, expected = "\n".join(text.split("\n")[:count]), text.split("\n")[count:]
-                status, output = shell.run(command)
-                why = verdict_of(block, status, expected, output)
+                why, output = verdict_in_time(shell, block, command, expected)
                 print(f"{'FAILED' if why else 'passed'}: {os.path.basename(path)}:{number}: {command.splitlines()[0]}")
                 if why:
                     failed += 1
