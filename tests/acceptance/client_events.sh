@@ -42,6 +42,17 @@ entries() { # entries of all streams
   redis --scan --pattern 'events:*' </dev/null | sed 's/^/XLEN /' | redis | awk '{ sum += $1 } END { print sum }'
 }
 
+# All that was ever appended has been handled, and what followed from that, too.
+nothing_is_under_way() {
+  local service end
+  for service in "${shop_owners[@]}"; do
+    [ "$(redis exists "${service}_position")" = 1 ] || continue # it consumes nothing
+    end=$(redis get ordershop_clock)
+    [ "$(redis hget "${service}_position" log)" = "${end%% *}" ] && [ "$(redis llen "${service}_outbox")" = 0 ] || return 1
+  done
+  [ "$(redis xlen events:mail_created)" = "$(redis xlen events:mail_updated)" ]
+}
+
 all_events_come_in_order() {
   tail_events --no-follow --json >"$shop_folder/all"
   [ "$(wc -l <"$shop_folder/all")" = "$(entries)" ] &&
@@ -70,6 +81,7 @@ nothing_is_damaged() { # odd entries and streams beside the shop's
 shop_start
 expect "all services are ready" ends_with 0 'crm  *yes  .*active' client status
 expect "a demo is played" client demo
+expect "mails are sent" wait_until 60 nothing_is_under_way
 expect "the tail shows every event of all streams once, in log order" all_events_come_in_order
 expect "each as a line of JSON" lines_are_json
 expect "it goes on behind an entry" goes_on_behind_an_entry
