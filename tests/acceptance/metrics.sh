@@ -252,6 +252,7 @@ redis del crm_lease >/dev/null
 expect "when one works again, there is no lag" wait_until 60 is crm ordershop_consumer_lag_entries 0
 expect "in seconds, too" wait_until 60 is crm ordershop_consumer_lag_seconds 0
 
+expect "messages that a peer takes don't wait" wait_until 60 is crm ordershop_outbox_messages 0
 service_stop mail
 client customer create --name Kay --email kay@example.com --quiet >/dev/null
 expect "while a peer is away, messages wait" wait_until 60 is crm ordershop_outbox_messages 1

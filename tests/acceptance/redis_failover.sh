@@ -83,14 +83,16 @@ write_customers() {
       >>"$shop_folder/written" 2>>"$shop_folder/refused" || true
   done
 }
+enough_are_acknowledged() { [ "$(wc -l <"$shop_folder/written")" -gt 10 ]; }
 nothing_is_lost() {
   local lost
+  wait_until 60 enough_are_acknowledged || return 1
   rm "$shop_folder/writing"
   await_end writer 60
   "$ORDERSHOP_BIN/ordershop" --timeout 60 --json customer list --all | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' | sort >"$shop_folder/listed"
   lost=$(sort "$shop_folder/written" | comm -23 - "$shop_folder/listed" | wc -l)
   say "$(wc -l <"$shop_folder/written") acknowledged, $(wc -l <"$shop_folder/refused") lines of refusals, $lost lost"
-  [ "$lost" -eq 0 ] && [ "$(wc -l <"$shop_folder/written")" -gt 10 ]
+  [ "$lost" -eq 0 ]
 }
 
 mkdir "$shop_folder/tls"
