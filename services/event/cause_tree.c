@@ -154,15 +154,17 @@ static coroutine_fn struct status find_named(struct tracing *tracing, const Orde
 }
 
 /* *ret_entry is NULL unless the status is OK. */
-static coroutine_fn struct status find_start(struct tracing *tracing, const Ordershop__V1__TraceCauseRequest *trace,
-                                             int64_t *read_to, struct log_entry **ret_entry) {
+static coroutine_fn struct status find_start(struct tracing *tracing, struct rpc_call *call,
+                                             const Ordershop__V1__TraceCauseRequest *trace, int64_t *read_to,
+                                             struct log_entry **ret_entry) {
   *ret_entry = NULL;
   struct arena *arena = tracing->context->arena;
   struct log_page page;
-  bool more = false;
   struct status status = find_named(tracing, trace, &page);
-  if (status_is_ok(status) && page.count == 0) status = await_rest(tracing->log, tracing->context, read_to, &more);
-  if (more) status = find_named(tracing, trace, &page);
+  if (status_is_ok(status) && page.count == 0) {
+    status = await_end(tracing->log, call, read_to);
+    if (status_is_ok(status)) status = find_named(tracing, trace, &page);
+  }
   if (!status_is_ok(status)) return status;
   if (page.count == 0 && trace->entity) return status_not_found(arena, trace->entity->entity_type, trace->entity->id);
   if (page.count == 0) return status_not_found(arena, "event", trace->event_id);
@@ -194,7 +196,7 @@ coroutine_fn struct status trace_cause(struct rpc_call *call, const void *reques
   int64_t read_to = 0;
   struct log_entry *root = NULL;
   if (status_is_ok(status)) status = event_log_await(tracing->log, call, &read_to);
-  if (status_is_ok(status)) status = find_start(tracing, trace, &read_to, &root);
+  if (status_is_ok(status)) status = find_start(tracing, call, trace, &read_to, &root);
   if (!root) return status;
   status = climb(tracing, root);
   if (status_is_ok(status)) status = grow(tracing, root);

@@ -25,10 +25,13 @@ static const char *tag_of(struct arena *arena, const void *request) {
   void *same = message_share(arena, request);
   message_set_number(same, "page_size", 0);
   message_set_text(same, "page_token", "");
+  const ProtobufCMessageDescriptor *type = ((const ProtobufCMessage *)request)->descriptor;
+  if (type == &ordershop__v1__read_events_request__descriptor) {
+    ((Ordershop__V1__ReadEventsRequest *)same)->consistent_read = false; /* the first page alone may need it */
+  }
   size_t size;
   const void *bytes = message_pack(arena, same, &size);
-  const char *name = ((const ProtobufCMessage *)request)->descriptor->name;
-  return arena_memdup(arena, uuid_derive(arena, name, bytes, size), TAG_SIZE);
+  return arena_memdup(arena, uuid_derive(arena, type->name, bytes, size), TAG_SIZE);
 }
 
 static struct status continue_behind(struct arena *arena, const void *request, struct index_query *query) {
@@ -94,8 +97,7 @@ static coroutine_fn struct status await_range(struct event_log *log, struct cont
                                               const Ordershop__V1__ReadEventsRequest *read,
                                               const struct index_query *query, int64_t *read_to) {
   struct status status = status_ok();
-  if (read->consistent_read) status = event_log_await_end(log, context, read_to);
-  if (status_is_ok(status) && *read->after_entry) status = await_entry(log, context, query->after, read_to);
+  if (*read->after_entry) status = await_entry(log, context, query->after, read_to);
   if (status_is_ok(status) && *read->until_entry) status = await_entry(log, context, query->until, read_to);
   return status;
 }
@@ -111,11 +113,13 @@ coroutine_fn struct status read_events(struct rpc_call *call, const void *reques
   struct status status = violations_status(&violations);
   int64_t read_to = 0;
   if (status_is_ok(status)) status = event_log_await(log, call, &read_to);
+  if (status_is_ok(status) && read->consistent_read) status = await_end(log, call, &read_to);
   if (status_is_ok(status)) status = await_range(log, context, read, &query, &read_to);
   if (!status_is_ok(status)) return status;
 
   if (read->start_time) query.after = timestamp_unix_us(read->start_time) - 1;
   if (read->end_time) query.until = timestamp_unix_us(read->end_time) - 1;
+  if (read->consistent_read && query.until > read_to) query.until = read_to; /* its position covers all of it */
   query.newest_first = read->order == ORDERSHOP__V1__EVENT_ORDER__EVENT_ORDER_NEWEST_FIRST;
   struct index_key entity = index_key_of(read->entity ? read->entity->id : "");
   query.entities = &entity;
@@ -170,10 +174,12 @@ coroutine_fn struct status get_entity_history(struct rpc_call *call, const void 
   Ordershop__V1__GetEntityHistoryResponse *response = arena_alloc(arena, sizeof *response);
   ordershop__v1__get_entity_history_response__init(response);
   struct log_page page;
-  bool more = false;
   status = read_page(log, &call->context, request, &query, &page, &response->next_page_token);
-  if (status_is_ok(status) && page.count == 0) status = await_rest(log, &call->context, &read_to, &more);
-  if (more) status = read_page(log, &call->context, request, &query, &page, &response->next_page_token);
+  if (status_is_ok(status) && page.count == 0) {
+    status = await_end(log, call, &read_to);
+    if (status_is_ok(status))
+      status = read_page(log, &call->context, request, &query, &page, &response->next_page_token);
+  }
   if (!status_is_ok(status)) return status;
   if (page.count == 0 && !*get->page_token) return status_not_found(arena, get->entity_type, get->id);
   response->events = event_messages(log, &call->context, page.entries, page.count, get->view);
@@ -221,16 +227,18 @@ static coroutine_fn struct status complete(struct event_log *log, struct context
 }
 
 /* *ret_entry is NULL unless it was found. */
-static coroutine_fn struct status find_as_of(struct event_log *log, struct context *context,
+static coroutine_fn struct status find_as_of(struct event_log *log, struct rpc_call *call,
                                              const Ordershop__V1__GetEntityAtRequest *get, struct index_query *query,
                                              int64_t *read_to, struct log_entry **ret_entry) {
   *ret_entry = NULL;
+  struct context *context = &call->context;
   struct log_page page;
-  bool more = false;
   query->newest_first = true;
   struct status status = find_one(log, context, query, &page);
-  if (status_is_ok(status) && page.count == 0) status = await_rest(log, context, read_to, &more);
-  if (more) status = find_one(log, context, query, &page);
+  if (status_is_ok(status) && page.count == 0) {
+    status = await_end(log, call, read_to);
+    if (status_is_ok(status)) status = find_one(log, context, query, &page);
+  }
   if (!status_is_ok(status)) return status;
   if (page.count == 0) return status_not_found(context->arena, get->entity_type, get->id);
   *ret_entry = &page.entries[0];
@@ -256,7 +264,7 @@ coroutine_fn struct status get_entity_at(struct rpc_call *call, const void *requ
   struct index_query query = query_of_entity(log, arena, get->entity_type, get->id);
   query.until = get->at_time ? timestamp_unix_us(get->at_time) : at;
   struct log_entry *entry;
-  status = find_as_of(log, &call->context, get, &query, &read_to, &entry);
+  status = find_as_of(log, call, get, &query, &read_to, &entry);
   if (!entry || !status_is_ok(status)) return status;
   Ordershop__V1__GetEntityAtResponse *response = arena_alloc(arena, sizeof *response);
   ordershop__v1__get_entity_at_response__init(response);

@@ -66,11 +66,11 @@ coroutine_fn struct status await_entry(struct event_log *log, struct context *co
                       log_time_text(arena, *read_to));
 }
 
-coroutine_fn struct status await_rest(struct event_log *log, struct context *context, int64_t *read_to,
-                                      bool *ret_more) {
-  int64_t before = *read_to;
-  struct status status = event_log_await_end(log, context, read_to);
-  *ret_more = status_is_ok(status) && *read_to > before;
+/* What it waits for is no work of this call. */
+coroutine_fn struct status await_end(struct event_log *log, struct rpc_call *call, int64_t *read_to) {
+  rpc_call_rest(call);
+  struct status status = event_log_await_end(log, &call->context, read_to);
+  rpc_call_resume(call);
   return status;
 }
 

@@ -28,9 +28,9 @@ void check_streams(struct violations *violations, const struct event_log *log, c
 coroutine_fn struct status await_entry(struct event_log *log, struct context *context, int64_t log_time,
                                        int64_t *read_to);
 
-/* Yields until the log has been read to its end, for a caller who has not found something in it up to `read_to`.
- * *ret_more tells whether it was read further, so that a second look may find it. Errors: those of event_log_await. */
-coroutine_fn struct status await_rest(struct event_log *log, struct context *context, int64_t *read_to, bool *ret_more);
+/* Yields until the log has been read to its end, for a call that must lack nothing, or that has not found something.
+ * Errors: those of event_log_await. */
+coroutine_fn struct status await_end(struct event_log *log, struct rpc_call *call, int64_t *read_to);
 
 /* The numbers of the streams with such a name, or of all if there are no names; of them those of such an entity, unless
  * `entity` is NULL. */

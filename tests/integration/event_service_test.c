@@ -265,6 +265,10 @@ static void a_consistent_read_includes_what_happened_before_it(void) {
   struct answer answer = ask_of_one_that_is_behind("ReadEvents", filter, customer_beyond_the_index());
   assert_ok(answer);
   CU_ASSERT_EQUAL(((const Ordershop__V1__ReadEventsResponse *)answer.message)->n_events, 1);
+  const Ordershop__V1__ReadEventsResponse *first = must("ReadEvents", "page_size 1 consistent_read 1");
+  const Ordershop__V1__ReadEventsResponse *second =
+      must("ReadEvents", "page_size 1 page_token $", first->next_page_token);
+  CU_ASSERT_EQUAL(second->n_events, 1);
 }
 
 /* ---- entities --------------------------------------------------------------------------------------------------- */

@@ -108,6 +108,7 @@ static void note_order(struct happening *now) {
          order->total_cents, before);
   }
   if (!is_alive(customer)) return;
+  customer->figure_changes++;
   if (now->is_created) customer->orders++;
   if (now->is_created) customer->ordered += order->total_cents;
   if (now->is_deleted) customer->orders--;
@@ -138,6 +139,7 @@ static void note_billing(struct happening *now) {
   now->after.order = order;
   if (!is_alive(order)) return;
   struct audit_row *buyer = order->customer;
+  if (is_alive(buyer)) buyer->figure_changes++;
   if (is_alive(buyer) && now->is_created) buyer->billed += billing->amount_cents;
   if (is_alive(buyer) && now->is_deleted) buyer->billed -= billing->amount_cents;
   if (now->is_deleted) order->billing = NULL;
@@ -214,6 +216,7 @@ static void remember(struct happening *now, const char *key) {
   now->after.orders = keeps_figures ? row->orders : 0;
   now->after.ordered = keeps_figures ? row->ordered : 0;
   now->after.billed = keeps_figures ? row->billed : 0;
+  now->after.figure_changes = row->figure_changes;
   now->after.billing = billing;
   now->after.next = next;
   *row = now->after;

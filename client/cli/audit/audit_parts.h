@@ -36,6 +36,7 @@ struct audit_row {
   struct audit_row *customer;      /* of an order; likewise */
   const struct audit_row *billing; /* of an order that is billed; likewise */
   int64_t orders, ordered, billed; /* of a customer, as its profile has them */
+  uint32_t figure_changes;         /* events that have changed these */
   struct audit_row *next;          /* of all */
 };
 

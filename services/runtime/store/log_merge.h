@@ -28,8 +28,8 @@ void log_merge_read_to(struct log_merge *merge, size_t log, int64_t log_time);
 
 /* Says whether there is such a log. Nothing waits for one that nobody has begun yet: what will be appended to it
  * because of an entry of another log is later than that nevertheless. That it is not there must have been found after
- * all entries were read that are handed out by it: one that was read later may be the effect of the log's first entry.
- * At first all are there. */
+ * all entries were read that are handed out because of that: one that was read later may be the effect of the log's
+ * first entry. At first all are there. */
 void log_merge_exists(struct log_merge *merge, size_t log, bool exists);
 
 /* Tells the log whose next entry comes first of all. Returns false if it can't be told, or if there is none. */

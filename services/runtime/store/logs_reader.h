@@ -42,7 +42,8 @@ void logs_reader_skip(struct logs_reader *reader, size_t stream, const char *aft
  * redis_command. */
 coroutine_fn struct status logs_reader_read(struct logs_reader *reader, const struct context *context, bool *ret_more);
 
-/* As those of stream_reader.h, for all logs. */
+/* As those of stream_reader.h, for all logs; but while there is a log that nobody has begun nothing is read ahead,
+ * since it could be the effect of that log's first entry. */
 coroutine_fn void logs_reader_read_ahead(struct logs_reader *reader, const struct context *context);
 bool logs_reader_reads_ahead(const struct logs_reader *reader);
 coroutine_fn void logs_reader_await(struct logs_reader *reader);
