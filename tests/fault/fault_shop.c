@@ -260,6 +260,34 @@ bool eventually(bool (*holds)(const void *argument), const void *argument) {
   return true;
 }
 
+struct wanted_lines {
+  enum ordershop_service first, end;
+  const char *text;
+  int count;
+};
+
+static int count_lines(const struct wanted_lines *wanted) {
+  int count = 0;
+  for (enum ordershop_service service = wanted->first; service < wanted->end; service++) {
+    count += private_shop_log_lines(shop, service, wanted->text);
+  }
+  return count;
+}
+
+static bool are_enough(const void *wanted) {
+  return count_lines(wanted) >= ((const struct wanted_lines *)wanted)->count;
+}
+
+bool log_lines_become(enum ordershop_service service, const char *text, int count) {
+  const struct wanted_lines wanted = {service, service + 1, text, count};
+  return eventually(are_enough, &wanted) && count_lines(&wanted) == count;
+}
+
+bool all_log_lines_become(const char *text, int count) {
+  const struct wanted_lines wanted = {0, SHIPPED_OWNER_COUNT, text, count};
+  return eventually(are_enough, &wanted) && count_lines(&wanted) == count;
+}
+
 /* The event service goes on where only writes are refused. */
 static bool all_serve(const void *wanted) {
   enum ordershop_service count = *(const bool *)wanted ? SHIPPED_SERVICE_COUNT : SHIPPED_OWNER_COUNT;

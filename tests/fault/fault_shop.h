@@ -86,6 +86,11 @@ int64_t accept_what_is_lost(enum ordershop_service service);
 /* How many lines of the logs of all services that own something contain `text`. */
 int all_log_lines(const char *text);
 
+/* Whether there come to be so many, of a service or of all, and not more: a service's health or status may tell before
+ * its log does. */
+bool log_lines_become(enum ordershop_service service, const char *text, int count);
+bool all_log_lines_become(const char *text, int count);
+
 /* ---- waiting ---------------------------------------------------------------------------------------------------- */
 
 /* Polls until it holds, as long as a test is patient. */
