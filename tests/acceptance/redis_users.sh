@@ -305,14 +305,14 @@ service_stop customer
 service_start customer
 expect "a service that lacks a right does not serve" wait_until 60 says "HSET customer_rights" cat "$(log_of customer)"
 expect "which its health says" wait_until 60 does_not_serve customer
-expect "and its log says what to do" grep -q "ACL LOAD" "$(log_of customer)"
+expect "and its log says what to do" wait_until 30 grep -q "ACL LOAD" "$(log_of customer)"
 give_back
 expect "it serves when the rights were mended, without a restart" wait_until 60 serve customer
 expect "and does its work" create_a_customer
 
 take_right crm +xread
 expect "a consumer that may not read says so" wait_until 60 grep -q 'redis refuses a right.*XREAD' "$(log_of crm)"
-expect "and where it is given the right" grep -q 'redis refuses a right.*services.txt.*make_users.sh --reads' "$(log_of crm)"
+expect "and where it is given the right" wait_until 30 grep -q 'redis refuses a right.*services.txt.*make_users.sh --reads' "$(log_of crm)"
 expect "and does not serve" wait_until 60 does_not_serve crm
 give_back
 expect "it goes on when the rights were mended" wait_until 60 serve crm

@@ -133,7 +133,7 @@ in_log_of_order() { grep -- "$1" "$(log_of order)"; }
 expect "an order is billed in a trace" bill_in_trace
 expect "the line of the call that this leads to has the trace, and who called" \
   in_log_of_order "answered a call. .*trace_id=$trace method=ClaimOrder code=OK duration_ms=.* caller=billing$"
-expect "calls out of the trace don't have it" in_log_of_order "answered a call. request_id=[-0-9a-f]* method=CreateOrder .* caller=client/ada$"
+expect "calls out of the trace don't have it" wait_until 30 in_log_of_order "answered a call. request_id=[-0-9a-f]* method=CreateOrder .* caller=client/ada$"
 expect "the event has the trace" event_has_trace
 
 # --- Operators ---

@@ -207,7 +207,7 @@ lost=$(lost_up_to)
 service_stop event
 ORDERSHOP_ACCEPT_LOST_ARCHIVE=$lost service_start event
 expect "and given up" wait_until 60 serve event
-expect "its log says so" grep -q "gives up events that a lost archive had.*up_to=$lost" "$(log_of event)"
+expect "its log says so" wait_until 30 grep -q "gives up events that a lost archive had.*up_to=$lost" "$(log_of event)"
 expect "and it tells each event once" tells_each_once
 expect "another archive begins" wait_until 60 has_archived '^[1-9][0-9]* events archived'
 
