@@ -12,6 +12,7 @@
 #include "log_progress.h"
 #include "log_streams.h"
 #include "loop/blocking.h"
+#include "loop/fail_point.h"
 #include "shop_reasons.h"
 #include "store/event_store.h"
 
@@ -191,6 +192,7 @@ static coroutine_fn struct status await_positions(struct event_log *log, struct 
                                                   const struct positions *wanted, int64_t *ret_read_to) {
   while (!log->progress.complete || (wanted && !event_log_has_seen(log, wanted))) {
     if (!log->progress.complete || store_away(log)) return not_ready(log, context->arena);
+    if (fail_point("event.before_wait")) continue; /* a test sees by it that a call waits */
     log_follower_hurry(log->follower);
     if (condition_wait(log_follower_moved(log->follower), context->deadline_us)) continue;
     return status_error(context->arena, STATUS_DEADLINE_EXCEEDED, reason_position_not_reached,

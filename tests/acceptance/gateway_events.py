@@ -137,7 +137,7 @@ class Events(unittest.TestCase):
                 moved = stream.next_of("heartbeat")
             self.assertEqual(moved.data["position"], moved.id)
         with Stream("?stream=nothing_created", moved.id) as stream:
-            self.assertEqual(stream.next().name, "heartbeat")
+            self.assertEqual(stream.next().name, "heartbeat")  # its id is accepted as a place to resume at
 
 
 class Refusals(unittest.TestCase):

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/message.h"
 #include "client/cli/audit/audit_parts.h"
@@ -138,9 +137,9 @@ static void a_shop_at_work_is_clean(void) {
   visitors_leave();
 }
 
-static void *release_index(void *argument) {
-  (void)argument;
-  usleep(4 * 1000 * 1000); /* longer than an audit takes that does not wait for it */
+/* As soon as the audit waits for it. */
+static void *release_index(void *ret_waits) {
+  *(bool *)ret_waits = private_shop_await_point(shop, ORDERSHOP_EVENT, "event.before_wait");
   private_shop_release(shop, ORDERSHOP_EVENT, "event.before_index");
   return NULL;
 }
@@ -159,9 +158,12 @@ static void so_is_one_whose_event_service_is_behind(void) {
   request.customer = &customer;
   CU_ASSERT_TRUE(status_is_ok(ordershop_create_customer(stranger, &context, &request, &created)));
   CU_ASSERT_TRUE(private_shop_await_point(shop, ORDERSHOP_EVENT, "event.before_index"));
-  pthread_create(&releaser, NULL, release_index, NULL);
+  bool waits;
+  private_shop_arm(shop, ORDERSHOP_EVENT, "event.before_wait", "error");
+  pthread_create(&releaser, NULL, release_index, &waits);
   is_clean();
   pthread_join(releaser, NULL);
+  CU_ASSERT_TRUE(waits);
   ordershop_client_close(stranger);
 }
 

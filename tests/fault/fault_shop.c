@@ -241,25 +241,6 @@ int64_t accept_what_is_lost(enum ordershop_service service) {
   return up_to;
 }
 
-int all_log_lines(const char *text) {
-  int count = 0;
-  for (enum ordershop_service service = 0; service < SHIPPED_OWNER_COUNT; service++) {
-    count += private_shop_log_lines(shop, service, text);
-  }
-  return count;
-}
-
-/* ---- waiting ---------------------------------------------------------------------------------------------------- */
-
-bool eventually(bool (*holds)(const void *argument), const void *argument) {
-  int64_t deadline = patience_end_us();
-  while (!holds(argument)) {
-    if (clock_monotonic_us() > deadline) return false;
-    usleep(POLL_US);
-  }
-  return true;
-}
-
 struct wanted_lines {
   enum ordershop_service first, end;
   const char *text;
@@ -272,6 +253,21 @@ static int count_lines(const struct wanted_lines *wanted) {
     count += private_shop_log_lines(shop, service, wanted->text);
   }
   return count;
+}
+
+int all_log_lines(const char *text) {
+  return count_lines(&(struct wanted_lines){.end = SHIPPED_OWNER_COUNT, .text = text});
+}
+
+/* ---- waiting ---------------------------------------------------------------------------------------------------- */
+
+bool eventually(bool (*holds)(const void *argument), const void *argument) {
+  int64_t deadline = patience_end_us();
+  while (!holds(argument)) {
+    if (clock_monotonic_us() > deadline) return false;
+    usleep(POLL_US);
+  }
+  return true;
 }
 
 static bool are_enough(const void *wanted) {

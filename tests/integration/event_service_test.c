@@ -228,9 +228,9 @@ static void assert_ok(struct answer answer) {
   CU_ASSERT_TRUE_FATAL(status_is_ok(answer.status));
 }
 
-static void *release_index(void *argument) {
-  (void)argument;
-  usleep(500 * 1000); /* an answer that does not wait for it is there before */
+/* As soon as a call waits for it. */
+static void *release_index(void *ret_waits) {
+  *(bool *)ret_waits = private_shop_await_point(shop, ORDERSHOP_EVENT, "event.before_wait");
   private_shop_release(shop, ORDERSHOP_EVENT, "event.before_index");
   return NULL;
 }
@@ -238,9 +238,12 @@ static void *release_index(void *argument) {
 /* Asks without a position, while the index lacks what is asked for. */
 static struct answer ask_of_one_that_is_behind(const char *method, const char *text, const char *value) {
   pthread_t releaser;
-  pthread_create(&releaser, NULL, release_index, NULL);
+  bool waits;
+  private_shop_arm(shop, ORDERSHOP_EVENT, "event.before_wait", "error");
+  pthread_create(&releaser, NULL, release_index, &waits);
   struct answer answer = ask_after(NULL, method, text, value);
   pthread_join(releaser, NULL);
+  CU_ASSERT_TRUE(waits);
   return answer;
 }
 

@@ -15,7 +15,8 @@ of it is commands), or an indented block. A comment before it says who runs it:
 `run` runs all blocks of the tag, file by file, in one shell, so variables and folders stay. What a document says of the
 output must come, line by line: ids, times and numbers may be others, `...` stands for anything, a line `...` for any
 lines. A command of the shop that only shows something is tried again for a while: what it shows may follow from the command
-before it, but happens a moment later. --set replaces text in commands and outputs before: ports and folders of the test instead of the default ones.
+before it, but happens a moment later. --set replaces text in commands and outputs before: ports and folders of the test
+instead of the default ones.
 A line a command; the last line of the output is `N passed, N failed`. Exit status 1 when something failed.
 `print` prints them, for a test that runs them elsewhere; fails if there are none.
 `tags` prints `FILE:LINE TAG` for each block of commands, TAG being `none` where no comment says who runs it.

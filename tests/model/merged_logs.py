@@ -43,7 +43,8 @@ WEAKENINGS = [
 (NO_AFTER, CLOCK_LAST, NO_WATERMARK, PAGE_IGNORED, NO_TICK, TICK_WITHOUT_TARGET, ANY_TIE, ONE_POSITION,
  ABSENCE_FIRST) = WEAKENINGS
 
-# clocks: last log time given by each Redis, 0 if its log is not begun · logs: of each, entries (log time, how many entries of the other caused it)
+# clocks: last log time given by each Redis, 0 if its log is not begun
+# logs: of each, entries (log time, how many entries of the other caused it)
 # left: events to come · asked: the clock that each has told, or that it has nothing more, before the next step of reading it
 # read, applied: entries of each · marks: watermarks · absent: how many entries of the other one need not wait for it, since it
 # was not begun when they had been read · seen: the position that is told of each · last: handed out last
