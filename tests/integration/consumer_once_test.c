@@ -173,28 +173,62 @@ static void test_groups_come_with_the_commit(void) {
   in_coroutine(commit_with_groups);
 }
 
-/* However quickly events follow each other, there is a commit in 5 ms at most; what is done once a second comes in
- * addition. */
-static void commit_what_keeps_coming(struct context *context) {
-  enum { EVENTS = 300, REST_US = 1000, PACE_US = 5000 };
-  struct watcher_options watcher_options = options();
-  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+/* Returns how many commits handle `events` events that come one after the other, a millisecond apart, and the time that
+ * this takes. What is done once a second is not among them. */
+static int64_t commits_of_a_row(struct context *context, const struct watcher_options *watcher_options, int events,
+                                int64_t *ret_us) {
+  enum { REST_US = 1000 };
+  struct watcher watcher = watcher_start(context->arena, watcher_options);
   watcher_append(watcher.store, context, "customer_created", "a", 0, 1, "Ann");
   CU_ASSERT_TRUE(watcher_handles(redis, context, 1));
   int64_t before = functions_called(), begin_us = clock_monotonic_us();
-  for (int i = 1; i <= EVENTS; i++) {
+  for (int i = 1; i <= events; i++) {
     coroutine_sleep(REST_US, DEADLINE_NEVER);
     watcher_append(watcher.store, context, "customer_created", "a", i, 1, "Ann");
   }
-  CU_ASSERT_TRUE(watcher_handles(redis, context, EVENTS + 1));
-  int64_t commits = functions_called() - before - EVENTS, us = clock_monotonic_us() - begin_us;
-  CU_ASSERT(commits <= us / PACE_US + 4 * (us / 1000000 + 1));
+  CU_ASSERT_TRUE(watcher_handles(redis, context, events + 1));
+  int64_t commits = functions_called() - before - events;
+  *ret_us = clock_monotonic_us() - begin_us;
   watcher_stop(&watcher);
+  return commits - 4 * (*ret_us / 1000000 + 1);
+}
+
+/* However quickly events follow each other, there is a commit in 5 ms at most. */
+static void commit_what_keeps_coming(struct context *context) {
+  enum { EVENTS = 300, PACE_US = 5000 };
+  struct watcher_options watcher_options = options();
+  int64_t us, commits = commits_of_a_row(context, &watcher_options, EVENTS, &us);
+  CU_ASSERT(commits <= us / PACE_US);
 }
 
 static void test_events_that_keep_coming_share_commits(void) {
   begin();
   in_coroutine(commit_what_keeps_coming);
+}
+
+static int64_t rested_us; /* when a handler has rested last */
+
+/* The first handler of a page rests. */
+static struct status take_long(struct work *work, const struct event *event, const char *name) {
+  (void)work, (void)event, (void)name;
+  enum { REST_US = 10000, PAGE_US = 5000 };
+  if (clock_monotonic_us() - rested_us > PAGE_US) coroutine_sleep(REST_US, DEADLINE_NEVER);
+  rested_us = clock_monotonic_us();
+  return status_ok();
+}
+
+/* If it paused as after a short page, it would begin one every 12 ms or so. */
+static void commit_slowly(struct context *context) {
+  enum { EVENTS = 300, PACE_US = 20000 };
+  struct watcher_options watcher_options = options();
+  watcher_options.obey = take_long;
+  int64_t us, commits = commits_of_a_row(context, &watcher_options, EVENTS, &us);
+  CU_ASSERT(commits <= us / PACE_US);
+}
+
+static void test_more_events_share_a_page_that_takes_long(void) {
+  begin();
+  in_coroutine(commit_slowly);
 }
 
 /* Up to which entry everything has been applied, by the stream and by the whole log. */
@@ -487,6 +521,7 @@ int main(int argc, char **argv) {
       {"consumer groups show what has been applied", test_groups_follow},
       {"groups move with the commit of a batch, not by a function of their own", test_groups_come_with_the_commit},
       {"events that keep coming share commits", test_events_that_keep_coming_share_commits},
+      {"the longer a page takes, the more events share the next one", test_more_events_share_a_page_that_takes_long},
       {"the position of the log follows the runs of an idle consumer", test_log_follows_runs},
       {"groups are made before their streams exist", test_makes_groups_of_streams_to_come},
       {"an idle consumer handles an event at once", test_idle_consumer_handles_at_once},

@@ -19,7 +19,10 @@
 #include "store/log_clock.h"
 
 enum {
-  PACE_US = 10000, /* between the beginnings of pages, while events keep coming */
+  /* Between the beginnings of pages, while events keep coming: a page takes a third of the time at most. */
+  PACE_MIN_US = 10000,
+  PACE_MAX_US = 40000,
+  PACE_PAGES = 3,
   READY_POLL_US = 20000,
   CALL_US = 5000000,
   BLOCK_US = 2000000, /* not longer: a reader that blocks may hang at a failover (docs/redis.md) */
@@ -140,11 +143,15 @@ static coroutine_fn struct status report_position(struct consumer *consumer, boo
 /* ---- waiting for events ----------------------------------------------------------------------------------------- */
 
 /* Pauses after a page, unless somebody waits: while events keep coming, a page holds several of them, which share what
- * a page costs. An event that comes later than that is handled at once. */
+ * a page costs. The busier the machine and Redis are, the longer a page takes, and the more events share the next one.
+ * An event that comes later than that is handled at once. */
 static coroutine_fn void pace(struct consumer *consumer, int64_t page_begin_us) {
   struct waiters *waiters = &consumer->waiters;
   if (waiters->poked || waiters->count > 0 || consumer->stopping) return;
-  condition_wait(&waiters->wake, page_begin_us + PACE_US);
+  int64_t pace_us = (clock_monotonic_us() - page_begin_us) * PACE_PAGES;
+  if (pace_us < PACE_MIN_US) pace_us = PACE_MIN_US;
+  if (pace_us > PACE_MAX_US) pace_us = PACE_MAX_US;
+  condition_wait(&waiters->wake, page_begin_us + pace_us);
 }
 
 /* Returns how long a block may last at most: until the next thing is due. */
