@@ -93,11 +93,18 @@ cd -- "$aside"
 ln -s "$own" proto
 mkdir made
 protoc-c "${paths[@]}" --c_out=made "${served[@]}" "${exported[@]}" "${imported[@]}"
-describe() { # describe FILE PROTO...
-  protoc "${paths[@]}" --include_imports --include_source_info --descriptor_set_out="made/$1" "${@:2}"
+# describe FILE PROTO...: Google's protos are well known, so their comments, which every service would carry along, are left
+# out. Sets that follow each other are one set.
+describe() {
+  local googles own
+  mapfile -t googles < <(printf '%s\n' "${@:2}" | grep '^google/')
+  mapfile -t own < <(printf '%s\n' "${@:2}" | grep -v '^google/')
+  protoc "${paths[@]}" --include_imports --descriptor_set_out=googles.pb "${googles[@]}"
+  protoc "${paths[@]}" --include_source_info --descriptor_set_out=own.pb "${own[@]}"
+  cat googles.pb own.pb >"made/$1"
 }
-describe descriptor_set.pb "${served[@]}"
-describe runtime_descriptor_set.pb "${runtime[@]}"
+describe descriptor_set.pb "${imported[@]}" "${served[@]}"
+describe runtime_descriptor_set.pb google/protobuf/{any,duration,timestamp}.proto "${runtime[@]}"
 print_versions >made/VERSION
 
 for made in made/*; do

@@ -111,6 +111,9 @@ static void test_symbols(void) {
   check_symbol(call, "google.rpc.ErrorInfo.MetadataEntry", "google/rpc/error_details.proto");
   check_symbol(call, "grpc.reflection.v1.ServerReflectionRequest.message_request",
                "grpc/reflection/v1/reflection.proto");
+  check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), "ordershop.v1.Customer.nothing"));
+  check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), "ordershop.v1.Customer.email.more"));
+  check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), "ordershop.v1.CustomerService.GetOrder"));
   check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), "ordershop.v1"));
   check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), ".ordershop.v1.Customer"));
   check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), ""));

@@ -22,68 +22,98 @@ struct symbol {
   int file;
 };
 
+struct symbols {
+  struct arena *arena; /* of the names; the rows are in growing memory */
+  struct symbol *rows;
+  size_t count, room;
+  bool with_parts; /* what is declared within messages, enums and services, too */
+};
+
 struct descriptor_index {
   struct arena *arena;
   struct file *files;
   int file_count;
-  struct symbol *symbols; /* sorted by name */
-  size_t symbol_count, symbol_room;
+  /* Sorted by name. What is declared within another symbol is looked up in its file when it is asked for: these are the
+   * most, and are hardly ever asked for. */
+  struct symbol *symbols;
+  size_t symbol_count, longest_symbol;
 };
 
 static struct status invalid(struct arena *arena, const char *what) {
   return status_error(arena, STATUS_INVALID_ARGUMENT, reason_descriptor_set_invalid, "The descriptor set %s.", what);
 }
 
-static void symbol_add(struct descriptor_index *index, const char *scope, const char *name) {
-  if (index->symbol_count == index->symbol_room) {
-    index->symbol_room = index->symbol_room ? index->symbol_room * 2 : 1024;
-    index->symbols = memory_realloc(index->symbols, index->symbol_room * sizeof(index->symbols[0]));
-  }
-  const char *full = *scope ? arena_printf(index->arena, "%s.%s", scope, name) : arena_strdup(index->arena, name);
-  index->symbols[index->symbol_count++] = (struct symbol){.name = full, .file = index->file_count};
-}
+/* ---- symbols ---------------------------------------------------------------------------------------------------- */
 
-static const char *last_symbol(const struct descriptor_index *index) {
-  return index->symbols[index->symbol_count - 1].name;
+/* Returns the symbol's full name. */
+static const char *add_symbol(struct symbols *symbols, int file, const char *scope, const char *name) {
+  if (symbols->count == symbols->room) {
+    symbols->room = symbols->room ? symbols->room * 2 : 256;
+    symbols->rows = memory_realloc(symbols->rows, symbols->room * sizeof symbols->rows[0]);
+  }
+  const char *full = *scope ? arena_printf(symbols->arena, "%s.%s", scope, name) : arena_strdup(symbols->arena, name);
+  symbols->rows[symbols->count++] = (struct symbol){.name = full, .file = file};
+  return full;
 }
 
 /* An enum's values are named in the scope of the enum itself, as in C++. */
-static void add_enum(struct descriptor_index *index, const char *scope,
+static void add_enum(struct symbols *symbols, int file, const char *scope,
                      const Google__Protobuf__EnumDescriptorProto *type) {
-  symbol_add(index, scope, type->name);
-  for (size_t i = 0; i < type->n_value; i++) symbol_add(index, scope, type->value[i]->name);
+  add_symbol(symbols, file, scope, type->name);
+  for (size_t i = 0; i < type->n_value; i++) add_symbol(symbols, file, scope, type->value[i]->name);
 }
 
-static void add_fields(struct descriptor_index *index, const char *scope,
+static void add_fields(struct symbols *symbols, int file, const char *scope,
                        Google__Protobuf__FieldDescriptorProto *const *fields, size_t count) {
-  for (size_t i = 0; i < count; i++) symbol_add(index, scope, fields[i]->name);
+  for (size_t i = 0; i < count; i++) add_symbol(symbols, file, scope, fields[i]->name);
 }
 
-static void add_message(struct descriptor_index *index, const char *scope,
+static void add_message(struct symbols *symbols, int file, const char *scope,
                         const Google__Protobuf__DescriptorProto *type) {
-  symbol_add(index, scope, type->name);
-  const char *inside = last_symbol(index);
-  add_fields(index, inside, type->field, type->n_field);
-  add_fields(index, inside, type->extension, type->n_extension);
-  for (size_t i = 0; i < type->n_oneof_decl; i++) symbol_add(index, inside, type->oneof_decl[i]->name);
-  for (size_t i = 0; i < type->n_enum_type; i++) add_enum(index, inside, type->enum_type[i]);
-  for (size_t i = 0; i < type->n_nested_type; i++) add_message(index, inside, type->nested_type[i]);
+  const char *inside = add_symbol(symbols, file, scope, type->name);
+  if (!symbols->with_parts) return;
+  add_fields(symbols, file, inside, type->field, type->n_field);
+  add_fields(symbols, file, inside, type->extension, type->n_extension);
+  for (size_t i = 0; i < type->n_oneof_decl; i++) add_symbol(symbols, file, inside, type->oneof_decl[i]->name);
+  for (size_t i = 0; i < type->n_enum_type; i++) add_enum(symbols, file, inside, type->enum_type[i]);
+  for (size_t i = 0; i < type->n_nested_type; i++) add_message(symbols, file, inside, type->nested_type[i]);
 }
 
-static void add_service(struct descriptor_index *index, const char *scope,
+static void add_service(struct symbols *symbols, int file, const char *scope,
                         const Google__Protobuf__ServiceDescriptorProto *service) {
-  symbol_add(index, scope, service->name);
-  const char *inside = last_symbol(index);
-  for (size_t i = 0; i < service->n_method; i++) symbol_add(index, inside, service->method[i]->name);
+  const char *inside = add_symbol(symbols, file, scope, service->name);
+  for (size_t i = 0; i < service->n_method && symbols->with_parts; i++) {
+    add_symbol(symbols, file, inside, service->method[i]->name);
+  }
 }
 
-static void add_symbols(struct descriptor_index *index, const Google__Protobuf__FileDescriptorProto *file) {
+static void add_symbols(struct symbols *symbols, int number, const Google__Protobuf__FileDescriptorProto *file) {
   const char *scope = file->package ? file->package : "";
-  for (size_t i = 0; i < file->n_message_type; i++) add_message(index, scope, file->message_type[i]);
-  for (size_t i = 0; i < file->n_enum_type; i++) add_enum(index, scope, file->enum_type[i]);
-  for (size_t i = 0; i < file->n_service; i++) add_service(index, scope, file->service[i]);
-  add_fields(index, scope, file->extension, file->n_extension);
+  for (size_t i = 0; i < file->n_message_type; i++) add_message(symbols, number, scope, file->message_type[i]);
+  for (size_t i = 0; i < file->n_enum_type; i++) add_enum(symbols, number, scope, file->enum_type[i]);
+  for (size_t i = 0; i < file->n_service; i++) add_service(symbols, number, scope, file->service[i]);
+  add_fields(symbols, number, scope, file->extension, file->n_extension);
 }
+
+static int compare_symbols(const void *left, const void *right) {
+  return strcmp(((const struct symbol *)left)->name, ((const struct symbol *)right)->name);
+}
+
+/* Keeps the symbols in the arena. */
+static void settle_symbols(struct descriptor_index *index, struct symbols *symbols) {
+  size_t size = symbols->count * sizeof symbols->rows[0];
+  index->symbols = arena_alloc(index->arena, size);
+  index->symbol_count = symbols->count;
+  if (size > 0) memcpy(index->symbols, symbols->rows, size);
+  free(symbols->rows);
+  for (size_t i = 0; i < index->symbol_count; i++) {
+    size_t length = strlen(index->symbols[i].name);
+    if (length > index->longest_symbol) index->longest_symbol = length;
+  }
+  qsort(index->symbols, index->symbol_count, sizeof index->symbols[0], compare_symbols);
+}
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 static void add_entry(struct descriptor_index *index, const Google__Protobuf__FileDescriptorProto *file,
                       ProtobufCBinaryData bytes) {
@@ -94,7 +124,6 @@ static void add_entry(struct descriptor_index *index, const Google__Protobuf__Fi
   for (size_t i = 0; i < file->n_dependency; i++) {
     entry->import_names[i] = arena_strdup(index->arena, file->dependency[i]);
   }
-  add_symbols(index, file);
   index->file_count++;
 }
 
@@ -113,11 +142,14 @@ Google__Protobuf__FileDescriptorProto *descriptor_file_unpack(struct arena *aren
   return google__protobuf__file_descriptor_proto__unpack(arena_allocator(arena), size, kept);
 }
 
-static bool add_file(struct descriptor_index *index, ProtobufCBinaryData bytes) {
+static bool add_file(struct descriptor_index *index, struct symbols *symbols, ProtobufCBinaryData bytes) {
   struct arena *scratch = arena_new();
   const Google__Protobuf__FileDescriptorProto *file = descriptor_file_unpack(scratch, bytes);
   bool valid = file && file->name;
-  if (valid && descriptor_index_file(index, file->name) < 0) add_entry(index, file, bytes);
+  if (valid && descriptor_index_file(index, file->name) < 0) {
+    add_symbols(symbols, index->file_count, file);
+    add_entry(index, file, bytes);
+  }
   arena_free(scratch);
   return valid;
 }
@@ -137,25 +169,11 @@ static void resolve_imports(struct descriptor_index *index, struct file *file) {
   }
 }
 
-static int compare_symbols(const void *left, const void *right) {
-  return strcmp(((const struct symbol *)left)->name, ((const struct symbol *)right)->name);
-}
-
-/* Moves the symbols, which were collected in growing memory, into the arena. */
-static void settle_symbols(struct descriptor_index *index) {
-  size_t size = index->symbol_count * sizeof(index->symbols[0]);
-  struct symbol *collected = index->symbols;
-  index->symbols = arena_alloc(index->arena, size);
-  if (size > 0) memcpy(index->symbols, collected, size);
-  free(collected);
-  qsort(index->symbols, index->symbol_count, sizeof(index->symbols[0]), compare_symbols);
-}
-
-static bool read_set(struct descriptor_index *index, const struct descriptor_set *set) {
+static bool read_set(struct descriptor_index *index, struct symbols *symbols, const struct descriptor_set *set) {
   struct wire left = wire_of(set->bytes, *set->size);
   while (left.at < left.end) {
     ProtobufCBinaryData bytes;
-    if (!next_file(&left, &bytes) || !add_file(index, bytes)) return false;
+    if (!next_file(&left, &bytes) || !add_file(index, symbols, bytes)) return false;
   }
   return true;
 }
@@ -175,9 +193,10 @@ struct status descriptor_index_new(struct arena *arena, const struct descriptor_
   for (size_t i = 0; i < set_count; i++) room += count_files(&sets[i]);
   index->arena = arena;
   index->files = arena_calloc(arena, room, sizeof(index->files[0]));
+  struct symbols symbols = {.arena = arena};
   bool valid = true;
-  for (size_t i = 0; i < set_count && valid; i++) valid = read_set(index, &sets[i]);
-  settle_symbols(index);
+  for (size_t i = 0; i < set_count && valid; i++) valid = read_set(index, &symbols, &sets[i]);
+  settle_symbols(index, &symbols);
   if (!valid) return invalid(arena, "is not decodable");
   for (int i = 0; i < index->file_count; i++) resolve_imports(index, &index->files[i]);
   *ret_index = index;
@@ -195,10 +214,44 @@ int descriptor_index_file(const struct descriptor_index *index, const char *name
   return -1;
 }
 
-int descriptor_index_symbol(const struct descriptor_index *index, const char *name) {
+static int find_declared(const struct descriptor_index *index, const char *name) {
   struct symbol wanted = {.name = name};
-  const struct symbol *found = bsearch(&wanted, index->symbols, index->symbol_count, sizeof(wanted), compare_symbols);
+  const struct symbol *found = bsearch(&wanted, index->symbols, index->symbol_count, sizeof wanted, compare_symbols);
   return found ? found->file : -1;
+}
+
+/* Whether the file declares it anywhere. */
+static bool file_declares(const struct descriptor_index *index, int file, const char *name) {
+  struct arena *scratch = arena_new();
+  struct symbols symbols = {.arena = scratch, .with_parts = true};
+  add_symbols(&symbols, file, descriptor_file_unpack(scratch, index->files[file].bytes));
+  bool found = false;
+  for (size_t i = 0; i < symbols.count && !found; i++) found = strcmp(symbols.rows[i].name, name) == 0;
+  free(symbols.rows);
+  arena_free(scratch);
+  return found;
+}
+
+/* Returns the file of the symbol that a part of the name before a dot names; -1 if there is none. */
+static int file_of_outer(const struct descriptor_index *index, const char *name) {
+  struct arena *scratch = arena_new();
+  size_t size = strnlen(name, index->longest_symbol + 1); /* a name may be of any length */
+  char *outer = arena_memdup(scratch, name, size);
+  int file = -1;
+  while (file < 0 && size > 0) {
+    if (outer[--size] != '.') continue;
+    outer[size] = '\0';
+    file = find_declared(index, outer);
+  }
+  arena_free(scratch);
+  return file;
+}
+
+int descriptor_index_symbol(const struct descriptor_index *index, const char *name) {
+  int file = find_declared(index, name);
+  if (file >= 0) return file;
+  file = file_of_outer(index, name);
+  return file >= 0 && file_declares(index, file, name) ? file : -1;
 }
 
 ProtobufCBinaryData descriptor_index_bytes(const struct descriptor_index *index, int file) {
