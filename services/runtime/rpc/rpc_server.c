@@ -19,8 +19,9 @@ enum {
   DEFAULT_CONNECTIONS = 1000,
   DEFAULT_KEEPALIVE_MS = 30000,
   EXEMPT_RESERVE = 100, /* calls that exempt services may have beyond max_calls */
-  UNARY_REQUESTS = 32,  /* posted ahead, per method: calls that gRPC can hand over at once */
-  STREAM_REQUESTS = 2,
+  /* Posted ahead, per method: calls that gRPC can hand over at once. */
+  REQUESTS_MIN = 2,
+  UNARY_REQUESTS_MAX = 32,
   METADATA_BYTES = 16 * 1024,
   CALLS_PER_CONNECTION = 1000, /* unary ones and streams; clients keep further ones to themselves */
   HANDSHAKE_MS = 10000,
@@ -259,13 +260,18 @@ const char *rpc_server_refusal(const struct rpc_server *server) {
   return server->listener ? listener_refusal(server->listener) : "";
 }
 
+static void post_requests(struct server_method *method, int max) {
+  method->requests = REQUESTS_MIN;
+  method->requests_max = max;
+  for (int i = 0; i < REQUESTS_MIN; i++) server_call_request(method);
+}
+
 void rpc_server_start(struct rpc_server *server) {
   grpc_server_start(server->grpc);
   for (size_t i = 0; i < server->method_count; i++) {
-    int requests = server->methods[i].method->handler ? UNARY_REQUESTS : STREAM_REQUESTS;
-    for (int j = 0; j < requests; j++) server_call_request(&server->methods[i]);
+    post_requests(&server->methods[i], server->methods[i].method->handler ? UNARY_REQUESTS_MAX : REQUESTS_MIN);
   }
-  for (int i = 0; i < STREAM_REQUESTS; i++) server_call_request(&server->unknown);
+  post_requests(&server->unknown, REQUESTS_MIN);
   listener_start(server->listener);
 }
 

@@ -44,7 +44,7 @@ static void pool_give(struct rpc_server *server, struct server_call *call) {
   server->pool = call;
 }
 
-static void set_up(struct server_call *call, const struct server_method *method) {
+static void set_up(struct server_call *call, struct server_method *method) {
   memset(call, 0, sizeof(*call));
   call->method = method;
   call->call.method = method->method;
@@ -56,7 +56,7 @@ static void set_up(struct server_call *call, const struct server_method *method)
   method->set_up(call);
 }
 
-void server_call_request(const struct server_method *method) {
+void server_call_request(struct server_method *method) {
   struct rpc_server *server = method->server;
   struct server_call *call = pool_take(server);
   set_up(call, method);
@@ -79,6 +79,9 @@ void server_call_arrived(struct server_call *call) {
   call->arrived_us = clock_monotonic_us();
   call->method->server->arrived++;
   (*call->method->metrics.started)++;
+  server_call_request(call->method);
+  if (call->method->requests == call->method->requests_max) return;
+  call->method->requests++;
   server_call_request(call->method);
 }
 

@@ -52,6 +52,7 @@ struct server_method {
   struct admission *admission;                /* of unary methods; NULL means of a service that is exempt */
   void *registered;                           /* gRPC's handle */
   size_t calls_max;                           /* in flight on the server for this method to take one more */
+  int requests, requests_max; /* posted ahead; more with each call that comes, since most methods hardly get one */
   struct call_metrics metrics;
 };
 
@@ -98,7 +99,7 @@ struct trailer {
 /* What unary calls and streams have in common. */
 struct server_call {
   struct rpc_call call; /* first: handlers hold a pointer to it */
-  const struct server_method *method;
+  struct server_method *method;
   struct rpc_arrival arrival, answered, closed;
   grpc_call *grpc;
   gpr_timespec deadline;
@@ -125,7 +126,7 @@ struct server_call {
 };
 
 /* Posts a request for the next call of a method. */
-void server_call_request(const struct server_method *method);
+void server_call_request(struct server_method *method);
 
 /* A call has arrived: it is counted, and a request for the next one is posted. */
 void server_call_arrived(struct server_call *call);
