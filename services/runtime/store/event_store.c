@@ -16,18 +16,24 @@ extern const unsigned char store_lua_log_time[], store_lua_groups[], store_lua_t
     store_lua_replicas[], consumer_lua_log_repair[], consumer_lua_view_rebuild[];
 
 struct redis_library *event_library_new(struct arena *arena, const char *owner, const char *source) {
-  const char *whole = arena_printf(arena, "#!lua name=@LIBRARY@\n%s\n%s", (const char *)store_lua_log_time, source);
-  return redis_library_new(arena, owner, whole);
+  struct arena *scratch = arena_new();
+  const char *whole = arena_printf(scratch, "#!lua name=@LIBRARY@\n%s\n%s", (const char *)store_lua_log_time, source);
+  struct redis_library *library = redis_library_new(arena, owner, whole);
+  arena_free(scratch);
+  return library;
 }
 
 static struct redis_library *generic_library(struct arena *arena, const struct brand *brand) {
-  const char *source = arena_printf(arena, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_groups,
-                                    (const char *)store_lua_transactions, (const char *)store_lua_clock,
-                                    (const char *)consumer_lua_lease, (const char *)consumer_lua_backlog,
-                                    (const char *)store_lua_streams, (const char *)store_lua_descriptors,
-                                    (const char *)store_lua_rights, (const char *)store_lua_replicas,
-                                    (const char *)consumer_lua_log_repair, (const char *)consumer_lua_view_rebuild);
-  return event_library_new(arena, arena_printf(arena, "%s_runtime", brand->name), source);
+  struct arena *scratch = arena_new();
+  const char *source = arena_printf(
+      scratch, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s", (const char *)store_lua_groups,
+      (const char *)store_lua_transactions, (const char *)store_lua_clock, (const char *)consumer_lua_lease,
+      (const char *)consumer_lua_backlog, (const char *)store_lua_streams, (const char *)store_lua_descriptors,
+      (const char *)store_lua_rights, (const char *)store_lua_replicas, (const char *)consumer_lua_log_repair,
+      (const char *)consumer_lua_view_rebuild);
+  struct redis_library *library = event_library_new(arena, arena_printf(scratch, "%s_runtime", brand->name), source);
+  arena_free(scratch);
+  return library;
 }
 
 static struct status open_connections(struct loop *loop, struct arena *arena, struct redis_options *connection,
