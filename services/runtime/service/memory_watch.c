@@ -11,7 +11,7 @@
 enum {
   PAUSE_US = 2 * 1000 * 1000,
   PAUSE_MAX_US = 32 * 1000 * 1000,
-  SLACK_BYTES = 512 * 1024,            /* less than this is not worth the search */
+  SLACK_BYTES = 128 * 1024,            /* less than this is not worth the search */
   HEAP_BLOCK_BYTES = 4 * 1024 * 1024,  /* larger ones are mapped and unmapped, one by one */
   HEAP_END_BYTES = 1024 * 1024 * 1024, /* malloc itself never gives back less than this */
 };
@@ -47,6 +47,7 @@ void memory_watch_look(struct memory_watch *watch, struct loop *loop) {
   int64_t now_us = clock_monotonic_us();
   if (watch->looked_us == 0) {
     *watch = (struct memory_watch){.looked_us = now_us, .pause_us = PAUSE_US, .min_bytes = SIZE_MAX};
+    malloc_trim(0);
     look(watch);
     mallopt(M_MMAP_THRESHOLD, HEAP_BLOCK_BYTES);
     mallopt(M_TRIM_THRESHOLD, HEAP_END_BYTES);
