@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/folder.h"
@@ -15,6 +16,7 @@
 enum {
   FILE_MODE = 0600,
   NAME_ROOM = UUID_TEXT_SIZE + 8,
+  PATIENT_NICE = 10,
 };
 
 struct mail_folder {
@@ -79,8 +81,15 @@ static const char *deliver_one(struct batch *batch, int folder, struct mail_parc
   return failed;
 }
 
+/* Mails may wait, calls may not: where CPU is short, the thread gives way to others from now on. On Linux a thread has
+ * a nice value of its own (setpriority(2)); where it can't be set, nothing is lost. */
+static void give_way(void) {
+  (void)setpriority(PRIO_PROCESS, 0, PATIENT_NICE);
+}
+
 static void deliver_batch(void *argument) {
   struct batch *batch = argument;
+  give_way();
   int folder = open_folder(batch->folder->path);
   if (folder < 0) {
     batch->failed = "open";

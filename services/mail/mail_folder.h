@@ -4,7 +4,8 @@
  * A file appears as a whole or not at all: it is written as `.<id>.tmp` and renamed. Delivering again writes the same
  * file again, so there is one file however often a mail is delivered; what a killed process left is written over. Files
  * are not synced to disk one by one: the mail's record in Redis is the truth, the folder a way to see it. The files are
- * written on other threads (loop/blocking.h); the loop's coroutines yield meanwhile. */
+ * written on other threads (loop/blocking.h), which give way where CPU is short; the loop's coroutines yield meanwhile.
+ */
 #pragma once
 
 #include "loop/coroutine.h"

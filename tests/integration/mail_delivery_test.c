@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +122,33 @@ static void deliver_to_folder(struct context *context) {
 
 static void test_folder(void) {
   in_coroutine(deliver_to_folder);
+}
+
+/* Returns the highest nice value of this process's threads. */
+static int most_patient_thread(void) {
+  int most = -20;
+  DIR *threads = opendir("/proc/self/task");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(threads);
+  for (struct dirent *thread; (thread = readdir(threads));) {
+    int nice = *thread->d_name == '.' ? -20 : getpriority(PRIO_PROCESS, (id_t)atoi(thread->d_name));
+    if (nice > most) most = nice;
+  }
+  closedir(threads);
+  return most;
+}
+
+static void deliver_patiently(struct context *context) {
+  int own = getpriority(PRIO_PROCESS, 0);
+  struct mail_delivery *delivery = open_to_folder(context, arena_printf(context->arena, "%s/patient", folder));
+  struct mail_parcel parcel = {.mail = mail_to(context, "ada@example.com", "Hello\n")};
+  CU_ASSERT(status_is_ok(mail_deliver(delivery, context, &parcel, 1)));
+  CU_ASSERT(most_patient_thread() >= 10);
+  CU_ASSERT_EQUAL(getpriority(PRIO_PROCESS, 0), own);
+  mail_delivery_close(delivery);
+}
+
+static void test_folder_patient(void) {
+  in_coroutine(deliver_patiently);
 }
 
 static void deliver_again(struct context *context) {
@@ -637,6 +665,7 @@ static void test_server_injection(void) {
 int main(int argc, char **argv) {
   static const struct test tests[] = {
       {"without a server mails are files in a folder, which is made", test_folder},
+      {"threads that write files give way to the one that answers calls", test_folder_patient},
       {"delivering again leaves one file, whatever a killed process left", test_folder_again},
       {"a folder that can't be written holds up delivery and refuses nothing", test_folder_lost},
       {"an id that is no UUID is no file's name", test_folder_outside},
