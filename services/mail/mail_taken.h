@@ -3,22 +3,22 @@
  *
  * That a mail was taken is recorded, but a Redis that takes over from another may lack that record, and asks for the
  * mail again. It is not handed on twice then, only recorded again. The last 4,096 at least are remembered, until the
- * process ends. One owner, one thread. */
+ * process ends, in 256 KiB. One owner, one thread. */
 #pragma once
 
 #include <stdbool.h>
-
-#include "base/arena.h"
-#include "base/key_table.h"
+#include <stddef.h>
+#include <uuid/uuid.h>
 
 /* A zero-initialised one is empty. When the younger generation is full, the older is forgotten. */
 struct mail_taken {
   struct mail_generation {
-    struct arena *arena;
-    struct key_table *ids;
+    uuid_t *slots; /* a hash table; the nil UUID stands for a free slot; NULL while it is empty */
+    size_t count;
   } generations[2];
   int younger;
 };
 
+/* An id that is no UUID, which no mail has, is not remembered. */
 void mail_taken_note(struct mail_taken *taken, const char *mail_id);
 bool mail_taken_has(const struct mail_taken *taken, const char *mail_id);
