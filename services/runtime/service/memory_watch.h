@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory watch: gives back to the system what a burst of connections and calls has needed and nobody needs any more.
+/* Memory watch: gives back to the system what the start, or a burst of connections and calls, has needed and nobody
+ * needs any more.
  *
  * malloc keeps what was freed, in pieces between what is still in use, and the loop keeps the stacks of coroutines that
  * have ended; a service that had ten times the usual load once would stay that big for ever. malloc itself only gives
@@ -18,6 +19,7 @@ struct memory_watch {
   size_t min_bytes; /* the least in use that it has ever seen */
 };
 
-/* To be called often, from the start on; looks every 2 s, or, while there is little to gain, up to every 32 s. Takes
+/* To be called often, from the start on; looks every 2 s, or, while there is little to gain, up to
+ * every 32 s. Takes
  * some milliseconds when there is much to give back. */
 void memory_watch_look(struct memory_watch *watch, struct loop *loop);
