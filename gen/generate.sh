@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes gen/ out of proto/ and of the well-known protos that the runtime needs:
 #   <path>.pb-c.h, <path>.pb-c.c   messages, enums and services in C, by protoc-c
-#   descriptor_set.pb              a FileDescriptorSet of all that is served, comments included, by protoc
+#   descriptor_set.pb              a FileDescriptorSet of all that is served, with comments except Google's, by protoc
 #   runtime_descriptor_set.pb      the same of what the runtime adds to every service
 #   VERSION                        the versions of both
 #
@@ -102,6 +102,7 @@ describe() {
   protoc "${paths[@]}" --include_imports --descriptor_set_out=googles.pb "${googles[@]}"
   protoc "${paths[@]}" --include_source_info --descriptor_set_out=own.pb "${own[@]}"
   cat googles.pb own.pb >"made/$1"
+  protoc --descriptor_set_in="made/$1" --descriptor_set_out=/dev/null "${@:2}" # fails if an import is not in the set
 }
 describe descriptor_set.pb "${imported[@]}" "${served[@]}"
 describe runtime_descriptor_set.pb google/protobuf/{any,duration,timestamp}.proto "${runtime[@]}"

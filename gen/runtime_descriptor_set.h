@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The FileDescriptorSet (google/protobuf/descriptor.proto, packed) of what the runtime adds to every service: health,
- * reflection, google.rpc's status and error details, and what they import. Comments included.
+ * reflection, google.rpc's status and error details, and what they import. Comments included, except those of Google's
+ * files.
  *
  * Constant: any thread may read it; it lives as long as the process. */
 #ifndef RUNTIME_DESCRIPTOR_SET_H

@@ -111,7 +111,10 @@ static void test_symbols(void) {
   check_symbol(call, "google.rpc.ErrorInfo.MetadataEntry", "google/rpc/error_details.proto");
   check_symbol(call, "grpc.reflection.v1.ServerReflectionRequest.message_request",
                "grpc/reflection/v1/reflection.proto");
+  check_symbol(call, "google.rpc.ErrorInfo.MetadataEntry.key", "google/rpc/error_details.proto");
   check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), "ordershop.v1.Customer.nothing"));
+  check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL),
+                      arena_printf(arena, "ordershop.v1.Customer.%0200d", 0))); /* longer than all symbols */
   check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), "ordershop.v1.Customer.email.more"));
   check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), "ordershop.v1.CustomerService.GetOrder"));
   check_not_found(ask(call, ASKS(FILE_CONTAINING_SYMBOL), "ordershop.v1"));

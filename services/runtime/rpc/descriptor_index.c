@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/wire.h"
+#include "loop/coroutine.h"
 
 enum { FILES = 1, SOURCE_CODE_INFO = 9 }; /* fields of a FileDescriptorSet, and of a FileDescriptorProto */
 
@@ -26,7 +27,7 @@ struct symbols {
   struct arena *arena; /* of the names; the rows are in growing memory */
   struct symbol *rows;
   size_t count, room;
-  bool with_parts; /* what is declared within messages, enums and services, too */
+  bool with_parts; /* what is declared within messages and services, too */
 };
 
 struct descriptor_index {
@@ -220,16 +221,31 @@ static int find_declared(const struct descriptor_index *index, const char *name)
   return found ? found->file : -1;
 }
 
-/* Whether the file declares it anywhere. */
-static bool file_declares(const struct descriptor_index *index, int file, const char *name) {
+struct search {
+  const struct descriptor_index *index;
+  int file;
+  const char *name;
+  bool found;
+};
+
+/* Messages nest, and a coroutine's stack is small. */
+static void search_file(void *argument) {
+  struct search *search = argument;
   struct arena *scratch = arena_new();
   struct symbols symbols = {.arena = scratch, .with_parts = true};
-  add_symbols(&symbols, file, descriptor_file_unpack(scratch, index->files[file].bytes));
-  bool found = false;
-  for (size_t i = 0; i < symbols.count && !found; i++) found = strcmp(symbols.rows[i].name, name) == 0;
+  add_symbols(&symbols, search->file, descriptor_file_unpack(scratch, search->index->files[search->file].bytes));
+  for (size_t i = 0; i < symbols.count && !search->found; i++) {
+    search->found = strcmp(symbols.rows[i].name, search->name) == 0;
+  }
   free(symbols.rows);
   arena_free(scratch);
-  return found;
+}
+
+/* Whether the file declares it anywhere. */
+static bool file_declares(const struct descriptor_index *index, int file, const char *name) {
+  struct search search = {.index = index, .file = file, .name = name};
+  coroutine_on_loop_stack(search_file, &search);
+  return search.found;
 }
 
 /* Returns the file of the symbol that a part of the name before a dot names; -1 if there is none. */
