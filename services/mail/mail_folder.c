@@ -82,9 +82,10 @@ static const char *deliver_one(struct batch *batch, int folder, struct mail_parc
 }
 
 /* Mails may wait, calls may not: where CPU is short, the thread gives way to others from now on. On Linux a thread has
- * a nice value of its own (setpriority(2)); where it can't be set, nothing is lost. */
+ * a nice value of its own (setpriority(2)); where it can't be set, nothing is lost. Name look-ups share these threads,
+ * and give way, too. */
 static void give_way(void) {
-  (void)setpriority(PRIO_PROCESS, 0, PATIENT_NICE);
+  if (getpriority(PRIO_PROCESS, 0) < PATIENT_NICE) (void)setpriority(PRIO_PROCESS, 0, PATIENT_NICE);
 }
 
 static void deliver_batch(void *argument) {

@@ -142,7 +142,7 @@ static void deliver_patiently(struct context *context) {
   struct mail_delivery *delivery = open_to_folder(context, arena_printf(context->arena, "%s/patient", folder));
   struct mail_parcel parcel = {.mail = mail_to(context, "ada@example.com", "Hello\n")};
   CU_ASSERT(status_is_ok(mail_deliver(delivery, context, &parcel, 1)));
-  CU_ASSERT(most_patient_thread() >= 10);
+  if (own < 10) CU_ASSERT(most_patient_thread() >= 10);
   CU_ASSERT_EQUAL(getpriority(PRIO_PROCESS, 0), own);
   mail_delivery_close(delivery);
 }
