@@ -19,7 +19,8 @@
 #include "store/log_clock.h"
 
 enum {
-  /* Between the beginnings of pages, while events keep coming: a page takes a third of the time at most. */
+  /* Between the beginnings of pages, while events keep coming: a page takes a third of the time at most, if that
+   * doesn't make a caller wait for too long who asks another replica (waiters.h). */
   PACE_MIN_US = 10000,
   PACE_MAX_US = 40000,
   PACE_PAGES = 3,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inside of the server: its calls and how they come and go. For rpc/rpc_server.c, unary_call.c, stream_call.c.
  *
- *   a call arrives: a new request for one is posted; admitted, or in line until it is (admission.h), or refused
+ *   a call arrives: requests for the next are posted; admitted, or in line until it is (admission.h), or refused
  *     -> arena, request decoded
  *     -> coroutine: handler
  *       -> one batch: headers, message, status, and "tell me of the close"
@@ -128,7 +128,7 @@ struct server_call {
 /* Posts a request for the next call of a method. */
 void server_call_request(struct server_method *method);
 
-/* A call has arrived: it is counted, and a request for the next one is posted. */
+/* A call has arrived: it is counted, and a request for the next one is posted, or two while the method has few. */
 void server_call_arrived(struct server_call *call);
 
 /* Labels the call's coroutine, which works for it from now on. */
