@@ -12,7 +12,6 @@ enum {
   PAUSE_US = 2 * 1000 * 1000,
   PAUSE_MAX_US = 32 * 1000 * 1000,
   SLACK_BYTES = 128 * 1024,            /* less than this is not worth the search */
-  GAIN_BYTES = 512 * 1024,             /* less than this is not worth one every 2 s */
   HEAP_BLOCK_BYTES = 4 * 1024 * 1024,  /* larger ones are mapped and unmapped, one by one */
   HEAP_END_BYTES = 1024 * 1024 * 1024, /* malloc itself never gives back less than this */
 };
@@ -39,7 +38,7 @@ static void give_back(struct memory_watch *watch, struct loop *loop, size_t befo
   malloc_trim(0);
   size_t after = look(watch);
   /* While a burst lasts, everything is in use, so this is tried less often then. */
-  watch->pause_us = after + GAIN_BYTES < before || watch->pause_us >= PAUSE_MAX_US ? PAUSE_US : 2 * watch->pause_us;
+  watch->pause_us = after + SLACK_BYTES < before || watch->pause_us >= PAUSE_MAX_US ? PAUSE_US : 2 * watch->pause_us;
   log_event(LOG_DEBUG, "memory given back", "before", log_number((int64_t)before), "after", log_number((int64_t)after),
             NULL);
 }
