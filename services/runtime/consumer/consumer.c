@@ -23,7 +23,7 @@ enum {
    * doesn't make a caller wait for too long who asks another replica (waiters.h). */
   PACE_MIN_US = 10000,
   PACE_MAX_US = 40000,
-  PACE_PAGES = 3,
+  PACE_PAGES = 3, /* so many times as long as the page took */
   READY_POLL_US = 20000,
   CALL_US = 5000000,
   BLOCK_US = 2000000, /* not longer: a reader that blocks may hang at a failover (docs/redis.md) */

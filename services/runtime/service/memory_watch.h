@@ -19,7 +19,6 @@ struct memory_watch {
   size_t min_bytes; /* the least in use that it has ever seen */
 };
 
-/* To be called often, from the start on; looks every 2 s, or, while there is little to gain, up to
- * every 32 s. Takes
+/* To be called often, from the start on. Looks every 2 s or, while there is little to gain, every 32 s at least. Takes
  * some milliseconds when there is much to give back. */
 void memory_watch_look(struct memory_watch *watch, struct loop *loop);
