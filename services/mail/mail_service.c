@@ -14,6 +14,8 @@
 #include "service/entity_command.h"
 #include "shop.h"
 
+enum { EVENTS_MAY_WAIT_MS = 10000 }; /* In a peak mails may wait so long, calls may not. */
+
 static coroutine_fn struct status send_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
   const Ordershop__V1__SendMailRequest *send = request;
   struct violations violations = violations_of(call->context.arena);
@@ -129,6 +131,7 @@ const struct service_definition mail_service = {
     .services = {{.descriptor = &ordershop__v1__mail_service__descriptor, .methods = ROWS(methods)}},
     .descriptor_set = {ordershop_descriptor_set, &ordershop_descriptor_set_size},
     .subscriptions = ROWS(mail_subscriptions),
+    .events_may_wait_ms = EVENTS_MAY_WAIT_MS,
     .settings = ROWS(mail_delivery_settings),
     .start = start,
     .housekeep = mail_housekeep,

@@ -233,6 +233,59 @@ static void test_more_events_share_a_page_that_takes_long(void) {
   in_coroutine(commit_slowly);
 }
 
+static int64_t handlers, handled_us, longest_pause_us;
+
+/* The first handler rests, and all note for how long none ran. */
+static struct status note_pauses(struct work *work, const struct event *event, const char *name) {
+  (void)work, (void)event, (void)name;
+  enum { REST_US = 100000 };
+  int64_t pause_us = handlers > 0 ? clock_monotonic_us() - handled_us : 0;
+  if (pause_us > longest_pause_us) longest_pause_us = pause_us;
+  if (handlers++ == 0) coroutine_sleep(REST_US, DEADLINE_NEVER);
+  handled_us = clock_monotonic_us();
+  return status_ok();
+}
+
+/* Returns the longest pause between the handlers of a consumer that is behind by more than a page. */
+static int64_t longest_pause(struct context *context, int64_t events_may_wait_ms) {
+  enum { EVENTS = 1250, APPENDED = 250 };
+  struct event_store *store = open_store(context);
+  for (int i = 0; i < EVENTS; i += APPENDED) {
+    watcher_append(store, context, "customer_created", "a", i, APPENDED, "Ann");
+  }
+  event_store_close(store);
+  struct watcher_options watcher_options = options();
+  watcher_options.lease_ms = 30000;
+  watcher_options.events_may_wait_ms = events_may_wait_ms;
+  watcher_options.obey = note_pauses;
+  handlers = longest_pause_us = 0;
+  struct watcher watcher = watcher_start(context->arena, &watcher_options);
+  CU_ASSERT_TRUE(watcher_handles(redis, context, EVENTS));
+  watcher_stop(&watcher);
+  return longest_pause_us;
+}
+
+enum { PAUSE_US = 100000 };
+
+/* The first page takes 100 ms at least, and a third of the time. */
+static void leave_time_to_calls(struct context *context) {
+  CU_ASSERT(longest_pause(context, 60000) >= PAUSE_US);
+}
+
+static void test_behind_it_leaves_time_to_calls(void) {
+  begin();
+  in_coroutine(leave_time_to_calls);
+}
+
+static void leave_no_time_to_calls(struct context *context) {
+  CU_ASSERT(longest_pause(context, 1) < PAUSE_US);
+}
+
+static void test_old_events_wait_no_longer(void) {
+  begin();
+  in_coroutine(leave_no_time_to_calls);
+}
+
 /* Up to which entry everything has been applied, by the stream and by the whole log. */
 static bool log_is_at_the_stream(void *argument) {
   (void)argument;
@@ -524,6 +577,10 @@ int main(int argc, char **argv) {
       {"groups move with the commit of a batch, not by a function of their own", test_groups_come_with_the_commit},
       {"events that keep coming share commits", test_events_that_keep_coming_share_commits},
       {"the longer a page takes, the more events share the next one", test_more_events_share_a_page_that_takes_long},
+      {"a consumer that is behind leaves two thirds of the time to calls while its events may wait",
+       test_behind_it_leaves_time_to_calls},
+      {"it handles events as quickly as it can that have waited for as long as they may",
+       test_old_events_wait_no_longer},
       {"the position of the log follows the runs of an idle consumer", test_log_follows_runs},
       {"groups are made before their streams exist", test_makes_groups_of_streams_to_come},
       {"an idle consumer handles an event at once", test_idle_consumer_handles_at_once},

@@ -247,6 +247,7 @@ struct watcher watcher_start(struct arena *arena, const struct watcher_options *
                                       .housekeep = options->housekeep,
                                       .user = options->user,
                                       .archived = options->archived,
+                                      .events_may_wait_ms = options->events_may_wait_ms,
                                       .lease_ms = options->lease_ms};
   if (options->owners[0]) {
     consumer.subscriptions = by_owners;

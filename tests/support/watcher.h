@@ -35,6 +35,7 @@ struct watcher {
 struct watcher_options {
   const char *url;
   int64_t lease_ms;
+  int64_t events_may_wait_ms;
   const char *mail_address; /* where mails are sent; NULL if the watcher has no outbox */
   bool by_runs;             /* handle created and updated events by apply_run, with a function of the watcher's own */
   const char *owners[2]; /* URLs of the Redises of two owners, for their reader (foreign_reader.h): created and updated

@@ -248,6 +248,7 @@ SPOIL(handler_and_projection, parts->subscriptions[1].updated = apply)
 SPOIL(other_projection, parts->view.record = &ordershop__v1__mail__descriptor)
 SPOIL(unlisted_projection, parts->definition.views[0] = NULL)
 SPOIL(key, parts->subscriptions[0].entity = &ordershop__v1__order_item__descriptor)
+SPOIL(events_may_wait_ms, parts->definition.events_may_wait_ms = -1)
 SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subscriptions.rows = NULL;
       parts->definition.subscriptions.count = 0)
 SPOIL(owner_name, parts->subscriptions[0].owner = "Order")
@@ -379,6 +380,7 @@ static const struct {
     {spoil_unlisted_projection, "subscription to ordershop.v1.Customer: its projection, points, is none of the"},
     {spoil_key, "subscription to ordershop.v1.OrderItem: has no key, and the entity no id"},
     {spoil_housekeep, "housekeep: is never called"},
+    {spoil_events_may_wait_ms, "events_may_wait_ms: is negative"},
     {spoil_owner_name, "subscription to ordershop.v1.Order: its owner, Order, is no name of a service"},
     {spoil_owner_itself, "subscription to ordershop.v1.Order: its owner is the service itself: leave it out"},
     {spoil_owner_differs, "subscription to ordershop.v1.Order: another subscription to it has another owner"},

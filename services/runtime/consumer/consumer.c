@@ -24,6 +24,9 @@ enum {
   PACE_MIN_US = 10000,
   PACE_MAX_US = 40000,
   PACE_PAGES = 3, /* so many times as long as the page took */
+  /* The same for a consumer that is behind and whose events may wait. A page that takes longer waits for something else
+   * than calls do, such as a mail server. */
+  GIVE_WAY_MAX_US = 500000,
   READY_POLL_US = 20000,
   CALL_US = 5000000,
   BLOCK_US = 2000000, /* not longer: a reader that blocks may hang at a failover (docs/redis.md) */
@@ -143,16 +146,28 @@ static coroutine_fn struct status report_position(struct consumer *consumer, boo
 
 /* ---- waiting for events ----------------------------------------------------------------------------------------- */
 
-/* Pauses after a page, unless somebody waits: while events keep coming, a page holds several of them, which share what
- * a page costs. The busier the machine and Redis are, the longer a page takes, and the more events share the next one.
- * An event that comes later than that is handled at once. */
-static coroutine_fn void pace(struct consumer *consumer, int64_t page_begin_us) {
+/* Pauses after a page, until `max_us` after it began at most, unless somebody waits: while events keep coming, a page
+ * holds several of them, which share what a page costs. The busier the machine and Redis are, the longer a page takes,
+ * and the more events share the next one. An event that comes later than that is handled at once. */
+static coroutine_fn void pace(struct consumer *consumer, int64_t page_begin_us, int64_t max_us) {
   struct waiters *waiters = &consumer->waiters;
   if (waiters->poked || waiters->count > 0 || consumer->stopping) return;
   int64_t pace_us = (clock_monotonic_us() - page_begin_us) * PACE_PAGES;
   if (pace_us < PACE_MIN_US) pace_us = PACE_MIN_US;
-  if (pace_us > PACE_MAX_US) pace_us = PACE_MAX_US;
+  if (pace_us > max_us) pace_us = max_us;
   condition_wait(&waiters->wake, page_begin_us + pace_us);
+}
+
+/* Returns whether the consumer, which is behind, leaves most of Redis and of the machine to calls for now: its events
+ * may wait, and the last one that it has handled came a short while ago. Log time promises no time, but is near enough
+ * to it, and so are the clocks of two machines. */
+static bool gives_way(const struct consumer *consumer) {
+  int64_t handled = 0, may_wait_us = consumer->options.events_may_wait_ms * 1000;
+  for (size_t i = 0; i < consumer->progress.log_count; i++) {
+    int64_t log_time = logs_reader_handed_out(consumer->parts.reader, i).log_time;
+    if (log_time > handled) handled = log_time;
+  }
+  return clock_wall_us() - handled < may_wait_us;
 }
 
 /* Returns how long a block may last at most: until the next thing is due. */
@@ -271,7 +286,11 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   status = drain(consumer);
   if (status_is_ok(status)) status = rebuild(consumer);
   if (!status_is_ok(status)) return status;
-  if (state->behind || !logs_reader_is_caught_up(consumer->parts.reader)) return keep_house(consumer, false);
+  if (state->behind || !logs_reader_is_caught_up(consumer->parts.reader)) {
+    status = keep_house(consumer, false);
+    if (status_is_ok(status) && gives_way(consumer)) pace(consumer, begin_us, GIVE_WAY_MAX_US);
+    return status;
+  }
 
   status = report_position(consumer, asked && handled == 0);
   if (status_is_ok(status)) status = keep_house(consumer, true);
@@ -279,7 +298,7 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   if (consumer->housekeeping.wants_tick || dead_letters_next_retry(consumer->dead_letters)) return status_ok();
   if (view_rebuild_is_under_way(consumer->rebuild)) return status_ok();
   if (handled == 0) return block(consumer, &state->woken);
-  pace(consumer, begin_us);
+  pace(consumer, begin_us, PACE_MAX_US);
   return status_ok();
 }
 

@@ -383,6 +383,7 @@ static void start_consumer(struct life *life) {
       .owner_count = service->owner_count,
       .housekeep = definition->housekeep,
       .housekeep_owner = definition->housekeep_owner,
+      .events_may_wait_ms = definition->events_may_wait_ms,
   };
   service->consumer = consumer_start(service->loop, service->arena, &options);
 }

@@ -84,6 +84,7 @@ struct service_definition {
     const struct subscription *rows; /* each stream once */
     size_t count;                    /* 0 means that the service has no consumer */
   } subscriptions;
+  int64_t events_may_wait_ms; /* see consumer_options; 0 means that they are handled as quickly as they can be */
   struct service_peer peers[SERVICE_PEERS + 1];
   struct {
     const struct peer_method *rows; /* what service_call may call */
