@@ -66,8 +66,8 @@ static coroutine_fn void take_events(struct batch *batch, size_t max) {
 
 static bool may_take_more(const struct batch *batch) {
   struct logs_reader *reader = batch->parts->reader;
-  return !batch->alone && batch->count + TAKEN_EVENTS <= BATCH_EVENTS &&
-         arena_used(batch->context.arena) < BATCH_BYTES &&
+  size_t max = batch->parts->takes_few ? TAKEN_EVENTS : BATCH_EVENTS;
+  return !batch->alone && batch->count + TAKEN_EVENTS <= max && arena_used(batch->context.arena) < BATCH_BYTES &&
          (logs_reader_has_next(reader) || logs_reader_reads_ahead(reader));
 }
 

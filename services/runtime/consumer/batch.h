@@ -17,6 +17,7 @@
  * refused again and again, is dead-lettered, too. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "consumer/consumer_group.h"
@@ -37,6 +38,7 @@ struct batch_parts {
   struct consumer_group *group;
   const struct waiters *waiters;
   struct logs_reader *reader; /* of the term; its logs and streams are those of the progress */
+  bool takes_few;             /* a batch is one taking of events, so that pauses after batches come often */
   struct dead_letters *dead_letters;
   struct crash_guard *guard;
   const struct outbox_route *route; /* NULL if the service sends nothing */

@@ -426,6 +426,7 @@ struct consumer *consumer_start(struct loop *loop, struct arena *arena, const st
                                          .waiters = &consumer->waiters,
                                          .dead_letters = consumer->dead_letters,
                                          .guard = &consumer->guard,
+                                         .takes_few = options->events_may_wait_ms > 0,
                                          .route = options->outbox,
                                          .outbox = consumer->outbox,
                                          .views = consumer->options.views,
