@@ -14,7 +14,7 @@
 #include "service/entity_command.h"
 #include "shop.h"
 
-enum { EVENTS_MAY_WAIT_MS = 10000 }; /* In a peak mails may wait so long, calls may not. */
+enum { EVENTS_MAY_WAIT_MS = 30000 }; /* In a peak mails may wait so long, calls may not. */
 
 static coroutine_fn struct status send_mail(struct rpc_call *call, const void *request, const void **ret_mail) {
   const Ordershop__V1__SendMailRequest *send = request;

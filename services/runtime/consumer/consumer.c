@@ -19,14 +19,6 @@
 #include "store/log_clock.h"
 
 enum {
-  /* Between the beginnings of pages, while events keep coming: a page takes a third of the time at most, if that
-   * doesn't make a caller wait for too long who asks another replica (waiters.h). */
-  PACE_MIN_US = 10000,
-  PACE_MAX_US = 40000,
-  PACE_PAGES = 3, /* so many times as long as the page took */
-  /* The same for a consumer that is behind and whose events may wait. A page that takes longer waits for something else
-   * than calls do, such as a mail server. */
-  GIVE_WAY_MAX_US = 500000,
   READY_POLL_US = 20000,
   CALL_US = 5000000,
   BLOCK_US = 2000000, /* not longer: a reader that blocks may hang at a failover (docs/redis.md) */
@@ -35,6 +27,17 @@ enum {
   BACKOFF_MAX_US = 2000000,
   HALTED_US = 1000000, /* how often a halted consumer looks again */
 };
+
+/* When the next page begins while events keep coming: so many times as long after the last one began as that took, but
+ * not sooner or later than that. */
+struct pace {
+  int64_t pages, min_us, max_us;
+};
+/* Not later, because a caller may wait who asks another replica (waiters.h). */
+static const struct pace usual_pace = {.pages = 3, .min_us = 10000, .max_us = 40000};
+/* Of a consumer that gives way. A page that takes longer waits for something else than calls do, such as a mail
+ * server. */
+static const struct pace giving_way = {.pages = 4, .min_us = 10000, .max_us = 500000};
 
 /* The roles, each with its own state, and the loop that has them play together. */
 struct consumer {
@@ -146,16 +149,16 @@ static coroutine_fn struct status report_position(struct consumer *consumer, boo
 
 /* ---- waiting for events ----------------------------------------------------------------------------------------- */
 
-/* Pauses after a page, until `max_us` after it began at most, unless somebody waits: while events keep coming, a page
- * holds several of them, which share what a page costs. The busier the machine and Redis are, the longer a page takes,
- * and the more events share the next one. An event that comes later than that is handled at once. */
-static coroutine_fn void pace(struct consumer *consumer, int64_t page_begin_us, int64_t max_us) {
+/* Pauses after a page, unless somebody waits: while events keep coming, a page holds several of them, which share what
+ * a page costs. The busier the machine and Redis are, the longer a page takes, and the more events share the next one.
+ * An event that comes later than that is handled at once. */
+static coroutine_fn void pause_after_page(struct consumer *consumer, int64_t page_begin_us, const struct pace *pace) {
   struct waiters *waiters = &consumer->waiters;
   if (waiters->poked || waiters->count > 0 || consumer->stopping) return;
-  int64_t pace_us = (clock_monotonic_us() - page_begin_us) * PACE_PAGES;
-  if (pace_us < PACE_MIN_US) pace_us = PACE_MIN_US;
-  if (pace_us > max_us) pace_us = max_us;
-  condition_wait(&waiters->wake, page_begin_us + pace_us);
+  int64_t pause_us = (clock_monotonic_us() - page_begin_us) * pace->pages;
+  if (pause_us < pace->min_us) pause_us = pace->min_us;
+  if (pause_us > pace->max_us) pause_us = pace->max_us;
+  condition_wait(&waiters->wake, page_begin_us + pause_us);
 }
 
 /* Returns whether the consumer, which is behind, leaves most of Redis and of the machine to calls for now: its events
@@ -288,7 +291,7 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   if (!status_is_ok(status)) return status;
   if (state->behind || !logs_reader_is_caught_up(consumer->parts.reader)) {
     status = keep_house(consumer, false);
-    if (status_is_ok(status) && gives_way(consumer)) pace(consumer, begin_us, GIVE_WAY_MAX_US);
+    if (status_is_ok(status) && gives_way(consumer)) pause_after_page(consumer, begin_us, &giving_way);
     return status;
   }
 
@@ -298,7 +301,7 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   if (consumer->housekeeping.wants_tick || dead_letters_next_retry(consumer->dead_letters)) return status_ok();
   if (view_rebuild_is_under_way(consumer->rebuild)) return status_ok();
   if (handled == 0) return block(consumer, &state->woken);
-  pace(consumer, begin_us, PACE_MAX_US);
+  pause_after_page(consumer, begin_us, &usual_pace);
   return status_ok();
 }
 

@@ -67,8 +67,8 @@ struct consumer_options {
   coroutine_fn struct status (*housekeep)(void *user, struct context *context, int64_t position, const char *epoch,
                                           bool *ret_tick);
   const char *housekeep_owner;
-  /* So old an event may become while events keep coming faster than they are handled: until then they are handled in
-   * a third of the time, so that calls come first in a peak. 0: always as quickly as they can be. A caller who waits
+  /* So old an event may become in a peak, when events come faster than they are handled: until then the consumer takes
+   * a quarter of the time, so that calls come first. 0: it always handles them as quickly as it can. A caller who waits
    * for a position (consumer_wait_for) ends that for as long. */
   int64_t events_may_wait_ms;
   int64_t lease_ms; /* 0 means 3,000 */
