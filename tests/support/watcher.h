@@ -35,9 +35,9 @@ struct watcher {
 struct watcher_options {
   const char *url;
   int64_t lease_ms;
-  int64_t events_may_wait_ms;
-  const char *mail_address; /* where mails are sent; NULL if the watcher has no outbox */
-  bool by_runs;             /* handle created and updated events by apply_run, with a function of the watcher's own */
+  int64_t events_may_wait_ms; /* see consumer_options */
+  const char *mail_address;   /* where mails are sent; NULL if the watcher has no outbox */
+  bool by_runs;               /* handle created and updated events by apply_run, with a function of the watcher's own */
   const char *owners[2]; /* URLs of the Redises of two owners, for their reader (foreign_reader.h): created and updated
                             events lie in the first one's, deleted ones in the second's; both NULL: in the watcher's */
   const char *owner_prefixes[2]; /* what the keys of each owner begin with; NULL means nothing */

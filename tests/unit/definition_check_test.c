@@ -249,6 +249,8 @@ SPOIL(other_projection, parts->view.record = &ordershop__v1__mail__descriptor)
 SPOIL(unlisted_projection, parts->definition.views[0] = NULL)
 SPOIL(key, parts->subscriptions[0].entity = &ordershop__v1__order_item__descriptor)
 SPOIL(events_may_wait_ms, parts->definition.events_may_wait_ms = -1)
+SPOIL(no_events_may_wait, parts->definition.events_may_wait_ms = 1; parts->definition.subscriptions.rows = NULL;
+      parts->definition.subscriptions.count = 0)
 SPOIL(housekeep, parts->definition.housekeep = housekeep; parts->definition.subscriptions.rows = NULL;
       parts->definition.subscriptions.count = 0)
 SPOIL(owner_name, parts->subscriptions[0].owner = "Order")
@@ -381,6 +383,7 @@ static const struct {
     {spoil_key, "subscription to ordershop.v1.OrderItem: has no key, and the entity no id"},
     {spoil_housekeep, "housekeep: is never called"},
     {spoil_events_may_wait_ms, "events_may_wait_ms: is negative"},
+    {spoil_no_events_may_wait, "events_may_wait_ms: says nothing"},
     {spoil_owner_name, "subscription to ordershop.v1.Order: its owner, Order, is no name of a service"},
     {spoil_owner_itself, "subscription to ordershop.v1.Order: its owner is the service itself: leave it out"},
     {spoil_owner_differs, "subscription to ordershop.v1.Order: another subscription to it has another owner"},

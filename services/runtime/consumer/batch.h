@@ -38,7 +38,7 @@ struct batch_parts {
   struct consumer_group *group;
   const struct waiters *waiters;
   struct logs_reader *reader; /* of the term; its logs and streams are those of the progress */
-  bool takes_few;             /* a batch is one taking of events, so that pauses after batches come often */
+  bool takes_few;             /* at most 256 for a batch instead of 1,024, so that pauses after batches come often */
   struct dead_letters *dead_letters;
   struct crash_guard *guard;
   const struct outbox_route *route; /* NULL if the service sends nothing */

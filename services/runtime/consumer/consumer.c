@@ -33,10 +33,10 @@ enum {
 struct pace {
   int64_t pages, min_us, max_us;
 };
-/* Not later, because a caller may wait who asks another replica (waiters.h). */
+/* It is short, because callers of other replicas may wait, which end no pause (waiters.h). */
 static const struct pace usual_pace = {.pages = 3, .min_us = 10000, .max_us = 40000};
-/* Of a consumer that gives way. A page that takes longer waits for something else than calls do, such as a mail
- * server. */
+/* It is kept by a consumer that gives way. A page that takes longer than the maximum waits for something else than
+ * calls do, such as a mail server: a pause would help nobody. */
 static const struct pace giving_way = {.pages = 4, .min_us = 10000, .max_us = 500000};
 
 /* The roles, each with its own state, and the loop that has them play together. */

@@ -166,6 +166,9 @@ static void check_subscriptions(struct mistakes *mistakes) {
   } else if (definition->housekeep) {
     mistake(mistakes, "housekeep", "is never called: the service has no subscriptions");
   }
+  if (definition->events_may_wait_ms > 0 && definition->subscriptions.count == 0) {
+    mistake(mistakes, "events_may_wait_ms", "says nothing: the service has no subscriptions");
+  }
   if (definition->events_may_wait_ms < 0) mistake(mistakes, "events_may_wait_ms", "is negative");
 }
 
