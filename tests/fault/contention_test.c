@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many who change the same thing at the same moment: all are served in turn within their deadlines, by one process or
- * by two; ABORTED is for those alone who named a version. Each makes one try, so that nobody's retries help. */
+ * by two; ABORTED is for those alone who named a version. Each makes one try, so that nobody's retries help; those that
+ * a slow machine refuses as too many, before anything is done, ask again. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "fault_shop.h"
 #include "patience.h"
 
@@ -40,10 +42,16 @@ static struct ordershop_answer *crowd(enum ordershop_service service, const char
                                       bool with_replica) {
   struct asking *askings[CROWD];
   struct ordershop_answer *answers = arena_calloc(arena, CROWD, sizeof *answers);
+  int64_t until_us = patience_end_us();
   for (size_t i = 0; i < CROWD; i++) {
     askings[i] = ask_begin(with_replica && i % 2 ? by_replica : once, service, method, requests[i]);
   }
   for (size_t i = 0; i < CROWD; i++) answers[i] = ask_end(askings[i]);
+  for (size_t i = 0; i < CROWD; i++) {
+    while (status_is(answers[i].status, reason_overloaded) && clock_monotonic_us() < until_us) {
+      answers[i] = ask(once, service, method, requests[i]);
+    }
+  }
   return answers;
 }
 
