@@ -270,7 +270,7 @@ static int64_t longest_pause(struct context *context, int64_t events_may_wait_ms
 
 enum { PAUSE_US = 100000 };
 
-/* The first page, of few events, takes 100 ms at least, and a quarter of the time. */
+/* The first page, of few events, takes 100 ms at least, and an eighth of the time. */
 static void leave_time_to_calls(struct context *context) {
   enum { FEW = 256 };
   CU_ASSERT(longest_pause(context, 60000) >= PAUSE_US);

@@ -37,7 +37,7 @@ struct pace {
 static const struct pace usual_pace = {.pages = 3, .min_us = 10000, .max_us = 40000};
 /* It is kept by a consumer that gives way. A page that takes longer than the maximum waits for something else than
  * calls do, such as a mail server: a pause would help nobody. */
-static const struct pace giving_way = {.pages = 4, .min_us = 10000, .max_us = 500000};
+static const struct pace giving_way = {.pages = 8, .min_us = 10000, .max_us = 1000000};
 
 /* The roles, each with its own state, and the loop that has them play together. */
 struct consumer {

@@ -68,7 +68,7 @@ struct consumer_options {
                                           bool *ret_tick);
   const char *housekeep_owner;
   /* So old an event may become in a peak, when events come faster than they are handled: until then the consumer takes
-   * a quarter of the time, and few events at once, so that calls come first; it can't know whether there are any. 0: it
+   * an eighth of the time, and few events at once, so that calls come first; it can't know whether there are any. 0: it
    * always handles them as quickly as it can, as it does with older ones. While a caller waits for a position
    * (consumer_wait_for), it does not pause. */
   int64_t events_may_wait_ms;

@@ -17,6 +17,6 @@ struct outbox_route {
   const ProtobufCServiceDescriptor *service; /* of the peer */
   const char *method;                        /* takes a batch: its input has one repeated message field */
   const ProtobufCMessageDescriptor *message; /* of what is sent: the element of that field */
-  int32_t batch_messages;                    /* at most so many in a call; 0 means 200 */
+  int32_t batch_messages;                    /* at most so many in a call; 0 means 60 */
   int64_t batch_bytes;                       /* and so many bytes; 0 means 512 KiB */
 };
