@@ -255,7 +255,7 @@ class Meanwhile(unittest.TestCase):
 
 
 class Places(unittest.TestCase):
-    """Of a stream in which nothing happens: a hundred who take no events off the connection hold up nobody then."""
+    """They read a stream in which nothing happens, so that a hundred who take no events off the connection hold up nobody."""
 
     QUIET = "?stream=product_created"
 

@@ -287,13 +287,17 @@ END
     systemctl restart "ordershop@*"
     ordershop health --timeout 90' && order_is_there
 }
-stopped_master_hands_over() {
+stopped_master_hands_over() { # the new master takes writes once its replica follows it; who serves may not know yet
   on_machine 'systemctl stop ordershop-redis-1; journalctl --sync
     if journalctl -b -u ordershop-redis-1 -o cat | grep "^hand_over.sh:"; then exit 1; fi
     ordershop health --timeout 60 || {
       journalctl -b -n 60 -u "ordershop-redis-*" -u "ordershop-sentinel-*" -o short-precise
       exit 1
     }
+    until ordershop customer create --name "Grace Hopper" --email grace@example.com --quiet; do
+      ((SECONDS < 180)) || exit 1
+      sleep 1
+    done
     ordershop --timeout 60 demo | tail -n 20' | tee /dev/stderr | grep -x 'All of it held.'
 }
 its_units_are_right() {

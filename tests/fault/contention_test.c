@@ -4,7 +4,6 @@
  * a slow machine refuses as too many, before anything is done, ask again. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "fault_shop.h"
 #include "patience.h"
 
@@ -37,20 +36,34 @@ static void leave_replica(void) {
   private_shop_kill_replica(shop);
 }
 
+/* A call of the crowd, and its answer so far. */
+struct member {
+  enum ordershop_service service;
+  const char *method;
+  const void *request;
+  struct ordershop_answer *answer;
+};
+
+static bool is_admitted(const void *argument) {
+  const struct member *member = argument;
+  if (status_is(member->answer->status, reason_overloaded)) {
+    *member->answer = ask(once, member->service, member->method, member->request);
+  }
+  return !status_is(member->answer->status, reason_overloaded);
+}
+
 /* All at once; every second one by the replica, if there is one. */
 static struct ordershop_answer *crowd(enum ordershop_service service, const char *method, const void *const *requests,
                                       bool with_replica) {
   struct asking *askings[CROWD];
   struct ordershop_answer *answers = arena_calloc(arena, CROWD, sizeof *answers);
-  int64_t until_us = patience_end_us();
   for (size_t i = 0; i < CROWD; i++) {
     askings[i] = ask_begin(with_replica && i % 2 ? by_replica : once, service, method, requests[i]);
   }
   for (size_t i = 0; i < CROWD; i++) answers[i] = ask_end(askings[i]);
   for (size_t i = 0; i < CROWD; i++) {
-    while (status_is(answers[i].status, reason_overloaded) && clock_monotonic_us() < until_us) {
-      answers[i] = ask(once, service, method, requests[i]);
-    }
+    struct member member = {service, method, requests[i], &answers[i]};
+    eventually(is_admitted, &member);
   }
   return answers;
 }

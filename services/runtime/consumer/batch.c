@@ -21,7 +21,7 @@ enum {
   UNIT_US = 5000000,  /* for what a unit of work asks of Redis */
   LEASE_PARTS = 3,    /* a unit ends when it has taken such a part of the lease, so that the lease is renewed */
   /* The unit is committed when it has so many changes, or, if few of the events that were taken would be left, soon
-   * after: one sync to disk serves all of them, but Redis does nothing else meanwhile (about 1.5 ms). */
+   * after: one sync to disk serves all of them, but Redis does nothing else meanwhile (about 1 ms). */
   UNIT_CHANGES = 400,
   /* So long a batch of few events that only writes views waits for a commit to travel with: the
    * sync to disk stops Redis for all. Who waits for a view ends that (waiters.h). */
