@@ -97,15 +97,16 @@ static void pack(struct run *run, size_t place, enum mail_outcome outcome) {
 /* Makes parcels of the mails that are still to be recorded as delivered: first of those that were taken before, whose
  * record is gone, then of those that are to be delivered. Returns how many the first are. */
 static size_t pack_parcels(struct run *run) {
-  size_t taken_count = 0;
-  for (int delivers = 0; delivers <= 1; delivers++) {
-    for (size_t i = 0; i < run->count; i++) {
-      const Ordershop__V1__Mail *mail = run->mails[i];
-      if (!mail || mail->status != ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING) continue;
-      bool is_taken = mail_taken_has(&taken, mail->id);
-      if (is_taken != delivers) pack(run, i, is_taken ? MAIL_TAKEN : MAIL_NOT_TRIED);
-    }
-    if (!delivers) taken_count = run->parcel_count;
+  bool *waits = arena_calloc(run->arena, run->count, sizeof *waits);
+  for (size_t i = 0; i < run->count; i++) {
+    const Ordershop__V1__Mail *mail = run->mails[i];
+    if (!mail || mail->status != ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING) continue;
+    waits[i] = !mail_taken_has(&taken, mail->id);
+    if (!waits[i]) pack(run, i, MAIL_TAKEN);
+  }
+  size_t taken_count = run->parcel_count;
+  for (size_t i = 0; i < run->count; i++) {
+    if (waits[i]) pack(run, i, MAIL_NOT_TRIED);
   }
   return taken_count;
 }

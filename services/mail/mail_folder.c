@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/folder.h"
@@ -15,9 +16,14 @@
 
 enum {
   FILE_MODE = 0600,
+  FOLDER_MODE = 0700,
   NAME_ROOM = UUID_TEXT_SIZE + 8,
   PATIENT_NICE = 10,
 };
+
+/* In the mail folder: for files that are being written. There are always few in it, so the file system finds and drops
+ * a name there in less time than beside all mails. */
+static const char unfinished_name[] = ".tmp";
 
 struct mail_folder {
   const char *path;
@@ -36,10 +42,32 @@ struct batch {
 
 /* ---- on the thread ---------------------------------------------------------------------------------------------- */
 
-static int open_folder(const char *path) {
-  int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0 || errno != ENOENT || !folder_make(path)) return folder;
-  return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* The folders of a batch while it is delivered; -1 stands for one that isn't open. */
+struct folders {
+  int mails, unfinished;
+};
+
+static void close_folders(struct folders folders) {
+  int error = errno;
+  if (folders.unfinished >= 0) close(folders.unfinished);
+  if (folders.mails >= 0) close(folders.mails);
+  errno = error;
+}
+
+/* Returns false if it can't open one, or make one that is missing; errno says why. */
+static bool open_folders(const char *path, struct folders *ret_folders) {
+  enum { FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
+  struct folders folders = {.mails = open(path, FLAGS), .unfinished = -1};
+  if (folders.mails < 0 && errno == ENOENT && folder_make(path)) folders.mails = open(path, FLAGS);
+  if (folders.mails >= 0) folders.unfinished = openat(folders.mails, unfinished_name, FLAGS);
+  if (folders.mails >= 0 && folders.unfinished < 0 && errno == ENOENT) {
+    /* Another thread may make it at the same time. */
+    bool made = mkdirat(folders.mails, unfinished_name, FOLDER_MODE) == 0 || errno == EEXIST;
+    if (made) folders.unfinished = openat(folders.mails, unfinished_name, FLAGS);
+  }
+  if (folders.unfinished < 0) close_folders(folders);
+  *ret_folders = folders;
+  return folders.unfinished >= 0;
 }
 
 static bool write_all(int file, const char *bytes, size_t size) {
@@ -54,11 +82,10 @@ static bool write_all(int file, const char *bytes, size_t size) {
 }
 
 /* Returns NULL when it is done; otherwise what failed, with errno set. */
-static const char *write_file(int folder, const char *id, const struct mail_message *message) {
-  char temporary[NAME_ROOM], name[NAME_ROOM];
-  snprintf(temporary, sizeof temporary, ".%s.tmp", id);
+static const char *write_file(struct folders folders, const char *id, const struct mail_message *message) {
+  char name[NAME_ROOM];
   snprintf(name, sizeof name, "%s.eml", id);
-  int file = openat(folder, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+  int file = openat(folders.unfinished, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
   if (file < 0) return "create a file in";
   bool written = write_all(file, message->bytes, message->size);
   int error = errno;
@@ -66,17 +93,17 @@ static const char *write_file(int folder, const char *id, const struct mail_mess
     if (!written) errno = error;
     return "write a file in";
   }
-  return renameat(folder, temporary, folder, name) == 0 ? NULL : "rename a file in";
+  return renameat(folders.unfinished, name, folders.mails, name) == 0 ? NULL : "rename a file in";
 }
 
-static const char *deliver_one(struct batch *batch, int folder, struct mail_parcel *parcel) {
+static const char *deliver_one(struct batch *batch, struct folders folders, struct mail_parcel *parcel) {
   if (!uuid_is_valid(parcel->mail->id)) { /* it will be a file's name */
     parcel->outcome = MAIL_REFUSED;
     parcel->reason = "its id is no UUID";
     return NULL;
   }
   struct mail_message message = mail_message_compose(batch->arena, parcel->mail, batch->folder->from, MAIL_FORM_FILE);
-  const char *failed = write_file(folder, parcel->mail->id, &message);
+  const char *failed = write_file(folders, parcel->mail->id, &message);
   if (!failed) parcel->outcome = MAIL_TAKEN;
   return failed;
 }
@@ -91,30 +118,34 @@ static void give_way(void) {
 static void deliver_batch(void *argument) {
   struct batch *batch = argument;
   give_way();
-  int folder = open_folder(batch->folder->path);
-  if (folder < 0) {
+  struct folders folders;
+  if (!open_folders(batch->folder->path, &folders)) {
     batch->failed = "open";
     batch->error = errno;
     return;
   }
   for (size_t i = 0; i < batch->count && !batch->failed; i++) {
-    batch->failed = deliver_one(batch, folder, &batch->parcels[i]);
+    batch->failed = deliver_one(batch, folders, &batch->parcels[i]);
     batch->error = errno;
   }
-  close(folder);
+  close_folders(folders);
 }
 
 /* ---- on the loop ------------------------------------------------------------------------------------------------ */
 
+static bool is_writable(int folder) {
+  return faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 struct status mail_folder_open(struct arena *arena, const char *path, const struct mail_sender *from,
                                struct mail_folder **ret_folder) {
-  int folder = open_folder(path);
-  bool writable = folder >= 0 && faccessat(folder, ".", W_OK | X_OK, AT_EACCESS) == 0;
-  int error = errno;
-  if (folder >= 0) close(folder);
+  struct folders folders;
+  bool opened = open_folders(path, &folders),
+       writable = opened && is_writable(folders.mails) && is_writable(folders.unfinished);
+  if (opened) close_folders(folders);
   if (!writable) {
     return status_error(arena, STATUS_INVALID_ARGUMENT, reason_mail_folder_unwritable,
-                        "ORDERSHOP_MAIL_FOLDER: can't write to the mail folder %s: %s", path, strerror(error));
+                        "ORDERSHOP_MAIL_FOLDER: can't write to the mail folder %s: %s", path, strerror(errno));
   }
   struct mail_folder *result = arena_alloc(arena, sizeof *result);
   *result = (struct mail_folder){.path = path, .from = from};

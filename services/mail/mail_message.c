@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/email.h"
 #include "base/timestamp.h"
@@ -102,6 +103,12 @@ static const char *encoded(struct arena *arena, const char *value) {
 
 /* ---- fields of the header --------------------------------------------------------------------------------------- */
 
+/* To be called before what needs it. Most mails need nothing of it, and their service none of its memory. */
+static void begin_gmime(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, g_mime_init);
+}
+
 /* What GMime has allocated moves into the arena. */
 static const char *moved(struct arena *arena, char *text) {
   const char *copy = arena_strdup(arena, text);
@@ -110,27 +117,44 @@ static const char *moved(struct arena *arena, char *text) {
 }
 
 /* The field with its line's end, folded at blanks only, as GMime does with unstructured values: in structured ones it
- * also divides addresses, which is allowed but not understood by all. */
+ * also divides addresses, which is allowed but not understood by all. A short one, as most are, stays as it is. */
 static const char *field(struct arena *arena, const char *name, const char *value) {
+  enum { LENGTH_MAX = 76 }; /* of a line that GMime doesn't fold */
+  const char *line = arena_printf(arena, "%s: %s\n", name, value);
+  if (strlen(line) <= LENGTH_MAX) return line;
+  begin_gmime();
   return moved(arena, g_mime_utils_unstructured_header_fold(NULL, NULL, arena_printf(arena, "%s: %s", name, value)));
+}
+
+/* Returns whether it is words of letters and digits, which are neither quoted nor encoded. */
+static bool is_words(const char *name) {
+  static const char letters[] = " ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  return is_plain(name) && strspn(name, letters) == strlen(name);
 }
 
 static const char *mailbox(struct arena *arena, const struct mail_sender *sender) {
   if (!*sender->name) return sender->address;
+  if (is_words(sender->name)) return arena_printf(arena, "%s <%s>", sender->name, sender->address);
+  begin_gmime();
   const char *name = moved(arena, g_mime_utils_header_encode_phrase(NULL, encoded(arena, sender->name), NULL));
   return arena_printf(arena, "%s <%s>", name, sender->address);
 }
 
+/* No service sets a locale, so days and months are in English. GMime's own takes GLib's dates and time zones, for which
+ * a process needs a third of a megabyte. */
 static const char *date_of(struct arena *arena, int64_t unix_us) {
-  GDateTime *date = g_date_time_new_from_unix_utc(unix_us / 1000000);
-  const char *text = moved(arena, g_mime_utils_header_format_date(date));
-  g_date_time_unref(date);
+  enum { DATE_SIZE = 64 };
+  time_t second = (time_t)(unix_us / 1000000);
+  struct tm parts;
+  gmtime_r(&second, &parts);
+  char *text = arena_alloc(arena, DATE_SIZE);
+  strftime(text, DATE_SIZE, "%a, %d %b %Y %H:%M:%S +0000", &parts);
   return text;
 }
 
 /* ---- the body --------------------------------------------------------------------------------------------------- */
 
-/* What the filter makes of the text. The filter is freed. */
+/* What the filter makes of the text. The filter is freed. To be called after begin_gmime. */
 static const char *filtered(struct arena *arena, GMimeFilter *filter, const char *text) {
   char *out;
   size_t size, before;
@@ -190,6 +214,7 @@ static const char *message_of(struct arena *arena, const Ordershop__V1__Mail *ma
   const char *body = ended ? mail->body : arena_printf(arena, "%s\n", mail->body);
   GMimeContentEncoding encoding = encoding_of(body, form);
   if (encoding == GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE) {
+    begin_gmime();
     body = filtered(arena, g_mime_filter_basic_new(encoding, TRUE), body);
   }
   return arena_printf(arena,
@@ -210,9 +235,10 @@ static const char *message_of(struct arena *arena, const Ordershop__V1__Mail *ma
 
 struct mail_message mail_message_compose(struct arena *arena, const Ordershop__V1__Mail *mail,
                                          const struct mail_sender *from, enum mail_form form) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, g_mime_init);
   const char *text = message_of(arena, mail, from, form);
-  if (form == MAIL_FORM_SMTP) text = filtered(arena, g_mime_filter_unix2dos_new(FALSE), text);
+  if (form == MAIL_FORM_SMTP) {
+    begin_gmime();
+    text = filtered(arena, g_mime_filter_unix2dos_new(FALSE), text);
+  }
   return (struct mail_message){.bytes = text, .size = strlen(text)};
 }

@@ -5,9 +5,9 @@
 
 #include "base/memory.h"
 
-enum { GENERATION = 4096, SLOTS = 2 * GENERATION };
+enum { GENERATION = 2048, SLOTS = GENERATION * 3 / 2 };
 
-/* Returns where the id is, or where it would be put. At least every second slot is free, so there is one. */
+/* Returns where the id is, or where it would be put. At least every third slot is free, so there is one. */
 static unsigned char *slot_of(const struct mail_generation *generation, const uuid_t id) {
   size_t at;
   memcpy(&at, id, sizeof at);
@@ -29,15 +29,15 @@ static void begin(struct mail_generation *generation) {
 void mail_taken_note(struct mail_taken *taken, const char *mail_id) {
   uuid_t id;
   if (uuid_parse(mail_id, id) != 0) return;
-  struct mail_generation *younger = &taken->generations[taken->younger];
-  if (younger->count == GENERATION) {
-    taken->younger = 1 - taken->younger;
-    younger = &taken->generations[taken->younger];
-    begin(younger);
+  struct mail_generation *youngest = &taken->generations[taken->youngest];
+  if (youngest->count == GENERATION) {
+    taken->youngest = (taken->youngest + 1) % MAIL_GENERATIONS;
+    youngest = &taken->generations[taken->youngest];
+    begin(youngest);
   }
-  if (!younger->slots) begin(younger);
-  unsigned char *slot = slot_of(younger, id);
-  if (uuid_is_null(slot)) younger->count++;
+  if (!youngest->slots) begin(youngest);
+  unsigned char *slot = slot_of(youngest, id);
+  if (uuid_is_null(slot)) youngest->count++;
   uuid_copy(slot, id);
 }
 
@@ -48,5 +48,8 @@ static bool has(const struct mail_generation *generation, const uuid_t id) {
 bool mail_taken_has(const struct mail_taken *taken, const char *mail_id) {
   uuid_t id;
   if (uuid_parse(mail_id, id) != 0) return false;
-  return has(&taken->generations[0], id) || has(&taken->generations[1], id);
+  for (int i = 0; i < MAIL_GENERATIONS; i++) {
+    if (has(&taken->generations[i], id)) return true;
+  }
+  return false;
 }

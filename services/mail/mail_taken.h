@@ -3,20 +3,22 @@
  *
  * That a mail was taken is recorded, but a Redis that takes over from another may lack that record, and asks for the
  * mail again. It is not handed on twice then, only recorded again. The last 4,096 at least are remembered, until the
- * process ends, in 256 KiB: base/key_table.h, which keeps texts, would take 1.2 MB. One owner, one thread. */
+ * process ends, in 144 KiB: base/key_table.h, which keeps texts, would take 1.2 MB. One owner, one thread. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <uuid/uuid.h>
 
-/* A zero-initialised one is empty. When the younger generation is full, the older is forgotten. */
+enum { MAIL_GENERATIONS = 3 };
+
+/* A zero-initialised one is empty. When the youngest generation is full, the oldest is forgotten. */
 struct mail_taken {
   struct mail_generation {
     uuid_t *slots; /* a hash table; the nil UUID stands for a free slot; NULL while it is empty */
     size_t count;
-  } generations[2];
-  int younger;
+  } generations[MAIL_GENERATIONS];
+  int youngest;
 };
 
 /* An id that is no UUID, which no mail has, is not remembered. */

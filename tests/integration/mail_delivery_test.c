@@ -157,12 +157,13 @@ static void deliver_again(struct context *context) {
   struct mail_parcel parcel = {.mail = mail_to(context, "ada@example.com", "Hello\n")};
   mail_deliver(delivery, context, &parcel, 1);
   const char *first = file_of(context, path, parcel.mail);
-  FILE *left = fopen(arena_printf(context->arena, "%s/.%s.tmp", path, parcel.mail->id), "we");
+  FILE *left = fopen(arena_printf(context->arena, "%s/.tmp/%s.eml", path, parcel.mail->id), "we");
   fputs("what a killed process had written of it, which is longer than the mail itself will be", left);
   for (int i = 0; i < 20; i++) fputs("something something something something something", left);
   fclose(left);
   CU_ASSERT(status_is_ok(mail_deliver(delivery, context, &parcel, 1)));
   CU_ASSERT_EQUAL(file_count(path), 1);
+  CU_ASSERT_EQUAL(file_count(arena_printf(context->arena, "%s/.tmp", path)), 0);
   CU_ASSERT(strlen(first) > 0);
   CU_ASSERT_STRING_EQUAL(file_of(context, path, parcel.mail), first);
   mail_delivery_close(delivery);
@@ -176,6 +177,7 @@ static void deliver_to_lost_folder(struct context *context) {
   const char *path = arena_printf(context->arena, "%s/lost", folder);
   struct mail_delivery *delivery = open_to_folder(context, path);
   struct mail_parcel *parcels = many_parcels(context, 3);
+  rmdir(arena_printf(context->arena, "%s/.tmp", path));
   rmdir(path);
   fclose(fopen(path, "we")); /* a file is in its place */
   struct status status = mail_deliver(delivery, context, parcels, 3);
