@@ -233,48 +233,58 @@ static void test_more_events_share_a_page_that_takes_long(void) {
   in_coroutine(commit_slowly);
 }
 
-static int64_t handlers, handled_us, longest_pause_us, handlers_until_pause;
+enum { PAGE = 256, REST_US = 100000, PAUSE_US = 100000 };
 
-/* The first handler rests, and all note for how long none ran. */
+static int64_t handlers, handled_us, pauses, handlers_until_pause;
+
+/* The first handler of each page rests, and all note how often none ran for a while. */
 static struct status note_pauses(struct work *work, const struct event *event, const char *name) {
   (void)work, (void)event, (void)name;
-  enum { REST_US = 100000 };
-  int64_t pause_us = handlers > 0 ? clock_monotonic_us() - handled_us : 0;
-  if (pause_us > longest_pause_us) {
-    longest_pause_us = pause_us;
-    handlers_until_pause = handlers;
-  }
-  if (handlers++ == 0) coroutine_sleep(REST_US, DEADLINE_NEVER);
+  if (handlers > 0 && clock_monotonic_us() - handled_us >= PAUSE_US && pauses++ == 0) handlers_until_pause = handlers;
+  if (handlers++ % PAGE == 0) coroutine_sleep(REST_US, DEADLINE_NEVER);
   handled_us = clock_monotonic_us();
   return status_ok();
 }
 
-/* Returns the longest pause between the handlers of a consumer that is behind by more than a page. */
-static int64_t longest_pause(struct context *context, int64_t events_may_wait_ms) {
-  enum { EVENTS = 1250, APPENDED = 250 };
+static void append_many(struct context *context, int first, int count) {
+  enum { APPENDED = 250 };
   struct event_store *store = open_store(context);
-  for (int i = 0; i < EVENTS; i += APPENDED) {
-    watcher_append(store, context, "customer_created", "a", i, APPENDED, "Ann");
+  for (int i = 0; i < count; i += APPENDED) {
+    watcher_append(store, context, "customer_created", "a", first + i, APPENDED, "Ann");
   }
   event_store_close(store);
+}
+
+static bool has_handled(void *argument) {
+  return handlers >= *(const int64_t *)argument;
+}
+
+/* Starts a consumer that is behind by four pages and more. As often as it has handled a page, `more` events come; they
+ * do so `times` times. Counts its pauses. */
+static void note_pauses_of(struct context *context, int64_t events_may_wait_ms, int more, int times) {
+  int events = 1250;
+  append_many(context, 0, events);
   struct watcher_options watcher_options = options();
   watcher_options.lease_ms = 30000;
   watcher_options.events_may_wait_ms = events_may_wait_ms;
   watcher_options.obey = note_pauses;
-  handlers = longest_pause_us = 0;
+  handlers = pauses = 0;
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
-  CU_ASSERT_TRUE(watcher_handles(redis, context, EVENTS));
+  for (int64_t i = 0; i < times; i++, events += more) {
+    int64_t pages = (i + 1) * PAGE;
+    CU_ASSERT_TRUE(eventually(context, has_handled, &pages));
+    append_many(context, events, more);
+  }
+  CU_ASSERT_TRUE(watcher_handles(redis, context, events));
   watcher_stop(&watcher);
-  return longest_pause_us;
 }
 
-enum { PAUSE_US = 100000 };
-
-/* The first page, of few events, takes 100 ms at least, and an eighth of the time. */
+/* Each page takes 100 ms at least, and an eighth of the time. */
 static void leave_time_to_calls(struct context *context) {
-  enum { FEW = 256 };
-  CU_ASSERT(longest_pause(context, 60000) >= PAUSE_US);
-  CU_ASSERT(handlers_until_pause <= FEW);
+  enum { MORE = 500, TIMES = 4 };
+  note_pauses_of(context, 60000, MORE, TIMES);
+  CU_ASSERT(pauses >= TIMES);
+  CU_ASSERT(handlers_until_pause <= PAGE);
 }
 
 static void test_behind_it_leaves_time_to_calls(void) {
@@ -282,15 +292,30 @@ static void test_behind_it_leaves_time_to_calls(void) {
   in_coroutine(leave_time_to_calls);
 }
 
-/* A pause of the machine is no pause of the consumer's, which there would be each time. */
+/* At first it can't know that nothing comes any more, and pauses once. A pause of the machine is no pause of the
+ * consumer's, which there would be each time. */
+static void stop_leaving_time(struct context *context) {
+  enum { TRIES = 3 };
+  pauses = TRIES;
+  for (int i = 0; i < TRIES && pauses > 1; i++) {
+    begin();
+    note_pauses_of(context, 60000, 0, 0);
+  }
+  CU_ASSERT_EQUAL(pauses, 1);
+}
+
+static void test_after_a_peak_it_leaves_no_time(void) {
+  in_coroutine(stop_leaving_time);
+}
+
 static void leave_no_time_to_calls(struct context *context) {
   enum { TRIES = 3 };
-  int64_t pause_us = PAUSE_US;
-  for (int i = 0; i < TRIES && pause_us >= PAUSE_US; i++) {
+  pauses = TRIES;
+  for (int i = 0; i < TRIES && pauses > 0; i++) {
     begin();
-    pause_us = longest_pause(context, 1);
+    note_pauses_of(context, 1, 0, 0);
   }
-  CU_ASSERT(pause_us < PAUSE_US);
+  CU_ASSERT_EQUAL(pauses, 0);
 }
 
 static void test_old_events_wait_no_longer(void) {
@@ -590,6 +615,8 @@ int main(int argc, char **argv) {
       {"the longer a page takes, the more events share the next one", test_more_events_share_a_page_that_takes_long},
       {"a consumer that is behind leaves most of the time to calls while its events may wait",
        test_behind_it_leaves_time_to_calls},
+      {"a consumer that is behind, and whose events may wait, leaves no time where none come any more",
+       test_after_a_peak_it_leaves_no_time},
       {"it handles events as quickly as it can that have waited for as long as they may",
        test_old_events_wait_no_longer},
       {"the position of the log follows the runs of an idle consumer", test_log_follows_runs},

@@ -13,6 +13,7 @@
 #include "consumer/dead_letter_drain.h"
 #include "consumer/housekeeping.h"
 #include "consumer/log_check.h"
+#include "consumer/peak.h"
 #include "consumer/view_rebuild.h"
 #include "consumer/waiters.h"
 #include "loop/loop.h"
@@ -55,6 +56,7 @@ struct consumer {
   struct event_store **stores; /* of the logs */
   struct arena *arena;         /* of the term: its errors */
   struct consumer_alarm alarm;
+  struct peak peak; /* while it is behind */
   bool stopping;
   int running; /* coroutines */
   struct condition ended;
@@ -161,16 +163,26 @@ static coroutine_fn void pause_after_page(struct consumer *consumer, int64_t pag
   condition_wait(&waiters->wake, page_begin_us + pause_us);
 }
 
-/* Returns whether the consumer, which is behind, leaves most of Redis and of the machine to calls for now: its events
- * may wait, and the last one that it has handled came a short while ago. Log time promises no time, but is near enough
+/* Returns whether the last event that was handled came a short while ago. Log time promises no time, but is near enough
  * to it, and so are the clocks of two machines. */
-static bool gives_way(const struct consumer *consumer) {
+static bool events_may_wait(const struct consumer *consumer) {
   int64_t handled = 0, may_wait_us = consumer->options.events_may_wait_ms * 1000;
   for (size_t i = 0; i < consumer->progress.log_count; i++) {
     int64_t log_time = logs_reader_handed_out(consumer->parts.reader, i).log_time;
     if (log_time > handled) handled = log_time;
   }
   return clock_wall_us() - handled < may_wait_us;
+}
+
+/* A consumer that is behind leaves most of Redis and of the machine to calls, as long as its events may wait and come
+ * as fast as it handles them. */
+static coroutine_fn struct status give_way(struct consumer *consumer, int64_t page_begin_us) {
+  if (!events_may_wait(consumer)) return status_ok();
+  struct context context = term_context(consumer, arena_new());
+  struct status status = status_copy(peak_look(&consumer->peak, &consumer->progress, &context), consumer->arena);
+  arena_free(context.arena);
+  if (status_is_ok(status) && !consumer->peak.is_over) pause_after_page(consumer, page_begin_us, &giving_way);
+  return status;
 }
 
 /* Returns how long a block may last at most: until the next thing is due. */
@@ -291,10 +303,10 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   if (!status_is_ok(status)) return status;
   if (state->behind || !logs_reader_is_caught_up(consumer->parts.reader)) {
     status = keep_house(consumer, false);
-    if (status_is_ok(status) && gives_way(consumer)) pause_after_page(consumer, begin_us, &giving_way);
-    return status;
+    return status_is_ok(status) ? give_way(consumer, begin_us) : status;
   }
 
+  consumer->peak = (struct peak){0};
   status = report_position(consumer, asked && handled == 0);
   if (status_is_ok(status)) status = keep_house(consumer, true);
   if (!status_is_ok(status)) return status;
