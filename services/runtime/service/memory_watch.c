@@ -43,6 +43,10 @@ static void give_back(struct memory_watch *watch, struct loop *loop, size_t befo
             NULL);
 }
 
+void memory_watch_begin(void) {
+  mallopt(M_ARENA_MAX, 1);
+}
+
 void memory_watch_look(struct memory_watch *watch, struct loop *loop) {
   int64_t now_us = clock_monotonic_us();
   if (watch->looked_us == 0) {

@@ -19,6 +19,10 @@ struct memory_watch {
   size_t min_bytes; /* the least in use that it has ever seen */
 };
 
+/* To be called before other threads run. The loop's thread does nearly everything, so that a heap for each of the
+ * others, as malloc has it, would only take memory. */
+void memory_watch_begin(void);
+
 /* To be called often, from the start on. Looks every 2 s or, while there is little to gain, every 32 s at least. Takes
  * some milliseconds when there is much to give back. */
 void memory_watch_look(struct memory_watch *watch, struct loop *loop);
