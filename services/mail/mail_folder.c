@@ -21,8 +21,8 @@ enum {
   PATIENT_NICE = 10,
 };
 
-/* In the mail folder: for files that are being written. There are always few in it, so the file system finds and drops
- * a name there in less time than beside all mails. */
+/* In the mail folder: for files that are being written. Few are in it at a time, so the file system finds and drops a
+ * name there in less time than beside all mails. */
 static const char unfinished_name[] = ".tmp";
 
 struct mail_folder {

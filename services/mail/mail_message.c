@@ -94,7 +94,7 @@ static const char *encoded(struct arena *arena, const char *value) {
   while (*left) {
     size_t size = utf8_cut(left, *words ? BYTES_MAX : FIRST_BYTES_MAX); /* characters are not divided (RFC 2047, 5) */
     char *base64 = g_base64_encode((const guchar *)left, size);
-    words = arena_printf(arena, "%s%s=?utf-8?B?%s?=", words, *words ? " " : "", base64);
+    words = arena_printf(arena, "%s%s=?UTF-8?B?%s?=", words, *words ? " " : "", base64);
     g_free(base64);
     left += size;
   }
@@ -103,7 +103,7 @@ static const char *encoded(struct arena *arena, const char *value) {
 
 /* ---- fields of the header --------------------------------------------------------------------------------------- */
 
-/* To be called before what needs it. Most mails need nothing of it, and their service none of its memory. */
+/* To be called before what needs it. Most mails to files need nothing of it, and their service none of its memory. */
 static void begin_gmime(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, g_mime_init);
@@ -119,7 +119,8 @@ static const char *moved(struct arena *arena, char *text) {
 /* The field with its line's end, folded at blanks only, as GMime does with unstructured values: in structured ones it
  * also divides addresses, which is allowed but not understood by all. A short one, as most are, stays as it is. */
 static const char *field(struct arena *arena, const char *name, const char *value) {
-  enum { LENGTH_MAX = 76 }; /* of a line that GMime doesn't fold */
+  enum { LENGTH_MAX = 76 };    /* of a line that GMime doesn't fold */
+  value += strspn(value, " "); /* as GMime does when it folds */
   const char *line = arena_printf(arena, "%s: %s\n", name, value);
   if (strlen(line) <= LENGTH_MAX) return line;
   begin_gmime();
@@ -134,14 +135,15 @@ static bool is_words(const char *name) {
 
 static const char *mailbox(struct arena *arena, const struct mail_sender *sender) {
   if (!*sender->name) return sender->address;
-  if (is_words(sender->name)) return arena_printf(arena, "%s <%s>", sender->name, sender->address);
+  const char *name = encoded(arena, sender->name);
+  if (is_words(name)) return arena_printf(arena, "%s <%s>", name, sender->address);
   begin_gmime();
-  const char *name = moved(arena, g_mime_utils_header_encode_phrase(NULL, encoded(arena, sender->name), NULL));
+  name = moved(arena, g_mime_utils_header_encode_phrase(NULL, name, NULL));
   return arena_printf(arena, "%s <%s>", name, sender->address);
 }
 
-/* No service sets a locale, so days and months are in English. GMime's own takes GLib's dates and time zones, for which
- * a process needs a third of a megabyte. */
+/* No service sets a locale, so days and months are in English. GMime's function for dates is not used, since GLib's
+ * dates and time zones take a third of a megabyte. */
 static const char *date_of(struct arena *arena, int64_t unix_us) {
   enum { DATE_SIZE = 64 };
   time_t second = (time_t)(unix_us / 1000000);
