@@ -259,9 +259,13 @@ static bool has_handled(void *argument) {
   return handlers >= *(const int64_t *)argument;
 }
 
-/* Starts a consumer that is behind by four pages and more. As often as it has handled a page, `more` events come; they
- * do so `times` times. Counts its pauses. */
-static void note_pauses_of(struct context *context, int64_t events_may_wait_ms, int more, int times) {
+/* What comes to a consumer while it handles events: that many in each of so many pages, from page number `first`. */
+struct arrivals {
+  int events, first, pages;
+};
+
+/* Starts a consumer that is behind by four pages and more, and counts its pauses. */
+static void note_pauses_of(struct context *context, int64_t events_may_wait_ms, struct arrivals arrivals) {
   int events = 1250;
   append_many(context, 0, events);
   struct watcher_options watcher_options = options();
@@ -270,10 +274,10 @@ static void note_pauses_of(struct context *context, int64_t events_may_wait_ms, 
   watcher_options.obey = note_pauses;
   handlers = pauses = 0;
   struct watcher watcher = watcher_start(context->arena, &watcher_options);
-  for (int64_t i = 0; i < times; i++, events += more) {
-    int64_t pages = (i + 1) * PAGE;
-    CU_ASSERT_TRUE(eventually(context, has_handled, &pages));
-    append_many(context, events, more);
+  for (int i = 0; i < arrivals.pages; i++, events += arrivals.events) {
+    int64_t resting = (arrivals.first + i) * PAGE + 1;
+    CU_ASSERT_TRUE(eventually(context, has_handled, &resting));
+    append_many(context, events, arrivals.events);
   }
   CU_ASSERT_TRUE(watcher_handles(redis, context, events));
   watcher_stop(&watcher);
@@ -281,9 +285,9 @@ static void note_pauses_of(struct context *context, int64_t events_may_wait_ms, 
 
 /* Each page takes 100 ms at least, and an eighth of the time. */
 static void leave_time_to_calls(struct context *context) {
-  enum { MORE = 500, TIMES = 4 };
-  note_pauses_of(context, 60000, MORE, TIMES);
-  CU_ASSERT(pauses >= TIMES);
+  const struct arrivals arrivals = {.events = 500, .first = 0, .pages = 4};
+  note_pauses_of(context, 60000, arrivals);
+  CU_ASSERT(pauses >= arrivals.pages);
   CU_ASSERT(handlers_until_pause <= PAGE);
 }
 
@@ -299,7 +303,7 @@ static void stop_leaving_time(struct context *context) {
   pauses = TRIES;
   for (int i = 0; i < TRIES && pauses > 1; i++) {
     begin();
-    note_pauses_of(context, 60000, 0, 0);
+    note_pauses_of(context, 60000, (struct arrivals){0});
   }
   CU_ASSERT_EQUAL(pauses, 1);
 }
@@ -308,12 +312,24 @@ static void test_after_a_peak_it_leaves_no_time(void) {
   in_coroutine(stop_leaving_time);
 }
 
+/* It has paused once, and is handling as quickly as it can when events begin to come again. */
+static void leave_time_again(struct context *context) {
+  const struct arrivals arrivals = {.events = 1000, .first = 3, .pages = 6};
+  note_pauses_of(context, 60000, arrivals);
+  CU_ASSERT(pauses >= 3);
+}
+
+static void test_in_the_next_peak_it_leaves_time_again(void) {
+  begin();
+  in_coroutine(leave_time_again);
+}
+
 static void leave_no_time_to_calls(struct context *context) {
   enum { TRIES = 3 };
   pauses = TRIES;
   for (int i = 0; i < TRIES && pauses > 0; i++) {
     begin();
-    note_pauses_of(context, 1, 0, 0);
+    note_pauses_of(context, 1, (struct arrivals){0});
   }
   CU_ASSERT_EQUAL(pauses, 0);
 }
@@ -617,6 +633,7 @@ int main(int argc, char **argv) {
        test_behind_it_leaves_time_to_calls},
       {"a consumer that is behind, and whose events may wait, leaves no time where none come any more",
        test_after_a_peak_it_leaves_no_time},
+      {"it leaves time again when events begin to come again", test_in_the_next_peak_it_leaves_time_again},
       {"it handles events as quickly as it can that have waited for as long as they may",
        test_old_events_wait_no_longer},
       {"the position of the log follows the runs of an idle consumer", test_log_follows_runs},

@@ -38,7 +38,7 @@ struct pace {
 static const struct pace usual_pace = {.pages = 3, .min_us = 10000, .max_us = 40000};
 /* It is kept by a consumer that gives way. A page that takes longer than the maximum waits for something else than
  * calls do, such as a mail server: a pause would help nobody. */
-static const struct pace giving_way = {.pages = 8, .min_us = 10000, .max_us = 1000000};
+static const struct pace giving_way = {.pages = PEAK_SHARE, .min_us = 10000, .max_us = 1000000};
 
 /* The roles, each with its own state, and the loop that has them play together. */
 struct consumer {
@@ -82,6 +82,7 @@ static struct logs_reader *make_reader(const struct consumer *consumer) {
 static coroutine_fn struct status begin_term(struct consumer *consumer) {
   struct progress *progress = &consumer->progress;
   progress->loaded = false;
+  consumer->peak = (struct peak){0};
   bool goes_on = leader_holds_term(&consumer->leader);
   struct status status = leader_begin_term(&consumer->leader, consumer->arena);
   if (!status_is_ok(status)) return status;
@@ -167,6 +168,7 @@ static coroutine_fn void pause_after_page(struct consumer *consumer, int64_t pag
  * to it, and so are the clocks of two machines. */
 static bool events_may_wait(const struct consumer *consumer) {
   int64_t handled = 0, may_wait_us = consumer->options.events_may_wait_ms * 1000;
+  if (may_wait_us == 0) return false;
   for (size_t i = 0; i < consumer->progress.log_count; i++) {
     int64_t log_time = logs_reader_handed_out(consumer->parts.reader, i).log_time;
     if (log_time > handled) handled = log_time;
@@ -174,15 +176,18 @@ static bool events_may_wait(const struct consumer *consumer) {
   return clock_wall_us() - handled < may_wait_us;
 }
 
-/* A consumer that is behind leaves most of Redis and of the machine to calls, as long as its events may wait and come
- * as fast as it handles them. */
-static coroutine_fn struct status give_way(struct consumer *consumer, int64_t page_begin_us) {
-  if (!events_may_wait(consumer)) return status_ok();
+/* In a peak a consumer that is behind leaves most of Redis and of the machine to calls, as long as its events may wait.
+ */
+static coroutine_fn void give_way(struct consumer *consumer, int64_t page_begin_us, size_t handled) {
+  if (!events_may_wait(consumer)) {
+    consumer->peak = (struct peak){0};
+    return;
+  }
+  peak_note(&consumer->peak, handled, clock_monotonic_us() - page_begin_us);
   struct context context = term_context(consumer, arena_new());
-  struct status status = status_copy(peak_look(&consumer->peak, &consumer->progress, &context), consumer->arena);
+  peak_look(&consumer->peak, &consumer->progress, &context);
   arena_free(context.arena);
-  if (status_is_ok(status) && !consumer->peak.is_over) pause_after_page(consumer, page_begin_us, &giving_way);
-  return status;
+  if (!consumer->peak.is_over) pause_after_page(consumer, page_begin_us, &giving_way);
 }
 
 /* Returns how long a block may last at most: until the next thing is due. */
@@ -303,7 +308,8 @@ static coroutine_fn struct status poll_once(struct consumer *consumer, struct po
   if (!status_is_ok(status)) return status;
   if (state->behind || !logs_reader_is_caught_up(consumer->parts.reader)) {
     status = keep_house(consumer, false);
-    return status_is_ok(status) ? give_way(consumer, begin_us) : status;
+    if (status_is_ok(status)) give_way(consumer, begin_us, handled);
+    return status;
   }
 
   consumer->peak = (struct peak){0};

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "store/log_clock.h"
-#include "store/stream_look.h"
 
 static void *copy_of(struct arena *arena, const void *rows, size_t size) {
   return memcpy(arena_alloc(arena, size), rows, size);
@@ -38,14 +37,10 @@ static int64_t beginning_of(const struct stream_sight *sight, int64_t from) {
 static coroutine_fn struct status add_log(const struct progress *progress, size_t number, struct context *context,
                                           struct consumer_backlog *backlog) {
   const struct progress_log *log = &progress->logs[number];
-  struct redis_arguments keys = redis_arguments_empty(context->arena);
-  for (size_t i = 0; i < progress->stream_count; i++) {
-    if (progress->streams[i].log == number) redis_add_text(&keys, progress->streams[i].key);
-  }
   struct position clock;
   const struct stream_sight *sights;
   struct status status = clock_read(log->store, context, &clock);
-  if (status_is_ok(status)) status = streams_look_plainly(log->store, context, &keys, &sights);
+  if (status_is_ok(status)) status = progress_look(progress, number, false, context, &sights);
   if (!status_is_ok(status)) return status;
   int64_t lag = 0, beginning = 0;
   size_t seen = 0;

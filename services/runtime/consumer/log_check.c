@@ -5,7 +5,6 @@
 
 #include "store/known_log.h"
 #include "store/log_clock.h"
-#include "store/stream_look.h"
 
 /* ---- the log as a whole ----------------------------------------------------------------------------------------- */
 
@@ -161,13 +160,8 @@ static void count_as_group(struct progress_stream *stream, struct stream_sight *
 static coroutine_fn struct status look_at_streams(struct progress *progress, size_t number, struct context *context,
                                                   struct log_losses *losses) {
   const struct progress_log *log = &progress->logs[number];
-  struct redis_arguments keys = redis_arguments_empty(context->arena);
-  for (size_t i = 0; i < progress->stream_count; i++) {
-    if (progress->streams[i].log == number) redis_add_text(&keys, progress->streams[i].key);
-  }
   const struct stream_sight *sights;
-  struct status status = log->is_foreign ? streams_look_plainly(log->store, context, &keys, &sights)
-                                         : streams_look(log->store, context, &keys, true, &sights);
+  struct status status = progress_look(progress, number, true, context, &sights);
   size_t seen = 0;
   for (size_t i = 0; status_is_ok(status) && i < progress->stream_count; i++) {
     struct progress_stream *stream = &progress->streams[i];

@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Peak: whether events come faster than a consumer handles them, or as fast. Its lag tells: as long as it doesn't
- * shrink, the peak lasts. Threads: the loop's. */
+/* Peak: whether a consumer that is behind would stay behind if it took an eighth of the time only, since at least as
+ * many events come as it handles in that. What comes and what it handles are counted from one look to the next, so that
+ * it doesn't matter whether it has given way meanwhile. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/context.h"
-#include "base/status.h"
 #include "consumer/progress.h"
 #include "loop/coroutine.h"
 
-/* A zero-initialised one is for a consumer that has just fallen behind, by a peak as long as nothing else is known. */
+enum { PEAK_SHARE = 8 }; /* who gives way takes one part in so many of the time */
+
+/* A zero-initialised one is for a consumer that has just fallen behind. That counts as a peak until the second look. */
 struct peak {
-  int64_t lag;       /* at the last look, in entries */
-  int64_t looked_us; /* when that was; 0 means never */
+  int64_t looked_us; /* when the last look was; 0 means never */
+  int64_t added;     /* entries that the streams had got by then, ever */
+  int64_t handled;   /* events since then */
+  int64_t busy_us;   /* that they took */
   bool is_over;
 };
 
-/* Has a look if the last one was a while ago: it asks Redis then, which yields. Errors: those of redis_command. */
-coroutine_fn struct status peak_look(struct peak *peak, const struct progress *progress, struct context *context);
+/* Counts events that have been handled, and the time that they took. */
+void peak_note(struct peak *peak, size_t handled, int64_t busy_us);
+
+/* Looks whether it is over if the last look was a while ago: it asks Redis then, which yields. If Redis doesn't answer,
+ * it counts as a peak. */
+coroutine_fn void peak_look(struct peak *peak, const struct progress *progress, struct context *context);

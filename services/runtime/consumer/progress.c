@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "store/event.h"
-#include "store/known_log.h"
+#include "store/stream_look.h"
 
 /* ---- which logs ------------------------------------------------------------------------------------------------- */
 
@@ -77,6 +77,19 @@ size_t progress_log_of(const struct progress *progress, const char *owner) {
 
 bool progress_has_foreign(const struct progress *progress) {
   return progress->log_count > 0 && progress->logs[progress->log_count - 1].is_foreign;
+}
+
+coroutine_fn struct status progress_look(const struct progress *progress, size_t log, bool groups,
+                                         const struct context *context, const struct stream_sight **ret_sights) {
+  struct context own = *context;
+  struct redis_arguments keys = redis_arguments_empty(own.arena);
+  for (size_t i = 0; i < progress->stream_count; i++) {
+    if (progress->streams[i].log == log) redis_add_text(&keys, progress->streams[i].key);
+  }
+  struct event_store *store = progress->logs[log].store;
+  if (!progress->logs[log].is_foreign) return streams_look(store, &own, &keys, groups, ret_sights);
+  own.redis_era = 0; /* it is of another server, where this service may call no functions */
+  return streams_look_plainly(store, &own, &keys, ret_sights);
 }
 
 struct event_store *progress_store_of(const struct progress *progress, const char *stream) {

@@ -19,6 +19,7 @@
 #include "consumer/leader.h"
 #include "consumer/subscription.h"
 #include "loop/coroutine.h"
+#include "store/known_log.h"
 #include "store/log_time.h"
 #include "store/positions.h"
 #include "store/transaction.h"
@@ -111,6 +112,12 @@ size_t progress_log_of(const struct progress *progress, const char *owner);
 
 /* Returns whether events of other Redises' logs lead to what is done in the service's own. */
 bool progress_has_foreign(const struct progress *progress);
+
+/* Looks at the streams of log number `log`. *ret_sights, one for each, in the order of `streams`, lives in the
+ * context's arena. With `groups` it also looks at the service's group, where the log lies in the service's own Redis.
+ * Errors: those of redis_command. */
+coroutine_fn struct status progress_look(const struct progress *progress, size_t log, bool groups,
+                                         const struct context *context, const struct stream_sight **ret_sights);
 
 /* The store in which a stream of that name lies: where its entries can be read. The service's own if it follows none of
  * that name. */
