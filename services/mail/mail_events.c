@@ -94,19 +94,21 @@ static void pack(struct run *run, size_t place, enum mail_outcome outcome) {
   run->parcels[run->parcel_count++] = (struct mail_parcel){.mail = run->mails[place], .outcome = outcome};
 }
 
+static bool is_pending(const Ordershop__V1__Mail *mail) {
+  return mail && mail->status == ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING;
+}
+
 /* Makes parcels of the mails that are still to be recorded as delivered: first of those that were taken before, whose
  * record is gone, then of those that are to be delivered. Returns how many the first are. */
 static size_t pack_parcels(struct run *run) {
-  bool *waits = arena_calloc(run->arena, run->count, sizeof *waits);
+  bool *is_taken = arena_calloc(run->arena, run->count, sizeof *is_taken);
   for (size_t i = 0; i < run->count; i++) {
-    const Ordershop__V1__Mail *mail = run->mails[i];
-    if (!mail || mail->status != ORDERSHOP__V1__MAIL_STATUS__MAIL_STATUS_PENDING) continue;
-    waits[i] = !mail_taken_has(&taken, mail->id);
-    if (!waits[i]) pack(run, i, MAIL_TAKEN);
+    is_taken[i] = is_pending(run->mails[i]) && mail_taken_has(&taken, run->ids[i]);
+    if (is_taken[i]) pack(run, i, MAIL_TAKEN);
   }
   size_t taken_count = run->parcel_count;
   for (size_t i = 0; i < run->count; i++) {
-    if (waits[i]) pack(run, i, MAIL_NOT_TRIED);
+    if (is_pending(run->mails[i]) && !is_taken[i]) pack(run, i, MAIL_NOT_TRIED);
   }
   return taken_count;
 }
