@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "store/known_log.h"
 #include "store/log_clock.h"
 
 static void *copy_of(struct arena *arena, const void *rows, size_t size) {

@@ -2,6 +2,7 @@
 #include "consumer/peak.h"
 
 #include "base/clock.h"
+#include "store/known_log.h"
 
 enum { LOOK_US = 250 * 1000 };
 

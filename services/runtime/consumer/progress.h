@@ -19,10 +19,11 @@
 #include "consumer/leader.h"
 #include "consumer/subscription.h"
 #include "loop/coroutine.h"
-#include "store/known_log.h"
 #include "store/log_time.h"
 #include "store/positions.h"
 #include "store/transaction.h"
+
+struct stream_sight; /* store/known_log.h */
 
 /* Where the streams of another service lie. */
 struct log_owner {
