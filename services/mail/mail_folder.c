@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/folder.h"
@@ -16,17 +15,15 @@
 
 enum {
   FILE_MODE = 0600,
-  FOLDER_MODE = 0700,
   NAME_ROOM = UUID_TEXT_SIZE + 8,
   PATIENT_NICE = 10,
 };
 
-/* In the mail folder: for files that are being written. Few are in it at a time, so the file system finds and drops a
- * name there in less time than beside all mails. */
-static const char unfinished_name[] = ".tmp";
-
 struct mail_folder {
   const char *path;
+  /* In it, for files that are being written. Few are there at a time, so the file system finds and drops a name in less
+   * time than beside all mails. */
+  const char *unfinished;
   const struct mail_sender *from;
 };
 
@@ -42,7 +39,13 @@ struct batch {
 
 /* ---- on the thread ---------------------------------------------------------------------------------------------- */
 
-/* The folders of a batch while it is delivered; -1 stands for one that isn't open. */
+static int open_folder(const char *path) {
+  int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder >= 0 || errno != ENOENT || !folder_make(path)) return folder;
+  return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Both folders while a batch is delivered; -1 stands for one that isn't open. */
 struct folders {
   int mails, unfinished;
 };
@@ -55,16 +58,9 @@ static void close_folders(struct folders folders) {
 }
 
 /* Returns false if it can't open one, or make one that is missing; errno says why. */
-static bool open_folders(const char *path, struct folders *ret_folders) {
-  enum { FLAGS = O_RDONLY | O_DIRECTORY | O_CLOEXEC };
-  struct folders folders = {.mails = open(path, FLAGS), .unfinished = -1};
-  if (folders.mails < 0 && errno == ENOENT && folder_make(path)) folders.mails = open(path, FLAGS);
-  if (folders.mails >= 0) folders.unfinished = openat(folders.mails, unfinished_name, FLAGS);
-  if (folders.mails >= 0 && folders.unfinished < 0 && errno == ENOENT) {
-    /* Another thread may make it at the same time. */
-    bool made = mkdirat(folders.mails, unfinished_name, FOLDER_MODE) == 0 || errno == EEXIST;
-    if (made) folders.unfinished = openat(folders.mails, unfinished_name, FLAGS);
-  }
+static bool open_folders(const struct mail_folder *folder, struct folders *ret_folders) {
+  struct folders folders = {.mails = open_folder(folder->path), .unfinished = -1};
+  if (folders.mails >= 0) folders.unfinished = open_folder(folder->unfinished);
   if (folders.unfinished < 0) close_folders(folders);
   *ret_folders = folders;
   return folders.unfinished >= 0;
@@ -119,7 +115,7 @@ static void deliver_batch(void *argument) {
   struct batch *batch = argument;
   give_way();
   struct folders folders;
-  if (!open_folders(batch->folder->path, &folders)) {
+  if (!open_folders(batch->folder, &folders)) {
     batch->failed = "open";
     batch->error = errno;
     return;
@@ -139,16 +135,16 @@ static bool is_writable(int folder) {
 
 struct status mail_folder_open(struct arena *arena, const char *path, const struct mail_sender *from,
                                struct mail_folder **ret_folder) {
+  struct mail_folder *result = arena_alloc(arena, sizeof *result);
+  *result = (struct mail_folder){.path = path, .unfinished = arena_printf(arena, "%s/.tmp", path), .from = from};
   struct folders folders;
-  bool opened = open_folders(path, &folders),
-       writable = opened && is_writable(folders.mails) && is_writable(folders.unfinished);
+  bool opened = open_folders(result, &folders);
+  bool writable = opened && is_writable(folders.mails) && is_writable(folders.unfinished);
   if (opened) close_folders(folders);
   if (!writable) {
     return status_error(arena, STATUS_INVALID_ARGUMENT, reason_mail_folder_unwritable,
                         "ORDERSHOP_MAIL_FOLDER: can't write to the mail folder %s: %s", path, strerror(errno));
   }
-  struct mail_folder *result = arena_alloc(arena, sizeof *result);
-  *result = (struct mail_folder){.path = path, .from = from};
   *ret_folder = result;
   return status_ok();
 }

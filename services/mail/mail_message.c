@@ -119,12 +119,12 @@ static const char *moved(struct arena *arena, char *text) {
 /* The field with its line's end, folded at blanks only, as GMime does with unstructured values: in structured ones it
  * also divides addresses, which is allowed but not understood by all. A short one, as most are, stays as it is. */
 static const char *field(struct arena *arena, const char *name, const char *value) {
-  enum { LENGTH_MAX = 76 };    /* of a line that GMime doesn't fold */
+  enum { LENGTH_MAX = 76 };    /* of a line that GMime doesn't fold, with its end */
   value += strspn(value, " "); /* as GMime does when it folds */
-  const char *line = arena_printf(arena, "%s: %s\n", name, value);
-  if (strlen(line) <= LENGTH_MAX) return line;
+  const char *line = arena_printf(arena, "%s: %s", name, value);
+  if (strlen(line) < LENGTH_MAX) return arena_printf(arena, "%s\n", line);
   begin_gmime();
-  return moved(arena, g_mime_utils_unstructured_header_fold(NULL, NULL, arena_printf(arena, "%s: %s", name, value)));
+  return moved(arena, g_mime_utils_unstructured_header_fold(NULL, NULL, line));
 }
 
 /* Returns whether it is words of letters and digits, which are neither quoted nor encoded. */
@@ -136,14 +136,15 @@ static bool is_words(const char *name) {
 static const char *mailbox(struct arena *arena, const struct mail_sender *sender) {
   if (!*sender->name) return sender->address;
   const char *name = encoded(arena, sender->name);
-  if (is_words(name)) return arena_printf(arena, "%s <%s>", name, sender->address);
-  begin_gmime();
-  name = moved(arena, g_mime_utils_header_encode_phrase(NULL, name, NULL));
+  if (!is_words(name)) {
+    begin_gmime();
+    name = moved(arena, g_mime_utils_header_encode_phrase(NULL, name, NULL));
+  }
   return arena_printf(arena, "%s <%s>", name, sender->address);
 }
 
 /* No service sets a locale, so days and months are in English. GMime's function for dates is not used, since GLib's
- * dates and time zones take a third of a megabyte. */
+ * dates and time zones would be in memory for it alone. */
 static const char *date_of(struct arena *arena, int64_t unix_us) {
   enum { DATE_SIZE = 64 };
   time_t second = (time_t)(unix_us / 1000000);

@@ -331,7 +331,7 @@ static void start_worker(struct mail_smtp *smtp, struct worker *worker, const st
 }
 
 /* GnuTLS asks for this function when it is loaded (GNUTLS_SKIP_GLOBAL_INIT in its header). It comes with libcurl, which
- * needs it for LDAP and RTMP alone; nothing here uses it, and its start would take a megabyte. */
+ * needs it for LDAP and RTMP alone; nothing here uses it, and its start would take memory. */
 int _gnutls_global_init_skip(void);
 int _gnutls_global_init_skip(void) {
   return 1;

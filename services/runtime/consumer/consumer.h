@@ -69,8 +69,7 @@ struct consumer_options {
   const char *housekeep_owner;
   /* So old an event may become in a peak (peak.h): until then the consumer takes an eighth of the time, so that calls
    * come first. It takes few events at once. 0: it always handles them as quickly as it can, as it does with older ones
-   * and after a peak. While a caller waits for a position
-   * (consumer_wait_for), it does not pause. */
+   * and after a peak. While a caller waits for a position (consumer_wait_for), it does not pause. */
   int64_t events_may_wait_ms;
   int64_t lease_ms; /* 0 means 3,000 */
 };

@@ -173,13 +173,6 @@ static coroutine_fn struct status look_at_streams(struct progress *progress, siz
   return status;
 }
 
-/* What is asked of another service's Redis, whose server is another one. */
-static struct context context_for(const struct progress_log *log, const struct context *context) {
-  struct context own = *context;
-  if (log->is_foreign) own.redis_era = 0;
-  return own;
-}
-
 /* ---- both ------------------------------------------------------------------------------------------------------- */
 
 /* Tells the first loss. */
@@ -192,17 +185,17 @@ static struct status tell(const struct progress *progress, struct arena *arena, 
 
 coroutine_fn struct status log_check_find(struct progress *progress, size_t number, struct context *context,
                                           struct log_losses *losses) {
-  struct context own = context_for(&progress->logs[number], context);
+  struct context own = *context;
+  if (progress->logs[number].is_foreign) own.redis_era = 0; /* it is of another server */
   struct status status = find_wrong_positions(progress, number, &own, losses);
-  return status_is_ok(status) ? look_at_streams(progress, number, &own, losses) : status;
+  return status_is_ok(status) ? look_at_streams(progress, number, context, losses) : status;
 }
 
 coroutine_fn struct status log_check_streams(struct progress *progress, struct context *context) {
   struct log_losses losses = {.arena = context->arena};
   struct status status = status_ok();
   for (size_t i = 0; status_is_ok(status) && i < progress->log_count; i++) {
-    struct context own = context_for(&progress->logs[i], context);
-    status = look_at_streams(progress, i, &own, &losses);
+    status = look_at_streams(progress, i, context, &losses);
   }
   return status_is_ok(status) ? tell(progress, context->arena, &losses) : status;
 }

@@ -21,7 +21,7 @@ static coroutine_fn struct status count_added(const struct progress *progress, s
   return status;
 }
 
-/* Whether fewer events have come since the last look than are handled in an eighth of the time. */
+/* Returns whether fewer events have come since the last look than are handled in an eighth of the time. */
 static bool falls_short(const struct peak *peak, int64_t added, int64_t now_us) {
   double share = (double)peak->busy_us / (double)(now_us - peak->looked_us);
   return (double)(added - peak->added) * PEAK_SHARE * share < (double)peak->handled;

@@ -25,6 +25,6 @@ struct peak {
 /* Counts events that have been handled, and the time that they took. */
 void peak_note(struct peak *peak, size_t handled, int64_t busy_us);
 
-/* Looks whether it is over if the last look was a while ago: it asks Redis then, which yields. If Redis doesn't answer,
- * it counts as a peak. */
+/* Looks whether it is over, four times a second at most: it asks Redis then, which yields. If Redis doesn't answer, it
+ * counts as a peak. */
 coroutine_fn void peak_look(struct peak *peak, const struct progress *progress, struct context *context);

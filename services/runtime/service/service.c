@@ -42,7 +42,7 @@ enum {
   DESCRIPTORS_MIN = 48,
   ADDED_SERVICES = 7,
   READINESS_INTERVAL_US = 20 * 1000, /* while it is not ready: calls wait for it */
-  READY_INTERVAL_US = 100 * 1000,    /* otherwise: it would wake an idle process more often than all else does */
+  READY_INTERVAL_US = 100 * 1000,    /* while it is: each look wakes an idle process */
   RIGHTS_INTERVAL_US = 1000 * 1000,
   RECORD_DEADLINE_US = 5 * 1000 * 1000
 };
