@@ -102,7 +102,7 @@ static void a_refusal_for_what_is_stored_waits_too(void) {
   private_redis_pause(replica);
   assert_refused(ask(once, ORDERSHOP_PRODUCT, "DeleteProduct", &request), STATUS_UNAVAILABLE, "REPLICAS_MISSING");
   come_back();
-  assert_refused(ask(once, ORDERSHOP_PRODUCT, "DeleteProduct", &request), STATUS_NOT_FOUND, "PRODUCT_NOT_FOUND");
+  assert_refused(ask(client, ORDERSHOP_PRODUCT, "DeleteProduct", &request), STATUS_NOT_FOUND, "PRODUCT_NOT_FOUND");
 }
 
 static bool is_delivered(const void *path) {
