@@ -5,7 +5,7 @@
 #include "store/commit.h"
 #include "store/positions.h"
 
-enum { LOOK_FIRST_US = 1000, UNBLOCK_US = 5000000 };
+enum { LOOK_FIRST_US = 1000 };
 
 /* Which connection the leader reads on while it blocks; 0 if there is none. */
 static int64_t blocked_client(const struct waiters *waiters) {
@@ -15,21 +15,15 @@ static int64_t blocked_client(const struct waiters *waiters) {
 }
 
 coroutine_fn void waiters_poke(struct waiters *waiters) {
-  struct redis *commands = waiters->progress->store->commands;
+  const struct event_store *store = waiters->progress->store;
   waiters->poked = true;
   condition_signal_all(&waiters->wake);
-  committer_hurry(waiters->progress->store->committer);
+  committer_hurry(store->committer);
   if (waiters->reader && logs_reader_wake(waiters->reader)) return;
   int64_t client = blocked_client(waiters);
-  if (client == 0 || waiters->unblocking || !redis_is_ready(commands)) return;
+  if (client == 0 || waiters->unblocking) return;
   waiters->unblocking = true;
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + UNBLOCK_US};
-  struct redis_arguments command = redis_command_of(context.arena, "CLIENT", "UNBLOCK", NULL);
-  redis_add_number(&command, client);
-  const struct redis_reply *reply;
-  /* It does not matter if this fails: a call that waits pokes again. */
-  (void)redis_command(commands, &context, &command, &reply);
-  arena_free(context.arena);
+  event_store_unblock(store, client);
   waiters->unblocking = false;
 }
 

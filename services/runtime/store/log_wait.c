@@ -31,18 +31,9 @@ bool log_wait_is_over(struct log_wait *wait, struct arena *arena, struct status 
   return true;
 }
 
-/* It may come just before the block, hence it is repeated. */
-static coroutine_fn void unblock(struct log_wait *wait) {
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + ANSWER_US};
-  struct redis_arguments command = redis_command_of(context.arena, "CLIENT", "UNBLOCK", NULL);
-  redis_add_number(&command, redis_client_id(wait->store->blocking));
-  (void)redis_command(wait->store->commands, &context, &command, NULL);
-  arena_free(context.arena);
-}
-
 coroutine_fn void log_wait_end(struct log_wait *wait) {
   while (wait->under_way) {
-    if (redis_is_ready(wait->store->commands)) unblock(wait);
+    event_store_unblock(wait->store, redis_client_id(wait->store->blocking));
     if (wait->under_way) condition_wait(wait->ended, clock_monotonic_us() + UNBLOCK_EVERY_US);
   }
   if (wait->is_over) arena_free(wait->context.arena);
