@@ -204,14 +204,15 @@ print("%d calls, %d failed, %d of them tried again; p50 %.1f ms, p99 %.1f ms, ma
 # shellcheck disable=SC2016 # of awk
 received_bytes() { kube exec "$1" -- awk '$1 == "eth0:" { print $2 }' /proc/net/dev; }
 
-# all_replicas_are_called SERVICE MODE: the bytes that each of its pods receives during a load
+# all_replicas_are_called SERVICE MODE: the bytes that each of its pods receives during a load, which has two connections to
+# each.
 all_replicas_are_called() {
   local pod pods before=() bytes line='' i=0 least=-1 most=0
   kube scale "deployment/$1" --replicas=3 && kube rollout status "deployment/$1" --timeout=60s || return 1
   read -ra pods < <(kube get pods --selector "app.kubernetes.io/name=$1" --field-selector status.phase=Running \
     --output 'jsonpath={.items[*].metadata.name}')
   for pod in "${pods[@]}"; do before+=("$(received_bytes "$pod")"); done
-  client ordershop load --mode "$2" --in-flight 8 --seconds 5 --warm-up 0 || return 1
+  client ordershop load --mode "$2" --in-flight 12 --connections 6 --seconds 5 --warm-up 0 || return 1
   for pod in "${pods[@]}"; do
     bytes=$((($(received_bytes "$pod") - before[i]) / 1024))
     i=$((i + 1))
