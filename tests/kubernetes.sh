@@ -204,8 +204,8 @@ print("%d calls, %d failed, %d of them tried again; p50 %.1f ms, p99 %.1f ms, ma
 # shellcheck disable=SC2016 # of awk
 received_bytes() { kube exec "$1" -- awk '$1 == "eth0:" { print $2 }' /proc/net/dev; }
 
-# all_replicas_are_called SERVICE MODE: the bytes that each of its pods receives during a load, which has two connections to
-# each.
+# all_replicas_are_called SERVICE MODE: tells how many bytes each of its pods receives during a load. That has two connections
+# to each, since load divides calls among connections, not among pods.
 all_replicas_are_called() {
   local pod pods before=() bytes line='' i=0 least=-1 most=0
   kube scale "deployment/$1" --replicas=3 && kube rollout status "deployment/$1" --timeout=60s || return 1

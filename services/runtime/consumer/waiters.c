@@ -23,7 +23,7 @@ coroutine_fn void waiters_poke(struct waiters *waiters) {
   int64_t client = blocked_client(waiters);
   if (client == 0 || waiters->unblocking) return;
   waiters->unblocking = true;
-  event_store_unblock(store, client);
+  redis_unblock(store->commands, client);
   waiters->unblocking = false;
 }
 

@@ -115,3 +115,8 @@ struct status redis_refusal(struct redis *redis, struct arena *arena, const char
 coroutine_fn struct status redis_command_blocking(struct redis *redis, struct context *context,
                                                   const struct redis_arguments *arguments, int64_t extra_ms,
                                                   const struct redis_reply **ret_reply);
+
+/* Asks the server to end the block of another connection, which may be another process's, by CLIENT UNBLOCK with its
+ * redis_client_id, and yields until the answer. Whether there was one is not told, since the block may begin
+ * afterwards: callers that wait ask again. It does nothing if the connection isn't ready. */
+coroutine_fn void redis_unblock(struct redis *redis, int64_t client);

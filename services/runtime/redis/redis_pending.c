@@ -13,6 +13,7 @@
 enum {
   OVERLOAD_RETRY_MS = 100,
   SECOND_LOOK_MS = 10,
+  UNBLOCK_US = 5000000,
   MAX_PENDING_BYTES = 64 * 1024 * 1024, /* of unanswered commands, unless a single one is bigger */
 };
 
@@ -244,4 +245,13 @@ coroutine_fn struct status redis_command_blocking(struct redis *redis, struct co
                                                   const struct redis_arguments *arguments, int64_t extra_ms,
                                                   const struct redis_reply **ret_reply) {
   return redis_receive(send_command(redis, context, arguments, extra_ms), ret_reply);
+}
+
+coroutine_fn void redis_unblock(struct redis *redis, int64_t client) {
+  if (!redis_is_ready(redis)) return;
+  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + UNBLOCK_US};
+  struct redis_arguments command = redis_command_of(context.arena, "CLIENT", "UNBLOCK", NULL);
+  redis_add_number(&command, client);
+  (void)redis_command(redis, &context, &command, NULL);
+  arena_free(context.arena);
 }

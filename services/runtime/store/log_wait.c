@@ -33,7 +33,7 @@ bool log_wait_is_over(struct log_wait *wait, struct arena *arena, struct status 
 
 coroutine_fn void log_wait_end(struct log_wait *wait) {
   while (wait->under_way) {
-    event_store_unblock(wait->store, redis_client_id(wait->store->blocking));
+    redis_unblock(wait->store->commands, redis_client_id(wait->store->blocking));
     if (wait->under_way) condition_wait(wait->ended, clock_monotonic_us() + UNBLOCK_EVERY_US);
   }
   if (wait->is_over) arena_free(wait->context.arena);

@@ -3,10 +3,7 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "store/replica_barrier.h"
-
-enum { UNBLOCK_US = 5000000 };
 
 bool event_store_is_apart(const struct event_store *store) {
   return *store->log || store->follows_others;
@@ -28,15 +25,6 @@ const char *event_store_refusal(const struct event_store *store) {
   if (store->reads_only) return "";
   const char *refusal = redis_server_refusal(store->server);
   return *refusal ? refusal : replica_barrier_reason(store->barrier);
-}
-
-coroutine_fn void event_store_unblock(const struct event_store *store, int64_t client) {
-  if (!redis_is_ready(store->commands)) return;
-  struct context context = {.arena = arena_new(), .deadline_us = clock_monotonic_us() + UNBLOCK_US};
-  struct redis_arguments command = redis_command_of(context.arena, "CLIENT", "UNBLOCK", NULL);
-  redis_add_number(&command, client);
-  (void)redis_command(store->commands, &context, &command, NULL);
-  arena_free(context.arena);
 }
 
 const char *clock_key(const struct event_store *store, struct arena *arena) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Store connections: the parts of an event store (event_store.h), and what they tell without asking Redis: whether the
- * connections are up, and the names of the keys; and how the one that blocks is woken. Threads: the loop's. */
+ * connections are up, and the names of the keys. Threads: the loop's. */
 #pragma once
 
 #include <stdbool.h>
@@ -53,11 +53,6 @@ const char *event_store_reason(const struct event_store *store);
 /* Why Redis, which is up, takes no writes at present, or what is written would not count, since replicas lack it; "" if
  * all is well. */
 const char *event_store_refusal(const struct event_store *store);
-
-/* Yields, and ends the block of a connection's XREAD, which may be another process's, by CLIENT UNBLOCK with its id
- * (redis_client_id). The block may not have begun yet, and Redis may be away, which this does not tell: hence callers
- * that wait repeat it. */
-coroutine_fn void event_store_unblock(const struct event_store *store, int64_t client);
 
 /* The key of the clock, first key of every function that appends. */
 const char *clock_key(const struct event_store *store, struct arena *arena);
